@@ -1,0 +1,2 @@
+//! Reverse-mode automatic differentiation over tensors.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! Data sets, batches and the readers that fill them.
+#![forbid(unsafe_code)]

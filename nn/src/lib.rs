@@ -1,0 +1,2 @@
+//! Layers, activations, initialisers, losses and models.
+#![forbid(unsafe_code)]

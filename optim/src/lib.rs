@@ -1,0 +1,2 @@
+//! Optimisers, schedules and gradient transforms.
+#![forbid(unsafe_code)]
