@@ -1,0 +1,1 @@
+//! Elementary functions, written so that the compiler vectorises them.

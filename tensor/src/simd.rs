@@ -1,0 +1,39 @@
+//! Run-time dispatch to the widest vector instructions that the kernels are compiled for.
+
+/// Runs `body` compiled for the vector instructions of this machine.
+///
+/// The compiler builds `body` twice: for the target's baseline and, on x86-64, for AVX2 with fused multiply-add. What
+/// `body` calls must inline into it (`#[inline(always)]`) to profit, so keep it to plain loops over slices: the
+/// compiler then vectorises them. Fused multiply-add is written out as `mul_add` where it is wanted, so a result
+/// differs between machines only where a kernel asks for the machine at hand.
+///
+/// ```
+/// let mut x = [1.0_f32; 100];
+/// gradus_tensor::simd::vectorize(|| x.iter_mut().for_each(|x| *x += 1.0));
+/// assert_eq!(x, [2.0; 100]);
+/// ```
+#[inline(always)]
+pub fn vectorize<R>(body: impl FnOnce() -> R) -> R {
+    #[cfg(target_arch = "x86_64")]
+    {
+        #[target_feature(enable = "avx2,fma,bmi1,bmi2")]
+        fn for_avx2<R>(body: impl FnOnce() -> R) -> R {
+            body()
+        }
+        if has_avx2() {
+            // SAFETY: the features that `for_avx2` is compiled for have just been detected on this processor.
+            return unsafe { for_avx2(body) };
+        }
+    }
+    body()
+}
+
+/// Whether this processor has AVX2, FMA and BMI; the standard library detects once and caches the answer.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+pub(crate) fn has_avx2() -> bool {
+    is_x86_feature_detected!("avx2")
+        && is_x86_feature_detected!("fma")
+        && is_x86_feature_detected!("bmi1")
+        && is_x86_feature_detected!("bmi2")
+}
