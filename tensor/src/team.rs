@@ -1,9 +1,436 @@
-//! The worker team: indexed tasks shared among threads.
+//! The worker team: indexed tasks shared among threads, with a hand-over cheap enough for steps of some 100 µs.
+//!
+//! rayon owns the threads and says how many there are, so `RAYON_NUM_THREADS` and `ThreadPool::install` mean what they
+//! always mean. Waking a sleeping thread costs some 25 µs, though, about as much as the tasks of a small training step
+//! take. So a thread that has helped stays for a while and spins, ready for the next region (one call of [`run`]),
+//! before rayon gets it back.
+//!
+//! The caller decides what a task is, never the team. As long as it cuts its work by size alone, results are the same
+//! bits for any number of threads.
+
+use std::ops::Range;
 
 /// Calls `body` once for each index in `0..tasks`, in any order and possibly on several threads, and returns when all
 /// are done.
+///
+/// There is one team in the process and it works on one region at a time. Whoever finds it at work, be it another
+/// thread or a task that calls `run` itself, does its own tasks in order on its own thread.
+///
+/// ```
+/// use std::sync::atomic::{AtomicUsize, Ordering};
+///
+/// let sum = AtomicUsize::new(0);
+/// gradus_tensor::team::run(10, |task| {
+///     sum.fetch_add(task, Ordering::Relaxed);
+/// });
+/// assert_eq!(sum.into_inner(), 45);
+/// ```
+///
+/// # Panics
+///
+/// If a task panics, with that task's panic, after every thread has left; tasks that nobody had begun are skipped.
 pub fn run(tasks: usize, body: impl Fn(usize) + Sync) {
+    #[cfg(feature = "parallel")]
+    if tasks > 1 && crew::run(tasks, &body) {
+        return;
+    }
     for task in 0..tasks {
         body(task);
+    }
+}
+
+/// Cuts `0..len` into ranges of `chunk` (the last may be shorter) and calls `body` once for each, as [`run`] does.
+///
+/// # Panics
+///
+/// If `chunk` is 0, and where [`run`] panics.
+pub fn split(len: usize, chunk: usize, body: impl Fn(Range<usize>) + Sync) {
+    run(len.div_ceil(chunk), |task| {
+        let start = task * chunk;
+        body(start..len.min(start + chunk));
+    });
+}
+
+/// How many threads may work on the tasks of one [`run`] from here, the caller's own included.
+pub fn threads() -> usize {
+    #[cfg(feature = "parallel")]
+    let threads = rayon::current_num_threads();
+    #[cfg(not(feature = "parallel"))]
+    let threads = 1;
+    threads
+}
+
+#[cfg(feature = "parallel")]
+mod crew {
+    use std::any::Any;
+    use std::hint::spin_loop;
+    use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+    use std::ptr;
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+    use std::thread::yield_now;
+    use std::time::{Duration, Instant};
+
+    /// How long a helper waits for the next region before rayon gets its thread back.
+    const PATIENCE: Duration = Duration::from_micros(200);
+    /// After this long without a region, a waiting helper offers its core to others between looks.
+    const POLITENESS: Duration = Duration::from_micros(20);
+    /// Looks between two readings of the clock, or between two offers of the core.
+    const LOOKS: usize = 64;
+
+    /// Fields of [`Crew::gate`]: helpers inside the region, helpers that may still enter, whether it is open, and the
+    /// number of the region, which keeps a helper from entering the same one twice.
+    const INSIDE: u64 = 1;
+    const INSIDE_MASK: u64 = 0xFFFF;
+    const TICKET: u64 = 1 << 16;
+    const TICKET_MASK: u64 = 0x7FFF * TICKET;
+    const OPEN: u64 = 1 << 31;
+    const NUMBER: u64 = 1 << 32;
+
+    /// Regions of more tasks than this are left to one thread, so that the fields of [`Region::claimed`] cannot
+    /// overflow into each other.
+    const MOST_TASKS: usize = 1 << 30;
+    /// Added to [`Region::claimed`] for a task taken from the front, or from the back.
+    const FRONT: u64 = 1;
+    const BACK: u64 = 1 << 32;
+    /// Set in [`Region::claimed`] to make every further claim fail: the front is then past any number of tasks.
+    const ABANDONED: u64 = 1 << 31;
+
+    static CREW: Crew = Crew {
+        taken: AtomicBool::new(false),
+        helpers: AtomicUsize::new(0),
+        gate: Line(AtomicU64::new(0)),
+        region: AtomicPtr::new(ptr::null_mut()),
+    };
+
+    /// The one team of the process.
+    ///
+    /// Invariants:
+    /// 1. Only the thread that has set `taken` changes `region`, opens or closes the gate, or spawns helpers.
+    /// 2. While the gate is open, or counts a helper inside, `region` points to a live [`Region`].
+    /// 3. A helper touches the region only between entering the gate and leaving it.
+    struct Crew {
+        taken: AtomicBool,
+        /// Helpers spawned onto rayon that have not ended, begun or not.
+        helpers: AtomicUsize,
+        gate: Line<AtomicU64>,
+        region: AtomicPtr<Region<'static>>,
+    }
+
+    /// A value with a pair of cache lines to itself: neighbours written by other threads would slow it down.
+    #[repr(align(128))]
+    struct Line<T>(T);
+
+    /// One call of `run`, on the stack of its caller.
+    struct Region<'a> {
+        body: &'a (dyn Fn(usize) + Sync),
+        tasks: usize,
+        /// Tasks taken from the front in the lower half, from the back in the upper half. The caller takes the front
+        /// and helpers the back, so that in a loop of like regions each core meets the data that its cache holds.
+        claimed: Line<AtomicU64>,
+        panic: Mutex<Option<Box<dyn Any + Send>>>,
+    }
+
+    impl Region<'_> {
+        /// Works on tasks from one end until none is left. A panic is kept for the caller.
+        fn work(&self, end: u64) {
+            let work = || {
+                loop {
+                    let claimed = self.claimed.0.fetch_add(end, Ordering::Relaxed);
+                    let (front, back) = ((claimed % BACK) as usize, (claimed / BACK) as usize);
+                    if front + back >= self.tasks {
+                        return;
+                    }
+                    (self.body)(if end == FRONT {
+                        front
+                    } else {
+                        self.tasks - 1 - back
+                    });
+                }
+            };
+            // The panic goes on in the caller, which holds or has lent all that the tasks may have left half done.
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(work)) {
+                self.claimed.0.fetch_or(ABANDONED, Ordering::Relaxed);
+                let mut first = self
+                    .panic
+                    .lock()
+                    .unwrap_or_else(|poisoned| poisoned.into_inner());
+                first.get_or_insert(panic);
+            }
+        }
+    }
+
+    /// Runs the tasks on the team, or returns false if there is no team to be had.
+    pub(super) fn run(tasks: usize, body: &(dyn Fn(usize) + Sync)) -> bool {
+        let helpers = (rayon::current_num_threads() - 1)
+            .min(tasks - 1)
+            .min(0x7FFF);
+        if helpers == 0 || tasks > MOST_TASKS || CREW.taken.swap(true, Ordering::Acquire) {
+            return false;
+        }
+        let region = Region {
+            body,
+            tasks,
+            claimed: Line(AtomicU64::new(0)),
+            panic: Mutex::new(None),
+        };
+        CREW.open(&region, helpers);
+        region.work(FRONT);
+        CREW.close();
+        CREW.taken.store(false, Ordering::Release);
+        if let Some(panic) = region
+            .panic
+            .into_inner()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        {
+            resume_unwind(panic);
+        }
+        true
+    }
+
+    impl Crew {
+        /// Lets up to `helpers` helpers into the region, and calls for those that are missing.
+        fn open(&self, region: &Region<'_>, helpers: usize) {
+            // The pointer outlives the region, but is followed only while the region lives (invariants 2 and 3).
+            self.region
+                .store(ptr::from_ref(region).cast_mut().cast(), Ordering::Relaxed);
+            let number = (self.gate.0.load(Ordering::Relaxed) / NUMBER + 1) * NUMBER;
+            self.gate
+                .0
+                .store(number | OPEN | (helpers as u64 * TICKET), Ordering::Release);
+            for _ in self.helpers.load(Ordering::Relaxed)..helpers {
+                self.helpers.fetch_add(1, Ordering::Relaxed);
+                rayon::spawn(|| CREW.help());
+            }
+        }
+
+        /// Lets nobody else into the region and waits for those inside.
+        fn close(&self) {
+            let mut gate = self.gate.0.fetch_and(!OPEN, Ordering::Acquire);
+            let mut looks = 0;
+            while gate & INSIDE_MASK != 0 {
+                looks += 1;
+                if looks % LOOKS == 0 {
+                    yield_now()
+                } else {
+                    spin_loop()
+                }
+                gate = self.gate.0.load(Ordering::Acquire);
+            }
+        }
+
+        /// Works on one region after another until none has come for a while.
+        fn help(&self) {
+            let mut served = 0;
+            let mut since = Instant::now();
+            let mut looks = 0;
+            loop {
+                let gate = self.gate.0.load(Ordering::Relaxed);
+                if gate & OPEN != 0 && gate & TICKET_MASK != 0 && gate / NUMBER != served {
+                    if self.enter(gate) {
+                        served = gate / NUMBER;
+                        since = Instant::now();
+                    }
+                    continue;
+                }
+                spin_loop();
+                looks += 1;
+                if looks % LOOKS == 0 {
+                    let waited = since.elapsed();
+                    if waited > PATIENCE {
+                        break;
+                    }
+                    if waited > POLITENESS {
+                        yield_now();
+                    }
+                }
+            }
+            self.helpers.fetch_sub(1, Ordering::Relaxed);
+        }
+
+        /// Enters the region if the gate still is as it was seen, works there, and leaves. Returns whether it did.
+        fn enter(&self, gate: u64) -> bool {
+            let inside = gate - TICKET + INSIDE;
+            if self
+                .gate
+                .0
+                .compare_exchange(gate, inside, Ordering::Acquire, Ordering::Relaxed)
+                .is_err()
+            {
+                return false;
+            }
+            // SAFETY: the gate was open and now counts this helper inside. The caller closes the gate and waits until
+            // nobody is inside before its region ends, so the pointer, written before the gate was opened (release,
+            // and acquired above), points to a live region until the decrement below.
+            unsafe { &*self.region.load(Ordering::Relaxed) }.work(BACK);
+            self.gate.0.fetch_sub(INSIDE, Ordering::Release);
+            true
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    /// Runs `test` in pools of several sizes, more threads than cores among them.
+    fn in_pools(test: impl Fn() + Sync) {
+        #[cfg(feature = "parallel")]
+        for threads in [1, 2, 3, 8] {
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .unwrap();
+            pool.install(&test);
+        }
+        test();
+    }
+
+    /// How often each task ran, which must be once.
+    fn assert_each_once(tasks: usize) {
+        let counts: Vec<_> = (0..tasks).map(|_| AtomicUsize::new(0)).collect();
+        run(tasks, |task| {
+            counts[task].fetch_add(1, Ordering::Relaxed);
+        });
+        for (task, count) in counts.into_iter().enumerate() {
+            assert_eq!(count.into_inner(), 1, "task {task} of {tasks}");
+        }
+    }
+
+    #[test]
+    fn each_task_runs_once() {
+        in_pools(|| {
+            [0, 1, 2, 3, 7, 64, 1000]
+                .into_iter()
+                .for_each(assert_each_once)
+        });
+    }
+
+    #[test]
+    fn many_small_regions() {
+        in_pools(|| {
+            let sum = AtomicUsize::new(0);
+            for _ in 0..25_000 {
+                run(3, |task| {
+                    sum.fetch_add(task + 1, Ordering::Relaxed);
+                });
+            }
+            assert_eq!(sum.into_inner(), 25_000 * 6);
+        });
+    }
+
+    #[test]
+    fn a_task_may_run_tasks() {
+        in_pools(|| {
+            let sum = AtomicUsize::new(0);
+            run(20, |outer| {
+                run(10, |inner| {
+                    sum.fetch_add(outer * inner, Ordering::Relaxed);
+                });
+            });
+            assert_eq!(sum.into_inner(), 190 * 45);
+        });
+    }
+
+    #[test]
+    fn callers_from_several_threads() {
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for tasks in 0..300 {
+                        assert_each_once(tasks);
+                    }
+                });
+            }
+        });
+    }
+
+    #[test]
+    fn a_panic_reaches_the_caller_and_leaves_the_team_whole() {
+        in_pools(|| {
+            for bad in [0, 5, 19] {
+                let panic = catch_unwind(AssertUnwindSafe(|| {
+                    run(20, |task| {
+                        assert!(task != bad, "task {task} is bad");
+                    });
+                }))
+                .unwrap_err();
+                assert_eq!(
+                    *panic.downcast::<String>().unwrap(),
+                    format!("task {bad} is bad")
+                );
+                assert_each_once(20);
+            }
+        });
+    }
+
+    #[test]
+    fn every_task_may_panic() {
+        in_pools(|| {
+            for _ in 0..20 {
+                catch_unwind(AssertUnwindSafe(|| {
+                    run(8, |_| std::panic::resume_unwind(Box::new(())))
+                }))
+                .unwrap_err();
+            }
+            assert_each_once(8);
+        });
+    }
+
+    #[cfg(feature = "parallel")]
+    #[test]
+    fn another_thread_helps() {
+        // Both tasks must be under way at once for either to end.
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(2)
+            .build()
+            .unwrap();
+        let meet = || {
+            pool.install(|| {
+                let begun = AtomicUsize::new(0);
+                let alone = AtomicUsize::new(0);
+                run(2, |_| {
+                    begun.fetch_add(1, Ordering::SeqCst);
+                    let since = std::time::Instant::now();
+                    while begun.load(Ordering::SeqCst) < 2 {
+                        if since.elapsed().as_millis() > 100 {
+                            alone.fetch_add(1, Ordering::SeqCst);
+                            break;
+                        }
+                        std::thread::yield_now();
+                    }
+                });
+                alone.into_inner() == 0
+            })
+        };
+        // Other tests may hold the team for a moment, but not ten times over.
+        assert!((0..10).any(|_| meet()));
+    }
+
+    #[cfg(feature = "parallel")]
+    #[test]
+    fn one_thread_means_this_thread() {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(1)
+            .build()
+            .unwrap();
+        pool.install(|| {
+            let here = std::thread::current().id();
+            run(100, |_| assert_eq!(std::thread::current().id(), here));
+        });
+    }
+
+    #[test]
+    fn split_covers_the_range_in_fixed_chunks() {
+        let ends: Vec<_> = (0..4).map(|_| AtomicUsize::new(0)).collect();
+        split(10, 3, |range| {
+            ends[range.start / 3].store(range.end, Ordering::Relaxed)
+        });
+        let ends: Vec<_> = ends.into_iter().map(AtomicUsize::into_inner).collect();
+        assert_eq!(ends, [3, 6, 9, 10]);
+        split(0, 3, |_| unreachable!());
     }
 }
