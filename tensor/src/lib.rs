@@ -1,7 +1,34 @@
 //! N-dimensional arrays: views, broadcasting, vectorised kernels, GEMM.
+//!
+//! One concrete type, [`Tensor`], holds a shared buffer and a layout over it. Views share, writes copy only what is
+//! shared, results are the same bits for any number of threads.
+//!
+//! ```
+//! use gradus_tensor::Tensor;
+//! let x = Tensor::new([[1.0, 2.0], [3.0, 4.0]]);
+//! let y = (&x * 2.0).matmul(&x.t()).softmax(-1);
+//! assert_eq!(y.shape(), &[2, 2]);
+//! ```
 // The one crate that may: buffers, vector kernels and the worker team live here.
 #![allow(unsafe_code)]
 
+mod buffer;
+mod create;
+mod element;
 mod kernels;
+mod layout;
+mod ops;
+mod shape;
 pub mod simd;
 pub mod team;
+mod tensor;
+mod views;
+
+pub use buffer::release_memory;
+pub use create::NestedArray;
+pub use element::{Element, Float, Number};
+pub use kernels::math::Math;
+pub use ops::{Operand, SELU_ALPHA, SELU_SCALE};
+pub use shape::{Axes, Shape, ShapeError, broadcast_shapes, keepdims, normalize_axis};
+pub use tensor::Tensor;
+pub use views::{Slice, step};

@@ -141,20 +141,13 @@ mod crew {
                     if front + back >= self.tasks {
                         return;
                     }
-                    (self.body)(if end == FRONT {
-                        front
-                    } else {
-                        self.tasks - 1 - back
-                    });
+                    (self.body)(if end == FRONT { front } else { self.tasks - 1 - back });
                 }
             };
             // The panic goes on in the caller, which holds or has lent all that the tasks may have left half done.
             if let Err(panic) = catch_unwind(AssertUnwindSafe(work)) {
                 self.claimed.0.fetch_or(ABANDONED, Ordering::Relaxed);
-                let mut first = self
-                    .panic
-                    .lock()
-                    .unwrap_or_else(|poisoned| poisoned.into_inner());
+                let mut first = self.panic.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
                 first.get_or_insert(panic);
             }
         }
@@ -162,27 +155,16 @@ mod crew {
 
     /// Runs the tasks on the team, or returns false if there is no team to be had.
     pub(super) fn run(tasks: usize, body: &(dyn Fn(usize) + Sync)) -> bool {
-        let helpers = (rayon::current_num_threads() - 1)
-            .min(tasks - 1)
-            .min(0x7FFF);
+        let helpers = (rayon::current_num_threads() - 1).min(tasks - 1).min(0x7FFF);
         if helpers == 0 || tasks > MOST_TASKS || CREW.taken.swap(true, Ordering::Acquire) {
             return false;
         }
-        let region = Region {
-            body,
-            tasks,
-            claimed: Line(AtomicU64::new(0)),
-            panic: Mutex::new(None),
-        };
+        let region = Region { body, tasks, claimed: Line(AtomicU64::new(0)), panic: Mutex::new(None) };
         CREW.open(&region, helpers);
         region.work(FRONT);
         CREW.close();
         CREW.taken.store(false, Ordering::Release);
-        if let Some(panic) = region
-            .panic
-            .into_inner()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-        {
+        if let Some(panic) = region.panic.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()) {
             resume_unwind(panic);
         }
         true
@@ -192,12 +174,9 @@ mod crew {
         /// Lets up to `helpers` helpers into the region, and calls for those that are missing.
         fn open(&self, region: &Region<'_>, helpers: usize) {
             // The pointer outlives the region, but is followed only while the region lives (invariants 2 and 3).
-            self.region
-                .store(ptr::from_ref(region).cast_mut().cast(), Ordering::Relaxed);
+            self.region.store(ptr::from_ref(region).cast_mut().cast(), Ordering::Relaxed);
             let number = (self.gate.0.load(Ordering::Relaxed) / NUMBER + 1) * NUMBER;
-            self.gate
-                .0
-                .store(number | OPEN | (helpers as u64 * TICKET), Ordering::Release);
+            self.gate.0.store(number | OPEN | (helpers as u64 * TICKET), Ordering::Release);
             for _ in self.helpers.load(Ordering::Relaxed)..helpers {
                 self.helpers.fetch_add(1, Ordering::Relaxed);
                 rayon::spawn(|| CREW.help());
@@ -251,12 +230,7 @@ mod crew {
         /// Enters the region if the gate still is as it was seen, works there, and leaves. Returns whether it did.
         fn enter(&self, gate: u64) -> bool {
             let inside = gate - TICKET + INSIDE;
-            if self
-                .gate
-                .0
-                .compare_exchange(gate, inside, Ordering::Acquire, Ordering::Relaxed)
-                .is_err()
-            {
+            if self.gate.0.compare_exchange(gate, inside, Ordering::Acquire, Ordering::Relaxed).is_err() {
                 return false;
             }
             // SAFETY: the gate was open and now counts this helper inside. The caller closes the gate and waits until
@@ -280,10 +254,7 @@ mod tests {
     fn in_pools(test: impl Fn() + Sync) {
         #[cfg(feature = "parallel")]
         for threads in [1, 2, 3, 8] {
-            let pool = rayon::ThreadPoolBuilder::new()
-                .num_threads(threads)
-                .build()
-                .unwrap();
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(&test);
         }
         test();
@@ -302,11 +273,7 @@ mod tests {
 
     #[test]
     fn each_task_runs_once() {
-        in_pools(|| {
-            [0, 1, 2, 3, 7, 64, 1000]
-                .into_iter()
-                .for_each(assert_each_once)
-        });
+        in_pools(|| [0, 1, 2, 3, 7, 64, 1000].into_iter().for_each(assert_each_once));
     }
 
     #[test]
@@ -358,10 +325,7 @@ mod tests {
                     });
                 }))
                 .unwrap_err();
-                assert_eq!(
-                    *panic.downcast::<String>().unwrap(),
-                    format!("task {bad} is bad")
-                );
+                assert_eq!(*panic.downcast::<String>().unwrap(), format!("task {bad} is bad"));
                 assert_each_once(20);
             }
         });
@@ -371,10 +335,7 @@ mod tests {
     fn every_task_may_panic() {
         in_pools(|| {
             for _ in 0..20 {
-                catch_unwind(AssertUnwindSafe(|| {
-                    run(8, |_| std::panic::resume_unwind(Box::new(())))
-                }))
-                .unwrap_err();
+                catch_unwind(AssertUnwindSafe(|| run(8, |_| std::panic::resume_unwind(Box::new(()))))).unwrap_err();
             }
             assert_each_once(8);
         });
@@ -384,10 +345,7 @@ mod tests {
     #[test]
     fn another_thread_helps() {
         // Both tasks must be under way at once for either to end.
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(2)
-            .build()
-            .unwrap();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
         let meet = || {
             pool.install(|| {
                 let begun = AtomicUsize::new(0);
@@ -413,10 +371,7 @@ mod tests {
     #[cfg(feature = "parallel")]
     #[test]
     fn one_thread_means_this_thread() {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(1)
-            .build()
-            .unwrap();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
         pool.install(|| {
             let here = std::thread::current().id();
             run(100, |_| assert_eq!(std::thread::current().id(), here));
@@ -426,9 +381,7 @@ mod tests {
     #[test]
     fn split_covers_the_range_in_fixed_chunks() {
         let ends: Vec<_> = (0..4).map(|_| AtomicUsize::new(0)).collect();
-        split(10, 3, |range| {
-            ends[range.start / 3].store(range.end, Ordering::Relaxed)
-        });
+        split(10, 3, |range| ends[range.start / 3].store(range.end, Ordering::Relaxed));
         let ends: Vec<_> = ends.into_iter().map(AtomicUsize::into_inner).collect();
         assert_eq!(ends, [3, 6, 9, 10]);
         split(0, 3, |_| unreachable!());

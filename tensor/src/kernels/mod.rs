@@ -1,3 +1,61 @@
 //! Kernels: functions over borrowed data that never allocate and never check. The ops above them do both.
 
+pub(crate) mod copy;
+pub(crate) mod map;
 pub(crate) mod math;
+pub(crate) mod reduce;
+pub(crate) mod rows;
+
+use crate::layout::Layout;
+
+/// The elements of `data` that a layout made for it addresses.
+#[derive(Clone, Copy)]
+pub(crate) struct View<'a, T> {
+    pub data: &'a [T],
+    pub layout: &'a Layout,
+}
+
+/// A mutable slice that the tasks of a team write to, each its own part.
+pub(crate) struct Shared<T> {
+    start: *mut T,
+    #[cfg(debug_assertions)]
+    len: usize,
+}
+
+impl<T> Clone for Shared<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T> Copy for Shared<T> {}
+
+// SAFETY: the pointer is only followed through `part`, whose callers keep the parts disjoint.
+unsafe impl<T: Send> Send for Shared<T> {}
+// SAFETY: as above.
+unsafe impl<T: Send> Sync for Shared<T> {}
+
+impl<T> Shared<T> {
+    pub fn new(slice: &mut [T]) -> Self {
+        Shared {
+            start: slice.as_mut_ptr(),
+            #[cfg(debug_assertions)]
+            len: slice.len(),
+        }
+    }
+
+    /// Elements `start..start + len`.
+    ///
+    /// # Safety
+    /// The part lies within the slice, no other part that overlaps it is alive, and the slice outlives it.
+    #[inline(always)]
+    pub unsafe fn part<'a>(self, start: usize, len: usize) -> &'a mut [T] {
+        #[cfg(debug_assertions)]
+        assert!(start + len <= self.len);
+        // SAFETY: the caller's promise.
+        unsafe { std::slice::from_raw_parts_mut(self.start.add(start), len) }
+    }
+}
+
+/// Elements that one task of an elementwise kernel handles: 64 KiB of f32, so that two operands and the result stay
+/// within a core's second-level cache and a hand-over between cores is a small part of the work.
+pub(crate) const CHUNK: usize = 1 << 14;

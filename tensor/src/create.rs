@@ -1,0 +1,191 @@
+//! Tensors from nothing, from numbers and from nested arrays.
+
+use crate::buffer::Buffer;
+use crate::element::{Element, Float, Number};
+use crate::shape::{Shape, ShapeError};
+use crate::tensor::Tensor;
+
+/// Numbers nested in arrays to any depth: `[[1.0, 2.0], [3.0, 4.0]]`, or a single number.
+pub trait NestedArray<T> {
+    /// The length of each level, outermost first.
+    fn shape() -> Shape;
+    /// Appends the numbers in order.
+    fn append(&self, elements: &mut Vec<T>);
+}
+
+impl<T, A: NestedArray<T>, const N: usize> NestedArray<T> for [A; N] {
+    fn shape() -> Shape {
+        A::shape().with_axis(0, N)
+    }
+    fn append(&self, elements: &mut Vec<T>) {
+        for inner in self {
+            inner.append(elements);
+        }
+    }
+}
+
+macro_rules! nested_scalar {
+    ($($type:ty),*) => {$(
+        impl NestedArray<$type> for $type {
+            fn shape() -> Shape {
+                Shape::default()
+            }
+            fn append(&self, elements: &mut Vec<$type>) {
+                elements.push(*self);
+            }
+        }
+    )*};
+}
+
+nested_scalar!(f32, f64, i8, i16, i32, i64, u8, bool);
+
+fn from_nested<T: Element, A: NestedArray<T>>(nested: &A) -> Tensor<T> {
+    let shape = A::shape();
+    let mut elements = Vec::with_capacity(shape.size());
+    nested.append(&mut elements);
+    Tensor::from_buffer(Buffer::copy_of(&elements), shape)
+}
+
+impl Tensor {
+    /// An f32 tensor of the numbers written down, nested by axis. For other element types use `Tensor::from`.
+    ///
+    /// ```
+    /// use gradus_tensor::Tensor;
+    /// let matrix = Tensor::new([[1.0, 2.0], [3.0, 4.0]]);
+    /// assert_eq!(matrix.shape(), &[2, 2]);
+    /// assert_eq!(Tensor::new(3.0).ndim(), 0);
+    /// assert_eq!(Tensor::from([[1_i64, 2]]).get([0, 1]), 2);
+    /// ```
+    pub fn new<A: NestedArray<f32>>(numbers: A) -> Tensor {
+        from_nested(&numbers)
+    }
+}
+
+impl<T: Element, A: NestedArray<T>, const N: usize> From<[A; N]> for Tensor<T> {
+    fn from(numbers: [A; N]) -> Self {
+        from_nested(&numbers)
+    }
+}
+
+impl<T: Element> From<Vec<T>> for Tensor<T> {
+    /// A tensor of one axis.
+    fn from(elements: Vec<T>) -> Self {
+        Tensor::from(&elements[..])
+    }
+}
+
+impl<T: Element> From<&[T]> for Tensor<T> {
+    /// A tensor of one axis.
+    fn from(elements: &[T]) -> Self {
+        Tensor::from_buffer(Buffer::copy_of(elements), elements.len().into())
+    }
+}
+
+impl<T: Element> FromIterator<T> for Tensor<T> {
+    /// A tensor of one axis.
+    fn from_iter<I: IntoIterator<Item = T>>(elements: I) -> Self {
+        Tensor::from(elements.into_iter().collect::<Vec<T>>())
+    }
+}
+
+impl<T: Element> Tensor<T> {
+    /// The elements of a vector in row-major order.
+    ///
+    /// ```
+    /// use gradus_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![1.0, 2.0, 3.0, 4.0], [2, 2]).unwrap();
+    /// assert_eq!(x, Tensor::from([[1.0, 2.0], [3.0, 4.0]]));
+    /// assert!(Tensor::from_vec(vec![1.0, 2.0, 3.0], [2, 2]).is_err());
+    /// ```
+    ///
+    /// # Errors
+    /// If the vector has more or fewer elements than the shape.
+    pub fn from_vec(elements: Vec<T>, shape: impl Into<Shape>) -> Result<Self, ShapeError> {
+        Tensor::from(elements).try_reshape(shape)
+    }
+
+    /// One element, no axes.
+    pub fn scalar(value: T) -> Self {
+        Tensor::full([], value)
+    }
+
+    /// Every element `value`.
+    pub fn full(shape: impl Into<Shape>, value: T) -> Self {
+        Tensor::written(shape.into(), |out| out.fill(value))
+    }
+
+    /// Every element 0 (`false`).
+    pub fn zeros(shape: impl Into<Shape>) -> Self {
+        let shape = shape.into();
+        Tensor::from_buffer(Buffer::zeroed(shape.size()), shape)
+    }
+
+    /// Every element 1 (`true`).
+    pub fn ones(shape: impl Into<Shape>) -> Self {
+        Tensor::full(shape, T::ONE)
+    }
+
+    /// Zeros in the shape of this tensor.
+    pub fn zeros_like(&self) -> Self {
+        Tensor::zeros(self.shape())
+    }
+
+    /// Ones in the shape of this tensor.
+    pub fn ones_like(&self) -> Self {
+        Tensor::ones(self.shape())
+    }
+
+    /// The identity matrix `[n, n]`: 1 on the diagonal, 0 elsewhere.
+    pub fn eye(n: usize) -> Self {
+        let mut buffer = Buffer::zeroed(n * n);
+        buffer.iter_mut().step_by(n + 1).for_each(|x| *x = T::ONE);
+        Tensor::from_buffer(buffer, [n, n].into())
+    }
+}
+
+impl<T: Number> Tensor<T> {
+    /// `start, start + step, ..` up to but without `stop`, shape `[ceil((stop - start) / step)]`.
+    ///
+    /// ```
+    /// use gradus_tensor::Tensor;
+    /// assert_eq!(Tensor::arange(0, 7, 3), Tensor::from([0, 3, 6]));
+    /// assert_eq!(Tensor::arange(1.0, 0.0, -0.5), Tensor::new([1.0, 0.5]));
+    /// ```
+    ///
+    /// # Panics
+    /// If `step` is zero or an argument is not a finite number.
+    #[track_caller]
+    pub fn arange(start: T, stop: T, step: T) -> Self {
+        let (first, last, by) = (start.cast::<f64>(), stop.cast::<f64>(), step.cast::<f64>());
+        if by == 0.0 || !(first.is_finite() && last.is_finite() && by.is_finite()) {
+            panic!("arange: start, stop and step must be finite and step not 0: {start}, {stop}, {step}");
+        }
+        let length = ((last - first) / by).ceil().max(0.0) as usize;
+        Tensor::written(length.into(), |out| {
+            for (i, out) in out.iter_mut().enumerate() {
+                // Multiplied, not summed up, so that the error does not grow.
+                *out = start.plus(T::from_i64(i as i64).times(step));
+            }
+        })
+    }
+}
+
+impl<T: Float> Tensor<T> {
+    /// `count` evenly spaced numbers from `start` to `stop`, both included.
+    ///
+    /// ```
+    /// use gradus_tensor::Tensor;
+    /// assert_eq!(Tensor::linspace(0.0, 1.0, 5), Tensor::new([0.0, 0.25, 0.5, 0.75, 1.0]));
+    /// ```
+    pub fn linspace(start: T, stop: T, count: usize) -> Self {
+        let step = (stop.as_f64() - start.as_f64()) / count.saturating_sub(1).max(1) as f64;
+        Tensor::written(count.into(), |out| {
+            for (i, out) in out.iter_mut().enumerate() {
+                *out = T::of(start.as_f64() + i as f64 * step);
+            }
+            if let [_, .., last] = out {
+                *last = stop;
+            }
+        })
+    }
+}

@@ -1,0 +1,245 @@
+//! What a tensor can hold, and what it can compute with.
+
+use std::fmt;
+
+use crate::kernels::math::Math;
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// A type that a tensor can hold: f32, f64, i8, i16, i32, i64, u8 and bool.
+///
+/// Sealed: the kernels know these types. [`Float`] is the narrower set that training computes with.
+pub trait Element:
+    sealed::Sealed + Copy + PartialEq + PartialOrd + Default + Send + Sync + fmt::Debug + fmt::Display + 'static
+{
+    /// The type's name, as in messages and file headers: `"f32"`.
+    const NAME: &'static str;
+    /// 0, or `false`.
+    const ZERO: Self;
+    /// 1, or `true`.
+    const ONE: Self;
+    /// Whether every bit pattern is a value (not so for bool).
+    #[doc(hidden)]
+    const ANY_BITS: bool;
+
+    /// The nearest value of another type, as Rust's `as`: floats truncate towards zero and saturate, NaN becomes 0;
+    /// integers wrap; a number is `true` unless it is 0; `true` is 1.
+    fn cast<U: Element>(self) -> U;
+
+    /// Whether the value is NaN; never for integers and bool.
+    fn is_nan_value(self) -> bool;
+
+    #[doc(hidden)]
+    fn from_f32(value: f32) -> Self;
+    #[doc(hidden)]
+    fn from_f64(value: f64) -> Self;
+    #[doc(hidden)]
+    fn from_i64(value: i64) -> Self;
+    #[doc(hidden)]
+    fn from_u8(value: u8) -> Self;
+}
+
+/// A type that can be added up and multiplied: every element type but bool.
+pub trait Number:
+    Element
+    + std::ops::Add<Output = Self>
+    + std::ops::Sub<Output = Self>
+    + std::ops::Mul<Output = Self>
+    + std::ops::Div<Output = Self>
+    + std::ops::Rem<Output = Self>
+{
+    /// The sum; integers wrap around on overflow, in every build.
+    fn plus(self, other: Self) -> Self;
+    /// The difference, wrapping.
+    fn minus(self, other: Self) -> Self;
+    /// The product, wrapping.
+    fn times(self, other: Self) -> Self;
+    /// The quotient; wrapping, and integer division by zero gives 0, as in NumPy.
+    fn over(self, other: Self) -> Self;
+    /// The remainder with the sign of the divisor, as Python's `%`; 0 where an integer divisor is 0.
+    fn modulo(self, other: Self) -> Self;
+    /// The value without its sign, wrapping.
+    fn magnitude(self) -> Self;
+    /// The smallest value: minus infinity for floats.
+    const LOWEST: Self;
+    /// The largest value: infinity for floats.
+    const HIGHEST: Self;
+}
+
+/// A type that training computes with: f32, and f64 for gradient checks.
+///
+/// Elementary functions that are fast and vectorised come from [`Math`]; `num_traits::Float` has the rest.
+pub trait Float: Number + num_traits::Float + num_traits::NumAssign + Math + std::iter::Sum {
+    /// The nearest value to an f64 constant.
+    fn of(value: f64) -> Self {
+        Self::from_f64(value)
+    }
+
+    /// The value as f64, exact.
+    fn as_f64(self) -> f64 {
+        self.cast()
+    }
+}
+
+macro_rules! number {
+    ($($type:ident: $from_f32:ident),*) => {$(
+        impl sealed::Sealed for $type {}
+        impl Element for $type {
+            const NAME: &'static str = stringify!($type);
+            const ZERO: Self = 0 as $type;
+            const ONE: Self = 1 as $type;
+            const ANY_BITS: bool = true;
+            #[inline(always)]
+            fn cast<U: Element>(self) -> U {
+                U::$from_f32(self as _)
+            }
+            #[inline(always)]
+            #[allow(clippy::eq_op)] // The test for NaN that every type can take.
+            fn is_nan_value(self) -> bool {
+                self != self
+            }
+            #[inline(always)]
+            fn from_f32(value: f32) -> Self {
+                value as $type
+            }
+            #[inline(always)]
+            fn from_f64(value: f64) -> Self {
+                value as $type
+            }
+            #[inline(always)]
+            fn from_i64(value: i64) -> Self {
+                value as $type
+            }
+            #[inline(always)]
+            fn from_u8(value: u8) -> Self {
+                value as $type
+            }
+        }
+    )*};
+}
+
+// Each type travels to the others through one that holds all its values.
+number!(f32: from_f32, f64: from_f64, i8: from_i64, i16: from_i64, i32: from_i64, i64: from_i64, u8: from_u8);
+
+impl sealed::Sealed for bool {}
+impl Element for bool {
+    const NAME: &'static str = "bool";
+    const ZERO: Self = false;
+    const ONE: Self = true;
+    const ANY_BITS: bool = false;
+    #[inline(always)]
+    fn cast<U: Element>(self) -> U {
+        U::from_u8(self as u8)
+    }
+    #[inline(always)]
+    fn is_nan_value(self) -> bool {
+        false
+    }
+    #[inline(always)]
+    fn from_f32(value: f32) -> Self {
+        value != 0.0
+    }
+    #[inline(always)]
+    fn from_f64(value: f64) -> Self {
+        value != 0.0
+    }
+    #[inline(always)]
+    fn from_i64(value: i64) -> Self {
+        value != 0
+    }
+    #[inline(always)]
+    fn from_u8(value: u8) -> Self {
+        value != 0
+    }
+}
+
+macro_rules! float {
+    ($($type:ident),*) => {$(
+        impl Number for $type {
+            #[inline(always)]
+            fn plus(self, other: Self) -> Self { self + other }
+            #[inline(always)]
+            fn minus(self, other: Self) -> Self { self - other }
+            #[inline(always)]
+            fn times(self, other: Self) -> Self { self * other }
+            #[inline(always)]
+            fn over(self, other: Self) -> Self { self / other }
+            #[inline(always)]
+            fn modulo(self, other: Self) -> Self {
+                let remainder = self % other;
+                if remainder != 0.0 && (remainder < 0.0) != (other < 0.0) { remainder + other } else { remainder }
+            }
+            #[inline(always)]
+            fn magnitude(self) -> Self { self.abs() }
+            const LOWEST: Self = $type::NEG_INFINITY;
+            const HIGHEST: Self = $type::INFINITY;
+        }
+        impl Float for $type {}
+    )*};
+}
+
+float!(f32, f64);
+
+macro_rules! integer {
+    ($($type:ident: $magnitude:expr),*) => {$(
+        impl Number for $type {
+            #[inline(always)]
+            fn plus(self, other: Self) -> Self { self.wrapping_add(other) }
+            #[inline(always)]
+            fn minus(self, other: Self) -> Self { self.wrapping_sub(other) }
+            #[inline(always)]
+            fn times(self, other: Self) -> Self { self.wrapping_mul(other) }
+            #[inline(always)]
+            fn over(self, other: Self) -> Self { if other == 0 { 0 } else { self.wrapping_div(other) } }
+            #[inline(always)]
+            fn modulo(self, other: Self) -> Self {
+                if other == 0 {
+                    return 0;
+                }
+                let remainder = self.wrapping_rem(other);
+                #[allow(unused_comparisons)] // One text for signed and unsigned types.
+                if remainder != 0 && (remainder < 0) != (other < 0) { remainder + other } else { remainder }
+            }
+            #[inline(always)]
+            fn magnitude(self) -> Self { $magnitude(self) }
+            const LOWEST: Self = $type::MIN;
+            const HIGHEST: Self = $type::MAX;
+        }
+    )*};
+}
+
+integer!(
+    i8: i8::wrapping_abs,
+    i16: i16::wrapping_abs,
+    i32: i32::wrapping_abs,
+    i64: i64::wrapping_abs,
+    u8: std::convert::identity
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn casts_agree_with_as() {
+        assert_eq!((-1.9_f32).cast::<i32>(), -1);
+        assert_eq!(300.0_f32.cast::<u8>(), 255);
+        assert_eq!(f64::NAN.cast::<i64>(), 0);
+        assert_eq!(300_i64.cast::<u8>(), 44);
+        assert_eq!(16_777_217_i32.cast::<f64>(), 16_777_217.0);
+        assert_eq!(0.1_f64.cast::<f32>(), 0.1_f32);
+        assert!(0.5_f32.cast::<bool>());
+        assert_eq!(true.cast::<f32>(), 1.0);
+    }
+
+    #[test]
+    fn modulo_has_the_sign_of_the_divisor() {
+        // Python: -7 % 3 == 2, 7 % -3 == -2, -7.5 % 2.0 == 0.5.
+        assert_eq!((-7_i32).modulo(3), 2);
+        assert_eq!(7_i32.modulo(-3), -2);
+        assert_eq!((-7.5_f64).modulo(2.0), 0.5);
+        assert_eq!(5_u8.modulo(0), 0);
+    }
+}

@@ -1,0 +1,318 @@
+//! Arithmetic with NumPy's broadcasting: the operators in all ownership forms, and named methods.
+//!
+//! An operand passed by value that nobody else holds gives its memory to the result.
+
+use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Rem, RemAssign, Sub, SubAssign};
+
+use crate::element::{Element, Float, Number};
+use crate::kernels::math::Math;
+use crate::kernels::{View, map};
+use crate::shape::{Shape, broadcast_shapes};
+use crate::tensor::{Tensor, panic_shape};
+
+/// What can stand on the right of a binary method: a tensor, by value or by reference, or a number.
+pub trait Operand<T: Element> {
+    /// The operand as a tensor; a number becomes a scalar.
+    fn into_tensor(self) -> Tensor<T>;
+}
+
+impl<T: Element> Operand<T> for Tensor<T> {
+    fn into_tensor(self) -> Tensor<T> {
+        self
+    }
+}
+
+impl<T: Element> Operand<T> for &Tensor<T> {
+    fn into_tensor(self) -> Tensor<T> {
+        self.clone()
+    }
+}
+
+impl<T: Element> Operand<T> for T {
+    fn into_tensor(self) -> Tensor<T> {
+        Tensor::scalar(self)
+    }
+}
+
+/// The shape both operands broadcast to, or a panic in the name of `op`.
+#[track_caller]
+pub(super) fn broadcast<A: Element, B: Element>(op: &str, a: &Tensor<A>, b: &Tensor<B>) -> Shape {
+    broadcast_shapes(a.shape(), b.shape()).unwrap_or_else(|error| panic_shape(op, &error))
+}
+
+/// `f(a, b)` elementwise into a new tensor.
+#[track_caller]
+pub(super) fn zip<A: Element, B: Element, R: Element>(
+    op: &str,
+    a: &Tensor<A>,
+    b: &Tensor<B>,
+    f: impl Fn(A, B) -> R + Sync,
+) -> Tensor<R> {
+    let shape = broadcast(op, a, b);
+    let (layout_a, layout_b) = (a.broadcast_layout(op, &shape), b.broadcast_layout(op, &shape));
+    Tensor::written(shape, |out| {
+        map::zip(View { data: &a.buffer, layout: &layout_a }, View { data: &b.buffer, layout: &layout_b }, out, f);
+    })
+}
+
+/// `f(a, b)` elementwise, in the memory of `a` or `b` where it is theirs to give.
+#[track_caller]
+fn zip_owned<T: Element>(op: &str, mut a: Tensor<T>, mut b: Tensor<T>, f: impl Fn(T, T) -> T + Sync) -> Tensor<T> {
+    let shape = broadcast(op, &a, &b);
+    if a.owns_elements() && *a.shape() == shape {
+        zip_assign(op, &mut a, &b, f);
+        a
+    } else if b.owns_elements() && *b.shape() == shape {
+        zip_assign(
+            op,
+            &mut b,
+            &a,
+            #[inline(always)]
+            |b, a| f(a, b),
+        );
+        b
+    } else {
+        zip(op, &a, &b, f)
+    }
+}
+
+/// `a = f(a, b)` elementwise, `b` broadcast to `a`.
+#[track_caller]
+fn zip_assign<T: Element, B: Element>(op: &str, a: &mut Tensor<T>, b: &Tensor<B>, f: impl Fn(T, B) -> T + Sync) {
+    let layout = b.broadcast_layout(op, a.shape());
+    map::zip_assign(a.as_mut_slice(), View { data: &b.buffer, layout: &layout }, f);
+}
+
+/// `f(a)` elementwise, in the memory of `a` where it is its to give.
+pub(super) fn map_owned<T: Element>(mut a: Tensor<T>, f: impl Fn(T) -> T + Sync) -> Tensor<T> {
+    if a.owns_elements() {
+        map::map_assign(a.as_mut_slice(), f);
+        a
+    } else {
+        a.map(f)
+    }
+}
+
+macro_rules! operator {
+    ($Trait:ident $method:ident $function:ident, $Assign:ident $assign:ident) => {
+        operator!($Trait $method $function, $Assign $assign, f32, f64, i8, i16, i32, i64, u8);
+    };
+    ($Trait:ident $method:ident $function:ident, $Assign:ident $assign:ident, $($scalar:ty),*) => {
+        impl<T: Number> $Trait<&Tensor<T>> for &Tensor<T> {
+            type Output = Tensor<T>;
+            #[track_caller]
+            fn $method(self, other: &Tensor<T>) -> Tensor<T> {
+                zip(stringify!($method), self, other, #[inline(always)] |a, b| a.$function(b))
+            }
+        }
+        impl<T: Number> $Trait<Tensor<T>> for Tensor<T> {
+            type Output = Tensor<T>;
+            #[track_caller]
+            fn $method(self, other: Tensor<T>) -> Tensor<T> {
+                zip_owned(stringify!($method), self, other, #[inline(always)] |a, b| a.$function(b))
+            }
+        }
+        impl<T: Number> $Trait<&Tensor<T>> for Tensor<T> {
+            type Output = Tensor<T>;
+            #[track_caller]
+            fn $method(self, other: &Tensor<T>) -> Tensor<T> {
+                zip_owned(stringify!($method), self, other.clone(), #[inline(always)] |a, b| a.$function(b))
+            }
+        }
+        impl<T: Number> $Trait<Tensor<T>> for &Tensor<T> {
+            type Output = Tensor<T>;
+            #[track_caller]
+            fn $method(self, other: Tensor<T>) -> Tensor<T> {
+                zip_owned(stringify!($method), self.clone(), other, #[inline(always)] |a, b| a.$function(b))
+            }
+        }
+        impl<T: Number> $Trait<T> for &Tensor<T> {
+            type Output = Tensor<T>;
+            fn $method(self, other: T) -> Tensor<T> {
+                self.map(#[inline(always)] |a| a.$function(other))
+            }
+        }
+        impl<T: Number> $Trait<T> for Tensor<T> {
+            type Output = Tensor<T>;
+            fn $method(self, other: T) -> Tensor<T> {
+                map_owned(self, #[inline(always)] |a| a.$function(other))
+            }
+        }
+        impl<T: Number> $Assign<&Tensor<T>> for Tensor<T> {
+            #[track_caller]
+            fn $assign(&mut self, other: &Tensor<T>) {
+                zip_assign(stringify!($assign), self, other, #[inline(always)] |a, b| a.$function(b));
+            }
+        }
+        impl<T: Number> $Assign<Tensor<T>> for Tensor<T> {
+            #[track_caller]
+            fn $assign(&mut self, other: Tensor<T>) {
+                self.$assign(&other);
+            }
+        }
+        impl<T: Number> $Assign<T> for Tensor<T> {
+            fn $assign(&mut self, other: T) {
+                map::map_assign(self.as_mut_slice(), #[inline(always)] |a| a.$function(other));
+            }
+        }
+        $(
+            impl $Trait<&Tensor<$scalar>> for $scalar {
+                type Output = Tensor<$scalar>;
+                fn $method(self, other: &Tensor<$scalar>) -> Tensor<$scalar> {
+                    other.map(#[inline(always)] |b| self.$function(b))
+                }
+            }
+            impl $Trait<Tensor<$scalar>> for $scalar {
+                type Output = Tensor<$scalar>;
+                fn $method(self, other: Tensor<$scalar>) -> Tensor<$scalar> {
+                    map_owned(other, #[inline(always)] |b| self.$function(b))
+                }
+            }
+        )*
+    };
+}
+
+operator!(Add add plus, AddAssign add_assign);
+operator!(Sub sub minus, SubAssign sub_assign);
+operator!(Mul mul times, MulAssign mul_assign);
+operator!(Div div over, DivAssign div_assign);
+operator!(Rem rem modulo, RemAssign rem_assign);
+
+impl<T: Number> Neg for &Tensor<T> {
+    type Output = Tensor<T>;
+    fn neg(self) -> Tensor<T> {
+        self.map(
+            #[inline(always)]
+            |x| T::ZERO.minus(x),
+        )
+    }
+}
+
+impl<T: Number> Neg for Tensor<T> {
+    type Output = Tensor<T>;
+    fn neg(self) -> Tensor<T> {
+        map_owned(
+            self,
+            #[inline(always)]
+            |x| T::ZERO.minus(x),
+        )
+    }
+}
+
+impl<T: Number> Tensor<T> {
+    /// The larger of the two, elementwise; NaN where either is NaN.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast together.
+    #[track_caller]
+    pub fn maximum(&self, other: impl Operand<T>) -> Tensor<T> {
+        zip(
+            "maximum",
+            self,
+            &other.into_tensor(),
+            #[inline(always)]
+            |a, b| if a > b || a.is_nan_value() { a } else { b },
+        )
+    }
+
+    /// The smaller of the two, elementwise; NaN where either is NaN.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast together.
+    #[track_caller]
+    pub fn minimum(&self, other: impl Operand<T>) -> Tensor<T> {
+        zip(
+            "minimum",
+            self,
+            &other.into_tensor(),
+            #[inline(always)]
+            |a, b| if a < b || a.is_nan_value() { a } else { b },
+        )
+    }
+
+    /// Every element brought into `low..=high`; NaN stays.
+    ///
+    /// ```
+    /// use gradus_tensor::Tensor;
+    /// assert_eq!(Tensor::new([-2.0, 0.5, 9.0]).clamp(0.0, 1.0), Tensor::new([0.0, 0.5, 1.0]));
+    /// ```
+    pub fn clamp(&self, low: T, high: T) -> Tensor<T> {
+        self.map(
+            #[inline(always)]
+            |x| {
+                if x < low {
+                    low
+                } else if x > high {
+                    high
+                } else {
+                    x
+                }
+            },
+        )
+    }
+}
+
+impl<T: Float> Tensor<T> {
+    /// self^exponent, elementwise; NaN for a negative base with a fractional exponent.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast together.
+    #[track_caller]
+    pub fn pow(&self, exponent: impl Operand<T>) -> Tensor<T> {
+        let exponent = exponent.into_tensor();
+        if exponent.ndim() == 0 {
+            let exponent = exponent.item();
+            // The exponents that everyone writes are exact and a hundred times cheaper without a logarithm.
+            if exponent == T::of(2.0) {
+                return self.square();
+            } else if exponent == T::of(0.5) {
+                return self.sqrt();
+            }
+        }
+        zip(
+            "pow",
+            self,
+            &exponent,
+            #[inline(always)]
+            |x, y| Math::pow(x, y),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operators_broadcast_in_every_ownership_form() {
+        let a = || Tensor::new([[1.0, 2.0], [3.0, 4.0]]);
+        let b = || Tensor::new([10.0, 20.0]);
+        let sum = Tensor::new([[11.0, 22.0], [13.0, 24.0]]);
+        assert_eq!(&a() + &b(), sum);
+        assert_eq!(a() + b(), sum);
+        assert_eq!(a() + &b(), sum);
+        assert_eq!(&b() + a(), sum);
+        assert_eq!(b() - a().t(), Tensor::new([[9.0, 17.0], [8.0, 16.0]]));
+        assert_eq!(1.0 / a(), Tensor::new([[1.0, 0.5], [1.0 / 3.0, 0.25]]));
+        let mut c = a();
+        c *= &b();
+        c -= 1.0;
+        assert_eq!(c, Tensor::new([[9.0, 39.0], [29.0, 79.0]]));
+        assert_eq!(-a(), a() * -1.0);
+    }
+
+    #[test]
+    fn a_shared_operand_keeps_its_elements() {
+        let a = Tensor::new([1.0, 2.0]);
+        let view = a.flip(0);
+        assert_eq!(a.clone() + 1.0, Tensor::new([2.0, 3.0]));
+        assert_eq!(view + &a, Tensor::new([3.0, 3.0]));
+        assert_eq!(a, Tensor::new([1.0, 2.0]));
+    }
+
+    #[test]
+    #[should_panic(expected = "add: the shapes do not broadcast together: [2, 3] and [2]")]
+    fn shapes_that_do_not_broadcast_are_named() {
+        let _ = Tensor::<f32>::zeros([2, 3]) + Tensor::<f32>::zeros([2]);
+    }
+}

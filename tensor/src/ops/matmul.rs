@@ -1,0 +1,101 @@
+//! Matrix products, with stacks of matrices broadcast against each other.
+
+use crate::element::Float;
+use crate::shape::{Shape, broadcast_shapes};
+use crate::tensor::{Tensor, panic_shape};
+
+impl<T: Float> Tensor<T> {
+    /// The matrix product, over the two last axes; leading axes are stacks that broadcast. A tensor of one axis is a
+    /// row on the left and a column on the right, and that axis goes away. NumPy's `matmul`.
+    ///
+    /// Shapes: `[.., m, k]` with `[.., k, n]` gives `[.., m, n]`.
+    ///
+    /// ```
+    /// use gradus_tensor::Tensor;
+    /// let a = Tensor::new([[1.0, 2.0], [3.0, 4.0]]);
+    /// let b = Tensor::new([[1.0], [10.0]]);
+    /// assert_eq!(a.matmul(&b), Tensor::new([[21.0], [43.0]]));
+    /// ```
+    ///
+    /// # Panics
+    /// If the inner lengths differ, the stacks do not broadcast, or an operand is a scalar.
+    #[track_caller]
+    pub fn matmul(&self, other: &Tensor<T>) -> Tensor<T> {
+        if self.ndim() == 0 || other.ndim() == 0 {
+            panic_matmul("a scalar has no rows or columns", self.shape(), other.shape());
+        }
+        if self.ndim() == 1 {
+            let product = self.unsqueeze(0).matmul(other);
+            return product.squeeze(if other.ndim() == 1 { 0 } else { -2 });
+        }
+        if other.ndim() == 1 {
+            return self.matmul(&other.unsqueeze(-1)).squeeze(-1);
+        }
+        let (m, k) = (self.shape()[self.ndim() - 2], self.shape()[self.ndim() - 1]);
+        let (inner, n) = (other.shape()[other.ndim() - 2], other.shape()[other.ndim() - 1]);
+        if k != inner {
+            panic_matmul(&format!("the inner lengths {k} and {inner} differ"), self.shape(), other.shape());
+        }
+        if other.ndim() == 2 && self.ndim() > 2 {
+            // A stack times one matrix is one product of all rows.
+            let leading: Shape = self.shape()[..self.ndim() - 1].into();
+            let rows = leading.size();
+            return self.reshape([rows, k]).matmul(other).reshape(leading.join(&[n]));
+        }
+        let stack_a: Shape = self.shape()[..self.ndim() - 2].into();
+        let stack_b: Shape = other.shape()[..other.ndim() - 2].into();
+        let stack = broadcast_shapes(&stack_a, &stack_b).unwrap_or_else(|error| panic_shape("matmul", &error));
+        let a = self.broadcast_to(stack.join(&[m, k]));
+        let b = other.broadcast_to(stack.join(&[k, n]));
+        let count = stack.size();
+        let a = a.reshape([count, m, k]);
+        let b = b.reshape([count, k, n]);
+        Tensor::written(stack.join(&[m, n]), |out| {
+            for i in 0..count {
+                for r in 0..m {
+                    for c in 0..n {
+                        let mut s = T::ZERO;
+                        for j in 0..k {
+                            s += a.get([i, r, j]) * b.get([i, j, c]);
+                        }
+                        out[(i * m + r) * n + c] = s;
+                    }
+                }
+            }
+        })
+    }
+
+    /// The dot product of two tensors of one axis: the sum of their products, a scalar.
+    ///
+    /// # Panics
+    /// If either has not exactly one axis, or the lengths differ.
+    #[track_caller]
+    pub fn dot(&self, other: &Tensor<T>) -> Tensor<T> {
+        if self.ndim() != 1 || self.shape() != other.shape() {
+            panic!(
+                "dot: two tensors of one axis and the same length are needed: {} and {}",
+                self.shape(),
+                other.shape()
+            );
+        }
+        (self * other).sum(..)
+    }
+
+    /// The outer product of two tensors of one axis: `[m]` and `[n]` give `[m, n]`, element `[i, j]` is a_i b_j.
+    ///
+    /// # Panics
+    /// If either has not exactly one axis.
+    #[track_caller]
+    pub fn outer(&self, other: &Tensor<T>) -> Tensor<T> {
+        if self.ndim() != 1 || other.ndim() != 1 {
+            panic!("outer: two tensors of one axis are needed: {} and {}", self.shape(), other.shape());
+        }
+        self.unsqueeze(1) * other.unsqueeze(0)
+    }
+}
+
+#[cold]
+#[track_caller]
+fn panic_matmul(problem: &str, a: &Shape, b: &Shape) -> ! {
+    panic!("matmul: {problem}: {a} and {b}")
+}

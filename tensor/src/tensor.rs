@@ -1,0 +1,225 @@
+//! The tensor: a shared buffer and a layout over it.
+
+use std::sync::Arc;
+
+use crate::buffer::Buffer;
+use crate::element::Element;
+use crate::kernels::{self, View};
+use crate::layout::Layout;
+use crate::shape::{Shape, ShapeError};
+
+/// An n-dimensional array of numbers.
+///
+/// Cloning and views (slices, transposes, broadcasts) share the elements and cost nothing; a write copies only what is
+/// shared. Element `[i, j, ..]` is counted from the outermost axis, rows lie side by side unless a view says otherwise.
+///
+/// ```
+/// use gradus_tensor::Tensor;
+/// let x = Tensor::new([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]);
+/// assert_eq!(x.shape(), &[2, 3]);
+/// assert_eq!(x.t().sum(-1), Tensor::new([5.0, 7.0, 9.0]));
+/// assert_eq!(&x * 2.0 + 1.0, Tensor::new([[3.0, 5.0, 7.0], [9.0, 11.0, 13.0]]));
+/// ```
+#[derive(Clone)]
+pub struct Tensor<T: Element = f32> {
+    pub(crate) buffer: Arc<Buffer<T>>,
+    pub(crate) layout: Layout,
+}
+
+impl<T: Element> Tensor<T> {
+    /// A tensor of `shape` over a buffer of exactly its size.
+    pub(crate) fn from_buffer(buffer: Buffer<T>, shape: Shape) -> Self {
+        debug_assert_eq!(buffer.len(), shape.size());
+        Tensor { buffer: Arc::new(buffer), layout: Layout::contiguous(shape) }
+    }
+
+    /// A new tensor whose elements `write` fills in, every one.
+    pub(crate) fn written(shape: Shape, write: impl FnOnce(&mut [T])) -> Self {
+        let mut buffer = Buffer::unspecified(shape.size());
+        write(&mut buffer);
+        Tensor::from_buffer(buffer, shape)
+    }
+
+    /// The same elements under another layout.
+    pub(crate) fn with_layout(&self, layout: Layout) -> Self {
+        Tensor { buffer: Arc::clone(&self.buffer), layout }
+    }
+
+    pub(crate) fn view(&self) -> View<'_, T> {
+        View { data: &self.buffer, layout: &self.layout }
+    }
+
+    /// The length of each axis.
+    pub fn shape(&self) -> &Shape {
+        &self.layout.shape
+    }
+
+    /// The number of axes: 0 for a scalar.
+    pub fn ndim(&self) -> usize {
+        self.shape().len()
+    }
+
+    /// The number of elements.
+    pub fn size(&self) -> usize {
+        self.shape().size()
+    }
+
+    /// Whether there are no elements.
+    pub fn is_empty(&self) -> bool {
+        self.size() == 0
+    }
+
+    /// Whether the elements lie side by side in row-major order.
+    pub fn is_contiguous(&self) -> bool {
+        self.layout.is_contiguous()
+    }
+
+    /// The same elements side by side in row-major order: itself if they are, else a copy.
+    pub fn contiguous(&self) -> Tensor<T> {
+        if self.is_contiguous() {
+            return self.clone();
+        }
+        Tensor::written(self.shape().clone(), |out| kernels::copy::copy(self.view(), out))
+    }
+
+    /// The elements in row-major order, if that is how they lie.
+    pub fn as_slice(&self) -> Option<&[T]> {
+        self.is_contiguous()
+            .then(|| &self.buffer[self.layout.offset..][..if self.is_empty() { 0 } else { self.size() }])
+    }
+
+    /// A copy of the elements in row-major order.
+    pub fn to_vec(&self) -> Vec<T> {
+        match self.as_slice() {
+            Some(elements) => elements.to_vec(),
+            None => self.contiguous().to_vec(),
+        }
+    }
+
+    /// The elements in row-major order, to be written to. Shared or strided elements are copied first, so no other
+    /// tensor changes.
+    ///
+    /// ```
+    /// use gradus_tensor::Tensor;
+    /// let mut x = Tensor::new([1.0, 2.0]);
+    /// let before = x.clone();
+    /// x.as_mut_slice()[0] = 7.0;
+    /// assert_eq!(x, Tensor::new([7.0, 2.0]));
+    /// assert_eq!(before, Tensor::new([1.0, 2.0]));
+    /// ```
+    pub fn as_mut_slice(&mut self) -> &mut [T] {
+        if !self.owns_elements() {
+            *self = Tensor::written(self.shape().clone(), |out| kernels::copy::copy(self.view(), out));
+        }
+        let (offset, size) = (self.layout.offset, self.size());
+        let buffer = Arc::get_mut(&mut self.buffer).expect("the buffer was just found or made unshared");
+        &mut buffer[offset..][..size]
+    }
+
+    /// Whether a write needs no copy: the elements lie in row-major order and nobody else sees them.
+    pub fn owns_elements(&self) -> bool {
+        Arc::strong_count(&self.buffer) == 1 && Arc::weak_count(&self.buffer) == 0 && self.is_contiguous()
+    }
+
+    /// The one element of a tensor that has just one, of any number of axes.
+    ///
+    /// # Panics
+    /// If there is not exactly one element.
+    #[track_caller]
+    pub fn item(&self) -> T {
+        if self.size() != 1 {
+            panic_item(self.shape());
+        }
+        self.buffer[self.layout.offset]
+    }
+
+    /// The element at `index`, one number per axis.
+    ///
+    /// # Panics
+    /// If the index has another number of axes or is out of range.
+    #[track_caller]
+    pub fn get(&self, index: impl AsRef<[usize]>) -> T {
+        let index = index.as_ref();
+        if index.len() != self.ndim() || index.iter().zip(self.shape().iter()).any(|(&i, &length)| i >= length) {
+            panic_get(index, self.shape());
+        }
+        let steps = index.iter().zip(&self.layout.strides).map(|(&i, &stride)| i as isize * stride);
+        self.buffer[self.layout.offset.wrapping_add_signed(steps.sum())]
+    }
+
+    /// The elements in row-major order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = T> + use<T> {
+        let flat = self.contiguous();
+        (0..flat.size()).map(move |i| flat.buffer[flat.layout.offset + i])
+    }
+
+    /// The same values in another element type; see [`Element::cast`].
+    ///
+    /// ```
+    /// use gradus_tensor::Tensor;
+    /// let bytes = Tensor::from([0_u8, 128, 255]);
+    /// assert_eq!(bytes.to::<f32>() / 255.0, Tensor::new([0.0, 128.0 / 255.0, 1.0]));
+    /// ```
+    pub fn to<U: Element>(&self) -> Tensor<U> {
+        // The same type: share instead of copying.
+        if let Some(same) = (self as &dyn std::any::Any).downcast_ref::<Tensor<U>>() {
+            return same.clone();
+        }
+        Tensor::written(self.shape().clone(), |out| {
+            kernels::map::map(
+                self.view(),
+                out,
+                #[inline(always)]
+                |x| x.cast(),
+            );
+        })
+    }
+
+    /// `f` of every element.
+    ///
+    /// ```
+    /// use gradus_tensor::Tensor;
+    /// assert_eq!(Tensor::from([1, -2]).map(|x: i32| x > 0), Tensor::from([true, false]));
+    /// ```
+    pub fn map<U: Element>(&self, f: impl Fn(T) -> U + Sync) -> Tensor<U> {
+        Tensor::written(self.shape().clone(), |out| kernels::map::map(self.view(), out, f))
+    }
+
+    /// This tensor under the layout broadcast to `shape`, or a panic that names both.
+    #[track_caller]
+    pub(crate) fn broadcast_layout(&self, op: &str, shape: &Shape) -> Layout {
+        self.layout.broadcast_to(shape).unwrap_or_else(|error| panic_shape(op, &error))
+    }
+}
+
+#[cold]
+#[track_caller]
+fn panic_item(shape: &Shape) -> ! {
+    panic!("item: exactly one element is needed, there are {}: {shape}", shape.size())
+}
+
+#[cold]
+#[track_caller]
+fn panic_get(index: &[usize], shape: &Shape) -> ! {
+    panic!("get: there is no element {index:?}: {shape}")
+}
+
+/// Panics with what `op` found wrong with the shapes.
+#[cold]
+#[track_caller]
+pub(crate) fn panic_shape(op: &str, error: &ShapeError) -> ! {
+    panic!("{op}: {error}")
+}
+
+/// Equal shapes and equal elements; as ever, NaN equals nothing.
+impl<T: Element> PartialEq for Tensor<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.shape() == other.shape() && self.iter().zip(other.iter()).all(|(a, b)| a == b)
+    }
+}
+
+impl<T: Element> std::fmt::Debug for Tensor<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Tensor<{}>({:?}, shape {})", T::NAME, self.to_vec(), self.shape())
+    }
+}

@@ -1,0 +1,328 @@
+//! Views: other ways to look at the same elements. None of them copies, except a reshape that strides cannot express.
+
+use std::ops::{Range, RangeFrom, RangeFull, RangeTo};
+
+use crate::element::Element;
+use crate::shape::{Shape, ShapeError, normalize_axis};
+use crate::tensor::{Tensor, panic_shape};
+
+/// Which elements of an axis a slice takes: a range, possibly with negative bounds, and a step.
+///
+/// Made from Rust's ranges; [`step`] adds a step. As in NumPy, a negative bound counts from the end, a bound beyond the
+/// axis is cut to it, and a negative step walks backwards from the last element of the range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slice {
+    start: Option<isize>,
+    end: Option<isize>,
+    step: isize,
+}
+
+/// Every `step`-th element of a range. A negative step walks the elements of the range backwards, from its last.
+///
+/// ```
+/// use gradus_tensor::{Tensor, step};
+/// let x = Tensor::arange(0, 6, 1);
+/// assert_eq!(x.slice(0, step(.., 2)), Tensor::from([0, 2, 4]));
+/// assert_eq!(x.slice(0, step(1..4, -1)), Tensor::from([3, 2, 1]));
+/// assert_eq!(x.slice(0, -2..), Tensor::from([4, 5]));
+/// ```
+///
+/// # Panics
+/// If `step` is zero.
+#[track_caller]
+pub fn step(range: impl Into<Slice>, step: isize) -> Slice {
+    assert!(step != 0, "slice: the step must not be 0");
+    Slice { step, ..range.into() }
+}
+
+impl Slice {
+    /// The first element taken and how many, of an axis of `length`.
+    fn resolve(self, length: usize) -> (usize, usize) {
+        let place = |bound: isize| {
+            let length = length as isize;
+            (if bound < 0 { bound + length } else { bound }).clamp(0, length) as usize
+        };
+        let start = self.start.map_or(0, place);
+        let end = self.end.map_or(length, place);
+        let count = end.saturating_sub(start).div_ceil(self.step.unsigned_abs());
+        (if self.step > 0 || count == 0 { start } else { end - 1 }, count)
+    }
+}
+
+macro_rules! slice_from {
+    ($($int:ty),*) => {$(
+        impl From<Range<$int>> for Slice {
+            fn from(range: Range<$int>) -> Self {
+                Slice { start: Some(range.start as isize), end: Some(range.end as isize), step: 1 }
+            }
+        }
+        impl From<RangeFrom<$int>> for Slice {
+            fn from(range: RangeFrom<$int>) -> Self {
+                Slice { start: Some(range.start as isize), end: None, step: 1 }
+            }
+        }
+        impl From<RangeTo<$int>> for Slice {
+            fn from(range: RangeTo<$int>) -> Self {
+                Slice { start: None, end: Some(range.end as isize), step: 1 }
+            }
+        }
+    )*};
+}
+
+// i32 is what a bare literal becomes.
+slice_from!(i32, isize, usize);
+
+impl From<RangeFull> for Slice {
+    fn from(_: RangeFull) -> Self {
+        Slice { start: None, end: None, step: 1 }
+    }
+}
+
+impl<T: Element> Tensor<T> {
+    /// The same elements in row-major order under another shape.
+    ///
+    /// # Panics
+    /// If the sizes differ; see [`Tensor::try_reshape`].
+    #[track_caller]
+    pub fn reshape(&self, shape: impl Into<Shape>) -> Tensor<T> {
+        self.try_reshape(shape).unwrap_or_else(|error| panic_shape("reshape", &error))
+    }
+
+    /// The same elements in row-major order under another shape.
+    ///
+    /// # Errors
+    /// If the sizes differ.
+    pub fn try_reshape(&self, shape: impl Into<Shape>) -> Result<Tensor<T>, ShapeError> {
+        let shape = shape.into();
+        let size = shape.iter().try_fold(1_usize, |size, &length| size.checked_mul(length));
+        if size != Some(self.size()) {
+            let wanted = size.map_or("more than memory can hold".to_owned(), |size| size.to_string());
+            let found = self.size();
+            return Err(ShapeError::new(format!(
+                "{found} elements do not fill a shape of {wanted}: {} to {shape}",
+                self.shape()
+            )));
+        }
+        Ok(match self.layout.reshape(&shape) {
+            Some(layout) => self.with_layout(layout),
+            None => {
+                let copy = self.contiguous();
+                let layout = copy.layout.reshape(&shape).expect("contiguous elements take any shape of their size");
+                copy.with_layout(layout)
+            }
+        })
+    }
+
+    /// All elements along one axis, in row-major order.
+    pub fn flatten(&self) -> Tensor<T> {
+        self.reshape(self.size())
+    }
+
+    /// The axes in another order: axis `i` of the result is axis `order[i]` of this tensor.
+    ///
+    /// ```
+    /// use gradus_tensor::Tensor;
+    /// let x = Tensor::<f32>::zeros([2, 3, 4]);
+    /// assert_eq!(x.permute([2, 0, 1]).shape(), &[4, 2, 3]);
+    /// ```
+    ///
+    /// # Panics
+    /// If `order` does not name each axis once.
+    #[track_caller]
+    pub fn permute(&self, order: impl AsRef<[isize]>) -> Tensor<T> {
+        let order = order.as_ref();
+        let axes: Shape = order.iter().map(|&axis| normalize_axis("permute", axis, self.shape())).collect();
+        let each_once = axes.len() == self.ndim() && (0..self.ndim()).all(|axis| axes.contains(&axis));
+        if !each_once {
+            panic_permute(order, self.shape());
+        }
+        self.with_layout(self.layout.permute(&axes))
+    }
+
+    /// The two last axes exchanged: the transpose of a matrix, or of each matrix in a stack.
+    ///
+    /// # Panics
+    /// If there are fewer than two axes.
+    #[track_caller]
+    pub fn t(&self) -> Tensor<T> {
+        assert!(self.ndim() >= 2, "t: a matrix is needed, two axes or more: {}", self.shape());
+        self.swap_axes(-1, -2)
+    }
+
+    /// The two axes exchanged.
+    ///
+    /// # Panics
+    /// If an axis is out of range.
+    #[track_caller]
+    pub fn swap_axes(&self, a: isize, b: isize) -> Tensor<T> {
+        let mut order: Shape = (0..self.ndim()).collect();
+        order.swap(normalize_axis("swap_axes", a, self.shape()), normalize_axis("swap_axes", b, self.shape()));
+        self.with_layout(self.layout.permute(&order))
+    }
+
+    /// A range of one axis: `x.slice(0, 1..3)`, `x.slice(-1, ..-1)`; [`step`] takes every so many, or backwards.
+    ///
+    /// # Panics
+    /// If the axis is out of range.
+    #[track_caller]
+    pub fn slice(&self, axis: isize, range: impl Into<Slice>) -> Tensor<T> {
+        let axis = normalize_axis("slice", axis, self.shape());
+        let range = range.into();
+        let (start, length) = range.resolve(self.shape()[axis]);
+        self.with_layout(self.layout.slice(axis, start, range.step, length))
+    }
+
+    /// One element of an axis, which goes away. A negative index counts from the end.
+    ///
+    /// ```
+    /// use gradus_tensor::Tensor;
+    /// let x = Tensor::new([[1.0, 2.0], [3.0, 4.0]]);
+    /// assert_eq!(x.select(0, -1), Tensor::new([3.0, 4.0]));
+    /// ```
+    ///
+    /// # Panics
+    /// If the axis or the index is out of range.
+    #[track_caller]
+    pub fn select(&self, axis: isize, index: isize) -> Tensor<T> {
+        let axis = normalize_axis("select", axis, self.shape());
+        let length = self.shape()[axis] as isize;
+        if index < -length || index >= length {
+            panic_select(axis, index, self.shape());
+        }
+        let index = if index < 0 { index + length } else { index };
+        self.with_layout(self.layout.select(axis, index as usize))
+    }
+
+    /// The elements of an axis in reverse.
+    ///
+    /// # Panics
+    /// If the axis is out of range.
+    #[track_caller]
+    pub fn flip(&self, axis: isize) -> Tensor<T> {
+        self.with_layout(self.layout.flip(normalize_axis("flip", axis, self.shape())))
+    }
+
+    /// The elements repeated along new leading axes and axes of length 1, without copying.
+    ///
+    /// # Panics
+    /// If an axis has another length than in `shape` and is not 1.
+    #[track_caller]
+    pub fn broadcast_to(&self, shape: impl Into<Shape>) -> Tensor<T> {
+        self.try_broadcast_to(shape).unwrap_or_else(|error| panic_shape("broadcast_to", &error))
+    }
+
+    /// As [`Tensor::broadcast_to`], for shapes known at run time.
+    ///
+    /// # Errors
+    /// If an axis has another length than in `shape` and is not 1.
+    pub fn try_broadcast_to(&self, shape: impl Into<Shape>) -> Result<Tensor<T>, ShapeError> {
+        Ok(self.with_layout(self.layout.broadcast_to(&shape.into())?))
+    }
+
+    /// Without an axis of length 1.
+    ///
+    /// # Panics
+    /// If the axis is out of range or longer.
+    #[track_caller]
+    pub fn squeeze(&self, axis: isize) -> Tensor<T> {
+        let index = normalize_axis("squeeze", axis, self.shape());
+        if self.shape()[index] != 1 {
+            panic_squeeze(axis, self.shape());
+        }
+        self.with_layout(self.layout.select(index, 0))
+    }
+
+    /// With a new axis of length 1 before `axis`; -1 puts it last.
+    ///
+    /// # Panics
+    /// If `axis` is not in `-ndim - 1 ..= ndim`.
+    #[track_caller]
+    pub fn unsqueeze(&self, axis: isize) -> Tensor<T> {
+        let grown = self.shape().with_axis(0, 1);
+        self.with_layout(self.layout.unsqueeze(normalize_axis("unsqueeze", axis, &grown)))
+    }
+
+    /// Parts of the given lengths along an axis.
+    ///
+    /// # Panics
+    /// If the lengths do not add up to the axis.
+    #[track_caller]
+    pub fn split(&self, axis: isize, lengths: &[usize]) -> Vec<Tensor<T>> {
+        let index = normalize_axis("split", axis, self.shape());
+        if lengths.iter().sum::<usize>() != self.shape()[index] {
+            panic_split(axis, lengths, self.shape());
+        }
+        let mut start = 0;
+        let part = |&length: &usize| {
+            start += length;
+            self.with_layout(self.layout.slice(index, start - length, 1, length))
+        };
+        lengths.iter().map(part).collect()
+    }
+
+    /// `count` parts along an axis, as even as possible; the first ones are longer by one where it does not divide.
+    ///
+    /// # Panics
+    /// If `count` is zero or the axis is out of range.
+    #[track_caller]
+    pub fn chunk(&self, axis: isize, count: usize) -> Vec<Tensor<T>> {
+        let length = self.shape()[normalize_axis("chunk", axis, self.shape())];
+        assert!(count > 0, "chunk: the number of parts must not be 0: {}", self.shape());
+        let lengths: Vec<usize> = (0..count).map(|i| length / count + usize::from(i < length % count)).collect();
+        self.split(axis, &lengths)
+    }
+}
+
+#[cold]
+#[track_caller]
+fn panic_permute(order: &[isize], shape: &Shape) -> ! {
+    panic!("permute: the order {order:?} must name each of the {} axes once: {shape}", shape.len())
+}
+
+#[cold]
+#[track_caller]
+fn panic_select(axis: usize, index: isize, shape: &Shape) -> ! {
+    panic!("select: axis {axis} has no element {index}: {shape}")
+}
+
+#[cold]
+#[track_caller]
+fn panic_squeeze(axis: isize, shape: &Shape) -> ! {
+    panic!("squeeze: axis {axis} is not of length 1: {shape}")
+}
+
+#[cold]
+#[track_caller]
+fn panic_split(axis: isize, lengths: &[usize], shape: &Shape) -> ! {
+    panic!("split: the lengths {lengths:?} do not add up to axis {axis}: {shape}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[allow(clippy::reversed_empty_ranges)] // Bounds from the end, as in Python, not ranges to walk.
+    fn slices_follow_numpy() {
+        // Python: x = np.arange(5); x[1:-1], x[-100:2], x[3:1], x[4:], x[1:4][::-1], x[::-2].
+        let x = Tensor::arange(0, 5, 1);
+        assert_eq!(x.slice(0, 1..-1).to_vec(), [1, 2, 3]);
+        assert_eq!(x.slice(0, -100..2).to_vec(), [0, 1]);
+        assert_eq!(x.slice(0, 3..1).to_vec(), [0; 0]);
+        assert_eq!(x.slice(0, 4..).to_vec(), [4]);
+        assert_eq!(x.slice(0, step(1..4, -1)).to_vec(), [3, 2, 1]);
+        assert_eq!(x.slice(0, step(.., -2)).to_vec(), [4, 2, 0]);
+    }
+
+    #[test]
+    fn chunks_are_even() {
+        let lengths: Vec<usize> = Tensor::arange(0, 7, 1).chunk(0, 3).iter().map(Tensor::size).collect();
+        assert_eq!(lengths, [3, 2, 2]);
+    }
+
+    #[test]
+    #[should_panic(expected = "reshape: 6 elements do not fill a shape of 8: [2, 3] to [2, 4]")]
+    fn a_reshape_of_another_size_is_refused() {
+        Tensor::<f32>::zeros([2, 3]).reshape([2, 4]);
+    }
+}
