@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::kernels::gemm::Gemm;
 use crate::kernels::math::Math;
 
 mod sealed {
@@ -71,7 +72,7 @@ pub trait Number:
 /// A type that training computes with: f32, and f64 for gradient checks.
 ///
 /// Elementary functions that are fast and vectorised come from [`Math`]; `num_traits::Float` has the rest.
-pub trait Float: Number + num_traits::Float + num_traits::NumAssign + Math + std::iter::Sum {
+pub trait Float: Number + num_traits::Float + num_traits::NumAssign + Math + Gemm + std::iter::Sum {
     /// The nearest value to an f64 constant.
     fn of(value: f64) -> Self {
         Self::from_f64(value)

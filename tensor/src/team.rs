@@ -148,7 +148,11 @@ mod crew {
             if let Err(panic) = catch_unwind(AssertUnwindSafe(work)) {
                 self.claimed.0.fetch_or(ABANDONED, Ordering::Relaxed);
                 let mut first = self.panic.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-                first.get_or_insert(panic);
+                match *first {
+                    None => *first = Some(panic),
+                    // Dropping it would run code of others, which might panic where a helper must not.
+                    Some(_) => std::mem::forget(panic),
+                }
             }
         }
     }
@@ -175,12 +179,12 @@ mod crew {
         fn open(&self, region: &Region<'_>, helpers: usize) {
             // The pointer outlives the region, but is followed only while the region lives (invariants 2 and 3).
             self.region.store(ptr::from_ref(region).cast_mut().cast(), Ordering::Relaxed);
-            let number = (self.gate.0.load(Ordering::Relaxed) / NUMBER + 1) * NUMBER;
-            self.gate.0.store(number | OPEN | (helpers as u64 * TICKET), Ordering::Release);
             for _ in self.helpers.load(Ordering::Relaxed)..helpers {
                 self.helpers.fetch_add(1, Ordering::Relaxed);
                 rayon::spawn(|| CREW.help());
             }
+            let number = (self.gate.0.load(Ordering::Relaxed) & !(NUMBER - 1)).wrapping_add(NUMBER);
+            self.gate.0.store(number | OPEN | (helpers as u64 * TICKET), Ordering::Release);
         }
 
         /// Lets nobody else into the region and waits for those inside.

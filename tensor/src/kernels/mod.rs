@@ -1,6 +1,7 @@
 //! Kernels: functions over borrowed data that never allocate and never check. The ops above them do both.
 
 pub(crate) mod copy;
+pub(crate) mod gemm;
 pub(crate) mod map;
 pub(crate) mod math;
 pub(crate) mod reduce;

@@ -1,6 +1,8 @@
 //! Matrix products, with stacks of matrices broadcast against each other.
 
 use crate::element::Float;
+use crate::kernels::View;
+use crate::kernels::gemm::Mat;
 use crate::shape::{Shape, broadcast_shapes};
 use crate::tensor::{Tensor, panic_shape};
 
@@ -47,21 +49,8 @@ impl<T: Float> Tensor<T> {
         let stack = broadcast_shapes(&stack_a, &stack_b).unwrap_or_else(|error| panic_shape("matmul", &error));
         let a = self.broadcast_to(stack.join(&[m, k]));
         let b = other.broadcast_to(stack.join(&[k, n]));
-        let count = stack.size();
-        let a = a.reshape([count, m, k]);
-        let b = b.reshape([count, k, n]);
         Tensor::written(stack.join(&[m, n]), |out| {
-            for i in 0..count {
-                for r in 0..m {
-                    for c in 0..n {
-                        let mut s = T::ZERO;
-                        for j in 0..k {
-                            s += a.get([i, r, j]) * b.get([i, j, c]);
-                        }
-                        out[(i * m + r) * n + c] = s;
-                    }
-                }
-            }
+            T::gemm_batched(stack.size(), |i| (matrix(a.view(), i), matrix(b.view(), i)), out);
         })
     }
 
@@ -92,6 +81,18 @@ impl<T: Float> Tensor<T> {
         }
         self.unsqueeze(1) * other.unsqueeze(0)
     }
+}
+
+/// The matrix over the last two axes that is the `index`-th in row-major order of the axes before.
+fn matrix<T: Float>(stack: View<'_, T>, mut index: usize) -> Mat<'_, T> {
+    let (shape, strides) = (&stack.layout.shape, &stack.layout.strides);
+    let axes = shape.len() - 2;
+    let mut offset = stack.layout.offset;
+    for axis in (0..axes).rev() {
+        offset = offset.wrapping_add_signed((index % shape[axis]) as isize * strides[axis]);
+        index /= shape[axis];
+    }
+    Mat::new(stack.data, offset, [shape[axes], shape[axes + 1]], [strides[axes], strides[axes + 1]])
 }
 
 #[cold]
