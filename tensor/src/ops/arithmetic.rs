@@ -199,6 +199,23 @@ impl<T: Number> Neg for Tensor<T> {
     }
 }
 
+impl<T: Element> Tensor<T> {
+    /// `f` of each pair of elements, broadcast; in the memory of either operand where it is theirs to give.
+    ///
+    /// ```
+    /// use gradus_tensor::Tensor;
+    /// let distance = Tensor::new([3.0, 6.0]).zip_map(Tensor::new([4.0, 8.0]), f32::hypot);
+    /// assert_eq!(distance, Tensor::new([5.0, 10.0]));
+    /// ```
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast together.
+    #[track_caller]
+    pub fn zip_map(self, other: impl Operand<T>, f: impl Fn(T, T) -> T + Sync) -> Tensor<T> {
+        zip_owned("zip_map", self, other.into_tensor(), f)
+    }
+}
+
 impl<T: Number> Tensor<T> {
     /// The larger of the two, elementwise; NaN where either is NaN.
     ///

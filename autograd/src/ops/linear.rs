@@ -1,0 +1,37 @@
+//! Matrix products.
+
+use gradus_tensor::{Float, Tensor};
+
+use crate::op::Op;
+use crate::var::Var;
+
+impl<T: Float> Var<T> {
+    /// The matrix product over the two last axes; leading axes are stacks that broadcast, a single axis is a row on
+    /// the left and a column on the right.
+    ///
+    /// # Panics
+    /// If the inner lengths differ, the stacks do not broadcast, or an operand is a scalar.
+    #[track_caller]
+    pub fn matmul(&self, other: &Var<T>) -> Var<T> {
+        if self.ndim() == 1 && other.ndim() > 0 {
+            let product = self.unsqueeze(0).matmul(other);
+            return product.squeeze(if other.ndim() == 1 { 0 } else { -2 });
+        }
+        if other.ndim() == 1 && self.ndim() > 0 {
+            return self.matmul(&other.unsqueeze(-1)).squeeze(-1);
+        }
+        let (a, b) = (self.value().clone(), other.value().clone());
+        let one_matrix = a.ndim() > 2 && b.ndim() == 2;
+        Op::new("matmul", a.matmul(&b))
+            .input(self, move |g| g.matmul(&b.t()))
+            .input(other, move |g| if one_matrix { rows(&a).t().matmul(&rows(&g)) } else { a.t().matmul(&g) })
+            .finish()
+    }
+}
+
+/// A stack of matrices as the one matrix of all their rows.
+fn rows<T: Float>(stack: &Tensor<T>) -> Tensor<T> {
+    let columns = stack.shape()[stack.ndim() - 1];
+    let rows = stack.shape()[..stack.ndim() - 1].iter().product();
+    stack.reshape([rows, columns])
+}

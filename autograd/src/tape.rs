@@ -1,0 +1,168 @@
+//! The tape: what was computed, in order, and how to go back.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use gradus_tensor::{Float, Shape, Tensor};
+use smallvec::SmallVec;
+
+use crate::var::Var;
+
+/// From a gradient of an op's output to the gradient of one of its inputs.
+pub(crate) type Derivative<T> = Box<dyn FnOnce(Tensor<T>) -> Tensor<T>>;
+
+/// An input of an op: the node that made it, its shape, and the derivative with respect to it.
+pub(crate) struct Edge<T: Float> {
+    pub source: usize,
+    pub shape: Shape,
+    pub derivative: Derivative<T>,
+}
+
+/// One op that was computed; a leaf has no edges.
+pub(crate) struct Node<T: Float> {
+    pub op: &'static str,
+    pub edges: SmallVec<[Edge<T>; 2]>,
+}
+
+/// The nodes of one computation, in the order of their creation, which is an order every input precedes its uses in.
+///
+/// Invariants: a node's edges point to earlier nodes; nodes hold tensors, never vars, so there are no cycles; a tape
+/// serves one backward sweep, which takes the nodes out.
+pub(crate) struct Nodes<T: Float> {
+    pub list: Vec<Node<T>>,
+    pub consumed: bool,
+}
+
+/// A recording of ops, good for one backward sweep.
+///
+/// ```
+/// use gradus_autograd::Tape;
+/// use gradus_tensor::Tensor;
+/// let tape = Tape::new();
+/// let x = tape.var(Tensor::new([1.0, 2.0]));
+/// let y = (&x * &x).sum(..);
+/// let gradients = tape.backward(&y);
+/// assert_eq!(gradients.of(&x), Tensor::new([2.0, 4.0]));
+/// ```
+pub struct Tape<T: Float = f32> {
+    pub(crate) nodes: Rc<RefCell<Nodes<T>>>,
+}
+
+impl<T: Float> Tape<T> {
+    /// A tape with nothing on it.
+    pub fn new() -> Self {
+        Tape { nodes: Rc::new(RefCell::new(Nodes { list: Vec::new(), consumed: false })) }
+    }
+
+    /// A variable: a leaf of the computation, which [`Gradients::of`] can be asked about.
+    pub fn var(&self, value: Tensor<T>) -> Var<T> {
+        Var::placed(value, self.append("var", SmallVec::new()))
+    }
+
+    /// Walks back from `loss`, a single number, to all leaves.
+    ///
+    /// Saved tensors are freed on the way; vars of this tape can still be read, but take part in no further op.
+    ///
+    /// # Panics
+    /// If `loss` has more than one element or was not computed on this tape.
+    #[track_caller]
+    pub fn backward(self, loss: &Var<T>) -> Gradients<T> {
+        if loss.value().size() != 1 {
+            panic!("backward: the loss must be a single number, take its sum or mean first: {}", loss.value().shape());
+        }
+        let mut slots = Vec::new();
+        match &loss.place {
+            Some(place) if Rc::ptr_eq(&place.tape, &self.nodes) => {
+                let list = {
+                    let mut nodes = self.nodes.borrow_mut();
+                    nodes.consumed = true;
+                    std::mem::take(&mut nodes.list)
+                };
+                slots.resize_with(list.len(), || None);
+                slots[place.index] = Some(loss.value().ones_like());
+                sweep(list, &mut slots);
+            }
+            Some(_) => panic!("backward: the loss was computed on another tape"),
+            // A loss that depends on no variable: every gradient is zero.
+            None => {}
+        }
+        Gradients { slots }
+    }
+
+    pub(crate) fn append(&self, op: &'static str, edges: SmallVec<[Edge<T>; 2]>) -> Place<T> {
+        let mut nodes = self.nodes.borrow_mut();
+        assert!(
+            !nodes.consumed,
+            "{op}: an input belongs to a tape that a backward sweep has consumed; record each step on a new tape"
+        );
+        nodes.list.push(Node { op, edges });
+        Place { tape: Rc::clone(&self.nodes), index: nodes.list.len() - 1 }
+    }
+}
+
+impl<T: Float> Default for Tape<T> {
+    fn default() -> Self {
+        Tape::new()
+    }
+}
+
+/// Where on which tape a var was made.
+#[derive(Clone)]
+pub(crate) struct Place<T: Float> {
+    pub tape: Rc<RefCell<Nodes<T>>>,
+    pub index: usize,
+}
+
+/// Runs the derivatives from the last node to the first. Afterwards only leaves have gradients in `slots`.
+fn sweep<T: Float>(mut list: Vec<Node<T>>, slots: &mut [Option<Tensor<T>>]) {
+    while let Some(mut node) = list.pop() {
+        let Some(last) = node.edges.pop() else {
+            continue;
+        };
+        let Some(gradient) = slots[list.len()].take() else {
+            continue;
+        };
+        for edge in node.edges {
+            pass_on(edge, gradient.clone(), slots);
+        }
+        // The last derivative gets the gradient itself and may compute in its memory.
+        pass_on(last, gradient, slots);
+    }
+}
+
+/// Adds what an edge makes of a gradient to its source's. Where the forward broadcast the input, its gradient is summed
+/// back here: no derivative knows of broadcasting.
+fn pass_on<T: Float>(edge: Edge<T>, gradient: Tensor<T>, slots: &mut [Option<Tensor<T>>]) {
+    let outgoing = (edge.derivative)(gradient).sum_to(&edge.shape);
+    slots[edge.source] = Some(match slots[edge.source].take() {
+        Some(sum) => sum + outgoing,
+        None => outgoing,
+    });
+}
+
+/// What a backward sweep found: the gradient of each leaf.
+pub struct Gradients<T: Float = f32> {
+    slots: Vec<Option<Tensor<T>>>,
+}
+
+impl<T: Float> Gradients<T> {
+    /// The gradient of the loss with respect to a leaf, in its shape; zeros if the loss does not depend on it.
+    ///
+    /// # Panics
+    /// If `leaf` is no variable of the tape.
+    #[track_caller]
+    pub fn of(&self, leaf: &Var<T>) -> Tensor<T> {
+        let Some(place) = &leaf.place else {
+            panic!("of: a constant has no gradient; make it a variable of the tape first: {}", leaf.value().shape())
+        };
+        match self.slots.get(place.index) {
+            Some(Some(gradient)) => gradient.clone(),
+            _ => leaf.value().zeros_like(),
+        }
+    }
+
+    /// Moves the gradient of a leaf out, if the loss depends on it.
+    pub(crate) fn take(&mut self, leaf: &Var<T>) -> Option<Tensor<T>> {
+        self.slots.get_mut(leaf.place.as_ref()?.index)?.take()
+    }
+}
