@@ -1,0 +1,277 @@
+//! Samples: inputs with their targets.
+
+use std::ops::{Bound, Range, RangeBounds};
+use std::sync::Arc;
+
+use gradus_tensor::{Element, Shape, Tensor};
+
+use crate::batches::{Batch, Batches};
+use crate::error::{DatasetError, Result};
+use crate::order::{Order, Randomness};
+use crate::rows;
+
+/// Samples to learn from: inputs `[n, ..]`, a target for each `[n, ..]`, perhaps a weight for each `[n]`.
+///
+/// A data set is a value: its methods return another one, and what they do not change is shared, not copied.
+///
+/// ```
+/// use gradus_datasets::Dataset;
+/// use gradus_tensor::Tensor;
+/// let inputs = Tensor::new([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]);
+/// let xor = Dataset::new(inputs, Tensor::new([[0.0], [1.0], [1.0], [0.0]]))?;
+/// assert_eq!(xor.len(), 4);
+/// for batch in xor.batches(3).shuffled(42) {
+///     assert_eq!(batch.inputs.shape()[1..], [2]);
+/// }
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dataset<X: Element = f32, Y: Element = X> {
+    // Invariant: at least one sample, and the first axis of every tensor counts them.
+    inputs: Tensor<X>,
+    targets: Tensor<Y>,
+    weights: Option<Tensor<f32>>,
+    class_names: Option<Arc<[String]>>,
+}
+
+impl<X: Element, Y: Element> Dataset<X, Y> {
+    /// The samples whose inputs and targets are the entries of the first axes.
+    ///
+    /// # Errors
+    /// If there is no sample, or not one target for each input.
+    pub fn new(inputs: Tensor<X>, targets: Tensor<Y>) -> Result<Self> {
+        let counts = (inputs.shape().first(), targets.shape().first());
+        if counts.0 != counts.1 || counts.0.is_none() {
+            return Err(DatasetError::new(
+                format!("inputs of shape {} with targets of shape {}", inputs.shape(), targets.shape()),
+                "first axes of the same length, an entry for each sample",
+                "check how the two were read or sliced",
+            ));
+        }
+        if counts.0 == Some(&0) {
+            return Err(DatasetError::new(
+                format!("no sample, inputs of shape {}", inputs.shape()),
+                "at least one sample",
+                "check how the data were read or filtered",
+            ));
+        }
+        Ok(Dataset { inputs, targets, weights: None, class_names: None })
+    }
+
+    /// The same samples, each with a weight in the loss: `[n]`.
+    ///
+    /// # Errors
+    /// If there is not one weight for each sample, or one is negative or not finite.
+    pub fn with_weights(self, weights: Tensor<f32>) -> Result<Self> {
+        let expected = [self.len()];
+        if *weights.shape() != expected {
+            return Err(DatasetError::new(
+                format!("weights of shape {}", weights.shape()),
+                format!("one for each sample, shape {expected:?}"),
+                "check how they were made",
+            ));
+        }
+        if let Some(index) = weights.iter().position(|weight| !(weight.is_finite() && weight >= 0.0)) {
+            return Err(DatasetError::new(
+                format!("weight {} of sample {index}", weights.get([index])),
+                "a finite weight that is not negative",
+                "check how the weights were made",
+            ));
+        }
+        Ok(Dataset { weights: Some(weights), ..self })
+    }
+
+    /// The same samples, with names for the classes 0, 1, ...
+    pub fn with_class_names(self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Dataset { class_names: Some(names.into_iter().map(Into::into).collect()), ..self }
+    }
+
+    /// The number of samples; never 0.
+    #[allow(clippy::len_without_is_empty)] // It never is.
+    pub fn len(&self) -> usize {
+        self.inputs.shape()[0]
+    }
+
+    /// What to predict from: `[n, ..]`.
+    pub fn inputs(&self) -> &Tensor<X> {
+        &self.inputs
+    }
+
+    /// What to predict: `[n, ..]`.
+    pub fn targets(&self) -> &Tensor<Y> {
+        &self.targets
+    }
+
+    /// How much each sample counts in the loss: `[n]`; without weights all count alike.
+    pub fn weights(&self) -> Option<&Tensor<f32>> {
+        self.weights.as_ref()
+    }
+
+    /// The names of the classes 0, 1, ...
+    pub fn class_names(&self) -> Option<&[String]> {
+        self.class_names.as_deref()
+    }
+
+    /// The shape of one sample's input: `[28, 28]` for MNIST.
+    pub fn input_shape(&self) -> Shape {
+        self.inputs.shape().without_axis(0)
+    }
+
+    /// The shape of one sample's target: `[]` for a class label.
+    pub fn target_shape(&self) -> Shape {
+        self.targets.shape().without_axis(0)
+    }
+
+    /// The same samples with other inputs: `f` of all of them at once.
+    ///
+    /// ```
+    /// # use gradus_datasets::Dataset;
+    /// # use gradus_tensor::Tensor;
+    /// let images = Dataset::new(Tensor::from([[0_u8, 255]]), Tensor::from([1_u8]))?;
+    /// let images = images.map_inputs(|x| x.to::<f32>() / 255.0);
+    /// assert_eq!(*images.inputs(), Tensor::new([[0.0, 1.0]]));
+    /// # Ok::<(), gradus_datasets::DatasetError>(())
+    /// ```
+    ///
+    /// # Panics
+    /// If the first axis of what `f` returns has another length.
+    #[track_caller]
+    pub fn map_inputs<Z: Element>(self, f: impl FnOnce(Tensor<X>) -> Tensor<Z>) -> Dataset<Z, Y> {
+        let before = self.inputs.shape().clone();
+        let inputs = f(self.inputs);
+        check_mapped("map_inputs", &before, inputs.shape());
+        Dataset { inputs, targets: self.targets, weights: self.weights, class_names: self.class_names }
+    }
+
+    /// The same samples with other targets: `f` of all of them at once.
+    ///
+    /// # Panics
+    /// If the first axis of what `f` returns has another length.
+    #[track_caller]
+    pub fn map_targets<Z: Element>(self, f: impl FnOnce(Tensor<Y>) -> Tensor<Z>) -> Dataset<X, Z> {
+        let before = self.targets.shape().clone();
+        let targets = f(self.targets);
+        check_mapped("map_targets", &before, targets.shape());
+        Dataset { inputs: self.inputs, targets, weights: self.weights, class_names: self.class_names }
+    }
+
+    /// The samples of a range, `train.slice(1000..)`, without copying.
+    ///
+    /// # Panics
+    /// If the range is empty or reaches beyond the samples.
+    #[track_caller]
+    pub fn slice(&self, range: impl RangeBounds<usize>) -> Self {
+        let start = match range.start_bound() {
+            Bound::Included(&start) => start,
+            Bound::Excluded(&before) => before.saturating_add(1),
+            Bound::Unbounded => 0,
+        };
+        let end = match range.end_bound() {
+            Bound::Included(&last) => last.saturating_add(1),
+            Bound::Excluded(&end) => end,
+            Bound::Unbounded => self.len(),
+        };
+        if start >= end || end > self.len() {
+            panic_slice(start, end, self.len());
+        }
+        self.rows(start..end)
+    }
+
+    /// The first `count` samples, or all if there are fewer.
+    ///
+    /// # Panics
+    /// If `count` is 0: a data set has at least one sample.
+    #[track_caller]
+    pub fn take(&self, count: usize) -> Self {
+        assert!(count > 0, "take: a data set has at least one sample: 0 of {}", self.len());
+        self.rows(0..count.min(self.len()))
+    }
+
+    /// The first `count` samples, and the rest.
+    ///
+    /// # Panics
+    /// If that leaves no sample in a part.
+    #[track_caller]
+    pub fn split_at(&self, count: usize) -> (Self, Self) {
+        if count == 0 || count >= self.len() {
+            panic_split_at(count, self.len());
+        }
+        (self.rows(0..count), self.rows(count..self.len()))
+    }
+
+    /// All but the last `fraction` of the samples for training, and those for validation. As in Keras the last ones are
+    /// taken, before any shuffling: `floor(n (1 - fraction))` stay.
+    ///
+    /// # Errors
+    /// If that leaves no sample in a part.
+    pub fn validation_split(&self, fraction: f64) -> Result<(Self, Self)> {
+        let kept = (self.len() as f64 * (1.0 - fraction)).floor();
+        // Neither a NaN nor a fraction beyond 0..1 passes.
+        if kept >= 1.0 && kept < self.len() as f64 {
+            return Ok(self.split_at(kept as usize));
+        }
+        Err(DatasetError::new(
+            format!("a validation split of {fraction} of {} samples", self.len()),
+            "a fraction between 0 and 1 that leaves samples on both sides",
+            "choose another fraction or give a validation set",
+        ))
+    }
+
+    /// The samples in random order, copied: from a seed or from `&mut Generator`. To only walk them in random order,
+    /// see [`Batches::shuffled`].
+    pub fn shuffle(&self, randomness: impl Randomness) -> Self {
+        self.gather(&Order::shuffled(self.len(), randomness).rows(0..self.len()))
+    }
+
+    /// Batches of `size` samples, in order until [`Batches::shuffled`]; the last one holds what is left.
+    ///
+    /// # Panics
+    /// If `size` is 0.
+    #[track_caller]
+    pub fn batches(&self, size: usize) -> Batches<X, Y> {
+        Batches::new(self.clone(), size)
+    }
+
+    /// A range of samples, as views.
+    pub(crate) fn rows(&self, range: Range<usize>) -> Self {
+        Dataset {
+            inputs: rows::range(&self.inputs, range.clone()),
+            targets: rows::range(&self.targets, range.clone()),
+            weights: self.weights.as_ref().map(|weights| rows::range(weights, range)),
+            class_names: self.class_names.clone(),
+        }
+    }
+
+    /// The samples at these indices, copied.
+    pub(crate) fn gather(&self, indices: &[usize]) -> Self {
+        Dataset {
+            inputs: rows::gather(&self.inputs, indices),
+            targets: rows::gather(&self.targets, indices),
+            weights: self.weights.as_ref().map(|weights| rows::gather(weights, indices)),
+            class_names: self.class_names.clone(),
+        }
+    }
+
+    pub(crate) fn into_batch(self) -> Batch<X, Y> {
+        Batch { inputs: self.inputs, targets: self.targets, weights: self.weights }
+    }
+}
+
+#[track_caller]
+fn check_mapped(op: &str, before: &Shape, after: &Shape) {
+    if after.first() != before.first() {
+        panic!("{op}: the first axis must still count the samples: {before} became {after}");
+    }
+}
+
+#[cold]
+#[track_caller]
+fn panic_slice(start: usize, end: usize, len: usize) -> ! {
+    panic!("slice: a range of samples that is not empty is needed: {start}..{end} of {len}")
+}
+
+#[cold]
+#[track_caller]
+fn panic_split_at(count: usize, len: usize) -> ! {
+    panic!("split_at: each part must have a sample: {count} of {len}")
+}

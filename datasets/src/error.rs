@@ -1,0 +1,147 @@
+//! The one error of this crate: what was found where, what was expected, and what to do about it.
+
+use std::fmt;
+use std::path::Path;
+
+/// A result whose error is a [`DatasetError`].
+pub type Result<T, E = DatasetError> = std::result::Result<T, E>;
+
+/// Data that is missing, damaged or not what it should be.
+///
+/// The message names the file and the place in it, what was found there, what was expected, and one thing to do:
+/// `digits.idx, byte 2: found element type 0x0a, expected ...; check that ...`. `Debug` prints the same message, since
+/// that is what a `main` that returns a `Result` shows. One pointer wide.
+///
+/// ```
+/// use gradus_datasets::{DatasetError, Place};
+/// let error = DatasetError::new("label 12", "a label from 0 to 9", "remove the sample")
+///     .in_file("labels.csv")
+///     .at(Place::Line { line: 3, column: 5 });
+/// assert_eq!(
+///     error.to_string(),
+///     "labels.csv, line 3, column 5: found label 12, expected a label from 0 to 9; remove the sample"
+/// );
+/// ```
+pub struct DatasetError(Box<Report>);
+
+#[derive(Clone)]
+struct Report {
+    file: Option<String>,
+    place: Option<Place>,
+    found: String,
+    expected: String,
+    hint: String,
+}
+
+/// Where in its source an error lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Place {
+    /// An offset in the unpacked bytes, from 0.
+    Byte(u64),
+    /// A line of text and a field in it, both from 1.
+    Line {
+        /// The line on which the record begins.
+        line: u64,
+        /// The field of the record.
+        column: u64,
+    },
+    /// A row of a data set, from 0.
+    Sample(usize),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Byte(offset) => write!(f, "byte {offset}"),
+            Place::Line { line, column } => write!(f, "line {line}, column {column}"),
+            Place::Sample(index) => write!(f, "sample {index}"),
+        }
+    }
+}
+
+impl DatasetError {
+    /// An error that says what was found, what was expected and one thing to do.
+    pub fn new(found: impl Into<String>, expected: impl Into<String>, hint: impl Into<String>) -> Self {
+        let (found, expected, hint) = (found.into(), expected.into(), hint.into());
+        DatasetError(Box::new(Report { file: None, place: None, found, expected, hint }))
+    }
+
+    /// The same error, in this file; a file that is named already stays.
+    pub fn in_file(mut self, path: impl AsRef<Path>) -> Self {
+        self.0.file.get_or_insert_with(|| path.as_ref().display().to_string());
+        self
+    }
+
+    /// The same error, at this place.
+    pub fn at(mut self, place: Place) -> Self {
+        self.0.place = Some(place);
+        self
+    }
+
+    /// The file, or the name that a reader was given.
+    pub fn file(&self) -> Option<&str> {
+        self.0.file.as_deref()
+    }
+
+    /// The place in the file or the data set.
+    pub fn place(&self) -> Option<Place> {
+        self.0.place
+    }
+
+    /// What was there.
+    pub fn found(&self) -> &str {
+        &self.0.found
+    }
+
+    /// What should have been there.
+    pub fn expected(&self) -> &str {
+        &self.0.expected
+    }
+
+    /// One thing to do.
+    pub fn hint(&self) -> &str {
+        &self.0.hint
+    }
+}
+
+impl fmt::Display for DatasetError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Report { file, place, found, expected, hint } = &*self.0;
+        match (file, place) {
+            (Some(file), Some(place)) => write!(f, "{file}, {place}: ")?,
+            (Some(file), None) => write!(f, "{file}: ")?,
+            (None, Some(place)) => write!(f, "{place}: ")?,
+            (None, None) => {}
+        }
+        write!(f, "found {found}, expected {expected}; {hint}")
+    }
+}
+
+impl fmt::Debug for DatasetError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::error::Error for DatasetError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_one_pointer_wide_and_may_cross_threads() {
+        fn crosses_threads<T: Send + Sync + 'static>() {}
+        crosses_threads::<DatasetError>();
+        assert_eq!(size_of::<DatasetError>(), size_of::<usize>());
+        assert_eq!(size_of::<Result<()>>(), size_of::<usize>());
+    }
+
+    #[test]
+    fn the_innermost_file_is_the_one_named() {
+        let error = DatasetError::new("a", "b", "c").in_file("inner").in_file("outer");
+        assert_eq!(error.file(), Some("inner"));
+        assert_eq!(format!("{error:?}"), "inner: found a, expected b; c");
+    }
+}

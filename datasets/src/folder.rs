@@ -1,0 +1,148 @@
+//! Where a data set's files are, and whether they are the originals.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use crate::error::{DatasetError, Result};
+use crate::source::Source;
+
+/// The environment variable that names a folder of data sets: `mnist/`, `iris/` and so on lie in it.
+pub const DATA_VARIABLE: &str = "GRADUS_DATA";
+
+/// The copies that are kept with this crate's source.
+const OWN_DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data");
+
+/// The files of a data set: the folder they lie in, their names, and the md5 sums of the originals, unpacked.
+///
+/// A data set is a constant of this type and a function that reads what [`DataFiles::find`] has found:
+///
+/// ```no_run
+/// use gradus_datasets::{DataFiles, Dataset, Result, idx};
+///
+/// const DIGITS: DataFiles = DataFiles {
+///     name: "digits",
+///     files: &[
+///         ("images-idx3-ubyte", "d41d8cd98f00b204e9800998ecf8427e"),
+///         ("labels-idx1-ubyte", "d41d8cd98f00b204e9800998ecf8427e"),
+///     ],
+/// };
+///
+/// pub fn load() -> Result<Dataset<u8, u8>> {
+///     let found = DIGITS.find()?;
+///     let images = idx::read_source(found.open("images-idx3-ubyte")?)?;
+///     let labels = idx::read_source(found.open("labels-idx1-ubyte")?)?;
+///     Dataset::new(images, labels)
+/// }
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct DataFiles {
+    /// The data set's name, and that of its folder.
+    pub name: &'static str,
+    /// The name of each file, without `.gz`, and the md5 sum of its unpacked bytes in hexadecimal.
+    pub files: &'static [(&'static str, &'static str)],
+}
+
+/// A folder that holds a data set's files.
+#[derive(Clone, Debug)]
+pub struct FoundFiles {
+    files: DataFiles,
+    folder: PathBuf,
+    /// Whether the sums must be those of the original.
+    verified: bool,
+}
+
+impl DataFiles {
+    /// The files in the folder of data sets that the environment variable `GRADUS_DATA` names, or else the copy kept
+    /// with this crate's source, which is then held against the sums of the original.
+    ///
+    /// # Errors
+    /// If the files are in neither place.
+    pub fn find(self) -> Result<FoundFiles> {
+        self.find_with(env::var_os(DATA_VARIABLE), Path::new(OWN_DATA))
+    }
+
+    fn find_with(self, variable: Option<OsString>, own_data: &Path) -> Result<FoundFiles> {
+        if let Some(folder) = variable.filter(|folder| !folder.is_empty()) {
+            let folder = PathBuf::from(folder);
+            if !folder.is_dir() {
+                let expected = format!("a folder of data sets, as {DATA_VARIABLE} should name");
+                let hint = format!("correct {DATA_VARIABLE} or unset it");
+                return Err(DatasetError::new("no such folder", expected, hint).in_file(folder));
+            }
+            if self.is_in(&folder.join(self.name)) {
+                return Ok(FoundFiles { files: self, folder: folder.join(self.name), verified: false });
+            }
+        }
+        let own = own_data.join(self.name);
+        if !self.is_in(&own) {
+            let hint =
+                format!("set {DATA_VARIABLE} to a folder that holds {}/, or name its folder to `load_from`", self.name);
+            return Err(self.missing(&own, &hint));
+        }
+        Ok(FoundFiles { files: self, folder: own, verified: true })
+    }
+
+    /// The files in a folder of one's choice, or in its subfolder of the data set's name. They need not be the
+    /// originals: others of the same form will do.
+    ///
+    /// # Errors
+    /// If the files are in neither place.
+    pub fn find_in(self, folder: impl AsRef<Path>) -> Result<FoundFiles> {
+        let folder = folder.as_ref();
+        let inner = folder.join(self.name);
+        match [folder, &inner].into_iter().find(|folder| self.is_in(folder)) {
+            Some(folder) => Ok(FoundFiles { files: self, folder: folder.to_owned(), verified: false }),
+            None => {
+                Err(self.missing(folder, &format!("name the folder that holds the files, or {}/ with them", self.name)))
+            }
+        }
+    }
+
+    fn is_in(self, folder: &Path) -> bool {
+        self.files.iter().any(|(name, _)| path_in(folder, name).is_some())
+    }
+
+    fn missing(self, folder: &Path, hint: &str) -> DatasetError {
+        let found = if folder.is_dir() { "none of the files" } else { "no such folder" };
+        let names: Vec<&str> = self.files.iter().map(|(name, _)| *name).collect();
+        let expected = format!("the files of {}, plain or as .gz: {}", self.name, names.join(", "));
+        DatasetError::new(found, expected, hint).in_file(folder)
+    }
+}
+
+impl FoundFiles {
+    /// The folder that holds the files.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The path of a file, plain or with `.gz`.
+    ///
+    /// # Errors
+    /// If it is missing.
+    pub fn path(&self, name: &str) -> Result<PathBuf> {
+        path_in(&self.folder, name).ok_or_else(|| {
+            let expected = format!("{name} or {name}.gz beside the other files of {}", self.files.name);
+            DatasetError::new("no such file", expected, "complete the folder").in_file(self.folder.join(name))
+        })
+    }
+
+    /// The unpacked bytes of a file. If the folder is this crate's own copy, reading to their end compares their md5
+    /// sum.
+    ///
+    /// # Errors
+    /// If the file is missing or cannot be read.
+    pub fn open(&self, name: &str) -> Result<Source<'static>> {
+        let source = Source::open(self.path(name)?)?;
+        match self.files.files.iter().find(|(known, _)| *known == name) {
+            Some((_, md5)) if self.verified => Ok(source.with_md5(md5)),
+            _ => Ok(source),
+        }
+    }
+}
+
+/// The file of this name in the folder, plain or gzip'd.
+fn path_in(folder: &Path, name: &str) -> Option<PathBuf> {
+    [folder.join(name), folder.join(format!("{name}.gz"))].into_iter().find(|path| path.is_file())
+}

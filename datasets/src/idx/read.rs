@@ -1,0 +1,143 @@
+//! IDX files into tensors.
+
+use std::io::Read;
+use std::path::Path;
+
+use byteorder::{BigEndian, ByteOrder};
+use gradus_tensor::{Shape, Tensor};
+
+use super::{IdxElement, IdxTensor, TYPES, read_elements, type_list};
+use crate::error::{DatasetError, Place, Result};
+use crate::source::Source;
+
+/// Bytes before the axis lengths: two zeros, the element type, the number of axes.
+const MAGIC_BYTES: u64 = 4;
+
+/// The tensor in an IDX file, gzip'd or plain, whose elements are of type `T`.
+///
+/// # Errors
+/// If the file is missing, damaged, no IDX file, or of another element type.
+pub fn read<T: IdxElement>(path: impl AsRef<Path>) -> Result<Tensor<T>> {
+    read_source(Source::open(path)?)
+}
+
+/// The tensor in the IDX bytes of any reader, gzip'd or plain; messages call it `name`.
+///
+/// # Errors
+/// If the bytes are damaged, not IDX, or of another element type.
+pub fn read_from<T: IdxElement>(reader: impl Read, name: &str) -> Result<Tensor<T>> {
+    read_source(Source::new(reader, name)?)
+}
+
+/// The tensor in an IDX source, whose elements are of type `T`.
+///
+/// # Errors
+/// If the bytes are damaged, not IDX, or of another element type.
+pub fn read_source<T: IdxElement>(mut source: Source<'_>) -> Result<Tensor<T>> {
+    let header = Header::read(&mut source)?;
+    if header.code != T::CODE {
+        return Err(DatasetError::new(
+            format!("{} elements (type {:#04x})", header.type_name, header.code),
+            format!("{} elements (type {:#04x})", T::NAME, T::CODE),
+            format!("read them as {} and convert with `to`", header.type_name),
+        )
+        .in_file(source.name())
+        .at(Place::Byte(2)));
+    }
+    elements(&mut source, &header)
+}
+
+/// The tensor in an IDX file, gzip'd or plain, of whichever element type it holds.
+///
+/// # Errors
+/// If the file is missing, damaged or no IDX file.
+pub fn read_any(path: impl AsRef<Path>) -> Result<IdxTensor> {
+    let mut source = Source::open(path)?;
+    let header = Header::read(&mut source)?;
+    read_elements(&mut source, &header)
+}
+
+/// As [`read_any`], from the bytes of any reader; messages call it `name`.
+///
+/// # Errors
+/// If the bytes are damaged or not IDX.
+pub fn read_any_from(reader: impl Read, name: &str) -> Result<IdxTensor> {
+    let mut source = Source::new(reader, name)?;
+    let header = Header::read(&mut source)?;
+    read_elements(&mut source, &header)
+}
+
+/// What the first bytes claim; checked to be possible, not to be true.
+pub(super) struct Header {
+    pub code: u8,
+    type_name: &'static str,
+    shape: Shape,
+    /// The bytes of the header itself.
+    own_bytes: u64,
+    /// The bytes that the elements take.
+    element_bytes: u64,
+}
+
+impl Header {
+    fn read(source: &mut Source<'_>) -> Result<Header> {
+        let name = source.name().to_owned();
+        let refuse = |place, found: String, expected: String, hint: &str| {
+            Err(DatasetError::new(found, expected, hint).in_file(&name).at(Place::Byte(place)))
+        };
+
+        let magic = source.read_up_to(MAGIC_BYTES)?;
+        let [zero, also_zero, code, rank] = magic[..] else {
+            let found = format!("the end after {} bytes", magic.len());
+            return refuse(0, found, "the 4 bytes that begin an IDX file".into(), "the file is cut off: get it again");
+        };
+        if (zero, also_zero) != (0, 0) {
+            let found = format!("the bytes {zero:02x} {also_zero:02x}");
+            return refuse(0, found, "00 00, as every IDX file begins".into(), "check that the path names an IDX file");
+        }
+        let Some(&(_, type_name, size)) = TYPES.iter().find(|(known, ..)| *known == code) else {
+            let expected = format!("one of {}", type_list());
+            return refuse(2, format!("element type {code:#04x}"), expected, "check that the path names an IDX file");
+        };
+
+        let axis_bytes = 4 * u64::from(rank);
+        let axes = source.read_up_to(axis_bytes)?;
+        if (axes.len() as u64) < axis_bytes {
+            let found = format!("the end after {} of the {axis_bytes} bytes of the axis lengths", axes.len());
+            return refuse(MAGIC_BYTES, found, format!("{rank} axis lengths"), "the file is cut off: get it again");
+        }
+        let mut lengths = vec![0; usize::from(rank)];
+        BigEndian::read_u32_into(&axes, &mut lengths);
+
+        // Axes of length 0 are left out of the product: the strides of an empty tensor must not overflow either.
+        let wanted = lengths.iter().try_fold(size, |bytes, &length| bytes.checked_mul((length as usize).max(1)));
+        let Some(_) = wanted.filter(|&bytes| isize::try_from(bytes).is_ok()) else {
+            let found = format!("axis lengths {lengths:?}");
+            let expected = "no more elements than memory can address".into();
+            return refuse(MAGIC_BYTES, found, expected, "the header is damaged: get the file again");
+        };
+        let shape: Shape = lengths.iter().map(|&length| length as usize).collect();
+        let element_bytes = (shape.size() * size) as u64;
+        Ok(Header { code, type_name, shape, own_bytes: MAGIC_BYTES + axis_bytes, element_bytes })
+    }
+}
+
+/// The elements that follow the header, which must be just as many as it claims.
+pub(super) fn elements<T: IdxElement>(source: &mut Source<'_>, header: &Header) -> Result<Tensor<T>> {
+    let bytes = source.read_up_to(header.element_bytes)?;
+    let expected = || {
+        let Header { element_bytes, type_name, shape, .. } = header;
+        format!("{element_bytes} bytes of elements, as the header says: {type_name} {shape}")
+    };
+    let count = bytes.len() as u64;
+    if count < header.element_bytes {
+        let found = format!("the end after {count} bytes of elements");
+        let error = DatasetError::new(found, expected(), "the file is cut off or its header is wrong: get it again");
+        return Err(error.in_file(source.name()).at(Place::Byte(header.own_bytes + count)));
+    }
+    if !source.read_up_to(1)?.is_empty() {
+        let hint = "the file is damaged or its header is wrong: get it again";
+        let error = DatasetError::new("more bytes after the last element", expected(), hint);
+        return Err(error.in_file(source.name()).at(Place::Byte(header.own_bytes + count)));
+    }
+    Ok(T::decode(&bytes).reshape(&header.shape))
+}

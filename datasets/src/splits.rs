@@ -1,0 +1,41 @@
+//! A data set that comes with its own test set.
+
+use gradus_tensor::{Element, Tensor};
+
+use crate::dataset::Dataset;
+
+/// Samples to train on, and samples of the same kind to test on.
+///
+/// What is done to one is done to both, so that they stay comparable; [`Splits::split`] takes them apart.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Splits<X: Element = f32, Y: Element = X> {
+    /// The samples to learn from.
+    pub train: Dataset<X, Y>,
+    /// The samples to be judged by.
+    pub test: Dataset<X, Y>,
+}
+
+impl<X: Element, Y: Element> Splits<X, Y> {
+    /// Training and test samples, for two variables: `let (train, test) = splits.split();`
+    pub fn split(self) -> (Dataset<X, Y>, Dataset<X, Y>) {
+        (self.train, self.test)
+    }
+
+    /// `f` of all inputs; see [`Dataset::map_inputs`].
+    ///
+    /// # Panics
+    /// If the first axis of what `f` returns has another length.
+    #[track_caller]
+    pub fn map_inputs<Z: Element>(self, mut f: impl FnMut(Tensor<X>) -> Tensor<Z>) -> Splits<Z, Y> {
+        Splits { train: self.train.map_inputs(&mut f), test: self.test.map_inputs(&mut f) }
+    }
+
+    /// `f` of all targets; see [`Dataset::map_targets`].
+    ///
+    /// # Panics
+    /// If the first axis of what `f` returns has another length.
+    #[track_caller]
+    pub fn map_targets<Z: Element>(self, mut f: impl FnMut(Tensor<Y>) -> Tensor<Z>) -> Splits<X, Z> {
+        Splits { train: self.train.map_targets(&mut f), test: self.test.map_targets(&mut f) }
+    }
+}
