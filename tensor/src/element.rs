@@ -69,6 +69,9 @@ pub trait Number:
     const HIGHEST: Self;
 }
 
+/// A whole number: what can be an index or a class label.
+pub trait Integer: Number {}
+
 /// A type that training computes with: f32, and f64 for gradient checks.
 ///
 /// Elementary functions that are fast and vectorised come from [`Math`]; `num_traits::Float` has the rest.
@@ -208,6 +211,7 @@ macro_rules! integer {
             const LOWEST: Self = $type::MIN;
             const HIGHEST: Self = $type::MAX;
         }
+        impl Integer for $type {}
     )*};
 }
 

@@ -1,11 +1,15 @@
 //! Kernels: functions over borrowed data that never allocate and never check. The ops above them do both.
 
 pub(crate) mod copy;
+pub(crate) mod gather;
 pub(crate) mod gemm;
 pub(crate) mod map;
 pub(crate) mod math;
+pub(crate) mod order;
+pub(crate) mod paste;
 pub(crate) mod reduce;
 pub(crate) mod rows;
+pub(crate) mod update;
 
 use crate::layout::Layout;
 

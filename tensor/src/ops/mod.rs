@@ -1,11 +1,17 @@
 //! Ops: the public methods that compute. Each checks its input, allocates its result and calls one kernel.
 
 mod arithmetic;
+mod assign;
 mod compare;
+mod index;
+mod join;
 mod matmul;
+mod order;
 mod reduce;
 mod softmax;
 mod unary;
 
 pub use arithmetic::Operand;
+pub use assign::update;
+pub use join::PadMode;
 pub use unary::{SELU_ALPHA, SELU_SCALE};

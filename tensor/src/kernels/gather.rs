@@ -1,0 +1,122 @@
+//! Kernels that move elements to or from places given by an index. The ops above have checked every index.
+
+use super::map::Nest;
+use super::{Shared, View};
+use crate::element::{Element, Number};
+use crate::layout::Layout;
+use crate::shape::Shape;
+use crate::simd::vectorize;
+use crate::team;
+
+/// Bytes that one task copies. Rows from all over a data set come from main memory, so two cores fetch them faster than
+/// one even when they are few.
+const TASK_BYTES: usize = 1 << 14;
+
+/// Rows of a view, which each lie side by side, copied one after the other into `out`.
+pub(crate) fn take_rows<T: Element>(a: View<'_, T>, rows: &[usize], length: usize, out: &mut [T]) {
+    let rows_per_task = (TASK_BYTES / (length * size_of::<T>()).max(1)).max(1);
+    let out = Shared::new(out);
+    team::split(rows.len(), rows_per_task, |range| {
+        for place in range {
+            let start = a.layout.offset.wrapping_add_signed(rows[place] as isize * a.layout.strides[0]);
+            // SAFETY: each row of the result is written by one task.
+            unsafe { out.part(place * length, length) }.copy_from_slice(&a.data[start..][..length]);
+        }
+    });
+}
+
+/// `out[o, i, :] = a[o, indices[i], :]` with `a` seen as `[outer, length, inner]`.
+pub(crate) fn take<T: Element>(a: &[T], length: usize, inner: usize, indices: &[usize], out: &mut [T]) {
+    let count = indices.len();
+    let slots_per_task = (TASK_BYTES / (inner * size_of::<T>()).max(1)).max(1);
+    let slots = out.len().checked_div(inner).unwrap_or(0);
+    let out = Shared::new(out);
+    team::split(slots, slots_per_task, |range| {
+        for slot in range {
+            let (outer, i) = (slot / count, slot % count);
+            let source = &a[(outer * length + indices[i]) * inner..][..inner];
+            // SAFETY: each slot of the result is written by one task.
+            let out = unsafe { out.part(slot * inner, inner) };
+            match (source, out) {
+                // A call of memcpy costs more than a single element.
+                ([source], [out]) => *out = *source,
+                (source, out) => out.copy_from_slice(source),
+            }
+        }
+    });
+}
+
+/// `out[o, indices[i], :] += source[o, i, :]`, in the order of `i`.
+pub(crate) fn add_at<T: Number>(out: &mut [T], length: usize, inner: usize, indices: &[usize], source: &[T]) {
+    if source.is_empty() {
+        return;
+    }
+    let count = indices.len();
+    let slabs = Shared::new(out);
+    team::split(source.len() / (count * inner), 1, |range| {
+        for outer in range {
+            // SAFETY: each slab of the result belongs to one task.
+            let out = unsafe { slabs.part(outer * length * inner, length * inner) };
+            vectorize(
+                #[inline(always)]
+                || {
+                    for (i, &index) in indices.iter().enumerate() {
+                        let source = &source[(outer * count + i) * inner..][..inner];
+                        for (out, &x) in out[index * inner..][..inner].iter_mut().zip(source) {
+                            *out = out.plus(x);
+                        }
+                    }
+                },
+            );
+        }
+    });
+}
+
+/// The places of `a` with the index along one axis left at 0, for the positions of an index tensor of `shape`; and the
+/// stride along that axis.
+fn without_index(a: &Layout, axis: usize, shape: &Shape) -> (Layout, isize) {
+    let mut layout = Layout { shape: shape.clone(), ..a.clone() };
+    layout.strides[axis] = 0;
+    (layout, a.strides[axis])
+}
+
+/// `out[i, j, k] = a[i, index[i, j, k], k]`, for the middle axis and likewise for any other.
+pub(crate) fn gather<T: Element>(a: View<'_, T>, axis: usize, index: &[usize], indexed: &Layout, out: &mut [T]) {
+    let (places, stride) = without_index(a.layout, axis, &indexed.shape);
+    let nest = Nest::new([&places]);
+    let len = out.len();
+    let out = Shared::new(out);
+    team::split(len, TASK_BYTES / size_of::<usize>(), |range| {
+        nest.for_each_run(range, |place, len, [start]| {
+            // SAFETY: the runs of all tasks are disjoint parts of the result.
+            let out = unsafe { out.part(place, len) };
+            for (i, (out, &index)) in out.iter_mut().zip(&index[place..place + len]).enumerate() {
+                let offset = i as isize * nest.steps[0] + index as isize * stride;
+                *out = a.data[start.wrapping_add_signed(offset)];
+            }
+        });
+    });
+}
+
+/// `out[i, index[i, j, k], k] += source[i, j, k]`, for the middle axis and likewise for any other, in row-major order
+/// of the index. `out` has layout `target`.
+pub(crate) fn scatter_add<T: Number>(
+    out: &mut [T],
+    target: &Layout,
+    axis: usize,
+    index: &[usize],
+    indexed: &Layout,
+    source: View<'_, T>,
+) {
+    let (places, stride) = without_index(target, axis, &indexed.shape);
+    let sources = Layout { shape: indexed.shape.clone(), ..source.layout.clone() };
+    let nest = Nest::new([&places, &sources]);
+    let [step, step_from] = nest.steps;
+    nest.for_each_run(0..index.len(), |place, len, [start, from]| {
+        for (i, &index) in index[place..place + len].iter().enumerate() {
+            let target = start.wrapping_add_signed(i as isize * step + index as isize * stride);
+            let x = source.data[from.wrapping_add_signed(i as isize * step_from)];
+            out[target] = out[target].plus(x);
+        }
+    });
+}

@@ -1,0 +1,308 @@
+//! Elements chosen by index: rows for a batch, entries along an axis, classes as unit vectors.
+
+use crate::element::{Element, Integer, Number};
+use crate::kernels::{View, copy, gather};
+use crate::layout::Layout;
+use crate::shape::{Shape, normalize_axis};
+use crate::tensor::Tensor;
+
+impl<T: Element> Tensor<T> {
+    /// The entries of an axis that `index` names, in its order. Shape: that of `index` in the place of the axis.
+    ///
+    /// ```
+    /// use gradus_tensor::Tensor;
+    /// let table = Tensor::new([[0.0, 0.1], [1.0, 1.1], [2.0, 2.1]]);
+    /// assert_eq!(table.index_select(0, &Tensor::from([2, 0])), Tensor::new([[2.0, 2.1], [0.0, 0.1]]));
+    /// assert_eq!(table.index_select(0, &Tensor::from([[2, 0]])).shape(), &[1, 2, 2]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the axis or an index is out of range; negative indices are.
+    #[track_caller]
+    pub fn index_select(&self, axis: isize, index: &Tensor<impl Integer>) -> Tensor<T> {
+        let axis = normalize_axis("index_select", axis, self.shape());
+        self.take(axis, &places("index_select", index, axis, self.shape()), index.shape())
+    }
+
+    /// The entries `places` of an axis, all within it, with `shape` in its place.
+    pub(super) fn take(&self, axis: usize, places: &[usize], shape: &Shape) -> Tensor<T> {
+        let inner = self.shape()[axis + 1..].iter().product();
+        let before: Shape = self.shape()[..axis].into();
+        let a = self.contiguous();
+        let elements = a.as_slice().expect("just made contiguous");
+        Tensor::written(before.join(shape).join(&self.shape()[axis + 1..]), |out| {
+            gather::take(elements, self.shape()[axis], inner, places, out);
+        })
+    }
+
+    /// The rows (entries of the first axis) named, in that order: a batch of a data set.
+    ///
+    /// Rows that lie side by side are copied as blocks, by several threads where there are many.
+    ///
+    /// ```
+    /// use gradus_tensor::Tensor;
+    /// let images = Tensor::<u8>::zeros([600, 28, 28]);
+    /// assert_eq!(images.take_rows(&[7, 512]).shape(), &[2, 28, 28]);
+    /// ```
+    ///
+    /// # Panics
+    /// If there are no axes, or a row is out of range.
+    #[track_caller]
+    pub fn take_rows(&self, rows: &[usize]) -> Tensor<T> {
+        let shape = self.rows_shape(rows);
+        Tensor::written(shape, |out| self.copy_rows(rows, out))
+    }
+
+    /// As [`take_rows`](Tensor::take_rows), into the memory of `out`, if nobody else sees it and its shape is right.
+    /// In the end `out` is what `take_rows` returns, whatever it was.
+    ///
+    /// # Panics
+    /// If there are no axes, or a row is out of range.
+    #[track_caller]
+    pub fn take_rows_into(&self, rows: &[usize], out: &mut Tensor<T>) {
+        let shape = self.rows_shape(rows);
+        if *out.shape() != shape {
+            *out = Tensor::written(shape, |_| {});
+        }
+        self.copy_rows(rows, out.overwrite());
+    }
+
+    /// The shape of so many rows, all of which have been checked.
+    #[track_caller]
+    fn rows_shape(&self, rows: &[usize]) -> Shape {
+        let Some((&count, row)) = self.shape().split_first() else {
+            panic!("take_rows: a scalar has no rows: {}", self.shape());
+        };
+        if let Some(&row) = rows.iter().find(|&&row| row >= count) {
+            panic_index("take_rows", row as i64, 0, self.shape());
+        }
+        Shape::from(rows.len()).join(row)
+    }
+
+    fn copy_rows(&self, rows: &[usize], out: &mut [T]) {
+        let length = self.shape()[1..].iter().product();
+        if out.is_empty() {
+            return;
+        }
+        let row = self.layout.select(0, 0);
+        if row.is_contiguous() {
+            return gather::take_rows(self.view(), rows, length, out);
+        }
+        for (&row, out) in rows.iter().zip(out.chunks_exact_mut(length)) {
+            copy::copy(View { data: &self.buffer, layout: &self.layout.select(0, row) }, out);
+        }
+    }
+
+    /// One element for each of `index`, which says where along the axis it lies; along the other axes it lies where the
+    /// index does: `out[i, j] = self[i, index[i, j]]` for axis 1 of two. Shape: that of `index`. As PyTorch's `gather`.
+    ///
+    /// ```
+    /// use gradus_tensor::Tensor;
+    /// let scores = Tensor::new([[0.1, 0.9], [0.7, 0.3]]);
+    /// let labels = Tensor::from([[1], [0]]);
+    /// assert_eq!(scores.gather(1, &labels), Tensor::new([[0.9], [0.7]]));
+    /// ```
+    ///
+    /// # Panics
+    /// If the axis or an index is out of range, or the index is longer than this tensor along another axis.
+    #[track_caller]
+    pub fn gather(&self, axis: isize, index: &Tensor<impl Integer>) -> Tensor<T> {
+        let axis = normalize_axis("gather", axis, self.shape());
+        check_index("gather", axis, self.shape(), index.shape());
+        let places = places("gather", index, axis, self.shape());
+        let indexed = Layout::contiguous(index.shape().clone());
+        Tensor::written(index.shape().clone(), |out| gather::gather(self.view(), axis, &places, &indexed, out))
+    }
+}
+
+impl<T: Number> Tensor<T> {
+    /// This tensor with each element of `source` added at the place that [`gather`](Tensor::gather) with the same index
+    /// takes it from: `out[i, index[i, j]] += source[i, j]` for axis 1 of two. Equal places add up, in the order of the
+    /// index. As PyTorch's `scatter_add`.
+    ///
+    /// ```
+    /// use gradus_tensor::Tensor;
+    /// let counts = Tensor::new([0.0, 0.0, 0.0]);
+    /// let counts = counts.scatter_add(0, &Tensor::from([2, 0, 2]), &Tensor::new([1.0, 1.0, 1.0]));
+    /// assert_eq!(counts, Tensor::new([1.0, 0.0, 2.0]));
+    /// ```
+    ///
+    /// # Panics
+    /// If the axis or an index is out of range, or the index is longer than the source along an axis, or than this
+    /// tensor along another axis than `axis`.
+    #[track_caller]
+    pub fn scatter_add(&self, axis: isize, index: &Tensor<impl Integer>, source: &Tensor<T>) -> Tensor<T> {
+        let axis = normalize_axis("scatter_add", axis, self.shape());
+        check_index("scatter_add", axis, self.shape(), index.shape());
+        let covered = source.ndim() == index.ndim() && index.shape().iter().zip(&**source.shape()).all(|(i, s)| i <= s);
+        if !covered {
+            panic!("scatter_add: the index is longer than the source: {} and {}", index.shape(), source.shape());
+        }
+        let places = places("scatter_add", index, axis, self.shape());
+        let indexed = Layout::contiguous(index.shape().clone());
+        let mut out = self.clone();
+        let target = Layout::contiguous(self.shape().clone());
+        gather::scatter_add(out.as_mut_slice(), &target, axis, &places, &indexed, source.view());
+        out
+    }
+
+    /// This tensor with the entries of `source` added to those entries of an axis that `index` names: the reverse of
+    /// [`index_select`](Tensor::index_select), whose result has the shape of `source`. Equal indices add up, in their
+    /// order.
+    ///
+    /// ```
+    /// use gradus_tensor::Tensor;
+    /// let table = Tensor::new([[0.0, 0.0], [1.0, 1.0]]);
+    /// let rows = Tensor::new([[2.0, 3.0], [4.0, 5.0]]);
+    /// assert_eq!(table.index_add(0, &Tensor::from([1, 1]), &rows), Tensor::new([[0.0, 0.0], [7.0, 9.0]]));
+    /// ```
+    ///
+    /// # Panics
+    /// If the axis or an index is out of range, or `source` has another shape.
+    #[track_caller]
+    pub fn index_add(&self, axis: isize, index: &Tensor<impl Integer>, source: &Tensor<T>) -> Tensor<T> {
+        let axis = normalize_axis("index_add", axis, self.shape());
+        let (before, after) = (Shape::from(&self.shape()[..axis]), &self.shape()[axis + 1..]);
+        let expected = before.join(index.shape()).join(after);
+        if *source.shape() != expected {
+            panic!("index_add: a source of {expected} is needed: {} for {}", source.shape(), self.shape());
+        }
+        let places = places("index_add", index, axis, self.shape());
+        let source = source.contiguous();
+        let source = source.as_slice().expect("just made contiguous");
+        let mut out = self.clone();
+        gather::add_at(out.as_mut_slice(), self.shape()[axis], after.iter().product(), &places, source);
+        out
+    }
+}
+
+impl<I: Integer> Tensor<I> {
+    /// Every class label as a unit vector: 1 at the label, 0 elsewhere, along a new last axis of length `classes`.
+    ///
+    /// ```
+    /// use gradus_tensor::Tensor;
+    /// let labels = Tensor::from([2_u8, 0]);
+    /// assert_eq!(labels.one_hot::<f32>(3), Tensor::new([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]));
+    /// ```
+    ///
+    /// # Panics
+    /// If a label is not in `0..classes`.
+    #[track_caller]
+    pub fn one_hot<T: Number>(&self, classes: usize) -> Tensor<T> {
+        let mut out = Tensor::<T>::zeros(self.shape().join(&[classes]));
+        let elements = out.as_mut_slice();
+        for (place, label) in self.iter().enumerate() {
+            let label = label.cast::<i64>();
+            if label < 0 || label >= classes as i64 {
+                panic_label(label, classes, self.shape());
+            }
+            elements[place * classes + label as usize] = T::ONE;
+        }
+        out
+    }
+}
+
+/// The indices as places along an axis, all checked.
+#[track_caller]
+fn places(op: &str, index: &Tensor<impl Integer>, axis: usize, shape: &Shape) -> Vec<usize> {
+    let length = shape[axis];
+    let mut places = Vec::with_capacity(index.size());
+    for place in index.iter() {
+        let place = place.cast::<i64>();
+        if place < 0 || place >= length as i64 {
+            panic_index(op, place, axis, shape);
+        }
+        places.push(place as usize);
+    }
+    places
+}
+
+/// Checks that the index is within the tensor along all axes but `axis`.
+#[track_caller]
+fn check_index(op: &str, axis: usize, shape: &Shape, index: &Shape) {
+    let within =
+        index.len() == shape.len() && (0..shape.len()).all(|other| other == axis || index[other] <= shape[other]);
+    if !within {
+        panic!("{op}: the index is longer than the tensor along another axis than {axis}: {index} and {shape}");
+    }
+}
+
+#[cold]
+#[track_caller]
+fn panic_index(op: &str, index: i64, axis: usize, shape: &Shape) -> ! {
+    panic!("{op}: index {index} is out of range along axis {axis}: {shape}")
+}
+
+#[cold]
+#[track_caller]
+fn panic_label(label: i64, classes: usize, shape: &Shape) -> ! {
+    panic!("one_hot: label {label} is not in 0..{classes}: {shape}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn selections_follow_numpy() {
+        // NumPy 2.4.6: np.take and np.take_along_axis of np.arange(6).reshape(2, 3).
+        let b = Tensor::arange(0, 6, 1).reshape([2, 3]);
+        assert_eq!(b.index_select(1, &Tensor::from([2, 0, 2])), Tensor::from([[2, 0, 2], [5, 3, 5]]));
+        assert_eq!(b.t().index_select(0, &Tensor::from([2, 0, 2])), Tensor::from([[2, 5], [0, 3], [2, 5]]));
+        assert_eq!(b.gather(1, &Tensor::from([[2, 0], [1, 1]])), Tensor::from([[2, 0], [4, 4]]));
+        assert_eq!(b.flip(0).gather(0, &Tensor::from([[1_u8, 0]])), Tensor::from([[0, 4]]));
+        // np.add.at(zeros((2, 3)), ([0, 0, 1], [2, 2, 0]), [1, 2, 3])
+        let sums = Tensor::zeros([2, 3]).scatter_add(
+            1,
+            &Tensor::from([[2, 2], [0, 1]]),
+            &Tensor::new([[1.0, 2.0], [3.0, 0.0]]),
+        );
+        assert_eq!(sums, Tensor::new([[0.0, 0.0, 3.0], [3.0, 0.0, 0.0]]));
+    }
+
+    #[test]
+    fn rows_come_from_any_view() {
+        let x = Tensor::<i32>::arange(0, 400 * 6 * 5, 1).reshape([400, 6, 5]);
+        let rows: Vec<usize> = (0..300).map(|i| i * 7 % 200).collect();
+        let index: Tensor<i64> = rows.iter().map(|&row| row as i64).collect();
+        for view in [x.clone(), x.flip(0), x.slice(0, crate::step(.., 2)), x.slice(2, 1..3), x.permute([0, 2, 1])] {
+            let expected: Vec<_> = rows.iter().map(|&row| view.select(0, row as isize)).collect();
+            let expected = Tensor::stack(&expected, 0);
+            assert_eq!(view.take_rows(&rows), expected);
+            assert_eq!(view.index_select(0, &index), expected);
+        }
+        assert_eq!(x.take_rows(&[]).shape(), &[0, 6, 5]);
+    }
+
+    #[test]
+    fn a_batch_reuses_its_memory() {
+        let x = Tensor::<f32>::arange(0.0, 20.0, 1.0).reshape([10, 2]);
+        let mut batch = x.take_rows(&[0, 1]);
+        let place = batch.as_slice().unwrap().as_ptr();
+        x.take_rows_into(&[9, 3], &mut batch);
+        assert_eq!(batch, Tensor::new([[18.0, 19.0], [6.0, 7.0]]));
+        assert_eq!(batch.as_slice().unwrap().as_ptr(), place);
+        let kept = batch.clone();
+        x.take_rows_into(&[0], &mut batch);
+        assert_eq!(batch, Tensor::new([[0.0, 1.0]]));
+        assert_eq!(kept.shape(), &[2, 2]);
+    }
+
+    #[test]
+    #[should_panic(expected = "index_select: index 3 is out of range along axis 1: [2, 3]")]
+    fn an_index_out_of_range_is_named() {
+        Tensor::<f32>::zeros([2, 3]).index_select(-1, &Tensor::from([0, 3]));
+    }
+
+    #[test]
+    #[should_panic(expected = "take_rows: index 2 is out of range along axis 0: [2, 3]")]
+    fn a_row_out_of_range_is_named() {
+        Tensor::<f32>::zeros([2, 3]).take_rows(&[0, 2]);
+    }
+
+    #[test]
+    #[should_panic(expected = "one_hot: label -1 is not in 0..3: [2]")]
+    fn a_label_out_of_range_is_named() {
+        Tensor::from([0, -1]).one_hot::<f32>(3);
+    }
+}

@@ -1,0 +1,278 @@
+//! Larger tensors from smaller ones: joined, padded, repeated.
+
+use crate::element::Element;
+use crate::kernels::paste::paste;
+use crate::layout::Layout;
+use crate::shape::{Shape, normalize_axis};
+use crate::tensor::Tensor;
+
+/// What [`Tensor::pad`] puts around a tensor. A number stands for itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PadMode<T> {
+    /// The same value everywhere.
+    Constant(T),
+    /// The elements mirrored at the edge, which is not repeated: `3 2 [1 2 3] 2 1`.
+    Reflect,
+    /// The element at the edge: `1 1 [1 2 3] 3 3`. NumPy calls it "edge".
+    Replicate,
+}
+
+impl<T: Element> From<T> for PadMode<T> {
+    fn from(value: T) -> Self {
+        PadMode::Constant(value)
+    }
+}
+
+impl<T: Element> Tensor<T> {
+    /// The tensors one after the other along an axis that they have.
+    ///
+    /// ```
+    /// use gradus_tensor::Tensor;
+    /// let (a, b) = (Tensor::new([[1.0, 2.0]]), Tensor::new([[3.0, 4.0], [5.0, 6.0]]));
+    /// assert_eq!(Tensor::concat(&[a, b], 0), Tensor::new([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]));
+    /// ```
+    ///
+    /// # Panics
+    /// If there are none, the axis is out of range, or their shapes differ along another axis.
+    #[track_caller]
+    pub fn concat(tensors: &[Tensor<T>], axis: isize) -> Tensor<T> {
+        let first = tensors.first().unwrap_or_else(|| panic_nothing("concat"));
+        let index = normalize_axis("concat", axis, first.shape());
+        let mut shape = first.shape().clone();
+        for tensor in &tensors[1..] {
+            let joins = tensor.ndim() == shape.len()
+                && (0..shape.len()).all(|axis| axis == index || tensor.shape()[axis] == shape[axis]);
+            if !joins {
+                panic_join("concat", &format!("the shapes differ along another axis than {axis}"), tensors);
+            }
+            shape[index] += tensor.shape()[index];
+        }
+        Tensor::written(shape.clone(), |out| {
+            let whole = Layout::contiguous(shape);
+            let mut start = 0;
+            for tensor in tensors {
+                let length = tensor.shape()[index];
+                paste(tensor.view(), out, &whole.slice(index, start, 1, length));
+                start += length;
+            }
+        })
+    }
+
+    /// The tensors, all of one shape, side by side along a new axis.
+    ///
+    /// ```
+    /// use gradus_tensor::Tensor;
+    /// let (a, b) = (Tensor::new([1.0, 2.0]), Tensor::new([3.0, 4.0]));
+    /// assert_eq!(Tensor::stack(&[a, b], -1), Tensor::new([[1.0, 3.0], [2.0, 4.0]]));
+    /// ```
+    ///
+    /// # Panics
+    /// If there are none, their shapes differ, or the axis is not in `-ndim - 1 ..= ndim`.
+    #[track_caller]
+    pub fn stack(tensors: &[Tensor<T>], axis: isize) -> Tensor<T> {
+        let first = tensors.first().unwrap_or_else(|| panic_nothing("stack"));
+        if tensors.iter().any(|tensor| tensor.shape() != first.shape()) {
+            panic_join("stack", "the shapes differ", tensors);
+        }
+        let index = normalize_axis("stack", axis, &first.shape().with_axis(0, 1));
+        let shape = first.shape().with_axis(index, tensors.len());
+        Tensor::written(shape.clone(), |out| {
+            let whole = Layout::contiguous(shape);
+            for (place, tensor) in tensors.iter().enumerate() {
+                paste(tensor.view(), out, &whole.select(index, place));
+            }
+        })
+    }
+
+    /// With elements put before and after each axis, as many as `widths` says: a value, or what [`PadMode`] offers.
+    ///
+    /// ```
+    /// use gradus_tensor::{PadMode, Tensor};
+    /// let x = Tensor::new([1.0, 2.0, 3.0]);
+    /// assert_eq!(x.pad(&[(1, 2)], 0.0), Tensor::new([0.0, 1.0, 2.0, 3.0, 0.0, 0.0]));
+    /// assert_eq!(x.pad(&[(2, 0)], PadMode::Reflect), Tensor::new([3.0, 2.0, 1.0, 2.0, 3.0]));
+    /// ```
+    ///
+    /// # Panics
+    /// If `widths` does not name each axis, or an axis is too short: reflecting needs more elements than it adds on a
+    /// side, replicating needs one.
+    #[track_caller]
+    pub fn pad(&self, widths: &[(usize, usize)], mode: impl Into<PadMode<T>>) -> Tensor<T> {
+        if widths.len() != self.ndim() {
+            panic_widths(widths, self.shape());
+        }
+        let mode = mode.into();
+        let PadMode::Constant(value) = mode else {
+            return self.pad_from_within(widths, mode == PadMode::Reflect);
+        };
+        let shape: Shape = self.shape().iter().zip(widths).map(|(&length, &(a, b))| a + length + b).collect();
+        Tensor::written(shape.clone(), |out| {
+            let mut inside = Layout::contiguous(shape);
+            for (axis, &(before, _)) in widths.iter().enumerate() {
+                inside = inside.slice(axis, before, 1, self.shape()[axis]);
+            }
+            out.fill(value);
+            paste(self.view(), out, &inside);
+        })
+    }
+
+    /// With elements of its own put before and after each axis.
+    #[track_caller]
+    fn pad_from_within(&self, widths: &[(usize, usize)], reflect: bool) -> Tensor<T> {
+        let mut padded = self.clone();
+        for (axis, &(before, after)) in widths.iter().enumerate() {
+            if (before, after) == (0, 0) {
+                continue;
+            }
+            let length = self.shape()[axis];
+            let shortest = if reflect { before.max(after) + 1 } else { 1 };
+            if length < shortest {
+                panic_too_short(axis, shortest, self.shape());
+            }
+            let source = |place: usize| match place {
+                _ if place < before => {
+                    if reflect {
+                        before - place
+                    } else {
+                        0
+                    }
+                }
+                _ if place < before + length => place - before,
+                _ => {
+                    if reflect {
+                        2 * (length - 1) - (place - before)
+                    } else {
+                        length - 1
+                    }
+                }
+            };
+            let sources: Vec<usize> = (0..before + length + after).map(source).collect();
+            padded = padded.take(axis, &sources, &[sources.len()].into());
+        }
+        padded
+    }
+
+    /// Every element repeated `count` times in a row along an axis: `1 2` becomes `1 1 2 2`.
+    ///
+    /// ```
+    /// use gradus_tensor::Tensor;
+    /// assert_eq!(Tensor::new([[1.0, 2.0]]).repeat(2, 1), Tensor::new([[1.0, 1.0, 2.0, 2.0]]));
+    /// ```
+    ///
+    /// # Panics
+    /// If the axis is out of range.
+    #[track_caller]
+    pub fn repeat(&self, count: usize, axis: isize) -> Tensor<T> {
+        let axis = normalize_axis("repeat", axis, self.shape());
+        let mut shape = self.shape().clone();
+        shape[axis] *= count;
+        let each = self.unsqueeze(axis as isize + 1);
+        each.broadcast_to(self.shape().with_axis(axis + 1, count)).reshape(shape)
+    }
+
+    /// The whole tensor repeated along each axis: `1 2` twice becomes `1 2 1 2`. Where there are more counts than axes,
+    /// or the reverse, axes of length 1 or counts of 1 are put in front, as in NumPy.
+    ///
+    /// ```
+    /// use gradus_tensor::Tensor;
+    /// let x = Tensor::new([1.0, 2.0]);
+    /// assert_eq!(x.tile(&[2, 2]), Tensor::new([[1.0, 2.0, 1.0, 2.0], [1.0, 2.0, 1.0, 2.0]]));
+    /// ```
+    pub fn tile(&self, counts: &[usize]) -> Tensor<T> {
+        let ndim = self.ndim().max(counts.len());
+        let in_front =
+            |shape: &[usize]| std::iter::repeat_n(1, ndim - shape.len()).chain(shape.iter().copied()).collect();
+        let (lengths, counts): (Shape, Shape) = (in_front(self.shape()), in_front(counts));
+        // Every axis behind one that counts its copies.
+        let apart: Shape = lengths.iter().flat_map(|&length| [1, length]).collect();
+        let copies: Shape = counts.iter().zip(lengths.iter()).flat_map(|(&count, &length)| [count, length]).collect();
+        let together: Shape = counts.iter().zip(lengths.iter()).map(|(&count, &length)| count * length).collect();
+        self.reshape(apart).broadcast_to(copies).reshape(together)
+    }
+}
+
+#[cold]
+#[track_caller]
+fn panic_nothing(op: &str) -> ! {
+    panic!("{op}: there are no tensors to join")
+}
+
+#[cold]
+#[track_caller]
+fn panic_join<T: Element>(op: &str, problem: &str, tensors: &[Tensor<T>]) -> ! {
+    let shapes: Vec<String> = tensors.iter().map(|tensor| tensor.shape().to_string()).collect();
+    panic!("{op}: {problem}: {}", shapes.join(", "))
+}
+
+#[cold]
+#[track_caller]
+fn panic_widths(widths: &[(usize, usize)], shape: &Shape) -> ! {
+    panic!("pad: {} pairs of widths for {} axes: {widths:?} for {shape}", widths.len(), shape.len())
+}
+
+#[cold]
+#[track_caller]
+fn panic_too_short(axis: usize, shortest: usize, shape: &Shape) -> ! {
+    panic!("pad: axis {axis} needs {shortest} elements or more to be continued that far: {shape}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Expected values of this module: NumPy 2.4.6.
+
+    #[test]
+    fn tensors_join_along_old_and_new_axes() {
+        let b = Tensor::arange(0, 6, 1).reshape([2, 3]);
+        let both = [b.clone(), &b + 10];
+        assert_eq!(Tensor::concat(&both, 0), Tensor::from([[0, 1, 2], [3, 4, 5], [10, 11, 12], [13, 14, 15]]));
+        assert_eq!(Tensor::concat(&both, -1), Tensor::from([[0, 1, 2, 10, 11, 12], [3, 4, 5, 13, 14, 15]]));
+        assert_eq!(Tensor::stack(&both, 1), Tensor::from([[[0, 1, 2], [10, 11, 12]], [[3, 4, 5], [13, 14, 15]]]));
+        assert_eq!(Tensor::stack(&both, -1), Tensor::from([[[0, 10], [1, 11], [2, 12]], [[3, 13], [4, 14], [5, 15]]]));
+        assert_eq!(Tensor::concat(&[b.t(), b.t().slice(0, 0..0)], 0), b.t());
+        assert_eq!(Tensor::stack(&[Tensor::scalar(1), Tensor::scalar(2)], 0), Tensor::from([1, 2]));
+    }
+
+    #[test]
+    fn padding_follows_numpy() {
+        let a = Tensor::new([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]);
+        assert_eq!(
+            a.pad(&[(0, 1), (2, 0)], 9.0),
+            Tensor::new([[9.0, 9.0, 1.0, 2.0, 3.0], [9.0, 9.0, 4.0, 5.0, 6.0], [9.0; 5]])
+        );
+        let widths = [(1, 1), (2, 1)];
+        let reflected = [[6.0, 5.0, 4.0, 5.0, 6.0, 5.0], [3.0, 2.0, 1.0, 2.0, 3.0, 2.0]];
+        let expected = Tensor::new([reflected[0], reflected[1], reflected[0], reflected[1]]);
+        assert_eq!(a.pad(&widths, PadMode::Reflect), expected);
+        let replicated = [[1.0, 1.0, 1.0, 2.0, 3.0, 3.0], [4.0, 4.0, 4.0, 5.0, 6.0, 6.0]];
+        let expected = Tensor::new([replicated[0], replicated[0], replicated[1], replicated[1]]);
+        assert_eq!(a.pad(&widths, PadMode::Replicate), expected);
+        let line = Tensor::from([1, 2, 3, 4]);
+        assert_eq!(line.pad(&[(3, 2)], PadMode::Reflect).to_vec(), [4, 3, 2, 1, 2, 3, 4, 3, 2]);
+        assert_eq!(Tensor::<f32>::zeros([0, 2]).pad(&[(1, 0), (0, 0)], 5.0), Tensor::new([[5.0, 5.0]]));
+    }
+
+    #[test]
+    fn repeats_and_tiles_follow_numpy() {
+        let b = Tensor::arange(0, 6, 1).reshape([2, 3]);
+        assert_eq!(b.repeat(2, 1), Tensor::from([[0, 0, 1, 1, 2, 2], [3, 3, 4, 4, 5, 5]]));
+        let row = [[0, 1, 2, 0, 1, 2], [3, 4, 5, 3, 4, 5]];
+        assert_eq!(b.tile(&[2, 2]), Tensor::from([row[0], row[1], row[0], row[1]]));
+        assert_eq!(b.tile(&[2]), Tensor::from(row));
+        assert_eq!(b.tile(&[2, 1, 1]).shape(), &[2, 2, 3]);
+        assert_eq!(b.repeat(0, 0).shape(), &[0, 3]);
+    }
+
+    #[test]
+    #[should_panic(expected = "concat: the shapes differ along another axis than 0: [2, 3], [2, 2]")]
+    fn shapes_that_do_not_join_are_named() {
+        Tensor::concat(&[Tensor::<f32>::zeros([2, 3]), Tensor::zeros([2, 2])], 0);
+    }
+
+    #[test]
+    #[should_panic(expected = "pad: axis 0 needs 4 elements or more to be continued that far: [3]")]
+    fn reflections_beyond_the_far_end_are_refused() {
+        Tensor::new([1.0, 2.0, 3.0]).pad(&[(3, 0)], PadMode::Reflect);
+    }
+}
