@@ -1,2 +1,27 @@
 //! Layers, activations, initialisers, losses and models.
+//!
+//! A [`Layer`] is plain data plus one function, a network is layers in a row ([`Sequential`]), a [`Model`] is a network
+//! with weights.
 #![forbid(unsafe_code)]
+
+mod activation;
+mod error;
+mod initializers;
+mod layer;
+mod layers;
+pub mod losses;
+mod model;
+mod registry;
+mod regularizers;
+mod sequential;
+
+pub use activation::Activation;
+pub use error::{Error, Result};
+pub use initializers::Initializer;
+pub use layer::{AnyLayer, Build, Built, Context, Forward, Layer, ParamId};
+pub use layers::*;
+pub use losses::Loss;
+pub use model::{Model, Pass};
+pub use registry::LayerKinds;
+pub use regularizers::Regularizer;
+pub use sequential::Sequential;

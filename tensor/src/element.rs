@@ -85,6 +85,19 @@ pub trait Float: Number + num_traits::Float + num_traits::NumAssign + Math + Gem
     fn as_f64(self) -> f64 {
         self.cast()
     }
+
+    /// The one of two things, made for f32 and for f64, that is made for this type.
+    fn choose<C: PerFloat>(things: C) -> C::Of<Self>;
+}
+
+/// Something that exists for f32 and for f64: how generic code calls what cannot be generic, such as a trait object.
+pub trait PerFloat {
+    /// The thing for one type.
+    type Of<T: Float>;
+    /// The thing for f32.
+    fn f32(self) -> Self::Of<f32>;
+    /// The thing for f64.
+    fn f64(self) -> Self::Of<f64>;
 }
 
 macro_rules! number {
@@ -180,7 +193,11 @@ macro_rules! float {
             const LOWEST: Self = $type::NEG_INFINITY;
             const HIGHEST: Self = $type::INFINITY;
         }
-        impl Float for $type {}
+        impl Float for $type {
+            fn choose<C: PerFloat>(things: C) -> C::Of<Self> {
+                things.$type()
+            }
+        }
     )*};
 }
 

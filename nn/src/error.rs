@@ -1,0 +1,42 @@
+//! What can be wrong with what comes from outside: shapes, weights, files.
+
+use std::fmt;
+
+/// Where something is wrong, what, and what to do about it. One pointer wide.
+///
+/// `Debug` prints the same as `Display`, so that a `main` that returns it says something readable.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Error(Box<Parts>);
+
+#[derive(Clone, PartialEq, Eq)]
+struct Parts {
+    place: String,
+    problem: String,
+    hint: String,
+}
+
+/// A result with this crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// An error at `place` (a layer's path, a method), with what was found and expected, and one thing to do.
+    pub fn new(place: impl Into<String>, problem: impl Into<String>, hint: impl Into<String>) -> Self {
+        Error(Box::new(Parts { place: place.into(), problem: problem.into(), hint: hint.into() }))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Parts { place, problem, hint } = &*self.0;
+        write!(f, "{place}: {problem}")?;
+        if hint.is_empty() { Ok(()) } else { write!(f, "; {hint}") }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::error::Error for Error {}

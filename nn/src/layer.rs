@@ -1,0 +1,248 @@
+//! The layer: plain data plus one function.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+use gradus_autograd::{Params, Var};
+use gradus_tensor::{Float, Generator, PerFloat, Shape, Tensor};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::{Error, Result};
+use crate::initializers::Initializer;
+use crate::regularizers::Regularizer;
+
+/// A layer: plain data that says what to build, and [`build`](Layer::build), which does.
+///
+/// A layer has no weights and no modes of its own: `build` checks the input shape, registers named weights, and
+/// returns the output shape with the computation. Whether it is training shows in the [`Context`].
+///
+/// ```
+/// use gradus_nn::{Build, Built, Initializer, Layer, Result, check_layer};
+/// use gradus_tensor::Float;
+/// use serde::{Deserialize, Serialize};
+///
+/// /// y = x * scale, with one learned factor per feature.
+/// #[derive(Clone, Debug, Serialize, Deserialize)]
+/// struct Scale;
+///
+/// impl Layer for Scale {
+///     const KIND: &'static str = "Scale";
+///
+///     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
+///         let shape = build.input()?.clone();
+///         let scale = build.weight("scale", shape.clone(), Initializer::Ones);
+///         Ok(Built::new(shape, move |context, x| x * context.weight(scale)))
+///     }
+/// }
+///
+/// check_layer(&Scale, [3]).unwrap();
+/// ```
+pub trait Layer: Clone + fmt::Debug + Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// The layer's name as in Keras: `"Dense"`. It names the layer in summaries, messages and files.
+    const KIND: &'static str;
+
+    /// Checks the input, registers weights, and returns the output shape and the computation.
+    ///
+    /// # Errors
+    /// If the input's shape does not suit the layer.
+    fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>>;
+}
+
+/// A layer's computation: from its inputs, batch axis first, to its output.
+pub type Forward<T> = Arc<dyn Fn(&mut Context<'_, T>, &[Var<T>]) -> Var<T> + Send + Sync>;
+
+/// What building a layer yields: its output shape (without the batch axis) and its computation.
+pub struct Built<T: Float> {
+    /// The output shape, without the batch axis.
+    pub output: Shape,
+    /// The computation.
+    pub forward: Forward<T>,
+}
+
+impl<T: Float> Built<T> {
+    /// A layer of one input.
+    pub fn new(
+        output: impl Into<Shape>,
+        forward: impl Fn(&mut Context<'_, T>, &Var<T>) -> Var<T> + Send + Sync + 'static,
+    ) -> Self {
+        Built { output: output.into(), forward: Arc::new(move |context, inputs| forward(context, &inputs[0])) }
+    }
+
+    /// A layer of several inputs.
+    pub fn merging(
+        output: impl Into<Shape>,
+        forward: impl Fn(&mut Context<'_, T>, &[Var<T>]) -> Var<T> + Send + Sync + 'static,
+    ) -> Self {
+        Built { output: output.into(), forward: Arc::new(forward) }
+    }
+}
+
+/// The handle of a weight or state: its index among the model's parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ParamId(pub(crate) usize);
+
+/// What a network collects while it is built.
+pub(crate) struct Store<T: Float> {
+    pub params: Params<T>,
+    pub penalties: Vec<(ParamId, Regularizer)>,
+    pub generator: Generator,
+}
+
+/// The building of one layer: its input shapes, and where its weights go.
+pub struct Build<'a, T: Float> {
+    pub(crate) inputs: &'a [Shape],
+    pub(crate) path: String,
+    pub(crate) kind: &'static str,
+    pub(crate) store: &'a mut Store<T>,
+}
+
+impl<T: Float> Build<'_, T> {
+    /// The shape of the one input, without the batch axis.
+    ///
+    /// # Errors
+    /// If the layer is given several inputs.
+    pub fn input(&self) -> Result<&Shape> {
+        match self.inputs {
+            [shape] => Ok(shape),
+            shapes => {
+                Err(self.error(format!("takes one input, found {}", shapes.len()), "merge them by a layer before it"))
+            }
+        }
+    }
+
+    /// The shapes of all inputs, without the batch axis.
+    pub fn inputs(&self) -> &[Shape] {
+        self.inputs
+    }
+
+    /// The length of the last axis of the one input: its features.
+    ///
+    /// # Errors
+    /// If there are several inputs or the input has no axis besides the batch.
+    pub fn features(&self) -> Result<usize> {
+        let shape = self.input()?;
+        shape.last().copied().ok_or_else(|| {
+            self.error(
+                "needs an input with a last axis of features, found one number per sample: []".to_owned(),
+                "give the inputs the shape [n, 1]",
+            )
+        })
+    }
+
+    /// Registers a trainable weight, drawn by `initializer`.
+    pub fn weight(&mut self, name: &str, shape: impl Into<Shape>, initializer: Initializer) -> ParamId {
+        let value = initializer.draw(&shape.into(), &mut self.store.generator);
+        let name = self.name_of(name);
+        ParamId(self.store.params.add(name, value))
+    }
+
+    /// Registers a state, which the layer itself changes while training: a moving average, a statistic of the data.
+    pub fn state(&mut self, name: &str, value: Tensor<T>) -> ParamId {
+        let name = self.name_of(name);
+        ParamId(self.store.params.add_state(name, value))
+    }
+
+    /// Adds a penalty on a weight to the loss.
+    pub fn penalty(&mut self, weight: ParamId, regularizer: Option<Regularizer>) {
+        self.store.penalties.extend(regularizer.map(|regularizer| (weight, regularizer)));
+    }
+
+    /// An error of this layer: what is wrong, and one thing to do.
+    pub fn error(&self, problem: impl Into<String>, hint: &str) -> Error {
+        Error::new(format!("layer {} ({})", self.path, self.kind), problem, hint)
+    }
+
+    /// Builds a layer within this one, on inputs of these shapes; its weights are named beneath `name`.
+    ///
+    /// # Errors
+    /// What the inner layer finds wrong.
+    pub fn child(&mut self, name: &str, layer: &dyn AnyLayer, inputs: &[Shape]) -> Result<Built<T>> {
+        let path = self.name_of(name);
+        build_any(layer, &mut Build { inputs, path, kind: layer.kind(), store: self.store })
+    }
+
+    fn name_of(&self, name: &str) -> String {
+        if self.path.is_empty() { name.to_owned() } else { format!("{}/{name}", self.path) }
+    }
+}
+
+/// What a computation runs in: the bound weights and, only while training, the randomness.
+pub struct Context<'a, T: Float> {
+    vars: &'a [Var<T>],
+    training: Option<&'a mut Generator>,
+    /// New values of states, by index of the parameter.
+    pub(crate) updates: Vec<(usize, Tensor<T>)>,
+}
+
+impl<'a, T: Float> Context<'a, T> {
+    pub(crate) fn new(vars: &'a [Var<T>], training: Option<&'a mut Generator>) -> Self {
+        Context { vars, training, updates: Vec::new() }
+    }
+
+    /// A weight or a state.
+    pub fn weight(&self, id: ParamId) -> &'a Var<T> {
+        &self.vars[id.0]
+    }
+
+    /// The generator of a training step; `None` when predicting. Layers that behave differently while training match
+    /// on it.
+    pub fn training(&mut self) -> Option<&mut Generator> {
+        self.training.as_deref_mut()
+    }
+
+    /// Gives a state its next value, taken over at the end of the training step.
+    pub fn update(&mut self, state: ParamId, value: Tensor<T>) {
+        self.updates.push((state.0, value));
+    }
+}
+
+/// Any [`Layer`], as networks hold them. Implemented for every layer.
+pub trait AnyLayer: Any + fmt::Debug + Send + Sync {
+    /// [`Layer::KIND`].
+    fn kind(&self) -> &'static str;
+    /// The layer's data.
+    ///
+    /// # Errors
+    /// If the layer's own `Serialize` fails.
+    fn config(&self) -> serde_json::Result<serde_json::Value>;
+    #[doc(hidden)]
+    fn build_f32(&self, build: &mut Build<'_, f32>) -> Result<Built<f32>>;
+    #[doc(hidden)]
+    fn build_f64(&self, build: &mut Build<'_, f64>) -> Result<Built<f64>>;
+}
+
+impl<L: Layer> AnyLayer for L {
+    fn kind(&self) -> &'static str {
+        L::KIND
+    }
+    fn config(&self) -> serde_json::Result<serde_json::Value> {
+        serde_json::to_value(self)
+    }
+    fn build_f32(&self, build: &mut Build<'_, f32>) -> Result<Built<f32>> {
+        self.build(build)
+    }
+    fn build_f64(&self, build: &mut Build<'_, f64>) -> Result<Built<f64>> {
+        self.build(build)
+    }
+}
+
+/// A trait object's `build` for each float type.
+struct BuildOf;
+
+type BuildFn<T> = fn(&dyn AnyLayer, &mut Build<'_, T>) -> Result<Built<T>>;
+
+impl PerFloat for BuildOf {
+    type Of<T: Float> = BuildFn<T>;
+    fn f32(self) -> BuildFn<f32> {
+        |layer, build| layer.build_f32(build)
+    }
+    fn f64(self) -> BuildFn<f64> {
+        |layer, build| layer.build_f64(build)
+    }
+}
+
+pub(crate) fn build_any<T: Float>(layer: &dyn AnyLayer, build: &mut Build<'_, T>) -> Result<Built<T>> {
+    T::choose(BuildOf)(layer, build)
+}

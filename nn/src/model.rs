@@ -1,0 +1,154 @@
+//! A network with its weights.
+
+use gradus_autograd::{Grads, Params, Var, value_and_grad_with};
+use gradus_tensor::{Float, Generator, Shape, Tensor};
+
+use crate::error::{Error, Result};
+use crate::layer::{Build, Layer};
+use crate::layer::{Built, Context, Forward, ParamId, Store};
+use crate::losses::Loss;
+use crate::regularizers::Regularizer;
+use crate::sequential::Sequential;
+
+/// A network and its weights: built, then trained or loaded, then used to predict.
+///
+/// ```
+/// use gradus_nn::{Activation, Dense, Model, Sequential};
+/// use gradus_tensor::Tensor;
+/// let network = Sequential::new().add(Dense::new(2).activation(Activation::Softmax));
+/// let model = Model::build(network, [3], 42).unwrap();
+/// let probabilities = model.predict(&Tensor::zeros([5, 3])).unwrap();
+/// assert_eq!(probabilities, Tensor::full([5, 2], 0.5));
+/// ```
+#[derive(Clone)]
+pub struct Model<T: Float = f32> {
+    network: Sequential,
+    input: Shape,
+    output: Shape,
+    params: Params<T>,
+    penalties: Vec<(ParamId, Regularizer)>,
+    forward: Forward<T>,
+}
+
+/// What one pass forward and back yields.
+pub struct Pass<T: Float = f32> {
+    /// The loss: its mean over the batch, and the penalties on weights.
+    pub loss: T,
+    /// The outputs, batch axis first.
+    pub outputs: Tensor<T>,
+    /// The gradients of the weights and the next values of the states.
+    pub grads: Grads<T>,
+}
+
+impl Model {
+    /// Builds a network for inputs of this shape (without the batch axis): checks the shapes from layer to layer and
+    /// draws the weights from `seed`.
+    ///
+    /// # Errors
+    /// If a layer cannot take what it is given: which, what it was given and what it needs.
+    pub fn build(network: Sequential, input: impl Into<Shape>, seed: u64) -> Result<Model> {
+        Model::build_as(network, input, seed)
+    }
+}
+
+impl<T: Float> Model<T> {
+    /// As [`Model::build`], for another element type: `Model::<f64>::build_as(..)`.
+    ///
+    /// # Errors
+    /// If a layer cannot take what it is given.
+    pub fn build_as(network: Sequential, input: impl Into<Shape>, seed: u64) -> Result<Self> {
+        let input = input.into();
+        let mut store = Store { params: Params::new(), penalties: Vec::new(), generator: Generator::new(seed) };
+        let inputs = std::slice::from_ref(&input);
+        let mut build = Build { inputs, path: String::new(), kind: Sequential::KIND, store: &mut store };
+        let Built { output, forward } = network.build(&mut build)?;
+        Ok(Model { network, input, output, params: store.params, penalties: store.penalties, forward })
+    }
+
+    /// The network this was built from.
+    pub fn network(&self) -> &Sequential {
+        &self.network
+    }
+
+    /// The shape of one input, without the batch axis.
+    pub fn input_shape(&self) -> &Shape {
+        &self.input
+    }
+
+    /// The shape of one output, without the batch axis.
+    pub fn output_shape(&self) -> &Shape {
+        &self.output
+    }
+
+    /// The weights and states.
+    pub fn params(&self) -> &Params<T> {
+        &self.params
+    }
+
+    /// The weights and states, to be changed.
+    pub fn params_mut(&mut self) -> &mut Params<T> {
+        &mut self.params
+    }
+
+    /// The outputs for a batch of inputs: `[n, input shape]` to `[n, output shape]`.
+    ///
+    /// # Errors
+    /// If the inputs have another shape.
+    pub fn predict(&self, inputs: &Tensor<T>) -> Result<Tensor<T>> {
+        self.check_inputs("predict", inputs)?;
+        let vars: Vec<Var<T>> = self.params.iter().map(|param| Var::from(&param.value)).collect();
+        let mut context = Context::new(&vars, None);
+        Ok((self.forward)(&mut context, &[Var::from(inputs)]).into_value())
+    }
+
+    /// One training pass: outputs, loss and gradients for a batch, with `generator` for what is random in training.
+    /// Nothing is changed; an optimiser applies the gradients.
+    ///
+    /// # Errors
+    /// If inputs or targets have a shape that the model or the loss cannot take.
+    pub fn grad(
+        &self,
+        inputs: &Tensor<T>,
+        targets: &Tensor<T>,
+        weights: Option<&Tensor<T>>,
+        loss: &impl Loss,
+        generator: &mut Generator,
+    ) -> Result<Pass<T>> {
+        self.check_inputs("grad", inputs)?;
+        let mut failure = None;
+        let (value, (outputs, updates), mut grads) = value_and_grad_with(&self.params, |vars| {
+            let mut context = Context::new(vars, Some(generator));
+            let outputs = (self.forward)(&mut context, &[Var::from(inputs)]);
+            let mut total = loss.mean(targets, &outputs, weights).unwrap_or_else(|error| {
+                failure = Some(error);
+                Var::from(T::ZERO)
+            });
+            for &(weight, regularizer) in &self.penalties {
+                total = total + regularizer.penalty(&vars[weight.0]);
+            }
+            (total, (outputs.into_value(), context.updates))
+        });
+        if let Some(error) = failure {
+            return Err(error);
+        }
+        for (state, value) in updates {
+            grads[state] = Some(value);
+        }
+        Ok(Pass { loss: value, outputs, grads })
+    }
+
+    fn check_inputs(&self, op: &str, inputs: &Tensor<T>) -> Result<()> {
+        if inputs.ndim() > 0 && inputs.shape()[1..] == self.input[..] {
+            return Ok(());
+        }
+        let expected = self.input.iter().map(usize::to_string);
+        let expected: Vec<String> = std::iter::once("n".to_owned()).chain(expected).collect();
+        let hint = if inputs.shape()[..] == self.input[..] {
+            "give a single sample a batch axis by unsqueeze(0)"
+        } else {
+            "reshape the inputs, or build the model for their shape"
+        };
+        let problem = format!("the model takes inputs of shape [{}], found {}", expected.join(", "), inputs.shape());
+        Err(Error::new(op, problem, hint))
+    }
+}

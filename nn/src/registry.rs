@@ -1,0 +1,91 @@
+//! Networks to and from JSON: which kinds of layer there are, and how each is read.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+use crate::layer::{AnyLayer, Layer};
+use crate::layers::*;
+use crate::sequential::{Entry, Sequential};
+
+/// A layer in a file: its name, its kind and its data.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LayerRecord {
+    name: String,
+    layer: String,
+    config: Value,
+}
+
+impl LayerRecord {
+    pub fn of(entry: &Entry) -> serde_json::Result<Self> {
+        let Entry { name, layer } = entry;
+        Ok(LayerRecord { name: name.clone(), layer: layer.kind().to_owned(), config: layer.config()? })
+    }
+}
+
+type Read = fn(Value) -> serde_json::Result<Arc<dyn AnyLayer>>;
+
+/// The kinds of layer that a network in a file may have: those of this crate, and those a program adds.
+///
+/// A plain value, made where it is needed: nothing is registered behind a program's back.
+#[derive(Clone)]
+pub struct LayerKinds {
+    readers: BTreeMap<&'static str, Read>,
+}
+
+impl LayerKinds {
+    /// The layers of this crate.
+    pub fn standard() -> Self {
+        LayerKinds { readers: BTreeMap::new() }.with::<ActivationLayer>().with::<Dense>().with::<Flatten>()
+    }
+
+    /// And layers of kind `L`.
+    pub fn with<L: Layer>(mut self) -> Self {
+        self.readers.insert(L::KIND, |config| Ok(Arc::new(serde_json::from_value::<L>(config)?)));
+        self
+    }
+}
+
+pub(crate) fn to_json(network: &Sequential) -> Result<String> {
+    serde_json::to_string_pretty(network).map_err(|error| {
+        Error::new("to_json", error.to_string(), "make every field of the layer one that JSON can hold")
+    })
+}
+
+pub(crate) fn from_json(json: &str, kinds: &LayerKinds) -> Result<Sequential> {
+    let records: Vec<LayerRecord> = serde_json::from_str(json).map_err(|error| {
+        Error::new("from_json", format!("this is no network: {error}"), "give a text that to_json has written")
+    })?;
+    from_records(records, kinds)
+}
+
+pub(crate) fn from_records(records: Vec<LayerRecord>, kinds: &LayerKinds) -> Result<Sequential> {
+    let mut network = Sequential::new();
+    for LayerRecord { name, layer: kind, config } in records {
+        let layer: Arc<dyn AnyLayer> = if kind == Sequential::KIND {
+            // A nested network may hold custom layers too.
+            let inner = serde_json::from_value(config).map_err(|error| bad_config(&name, &kind, &error))?;
+            Arc::new(from_records(inner, kinds)?)
+        } else {
+            let Some(read) = kinds.readers.get(&*kind) else {
+                let known: Vec<&str> = kinds.readers.keys().copied().collect();
+                return Err(Error::new(
+                    format!("from_json: layer {name}"),
+                    format!("there is no kind of layer {kind:?}, only {}", known.join(", ")),
+                    "add your own kinds by LayerKinds::with and read by from_json_with",
+                ));
+            };
+            read(config).map_err(|error| bad_config(&name, &kind, &error))?
+        };
+        network = network.push(name, layer);
+    }
+    Ok(network)
+}
+
+fn bad_config(name: &str, kind: &str, error: &serde_json::Error) -> Error {
+    Error::new(format!("from_json: layer {name} ({kind})"), error.to_string(), "compare it with what to_json writes")
+}
