@@ -27,7 +27,7 @@ mod views;
 
 pub use buffer::release_memory;
 pub use create::NestedArray;
-pub use element::{Element, Float, Integer, Number};
+pub use element::{Element, Float, Integer, Number, PerFloat};
 pub use kernels::math::Math;
 pub use ops::{Operand, PadMode, SELU_ALPHA, SELU_SCALE, update};
 pub use random::Generator;
