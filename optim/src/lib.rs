@@ -1,2 +1,34 @@
 //! Optimisers, schedules and gradient transforms.
+//!
+//! A [`Rule`] such as [`Sgd`] or [`Adam`] says how one parameter changes along its gradient. An [`Optimizer`] drives it:
+//! it keeps the rule's slots for every parameter, counts the steps, asks the [`Schedule`] for the learning rate, and
+//! clips gradients and decays weights if told to.
+//!
+//! ```
+//! use gradus_autograd::{Params, value_and_grad};
+//! use gradus_optim::{Optimizer, Rule, Sgd};
+//! use gradus_tensor::Tensor;
+//!
+//! let mut params = Params::new();
+//! params.add("x", Tensor::new([3.0, -4.0]));
+//! let mut optimizer = Optimizer::from(Sgd::default().momentum(0.5)).learning_rate(0.1);
+//! for _ in 0..100 {
+//!     let (_loss, grads) = value_and_grad(&params, |vars| (&vars[0] * &vars[0]).sum(..));
+//!     optimizer.step(&mut params, &grads);
+//! }
+//! assert!(params[0].value.norm(..).item() < 1e-6);
+//! ```
 #![forbid(unsafe_code)]
+
+mod check;
+mod optimizer;
+mod rule;
+mod rules;
+mod schedules;
+mod transform;
+mod update;
+
+pub use optimizer::{MAX_SLOTS, Optimizer};
+pub use rule::Rule;
+pub use rules::{Adam, AdamW, Sgd};
+pub use schedules::Schedule;
