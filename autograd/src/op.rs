@@ -5,7 +5,7 @@ use std::rc::Rc;
 use gradus_tensor::{Float, Tensor};
 use smallvec::SmallVec;
 
-use crate::tape::{Edge, Tape};
+use crate::tape::{Derivative, Edge, Tape};
 use crate::var::Var;
 
 /// An op being recorded. Every op of this crate is made with it, and so are a user's own.
@@ -47,7 +47,36 @@ impl<T: Float> Op<T> {
     /// # Panics
     /// If the input belongs to another tape than an earlier one.
     #[track_caller]
-    pub fn input(mut self, input: &Var<T>, derivative: impl FnOnce(Tensor<T>) -> Tensor<T> + 'static) -> Self {
+    pub fn input(self, input: &Var<T>, derivative: impl FnOnce(Tensor<T>) -> Tensor<T> + 'static) -> Self {
+        self.edge(input, || Derivative::Whole(Box::new(derivative)))
+    }
+
+    /// An input of which the op sees only a part, such as a slice, and the derivative with respect to it, which adds to
+    /// the input's gradient so far: many parts of one tensor cost no more than the tensor.
+    ///
+    /// ```
+    /// use gradus_autograd::{Op, Tape, Var};
+    /// use gradus_tensor::{Float, Tensor};
+    ///
+    /// fn first<T: Float>(x: &Var<T>) -> Var<T> {
+    ///     let derivative = |g: Tensor<T>, sum: &mut Tensor<T>| sum.slice_add_assign(0, ..1, &g.unsqueeze(0));
+    ///     Op::new("first", x.value().select(0, 0)).input_part(x, derivative).finish()
+    /// }
+    ///
+    /// let tape = Tape::new();
+    /// let x = tape.var(Tensor::new([3.0, 5.0]));
+    /// assert_eq!(tape.backward(&first(&x)).of(&x), Tensor::new([1.0, 0.0]));
+    /// ```
+    ///
+    /// # Panics
+    /// If the input belongs to another tape than an earlier one.
+    #[track_caller]
+    pub fn input_part(self, input: &Var<T>, derivative: impl FnOnce(Tensor<T>, &mut Tensor<T>) + 'static) -> Self {
+        self.edge(input, || Derivative::Part(Box::new(derivative)))
+    }
+
+    #[track_caller]
+    fn edge(mut self, input: &Var<T>, derivative: impl FnOnce() -> Derivative<T>) -> Self {
         let Some(place) = &input.place else {
             return self;
         };
@@ -59,7 +88,7 @@ impl<T: Float> Op<T> {
             None => self.tape = Some(Tape { nodes: Rc::clone(&place.tape) }),
         }
         let shape = input.shape().clone();
-        self.edges.push(Edge { source: place.index, shape, derivative: Box::new(derivative) });
+        self.edges.push(Edge { source: place.index, shape, derivative: derivative() });
         self
     }
 

@@ -9,7 +9,15 @@ use smallvec::SmallVec;
 use crate::var::Var;
 
 /// From a gradient of an op's output to the gradient of one of its inputs.
-pub(crate) type Derivative<T> = Box<dyn FnOnce(Tensor<T>) -> Tensor<T>>;
+pub(crate) enum Derivative<T: Float> {
+    /// Returns it.
+    Whole(Box<Whole<T>>),
+    /// Adds it to the input's gradient so far.
+    Part(Box<Part<T>>),
+}
+
+type Whole<T> = dyn FnOnce(Tensor<T>) -> Tensor<T>;
+type Part<T> = dyn FnOnce(Tensor<T>, &mut Tensor<T>);
 
 /// An input of an op: the node that made it, its shape, and the derivative with respect to it.
 pub(crate) struct Edge<T: Float> {
@@ -86,7 +94,7 @@ impl<T: Float> Tape<T> {
             // A loss that depends on no variable: every gradient is zero.
             None => {}
         }
-        Gradients { slots }
+        Gradients { tape: self.nodes, slots }
     }
 
     pub(crate) fn append(&self, op: &'static str, edges: SmallVec<[Edge<T>; 2]>) -> Place<T> {
@@ -95,8 +103,9 @@ impl<T: Float> Tape<T> {
             !nodes.consumed,
             "{op}: an input belongs to a tape that a backward sweep has consumed; record each step on a new tape"
         );
+        let (index, leaf) = (nodes.list.len(), edges.is_empty());
         nodes.list.push(Node { op, edges });
-        Place { tape: Rc::clone(&self.nodes), index: nodes.list.len() - 1 }
+        Place { tape: Rc::clone(&self.nodes), index, leaf }
     }
 }
 
@@ -111,6 +120,7 @@ impl<T: Float> Default for Tape<T> {
 pub(crate) struct Place<T: Float> {
     pub tape: Rc<RefCell<Nodes<T>>>,
     pub index: usize,
+    pub leaf: bool,
 }
 
 /// Runs the derivatives from the last node to the first. Afterwards only leaves have gradients in `slots`.
@@ -133,15 +143,29 @@ fn sweep<T: Float>(mut list: Vec<Node<T>>, slots: &mut [Option<Tensor<T>>]) {
 /// Adds what an edge makes of a gradient to its source's. Where the forward broadcast the input, its gradient is summed
 /// back here: no derivative knows of broadcasting.
 fn pass_on<T: Float>(edge: Edge<T>, gradient: Tensor<T>, slots: &mut [Option<Tensor<T>>]) {
-    let outgoing = (edge.derivative)(gradient).sum_to(&edge.shape);
-    slots[edge.source] = Some(match slots[edge.source].take() {
-        Some(sum) => sum + outgoing,
-        None => outgoing,
+    let slot = &mut slots[edge.source];
+    *slot = Some(match (edge.derivative, slot.take()) {
+        (Derivative::Whole(derivative), sum) => {
+            let mut outgoing = derivative(gradient);
+            if *outgoing.shape() != edge.shape {
+                outgoing = outgoing.sum_to(&edge.shape);
+            }
+            match sum {
+                Some(sum) => sum + outgoing,
+                None => outgoing,
+            }
+        }
+        (Derivative::Part(derivative), sum) => {
+            let mut sum = sum.unwrap_or_else(|| Tensor::zeros(edge.shape));
+            derivative(gradient, &mut sum);
+            sum
+        }
     });
 }
 
 /// What a backward sweep found: the gradient of each leaf.
 pub struct Gradients<T: Float = f32> {
+    tape: Rc<RefCell<Nodes<T>>>,
     slots: Vec<Option<Tensor<T>>>,
 }
 
@@ -149,11 +173,19 @@ impl<T: Float> Gradients<T> {
     /// The gradient of the loss with respect to a leaf, in its shape; zeros if the loss does not depend on it.
     ///
     /// # Panics
-    /// If `leaf` is no variable of the tape.
+    /// If `leaf` is not a variable made by [`Tape::var`] on this tape.
     #[track_caller]
     pub fn of(&self, leaf: &Var<T>) -> Tensor<T> {
-        let Some(place) = &leaf.place else {
-            panic!("of: a constant has no gradient; make it a variable of the tape first: {}", leaf.value().shape())
+        let shape = leaf.shape();
+        let place = match &leaf.place {
+            None => panic!("of: a constant has no gradient; make it a variable of the tape first: {shape}"),
+            Some(place) if !Rc::ptr_eq(&place.tape, &self.tape) => {
+                panic!("of: this is a variable of another tape: {shape}")
+            }
+            Some(place) if !place.leaf => {
+                panic!("of: the gradient of a result is not kept, only that of a variable: {shape}")
+            }
+            Some(place) => place,
         };
         match self.slots.get(place.index) {
             Some(Some(gradient)) => gradient.clone(),

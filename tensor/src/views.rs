@@ -37,7 +37,7 @@ pub fn step(range: impl Into<Slice>, step: isize) -> Slice {
 
 impl Slice {
     /// The first element taken and how many, of an axis of `length`.
-    fn resolve(self, length: usize) -> (usize, usize) {
+    pub(crate) fn resolve(self, length: usize) -> (usize, usize) {
         let place = |bound: isize| {
             let length = length as isize;
             (if bound < 0 { bound + length } else { bound }).clamp(0, length) as usize
@@ -46,6 +46,11 @@ impl Slice {
         let end = self.end.map_or(length, place);
         let count = end.saturating_sub(start).div_ceil(self.step.unsigned_abs());
         (if self.step > 0 || count == 0 { start } else { end - 1 }, count)
+    }
+
+    /// From one element taken to the next.
+    pub(crate) fn step(self) -> isize {
+        self.step
     }
 }
 

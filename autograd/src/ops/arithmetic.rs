@@ -2,7 +2,7 @@
 
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
-use gradus_tensor::{Float, Tensor};
+use gradus_tensor::{Float, Math, Tensor};
 
 use crate::op::Op;
 use crate::var::Var;
@@ -89,5 +89,43 @@ impl<T: Float> Neg for Var<T> {
     type Output = Var<T>;
     fn neg(self) -> Var<T> {
         -&self
+    }
+}
+
+impl<T: Float> Var<T> {
+    /// self^exponent, elementwise: `x.pow(3.0)`, or by another var. The derivative by the exponent at base 0 is taken
+    /// as 0 where the power is 0.
+    ///
+    /// ```
+    /// use gradus_autograd::Tape;
+    /// use gradus_tensor::Tensor;
+    /// let tape = Tape::new();
+    /// let x = tape.var(Tensor::new([1.0, 2.0]));
+    /// let y = x.pow(3.0).sum(..);
+    /// assert_eq!(tape.backward(&y).of(&x), Tensor::new([3.0, 12.0]));
+    /// ```
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast together.
+    #[track_caller]
+    pub fn pow(&self, exponent: impl Into<Var<T>>) -> Var<T> {
+        let exponent = exponent.into();
+        let (x, y) = (self.value().clone(), exponent.value().clone());
+        let (base, power) = (x.clone(), x.pow(&y));
+        Op::new("pow", power.clone())
+            .input(self, {
+                let y = y.clone();
+                // For a constant exponent n: n x^(n-1), where a scalar n keeps the fast forms of pow.
+                move |g| {
+                    // At exponent 0 the power is 1 everywhere, though x^-1 is infinite at 0.
+                    let slope = x.pow(&y - T::ONE).zip_map(y, |p, y| if y == T::ZERO { T::ZERO } else { y * p });
+                    g * slope
+                }
+            })
+            .input(&exponent, move |g| {
+                let slope = power.zip_map(base, |p, x| if p == T::ZERO { p } else { p * Math::ln(x) });
+                g * slope
+            })
+            .finish()
     }
 }

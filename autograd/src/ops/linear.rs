@@ -27,6 +27,26 @@ impl<T: Float> Var<T> {
             .input(other, move |g| if one_matrix { rows(&a).t().matmul(&rows(&g)) } else { a.t().matmul(&g) })
             .finish()
     }
+
+    /// The dot product of two vars of one axis: the sum of their products, a scalar.
+    ///
+    /// # Panics
+    /// If either has not exactly one axis, or the lengths differ.
+    #[track_caller]
+    pub fn dot(&self, other: &Var<T>) -> Var<T> {
+        let (a, b) = (self.value().clone(), other.value().clone());
+        Op::new("dot", a.dot(&b)).input(self, move |g| b * g).input(other, move |g| a * g).finish()
+    }
+
+    /// The outer product of two vars of one axis: `[m]` and `[n]` give `[m, n]`, element `[i, j]` is a_i b_j.
+    ///
+    /// # Panics
+    /// If either has not exactly one axis.
+    #[track_caller]
+    pub fn outer(&self, other: &Var<T>) -> Var<T> {
+        let (a, b) = (self.value().clone(), other.value().clone());
+        Op::new("outer", a.outer(&b)).input(self, move |g| g.matmul(&b)).input(other, move |g| a.matmul(&g)).finish()
+    }
 }
 
 /// A stack of matrices as the one matrix of all their rows.

@@ -1,7 +1,9 @@
 //! The differentiable ops: each forward call with its derivatives beside it.
 
 mod arithmetic;
+mod choice;
 mod linear;
 mod reduce;
+mod softmax;
 mod unary;
 mod views;

@@ -1,6 +1,6 @@
-//! Reductions over any axes, and functions along one axis.
+//! Reductions over any axes.
 
-use gradus_tensor::{Axes, Float, Shape, Tensor, keepdims};
+use gradus_tensor::{Axes, Float, Math, Shape, Tensor, keepdims};
 
 use crate::op::Op;
 use crate::var::Var;
@@ -39,18 +39,137 @@ impl<T: Float> Var<T> {
             .finish()
     }
 
-    /// Softmax over `axis`: exp(x_i) / sum_j exp(x_j), without overflow or underflow to 0.
+    /// The variance over `axes`: the mean squared distance from the mean (population variance, NumPy's `ddof=0`).
     ///
     /// # Panics
-    /// If the axis is out of range.
+    /// If an axis is out of range or named twice.
     #[track_caller]
-    pub fn softmax(&self, axis: isize) -> Var<T> {
-        let p = self.value().softmax(axis);
-        Op::new("softmax", p.clone())
+    pub fn var(&self, axes: impl Into<Axes>) -> Var<T> {
+        let (axes, x) = (axes.into(), self.value().clone());
+        let kept = kept_shape("var", &x, &axes);
+        let scale = T::of(2.0 * kept.size() as f64 / x.size() as f64);
+        Op::new("var", x.var(axes.clone()))
+            .input(self, move |g| (&x - x.mean(keepdims(axes))) * (g * scale).reshape(kept))
+            .finish()
+    }
+
+    /// The standard deviation over `axes`: the square root of [`var`](Var::var). Its derivative at 0 is taken as 0.
+    ///
+    /// # Panics
+    /// If an axis is out of range or named twice.
+    #[track_caller]
+    pub fn std(&self, axes: impl Into<Axes>) -> Var<T> {
+        let (axes, x) = (axes.into(), self.value().clone());
+        let kept = kept_shape("std", &x, &axes);
+        let scale = T::of(kept.size() as f64 / x.size() as f64);
+        let y = x.std(axes.clone());
+        Op::new("std", y.clone())
+            .input(self, move |g| (&x - x.mean(keepdims(axes))) * (over_length(g, y) * scale).reshape(kept))
+            .finish()
+    }
+
+    /// The Euclidean norm over `axes`: the square root of the sum of squares. Its derivative at 0 is taken as 0.
+    ///
+    /// # Panics
+    /// If an axis is out of range or named twice.
+    #[track_caller]
+    pub fn norm(&self, axes: impl Into<Axes>) -> Var<T> {
+        let (axes, x) = (axes.into(), self.value().clone());
+        let kept = kept_shape("norm", &x, &axes);
+        let y = x.norm(axes);
+        Op::new("norm", y.clone()).input(self, move |g| x * over_length(g, y).reshape(kept)).finish()
+    }
+
+    /// The largest element over `axes`. Equal largest elements share the gradient equally.
+    ///
+    /// ```
+    /// use gradus_autograd::Tape;
+    /// use gradus_tensor::Tensor;
+    /// let tape = Tape::new();
+    /// let x = tape.var(Tensor::new([3.0, 1.0, 3.0]));
+    /// assert_eq!(tape.backward(&x.max(..)).of(&x), Tensor::new([0.5, 0.0, 0.5]));
+    /// ```
+    ///
+    /// # Panics
+    /// If an axis is out of range or named twice.
+    #[track_caller]
+    pub fn max(&self, axes: impl Into<Axes>) -> Var<T> {
+        let axes = axes.into();
+        self.extreme("max", self.value().max(axes.clone()), axes)
+    }
+
+    /// The smallest element over `axes`. Equal smallest elements share the gradient equally.
+    ///
+    /// # Panics
+    /// If an axis is out of range or named twice.
+    #[track_caller]
+    pub fn min(&self, axes: impl Into<Axes>) -> Var<T> {
+        let axes = axes.into();
+        self.extreme("min", self.value().min(axes.clone()), axes)
+    }
+
+    #[track_caller]
+    fn extreme(&self, op: &'static str, y: Tensor<T>, axes: Axes) -> Var<T> {
+        let x = self.value().clone();
+        let kept = kept_shape(op, &x, &axes);
+        Op::new(op, y.clone())
             .input(self, move |g| {
-                let mean = (&g * &p).sum(keepdims(axis));
-                (g - mean) * p
+                let hit = x.zip_map(
+                    y.reshape(&kept),
+                    #[inline(always)]
+                    |x, y| if x == y { T::ONE } else { T::ZERO },
+                );
+                let count = hit.sum(keepdims(axes));
+                hit * (g.reshape(kept) / count)
             })
             .finish()
     }
+
+    /// The product over `axes`; 1 of nothing. Its derivative is right at 0, too.
+    ///
+    /// # Panics
+    /// If an axis is out of range or named twice.
+    #[track_caller]
+    pub fn prod(&self, axes: impl Into<Axes>) -> Var<T> {
+        let (axes, x) = (axes.into(), self.value().clone());
+        let kept = kept_shape("prod", &x, &axes);
+        Op::new("prod", x.prod(axes.clone()))
+            .input(self, move |g| {
+                // The product of the others: y / x, but of a single 0 it is the product without it, and next to a 0 it
+                // is 0.
+                let g = g.reshape(kept);
+                let zeros = x.map(|x| if x == T::ZERO { T::ONE } else { T::ZERO }).sum(keepdims(axes.clone()));
+                let product = x.map(|x| if x == T::ZERO { T::ONE } else { x }).prod(keepdims(axes)) * g;
+                let at_zero = product.clone().zip_map(&zeros, |p, zeros| if zeros == T::ONE { p } else { T::ZERO });
+                let elsewhere = product.zip_map(zeros, |p, zeros| if zeros == T::ZERO { p } else { T::ZERO });
+                x.equal(T::ZERO).where_(at_zero, elsewhere / x)
+            })
+            .finish()
+    }
+
+    /// ln of the sum of e^x over `axes`, without overflow.
+    ///
+    /// # Panics
+    /// If an axis is out of range or named twice.
+    #[track_caller]
+    pub fn logsumexp(&self, axes: impl Into<Axes>) -> Var<T> {
+        let (axes, x) = (axes.into(), self.value().clone());
+        let kept = kept_shape("logsumexp", &x, &axes);
+        let y = x.logsumexp(axes);
+        Op::new("logsumexp", y.clone())
+            .input(self, move |g| {
+                let share = x.zip_map(
+                    y.reshape(&kept),
+                    #[inline(always)]
+                    |x, y| Math::exp(x - y),
+                );
+                share * g.reshape(kept)
+            })
+            .finish()
+    }
+}
+
+/// g / y where y is a length, 0 where there is none.
+fn over_length<T: Float>(g: Tensor<T>, y: Tensor<T>) -> Tensor<T> {
+    g.zip_map(y, |g, y| if y == T::ZERO { T::ZERO } else { g / y })
 }

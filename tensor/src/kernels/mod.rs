@@ -1,5 +1,6 @@
 //! Kernels: functions over borrowed data that never allocate and never check. The ops above them do both.
 
+pub(crate) mod accumulate;
 pub(crate) mod copy;
 pub(crate) mod gather;
 pub(crate) mod gemm;

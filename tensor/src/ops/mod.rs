@@ -1,5 +1,6 @@
 //! Ops: the public methods that compute. Each checks its input, allocates its result and calls one kernel.
 
+mod accumulate;
 mod arithmetic;
 mod assign;
 mod compare;
