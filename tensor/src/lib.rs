@@ -14,6 +14,7 @@
 
 mod buffer;
 mod create;
+mod display;
 mod element;
 mod kernels;
 mod layout;

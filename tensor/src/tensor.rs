@@ -217,9 +217,3 @@ impl<T: Element> PartialEq for Tensor<T> {
         self.shape() == other.shape() && self.iter().zip(other.iter()).all(|(a, b)| a == b)
     }
 }
-
-impl<T: Element> std::fmt::Debug for Tensor<T> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Tensor<{}>({:?}, shape {})", T::NAME, self.to_vec(), self.shape())
-    }
-}

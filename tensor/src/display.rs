@@ -1,0 +1,230 @@
+//! Tensors as text, exactly as NumPy prints arrays: aligned columns, 8 digits after the point, scientific notation where
+//! the numbers span too much, and `...` for the middle of what is long.
+
+use std::fmt;
+
+use crate::element::Element;
+use crate::tensor::Tensor;
+
+/// A line is at most this long, unless a single element is longer.
+const LINE: usize = 75;
+/// Tensors of more elements than this are shown without their middle.
+const THRESHOLD: usize = 1000;
+/// Elements left at each end of a shortened axis.
+const EDGE: usize = 3;
+/// Digits after the point, at most; `{:.3}` asks for another number.
+const PRECISION: usize = 8;
+
+/// The text of NumPy's `str(array)`.
+///
+/// ```
+/// use gradus_tensor::Tensor;
+/// let x = Tensor::new([[0.5, -1.0], [100.25, 2.0]]);
+/// assert_eq!(x.to_string(), "[[  0.5   -1.  ]\n [100.25   2.  ]]");
+/// assert_eq!(format!("{:.2}", Tensor::new([1.0 / 3.0])), "[0.33]");
+/// ```
+impl<T: Element> fmt::Display for Tensor<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_empty() {
+            return f.write_str("[]");
+        }
+        if self.ndim() == 0 {
+            return f.write_str(&scalar(self.item(), f.precision()));
+        }
+        let cut: Vec<bool> = self.shape().iter().map(|&n| self.size() > THRESHOLD && n > 2 * EDGE).collect();
+        let mut shown = self.clone();
+        for (axis, _) in cut.iter().enumerate().filter(|&(_, &cut)| cut) {
+            let (axis, edge) = (axis as isize, EDGE as isize);
+            shown = Tensor::concat(&[shown.slice(axis, ..edge), shown.slice(axis, -edge..)], axis);
+        }
+        let words = words(&shown, f.precision().unwrap_or(PRECISION));
+        let axes: Vec<(usize, bool)> = shown.shape().iter().copied().zip(cut).collect();
+        f.write_str(&nested(&mut words.into_iter(), &axes, 1, LINE))
+    }
+}
+
+/// The type, the shape, and below them the text of `Display`.
+impl<T: Element> fmt::Debug for Tensor<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "Tensor<{}>({})", T::NAME, self.shape())?;
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The words of the axes in brackets, rows below each other with `indent` spaces in front, so wide at most.
+fn nested(words: &mut impl Iterator<Item = String>, axes: &[(usize, bool)], indent: usize, width: usize) -> String {
+    let (&(length, cut), inner) = axes.split_first().expect("scalars are shown by themselves");
+    let margin = " ".repeat(indent);
+    let mut parts: Vec<String> = (0..length)
+        .map(|_| if inner.is_empty() { words.next() } else { Some(nested(words, inner, indent + 1, width - 1)) })
+        .map(|part| part.expect("one word for each element"))
+        .collect();
+    if cut {
+        parts.insert(EDGE, "...".to_owned());
+    }
+    let text = if inner.is_empty() {
+        wrapped(&parts, &margin, width - 1)
+    } else {
+        parts.join(&format!("{}{margin}", "\n".repeat(inner.len())))
+    };
+    format!("[{text}]")
+}
+
+/// Words in lines of at most `width`, all but the first with a margin, which counts there too.
+fn wrapped(words: &[String], margin: &str, width: usize) -> String {
+    let mut text = String::new();
+    let mut line = margin.to_owned();
+    for word in words {
+        if line.len() > margin.len() {
+            // A space between two words also takes room before a break.
+            if line.len() + 1 + word.len() > width {
+                text += line.trim_end();
+                text.push('\n');
+                line = margin.to_owned();
+            } else {
+                line.push(' ');
+            }
+        }
+        line += word;
+    }
+    text += &line;
+    text.split_off(margin.len())
+}
+
+/// Every element as a word, all of one width.
+fn words<T: Element>(x: &Tensor<T>, precision: usize) -> Vec<String> {
+    let words: Vec<String> = match Precision::of::<T>() {
+        Some(kind) => floats(&x.iter().map(T::cast::<f64>).collect::<Vec<_>>(), kind, precision),
+        None => x.iter().map(|x| plain(x)).collect(),
+    };
+    // The word for false is the longest for a bool, whether or not there is one.
+    let shortest = if T::NAME == "bool" { "False".len() } else { 0 };
+    let width = words.iter().map(String::len).fold(shortest, usize::max);
+    words.into_iter().map(|word| format!("{word:>width$}")).collect()
+}
+
+/// An integer or a bool as Python writes it.
+fn plain<T: Element>(x: T) -> String {
+    match (T::NAME, x == T::ZERO) {
+        ("bool", false) => "True".to_owned(),
+        ("bool", true) => "False".to_owned(),
+        _ => x.to_string(),
+    }
+}
+
+/// An element by itself, in the fewest digits that name it.
+fn scalar<T: Element>(x: T, precision: Option<usize>) -> String {
+    let Some(kind) = Precision::of::<T>() else {
+        return plain(x);
+    };
+    let x = x.cast::<f64>();
+    let size = x.abs();
+    if !x.is_finite() {
+        return non_finite(x).to_owned();
+    }
+    let positional = size == 0.0 || (1e-4..kind.largest_scalar()).contains(&size);
+    let digits = kind.digits(x, !positional, precision.unwrap_or(usize::MAX));
+    match digits.exponent {
+        None if digits.fraction.is_empty() => format!("{}.0", digits.whole),
+        None => format!("{}.{}", digits.whole, digits.fraction),
+        Some(exponent) if digits.fraction.is_empty() => format!("{}e{exponent:+03}", digits.whole),
+        Some(exponent) => format!("{}.{}e{exponent:+03}", digits.whole, digits.fraction),
+    }
+}
+
+/// The float types differ in how many digits name a number and in when they become too many.
+#[derive(Clone, Copy, PartialEq)]
+enum Precision {
+    Single,
+    Double,
+}
+
+/// A finite number in decimal, without zeros at the end of the fraction.
+struct Digits {
+    /// With a minus sign where there is one.
+    whole: String,
+    fraction: String,
+    exponent: Option<i32>,
+}
+
+impl Precision {
+    fn of<T: Element>() -> Option<Self> {
+        match T::NAME {
+            "f32" => Some(Precision::Single),
+            "f64" => Some(Precision::Double),
+            _ => None,
+        }
+    }
+
+    /// From here on a scalar is shown in scientific notation.
+    fn largest_scalar(self) -> f64 {
+        if self == Precision::Single { 1e6 } else { 1e16 }
+    }
+
+    /// The number in as few digits as name it among those of its type, but no more than `precision` after the point.
+    fn digits(self, x: f64, scientific: bool, precision: usize) -> Digits {
+        let shortest = match (self, scientific) {
+            (Precision::Single, false) => format!("{}", x as f32),
+            (Precision::Single, true) => format!("{:e}", x as f32),
+            (Precision::Double, false) => format!("{x}"),
+            (Precision::Double, true) => format!("{x:e}"),
+        };
+        let digits = Digits::parse(&shortest);
+        if digits.fraction.len() <= precision {
+            return digits;
+        }
+        Digits::parse(&if scientific { format!("{x:.precision$e}") } else { format!("{x:.precision$}") })
+    }
+
+    /// Whether a column of numbers, the largest and smallest of which (but 0) have these sizes, is shown in scientific
+    /// notation.
+    fn is_scientific(self, largest: f64, smallest: f64) -> bool {
+        match self {
+            Precision::Single => {
+                let (largest, smallest) = (largest as f32, smallest as f32);
+                largest >= 1e6 || smallest < 1e-4 || largest / smallest > 1000.0
+            }
+            Precision::Double => largest >= 1e8 || smallest < 1e-4 || largest / smallest > 1000.0,
+        }
+    }
+}
+
+impl Digits {
+    /// Takes apart what Rust writes.
+    fn parse(text: &str) -> Digits {
+        let (mantissa, exponent) = match text.split_once('e') {
+            Some((mantissa, exponent)) => (mantissa, Some(exponent.parse().expect("Rust writes exponents in digits"))),
+            None => (text, None),
+        };
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        Digits { whole: whole.to_owned(), fraction: fraction.trim_end_matches('0').to_owned(), exponent }
+    }
+}
+
+fn non_finite(x: f64) -> &'static str {
+    match x {
+        f64::INFINITY => "inf",
+        f64::NEG_INFINITY => "-inf",
+        _ => "nan",
+    }
+}
+
+/// Numbers with their points and exponents below each other, once they are aligned at the right.
+fn floats(values: &[f64], kind: Precision, precision: usize) -> Vec<String> {
+    let sizes = values.iter().map(|x| x.abs()).filter(|&size| size.is_finite() && size != 0.0);
+    let (largest, smallest) = sizes.fold((0.0, f64::INFINITY), |(a, b): (f64, f64), size| (a.max(size), b.min(size)));
+    let scientific = largest > 0.0 && kind.is_scientific(largest, smallest);
+    let digits: Vec<Option<Digits>> =
+        values.iter().map(|&x| x.is_finite().then(|| kind.digits(x, scientific, precision))).collect();
+    let longest = |length: fn(&Digits) -> usize| digits.iter().flatten().map(length).max().unwrap_or(0);
+    let fraction_width = longest(|digits| digits.fraction.len());
+    let exponent_width = longest(|digits| digits.exponent.unwrap_or(0).abs().to_string().len().max(2)) + 1;
+    let word = |(digits, &x): (&Option<Digits>, &f64)| match digits {
+        None => non_finite(x).to_owned(),
+        Some(Digits { whole, fraction, exponent: None }) => format!("{whole}.{fraction:<fraction_width$}"),
+        Some(Digits { whole, fraction, exponent: Some(exponent) }) => {
+            format!("{whole}.{fraction:0<fraction_width$}e{exponent:+0exponent_width$}")
+        }
+    };
+    digits.iter().zip(values).map(word).collect()
+}
