@@ -1,6 +1,8 @@
 //! Deep learning in Rust: preprocess, build, fit, evaluate and predict on the CPU.
 #![forbid(unsafe_code)]
 
+pub mod prelude;
+
 pub use gradus_autograd as autograd;
 pub use gradus_datasets as datasets;
 pub use gradus_nn as nn;

@@ -137,6 +137,25 @@ impl<T: Float> Model<T> {
         Ok(Pass { loss: value, outputs, grads })
     }
 
+    /// The loss of a batch, penalties on weights included, and the outputs, as when predicting.
+    ///
+    /// # Errors
+    /// If inputs or targets have a shape that the model or the loss cannot take.
+    pub fn evaluate(
+        &self,
+        inputs: &Tensor<T>,
+        targets: &Tensor<T>,
+        weights: Option<&Tensor<T>>,
+        loss: &impl Loss,
+    ) -> Result<(T, Tensor<T>)> {
+        let outputs = Var::from(self.predict(inputs)?);
+        let mut total = loss.mean(targets, &outputs, weights)?;
+        for &(weight, regularizer) in &self.penalties {
+            total = total + regularizer.penalty(&Var::from(&self.params[weight.0].value));
+        }
+        Ok((total.value().item(), outputs.into_value()))
+    }
+
     fn check_inputs(&self, op: &str, inputs: &Tensor<T>) -> Result<()> {
         if inputs.ndim() > 0 && inputs.shape()[1..] == self.input[..] {
             return Ok(());

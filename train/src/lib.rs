@@ -1,2 +1,21 @@
 //! Fit and evaluate: the trainer, metrics, callbacks and history.
+//!
+//! A [`Trainer`] joins a model, a loss, an optimiser and metrics; [`Trainer::fit`] trains on a data set and returns a
+//! [`History`]. A loop of one's own calls [`train_step`], as `fit` does, and comes to the same bits.
 #![forbid(unsafe_code)]
+
+pub mod callbacks;
+mod error;
+mod fit;
+mod history;
+pub mod metrics;
+mod step;
+mod trainer;
+
+pub use callbacks::{Callback, Run};
+pub use error::{Error, Result};
+pub use fit::Fit;
+pub use history::{History, Logs};
+pub use metrics::Metric;
+pub use step::{Step, train_step};
+pub use trainer::Trainer;

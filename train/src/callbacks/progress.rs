@@ -1,0 +1,59 @@
+//! Progress on standard error.
+
+use std::time::Instant;
+
+use gradus_tensor::Float;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::{Callback, Run};
+use crate::error::Result;
+
+/// On a terminal a bar with loss, metrics and the time left; elsewhere one line per epoch. On standard error.
+#[derive(Default)]
+pub struct Progress {
+    epoch: Option<(ProgressBar, Instant)>,
+}
+
+impl Progress {
+    /// Progress of a run.
+    pub fn new() -> Self {
+        Progress::default()
+    }
+}
+
+impl<T: Float> Callback<T> for Progress {
+    fn on_epoch_begin(&mut self, run: &mut Run<'_, T>) -> Result<()> {
+        let target = ProgressDrawTarget::stderr_with_hz(10);
+        let bar = ProgressBar::with_draw_target(Some(run.batches as u64), target);
+        let width = run.epochs.to_string().len();
+        let template =
+            format!("Epoch {:>width$}/{} {{bar:24}} {{pos}}/{{len}} {{eta}} left - {{msg}}", run.epoch + 1, run.epochs);
+        bar.set_style(ProgressStyle::with_template(&template).expect("the template is well-formed"));
+        self.epoch = Some((bar, Instant::now()));
+        Ok(())
+    }
+
+    fn on_batch_end(&mut self, run: &mut Run<'_, T>) -> Result<()> {
+        if let Some((bar, _)) = &self.epoch
+            && !bar.is_hidden()
+        {
+            bar.set_position(run.batch as u64);
+            // Formatting the metrics costs more than a small step: only now and then.
+            if run.batch.is_multiple_of(64) {
+                bar.set_message(run.logs().to_string());
+            }
+        }
+        Ok(())
+    }
+
+    fn on_epoch_end(&mut self, run: &mut Run<'_, T>) -> Result<()> {
+        if let Some((bar, start)) = self.epoch.take() {
+            bar.finish_and_clear();
+            let width = run.epochs.to_string().len();
+            let seconds = start.elapsed().as_secs_f64();
+            let logs = run.logs();
+            eprintln!("Epoch {:>width$}/{} - {seconds:.2} s - {logs}", run.epoch + 1, run.epochs);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,93 @@
+//! What was measured, by name.
+
+use std::fmt;
+use std::ops::Index;
+
+use serde::{Deserialize, Serialize};
+
+/// Named numbers in the order they were measured: `loss`, then the metrics.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Logs {
+    entries: Vec<(String, f64)>,
+}
+
+impl Logs {
+    /// Adds a number, or replaces the one of this name.
+    pub fn insert(&mut self, name: impl Into<String>, value: f64) {
+        let name = name.into();
+        match self.entries.iter_mut().find(|(known, _)| *known == name) {
+            Some(entry) => entry.1 = value,
+            None => self.entries.push((name, value)),
+        }
+    }
+
+    /// The number of this name.
+    pub fn get(&self, name: &str) -> Option<f64> {
+        self.entries.iter().find(|(known, _)| known == name).map(|&(_, value)| value)
+    }
+
+    /// Names and numbers in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, f64)> {
+        self.entries.iter().map(|(name, value)| (name.as_str(), *value))
+    }
+
+    /// The names, joined for a message.
+    pub(crate) fn names(&self) -> String {
+        self.iter().map(|(name, _)| name).collect::<Vec<_>>().join(", ")
+    }
+}
+
+impl Index<&str> for Logs {
+    type Output = f64;
+
+    /// The number of this name.
+    ///
+    /// # Panics
+    /// If nothing of this name was measured; the message lists what was.
+    #[track_caller]
+    fn index(&self, name: &str) -> &f64 {
+        match self.entries.iter().find(|(known, _)| known == name) {
+            Some((_, value)) => value,
+            None => panic!("logs: nothing named {name:?} was measured, only {}", self.names()),
+        }
+    }
+}
+
+impl fmt::Display for Logs {
+    /// `loss: 0.1234 - accuracy: 0.9876`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, (name, value)) in self.iter().enumerate() {
+            let separator = if i == 0 { "" } else { " - " };
+            // Small numbers, such as a learning rate, in scientific notation, as Keras does.
+            if value != 0.0 && value.abs() < 1e-3 {
+                write!(f, "{separator}{name}: {value:.4e}")?;
+            } else {
+                write!(f, "{separator}{name}: {value:.4}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a training run measured, epoch by epoch.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct History {
+    /// The epochs that were run, counted from 0.
+    pub epochs: Vec<usize>,
+    /// The measurements of each.
+    pub logs: Vec<Logs>,
+    /// Why training ended before the last epoch, if it did.
+    pub stopped: Option<String>,
+}
+
+impl History {
+    /// One measurement over the epochs: `history.get("val_loss")`. Empty if nothing of this name was measured.
+    pub fn get(&self, name: &str) -> Vec<f64> {
+        self.logs.iter().filter_map(|logs| logs.get(name)).collect()
+    }
+
+    /// The measurements of the last epoch.
+    pub fn last(&self) -> Option<&Logs> {
+        self.logs.last()
+    }
+}

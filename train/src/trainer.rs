@@ -1,0 +1,291 @@
+//! The trainer: a model, a loss, an optimiser and metrics.
+
+use gradus_datasets::{Batch, Dataset};
+use gradus_nn::{Loss, Model};
+use gradus_optim::{Optimizer, Rule};
+use gradus_tensor::{Element, Float, Generator, Tensor};
+
+use crate::callbacks::{Callback, Run};
+use crate::error::{Error, Result};
+use crate::fit::Fit;
+use crate::history::{History, Logs};
+use crate::metrics::{Mean, Metric};
+use crate::step::train_step;
+
+/// A model with what it takes to train it: Keras's `compile`, `fit`, `evaluate` and `predict`.
+///
+/// ```
+/// use gradus_datasets::Dataset;
+/// use gradus_nn::{Dense, Model, Sequential, losses::MeanSquaredError};
+/// use gradus_optim::Sgd;
+/// use gradus_tensor::Tensor;
+/// use gradus_train::{Fit, Trainer};
+///
+/// let x = Tensor::linspace(-1.0, 1.0, 64).reshape([64, 1]);
+/// let line = Dataset::new(x.clone(), &x * 3.0 + 1.0).unwrap();
+/// let model = Model::build(Sequential::new().add(Dense::new(1)), [1], 0).unwrap();
+/// let mut trainer = Trainer::new(model, MeanSquaredError::default(), Sgd::default());
+/// let history = trainer.fit(&line, Fit { epochs: 3, verbose: false, ..Fit::default() }).unwrap();
+/// assert!(history.get("loss")[2] < history.get("loss")[0]);
+/// ```
+pub struct Trainer<L: Loss, R: Rule, T: Float = f32> {
+    model: Model<T>,
+    loss: L,
+    optimizer: Optimizer<R, T>,
+    metrics: Vec<Box<dyn Metric<T>>>,
+    generator: Generator,
+}
+
+impl<L: Loss, R: Rule, T: Float> Trainer<L, R, T> {
+    /// A trainer of this model by this loss and this optimiser: a rule such as `Adam::default()`, or one with options.
+    pub fn new(model: Model<T>, loss: L, optimizer: impl Into<Optimizer<R, T>>) -> Self {
+        Trainer { model, loss, optimizer: optimizer.into(), metrics: Vec::new(), generator: Generator::new(0) }
+    }
+
+    /// With one more metric.
+    pub fn metric(mut self, metric: impl Metric<T> + 'static) -> Self {
+        self.metrics.push(Box::new(metric));
+        self
+    }
+
+    /// With another seed for the order of the data and for random layers; it is 0 otherwise.
+    pub fn seed(self, seed: u64) -> Self {
+        Trainer { generator: Generator::new(seed), ..self }
+    }
+
+    /// The model.
+    pub fn model(&self) -> &Model<T> {
+        &self.model
+    }
+
+    /// The model, to be changed.
+    pub fn model_mut(&mut self) -> &mut Model<T> {
+        &mut self.model
+    }
+
+    /// The model, out of the trainer.
+    pub fn into_model(self) -> Model<T> {
+        self.model
+    }
+
+    /// The optimiser.
+    pub fn optimizer(&self) -> &Optimizer<R, T> {
+        &self.optimizer
+    }
+
+    /// Trains on `data`, from wherever the model is now, and returns what was measured.
+    ///
+    /// # Errors
+    /// If the data do not suit the model or the loss, a setting is out of range, the loss becomes NaN, or a callback
+    /// fails.
+    pub fn fit<X: Element, Y: Element>(&mut self, data: &Dataset<X, Y>, fit: Fit<T>) -> Result<History> {
+        if fit.validation_split == 0.0 {
+            return self.run(data, None, fit);
+        }
+        let (train, validation) = data.validation_split(fit.validation_split)?;
+        self.run(&train, Some(&validation), fit)
+    }
+
+    /// As [`fit`](Trainer::fit), evaluating on `validation` after each epoch.
+    ///
+    /// # Errors
+    /// As `fit`; and if a validation split is asked for as well.
+    pub fn fit_validated<X: Element, Y: Element>(
+        &mut self,
+        data: &Dataset<X, Y>,
+        validation: &Dataset<X, Y>,
+        fit: Fit<T>,
+    ) -> Result<History> {
+        if fit.validation_split != 0.0 {
+            let problem = format!("a validation set is given, and a validation_split of {}", fit.validation_split);
+            return Err(Error::new("fit_validated", problem, "leave one of them out"));
+        }
+        self.run(data, Some(validation), fit)
+    }
+
+    fn run<X: Element, Y: Element>(
+        &mut self,
+        data: &Dataset<X, Y>,
+        validation: Option<&Dataset<X, Y>>,
+        mut fit: Fit<T>,
+    ) -> Result<History> {
+        if fit.batch_size == 0 {
+            return Err(Error::new("fit", "the batch_size is 0, it must be at least 1", "32 is a good start"));
+        }
+        if data.len() == 0 {
+            return Err(Error::new("fit", "the data set is empty", "give at least one sample"));
+        }
+        let mut callbacks = fit.all_callbacks();
+        let mut history = History::default();
+        let mut stop = None;
+        for epoch in 0..fit.epochs {
+            let mut epoch =
+                Epoch { epoch, epochs: fit.epochs, batches: data.len().div_ceil(fit.batch_size), stop: &mut stop };
+            let logs = self.epoch(data, validation, &fit, &mut epoch, &mut callbacks)?;
+            history.epochs.push(epoch.epoch);
+            history.logs.push(logs);
+            if stop.is_some() {
+                break;
+            }
+        }
+        history.stopped = stop;
+        Ok(history)
+    }
+
+    fn epoch<X: Element, Y: Element>(
+        &mut self,
+        data: &Dataset<X, Y>,
+        validation: Option<&Dataset<X, Y>>,
+        fit: &Fit<T>,
+        epoch: &mut Epoch<'_>,
+        callbacks: &mut [Box<dyn Callback<T>>],
+    ) -> Result<Logs> {
+        self.metrics.iter_mut().for_each(|metric| metric.reset());
+        let mut loss = Mean::default();
+        for callback in callbacks.iter_mut() {
+            callback.on_epoch_begin(&mut self.run_at(epoch, 0, &mut || Logs::default()))?;
+        }
+        let mut batches = data.batches(fit.batch_size);
+        if fit.shuffle {
+            batches = batches.shuffled(self.generator.next_u64());
+        }
+        let batches: Box<dyn Iterator<Item = Batch<X, Y>>> =
+            if fit.prefetch > 0 { Box::new(batches.prefetch(fit.prefetch)) } else { Box::new(batches) };
+        let mut done = 0;
+        for batch in batches {
+            let (inputs, targets, weights) = converted(batch, fit.class_weights.as_deref())?;
+            let step = train_step(
+                &mut self.model,
+                &self.loss,
+                &mut self.optimizer,
+                &inputs,
+                &targets,
+                weights.as_ref(),
+                &mut self.generator,
+            )?;
+            for metric in &mut self.metrics {
+                metric.update(&targets, &step.outputs, weights.as_ref())?;
+            }
+            loss.add(step.loss.as_f64(), inputs.shape()[0] as f64);
+            done += 1;
+            for callback in callbacks.iter_mut() {
+                let mut logs = || measured(&loss, &self.metrics);
+                callback.on_batch_end(&mut Run {
+                    epoch: epoch.epoch,
+                    epochs: epoch.epochs,
+                    batch: done,
+                    batches: epoch.batches,
+                    model: &mut self.model,
+                    learning_rate: &mut self.optimizer,
+                    logs: &mut logs,
+                    stop: epoch.stop,
+                })?;
+            }
+            if epoch.stop.is_some() {
+                break;
+            }
+            if step.loss.is_nan() {
+                return Err(nan_loss(epoch.epoch, done, self.optimizer.current_learning_rate()));
+            }
+        }
+        let mut logs = measured(&loss, &self.metrics);
+        if let Some(validation) = validation {
+            for (name, value) in self.evaluate_in(validation, fit.batch_size)?.iter() {
+                logs.insert(format!("val_{name}"), value);
+            }
+        }
+        for callback in callbacks.iter_mut() {
+            callback.on_epoch_end(&mut self.run_at(epoch, done, &mut || logs.clone()))?;
+        }
+        Ok(logs)
+    }
+
+    fn run_at<'a>(
+        &'a mut self,
+        epoch: &'a mut Epoch<'_>,
+        batch: usize,
+        logs: &'a mut dyn FnMut() -> Logs,
+    ) -> Run<'a, T> {
+        Run {
+            epoch: epoch.epoch,
+            epochs: epoch.epochs,
+            batch,
+            batches: epoch.batches,
+            model: &mut self.model,
+            learning_rate: &mut self.optimizer,
+            logs,
+            stop: epoch.stop,
+        }
+    }
+
+    /// The loss and the metrics on `data`, without training.
+    ///
+    /// # Errors
+    /// If the data do not suit the model, the loss or a metric, or there are none.
+    pub fn evaluate<X: Element, Y: Element>(&mut self, data: &Dataset<X, Y>) -> Result<Logs> {
+        self.evaluate_in(data, 256)
+    }
+
+    fn evaluate_in<X: Element, Y: Element>(&mut self, data: &Dataset<X, Y>, batch_size: usize) -> Result<Logs> {
+        if data.len() == 0 {
+            return Err(Error::new("evaluate", "the data set is empty", "give at least one sample"));
+        }
+        self.metrics.iter_mut().for_each(|metric| metric.reset());
+        let mut loss = Mean::default();
+        for batch in data.batches(batch_size) {
+            let (inputs, targets, weights) = converted(batch, None)?;
+            let (value, outputs) = self.model.evaluate(&inputs, &targets, weights.as_ref(), &self.loss)?;
+            loss.add(value.as_f64(), inputs.shape()[0] as f64);
+            for metric in &mut self.metrics {
+                metric.update(&targets, &outputs, weights.as_ref())?;
+            }
+        }
+        Ok(measured(&loss, &self.metrics))
+    }
+
+    /// The model's outputs for inputs `[n, ..]`.
+    ///
+    /// # Errors
+    /// If the inputs have another shape than the model takes.
+    pub fn predict(&self, inputs: &Tensor<T>) -> Result<Tensor<T>> {
+        Ok(self.model.predict(inputs)?)
+    }
+}
+
+/// A batch in the model's element type: inputs, targets, and the weights of its samples.
+#[allow(clippy::type_complexity)] // Three tensors.
+fn converted<X: Element, Y: Element, T: Float>(
+    batch: Batch<X, Y>,
+    class_weights: Option<&[f64]>,
+) -> Result<(Tensor<T>, Tensor<T>, Option<Tensor<T>>)> {
+    let (inputs, targets) = (batch.inputs.to::<T>(), batch.targets.to::<T>());
+    let weights = batch.weights.map(|weights| weights.to::<T>());
+    let _ = class_weights;
+    Ok((inputs, targets, weights))
+}
+
+/// Where a run is.
+struct Epoch<'a> {
+    epoch: usize,
+    epochs: usize,
+    batches: usize,
+    stop: &'a mut Option<String>,
+}
+
+fn measured<T: Float>(loss: &Mean, metrics: &[Box<dyn Metric<T>>]) -> Logs {
+    let mut logs = Logs::default();
+    logs.insert("loss", loss.result());
+    for metric in metrics {
+        logs.insert(metric.name(), metric.result());
+    }
+    logs
+}
+
+fn nan_loss(epoch: usize, batch: usize, learning_rate: f64) -> Error {
+    Error::new(
+        "fit",
+        format!("the loss became NaN in epoch {}, batch {batch}, at learning rate {learning_rate}", epoch + 1),
+        "lower the learning rate, clip the gradients, or look for NaN in the data; the callback StopOnNan ends the run \
+         without an error",
+    )
+}
