@@ -1,0 +1,29 @@
+# The commands of daily work. `just` lists them.
+
+_list:
+    @just --list
+
+# Everything that a change must pass, as the server runs it.
+check:
+    .ci/run
+
+# All tests.
+test:
+    cargo test --workspace
+
+# The format and the lints.
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+
+# The documentation, as the server builds it.
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+# The benchmarks of one crate, e.g. `just bench train`.
+bench crate:
+    cargo bench -p gradus-{{ crate }}
+
+# Trains MNIST to the end.
+mnist:
+    cargo run --release --example mnist
