@@ -1,27 +1,32 @@
 //! The driver for AVX2 with FMA: chooses by shape what is copied first and how C is cut into tasks.
+//!
+//! The loops are BLIS's, with the choice to leave an operand where it lies. The limits were measured on a Zen 3.
 
-use std::ops::Range;
-
+use super::kernel::HEIGHT;
 use super::lanes::Lanes;
 use super::pack::pack;
 use super::scratch::with_room;
-use super::tile::{self, Block, HEIGHT, Nearest, Panels, Strips};
-use super::{GRAIN, Mat, Origin, Parts, parts};
+use super::tile::{self, Block, DEPTH, Nearest, Panels, Strips};
+use super::{GRAIN, Mat, Origin, Parts, dot, parts};
 use crate::team;
 
-/// The most tasks that a product is cut into.
-const MOST_TASKS: usize = 256;
-/// Where operands are packed, k is walked in blocks of at most this many: a panel of B (16 KiB) then stays in the
-/// first-level cache while strips of A pass.
-const DEPTH: usize = 256;
-/// Rows of a packed block of A (128 KiB), which stays in the second-level cache while panels of B pass.
-const ROWS: usize = 96;
-/// Columns of a tile of C where operands are packed.
-const COLUMNS: usize = 512;
-/// The most rows, or columns, that are packed at a time, so that the room needed is bounded (some 2 MiB each).
+/// Rows of an operand further apart than this, in bytes, are slow to read in place: they share few sets of a cache, and
+/// each is a page of its own.
+const FAR: usize = 1024;
+/// A whole B of at most so many bytes stays in the first-level cache.
+const NEAR: usize = 16 << 10;
+/// The most rows or columns that are packed at a time, so that the room needed is bounded (2 MiB of f32 each).
 const MOST_PACKED: usize = 2048;
 /// Elements whose packing is worth a task of its own.
 const PACK_GRAIN: usize = 1 << 15;
+/// The most columns of a tile of C.
+const COLUMNS: usize = 256;
+/// Elements of a tile of C, or of its rows of A along a block of k: both stay in the second-level cache.
+const CACHED: usize = 192 * 256;
+/// The least rows of a tile of C, unless there are no more.
+const LEAST_ROWS: usize = 24;
+/// Tasks beyond which a product is cut only where its tiles would be too large.
+const ENOUGH_TASKS: usize = 16;
 
 /// C = A · B.
 ///
@@ -29,150 +34,132 @@ const PACK_GRAIN: usize = 1 << 15;
 ///
 /// AVX2 and FMA must be available, the shapes match, and no dimension be 0.
 pub(super) unsafe fn multiply<T: Lanes>(a: Mat<'_, T>, b: Mat<'_, T>, c: &mut [T]) {
-    let (m, k, n) = (a.rows, a.columns, b.columns);
+    let n = b.columns;
     // SAFETY: the caller's promise; a column lies as the row that is its transpose.
     unsafe {
-        if n == 1 && m > 1 {
+        if n == 1 && a.rows > 1 {
             multiply(b.transposed(), a.transposed(), c);
-        } else if m.min(k).min(n) >= 64 && m * k * n >= 1 << 22 {
-            blocked(a, b, c);
+        } else if a.rows <= 3 && a.column_stride == 1 && b.row_stride == 1 && b.column_stride != 1 {
+            dots(a, b, c);
         } else {
-            direct(a, b, c);
+            tiles(a, b, c);
         }
     }
 }
 
-/// The product with A in place, and B too if its rows lie in one piece: for operands so small that to read them where
-/// they lie costs less than a copy.
-unsafe fn direct<T: Lanes>(a: Mat<'_, T>, b: Mat<'_, T>, c: &mut [T]) {
+/// The product of few rows by columns that lie in one piece.
+unsafe fn dots<T: Lanes>(a: Mat<'_, T>, b: Mat<'_, T>, c: &mut [T]) {
     let (m, k, n) = (a.rows, a.columns, b.columns);
-    let vectors = if m <= 3 { 4 } else { 2 };
-    let width = vectors * T::LANES;
-    let in_place = b.column_stride == 1 || n == 1;
-    let [rows, columns] = grid(m, n, width, tasks(m * k * n, GRAIN));
-    let nearest = if k * n * size_of::<T>() <= 16 << 10 { Nearest::Strip } else { Nearest::Panel };
     let c = Origin(c.as_mut_ptr());
-    with_room(if in_place { 0 } else { k * n.next_multiple_of(width) }, |room| {
-        let panels = if in_place {
-            Panels { start: b.start, row: b.row_stride, panel: width as isize }
-        } else {
-            let room = Origin(room);
-            let panels = parts(n, width, tasks(k * n, PACK_GRAIN));
-            team::run(panels.count, |task| {
-                // SAFETY: the room has a place for each panel.
-                unsafe { pack_panels(b, panels.range(task), width, &room) };
-            });
-            Panels { start: room.at(0), row: width as isize, panel: (width * k) as isize }
-        };
-        team::run(rows.count * columns.count, |task| {
-            let (i, j) = (rows.range(task / columns.count), columns.range(task % columns.count));
-            let a = Strips { start: a.at(i.start, 0), row: a.row_stride, column: a.column_stride, strip: None };
-            let c = Block { start: c.at(i.start * n + j.start), rows: i.len(), columns: j.len(), row: n, add: false };
-            // SAFETY: the caller's promise; the tiles of C are disjoint.
-            unsafe { tile::multiply(k, a, panels.skip(j.start / width), c, vectors, nearest) };
-        });
+    // Memory is what limits it, so that there is less than the usual work in a task.
+    let columns = parts(n, 8, (m * k * n / (GRAIN / 4)).clamp(1, ENOUGH_TASKS));
+    team::run(columns.count, |task| {
+        let j = columns.range(task);
+        // SAFETY: the caller's promise; each task has columns of C of its own.
+        unsafe { dot::multiply(a, b.part([0, j.start], [k, j.len()]), c.at(j.start), n) };
     });
 }
 
-/// The product with both operands packed, a block of k after the other (BLIS's five loops, of which the innermost two
-/// and the micro-kernel are [`tile::multiply`]).
-unsafe fn blocked<T: Lanes>(a: Mat<'_, T>, b: Mat<'_, T>, c: &mut [T]) {
+/// The product tile by tile, each operand packed first if that pays.
+unsafe fn tiles<T: Lanes>(a: Mat<'_, T>, b: Mat<'_, T>, c: &mut [T]) {
     let (m, k, n) = (a.rows, a.columns, b.columns);
-    let (height, width) = (HEIGHT.next_multiple_of(T::LANES), 2 * T::LANES);
-    let depths = parts(k, 1, k.div_ceil(DEPTH));
-    let (most_rows, most_columns) = (m.min(MOST_PACKED), n.min(MOST_PACKED).next_multiple_of(width));
-    let b_room = most_columns * depths.each;
-    let a_room = most_rows.div_ceil(HEIGHT) * height * depths.each;
+    let far = |stride: isize| stride.unsigned_abs() * size_of::<T>() > FAR;
+    let bytes = k * n * size_of::<T>();
+    let in_rows = b.column_stride == 1 || n == 1;
+    let pack_b = !in_rows || bytes > NEAR && m >= if far(b.row_stride) { LEAST_ROWS } else { 128 };
+    let pack_a = a.column_stride != 1 && far(a.column_stride) && m >= LEAST_ROWS && k >= 64 && n >= 256;
+
+    // A step of the loops below: some columns of C, a block of k and some rows.
+    let most = |len: usize, packed: bool| if packed { len.min(MOST_PACKED) } else { len };
+    let (rows, columns) = (most(m, pack_a), most(n, pack_b));
+    let depths = parts(k, 1, if pack_a || pack_b { k.div_ceil(DEPTH) } else { 1 });
+    let vectors = match m {
+        _ if pack_b => 2,
+        1 => 8,
+        2 | 3 => 4,
+        _ => 2,
+    };
+    let width = vectors * T::LANES;
+    let height = HEIGHT.next_multiple_of(T::LANES);
+    let a_room = if pack_a { rows.div_ceil(HEIGHT) * height * depths.each } else { 0 };
+    let b_room = if pack_b { columns.next_multiple_of(width) * depths.each } else { 0 };
+    let nearest = if bytes <= NEAR || m <= 3 { Nearest::Strip } else { Nearest::Panel };
     let c = Origin(c.as_mut_ptr());
-    with_room(b_room + a_room, |room: *mut T| {
-        let (b_room, a_room) = (Origin(room), Origin(room.wrapping_add(b_room)));
-        for j0 in (0..n).step_by(MOST_PACKED) {
+    with_room(a_room + b_room, |room: *mut T| {
+        let (a_room, b_room) = (Origin(room), Origin(room.wrapping_add(a_room)));
+        for j in (0..n).step_by(columns) {
+            let columns = columns.min(n - j);
             for p in (0..depths.count).map(|block| depths.range(block)) {
-                let columns = MOST_PACKED.min(n - j0);
-                let depth = p.len();
-                let b = b.part([p.start, j0], [depth, columns]);
-                let panels = parts(columns, width, tasks(depth * columns, PACK_GRAIN));
-                team::run(panels.count, |task| {
-                    // SAFETY: the room has a place for each panel.
-                    unsafe { pack_panels(b, panels.range(task), width, &b_room) };
-                });
-                let b = Panels { start: b_room.at(0), row: width as isize, panel: (width * depth) as isize };
-                for i0 in (0..m).step_by(MOST_PACKED) {
-                    let rows = MOST_PACKED.min(m - i0);
-                    let a = a.part([i0, p.start], [rows, depth]);
-                    let wanted = tasks(rows * depth * columns, GRAIN);
-                    let strips = parts(rows, HEIGHT, rows.div_ceil(ROWS));
-                    let panels = parts(columns, width, columns.div_ceil(COLUMNS).max(wanted.min(8) / strips.count));
-                    team::run(strips.count, |task| {
-                        // SAFETY: the room has a place for each strip.
-                        unsafe { pack_strips(a, strips.range(task), height, &a_room) };
-                    });
-                    team::run(strips.count * panels.count, |task| {
-                        let (i, j) = (strips.range(task / panels.count), panels.range(task % panels.count));
-                        let strip = height * depth;
-                        let a = Strips {
-                            start: a_room.at(i.start / HEIGHT * strip),
-                            row: 1,
-                            column: height as isize,
-                            strip: Some(strip as isize),
-                        };
-                        let c = Block {
-                            start: c.at((i0 + i.start) * n + j0 + j.start),
-                            rows: i.len(),
-                            columns: j.len(),
-                            row: n,
-                            add: p.start > 0,
-                        };
-                        // SAFETY: the caller's promise; the tiles of C are disjoint.
-                        unsafe { tile::multiply(depth, a, b.skip(j.start / width), c, 2, Nearest::Panel) };
-                    });
+                let b = b.part([p.start, j], [p.len(), columns]);
+                let panels = if pack_b {
+                    // SAFETY: the room is as large as that, and nobody else's.
+                    unsafe { pack_all(b, width, &b_room) };
+                    Panels { start: b_room.at(0), row: width as isize, panel: (width * p.len()) as isize, vectors }
+                } else {
+                    Panels { start: b.start, row: b.row_stride, panel: width as isize, vectors }
+                };
+                for i in (0..m).step_by(rows) {
+                    let a = a.part([i, p.start], [rows.min(m - i), p.len()]);
+                    let strips = if pack_a {
+                        // SAFETY: as above.
+                        unsafe { pack_all(a.transposed(), HEIGHT, &a_room) };
+                        let strip = Some((height * p.len()) as isize);
+                        Strips { start: a_room.at(0), row: 1, column: height as isize, strip }
+                    } else {
+                        Strips { start: a.start, row: a.row_stride, column: a.column_stride, strip: None }
+                    };
+                    let block = Block { start: c.at(i * n + j), rows: a.rows, columns, row: n, add: p.start > 0 };
+                    // SAFETY: the caller's promise, for a part of the operands and of C.
+                    unsafe { multiply_block(p.len(), &strips, &panels, block, nearest) };
                 }
             }
         }
     });
 }
 
-/// How many tasks are worth while for so much `work`.
-fn tasks(work: usize, grain: usize) -> usize {
-    (work / grain).clamp(1, MOST_TASKS)
+/// C = A · B or C += A · B for operands that lie as they shall be read.
+unsafe fn multiply_block<T: Lanes>(k: usize, a: &Strips<T>, b: &Panels<T>, c: Block<T>, nearest: Nearest) {
+    let [rows, columns] = grid([c.rows, k, c.columns], b.width());
+    let start = Origin(c.start);
+    let (row, add) = (c.row, c.add);
+    team::run(rows.count * columns.count, |task| {
+        let (i, j) = (rows.range(task / columns.count), columns.range(task % columns.count));
+        let c = Block { start: start.at(i.start * row + j.start), rows: i.len(), columns: j.len(), row, add };
+        // SAFETY: the caller's promise; the tiles of C are disjoint.
+        unsafe { tile::multiply(k, a.skip(i.start), b.skip(j.start), c, nearest) };
+    });
 }
 
-/// The rows and columns of the tiles that C is cut into, the longer side first.
-fn grid(m: usize, n: usize, width: usize, wanted: usize) -> [Parts; 2] {
-    if m > n {
-        let rows = parts(m, HEIGHT, wanted);
-        let columns = parts(n, width, wanted / rows.count);
-        [rows, columns]
-    } else {
-        let columns = parts(n, width, wanted);
-        [parts(m, HEIGHT, wanted / columns.count), columns]
+/// The rows and columns of the tiles that C is cut into: small enough for the second-level cache, and as many as are
+/// worth while. The longer side is cut first.
+fn grid([m, k, n]: [usize; 3], width: usize) -> [Parts; 2] {
+    let wanted = (m * k * n / GRAIN).min(ENOUGH_TASKS);
+    let most_rows = CACHED / k.min(DEPTH).max(n.min(COLUMNS));
+    let (mut rows, mut columns) = (m.div_ceil(most_rows), n.div_ceil(COLUMNS));
+    let rows_first = m / rows > n / columns;
+    if rows_first {
+        rows = rows.max((wanted / columns).min(m / LEAST_ROWS));
     }
+    columns = columns.max((wanted / rows).min(n / (2 * width)));
+    if !rows_first {
+        rows = rows.max((wanted / columns).min(m / LEAST_ROWS));
+    }
+    [parts(m, HEIGHT, rows), parts(n, width, columns)]
 }
 
-/// Packs those columns of B into panels, each `width * b.rows` elements after the one before.
+/// Packs a matrix in panels of `unit` columns, several at a time.
 ///
 /// # Safety
 ///
-/// AVX2 must be available, the room be large enough, and nobody else use the panels' places.
-unsafe fn pack_panels<T: Lanes>(b: Mat<'_, T>, columns: Range<usize>, width: usize, room: &Origin<T>) {
-    for j in columns.clone().step_by(width) {
-        let panel = b.part([0, j], [b.rows, width.min(columns.end - j)]);
-        // SAFETY: the caller's promise; panels are whole vectors wide.
-        unsafe { pack(panel, room.at(j * b.rows), width) };
-    }
-}
-
-/// Packs those rows of A into strips, each `height * a.columns` elements after the one before. The rows begin at a
-/// multiple of [`HEIGHT`].
-///
-/// # Safety
-///
-/// As for [`pack_panels`].
-unsafe fn pack_strips<T: Lanes>(a: Mat<'_, T>, rows: Range<usize>, height: usize, room: &Origin<T>) {
-    for (s, strip) in tile::strips(rows.len()).enumerate() {
-        let target = (rows.start / HEIGHT + s) * height * a.columns;
-        let strip = a.part([rows.start + strip.start, 0], [strip.len(), a.columns]);
-        // SAFETY: the caller's promise; `height` is a number of whole vectors.
-        unsafe { pack(strip.transposed(), room.at(target), height) };
-    }
+/// AVX2 must be available, and the room large enough and nobody else's: see [`pack`].
+unsafe fn pack_all<T: Lanes>(source: Mat<'_, T>, unit: usize, room: &Origin<T>) {
+    let panel = unit.next_multiple_of(T::LANES) * source.rows;
+    let wanted = (source.rows * source.columns / PACK_GRAIN).clamp(1, ENOUGH_TASKS);
+    let columns = parts(source.columns, unit, wanted);
+    team::run(columns.count, |task| {
+        let columns = columns.range(task);
+        let part = source.part([0, columns.start], [source.rows, columns.len()]);
+        // SAFETY: the caller's promise; each task has panels of its own.
+        unsafe { pack(part, unit, room.at(columns.start / unit * panel)) };
+    });
 }

@@ -35,6 +35,8 @@ pub(crate) trait Lanes: Copy + Send + Sync + 'static {
     unsafe fn multiply_add(x: Self::Vector, y: Self::Vector, sum: Self::Vector) -> Self::Vector;
     /// x + y
     unsafe fn add(x: Self::Vector, y: Self::Vector) -> Self::Vector;
+    /// The sum of the lanes, by halves.
+    unsafe fn sum(vector: Self::Vector) -> Self;
     /// Writes the transpose of the square whose row i is `rows(i)`: row i of it at `target + i * stride`.
     unsafe fn store_transposed(rows: impl Fn(usize) -> Self::Vector, target: *mut Self, stride: usize);
 }
@@ -112,6 +114,16 @@ impl Lanes for f32 {
     unsafe fn add(x: __m256, y: __m256) -> __m256 {
         // SAFETY: the caller has AVX2.
         unsafe { _mm256_add_ps(x, y) }
+    }
+
+    #[inline(always)]
+    unsafe fn sum(vector: __m256) -> f32 {
+        // SAFETY: the caller has AVX2.
+        unsafe {
+            let four = _mm_add_ps(_mm256_castps256_ps128(vector), _mm256_extractf128_ps::<1>(vector));
+            let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+            _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
+        }
     }
 
     #[inline(always)]
@@ -211,6 +223,15 @@ impl Lanes for f64 {
     unsafe fn add(x: __m256d, y: __m256d) -> __m256d {
         // SAFETY: the caller has AVX2.
         unsafe { _mm256_add_pd(x, y) }
+    }
+
+    #[inline(always)]
+    unsafe fn sum(vector: __m256d) -> f64 {
+        // SAFETY: the caller has AVX2.
+        unsafe {
+            let two = _mm_add_pd(_mm256_castpd256_pd128(vector), _mm256_extractf128_pd::<1>(vector));
+            _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)))
+        }
     }
 
     #[inline(always)]

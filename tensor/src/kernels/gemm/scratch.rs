@@ -12,10 +12,13 @@ struct Line {
 /// Room that nobody is using. There is never more than threads have used at a time.
 static SPARE: Mutex<Vec<Vec<Line>>> = Mutex::new(Vec::new());
 
-/// Calls `body` with room for `len` elements, aligned to cache lines and not initialised.
+/// Calls `body` with room for `len` elements, aligned to cache lines and not initialised. No room takes no time.
 pub(super) fn with_room<T, R>(len: usize, body: impl FnOnce(*mut T) -> R) -> R {
     const { assert!(align_of::<T>() <= align_of::<Line>()) };
     let lines = (len * size_of::<T>()).div_ceil(size_of::<Line>());
+    if lines == 0 {
+        return body(std::ptr::dangling_mut());
+    }
     let mut room = take(lines);
     if room.capacity() < lines {
         room = Vec::with_capacity(lines);

@@ -1,19 +1,16 @@
-//! The micro-kernel for AVX2 with FMA, and the loops right around it.
-//!
-//! A tile of C, some rows by some vectors, stays in registers while the kernel walks along k: each step broadcasts one
-//! element of every row of A and multiplies it with one stretch of a row of B. A fused multiply-add takes 4 cycles and
-//! two can start in each, so at least 8 sums should be under way; 6 rows by 2 vectors make 12 and leave registers for
-//! the operands (Van Zee and van de Geijn, "BLIS: a framework for rapidly instantiating BLAS functionality", 2015).
+//! A tile of C: the loops right around the micro-kernel.
 
 use std::ops::Range;
 
+use super::kernel::{self, HEIGHT, Step};
 use super::lanes::Lanes;
+use super::parts;
 
-/// The most rows of a tile.
-pub(super) const HEIGHT: usize = 6;
+/// k is walked in blocks of at most this many, so that a panel of B (16 KiB) stays in the first-level cache while strips
+/// of A pass.
+pub(super) const DEPTH: usize = 256;
 
 /// Rows of A, in place or packed: row i of strip s at `start + s * strip + i * row`, its elements `column` apart.
-#[derive(Clone, Copy)]
 pub(super) struct Strips<T> {
     pub(super) start: *const T,
     /// From a row to the next of its strip.
@@ -24,6 +21,25 @@ pub(super) struct Strips<T> {
     pub(super) strip: Option<isize>,
 }
 
+// SAFETY: strips are a shared borrow of a slice, or of room that nobody writes to meanwhile.
+unsafe impl<T: Sync> Sync for Strips<T> {}
+
+impl<T> Strips<T> {
+    /// The strips from that of row `first` on; it must be the first of a strip.
+    pub(super) fn skip(&self, first: usize) -> Self {
+        let offset = self.strip.map_or(first as isize * self.row, |strip| (first / HEIGHT) as isize * strip);
+        Self { start: self.start.wrapping_offset(offset), ..*self }
+    }
+
+    /// The rows of each strip. In place they are as even as can be, so that none is too low to keep the processor busy:
+    /// 32 rows make strips of 5, 5, 6, 5, 5 and 6.
+    fn cut(&self, rows: usize) -> impl Iterator<Item = (usize, Range<usize>)> + use<T> {
+        let (count, packed) = (rows.div_ceil(HEIGHT), self.strip.is_some());
+        let first = move |s: usize| if packed { rows.min(s * HEIGHT) } else { rows * s / count };
+        (0..count).map(move |s| (s, first(s)..first(s + 1)))
+    }
+}
+
 /// Columns of B, in place or packed: row p of panel j at `start + j * panel + p * row`, its elements side by side.
 pub(super) struct Panels<T> {
     pub(super) start: *const T,
@@ -31,15 +47,23 @@ pub(super) struct Panels<T> {
     pub(super) row: isize,
     /// From a panel to the next.
     pub(super) panel: isize,
+    /// Vectors in a row of a panel: at most 2, or for 3 rows of A at most 4, or for one row at most 8.
+    pub(super) vectors: usize,
 }
 
-// SAFETY: panels are a shared borrow of a slice, or of room that nobody writes to meanwhile.
+// SAFETY: as for strips.
 unsafe impl<T: Sync> Sync for Panels<T> {}
 
-impl<T> Panels<T> {
-    /// The panels from the `first` on.
+impl<T: Lanes> Panels<T> {
+    /// Columns in a panel.
+    pub(super) fn width(&self) -> usize {
+        self.vectors * T::LANES
+    }
+
+    /// The panels from that of column `first` on; it must be the first of a panel.
     pub(super) fn skip(&self, first: usize) -> Self {
-        Self { start: self.start.wrapping_offset(first as isize * self.panel), ..*self }
+        let offset = (first / self.width()) as isize * self.panel;
+        Self { start: self.start.wrapping_offset(offset), ..*self }
     }
 }
 
@@ -64,129 +88,47 @@ pub(super) enum Nearest {
     Panel,
 }
 
-/// `rows` cut into strips as even as can be, so that none is too low to keep the processor busy: 32 rows are strips of
-/// 5, 5, 5, 6, 5 and 6.
-pub(super) fn strips(rows: usize) -> impl Iterator<Item = Range<usize>> {
-    let count = rows.div_ceil(HEIGHT);
-    (0..count).map(move |s| rows * s / count..rows * (s + 1) / count)
-}
-
-/// C = A · B, or C += A · B, with panels of `vectors` vectors: at most 2, or at most 4 where C has just 3 rows or less.
+/// C = A · B, or C += A · B.
 ///
 /// # Safety
 ///
 /// AVX2 and FMA must be available, and every element that the arguments describe within bounds; no other thread may use
 /// the block of C meanwhile.
 #[target_feature(enable = "avx2,fma")]
-pub(super) unsafe fn multiply<T: Lanes>(
-    k: usize,
-    a: Strips<T>,
-    b: Panels<T>,
-    c: Block<T>,
-    vectors: usize,
-    nearest: Nearest,
-) {
-    let width = vectors * T::LANES;
+pub(super) unsafe fn multiply<T: Lanes>(k: usize, a: Strips<T>, b: Panels<T>, c: Block<T>, nearest: Nearest) {
+    let width = b.width();
     let panels = c.columns.div_ceil(width);
-    let one = |s: usize, rows: Range<usize>, j: usize| {
-        let columns = width.min(c.columns - j * width);
-        let a_start = a.strip.map_or(rows.start as isize * a.row, |strip| s as isize * strip);
-        let step = Step {
-            k,
-            a: a.start.wrapping_offset(a_start),
-            a_row: a.row,
-            a_column: a.column,
-            b: b.start.wrapping_offset(j as isize * b.panel),
-            b_row: b.row,
-            c: c.start.wrapping_add(rows.start * c.row + j * width),
-            c_row: c.row,
-            add: c.add,
-        };
-        // SAFETY: the caller's promise; the tile has these rows and `columns` columns.
-        unsafe {
-            match rows.len() {
-                1 => by_width::<T, 1, 4>(columns, &step),
-                2 => by_width::<T, 2, 4>(columns, &step),
-                3 => by_width::<T, 3, 4>(columns, &step),
-                4 => by_width::<T, 4, 2>(columns, &step),
-                5 => by_width::<T, 5, 2>(columns, &step),
-                _ => by_width::<T, 6, 2>(columns, &step),
-            }
-        };
-    };
-    match nearest {
-        Nearest::Strip => {
-            strips(c.rows).enumerate().for_each(|(s, rows)| (0..panels).for_each(|j| one(s, rows.clone(), j)))
-        }
-        Nearest::Panel => (0..panels).for_each(|j| strips(c.rows).enumerate().for_each(|(s, rows)| one(s, rows, j))),
-    }
-}
-
-/// What the micro-kernel works on: see [`Strips`], [`Panels`] and [`Block`].
-struct Step<T> {
-    k: usize,
-    a: *const T,
-    a_row: isize,
-    a_column: isize,
-    b: *const T,
-    b_row: isize,
-    c: *mut T,
-    c_row: usize,
-    add: bool,
-}
-
-/// The tile of `MR` rows and as many vectors, up to `MOST`, as `columns` need.
-#[inline]
-#[target_feature(enable = "avx2,fma")]
-unsafe fn by_width<T: Lanes, const MR: usize, const MOST: usize>(columns: usize, step: &Step<T>) {
-    let vectors = columns.div_ceil(T::LANES);
-    let last = columns % T::LANES;
-    // SAFETY: the caller's promise.
-    unsafe {
-        match (vectors, last) {
-            (1, 0) => tile::<T, MR, 1, false>(last, step),
-            (1, _) => tile::<T, MR, 1, true>(last, step),
-            (2, 0) => tile::<T, MR, 2, false>(last, step),
-            (2, _) => tile::<T, MR, 2, true>(last, step),
-            _ if MOST < 4 => unreachable!("panels of {vectors} vectors for {MR} rows"),
-            (3, 0) => tile::<T, MR, 3, false>(last, step),
-            (3, _) => tile::<T, MR, 3, true>(last, step),
-            (_, 0) => tile::<T, MR, 4, false>(last, step),
-            (_, _) => tile::<T, MR, 4, true>(last, step),
-        }
-    }
-}
-
-/// The micro-kernel: a tile of `MR` rows and `NV` vectors, of the last just the first `last` lanes if it is `PARTIAL`.
-#[target_feature(enable = "avx2,fma")]
-unsafe fn tile<T: Lanes, const MR: usize, const NV: usize, const PARTIAL: bool>(last: usize, step: &Step<T>) {
-    // SAFETY: the caller's promise: AVX2 and FMA, and the tile within the matrices.
-    unsafe {
-        let mask = T::mask(last);
-        let load = |source: *const T, v: usize| {
-            let source = source.add(v * T::LANES);
-            if PARTIAL && v == NV - 1 { T::load_masked(source, mask) } else { T::load(source) }
-        };
-        let mut sums = [[T::zero(); NV]; MR];
-        let (mut a, mut b) = (step.a, step.b);
-        for _ in 0..step.k {
-            let row: [T::Vector; NV] = std::array::from_fn(|v| load(b, v));
-            for (r, sums) in sums.iter_mut().enumerate() {
-                let x = T::splat(a.wrapping_offset(r as isize * step.a_row));
-                for (sum, y) in sums.iter_mut().zip(row) {
-                    *sum = T::multiply_add(x, y, *sum);
+    let depths = parts(k, 1, k.div_ceil(DEPTH));
+    for p in (0..depths.count).map(|block| depths.range(block)) {
+        let one = |(s, rows): (usize, Range<usize>), j: usize| {
+            let strip = a.strip.map_or(rows.start as isize * a.row, |strip| s as isize * strip);
+            let step = Step {
+                k: p.len(),
+                a: a.start.wrapping_offset(strip + p.start as isize * a.column),
+                a_row: a.row,
+                a_column: a.column,
+                b: b.start.wrapping_offset(j as isize * b.panel + p.start as isize * b.row),
+                b_row: b.row,
+                c: c.start.wrapping_add(rows.start * c.row + j * width),
+                c_row: c.row,
+                add: c.add || p.start > 0,
+            };
+            let columns = width.min(c.columns - j * width);
+            // SAFETY: the caller's promise; the tile has these rows and columns.
+            unsafe {
+                match rows.len() {
+                    1 => kernel::by_width::<T, 1, 8>(columns, &step),
+                    2 => kernel::by_width::<T, 2, 4>(columns, &step),
+                    3 => kernel::by_width::<T, 3, 4>(columns, &step),
+                    4 => kernel::by_width::<T, 4, 2>(columns, &step),
+                    5 => kernel::by_width::<T, 5, 2>(columns, &step),
+                    _ => kernel::by_width::<T, 6, 2>(columns, &step),
                 }
             }
-            a = a.wrapping_offset(step.a_column);
-            b = b.wrapping_offset(step.b_row);
-        }
-        for (r, sums) in sums.into_iter().enumerate() {
-            let c = step.c.add(r * step.c_row);
-            for (v, sum) in sums.into_iter().enumerate() {
-                let sum = if step.add { T::add(load(c, v), sum) } else { sum };
-                let c = c.add(v * T::LANES);
-                if PARTIAL && v == NV - 1 { T::store_first(c, sum, last) } else { T::store(c, sum) }
-            }
+        };
+        match nearest {
+            Nearest::Strip => a.cut(c.rows).for_each(|strip| (0..panels).for_each(|j| one(strip.clone(), j))),
+            Nearest::Panel => (0..panels).for_each(|j| a.cut(c.rows).for_each(|strip| one(strip, j))),
         }
     }
 }
