@@ -1,7 +1,7 @@
 //! The trainer: a model, a loss, an optimiser and metrics.
 
 use gradus_datasets::{Batch, Dataset};
-use gradus_nn::{Loss, Model};
+use gradus_nn::{Loss, Model, losses};
 use gradus_optim::{Optimizer, Rule};
 use gradus_tensor::{Element, Float, Generator, Tensor};
 
@@ -259,8 +259,11 @@ fn converted<X: Element, Y: Element, T: Float>(
     class_weights: Option<&[f64]>,
 ) -> Result<(Tensor<T>, Tensor<T>, Option<Tensor<T>>)> {
     let (inputs, targets) = (batch.inputs.to::<T>(), batch.targets.to::<T>());
-    let weights = batch.weights.map(|weights| weights.to::<T>());
-    let _ = class_weights;
+    let mut weights = batch.weights.map(|weights| weights.to::<T>());
+    if let Some(class_weights) = class_weights {
+        let by_class = losses::class_weights(&targets, class_weights)?;
+        weights = Some(weights.map_or(by_class.clone(), |weights| weights * &by_class));
+    }
     Ok((inputs, targets, weights))
 }
 

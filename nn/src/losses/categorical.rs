@@ -1,22 +1,47 @@
 //! Cross-entropy between one-hot targets and class probabilities.
 
 use gradus_autograd::{Op, Var};
-use gradus_tensor::{Float, Tensor, keepdims};
+use gradus_tensor::{Float, Math, Tensor, keepdims};
 use serde::{Deserialize, Serialize};
 
-use super::{Loss, same_shape};
-use crate::error::Result;
+use super::binary::checked_smoothing;
+use super::{Loss, ONE_HOT, same_shape};
+use crate::error::{Error, Result};
 
-/// -sum_i t_i ln p_i over the last axis, with one-hot targets t and probabilities p.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+/// -sum_i t_i ln p_i over the last axis, with one-hot targets t and probabilities p, rescaled to a sum of 1.
+///
+/// Targets and outputs have the same shape `[n, .., classes]`. ln 0 is taken as that of the smallest normal number,
+/// which is also the least that softmax yields: so behind a softmax the loss stays finite and the gradient keeps its
+/// value when a probability underflows. (Keras takes ln 1e-7, where the gradient ends.)
+///
+/// ```
+/// use gradus_autograd::Var;
+/// use gradus_nn::losses::{CategoricalCrossentropy, Loss};
+/// use gradus_tensor::Tensor;
+/// let targets = Tensor::new([[0.0, 1.0, 0.0]]);
+/// let outputs = Var::from(Tensor::new([[0.2, 0.5, 0.3]]));
+/// let loss = CategoricalCrossentropy::default().mean(&targets, &outputs, None).unwrap();
+/// assert_eq!(loss.value().item(), 2.0_f32.ln());
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CategoricalCrossentropy {
     from_logits: bool,
+    label_smoothing: f64,
 }
 
 impl CategoricalCrossentropy {
     /// On logits, the numbers before a softmax, rather than on probabilities.
     pub fn from_logits(self, from_logits: bool) -> Self {
-        CategoricalCrossentropy { from_logits }
+        CategoricalCrossentropy { from_logits, ..self }
+    }
+
+    /// With targets drawn towards the even distribution: t (1 - smoothing) + smoothing / classes.
+    ///
+    /// # Panics
+    /// If `smoothing` is not in 0 to 1.
+    #[track_caller]
+    pub fn label_smoothing(self, smoothing: f64) -> Self {
+        CategoricalCrossentropy { label_smoothing: checked_smoothing(smoothing), ..self }
     }
 }
 
@@ -26,21 +51,80 @@ impl Loss for CategoricalCrossentropy {
     }
 
     fn per_sample<T: Float>(&self, targets: &Tensor<T>, outputs: &Var<T>) -> Result<Var<T>> {
-        same_shape(self.name(), targets, outputs, "make targets one-hot by to_categorical, or use the sparse loss")?;
-        let t = targets.clone();
-        if self.from_logits {
-            let logs = outputs.value().log_softmax(-1);
-            let loss = -(targets * &logs).sum(-1);
-            return Ok(Op::new("categorical_crossentropy", loss)
-                .input(outputs, move |g| {
-                    let mass = t.sum(keepdims(-1));
-                    (logs.exp() * mass - t) * g.unsqueeze(-1)
-                })
-                .finish());
-        }
-        let tiny = T::min_positive_value();
-        let p = outputs.value().maximum(tiny);
-        let loss = -(targets * p.ln()).sum(-1);
-        Ok(Op::new("categorical_crossentropy", loss).input(outputs, move |g| -(t / p) * g.unsqueeze(-1)).finish())
+        let targets = smoothed(self.name(), targets, outputs, self.label_smoothing)?;
+        Ok(if self.from_logits { of_logits(targets, outputs) } else { of_probabilities(targets, outputs) })
     }
+}
+
+/// The targets drawn towards the even distribution, once they are found to suit the outputs.
+pub(super) fn smoothed<T: Float>(
+    name: &str,
+    targets: &Tensor<T>,
+    outputs: &Var<T>,
+    smoothing: f64,
+) -> Result<Tensor<T>> {
+    same_shape(name, targets, outputs, ONE_HOT)?;
+    if targets.ndim() < 2 || targets.shape()[targets.ndim() - 1] < 2 {
+        let problem = format!("outputs must have an axis of two classes or more, found {}", outputs.shape());
+        return Err(Error::new(name, problem, "for a single yes or no use BinaryCrossentropy"));
+    }
+    if smoothing == 0.0 {
+        return Ok(targets.clone());
+    }
+    let classes = targets.shape()[targets.ndim() - 1];
+    Ok(targets * T::of(1.0 - smoothing) + T::of(smoothing / classes as f64))
+}
+
+/// sum t (logsumexp x - x), with the gradient softmax(x) sum t - t.
+fn of_logits<T: Float>(targets: Tensor<T>, outputs: &Var<T>) -> Var<T> {
+    let logs = outputs.value().log_softmax(-1);
+    let losses = -(&targets * &logs).sum(-1);
+    Op::new("categorical_crossentropy", losses)
+        .input(outputs, move |g| (logs.exp() * targets.sum(keepdims(-1)) - targets) * g.unsqueeze(-1))
+        .finish()
+}
+
+/// sum t (ln sum p - ln p), with the gradient sum t / sum p - t / p.
+///
+/// One pass over the rows each way: one-hot targets ask for one logarithm per row.
+fn of_probabilities<T: Float>(targets: Tensor<T>, outputs: &Var<T>) -> Var<T> {
+    let smallest = T::min_positive_value();
+    let classes = outputs.shape()[outputs.ndim() - 1];
+    let (targets, p) = (targets.contiguous(), outputs.value().contiguous());
+    let losses: Tensor<T> = rows(&targets, &p, classes)
+        .map(|(t, p)| {
+            let ln_sum = Math::ln(at_least(p.iter().copied().sum(), smallest));
+            let terms = t.iter().zip(p).filter(|(t, _)| **t != T::ZERO);
+            terms.map(|(&t, &p)| t * (ln_sum - Math::ln(at_least(p, smallest)))).sum()
+        })
+        .collect();
+    let losses = losses.reshape(&outputs.shape()[..outputs.ndim() - 1]);
+    Op::new("categorical_crossentropy", losses)
+        .input(outputs, move |g| {
+            let mut gradient = p.zeros_like();
+            let rows = rows(&targets, &p, classes).zip(g.iter());
+            for (out, ((t, p), g)) in gradient.as_mut_slice().chunks_exact_mut(classes).zip(rows) {
+                let share = t.iter().copied().sum::<T>() / at_least(p.iter().copied().sum(), smallest);
+                for ((out, &t), &p) in out.iter_mut().zip(t).zip(p) {
+                    *out = g * (share - t / at_least(p, smallest));
+                }
+            }
+            gradient
+        })
+        .finish()
+}
+
+/// The rows of targets and outputs, side by side.
+fn rows<'a, T: Float>(
+    targets: &'a Tensor<T>,
+    outputs: &'a Tensor<T>,
+    classes: usize,
+) -> impl Iterator<Item = (&'a [T], &'a [T])> {
+    let elements = |x: &'a Tensor<T>| x.as_slice().expect("both were made contiguous");
+    elements(targets).chunks_exact(classes).zip(elements(outputs).chunks_exact(classes))
+}
+
+/// The larger of the two; NaN stays.
+pub(super) fn at_least<T: Float>(x: T, least: T) -> T {
+    if x < least { least } else { x }
 }

@@ -1,8 +1,36 @@
-//! Losses: how far outputs are from targets.
+//! Losses: how far outputs are from targets, with Keras's semantics.
+//!
+//! | targets | outputs | loss |
+//! |---|---|---|
+//! | numbers | numbers | [`MeanSquaredError`], [`MeanAbsoluteError`], [`Huber`], [`LogCosh`], ... |
+//! | 0 or 1, `[n, k]` | probabilities or logits `[n, k]` | [`BinaryCrossentropy`], [`BinaryFocalCrossentropy`] |
+//! | one-hot `[n, classes]` | probabilities or logits `[n, classes]` | [`CategoricalCrossentropy`], [`CategoricalFocalCrossentropy`] |
+//! | class indices `[n]` | probabilities or logits `[n, classes]` | [`SparseCategoricalCrossentropy`] |
+//! | a distribution `[n, classes]` | a distribution | [`KLDivergence`] |
+//! | counts | rates | [`Poisson`] |
+//! | -1 or 1 | scores | [`Hinge`], [`SquaredHinge`]; one-hot: [`CategoricalHinge`] |
+//! | vectors | vectors | [`CosineSimilarity`] |
 
+mod binary;
 mod categorical;
+mod elementwise;
+mod focal;
+mod hinge;
+mod sparse;
+mod vectors;
+mod weights;
 
+pub use binary::BinaryCrossentropy;
 pub use categorical::CategoricalCrossentropy;
+pub use elementwise::{
+    Huber, LogCosh, MeanAbsoluteError, MeanAbsolutePercentageError, MeanSquaredError, MeanSquaredLogarithmicError,
+    Poisson,
+};
+pub use focal::{BinaryFocalCrossentropy, CategoricalFocalCrossentropy};
+pub use hinge::{CategoricalHinge, Hinge, SquaredHinge};
+pub use sparse::SparseCategoricalCrossentropy;
+pub use vectors::{CosineSimilarity, KLDivergence};
+pub use weights::class_weights;
 
 use std::fmt;
 
@@ -10,6 +38,9 @@ use gradus_autograd::Var;
 use gradus_tensor::{Float, Shape, Tensor};
 
 use crate::error::{Error, Result};
+
+/// Keras's small number, where a loss would divide by 0.
+const EPSILON: f64 = 1e-7;
 
 /// How far outputs are from targets, sample by sample.
 ///
@@ -28,24 +59,51 @@ pub trait Loss: Clone + fmt::Debug + Send + Sync + 'static {
     /// The mean over the samples, each times its weight where weights `[n]` are given: Keras's `sum_over_batch_size`.
     ///
     /// # Errors
-    /// If the shapes do not fit each other.
+    /// If the shapes do not fit each other, or there are no samples.
     fn mean<T: Float>(&self, targets: &Tensor<T>, outputs: &Var<T>, weights: Option<&Tensor<T>>) -> Result<Var<T>> {
+        Ok(self.weighted(targets, outputs, weights)?.mean(..))
+    }
+
+    /// The loss of each sample times its weight.
+    ///
+    /// # Errors
+    /// As [`mean`](Loss::mean).
+    fn weighted<T: Float>(&self, targets: &Tensor<T>, outputs: &Var<T>, weights: Option<&Tensor<T>>) -> Result<Var<T>> {
         let losses = self.per_sample(targets, outputs)?;
-        Ok(match weights {
-            None => losses.mean(..),
-            Some(weights) => {
-                let column: Shape = (0..losses.ndim()).map(|axis| if axis == 0 { weights.size() } else { 1 }).collect();
-                (losses * &weights.reshape(column)).mean(..)
-            }
-        })
+        if losses.value().is_empty() {
+            let problem = format!("there are no samples: targets {}", targets.shape());
+            return Err(Error::new(self.name(), problem, "give at least one"));
+        }
+        let Some(weights) = weights else {
+            return Ok(losses);
+        };
+        let samples = losses.shape().first().copied().unwrap_or(1);
+        if *weights.shape() != [samples] {
+            let problem = format!("sample weights must have the shape [{samples}], found {}", weights.shape());
+            return Err(Error::new(self.name(), problem, "give one weight for each sample"));
+        }
+        let column: Shape = (0..losses.ndim()).map(|axis| if axis == 0 { samples } else { 1 }).collect();
+        Ok(losses * &weights.reshape(column))
     }
 }
 
 /// Checks that targets and outputs have the same shape.
-pub(crate) fn same_shape<T: Float>(name: &str, targets: &Tensor<T>, outputs: &Var<T>, hint: &str) -> Result<()> {
+fn same_shape<T: Float>(name: &str, targets: &Tensor<T>, outputs: &Var<T>, hint: &str) -> Result<()> {
     if targets.shape() == outputs.shape() {
         return Ok(());
     }
     let problem = format!("targets {} and outputs {} must have the same shape", targets.shape(), outputs.shape());
     Err(Error::new(name, problem, hint))
+}
+
+/// What to do about targets and outputs that should be alike.
+const ALIKE: &str = "reshape the targets, or change the units of the last layer; losses do not broadcast";
+
+/// What to do about targets that should be one-hot.
+const ONE_HOT: &str =
+    "make the targets one-hot by to_categorical, or use SparseCategoricalCrossentropy for class indices";
+
+/// The mean over the last axis; a sample that is one number is its own mean.
+fn mean_of_sample<T: Float>(losses: Var<T>) -> Var<T> {
+    if losses.ndim() > 1 { losses.mean(-1) } else { losses }
 }

@@ -1,0 +1,78 @@
+//! The hinge family: margins between scores.
+
+use gradus_autograd::Var;
+use gradus_tensor::{Float, Tensor};
+use serde::{Deserialize, Serialize};
+
+use super::{ALIKE, Loss, ONE_HOT, mean_of_sample, same_shape};
+use crate::error::{Error, Result};
+
+/// Targets of -1 and 1; 0 and 1 become these, as in Keras.
+fn signed<T: Float>(name: &str, targets: &Tensor<T>, outputs: &Var<T>) -> Result<Tensor<T>> {
+    same_shape(name, targets, outputs, ALIKE)?;
+    if targets.iter().all(|t| t == T::ZERO || t == T::ONE) {
+        return Ok(targets * T::of(2.0) - T::ONE);
+    }
+    match targets.iter().enumerate().find(|(_, t)| t.magnitude() != T::ONE) {
+        None => Ok(targets.clone()),
+        Some((place, value)) => {
+            let shape = targets.shape();
+            let problem = format!("targets must be -1 and 1, or 0 and 1, found {value} at element {place} of {shape}");
+            Err(Error::new(name, problem, "give -1 for no and 1 for yes"))
+        }
+    }
+}
+
+/// max(1 - t p, 0) with targets t of -1 or 1 (or 0 or 1) and scores p.
+///
+/// Targets and outputs have the same shape `[n, ..]`; a sample's loss is the mean over the last axis.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Hinge;
+
+impl Loss for Hinge {
+    fn name(&self) -> &'static str {
+        "hinge"
+    }
+
+    fn per_sample<T: Float>(&self, targets: &Tensor<T>, outputs: &Var<T>) -> Result<Var<T>> {
+        let t = signed(self.name(), targets, outputs)?;
+        Ok(mean_of_sample((-(outputs * &t) + T::ONE).relu()))
+    }
+}
+
+/// max(1 - t p, 0)^2 with targets t of -1 or 1 (or 0 or 1) and scores p.
+///
+/// Targets and outputs have the same shape `[n, ..]`; a sample's loss is the mean over the last axis.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SquaredHinge;
+
+impl Loss for SquaredHinge {
+    fn name(&self) -> &'static str {
+        "squared_hinge"
+    }
+
+    fn per_sample<T: Float>(&self, targets: &Tensor<T>, outputs: &Var<T>) -> Result<Var<T>> {
+        let t = signed(self.name(), targets, outputs)?;
+        Ok(mean_of_sample((-(outputs * &t) + T::ONE).relu().square()))
+    }
+}
+
+/// max(1 + the highest wrong score - the right score, 0), with one-hot targets.
+///
+/// Targets and outputs have the same shape `[n, .., classes]`. As in Keras the wrong scores are (1 - t) p, so the right
+/// class takes part with 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CategoricalHinge;
+
+impl Loss for CategoricalHinge {
+    fn name(&self) -> &'static str {
+        "categorical_hinge"
+    }
+
+    fn per_sample<T: Float>(&self, targets: &Tensor<T>, outputs: &Var<T>) -> Result<Var<T>> {
+        same_shape(self.name(), targets, outputs, ONE_HOT)?;
+        let right = (outputs * targets).sum(-1);
+        let wrong = (outputs * &(-targets + T::ONE)).max(-1);
+        Ok((wrong - right + T::ONE).relu())
+    }
+}

@@ -1,0 +1,135 @@
+//! Cross-entropy between class indices and class probabilities.
+
+use gradus_autograd::{Op, Var};
+use gradus_tensor::{Float, Math, Tensor};
+use serde::{Deserialize, Serialize};
+
+use super::Loss;
+use super::categorical::at_least;
+use crate::error::{Error, Result};
+
+/// -ln p_t, with class indices t and probabilities p, rescaled to a sum of 1: [`CategoricalCrossentropy`] without
+/// one-hot targets.
+///
+/// Outputs `[n, .., classes]`, targets `[n, ..]` (or `[n, .., 1]`) of whole numbers from 0.
+///
+/// [`CategoricalCrossentropy`]: super::CategoricalCrossentropy
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SparseCategoricalCrossentropy {
+    from_logits: bool,
+    ignore_class: Option<i64>,
+}
+
+impl SparseCategoricalCrossentropy {
+    /// On logits, the numbers before a softmax, rather than on probabilities.
+    pub fn from_logits(self, from_logits: bool) -> Self {
+        SparseCategoricalCrossentropy { from_logits, ..self }
+    }
+
+    /// Without the targets of this index, such as -1 or 255 for "unlabelled": they have no loss, and the mean is taken
+    /// over the others.
+    pub fn ignore_class(self, class: i64) -> Self {
+        SparseCategoricalCrossentropy { ignore_class: Some(class), ..self }
+    }
+
+    /// The class of each row of the outputs; `None` where it is ignored.
+    fn classes<T: Float>(&self, targets: &Tensor<T>, outputs: &Var<T>) -> Result<Vec<Option<usize>>> {
+        let (rows, classes) = match outputs.shape().split_last() {
+            Some((&classes, rows)) if !rows.is_empty() => (rows, classes),
+            _ => {
+                let problem = format!("outputs must have the shape [n, classes], found {}", outputs.shape());
+                return Err(Error::new(self.name(), problem, "give the last layer one unit for each class"));
+            }
+        };
+        let as_column = targets.shape().split_last().is_some_and(|(&last, first)| last == 1 && first == rows);
+        if targets.shape()[..] != *rows && !as_column {
+            let expected = format!("{rows:?} or {:?}", [rows, &[1]].concat());
+            let (found, outputs) = (targets.shape(), outputs.shape());
+            let hint = if found == outputs {
+                "use CategoricalCrossentropy for one-hot targets"
+            } else {
+                "give one class index for each sample"
+            };
+            let problem = format!("targets must have the shape {expected} for outputs {outputs}, found {found}");
+            return Err(Error::new(self.name(), problem, hint));
+        }
+        let class_of = |(place, target): (usize, T)| {
+            let target = target.as_f64();
+            if self.ignore_class.is_some_and(|ignored| target == ignored as f64) {
+                return Ok(None);
+            }
+            if target.fract() == 0.0 && target >= 0.0 && target < classes as f64 {
+                return Ok(Some(target as usize));
+            }
+            let problem = format!(
+                "targets must be class indices from 0 to {}, found {target} at element {place} of {}",
+                classes.saturating_sub(1),
+                targets.shape()
+            );
+            Err(Error::new(self.name(), problem, "number the classes from 0, or give the last layer more units"))
+        };
+        targets.iter().enumerate().map(class_of).collect()
+    }
+}
+
+impl Loss for SparseCategoricalCrossentropy {
+    fn name(&self) -> &'static str {
+        "sparse_categorical_crossentropy"
+    }
+
+    fn per_sample<T: Float>(&self, targets: &Tensor<T>, outputs: &Var<T>) -> Result<Var<T>> {
+        let classes = self.classes(targets, outputs)?;
+        let width = outputs.shape()[outputs.ndim() - 1];
+        let shape = &outputs.shape()[..outputs.ndim() - 1];
+        // Row by row, -ln of the target's share: of e^x for logits x, of p for probabilities p.
+        let from_logits = self.from_logits;
+        let smallest = T::min_positive_value();
+        let values =
+            if from_logits { outputs.value().log_softmax(-1) } else { outputs.value().contiguous() }.contiguous();
+        let losses: Tensor<T> = {
+            let elements = values.as_slice().expect("just made contiguous");
+            let loss = |(i, class): (usize, &Option<usize>)| match *class {
+                None => T::ZERO,
+                Some(class) if from_logits => -elements[i * width + class],
+                Some(class) => {
+                    let row = &elements[i * width..][..width];
+                    let sum = row.iter().copied().sum();
+                    Math::ln(at_least(sum, smallest)) - Math::ln(at_least(row[class], smallest))
+                }
+            };
+            classes.iter().enumerate().map(loss).collect()
+        };
+        let losses = losses.reshape(shape);
+        let name = self.name();
+        let derivative = move |g: Tensor<T>| {
+            let mut gradient = if from_logits { values.exp() } else { values };
+            let rows = gradient.as_mut_slice().chunks_exact_mut(width);
+            for ((row, class), g) in rows.zip(classes).zip(g.iter()) {
+                let Some(class) = class else {
+                    row.fill(T::ZERO);
+                    continue;
+                };
+                if from_logits {
+                    row[class] -= T::ONE;
+                    row.iter_mut().for_each(|x| *x *= g);
+                } else {
+                    let share = g / at_least(row.iter().copied().sum(), smallest);
+                    let own = g / at_least(row[class], smallest);
+                    row.fill(share);
+                    row[class] -= own;
+                }
+            }
+            gradient
+        };
+        Ok(Op::new(name, losses).input(outputs, derivative).finish())
+    }
+
+    fn mean<T: Float>(&self, targets: &Tensor<T>, outputs: &Var<T>, weights: Option<&Tensor<T>>) -> Result<Var<T>> {
+        let losses = self.weighted(targets, outputs, weights)?;
+        let Some(ignored) = self.ignore_class else {
+            return Ok(losses.mean(..));
+        };
+        let counted = targets.iter().filter(|target| target.as_f64() != ignored as f64).count();
+        Ok(losses.sum(..) / T::of(counted.max(1) as f64))
+    }
+}

@@ -1,0 +1,49 @@
+//! Losses that compare whole vectors along the last axis.
+
+use gradus_autograd::Var;
+use gradus_tensor::{Float, Tensor, keepdims};
+use serde::{Deserialize, Serialize};
+
+use super::binary::floor;
+use super::{ALIKE, Loss, same_shape};
+use crate::error::Result;
+
+/// sum_i t_i ln(t_i / p_i) over the last axis: how much distribution p differs from t. Kullback and Leibler, 1951.
+///
+/// Targets and outputs have the same shape `[n, .., classes]`. A target of 0 adds nothing; ln 0 of an output is taken
+/// as that of the smallest normal number (Keras: 1e-7 on both sides).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct KLDivergence;
+
+impl Loss for KLDivergence {
+    fn name(&self) -> &'static str {
+        "kl_divergence"
+    }
+
+    fn per_sample<T: Float>(&self, targets: &Tensor<T>, outputs: &Var<T>) -> Result<Var<T>> {
+        same_shape(self.name(), targets, outputs, ALIKE)?;
+        let t_ln_t = targets.map(|t| if t > T::ZERO { t * gradus_tensor::Math::ln(t) } else { T::ZERO });
+        Ok((Var::from(t_ln_t) - floor(outputs).ln() * targets).sum(-1))
+    }
+}
+
+/// -sum_i t_i p_i / (|t| |p|) over the last axis: -1 for the same direction, 1 for opposite ones.
+///
+/// Targets and outputs have the same shape `[n, .., features]`. A vector of zeros has similarity 0 to everything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CosineSimilarity;
+
+impl Loss for CosineSimilarity {
+    fn name(&self) -> &'static str {
+        "cosine_similarity"
+    }
+
+    fn per_sample<T: Float>(&self, targets: &Tensor<T>, outputs: &Var<T>) -> Result<Var<T>> {
+        same_shape(self.name(), targets, outputs, ALIKE)?;
+        // Keras's guard against division by 0: squares sum up to 1e-12 at least.
+        let least = T::of(1e-12);
+        let t = targets / targets.square().sum(keepdims(-1)).maximum(least).sqrt();
+        let length = outputs.square().sum(keepdims(-1)).maximum(least).sqrt();
+        Ok(-(outputs / length * &t).sum(-1))
+    }
+}

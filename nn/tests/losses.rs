@@ -1,0 +1,252 @@
+//! Losses against Keras's numbers (`reference/losses.txt` names the versions), and where they go beyond Keras.
+
+use std::collections::BTreeMap;
+
+use gradus_autograd::{Tape, Var, gradcheck};
+use gradus_nn::losses::*;
+use gradus_nn::{Activation, Dense, Model, Sequential};
+use gradus_tensor::{Generator, Tensor};
+
+/// A section of the reference file: its title, the names of its inputs, and its numbers.
+struct Section {
+    title: String,
+    y_true: String,
+    y_pred: String,
+    numbers: BTreeMap<String, Tensor<f64>>,
+}
+
+/// Parses `1.0`, `[1.0, 2.0]` or `[[1.0, 2.0], [3.0, 4.0]]`.
+fn numbers(text: &str) -> Tensor<f64> {
+    let rows = text.matches('[').count().saturating_sub(1);
+    let flat: Vec<f64> = text
+        .split(|c: char| "[], ".contains(c))
+        .filter(|number| !number.is_empty())
+        .map(|number| number.parse().unwrap())
+        .collect();
+    let count = flat.len();
+    match rows {
+        0 if !text.starts_with('[') => Tensor::scalar(flat[0]),
+        0 => Tensor::from(flat),
+        rows => Tensor::from_vec(flat, [rows, count / rows]).unwrap(),
+    }
+}
+
+fn reference() -> (BTreeMap<String, Tensor<f64>>, Vec<Section>) {
+    let mut inputs = BTreeMap::new();
+    let mut sections: Vec<Section> = Vec::new();
+    for line in include_str!("reference/losses.txt").lines() {
+        if let Some(title) = line.strip_prefix("## ") {
+            let (title, names) = title.split_once("   y_true=").unwrap();
+            let (y_true, y_pred) = names.split_once(" y_pred=").unwrap();
+            let [title, y_true, y_pred] = [title, y_true, y_pred].map(str::to_owned);
+            sections.push(Section { title, y_true, y_pred, numbers: BTreeMap::new() });
+        } else if let Some((name, text)) = line.split_once(": ").filter(|_| !line.starts_with('#')) {
+            // An input is named in capitals, wherever it stands.
+            let target = if name.chars().all(char::is_uppercase) {
+                &mut inputs
+            } else {
+                &mut sections.last_mut().unwrap().numbers
+            };
+            target.insert(name.to_owned(), numbers(text));
+        }
+    }
+    (inputs, sections)
+}
+
+fn check(title: &str, loss: impl Loss) {
+    let (inputs, sections) = reference();
+    let sections: Vec<&Section> = sections.iter().filter(|section| section.title.starts_with(title)).collect();
+    assert!(!sections.is_empty(), "the reference has no section {title}");
+    for section in sections {
+        let (targets, outputs) = (&inputs[&section.y_true], &inputs[&section.y_pred]);
+        let expect = |name: &str, found: &Tensor<f64>| {
+            let expected = &section.numbers[name];
+            // Keras's epsilon of 1e-7 within logarithms shows from the eighth digit on.
+            assert!(found.allclose(expected, 1e-6, 1e-9), "{}: {name}: {found} is not {expected}", section.title);
+        };
+        expect("per_sample", loss.per_sample(targets, &Var::from(outputs)).unwrap().value());
+        for (weights, mean, grad) in [(None, "mean", "grad"), (Some(&inputs["SW"]), "weighted_mean", "weighted_grad")] {
+            let tape = Tape::new();
+            let outputs = tape.var(outputs.clone());
+            let value = loss.mean(targets, &outputs, weights).unwrap();
+            expect(mean, value.value());
+            expect(grad, &tape.backward(&value).of(&outputs));
+        }
+        gradcheck(std::slice::from_ref(outputs), |x| loss.mean(targets, &x[0], None).unwrap())
+            .unwrap_or_else(|error| panic!("{}: {error}", section.title));
+    }
+}
+
+#[test]
+fn regression_losses_are_keras() {
+    check("MeanSquaredError", MeanSquaredError);
+    check("MeanAbsoluteError", MeanAbsoluteError);
+    check("MeanAbsolutePercentageError", MeanAbsolutePercentageError);
+    check("MeanSquaredLogarithmicError", MeanSquaredLogarithmicError);
+    check("Huber(delta=1)", Huber::default());
+    check("Huber(delta=0.5)", Huber::default().delta(0.5));
+    check("LogCosh", LogCosh);
+    check("Poisson", Poisson);
+    check("CosineSimilarity", CosineSimilarity);
+}
+
+#[test]
+fn crossentropies_are_keras() {
+    let binary = BinaryCrossentropy::default();
+    check("BinaryCrossentropy(from_logits=False, label_smoothing=0.0)", binary);
+    check("BinaryCrossentropy(from_logits=True, label_smoothing=0.0)", binary.from_logits(true));
+    check("BinaryCrossentropy(from_logits=False, label_smoothing=0.1)", binary.label_smoothing(0.1));
+    check("BinaryCrossentropy(from_logits=True, label_smoothing=0.1)", binary.from_logits(true).label_smoothing(0.1));
+    let categorical = CategoricalCrossentropy::default();
+    check("CategoricalCrossentropy(from_logits=False, label_smoothing=0.0)", categorical);
+    check("CategoricalCrossentropy(from_logits=True, label_smoothing=0.0)", categorical.from_logits(true));
+    check("CategoricalCrossentropy(from_logits=False, label_smoothing=0.1)", categorical.label_smoothing(0.1));
+    let smoothed_logits = categorical.from_logits(true).label_smoothing(0.1);
+    check("CategoricalCrossentropy(from_logits=True, label_smoothing=0.1)", smoothed_logits);
+    check("CategoricalCrossentropy(from_logits=False), soft labels", categorical);
+    check("CategoricalCrossentropy(from_logits=True), soft labels", categorical.from_logits(true));
+    check("CategoricalCrossentropy(from_logits=True), extreme logits", categorical.from_logits(true));
+    check("BinaryCrossentropy(from_logits=True), extreme logits", binary.from_logits(true));
+    let sparse = SparseCategoricalCrossentropy::default();
+    check("SparseCategoricalCrossentropy(from_logits=False)", sparse);
+    check("SparseCategoricalCrossentropy(from_logits=True)", sparse.from_logits(true));
+    check("KLDivergence", KLDivergence);
+}
+
+#[test]
+fn focal_losses_and_hinges_are_keras() {
+    let binary = BinaryFocalCrossentropy::default();
+    check("BinaryFocalCrossentropy(gamma=2, alpha=0.25, apply_class_balancing=False", binary);
+    check("BinaryFocalCrossentropy(gamma=2, alpha=0.25, apply_class_balancing=True)", binary.alpha(0.25));
+    let smoothed = binary.alpha(0.25).label_smoothing(0.1);
+    check("BinaryFocalCrossentropy(gamma=2, alpha=0.25, apply_class_balancing=True, label_smoothing=0.1)", smoothed);
+    let logits = binary.alpha(0.25).from_logits(true);
+    check("BinaryFocalCrossentropy(gamma=2, alpha=0.25, apply_class_balancing=True, from_logits=True)", logits);
+    let categorical = CategoricalFocalCrossentropy::default();
+    check("CategoricalFocalCrossentropy(gamma=2, alpha=0.25)", categorical);
+    check("CategoricalFocalCrossentropy(gamma=2, alpha=0.25, label_smoothing=0.1)", categorical.label_smoothing(0.1));
+    check("CategoricalFocalCrossentropy(gamma=2, alpha=0.25, from_logits=True)", categorical.from_logits(true));
+    check("Hinge", Hinge);
+    check("SquaredHinge", SquaredHinge);
+    check("CategoricalHinge", CategoricalHinge);
+}
+
+/// The true class has logit -1000 against 0: its probability underflows in f32.
+#[test]
+fn crossentropy_behind_a_softmax_keeps_its_gradient_when_a_probability_underflows() {
+    let logits = Tensor::new([[0.0, -1000.0], [-1000.0, 0.0]]);
+    let losses = |x: &Var, sparse: bool| {
+        let p = x.softmax(-1);
+        if sparse {
+            SparseCategoricalCrossentropy::default().mean(&Tensor::new([1.0, 0.0]), &p, None).unwrap()
+        } else {
+            CategoricalCrossentropy::default().mean(&Tensor::new([[0.0, 1.0], [1.0, 0.0]]), &p, None).unwrap()
+        }
+    };
+    for sparse in [false, true] {
+        let tape = Tape::new();
+        let x = tape.var(logits.clone());
+        let loss = losses(&x, sparse);
+        assert!(loss.value().item() > 80.0 && loss.value().item().is_finite());
+        // By hand: (p - t) / n with p = (1, 0), t = (0, 1) and n = 2.
+        let expected = Tensor::new([[0.5, -0.5], [-0.5, 0.5]]);
+        let gradient = tape.backward(&loss).of(&x);
+        assert!(gradient.allclose(&expected, 1e-6, 0.0), "{gradient}");
+    }
+}
+
+#[test]
+fn an_underflow_does_not_stop_training() {
+    let network = Sequential::new().add(Dense::new(3).activation(Activation::Softmax));
+    let mut model = Model::build(network, [1], 0).unwrap();
+    model.params_mut()[1].value = Tensor::new([0.0, -500.0, 500.0]);
+    let (x, y) = (Tensor::new([[0.0]]), Tensor::new([[0.0, 1.0, 0.0]]));
+    let pass = model.grad(&x, &y, None, &CategoricalCrossentropy::default(), &mut Generator::new(0)).unwrap();
+    assert_eq!(pass.grads[1].as_ref().unwrap().get([1]), -1.0);
+    assert!(pass.loss.is_finite());
+}
+
+#[test]
+fn losses_stay_finite_at_the_ends() {
+    let ends = Var::from(Tensor::new([[0.0, 1.0], [1.0, 0.0]]));
+    let targets = Tensor::new([[1.0, 0.0], [1.0, 0.0]]);
+    for (name, loss) in [
+        ("binary", BinaryCrossentropy::default().mean(&targets, &ends, None).unwrap()),
+        ("categorical", CategoricalCrossentropy::default().mean(&targets, &ends, None).unwrap()),
+        ("focal", BinaryFocalCrossentropy::default().mean(&targets, &ends, None).unwrap()),
+        ("kl", KLDivergence.mean(&targets, &ends, None).unwrap()),
+        ("cosine", CosineSimilarity.mean(&targets, &Var::from(Tensor::zeros([2, 2])), None).unwrap()),
+    ] {
+        assert!(loss.value().item().is_finite(), "{name}: {}", loss.value());
+    }
+    let logits = Var::from(Tensor::new([[1e4, -1e4], [-1e4, 1e4]]));
+    let loss = BinaryCrossentropy::default().from_logits(true).mean(&targets, &logits, None).unwrap();
+    assert_eq!(loss.value().item(), 5000.0);
+}
+
+#[test]
+fn ignored_classes_count_nowhere() {
+    let loss = SparseCategoricalCrossentropy::default().ignore_class(-1);
+    let outputs = Tensor::from([[0.5, 0.5], [0.9, 0.1], [0.25, 0.75]]);
+    let targets = Tensor::from([0.0, -1.0, 0.0]);
+    let value: f64 = loss.mean(&targets, &Var::from(&outputs), None).unwrap().value().item();
+    // By hand: the mean of ln 2 and ln 4.
+    assert!((value - 1.5 * 2.0_f64.ln()).abs() < 1e-12);
+    gradcheck(&[outputs], |x| loss.mean(&targets, &x[0], None).unwrap()).unwrap();
+}
+
+#[test]
+fn wrong_shapes_and_targets_are_named() {
+    let outputs = Var::from(Tensor::full([2, 3], 1.0 / 3.0));
+    let message = |result: gradus_nn::Result<Var>| result.unwrap_err().to_string();
+    assert_eq!(
+        message(CategoricalCrossentropy::default().mean(&Tensor::new([1.0, 2.0]), &outputs, None)),
+        "categorical_crossentropy: targets [2] and outputs [2, 3] must have the same shape; make the targets one-hot by \
+         to_categorical, or use SparseCategoricalCrossentropy for class indices"
+    );
+    assert_eq!(
+        message(SparseCategoricalCrossentropy::default().mean(&Tensor::new([1.0, 3.0]), &outputs, None)),
+        "sparse_categorical_crossentropy: targets must be class indices from 0 to 2, found 3 at element 1 of [2]; number \
+         the classes from 0, or give the last layer more units"
+    );
+    assert_eq!(
+        message(SparseCategoricalCrossentropy::default().mean(&Tensor::zeros([2, 3]), &outputs, None)),
+        "sparse_categorical_crossentropy: targets must have the shape [2] or [2, 1] for outputs [2, 3], found [2, 3]; \
+         use CategoricalCrossentropy for one-hot targets"
+    );
+    assert_eq!(
+        message(MeanSquaredError.mean(&Tensor::zeros([2]), &Var::from(Tensor::zeros([2, 1])), None)),
+        "mean_squared_error: targets [2] and outputs [2, 1] must have the same shape; reshape the targets, or change the \
+         units of the last layer; losses do not broadcast"
+    );
+    assert_eq!(
+        message(BinaryCrossentropy::default().mean(&Tensor::new([[2.0]]), &Var::from(Tensor::new([[0.5]])), None)),
+        "binary_crossentropy: targets must be in 0 to 1, found 2 at element 0 of [1, 1]; give 0 for no and 1 for yes"
+    );
+    assert_eq!(
+        message(MeanSquaredError.mean(&Tensor::zeros([0, 3]), &Var::from(Tensor::zeros([0, 3])), None)),
+        "mean_squared_error: there are no samples: targets [0, 3]; give at least one"
+    );
+    let weights = Tensor::new([1.0]);
+    assert_eq!(
+        message(MeanSquaredError.mean(&Tensor::zeros([2, 3]), &outputs, Some(&weights))),
+        "mean_squared_error: sample weights must have the shape [2], found [1]; give one weight for each sample"
+    );
+}
+
+#[test]
+fn class_weights_take_indices_and_one_hot_targets() {
+    let weights = [2.0, 1.0, 0.5];
+    let expected = Tensor::new([0.5, 2.0]);
+    assert_eq!(class_weights(&Tensor::new([2.0, 0.0]), &weights).unwrap(), expected);
+    assert_eq!(class_weights(&Tensor::new([[2.0], [0.0]]), &weights).unwrap(), expected);
+    assert_eq!(class_weights(&Tensor::new([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]), &weights).unwrap(), expected);
+    assert!(class_weights(&Tensor::new([3.0]), &weights).is_err());
+}
+
+#[test]
+fn losses_are_data() {
+    let loss = Huber::default().delta(0.25);
+    let json = serde_json::to_string(&loss).unwrap();
+    assert_eq!(serde_json::from_str::<Huber>(&json).unwrap(), loss);
+}
