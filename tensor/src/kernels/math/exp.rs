@@ -11,7 +11,7 @@ use super::{at_least, at_most, mul_add, polynomial, pow2};
 pub(super) const LN_2_HIGH: f32 = 0.693_359_4;
 pub(super) const LN_2_LOW: f32 = -2.121_944_4e-4;
 
-/// exp(x), within 1 ULP; subnormal results are rounded once.
+/// exp(x), within 1.1 ULP; subnormal results are rounded once.
 #[inline(always)]
 pub(super) fn exp(x: f32) -> f32 {
     // Beyond these the result is 0 or infinity; between them n, from -150 to 128, takes two powers of two.
