@@ -143,7 +143,7 @@ impl<L: Loss, R: Rule, T: Float> Trainer<L, R, T> {
         self.metrics.iter_mut().for_each(|metric| metric.reset());
         let mut loss = Mean::default();
         for callback in callbacks.iter_mut() {
-            callback.on_epoch_begin(&mut self.run_at(epoch, 0, &mut || Logs::default()))?;
+            callback.on_epoch_begin(&mut self.run_at(epoch, 0, f64::NAN, &mut Logs::default))?;
         }
         let mut batches = data.batches(fit.batch_size);
         if fit.shuffle {
@@ -151,7 +151,7 @@ impl<L: Loss, R: Rule, T: Float> Trainer<L, R, T> {
         }
         let batches: Box<dyn Iterator<Item = Batch<X, Y>>> =
             if fit.prefetch > 0 { Box::new(batches.prefetch(fit.prefetch)) } else { Box::new(batches) };
-        let mut done = 0;
+        let (mut done, mut last_loss) = (0, f64::NAN);
         for batch in batches {
             let (inputs, targets, weights) = converted(batch, fit.class_weights.as_deref())?;
             let step = train_step(
@@ -166,7 +166,8 @@ impl<L: Loss, R: Rule, T: Float> Trainer<L, R, T> {
             for metric in &mut self.metrics {
                 metric.update(&targets, &step.outputs, weights.as_ref())?;
             }
-            loss.add(step.loss.as_f64(), inputs.shape()[0] as f64);
+            last_loss = step.loss.as_f64();
+            loss.add(last_loss, inputs.shape()[0] as f64);
             done += 1;
             for callback in callbacks.iter_mut() {
                 let mut logs = || measured(&loss, &self.metrics);
@@ -175,6 +176,7 @@ impl<L: Loss, R: Rule, T: Float> Trainer<L, R, T> {
                     epochs: epoch.epochs,
                     batch: done,
                     batches: epoch.batches,
+                    loss: last_loss,
                     model: &mut self.model,
                     learning_rate: &mut self.optimizer,
                     logs: &mut logs,
@@ -195,7 +197,7 @@ impl<L: Loss, R: Rule, T: Float> Trainer<L, R, T> {
             }
         }
         for callback in callbacks.iter_mut() {
-            callback.on_epoch_end(&mut self.run_at(epoch, done, &mut || logs.clone()))?;
+            callback.on_epoch_end(&mut self.run_at(epoch, done, last_loss, &mut || logs.clone()))?;
         }
         Ok(logs)
     }
@@ -204,6 +206,7 @@ impl<L: Loss, R: Rule, T: Float> Trainer<L, R, T> {
         &'a mut self,
         epoch: &'a mut Epoch<'_>,
         batch: usize,
+        loss: f64,
         logs: &'a mut dyn FnMut() -> Logs,
     ) -> Run<'a, T> {
         Run {
@@ -211,6 +214,7 @@ impl<L: Loss, R: Rule, T: Float> Trainer<L, R, T> {
             epochs: epoch.epochs,
             batch,
             batches: epoch.batches,
+            loss,
             model: &mut self.model,
             learning_rate: &mut self.optimizer,
             logs,

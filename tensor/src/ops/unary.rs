@@ -49,12 +49,9 @@ unary! {
     /// The Gaussian error linear unit: x/2 (1 + erf(x / sqrt 2)). Hendrycks and Gimpel, arXiv:1606.08415.
     gelu(): |x| Math::gelu(x);
     /// The approximation of [`gelu`](Tensor::gelu) by tanh: x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))).
-    gelu_tanh(): |x| {
-        let inner = T::of(0.797_884_560_802_865_4) * (x + T::of(0.044_715) * x * x * x);
-        T::of(0.5) * x * (T::ONE + Math::tanh(inner))
-    };
+    gelu_tanh(): |x| Math::gelu_tanh(x);
     /// The sigmoid linear unit, or swish: x sigmoid(x).
-    silu(): |x| x * Math::sigmoid(x);
+    silu(): |x| Math::silu(x);
     /// x where positive, else `slope` x.
     leaky_relu(slope): |x| if x > T::ZERO { x } else { slope * x };
     /// x where positive, else `alpha` (e^x - 1). Clevert et al., arXiv:1511.07289.

@@ -1,8 +1,19 @@
 //! What happens along the way of a training run.
 
+mod csv_logger;
+mod early_stopping;
+mod learning_rate;
+mod monitor;
+mod on;
 mod progress;
+mod stop_on_nan;
 
+pub use csv_logger::CsvLogger;
+pub use early_stopping::EarlyStopping;
+pub use learning_rate::{LearningRateScheduler, ReduceLrOnPlateau};
+pub use on::{On, on_batch_end, on_epoch_begin, on_epoch_end};
 pub use progress::Progress;
+pub use stop_on_nan::StopOnNan;
 
 use gradus_nn::Model;
 use gradus_optim::{Optimizer, Rule};
@@ -49,6 +60,8 @@ pub struct Run<'a, T: Float = f32> {
     pub batch: usize,
     /// The batches of an epoch.
     pub batches: usize,
+    /// The loss of the batch just done; NaN before the first.
+    pub loss: f64,
     /// The model in training.
     pub model: &'a mut Model<T>,
     pub(crate) learning_rate: &'a mut dyn LearningRate,

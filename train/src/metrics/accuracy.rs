@@ -2,34 +2,177 @@
 
 use gradus_tensor::{Float, Tensor};
 
-use super::{Mean, Metric};
+use super::classes::{Classes, truth_of_many};
+use super::{Mean, Metric, row_weights};
 use crate::error::{Error, Result};
 
-/// How often the prediction is right.
-#[derive(Clone, Debug, Default)]
-pub struct Accuracy {
+/// Adds each row as right or wrong.
+fn add_rows<T: Float>(
+    name: &str,
+    mean: &mut Mean,
+    right: impl ExactSizeIterator<Item = bool>,
+    weights: Option<&Tensor<T>>,
+) -> Result<()> {
+    let weight = row_weights(name, weights, right.len())?;
+    for (row, right) in right.enumerate() {
+        mean.add(f64::from(right), weight(row));
+    }
+    Ok(())
+}
+
+macro_rules! accuracy {
+    ($(#[$doc:meta])+ $Name:ident, $name:literal, |$self:ident, $targets:ident, $outputs:ident| $classes:expr) => {
+        $(#[$doc])+
+        #[derive(Clone, Debug, Default)]
+        pub struct $Name {
+            mean: Mean,
+        }
+
+        impl<T: Float> Metric<T> for $Name {
+            fn name(&self) -> String {
+                $name.to_owned()
+            }
+
+            fn update(
+                &mut $self,
+                $targets: &Tensor<T>,
+                $outputs: &Tensor<T>,
+                weights: Option<&Tensor<T>>,
+            ) -> Result<()> {
+                let classes: Classes = $classes?;
+                let right = classes.truth.iter().zip(&classes.predicted).map(|(truth, predicted)| truth == predicted);
+                add_rows($name, &mut $self.mean, right, weights)
+            }
+
+            fn result(&self) -> f64 {
+                self.mean.result()
+            }
+
+            fn reset(&mut self) {
+                self.mean = Mean::default();
+            }
+        }
+    };
+}
+
+accuracy!(
+    /// How often the prediction is right, of the kind that the shapes say: class indices or one-hot targets for outputs
+    /// `[n, classes]`, 0 or 1 for outputs `[n]` or `[n, 1]`, which count as 1 above 0.5.
+    ///
+    /// ```
+    /// use gradus_tensor::Tensor;
+    /// use gradus_train::metrics::{Accuracy, Metric};
+    /// let mut accuracy = Accuracy::default();
+    /// let outputs = Tensor::new([[0.9, 0.1], [0.2, 0.8]]);
+    /// accuracy.update(&Tensor::new([0.0, 0.0]), &outputs, None).unwrap();
+    /// assert_eq!(Metric::<f32>::result(&accuracy), 0.5);
+    /// ```
+    Accuracy,
+    "accuracy",
+    |self, targets, outputs| Classes::of("accuracy", targets, outputs, 0.5)
+);
+
+accuracy!(
+    /// How often the largest of the outputs `[n, classes]` is where the one-hot target has its 1.
+    CategoricalAccuracy,
+    "categorical_accuracy",
+    |self, targets, outputs| {
+        if targets.shape() != outputs.shape() {
+            let problem =
+                format!("targets {} and outputs {} must have the same shape", targets.shape(), outputs.shape());
+            return Err(Error::new("categorical_accuracy", problem, "use SparseCategoricalAccuracy for class indices"));
+        }
+        Classes::of_many("categorical_accuracy", targets, outputs)
+    }
+);
+
+accuracy!(
+    /// How often the largest of the outputs `[n, classes]` is at the target's class index.
+    SparseCategoricalAccuracy,
+    "sparse_categorical_accuracy",
+    |self, targets, outputs| {
+        if targets.shape() == outputs.shape() {
+            let problem = format!("targets must be class indices, found {} for outputs of that shape", targets.shape());
+            return Err(Error::new("sparse_categorical_accuracy", problem, "use CategoricalAccuracy for one-hot targets"));
+        }
+        Classes::of_many("sparse_categorical_accuracy", targets, outputs)
+    }
+);
+
+/// How often an output is on its target's side of a threshold, element by element: above is 1, the rest 0.
+#[derive(Clone, Debug)]
+pub struct BinaryAccuracy {
+    threshold: f64,
     mean: Mean,
 }
 
-impl<T: Float> Metric<T> for Accuracy {
+impl Default for BinaryAccuracy {
+    fn default() -> Self {
+        BinaryAccuracy { threshold: 0.5, mean: Mean::default() }
+    }
+}
+
+impl BinaryAccuracy {
+    /// With another threshold than 0.5, such as 0 for logits.
+    pub fn threshold(self, threshold: f64) -> Self {
+        BinaryAccuracy { threshold, ..self }
+    }
+}
+
+impl<T: Float> Metric<T> for BinaryAccuracy {
     fn name(&self) -> String {
-        "accuracy".to_owned()
+        "binary_accuracy".to_owned()
     }
 
     fn update(&mut self, targets: &Tensor<T>, outputs: &Tensor<T>, weights: Option<&Tensor<T>>) -> Result<()> {
-        let _ = weights;
-        let classes = if targets.shape() == outputs.shape() {
-            targets.argmax(-1)
-        } else if targets.ndim() == 1 {
-            targets.to::<i64>()
-        } else {
-            return Err(Error::new("accuracy", format!("{} {}", targets.shape(), outputs.shape()), "check"));
-        };
-        let right = outputs.argmax(-1).equal(&classes);
-        for right in right.iter() {
-            self.mean.add(f64::from(right), 1.0);
-        }
-        Ok(())
+        let classes = Classes::of_two("binary_accuracy", targets, outputs, self.threshold)?;
+        let right = classes.truth.iter().zip(&classes.predicted).map(|(truth, predicted)| truth == predicted);
+        add_rows("binary_accuracy", &mut self.mean, right, weights)
+    }
+
+    fn result(&self) -> f64 {
+        self.mean.result()
+    }
+
+    fn reset(&mut self) {
+        self.mean = Mean::default();
+    }
+}
+
+/// How often the target is among the `k` largest of the outputs `[n, classes]`; targets are class indices or one-hot.
+///
+/// Of equal outputs all are counted in, as in Keras: only what is truly larger comes before.
+#[derive(Clone, Debug)]
+pub struct TopKAccuracy {
+    k: usize,
+    mean: Mean,
+}
+
+impl TopKAccuracy {
+    /// Among the `k` largest.
+    ///
+    /// # Panics
+    /// If `k` is 0.
+    #[track_caller]
+    pub fn new(k: usize) -> Self {
+        assert!(k > 0, "top_k_accuracy: k must be at least 1");
+        TopKAccuracy { k, mean: Mean::default() }
+    }
+}
+
+impl<T: Float> Metric<T> for TopKAccuracy {
+    fn name(&self) -> String {
+        format!("top_{}_accuracy", self.k)
+    }
+
+    fn update(&mut self, targets: &Tensor<T>, outputs: &Tensor<T>, weights: Option<&Tensor<T>>) -> Result<()> {
+        let name = Metric::<T>::name(self);
+        let (classes, truth) = truth_of_many(&name, targets, outputs)?;
+        let rows = outputs.to_vec();
+        let right = truth.iter().zip(rows.chunks_exact(classes)).map(|(&truth, row)| {
+            row[truth].is_finite() && row.iter().filter(|&&other| other > row[truth]).count() < self.k
+        });
+        add_rows(&name, &mut self.mean, right, weights)
     }
 
     fn result(&self) -> f64 {

@@ -1,12 +1,27 @@
 //! Metrics: what is measured besides the loss.
+//!
+//! | question | metrics |
+//! |---|---|
+//! | how often is it right? | [`Accuracy`] finds out what kind by the shapes; [`BinaryAccuracy`], [`CategoricalAccuracy`], [`SparseCategoricalAccuracy`], [`TopKAccuracy`] |
+//! | which errors? | [`Precision`], [`Recall`], [`F1`], [`Auc`], [`ConfusionMatrix`] |
+//! | how far off? | [`MeanAbsoluteError`], [`MeanSquaredError`], [`RootMeanSquaredError`], [`R2`] |
 
 mod accuracy;
+mod auc;
+mod classes;
+mod confusion;
+mod precision;
+mod regression;
 
-pub use accuracy::Accuracy;
+pub use accuracy::{Accuracy, BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy, TopKAccuracy};
+pub use auc::Auc;
+pub use confusion::ConfusionMatrix;
+pub use precision::{Average, F1, Precision, Recall};
+pub use regression::{MeanAbsoluteError, MeanSquaredError, R2, RootMeanSquaredError};
 
 use gradus_tensor::{Float, Tensor};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Something measured over batches: updated with each, asked at the end.
 pub trait Metric<T: Float = f32> {
@@ -26,7 +41,7 @@ pub trait Metric<T: Float = f32> {
     fn reset(&mut self);
 }
 
-/// A weighted mean that batches are added to.
+/// A weighted mean that numbers are added to.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Mean {
     total: f64,
@@ -41,6 +56,37 @@ impl Mean {
 
     /// The mean; 0 of nothing, as in Keras.
     pub fn result(&self) -> f64 {
-        if self.count == 0.0 { 0.0 } else { self.total / self.count }
+        ratio(self.total, self.count)
     }
+}
+
+/// `part / whole`, and 0 where there is no whole.
+fn ratio(part: f64, whole: f64) -> f64 {
+    if whole == 0.0 { 0.0 } else { part / whole }
+}
+
+/// The weight of each of `rows` rows: those of `n` samples, each of which has `rows / n` rows, or all 1.
+fn row_weights<T: Float>(name: &str, weights: Option<&Tensor<T>>, rows: usize) -> Result<impl Fn(usize) -> f64> {
+    let weights = weights.map(Tensor::to_vec);
+    if let Some(weights) = &weights
+        && (weights.is_empty() && rows > 0 || !weights.is_empty() && rows % weights.len() != 0)
+    {
+        let problem = format!("{} sample weights do not fit {rows} rows of outputs", weights.len());
+        return Err(Error::new(name, problem, "give one weight for each sample"));
+    }
+    let rows_per_sample = weights.as_ref().map_or(1, |weights| rows / weights.len().max(1)).max(1);
+    Ok(move |row: usize| weights.as_ref().map_or(1.0, |weights| weights[row / rows_per_sample].as_f64()))
+}
+
+/// Checks that targets and outputs have the same shape, but for a last axis of 1 that either may lack.
+fn same_size<T: Float>(name: &str, targets: &Tensor<T>, outputs: &Tensor<T>) -> Result<()> {
+    let column = |x: &Tensor<T>| {
+        let shape = x.shape().clone();
+        if shape.last() == Some(&1) { shape.without_axis(shape.len() - 1) } else { shape }
+    };
+    if column(targets) == column(outputs) {
+        return Ok(());
+    }
+    let problem = format!("targets {} and outputs {} must have the same shape", targets.shape(), outputs.shape());
+    Err(Error::new(name, problem, "use a metric that suits the targets, or reshape them"))
 }

@@ -1,0 +1,127 @@
+//! The learning rate, changed between epochs.
+
+use gradus_tensor::Float;
+
+use super::monitor::Monitor;
+use super::{Callback, Run};
+use crate::error::Result;
+
+/// Sets the learning rate of each epoch: `schedule(epoch, rate)`, epochs counted from 0, `rate` the one before.
+///
+/// For a rate that changes from step to step give the optimiser a schedule instead.
+///
+/// ```
+/// use gradus_train::callbacks::LearningRateScheduler;
+/// let halving = LearningRateScheduler::new(|epoch, rate| if epoch > 0 { rate / 2.0 } else { rate });
+/// ```
+pub struct LearningRateScheduler<F> {
+    schedule: F,
+}
+
+impl<F: FnMut(usize, f64) -> f64> LearningRateScheduler<F> {
+    /// The rate of an epoch, from its number and the rate before.
+    pub fn new(schedule: F) -> Self {
+        LearningRateScheduler { schedule }
+    }
+}
+
+impl<T: Float, F: FnMut(usize, f64) -> f64> Callback<T> for LearningRateScheduler<F> {
+    fn on_epoch_begin(&mut self, run: &mut Run<'_, T>) -> Result<()> {
+        let rate = (self.schedule)(run.epoch, run.learning_rate());
+        run.set_learning_rate(rate);
+        Ok(())
+    }
+}
+
+/// Lowers the learning rate when a measurement has not become better for `patience` epochs.
+///
+/// The defaults are Keras's: a tenth of the rate after 10 epochs without a gain above 0.0001.
+#[derive(Clone, Debug)]
+pub struct ReduceLrOnPlateau {
+    monitor: Monitor,
+    factor: f64,
+    patience: usize,
+    cooldown: usize,
+    min_lr: f64,
+    waited: usize,
+    cooling: usize,
+}
+
+impl ReduceLrOnPlateau {
+    /// Watches the measurement of this name, such as `"val_loss"`: what ends in `loss` or `error` should fall,
+    /// anything else rise.
+    pub fn new(monitor: impl Into<String>) -> Self {
+        ReduceLrOnPlateau {
+            monitor: Monitor::new(monitor).min_delta(1e-4),
+            factor: 0.1,
+            patience: 10,
+            cooldown: 0,
+            min_lr: 0.0,
+            waited: 0,
+            cooling: 0,
+        }
+    }
+
+    /// Multiplies the rate by this; 0.1 otherwise.
+    ///
+    /// # Panics
+    /// If it is not between 0 and 1.
+    #[track_caller]
+    pub fn factor(self, factor: f64) -> Self {
+        assert!(0.0 < factor && factor < 1.0, "ReduceLrOnPlateau: the factor must be between 0 and 1, found {factor}");
+        ReduceLrOnPlateau { factor, ..self }
+    }
+
+    /// Waits this many epochs for something better; 10 otherwise.
+    pub fn patience(self, patience: usize) -> Self {
+        ReduceLrOnPlateau { patience, ..self }
+    }
+
+    /// After lowering the rate, lets this many epochs pass before it watches again.
+    pub fn cooldown(self, cooldown: usize) -> Self {
+        ReduceLrOnPlateau { cooldown, ..self }
+    }
+
+    /// Takes only a change by more than this for better; 0.0001 otherwise.
+    pub fn min_delta(mut self, min_delta: f64) -> Self {
+        self.monitor = self.monitor.min_delta(min_delta);
+        self
+    }
+
+    /// Does not go below this rate.
+    pub fn min_lr(self, min_lr: f64) -> Self {
+        ReduceLrOnPlateau { min_lr, ..self }
+    }
+}
+
+impl<T: Float> Callback<T> for ReduceLrOnPlateau {
+    fn on_epoch_begin(&mut self, run: &mut Run<'_, T>) -> Result<()> {
+        if run.epoch == 0 {
+            // A new run begins, perhaps after another one with the same callback.
+            self.monitor.reset();
+            (self.waited, self.cooling) = (0, 0);
+        }
+        Ok(())
+    }
+
+    fn on_epoch_end(&mut self, run: &mut Run<'_, T>) -> Result<()> {
+        let better = self.monitor.improves("ReduceLrOnPlateau", &run.logs())?;
+        if self.cooling > 0 {
+            self.cooling -= 1;
+            self.waited = 0;
+        }
+        if better {
+            self.waited = 0;
+        } else if self.cooling == 0 {
+            self.waited += 1;
+            if self.waited >= self.patience.max(1) {
+                let rate = run.learning_rate();
+                if rate > self.min_lr {
+                    run.set_learning_rate((rate * self.factor).max(self.min_lr));
+                }
+                (self.waited, self.cooling) = (0, self.cooldown);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,56 @@
+//! Callbacks from closures.
+
+use gradus_tensor::Float;
+
+use super::{Callback, Run};
+use crate::error::Result;
+
+/// A closure called at one of the hooks: [`on_epoch_begin`], [`on_batch_end`] or [`on_epoch_end`] makes it.
+pub struct On<F> {
+    hook: Hook,
+    call: F,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Hook {
+    EpochBegin,
+    BatchEnd,
+    EpochEnd,
+}
+
+/// Calls `call` before the first batch of each epoch.
+pub fn on_epoch_begin<T: Float, F: FnMut(&mut Run<'_, T>) -> Result<()>>(call: F) -> On<F> {
+    On { hook: Hook::EpochBegin, call }
+}
+
+/// Calls `call` after each batch.
+pub fn on_batch_end<T: Float, F: FnMut(&mut Run<'_, T>) -> Result<()>>(call: F) -> On<F> {
+    On { hook: Hook::BatchEnd, call }
+}
+
+/// Calls `call` after each epoch.
+///
+/// ```
+/// use gradus_train::callbacks::{Run, on_epoch_end};
+/// let report = on_epoch_end(|run: &mut Run| {
+///     println!("{}", run.logs());
+///     Ok(())
+/// });
+/// ```
+pub fn on_epoch_end<T: Float, F: FnMut(&mut Run<'_, T>) -> Result<()>>(call: F) -> On<F> {
+    On { hook: Hook::EpochEnd, call }
+}
+
+impl<T: Float, F: FnMut(&mut Run<'_, T>) -> Result<()>> Callback<T> for On<F> {
+    fn on_epoch_begin(&mut self, run: &mut Run<'_, T>) -> Result<()> {
+        if self.hook == Hook::EpochBegin { (self.call)(run) } else { Ok(()) }
+    }
+
+    fn on_batch_end(&mut self, run: &mut Run<'_, T>) -> Result<()> {
+        if self.hook == Hook::BatchEnd { (self.call)(run) } else { Ok(()) }
+    }
+
+    fn on_epoch_end(&mut self, run: &mut Run<'_, T>) -> Result<()> {
+        if self.hook == Hook::EpochEnd { (self.call)(run) } else { Ok(()) }
+    }
+}

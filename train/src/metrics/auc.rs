@@ -1,0 +1,49 @@
+//! The area under the ROC curve.
+
+use gradus_tensor::{Float, Tensor};
+
+use super::{Metric, ratio, row_weights, same_size};
+use crate::error::Result;
+
+/// The area under the receiver operating characteristic: how probable it is that a sample of class 1 scores higher than
+/// one of class 0, equal scores counting half.
+///
+/// Exact (Keras's samples 200 thresholds): it keeps all scores of an epoch. Targets of 0 and 1 and outputs alike, `[n]`
+/// or `[n, 1]`. 0 where either class is missing.
+#[derive(Clone, Debug, Default)]
+pub struct Auc {
+    /// Score, whether of class 1, weight.
+    scores: Vec<(f64, bool, f64)>,
+}
+
+impl<T: Float> Metric<T> for Auc {
+    fn name(&self) -> String {
+        "auc".to_owned()
+    }
+
+    fn update(&mut self, targets: &Tensor<T>, outputs: &Tensor<T>, weights: Option<&Tensor<T>>) -> Result<()> {
+        same_size("auc", targets, outputs)?;
+        let weight = row_weights("auc", weights, outputs.size())?;
+        let pairs = outputs.iter().zip(targets.iter()).enumerate();
+        self.scores.extend(pairs.map(|(row, (score, target))| (score.as_f64(), target > T::of(0.5), weight(row))));
+        Ok(())
+    }
+
+    fn result(&self) -> f64 {
+        let mut scores = self.scores.clone();
+        scores.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let (mut below, mut area, mut positives) = (0.0, 0.0, 0.0);
+        for tie in scores.chunk_by(|a, b| a.0 == b.0) {
+            let of_class = |class| tie.iter().filter(|score| score.1 == class).map(|score| score.2).sum::<f64>();
+            let (negative, positive) = (of_class(false), of_class(true));
+            area += positive * (below + 0.5 * negative);
+            below += negative;
+            positives += positive;
+        }
+        ratio(area, below * positives)
+    }
+
+    fn reset(&mut self) {
+        self.scores.clear();
+    }
+}

@@ -1,0 +1,79 @@
+//! Targets and outputs as classes.
+
+use gradus_tensor::{Float, Tensor};
+
+use super::same_size;
+use crate::error::{Error, Result};
+
+/// The class of each row: of the truth and of the prediction.
+pub(super) struct Classes {
+    pub truth: Vec<usize>,
+    pub predicted: Vec<usize>,
+    /// The number of classes.
+    pub count: usize,
+}
+
+impl Classes {
+    /// Classes by the largest output; targets one-hot in the outputs' shape, or class indices without the last axis.
+    pub fn of_many<T: Float>(name: &str, targets: &Tensor<T>, outputs: &Tensor<T>) -> Result<Self> {
+        let (count, truth) = truth_of_many(name, targets, outputs)?;
+        let predicted = outputs.argmax(-1).iter().map(|class| class as usize).collect();
+        Ok(Classes { truth, predicted, count })
+    }
+
+    /// Class 1 where the number is above the threshold, else 0; targets of 0 and 1 alike.
+    pub fn of_two<T: Float>(name: &str, targets: &Tensor<T>, outputs: &Tensor<T>, threshold: f64) -> Result<Self> {
+        same_size(name, targets, outputs)?;
+        let threshold = T::of(threshold);
+        let truth = targets.iter().map(|target| usize::from(target > T::of(0.5))).collect();
+        let predicted = outputs.iter().map(|output| usize::from(output > threshold)).collect();
+        Ok(Classes { truth, predicted, count: 2 })
+    }
+
+    /// Of two for a single column of outputs, of many for several.
+    pub fn of<T: Float>(name: &str, targets: &Tensor<T>, outputs: &Tensor<T>, threshold: f64) -> Result<Self> {
+        if is_single(outputs) {
+            Classes::of_two(name, targets, outputs, threshold)
+        } else {
+            Classes::of_many(name, targets, outputs)
+        }
+    }
+}
+
+/// Whether outputs are one number per sample.
+pub(super) fn is_single<T: Float>(outputs: &Tensor<T>) -> bool {
+    outputs.ndim() < 2 || outputs.shape().last() == Some(&1)
+}
+
+/// The number of classes and the true class of each row.
+pub(super) fn truth_of_many<T: Float>(
+    name: &str,
+    targets: &Tensor<T>,
+    outputs: &Tensor<T>,
+) -> Result<(usize, Vec<usize>)> {
+    let Some((&count, rows)) = outputs.shape().split_last().filter(|(classes, _)| **classes > 0) else {
+        let problem = format!("outputs must have the shape [n, classes], found {}", outputs.shape());
+        return Err(Error::new(name, problem, "give the last layer one unit for each class"));
+    };
+    if targets.shape() == outputs.shape() {
+        return Ok((count, targets.argmax(-1).iter().map(|class| class as usize).collect()));
+    }
+    let as_column = targets.shape().split_last().is_some_and(|(&last, first)| last == 1 && first == rows);
+    if targets.shape()[..] != *rows && !as_column {
+        let problem = format!("targets {} do not fit outputs {}", targets.shape(), outputs.shape());
+        return Err(Error::new(
+            name,
+            problem,
+            "give one-hot targets in the outputs' shape, or one class index per row",
+        ));
+    }
+    let class_of = |(place, target): (usize, T)| {
+        let class = target.as_f64();
+        if class.fract() == 0.0 && class >= 0.0 && class < count as f64 {
+            return Ok(class as usize);
+        }
+        let problem = format!("targets must be class indices from 0 to {}, found {class} at row {place}", count - 1);
+        Err(Error::new(name, problem, "number the classes from 0, or give the last layer more units"))
+    };
+    Ok((count, targets.iter().enumerate().map(class_of).collect::<Result<_>>()?))
+}

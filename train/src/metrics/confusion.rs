@@ -1,0 +1,77 @@
+//! Which class is taken for which.
+
+use gradus_tensor::{Float, Tensor};
+
+use super::classes::Classes;
+use super::row_weights;
+use crate::error::Result;
+
+/// Counts of true class (rows) by predicted class (columns).
+///
+/// Outputs `[n, classes]` with class indices or one-hot targets, or outputs `[n]` or `[n, 1]` with targets of 0 and 1,
+/// counted as 1 above the threshold 0.5.
+///
+/// ```
+/// use gradus_tensor::Tensor;
+/// use gradus_train::metrics::ConfusionMatrix;
+/// let mut matrix = ConfusionMatrix::default();
+/// matrix.update(&Tensor::new([0.0, 1.0, 1.0]), &Tensor::new([0.2, 0.9, 0.4]), None).unwrap();
+/// assert_eq!(matrix.counts(), Tensor::from([[1.0, 0.0], [1.0, 1.0]]));
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct ConfusionMatrix {
+    classes: usize,
+    /// Row-major, `classes` by `classes`.
+    counts: Vec<f64>,
+}
+
+impl ConfusionMatrix {
+    /// Counts a batch in, each sample as often as its weight says.
+    ///
+    /// # Errors
+    /// If the shapes do not fit each other.
+    pub fn update<T: Float>(
+        &mut self,
+        targets: &Tensor<T>,
+        outputs: &Tensor<T>,
+        weights: Option<&Tensor<T>>,
+    ) -> Result<()> {
+        let classes = Classes::of("confusion_matrix", targets, outputs, 0.5)?;
+        self.count("confusion_matrix", &classes, weights)
+    }
+
+    pub(super) fn count<T: Float>(&mut self, name: &str, classes: &Classes, weights: Option<&Tensor<T>>) -> Result<()> {
+        let weight = row_weights(name, weights, classes.truth.len())?;
+        if self.classes != classes.count {
+            *self = ConfusionMatrix { classes: classes.count, counts: vec![0.0; classes.count * classes.count] };
+        }
+        for (row, (&truth, &predicted)) in classes.truth.iter().zip(&classes.predicted).enumerate() {
+            self.counts[truth * self.classes + predicted] += weight(row);
+        }
+        Ok(())
+    }
+
+    /// The counts, `[classes, classes]`; `[0, 0]` before the first update.
+    pub fn counts(&self) -> Tensor<f64> {
+        Tensor::from(&self.counts[..]).reshape([self.classes, self.classes])
+    }
+
+    pub(super) fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// Samples of `class` that were found.
+    pub(super) fn found(&self, class: usize) -> f64 {
+        self.counts[class * self.classes + class]
+    }
+
+    /// Samples of `class`.
+    pub(super) fn actual(&self, class: usize) -> f64 {
+        self.counts[class * self.classes..][..self.classes].iter().sum()
+    }
+
+    /// Samples taken for `class`.
+    pub(super) fn predicted(&self, class: usize) -> f64 {
+        self.counts.iter().skip(class).step_by(self.classes).sum()
+    }
+}

@@ -1,0 +1,126 @@
+//! How far numbers are off.
+
+use gradus_tensor::{Float, Tensor};
+
+use super::{Mean, Metric, ratio, row_weights, same_size};
+use crate::error::Result;
+
+macro_rules! error_metric {
+    ($(#[$doc:meta])+ $Name:ident, $name:literal, |$e:ident| $error:expr, |$mean:ident| $result:expr) => {
+        $(#[$doc])+
+        ///
+        /// Targets and outputs have the same shape; all their elements count.
+        #[derive(Clone, Debug, Default)]
+        pub struct $Name {
+            mean: Mean,
+        }
+
+        impl<T: Float> Metric<T> for $Name {
+            fn name(&self) -> String {
+                $name.to_owned()
+            }
+
+            fn update(&mut self, targets: &Tensor<T>, outputs: &Tensor<T>, weights: Option<&Tensor<T>>) -> Result<()> {
+                same_size($name, targets, outputs)?;
+                let weight = row_weights($name, weights, outputs.size())?;
+                for (row, (target, output)) in targets.iter().zip(outputs.iter()).enumerate() {
+                    let $e = output.as_f64() - target.as_f64();
+                    self.mean.add($error, weight(row));
+                }
+                Ok(())
+            }
+
+            fn result(&self) -> f64 {
+                let $mean = self.mean.result();
+                $result
+            }
+
+            fn reset(&mut self) {
+                self.mean = Mean::default();
+            }
+        }
+    };
+}
+
+error_metric!(
+    /// The mean of |t - p|.
+    MeanAbsoluteError,
+    "mean_absolute_error",
+    |e| e.abs(),
+    |mean| mean
+);
+
+error_metric!(
+    /// The mean of (t - p)^2.
+    MeanSquaredError,
+    "mean_squared_error",
+    |e| e * e,
+    |mean| mean
+);
+
+error_metric!(
+    /// The square root of the mean of (t - p)^2, in the targets' unit.
+    RootMeanSquaredError,
+    "root_mean_squared_error",
+    |e| e * e,
+    |mean| mean.sqrt()
+);
+
+/// The coefficient of determination: 1 - sum (t - p)^2 / sum (t - mean t)^2. 1 is perfect, 0 no better than the mean.
+///
+/// Targets and outputs have the same shape; several columns have the mean of their scores. Where the targets do not
+/// vary it is 1 if they are met exactly, else 0, as in scikit-learn.
+#[derive(Clone, Debug, Default)]
+pub struct R2 {
+    columns: Vec<Moments>,
+}
+
+/// Weighted sums over a column, shifted by its first target so that large targets lose no digits.
+#[derive(Clone, Debug, Default)]
+struct Moments {
+    shift: f64,
+    weight: f64,
+    sum: f64,
+    squares: f64,
+    residuals: f64,
+}
+
+impl Moments {
+    fn score(&self) -> f64 {
+        let total = self.squares - ratio(self.sum * self.sum, self.weight);
+        if total > 0.0 { 1.0 - self.residuals / total } else { f64::from(self.residuals == 0.0) }
+    }
+}
+
+impl<T: Float> Metric<T> for R2 {
+    fn name(&self) -> String {
+        "r2".to_owned()
+    }
+
+    fn update(&mut self, targets: &Tensor<T>, outputs: &Tensor<T>, weights: Option<&Tensor<T>>) -> Result<()> {
+        same_size("r2", targets, outputs)?;
+        let columns = if targets.ndim() < 2 { 1 } else { targets.shape()[targets.ndim() - 1] };
+        let weight = row_weights("r2", weights, targets.size() / columns.max(1))?;
+        if self.columns.len() != columns {
+            let shifts = targets.iter().take(columns).map(Float::as_f64);
+            self.columns = shifts.map(|shift| Moments { shift, ..Moments::default() }).collect();
+        }
+        for (place, (target, output)) in targets.iter().zip(outputs.iter()).enumerate() {
+            let (weight, column) = (weight(place / columns), &mut self.columns[place % columns]);
+            let (target, output) = (target.as_f64() - column.shift, output.as_f64() - column.shift);
+            column.weight += weight;
+            column.sum += weight * target;
+            column.squares += weight * target * target;
+            column.residuals += weight * (target - output) * (target - output);
+        }
+        Ok(())
+    }
+
+    fn result(&self) -> f64 {
+        ratio(self.columns.iter().map(Moments::score).sum(), self.columns.len() as f64)
+    }
+
+    fn reset(&mut self) {
+        self.columns.clear();
+    }
+}
