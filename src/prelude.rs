@@ -1,13 +1,20 @@
 //! What a program that trains a network needs: `use gradus::prelude::*`.
+//!
+//! Layers, losses, optimisers and callbacks by their names, and the metrics whose names no loss has: the mean squared
+//! error as a metric is `metrics::MeanSquaredError`.
 
+pub use gradus_autograd::{Grads, Op, Params, Tape, Var, gradcheck, value_and_grad};
 pub use gradus_datasets::{Dataset, mnist};
-pub use gradus_nn::losses::*;
+pub use gradus_nn::losses::{self, *};
 pub use gradus_nn::*;
 pub use gradus_optim::*;
-pub use gradus_tensor::{Generator, Tensor, keepdims, step};
-pub use gradus_train::callbacks::*;
-pub use gradus_train::metrics::*;
-pub use gradus_train::{Fit, History, Trainer, train_step};
+pub use gradus_tensor::{Element, Float, Generator, Shape, Tensor, keepdims, step};
+pub use gradus_train::callbacks::{self, *};
+pub use gradus_train::metrics::{
+    self, Accuracy, Auc, Average, BinaryAccuracy, CategoricalAccuracy, ConfusionMatrix, F1, Metric, Precision, R2,
+    Recall, RootMeanSquaredError, SparseCategoricalAccuracy, TopKAccuracy,
+};
+pub use gradus_train::{Fit, History, Logs, Trainer, train_step};
 
 /// A result of a program: any error, printed as its message when `main` returns it.
 pub type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;

@@ -69,7 +69,7 @@ fn ratio(part: f64, whole: f64) -> f64 {
 fn row_weights<T: Float>(name: &str, weights: Option<&Tensor<T>>, rows: usize) -> Result<impl Fn(usize) -> f64> {
     let weights = weights.map(Tensor::to_vec);
     if let Some(weights) = &weights
-        && (weights.is_empty() && rows > 0 || !weights.is_empty() && rows % weights.len() != 0)
+        && !rows.is_multiple_of(weights.len())
     {
         let problem = format!("{} sample weights do not fit {rows} rows of outputs", weights.len());
         return Err(Error::new(name, problem, "give one weight for each sample"));
