@@ -20,3 +20,10 @@ pub(crate) fn fraction(option: &str, value: f64) -> f64 {
     assert!((0.0..1.0).contains(&value), "{option}: a number from 0 to below 1 is needed, not {value}");
     value
 }
+
+/// Panics unless `value` is at least 1, and returns it.
+#[track_caller]
+pub(crate) fn at_least_one_step(option: &str, value: u64) -> u64 {
+    assert!(value >= 1, "{option}: at least 1 step is needed, not {value}");
+    value
+}

@@ -25,10 +25,14 @@ mod optimizer;
 mod rule;
 mod rules;
 mod schedules;
+mod state;
 mod transform;
-mod update;
 
 pub use optimizer::{MAX_SLOTS, Optimizer};
 pub use rule::Rule;
-pub use rules::{Adam, AdamW, Sgd};
-pub use schedules::Schedule;
+pub use rules::{Adadelta, Adagrad, Adam, AdamW, Adamax, Lion, Nadam, RmsProp, Sgd};
+pub use schedules::{
+    Annealing, CosineDecay, CosineRestarts, ExponentialDecay, InverseTimeDecay, OneCycle, PiecewiseConstant,
+    PolynomialDecay, Schedule, StepDecay, WarmUp,
+};
+pub use state::{RestoreError, State};

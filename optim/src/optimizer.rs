@@ -4,11 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use gradus_autograd::{Grads, Param, Params, Role};
-use gradus_tensor::{Float, Shape, Tensor};
+use gradus_tensor::{Float, Shape, Tensor, update};
 
 use crate::check::{not_negative, positive};
 use crate::transform::{Clip, Transform};
-use crate::update::update;
 use crate::{Rule, Schedule};
 
 /// The most slots that a rule may keep for a parameter.
@@ -33,18 +32,24 @@ pub struct Optimizer<R, T: Float = f32> {
     weight_decay: f64,
     /// Parameters with one of these in their path are spared `l2` and `weight_decay`.
     excluded: Vec<String>,
-    steps: u64,
+    pub(crate) steps: u64,
     /// Parallel to the parameters; empty before the first step.
-    entries: Vec<Entry<T>>,
+    pub(crate) entries: Vec<Entry<T>>,
 }
 
 /// What an optimiser knows of a parameter.
 #[derive(Clone)]
-struct Entry<T: Float> {
-    name: String,
+pub(crate) struct Entry<T: Float> {
+    pub name: String,
     shape: Shape,
     /// Empty until the parameter is first updated.
-    slots: Vec<Tensor<T>>,
+    pub slots: Vec<Tensor<T>>,
+}
+
+impl<T: Float> Entry<T> {
+    pub fn new(param: &Param<T>) -> Self {
+        Entry { name: param.name.clone(), shape: param.value.shape().clone(), slots: Vec::new() }
+    }
 }
 
 impl<R: Rule, T: Float> From<R> for Optimizer<R, T> {
@@ -239,12 +244,7 @@ impl<R: Rule, T: Float> Optimizer<R, T> {
             panic!("step: there must be a gradient for each parameter: {} and {}", grads.len(), params.len());
         }
         if self.entries.is_empty() {
-            let entry = |param: &Param<T>| Entry {
-                name: param.name.clone(),
-                shape: param.value.shape().clone(),
-                slots: Vec::new(),
-            };
-            self.entries = params.iter().map(entry).collect();
+            self.entries = params.iter().map(Entry::new).collect();
         }
         for ((param, gradient), entry) in params.iter().zip(grads.iter()).zip(&self.entries) {
             let (name, shape) = (&param.name, param.value.shape());
@@ -284,27 +284,15 @@ struct Step<'a, R> {
 
 impl<R: Rule> Step<'_, R> {
     fn update<T: Float, const N: usize>(&self, value: &mut Tensor<T>, gradient: &Tensor<T>, slots: &mut [Tensor<T>]) {
-        if self.transform == Transform::NONE {
-            update(
-                value,
-                gradient,
-                slots,
-                #[inline(always)]
-                |parameter, gradient, mut slots: [&mut [T]; N]| {
-                    self.rule.update(self.number, self.learning_rate, parameter, gradient, &mut slots);
-                },
-            );
-        } else {
-            update(
-                value,
-                gradient,
-                slots,
-                #[inline(always)]
-                |parameter, gradient, slots: [&mut [T]; N]| {
-                    self.transform.update(self.rule, self.number, self.learning_rate, parameter, gradient, slots);
-                },
-            );
-        }
+        update(
+            value,
+            gradient,
+            slots,
+            #[inline(always)]
+            |parameter, gradient, slots: [&mut [T]; N]| {
+                self.transform.update(self.rule, self.number, self.learning_rate, parameter, gradient, slots);
+            },
+        );
     }
 }
 

@@ -70,7 +70,7 @@ pub(crate) struct Transform {
 }
 
 impl Transform {
-    pub const NONE: Transform = Transform { factor: 1.0, limit: f64::INFINITY, l2: 0.0, keep: 1.0 };
+    const NONE: Transform = Transform { factor: 1.0, limit: f64::INFINITY, l2: 0.0, keep: 1.0 };
 
     /// Updates a stretch by `rule`, through the transform. The transformed gradient exists a block at a time, in
     /// cache, so that the gradient itself is read once and not written.
@@ -84,6 +84,9 @@ impl Transform {
         gradient: &[T],
         mut slots: [&mut [T]; N],
     ) {
+        if *self == Transform::NONE {
+            return rule.update(step, learning_rate, parameter, gradient, &mut slots);
+        }
         let (factor, limit) = (T::of(self.factor), T::of(self.limit));
         let (l2, keep) = (T::of(self.l2), T::of(self.keep));
         let mut block = [T::ZERO; BLOCK];

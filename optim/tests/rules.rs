@@ -1,7 +1,9 @@
 //! Every rule against traces that other libraries made; `traces/rules.txt` says which.
 
 use gradus_autograd::Params;
-use gradus_optim::{Adam, AdamW, Optimizer, Rule, Sgd};
+use gradus_optim::{
+    Adadelta, Adagrad, Adam, AdamW, Adamax, Lion, Nadam, Optimizer, PolynomialDecay, RmsProp, Rule, Sgd,
+};
 use gradus_tensor::Tensor;
 
 /// The trace of this title: the parameter after each step.
@@ -67,7 +69,102 @@ fn adam() {
 }
 
 #[test]
+fn amsgrad() {
+    let title = "adam amsgrad eps=1e-8 | max of v, then corrected";
+    follow(title, Adam::default().epsilon(1e-8).amsgrad(true).learning_rate(0.1));
+    let forgetful = Adam::default().beta_1(0.5).beta_2(0.5).epsilon(1e-8);
+    follow("adam amsgrad beta=(0.5,0.5) eps=1e-8", forgetful.amsgrad(true).learning_rate(0.1));
+}
+
+#[test]
 fn adamw() {
     follow("adamw weight_decay=0.01 eps=1e-7", AdamW::default().learning_rate(0.1).weight_decay(0.01));
     follow("adamw weight_decay=0.1 eps=1e-7", AdamW::default().learning_rate(0.1).weight_decay(0.1));
+}
+
+#[test]
+fn adamax() {
+    follow("adamax eps=1e-7 | eps in the denominator", Adamax::default().learning_rate(0.1));
+}
+
+#[test]
+fn nadam() {
+    follow("nadam eps=1e-7 | Keras schedule", Nadam::default().learning_rate(0.1));
+}
+
+#[test]
+fn rmsprop() {
+    let rule = RmsProp::default();
+    follow("rmsprop rho=0.9 eps=1e-7 | eps inside the root", rule.clone().learning_rate(0.1));
+    follow("rmsprop rho=0.9 centered | eps inside the root", rule.clone().centered(true).learning_rate(0.1));
+    follow("rmsprop rho=0.9 momentum=0.9 | eps inside the root", rule.clone().momentum(0.9).learning_rate(0.1));
+    follow(
+        "rmsprop rho=0.9 momentum=0.9 centered | eps inside the root",
+        rule.momentum(0.9).centered(true).learning_rate(0.1),
+    );
+}
+
+#[test]
+fn adagrad() {
+    follow("adagrad init=0.1 eps=1e-7 | eps outside", Adagrad::default().learning_rate(0.1));
+    follow("adagrad init=0 eps=1e-7 | eps outside", Adagrad::default().initial_accumulator(0.0).learning_rate(0.1));
+}
+
+#[test]
+fn adadelta() {
+    follow("adadelta rho=0.95 eps=1e-7 lr=1", Adadelta::default().learning_rate(1.0));
+}
+
+#[test]
+fn lion() {
+    follow("lion beta=(0.9,0.99)", Lion::default().learning_rate(0.1));
+    follow("lion beta=(0.9,0.99) weight_decay=0.01", Lion::default().learning_rate(0.1).weight_decay(0.01));
+}
+
+/// Algorithm 1 of Kingma and Ba by hand, exact in binary: beta_1 = 1/2, beta_2 = 3/4, epsilon = 0, alpha = 1 and
+/// g = 4, then -4. m = 2, v = 4, corrected 4 and 16, p = 8 - 1; m = -1, v = 7, corrected -4/3 and 16, p = 7 + 1/3.
+#[test]
+fn adam_by_hand() {
+    let mut params = Params::new();
+    params.add("p", Tensor::from([8.0]));
+    let mut optimizer = Adam::default().beta_1(0.5).beta_2(0.75).epsilon(0.0).learning_rate(1.0);
+    let mut step = |gradient: f64| {
+        optimizer.step(&mut params, &[Some(Tensor::from([gradient]))].into_iter().collect());
+        params[0].value.item()
+    };
+    assert_eq!(step(4.0), 7.0);
+    assert!((step(-4.0) - (7.0 + 1.0 / 3.0)).abs() < 1e-15);
+}
+
+/// Steps of `optimizer` down (x^2 + 10 y^2) / 2 from (1, 1), in f32; returns where they lead.
+fn descend<R: Rule>(optimizer: impl Into<Optimizer<R>>, steps: usize) -> f32 {
+    let mut optimizer = optimizer.into();
+    let mut params = Params::new();
+    params.add("xy", Tensor::new([1.0, 1.0]));
+    for _ in 0..steps {
+        let gradient = &params[0].value * Tensor::new([1.0, 10.0]);
+        optimizer.step(&mut params, &[Some(gradient)].into_iter().collect());
+    }
+    params[0].value.norm(..).item()
+}
+
+#[test]
+fn every_rule_finds_the_minimum() {
+    let falling = || PolynomialDecay::new(0.05, 1000).end(0.0);
+    let distances = [
+        ("sgd", descend(Sgd::default().learning_rate(0.1), 1000)),
+        ("sgd momentum", descend(Sgd::default().momentum(0.9).learning_rate(0.02), 1000)),
+        ("sgd nesterov", descend(Sgd::default().momentum(0.9).nesterov(true).learning_rate(0.02), 1000)),
+        ("adam", descend(Adam::default().learning_rate(falling()), 1000)),
+        ("adamw", descend(AdamW::default().learning_rate(falling()), 1000)),
+        ("adamax", descend(Adamax::default().learning_rate(falling()), 1000)),
+        ("nadam", descend(Nadam::default().learning_rate(falling()), 1000)),
+        ("rmsprop", descend(RmsProp::default().learning_rate(falling()), 1000)),
+        ("adagrad", descend(Adagrad::default().learning_rate(0.5), 1000)),
+        ("adadelta", descend(Adadelta::default().learning_rate(PolynomialDecay::new(1.0, 4000).end(0.0)), 4000)),
+        ("lion", descend(Lion::default().learning_rate(falling()), 1000)),
+    ];
+    for (rule, distance) in distances {
+        assert!(distance < 1e-3, "{rule} ends {distance} from the minimum");
+    }
 }

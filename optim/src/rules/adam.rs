@@ -1,7 +1,7 @@
 use gradus_tensor::{Float, Math};
 use serde::{Deserialize, Serialize};
 
-use super::correction;
+use super::{correction, larger};
 use crate::Rule;
 use crate::check::{fraction, not_negative};
 
@@ -17,8 +17,8 @@ use crate::check::{fraction, not_negative};
 /// Slots: `momentum` and `velocity`; with AMSGrad `max_velocity`. Learning rate: 0.001.
 ///
 /// ```
-/// use gradus_optim::{Adam, Optimizer, Rule};
-/// let optimizer: Optimizer<Adam> = Adam::default().learning_rate(3e-4);
+/// use gradus_optim::{Adam, CosineDecay, Optimizer, Rule, Schedule};
+/// let optimizer: Optimizer<Adam> = Adam::default().learning_rate(CosineDecay::new(1e-3, 10_000).warm_up(500));
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Adam {
@@ -102,25 +102,25 @@ impl Rule for Adam {
         let epsilon = T::of(self.epsilon);
         let (keep_1, take_1) = (T::of(self.beta_1), T::of(1.0 - self.beta_1));
         let (keep_2, take_2) = (T::of(self.beta_2), T::of(1.0 - self.beta_2));
-        let [momentum, velocity, max_velocity @ ..] = slots else { unreachable!("two slots at least") };
-        let moments = momentum.iter_mut().zip(velocity.iter_mut());
-        match max_velocity.first_mut() {
-            None => {
-                for ((p, &g), (m, v)) in parameter.iter_mut().zip(gradient).zip(moments) {
+        let pairs = parameter.iter_mut().zip(gradient);
+        match slots {
+            [momentum, velocity] => {
+                for (((p, &g), m), v) in pairs.zip(momentum.iter_mut()).zip(velocity.iter_mut()) {
                     *m = keep_1 * *m + take_1 * g;
                     *v = keep_2 * *v + take_2 * (g * g);
                     *p -= rate * *m / (root * Math::sqrt(*v) + epsilon);
                 }
             }
-            Some(largest) => {
-                for (((p, &g), (m, v)), top) in parameter.iter_mut().zip(gradient).zip(moments).zip(largest.iter_mut())
-                {
+            [momentum, velocity, max_velocity] => {
+                let moments = momentum.iter_mut().zip(velocity.iter_mut());
+                for (((p, &g), (m, v)), top) in pairs.zip(moments).zip(max_velocity.iter_mut()) {
                     *m = keep_1 * *m + take_1 * g;
                     *v = keep_2 * *v + take_2 * (g * g);
-                    *top = top.max(*v);
+                    *top = larger(*top, *v);
                     *p -= rate * *m / (root * Math::sqrt(*top) + epsilon);
                 }
             }
+            _ => unreachable!("two slots, and one for AMSGrad"),
         }
     }
 }

@@ -54,16 +54,21 @@ impl Rule for Sgd {
         slots: &mut [&mut [T]],
     ) {
         let rate = T::of(learning_rate);
-        let Some(velocity) = slots.first_mut() else {
-            for (p, &g) in parameter.iter_mut().zip(gradient) {
-                *p -= rate * g;
-            }
-            return;
-        };
         let momentum = T::of(self.momentum);
-        for ((p, &g), v) in parameter.iter_mut().zip(gradient).zip(velocity.iter_mut()) {
-            *v = momentum * *v - rate * g;
-            *p += if self.nesterov { momentum * *v - rate * g } else { *v };
+        let pairs = parameter.iter_mut().zip(gradient);
+        match slots {
+            [] => {
+                for (p, &g) in pairs {
+                    *p -= rate * g;
+                }
+            }
+            [velocity] => {
+                for ((p, &g), v) in pairs.zip(velocity.iter_mut()) {
+                    *v = momentum * *v - rate * g;
+                    *p += if self.nesterov { momentum * *v - rate * g } else { *v };
+                }
+            }
+            _ => unreachable!("one slot for momentum"),
         }
     }
 }

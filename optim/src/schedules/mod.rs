@@ -1,5 +1,21 @@
 //! Learning rates that change as training goes on.
 
+mod cosine;
+mod exponential;
+mod inverse_time;
+mod one_cycle;
+mod polynomial;
+mod stairs;
+mod warm_up;
+
+pub use cosine::{CosineDecay, CosineRestarts};
+pub use exponential::ExponentialDecay;
+pub use inverse_time::InverseTimeDecay;
+pub use one_cycle::{Annealing, OneCycle};
+pub use polynomial::PolynomialDecay;
+pub use stairs::{PiecewiseConstant, StepDecay};
+pub use warm_up::WarmUp;
+
 /// A learning rate for every step.
 ///
 /// A number is the schedule that never changes, and a closure can be one too:
@@ -9,9 +25,23 @@
 /// let constant: Optimizer<Sgd> = Sgd::default().learning_rate(0.1);
 /// let root: Optimizer<Sgd> = Sgd::default().learning_rate(|step: u64| 0.1 / (1.0 + step as f64).sqrt());
 /// ```
+///
+/// The schedules of this crate are plain data that serde writes and reads.
 pub trait Schedule: Send + Sync + 'static {
     /// The learning rate of the step after `step` others: `at(0)` is the first step's.
     fn at(&self, step: u64) -> f64;
+
+    /// This schedule after `steps` steps over which the rate grows from 0; see [`WarmUp`].
+    ///
+    /// # Panics
+    /// If `steps` is 0.
+    #[track_caller]
+    fn warm_up(self, steps: u64) -> WarmUp<Self>
+    where
+        Self: Sized,
+    {
+        WarmUp::new(steps, self)
+    }
 }
 
 impl Schedule for f64 {
@@ -24,4 +54,9 @@ impl<F: Fn(u64) -> f64 + Send + Sync + 'static> Schedule for F {
     fn at(&self, step: u64) -> f64 {
         self(step)
     }
+}
+
+/// How many times `period` steps have passed, in whole times only if there is a `staircase`.
+fn periods(step: u64, period: u64, staircase: bool) -> f64 {
+    if staircase { (step / period) as f64 } else { step as f64 / period as f64 }
 }

@@ -1,0 +1,143 @@
+//! Decay along a cosine, once or again and again.
+
+use std::f64::consts::PI;
+
+use serde::{Deserialize, Serialize};
+
+use super::Schedule;
+use crate::check::{at_least_one_step, not_negative, positive};
+
+/// Half a cosine wave from 1 to 0, at the place `done` from 0 to 1.
+fn half_wave(done: f64) -> f64 {
+    0.5 * (1.0 + (PI * done).cos())
+}
+
+/// initial (alpha + (1 - alpha) (1 + cos(pi step / steps)) / 2), and initial alpha from `steps` on.
+///
+/// Loshchilov and Hutter 2017, "SGDR: Stochastic Gradient Descent with Warm Restarts", without the restarts. With a
+/// warm-up before it: `CosineDecay::new(..).warm_up(steps)`.
+///
+/// ```
+/// use gradus_optim::{CosineDecay, Schedule};
+/// let schedule = CosineDecay::new(0.1, 1000);
+/// assert_eq!([0, 1000, 2000].map(|step| schedule.at(step)), [0.1, 0.0, 0.0]);
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CosineDecay {
+    initial: f64,
+    steps: u64,
+    alpha: f64,
+}
+
+impl CosineDecay {
+    /// A learning rate that falls from `initial` to 0 over `steps` steps.
+    ///
+    /// # Panics
+    /// If `steps` is 0, or the rate is negative or not finite.
+    #[track_caller]
+    pub fn new(initial: f64, steps: u64) -> Self {
+        CosineDecay {
+            initial: not_negative("CosineDecay: initial", initial),
+            steps: at_least_one_step("CosineDecay: steps", steps),
+            alpha: 0.0,
+        }
+    }
+
+    /// The rate at the end, as a fraction of the initial one.
+    ///
+    /// # Panics
+    /// If it is negative or not finite.
+    #[track_caller]
+    pub fn alpha(self, alpha: f64) -> Self {
+        CosineDecay { alpha: not_negative("CosineDecay: alpha", alpha), ..self }
+    }
+}
+
+impl Schedule for CosineDecay {
+    fn at(&self, step: u64) -> f64 {
+        let done = step.min(self.steps) as f64 / self.steps as f64;
+        self.initial * (self.alpha + (1.0 - self.alpha) * half_wave(done))
+    }
+}
+
+/// [`CosineDecay`] that begins anew whenever it has ended, each time for longer and, if told to, from lower.
+///
+/// Loshchilov and Hutter 2017, "SGDR: Stochastic Gradient Descent with Warm Restarts". Decay i, from 0, takes
+/// steps t_mul^i steps; in it the rate is initial (alpha + (1 - alpha) m_mul^i (1 + cos(pi done)) / 2).
+///
+/// ```
+/// use gradus_optim::{CosineRestarts, Schedule};
+/// let schedule = CosineRestarts::new(0.1, 1000);
+/// assert_eq!([0, 1000, 3000, 7000].map(|step| schedule.at(step)), [0.1; 4]);
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CosineRestarts {
+    initial: f64,
+    steps: u64,
+    t_mul: f64,
+    m_mul: f64,
+    alpha: f64,
+}
+
+impl CosineRestarts {
+    /// A learning rate that falls from `initial` to 0 over `steps` steps, then over twice as many, and so on.
+    ///
+    /// # Panics
+    /// If `steps` is 0, or the rate is negative or not finite.
+    #[track_caller]
+    pub fn new(initial: f64, steps: u64) -> Self {
+        CosineRestarts {
+            initial: not_negative("CosineRestarts: initial", initial),
+            steps: at_least_one_step("CosineRestarts: steps", steps),
+            t_mul: 2.0,
+            m_mul: 1.0,
+            alpha: 0.0,
+        }
+    }
+
+    /// How many times as long a decay takes as the one before; 2 by default.
+    ///
+    /// # Panics
+    /// If it is less than 1 or not finite.
+    #[track_caller]
+    pub fn t_mul(self, t_mul: f64) -> Self {
+        assert!(t_mul.is_finite() && t_mul >= 1.0, "CosineRestarts: t_mul: at least 1 is needed, not {t_mul}");
+        CosineRestarts { t_mul, ..self }
+    }
+
+    /// How many times as high a decay begins as the one before; 1 by default.
+    ///
+    /// # Panics
+    /// If it is not greater than 0.
+    #[track_caller]
+    pub fn m_mul(self, m_mul: f64) -> Self {
+        CosineRestarts { m_mul: positive("CosineRestarts: m_mul", m_mul), ..self }
+    }
+
+    /// The rate at the end of every decay, as a fraction of the initial one.
+    ///
+    /// # Panics
+    /// If it is negative or not finite.
+    #[track_caller]
+    pub fn alpha(self, alpha: f64) -> Self {
+        CosineRestarts { alpha: not_negative("CosineRestarts: alpha", alpha), ..self }
+    }
+}
+
+impl Schedule for CosineRestarts {
+    fn at(&self, step: u64) -> f64 {
+        let (mut since, mut length, mut restarts) = (step as f64, self.steps as f64, 0.0);
+        if self.t_mul == 1.0 {
+            restarts = (step / self.steps) as f64;
+            since = (step % self.steps) as f64;
+        }
+        // A few rounds, and exact when `t_mul` is a whole number, which a closed form with logarithms is not.
+        while since >= length {
+            since -= length;
+            length *= self.t_mul;
+            restarts += 1.0;
+        }
+        let height = self.m_mul.powf(restarts) * half_wave(since / length);
+        self.initial * (self.alpha + (1.0 - self.alpha) * height)
+    }
+}
