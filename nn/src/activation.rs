@@ -1,28 +1,235 @@
 //! Activation functions, by name.
 
-use gradus_autograd::Var;
-use gradus_tensor::Float;
+use gradus_autograd::{Op, Var};
+use gradus_tensor::{Float, Math, Tensor, keepdims};
 use serde::{Deserialize, Serialize};
 
-/// A function applied to a layer's output.
+/// A function applied to a layer's output, or added to a network as a layer of its own. Names and defaults are Keras's.
+///
+/// ```
+/// use gradus_nn::{Activation, Dense, Sequential};
+/// let network = Sequential::new()
+///     .add(Dense::new(64).activation(Activation::Gelu))
+///     .add(Dense::new(64))
+///     .add(Activation::LeakyRelu { negative_slope: 0.2 });
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub enum Activation {
     /// x
     #[default]
     Linear,
     /// max(x, 0)
     Relu,
+    /// min(max(x, 0), 6)
+    Relu6,
+    /// x where positive, else negative_slope x.
+    LeakyRelu {
+        /// The slope below 0: 0.2 in Keras unless said otherwise.
+        negative_slope: f64,
+    },
+    /// x where positive, else alpha (e^x - 1). Clevert et al., arXiv:1511.07289.
+    Elu {
+        /// The limit below 0 is -alpha: 1 in Keras unless said otherwise.
+        alpha: f64,
+    },
+    /// 1.0507 times elu with alpha 1.6733, which keeps mean 0 and variance 1. Klambauer et al., arXiv:1706.02515.
+    Selu,
+    /// x where positive, else alpha (e^(x / alpha) - 1), whose slope is continuous. Barron, arXiv:1704.07483.
+    Celu {
+        /// The limit below 0 is -alpha: 1 in Keras unless said otherwise. Not 0.
+        alpha: f64,
+    },
+    /// x/2 (1 + erf(x / sqrt 2)). Hendrycks and Gimpel, arXiv:1606.08415.
+    Gelu,
+    /// The approximation of [`Gelu`](Activation::Gelu) by tanh: Keras's `gelu(approximate=True)`.
+    GeluTanh,
+    /// x sigmoid(x), also called swish.
+    Silu,
+    /// x tanh(softplus(x)). Misra, arXiv:1908.08681.
+    Mish,
+    /// ln(1 + e^x)
+    Softplus,
+    /// x / (1 + |x|)
+    Softsign,
+    /// (x + sqrt(x^2 + b)) / 2. Barron, arXiv:2112.11687.
+    Squareplus {
+        /// How round the corner is: 4 in Keras unless said otherwise.
+        b: f64,
+    },
+    /// 0 up to -1, x from 1 on, (x + 1)^2 / 4 between.
+    SparsePlus,
     /// exp(x_i) / sum_j exp(x_j) over the last axis.
     Softmax,
+    /// x_i - ln sum_j exp(x_j) over the last axis.
+    LogSoftmax,
+    /// The nearest point of the probability simplex, over the last axis: like softmax, with exact zeros. Martins and
+    /// Astudillo, arXiv:1602.02068.
+    Sparsemax,
+    /// 1 / (1 + e^-x)
+    Sigmoid,
+    /// ln sigmoid(x)
+    LogSigmoid,
+    /// x/6 + 1/2, within 0 and 1.
+    HardSigmoid,
+    /// (x + 1)/2, within 0 and 1.
+    SparseSigmoid,
+    /// x hard_sigmoid(x), also called hard swish. Howard et al., arXiv:1905.02244.
+    HardSilu,
+    /// (e^x - e^-x) / (e^x + e^-x)
+    Tanh,
+    /// x, within -1 and 1.
+    HardTanh,
+    /// x - tanh(x)
+    TanhShrink,
+    /// 0 where |x| <= threshold, else x.
+    HardShrink {
+        /// 0.5 in Keras unless said otherwise.
+        threshold: f64,
+    },
+    /// 0 where |x| <= threshold, else x brought nearer to 0 by it.
+    SoftShrink {
+        /// 0.5 in Keras unless said otherwise.
+        threshold: f64,
+    },
+    /// x where it is above the threshold, else the default value.
+    Threshold {
+        /// What x must exceed.
+        threshold: f64,
+        /// What stands in for it where it does not.
+        default_value: f64,
+    },
+    /// e^x
+    Exponential,
+}
+
+/// An elementwise function of a var with its derivative beside it, both in terms of the input. Written with comparisons
+/// that NaN fails, so that NaN stays NaN.
+macro_rules! elementwise {
+    ($name:literal of $input:ident: |$x:ident| $value:expr, derivative $derivative:expr) => {{
+        let saved = $input.value().clone();
+        let value = saved.map(
+            #[inline(always)]
+            |$x| $value,
+        );
+        Op::new($name, value)
+            .input($input, move |g| {
+                g.zip_map(
+                    saved,
+                    #[inline(always)]
+                    |g, $x| g * $derivative,
+                )
+            })
+            .finish()
+    }};
 }
 
 impl Activation {
     /// The function of `x`. Shape: unchanged.
     pub fn apply<T: Float>(self, x: &Var<T>) -> Var<T> {
+        let (zero, one, half) = (T::ZERO, T::ONE, T::of(0.5));
         match self {
             Activation::Linear => x.clone(),
             Activation::Relu => x.relu(),
+            Activation::Relu6 => bounded(x, one, zero, zero, T::of(6.0)),
+            Activation::LeakyRelu { negative_slope } => x.leaky_relu(T::of(negative_slope)),
+            Activation::Elu { alpha } => x.elu(T::of(alpha)),
+            Activation::Selu => x.selu(),
+            Activation::Celu { alpha } => {
+                let alpha = T::of(alpha);
+                elementwise!("celu" of x: |x| if x > zero { x } else { alpha * Math::expm1(x / alpha) },
+                    derivative if x > zero { one } else { Math::exp(x / alpha) })
+            }
+            Activation::Gelu => x.gelu(),
+            Activation::GeluTanh => x.gelu_tanh(),
+            Activation::Silu => x.silu(),
+            Activation::Mish => elementwise!("mish" of x: |x| x * Math::tanh(Math::softplus(x)), derivative {
+                let t = Math::tanh(Math::softplus(x));
+                t + x * (one - t * t) * Math::sigmoid(x)
+            }),
+            Activation::Softplus => x.softplus(),
+            Activation::Softsign => elementwise!("softsign" of x: |x| x / (one + x.magnitude()), derivative {
+                let scale = one + x.magnitude();
+                one / (scale * scale)
+            }),
+            Activation::Squareplus { b } => {
+                let b = T::of(b);
+                elementwise!("squareplus" of x: |x| half * (x + Math::sqrt(x * x + b)),
+                    derivative half * (one + x / Math::sqrt(x * x + b)))
+            }
+            Activation::SparsePlus => elementwise!(
+                "sparse_plus" of x: |x| if x <= -one { zero } else if x >= one { x } else { half * half * (x + one) * (x + one) },
+                derivative if x <= -one { zero } else if x >= one { one } else { half * (x + one) }),
             Activation::Softmax => x.softmax(-1),
+            Activation::LogSoftmax => x.log_softmax(-1),
+            Activation::Sparsemax => sparsemax(x),
+            Activation::Sigmoid => x.sigmoid(),
+            Activation::LogSigmoid => {
+                elementwise!("log_sigmoid" of x: |x| -Math::softplus(-x), derivative Math::sigmoid(-x))
+            }
+            Activation::HardSigmoid => bounded(x, T::of(1.0 / 6.0), half, zero, one),
+            Activation::SparseSigmoid => bounded(x, half, half, zero, one),
+            Activation::HardSilu => {
+                let (three, sixth) = (T::of(3.0), T::of(1.0 / 6.0));
+                elementwise!("hard_silu" of x: |x| if x <= -three { zero } else if x >= three { x } else { x * (sixth * x + half) },
+                    derivative if x <= -three { zero } else if x >= three { one } else { x / three + half })
+            }
+            Activation::Tanh => x.tanh(),
+            Activation::HardTanh => bounded(x, one, zero, -one, one),
+            Activation::TanhShrink => elementwise!("tanh_shrink" of x: |x| x - Math::tanh(x), derivative {
+                let t = Math::tanh(x);
+                t * t
+            }),
+            Activation::HardShrink { threshold } => {
+                let threshold = T::of(threshold);
+                elementwise!("hard_shrink" of x: |x| if x.magnitude() <= threshold { zero } else { x },
+                    derivative if x.magnitude() <= threshold { zero } else { one })
+            }
+            Activation::SoftShrink { threshold } => {
+                let t = T::of(threshold);
+                elementwise!("soft_shrink" of x: |x| if x.magnitude() <= t { zero } else if x > zero { x - t } else { x + t },
+                    derivative if x.magnitude() <= t { zero } else { one })
+            }
+            Activation::Threshold { threshold, default_value } => {
+                let (threshold, default_value) = (T::of(threshold), T::of(default_value));
+                elementwise!("threshold" of x: |x| if x <= threshold { default_value } else { x },
+                    derivative if x <= threshold { zero } else { one })
+            }
+            Activation::Exponential => x.exp(),
         }
     }
+
+    /// Whether an element of the output depends on others along the last axis.
+    pub(crate) fn is_along_last_axis(self) -> bool {
+        matches!(self, Activation::Softmax | Activation::LogSoftmax | Activation::Sparsemax)
+    }
+}
+
+/// slope x + offset, brought into `low..=high`. The derivative at the ends is taken as 0.
+fn bounded<T: Float>(x: &Var<T>, slope: T, offset: T, low: T, high: T) -> Var<T> {
+    elementwise!("bounded" of x: |x| {
+        let y = slope * x + offset;
+        if y < low { low } else if y > high { high } else { y }
+    },
+    derivative {
+        let y = slope * x + offset;
+        if y <= low || y >= high { T::ZERO } else { slope }
+    })
+}
+
+/// max(x - tau, 0), with tau such that the last axis sums to 1. Algorithm 1 of the paper.
+fn sparsemax<T: Float>(x: &Var<T>) -> Var<T> {
+    let descending = x.value().sort(-1).flip(-1);
+    let places = Tensor::arange(T::ONE, T::of(descending.shape()[descending.ndim() - 1] as f64 + 1.0), T::ONE);
+    let in_support = (&descending * places + T::ONE).greater(descending.cumsum(-1)).to::<T>();
+    let count = in_support.sum(keepdims(-1));
+    let tau = ((in_support * descending).sum(keepdims(-1)) - T::ONE) / &count;
+    let y = (x.value() - tau).relu();
+    Op::new("sparsemax", y.clone())
+        .input(x, move |g| {
+            let support = y.greater(T::ZERO).to::<T>();
+            let mean = (&g * &support).sum(keepdims(-1)) / support.sum(keepdims(-1));
+            (g - mean) * support
+        })
+        .finish()
 }
