@@ -32,7 +32,7 @@ use crate::regularizers::Regularizer;
 ///
 ///     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
 ///         let shape = build.input()?.clone();
-///         let scale = build.weight("scale", shape.clone(), Initializer::Ones);
+///         let scale = build.weight("scale", shape.clone(), Initializer::Ones)?;
 ///         Ok(Built::new(shape, move |context, x| x * context.weight(scale)))
 ///     }
 /// }
@@ -87,7 +87,19 @@ pub struct ParamId(pub(crate) usize);
 pub(crate) struct Store<T: Float> {
     pub params: Params<T>,
     pub penalties: Vec<(ParamId, Regularizer)>,
+    pub layers: Vec<LayerInfo>,
     pub generator: Generator,
+}
+
+/// What a model knows about one of its layers, nested ones included.
+#[derive(Clone, Debug)]
+pub(crate) struct LayerInfo {
+    /// Where it is in the network: `"1"`, or `"encoder/0"` within another.
+    pub path: String,
+    /// [`Layer::KIND`].
+    pub kind: &'static str,
+    /// The shape of its output, without the batch axis.
+    pub output: Shape,
 }
 
 /// The building of one layer: its input shapes, and where its weights go.
@@ -132,16 +144,31 @@ impl<T: Float> Build<'_, T> {
     }
 
     /// Registers a trainable weight, drawn by `initializer`.
-    pub fn weight(&mut self, name: &str, shape: impl Into<Shape>, initializer: Initializer) -> ParamId {
-        let value = initializer.draw(&shape.into(), &mut self.store.generator);
-        let name = self.name_of(name);
-        ParamId(self.store.params.add(name, value))
+    ///
+    /// # Errors
+    /// If the initialiser cannot draw that shape, no memory could hold it, or the layer has a weight of that name.
+    pub fn weight(&mut self, name: &str, shape: impl Into<Shape>, initializer: Initializer) -> Result<ParamId> {
+        let shape = shape.into();
+        let path = self.new_name(name)?;
+        let bytes = shape.iter().try_fold(size_of::<T>(), |bytes, &length| bytes.checked_mul(length));
+        if bytes.is_none_or(|bytes| bytes > isize::MAX as usize) {
+            let problem = format!("no memory holds the weight {name:?} of shape {shape}");
+            return Err(self.error(problem, "make the layer smaller"));
+        }
+        if let Err((problem, hint)) = initializer.check::<T>(&shape) {
+            return Err(self.error(format!("the weight {name:?}: {problem}"), hint));
+        }
+        let value = initializer.draw(&shape, &mut self.store.generator);
+        Ok(ParamId(self.store.params.add(path, value)))
     }
 
     /// Registers a state, which the layer itself changes while training: a moving average, a statistic of the data.
-    pub fn state(&mut self, name: &str, value: Tensor<T>) -> ParamId {
-        let name = self.name_of(name);
-        ParamId(self.store.params.add_state(name, value))
+    ///
+    /// # Errors
+    /// If the layer has a weight or a state of that name.
+    pub fn state(&mut self, name: &str, value: Tensor<T>) -> Result<ParamId> {
+        let path = self.new_name(name)?;
+        Ok(ParamId(self.store.params.add_state(path, value)))
     }
 
     /// Adds a penalty on a weight to the loss.
@@ -161,6 +188,16 @@ impl<T: Float> Build<'_, T> {
     pub fn child(&mut self, name: &str, layer: &dyn AnyLayer, inputs: &[Shape]) -> Result<Built<T>> {
         let path = self.name_of(name);
         build_any(layer, &mut Build { inputs, path, kind: layer.kind(), store: self.store })
+    }
+
+    /// The full name of a weight or state that there is not yet.
+    fn new_name(&self, name: &str) -> Result<String> {
+        let path = self.name_of(name);
+        if name.is_empty() || self.store.params.get(&path).is_some() {
+            let problem = format!("the name of a weight must be new and not empty, found {name:?}");
+            return Err(self.error(problem, "name each weight of the layer differently"));
+        }
+        Ok(path)
     }
 
     fn name_of(&self, name: &str) -> String {
@@ -243,6 +280,13 @@ impl PerFloat for BuildOf {
     }
 }
 
+/// Builds a layer and notes it among the model's.
 pub(crate) fn build_any<T: Float>(layer: &dyn AnyLayer, build: &mut Build<'_, T>) -> Result<Built<T>> {
-    T::choose(BuildOf)(layer, build)
+    let Build { path, kind, .. } = build;
+    // In its place before the layers within it; its output shape is known after them.
+    let index = build.store.layers.len();
+    build.store.layers.push(LayerInfo { path: path.clone(), kind, output: Shape::default() });
+    let built = T::choose(BuildOf)(layer, build)?;
+    build.store.layers[index].output = built.output.clone();
+    Ok(built)
 }

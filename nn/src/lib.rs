@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod activation;
+mod check;
 mod error;
 mod initializers;
 mod layer;
@@ -14,8 +15,10 @@ mod model;
 mod registry;
 mod regularizers;
 mod sequential;
+mod summary;
 
 pub use activation::Activation;
+pub use check::{LayerCheck, check_layer};
 pub use error::{Error, Result};
 pub use initializers::Initializer;
 pub use layer::{AnyLayer, Build, Built, Context, Forward, Layer, ParamId};
@@ -25,3 +28,4 @@ pub use model::{Model, Pass};
 pub use registry::LayerKinds;
 pub use regularizers::Regularizer;
 pub use sequential::Sequential;
+pub use summary::{LayerSummary, Summary};

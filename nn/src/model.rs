@@ -1,14 +1,14 @@
 //! A network with its weights.
 
-use gradus_autograd::{Grads, Params, Var, value_and_grad_with};
+use gradus_autograd::{Grads, Params, Role, Var, value_and_grad_with};
 use gradus_tensor::{Float, Generator, Shape, Tensor};
 
 use crate::error::{Error, Result};
-use crate::layer::{Build, Layer};
-use crate::layer::{Built, Context, Forward, ParamId, Store};
+use crate::layer::{Build, Built, Context, Forward, Layer, LayerInfo, ParamId, Store};
 use crate::losses::Loss;
 use crate::regularizers::Regularizer;
 use crate::sequential::Sequential;
+use crate::summary::Summary;
 
 /// A network and its weights: built, then trained or loaded, then used to predict.
 ///
@@ -25,6 +25,7 @@ pub struct Model<T: Float = f32> {
     network: Sequential,
     input: Shape,
     output: Shape,
+    layers: Vec<LayerInfo>,
     params: Params<T>,
     penalties: Vec<(ParamId, Regularizer)>,
     forward: Forward<T>,
@@ -58,11 +59,13 @@ impl<T: Float> Model<T> {
     /// If a layer cannot take what it is given.
     pub fn build_as(network: Sequential, input: impl Into<Shape>, seed: u64) -> Result<Self> {
         let input = input.into();
-        let mut store = Store { params: Params::new(), penalties: Vec::new(), generator: Generator::new(seed) };
+        let generator = Generator::new(seed);
+        let mut store = Store { params: Params::new(), penalties: Vec::new(), layers: Vec::new(), generator };
         let inputs = std::slice::from_ref(&input);
         let mut build = Build { inputs, path: String::new(), kind: Sequential::KIND, store: &mut store };
         let Built { output, forward } = network.build(&mut build)?;
-        Ok(Model { network, input, output, params: store.params, penalties: store.penalties, forward })
+        let Store { params, penalties, layers, .. } = store;
+        Ok(Model { network, input, output, layers, params, penalties, forward })
     }
 
     /// The network this was built from.
@@ -90,15 +93,78 @@ impl<T: Float> Model<T> {
         &mut self.params
     }
 
+    /// The layers with their output shapes and numbers of parameters, to be printed.
+    pub fn summary(&self) -> Summary {
+        Summary::new(&self.input, &self.layers, &self.params)
+    }
+
+    /// Keeps the weights of the layer at `path` (`"1"`, or `"encoder/0"` within another), and of all within it, as they
+    /// are: they get no gradient.
+    ///
+    /// # Errors
+    /// If there is no such layer.
+    pub fn freeze(&mut self, path: &str) -> Result<()> {
+        self.set_trainable("freeze", path, false)
+    }
+
+    /// Lets the weights of the layer at `path`, and of all within it, be trained again.
+    ///
+    /// # Errors
+    /// If there is no such layer.
+    pub fn unfreeze(&mut self, path: &str) -> Result<()> {
+        self.set_trainable("unfreeze", path, true)
+    }
+
+    fn set_trainable(&mut self, op: &str, path: &str, trainable: bool) -> Result<()> {
+        if self.layers.iter().all(|layer| layer.path != path) {
+            let paths: Vec<&str> = self.layers.iter().map(|layer| &*layer.path).collect();
+            let problem = format!("there is no layer {path:?}, only {}", paths.join(", "));
+            return Err(Error::new(op, problem, "the summary lists the layers"));
+        }
+        let weights = self.params.iter_mut().filter(|param| param.role == Role::Weight && is_within(&param.name, path));
+        weights.for_each(|weight| weight.trainable = trainable);
+        Ok(())
+    }
+
     /// The outputs for a batch of inputs: `[n, input shape]` to `[n, output shape]`.
+    ///
+    /// Large batches are computed part by part, so that memory for what is between input and output stays small.
     ///
     /// # Errors
     /// If the inputs have another shape.
     pub fn predict(&self, inputs: &Tensor<T>) -> Result<Tensor<T>> {
         self.check_inputs("predict", inputs)?;
         let vars: Vec<Var<T>> = self.params.iter().map(|param| Var::from(&param.value)).collect();
-        let mut context = Context::new(&vars, None);
-        Ok((self.forward)(&mut context, &[Var::from(inputs)]).into_value())
+        let outputs = |inputs: &Tensor<T>| self.run(&vars, &Var::from(inputs), None).0.into_value();
+        let (samples, part) = (inputs.shape()[0], self.samples_at_once());
+        if samples <= part {
+            return Ok(outputs(inputs));
+        }
+        let parts: Vec<Tensor<T>> = (0..samples)
+            .step_by(part)
+            .map(|start| outputs(&inputs.slice(0, start..(start + part).min(samples))))
+            .collect();
+        Ok(Tensor::concat(&parts, 0))
+    }
+
+    /// How many samples [`predict`](Model::predict) computes at once: such that no layer's output is much larger than a
+    /// processor's cache.
+    fn samples_at_once(&self) -> usize {
+        const ELEMENTS: usize = 1 << 20;
+        let widest = self.layers.iter().map(|layer| layer.output.size()).fold(self.input.size(), usize::max);
+        (ELEMENTS / widest.max(1)).max(1)
+    }
+
+    /// The computation: outputs, and the next values of the states by their index among the parameters.
+    pub(crate) fn run(
+        &self,
+        vars: &[Var<T>],
+        inputs: &Var<T>,
+        training: Option<&mut Generator>,
+    ) -> (Var<T>, Vec<(usize, Tensor<T>)>) {
+        let mut context = Context::new(vars, training);
+        let outputs = (self.forward)(&mut context, std::slice::from_ref(inputs));
+        (outputs, context.updates)
     }
 
     /// One training pass: outputs, loss and gradients for a batch, with `generator` for what is random in training.
@@ -117,8 +183,7 @@ impl<T: Float> Model<T> {
         self.check_inputs("grad", inputs)?;
         let mut failure = None;
         let (value, (outputs, updates), mut grads) = value_and_grad_with(&self.params, |vars| {
-            let mut context = Context::new(vars, Some(generator));
-            let outputs = (self.forward)(&mut context, &[Var::from(inputs)]);
+            let (outputs, updates) = self.run(vars, &Var::from(inputs), Some(generator));
             let mut total = loss.mean(targets, &outputs, weights).unwrap_or_else(|error| {
                 failure = Some(error);
                 Var::from(T::ZERO)
@@ -126,7 +191,7 @@ impl<T: Float> Model<T> {
             for &(weight, regularizer) in &self.penalties {
                 total = total + regularizer.penalty(&vars[weight.0]);
             }
-            (total, (outputs.into_value(), context.updates))
+            (total, (outputs.into_value(), updates))
         });
         if let Some(error) = failure {
             return Err(error);
@@ -170,4 +235,9 @@ impl<T: Float> Model<T> {
         let problem = format!("the model takes inputs of shape [{}], found {}", expected.join(", "), inputs.shape());
         Err(Error::new(op, problem, hint))
     }
+}
+
+/// Whether a parameter belongs to the layer at `path` or one within it.
+pub(crate) fn is_within(name: &str, path: &str) -> bool {
+    name.strip_prefix(path).is_some_and(|rest| rest.starts_with('/'))
 }

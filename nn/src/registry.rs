@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::activation::Activation;
 use crate::error::{Error, Result};
 use crate::layer::{AnyLayer, Layer};
 use crate::layers::*;
@@ -40,7 +41,31 @@ pub struct LayerKinds {
 impl LayerKinds {
     /// The layers of this crate.
     pub fn standard() -> Self {
-        LayerKinds { readers: BTreeMap::new() }.with::<ActivationLayer>().with::<Dense>().with::<Flatten>()
+        LayerKinds { readers: BTreeMap::new() }
+            .with::<Activation>()
+            .with::<BatchNorm>()
+            .with::<Dense>()
+            .with::<Dropout>()
+            .with::<ELU>()
+            .with::<Embedding>()
+            .with::<Flatten>()
+            .with::<GaussianDropout>()
+            .with::<GaussianNoise>()
+            .with::<LayerNorm>()
+            .with::<LeakyReLU>()
+            .with::<Normalization>()
+            .with::<PReLU>()
+            .with::<Permute>()
+            .with::<ReLU>()
+            .with::<RepeatVector>()
+            .with::<Rescaling>()
+            .with::<Reshape>()
+            .with::<Softmax>()
+    }
+
+    /// The kinds in alphabetical order, [`Sequential`] itself, which may be nested, not among them.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.readers.keys().copied()
     }
 
     /// And layers of kind `L`.
@@ -64,28 +89,44 @@ pub(crate) fn from_json(json: &str, kinds: &LayerKinds) -> Result<Sequential> {
 }
 
 pub(crate) fn from_records(records: Vec<LayerRecord>, kinds: &LayerKinds) -> Result<Sequential> {
+    within(records, kinds, "")
+}
+
+/// The network of these records, itself the layer at `path` of another, or of none.
+fn within(records: Vec<LayerRecord>, kinds: &LayerKinds, path: &str) -> Result<Sequential> {
     let mut network = Sequential::new();
     for LayerRecord { name, layer: kind, config } in records {
+        let path = if path.is_empty() { name.clone() } else { format!("{path}/{name}") };
+        if !network.takes_name(&name) {
+            return Err(Error::new(
+                format!("from_json: layer {path} ({kind})"),
+                format!("the name of a layer must be new, not empty and without '/', found {name:?}"),
+                "name the layers of a network differently",
+            ));
+        }
+        let bad_config = |error: serde_json::Error| {
+            Error::new(
+                format!("from_json: layer {path} ({kind})"),
+                error.to_string(),
+                "compare it with what to_json writes",
+            )
+        };
         let layer: Arc<dyn AnyLayer> = if kind == Sequential::KIND {
             // A nested network may hold custom layers too.
-            let inner = serde_json::from_value(config).map_err(|error| bad_config(&name, &kind, &error))?;
-            Arc::new(from_records(inner, kinds)?)
+            let inner = serde_json::from_value(config).map_err(bad_config)?;
+            Arc::new(within(inner, kinds, &path)?)
         } else {
             let Some(read) = kinds.readers.get(&*kind) else {
-                let known: Vec<&str> = kinds.readers.keys().copied().collect();
+                let known: Vec<&str> = kinds.names().collect();
                 return Err(Error::new(
-                    format!("from_json: layer {name}"),
+                    format!("from_json: layer {path}"),
                     format!("there is no kind of layer {kind:?}, only {}", known.join(", ")),
                     "add your own kinds by LayerKinds::with and read by from_json_with",
                 ));
             };
-            read(config).map_err(|error| bad_config(&name, &kind, &error))?
+            read(config).map_err(bad_config)?
         };
         network = network.push(name, layer);
     }
     Ok(network)
-}
-
-fn bad_config(name: &str, kind: &str, error: &serde_json::Error) -> Error {
-    Error::new(format!("from_json: layer {name} ({kind})"), error.to_string(), "compare it with what to_json writes")
 }

@@ -54,12 +54,13 @@ impl Sequential {
     /// If the name is empty, contains `/` or is taken.
     #[track_caller]
     pub fn add_named(self, name: &str, layer: impl Layer) -> Self {
-        let taken = self.entries.iter().any(|entry| entry.name == name);
-        assert!(
-            !name.is_empty() && !name.contains('/') && !taken,
-            "add_named: a layer's name must be new, not empty and without '/': {name:?}"
-        );
+        assert!(self.takes_name(name), "add_named: a layer's name must be new, not empty and without '/': {name:?}");
         self.push(name.to_owned(), Arc::new(layer))
+    }
+
+    /// Whether a layer may be added under this name.
+    pub(crate) fn takes_name(&self, name: &str) -> bool {
+        !name.is_empty() && !name.contains('/') && self.entries.iter().all(|entry| entry.name != name)
     }
 
     pub(crate) fn push(mut self, name: String, layer: Arc<dyn AnyLayer>) -> Self {
@@ -75,11 +76,6 @@ impl Sequential {
     /// Whether there are no layers.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
-    }
-
-    #[allow(dead_code)]
-    pub(crate) fn entries(&self) -> &[Entry] {
-        &self.entries
     }
 
     /// The network as JSON: the layers' data in order, without weights.

@@ -80,12 +80,15 @@ impl Layer for Dense {
 
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
         let features = build.features()?;
+        if self.units == 0 {
+            return Err(build.error("needs at least one unit, found 0", "give the number of outputs"));
+        }
         let mut output = build.input()?.clone();
         *output.last_mut().expect("features() found a last axis") = self.units;
 
-        let kernel = build.weight("kernel", [features, self.units], self.kernel_initializer);
+        let kernel = build.weight("kernel", [features, self.units], self.kernel_initializer)?;
         build.penalty(kernel, self.kernel_regularizer);
-        let bias = self.use_bias.then(|| build.weight("bias", self.units, self.bias_initializer));
+        let bias = self.use_bias.then(|| build.weight("bias", self.units, self.bias_initializer)).transpose()?;
         if let Some(bias) = bias {
             build.penalty(bias, self.bias_regularizer);
         }

@@ -1,9 +1,41 @@
 //! The layers, one file each.
 
 mod activation;
+mod batch_norm;
 mod dense;
+mod dropout;
+mod elu;
+mod embedding;
 mod flatten;
+mod gaussian;
+#[cfg(test)]
+mod keras;
+mod layer_norm;
+mod leaky_relu;
+mod normalization;
+mod normalize;
+mod permute;
+mod prelu;
+mod relu;
+mod repeat_vector;
+mod rescaling;
+mod reshape;
+mod softmax;
 
-pub use activation::ActivationLayer;
+pub use batch_norm::BatchNorm;
 pub use dense::Dense;
+pub use dropout::Dropout;
+pub use elu::ELU;
+pub use embedding::Embedding;
 pub use flatten::Flatten;
+pub use gaussian::{GaussianDropout, GaussianNoise};
+pub use layer_norm::LayerNorm;
+pub use leaky_relu::LeakyReLU;
+pub use normalization::Normalization;
+pub use permute::Permute;
+pub use prelu::PReLU;
+pub use relu::ReLU;
+pub use repeat_vector::RepeatVector;
+pub use rescaling::Rescaling;
+pub use reshape::Reshape;
+pub use softmax::Softmax;

@@ -1,0 +1,108 @@
+//! A learned vector for each of many ids.
+
+use gradus_autograd::Op;
+use gradus_tensor::{Float, Tensor};
+use serde::{Deserialize, Serialize};
+
+use crate::error::Result;
+use crate::initializers::Initializer;
+use crate::layer::{Build, Built, Layer};
+use crate::regularizers::Regularizer;
+
+/// Row x of a table, for each id x: `[n, ..]` whole numbers to `[n, .., output_dim]`.
+///
+/// Ids are whole numbers in 0..`input_dim`, held as floats like every input. Weight: `embeddings`
+/// `[input_dim, output_dim]`, uniform in -0.05..0.05. No gradient flows to the ids.
+///
+/// ```
+/// use gradus_nn::{Embedding, Model, Sequential};
+/// use gradus_tensor::Tensor;
+/// let model = Model::build(Sequential::new().add(Embedding::new(1000, 16)), [4], 42)?;
+/// let words = model.predict(&Tensor::new([[3.0, 999.0, 0.0, 3.0]]))?;
+/// assert_eq!(words.shape(), &[1, 4, 16]);
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
+///
+/// # Panics
+/// The computation panics at an input that is no id.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Embedding {
+    input_dim: usize,
+    output_dim: usize,
+    embeddings_initializer: Initializer,
+    embeddings_regularizer: Option<Regularizer>,
+}
+
+impl Embedding {
+    /// For `input_dim` ids, each with a vector of `output_dim` numbers.
+    pub fn new(input_dim: usize, output_dim: usize) -> Self {
+        Embedding {
+            input_dim,
+            output_dim,
+            embeddings_initializer: Initializer::RandomUniform { minval: -0.05, maxval: 0.05 },
+            embeddings_regularizer: None,
+        }
+    }
+
+    /// With the table drawn from this distribution.
+    pub fn embeddings_initializer(self, embeddings_initializer: Initializer) -> Self {
+        Embedding { embeddings_initializer, ..self }
+    }
+
+    /// With this penalty on the table.
+    pub fn embeddings_regularizer(self, regularizer: Regularizer) -> Self {
+        Embedding { embeddings_regularizer: Some(regularizer), ..self }
+    }
+}
+
+impl Layer for Embedding {
+    const KIND: &'static str = "Embedding";
+
+    fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
+        let output = build.input()?.join(&[self.output_dim]);
+        let table = build.weight("embeddings", [self.input_dim, self.output_dim], self.embeddings_initializer)?;
+        build.penalty(table, self.embeddings_regularizer);
+        let count = self.input_dim;
+        Ok(Built::new(output, move |context, x| {
+            let ids = whole(x.value(), count);
+            let table = context.weight(table);
+            let shape = table.shape().clone();
+            Op::new("embedding", table.value().index_select(0, &ids))
+                .input(table, move |g| Tensor::zeros(shape).index_add(0, &ids, &g))
+                .finish()
+        }))
+    }
+}
+
+/// Ids as integers.
+///
+/// # Panics
+/// If one is not a whole number in 0..`count`.
+fn whole<T: Float>(ids: &Tensor<T>, count: usize) -> Tensor<i64> {
+    let known = T::of(count as f64);
+    // NaN fails the comparisons.
+    if let Some(id) = ids.iter().find(|&id| !(id >= T::ZERO && id < known && id.fract() == T::ZERO)) {
+        panic!("embedding: {id} is no id, ids are whole numbers from 0 to {}: {}", count as i64 - 1, ids.shape());
+    }
+    ids.to()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_that_are_none_are_named() {
+        for (id, message) in [
+            (5.0, "embedding: 5 is no id, ids are whole numbers from 0 to 4: [1, 2]"),
+            (-1.0, "embedding: -1 is no id, ids are whole numbers from 0 to 4: [1, 2]"),
+            (0.5, "embedding: 0.5 is no id, ids are whole numbers from 0 to 4: [1, 2]"),
+            (f32::NAN, "embedding: NaN is no id, ids are whole numbers from 0 to 4: [1, 2]"),
+        ] {
+            let panic = std::panic::catch_unwind(|| whole(&Tensor::new([[4.0, id]]), 5)).unwrap_err();
+            assert_eq!(panic.downcast_ref::<String>().unwrap(), message);
+        }
+        assert_eq!(whole(&Tensor::new([0.0, 4.0]), 5), Tensor::from([0, 4]));
+    }
+}

@@ -1,0 +1,202 @@
+//! A model as a table.
+
+use std::fmt;
+
+use gradus_autograd::{Param, Params};
+use gradus_tensor::{Float, Shape};
+
+use crate::layer::LayerInfo;
+use crate::model::is_within;
+
+/// A model's layers, their output shapes and numbers of parameters. Prints as Keras's `model.summary()` does.
+///
+/// ```
+/// use gradus_nn::{Dense, Model, Sequential};
+/// let model = Model::build(Sequential::new().add(Dense::new(10)), [4], 42)?;
+/// let summary = model.summary();
+/// println!("{summary}");
+/// assert_eq!(summary.total_params, 50);
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// The shape of one input, without the batch axis.
+    pub input: Shape,
+    /// The layers in order, each followed by those within it.
+    pub layers: Vec<LayerSummary>,
+    /// The number of elements of all weights and states.
+    pub total_params: usize,
+    /// Of those, the ones that an optimiser changes.
+    pub trainable_params: usize,
+    bytes_per_param: usize,
+}
+
+/// A line of a [`Summary`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LayerSummary {
+    /// Where the layer is in the network: `"1"`, or `"encoder/0"` within another.
+    pub path: String,
+    /// [`Layer::KIND`](crate::Layer::KIND)
+    pub kind: &'static str,
+    /// The shape of its output, without the batch axis.
+    pub output: Shape,
+    /// The number of elements of its weights and states, those of layers within it included.
+    pub params: usize,
+}
+
+impl Summary {
+    pub(crate) fn new<T: Float>(input: &Shape, layers: &[LayerInfo], params: &Params<T>) -> Self {
+        let line = |layer: &LayerInfo| LayerSummary {
+            path: layer.path.clone(),
+            kind: layer.kind,
+            output: layer.output.clone(),
+            params: params.size_of(|param| is_within(&param.name, &layer.path)),
+        };
+        Summary {
+            input: input.clone(),
+            layers: layers.iter().map(line).collect(),
+            total_params: params.size_of(|_| true),
+            trainable_params: params.size_of(|param: &Param<T>| param.trainable),
+            bytes_per_param: size_of::<T>(),
+        }
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rows: Vec<[String; 3]> = self.layers.iter().map(LayerSummary::cells).collect();
+        let header = ["Layer (type)", "Output Shape", "Param #"];
+        let mut widths = [31, 22, 13];
+        for row in &rows {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = (*width).max(cell.chars().count());
+            }
+        }
+        let rule = |left: char, line: char, cross: char, right: char| {
+            let lines = widths.map(|width| line.to_string().repeat(width + 2));
+            format!("{left}{}{right}", lines.join(&cross.to_string()))
+        };
+        let [name, shape, params] = widths;
+
+        writeln!(f, "Model: Sequential, input {}", batched(&self.input))?;
+        writeln!(f, "{}", rule('┏', '━', '┳', '┓'))?;
+        writeln!(f, "┃ {:name$} ┃ {:shape$} ┃ {:>params$} ┃", header[0], header[1], header[2])?;
+        writeln!(f, "{}", rule('┡', '━', '╇', '┩'))?;
+        for (index, row) in rows.iter().enumerate() {
+            if index > 0 {
+                writeln!(f, "{}", rule('├', '─', '┼', '┤'))?;
+            }
+            writeln!(f, "│ {:name$} │ {:shape$} │ {:>params$} │", row[0], row[1], row[2])?;
+        }
+        writeln!(f, "{}", rule('└', '─', '┴', '┘'))?;
+        let fixed = self.total_params - self.trainable_params;
+        let amount = |count: usize| format!("{} ({})", thousands(count), memory(count * self.bytes_per_param));
+        writeln!(f, " Total params: {}", amount(self.total_params))?;
+        writeln!(f, " Trainable params: {}", amount(self.trainable_params))?;
+        write!(f, " Non-trainable params: {}", amount(fixed))
+    }
+}
+
+impl LayerSummary {
+    /// What the table shows; a layer within another stands indented below it.
+    fn cells(&self) -> [String; 3] {
+        let depth = self.path.matches('/').count();
+        let name = self.path.rsplit('/').next().unwrap_or_default();
+        let indent = if depth == 0 { String::new() } else { "  ".repeat(depth - 1) + "└ " };
+        [format!("{indent}{name} ({})", self.kind), batched(&self.output), thousands(self.params)]
+    }
+}
+
+/// A shape with its batch axis, as Keras writes it: `(None, 28, 28)`.
+fn batched(shape: &Shape) -> String {
+    let lengths: Vec<String> = shape.iter().map(usize::to_string).collect();
+    match &lengths[..] {
+        [] => "(None,)".to_owned(),
+        lengths => format!("(None, {})", lengths.join(", ")),
+    }
+}
+
+/// A number with separators: `101,770`.
+fn thousands(number: usize) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// A number of bytes in the largest unit that it fills: `397.54 KB`.
+fn memory(bytes: usize) -> String {
+    let (mut amount, mut unit) = (bytes as f64, "B");
+    for larger in ["KB", "MB", "GB", "TB"] {
+        if amount < 1024.0 {
+            break;
+        }
+        (amount, unit) = (amount / 1024.0, larger);
+    }
+    format!("{amount:.2} {unit}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Activation, BatchNorm, Dense, Flatten, Model, Sequential};
+
+    #[test]
+    fn the_table_is_that_of_keras() {
+        // Keras 3.15 prints this for the same network, but for the first line and the layers' names.
+        let network = Sequential::new()
+            .add(Flatten)
+            .add(Dense::new(128).activation(Activation::Relu))
+            .add(Dense::new(10).activation(Activation::Softmax));
+        let model = Model::build(network, [28, 28], 42).unwrap();
+        let expected = "\
+Model: Sequential, input (None, 28, 28)
+┏━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━━┓
+┃ Layer (type)                    ┃ Output Shape           ┃       Param # ┃
+┡━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━╇━━━━━━━━━━━━━━━━━━━━━━━━╇━━━━━━━━━━━━━━━┩
+│ 0 (Flatten)                     │ (None, 784)            │             0 │
+├─────────────────────────────────┼────────────────────────┼───────────────┤
+│ 1 (Dense)                       │ (None, 128)            │       100,480 │
+├─────────────────────────────────┼────────────────────────┼───────────────┤
+│ 2 (Dense)                       │ (None, 10)             │         1,290 │
+└─────────────────────────────────┴────────────────────────┴───────────────┘
+ Total params: 101,770 (397.54 KB)
+ Trainable params: 101,770 (397.54 KB)
+ Non-trainable params: 0 (0.00 B)";
+        assert_eq!(model.summary().to_string(), expected);
+    }
+
+    #[test]
+    fn nested_networks_and_frozen_weights_are_counted_once() {
+        let encoder = Sequential::new().add(Dense::new(5)).add(BatchNorm::new());
+        let network = Sequential::new().add_named("encoder", encoder).add(Dense::new(2));
+        let mut model = Model::build(network, [3], 42).unwrap();
+        // By hand: 3 x 5 + 5 = 20, four vectors of 5 of which two are states, 5 x 2 + 2 = 12.
+        let summary = model.summary();
+        let lines: Vec<(&str, usize)> = summary.layers.iter().map(|layer| (&*layer.path, layer.params)).collect();
+        assert_eq!(lines, [("encoder", 40), ("encoder/0", 20), ("encoder/1", 20), ("1", 12)]);
+        assert_eq!((summary.total_params, summary.trainable_params), (52, 42));
+        assert!(summary.to_string().contains("│ └ 0 (Dense)  "));
+        model.freeze("encoder").unwrap();
+        assert_eq!(model.summary().trainable_params, 12);
+        model.unfreeze("encoder/0").unwrap();
+        assert_eq!(model.summary().trainable_params, 32);
+        let error = model.freeze("decoder").unwrap_err().to_string();
+        assert!(error.starts_with("freeze: there is no layer \"decoder\", only encoder, encoder/0, encoder/1, 1;"));
+    }
+
+    #[test]
+    fn amounts_are_readable() {
+        assert_eq!(thousands(0), "0");
+        assert_eq!(thousands(1_000), "1,000");
+        assert_eq!(thousands(123_456_789), "123,456,789");
+        assert_eq!(memory(1023), "1023.00 B");
+        assert_eq!(memory(1024 * 1024 * 3 / 2), "1.50 MB");
+        assert_eq!(memory(5 << 50), "5120.00 TB");
+    }
+}

@@ -1,0 +1,321 @@
+//! Every layer as a whole, and networks of them as JSON.
+
+use std::collections::BTreeSet;
+
+use gradus_nn::{
+    Activation, BatchNorm, Build, Built, Dense, Dropout, ELU, Embedding, Error, Flatten, GaussianDropout,
+    GaussianNoise, Initializer, Layer, LayerCheck, LayerKinds, LayerNorm, LeakyReLU, Model, Normalization, PReLU,
+    Permute, ReLU, Regularizer, RepeatVector, Rescaling, Reshape, Result, Sequential, Softmax, check_layer,
+};
+use gradus_tensor::{Float, Tensor};
+use serde::{Deserialize, Serialize};
+
+/// Checks each layer in each form that computes differently, and collects them in one network.
+fn check_all() -> Sequential {
+    let mut network = Sequential::new();
+    let mut check = |layer: &dyn Fn(Sequential) -> Result<Sequential>| network = layer(network.clone()).unwrap();
+    macro_rules! row {
+        ($layer:expr, $shape:expr) => {
+            row!($layer, LayerCheck::new($shape) =>)
+        };
+        ($layer:expr, $options:expr =>) => {
+            check(&|network| {
+                $options.check(&$layer)?;
+                Ok(network.add($layer))
+            })
+        };
+    }
+    row!(Activation::Mish, [2, 3]);
+    row!(Activation::LogSoftmax, [2, 3]);
+    row!(Activation::Squareplus { b: 4.0 }, [3]);
+    row!(BatchNorm::new(), [3]);
+    row!(BatchNorm::new().center(false).scale(false).momentum(0.5).epsilon(0.1), [2, 1, 3]);
+    row!(Dense::new(3), [2]);
+    row!(Dense::new(3).use_bias(false).activation(Activation::Tanh), [4, 2]);
+    row!(
+        Dense::new(2)
+            .kernel_initializer(Initializer::Orthogonal { gain: 0.5 })
+            .bias_initializer(Initializer::Constant(0.1))
+            .kernel_regularizer(Regularizer::L1L2 { l1: 0.1, l2: 0.2 })
+            .bias_regularizer(Regularizer::L1(0.3)),
+        [3]
+    );
+    row!(Dropout::new(0.4), [2, 5]);
+    row!(Dropout::new(0.0), [2]);
+    row!(ELU::default(), [4]);
+    row!(Embedding::new(7, 3), LayerCheck::new([4]).ids(7) =>);
+    row!(Embedding::new(7, 3), LayerCheck::new([2, 2]).ids(7) =>);
+    row!(Flatten, [2, 3, 2]);
+    row!(GaussianDropout::new(0.3), [4]);
+    row!(GaussianNoise::new(0.1), [2, 3]);
+    row!(LayerNorm::new(), [3]);
+    row!(LayerNorm::new().center(false).scale(false).epsilon(0.1), [2, 3]);
+    row!(LeakyReLU::default(), [4]);
+    row!(Normalization::new([0.5, -1.0, 2.0], [4.0, 0.25, 1.0]), [2, 3]);
+    row!(Normalization::new([0.5], [4.0]), [2, 3]);
+    row!(PReLU::new().alpha_initializer(Initializer::Constant(0.25)), [2, 3]);
+    row!(PReLU::new().shared_axes([1]).alpha_regularizer(Regularizer::L2(0.1)), [2, 3]);
+    row!(Permute::new([2, 3, 1]), [2, 3, 4]);
+    row!(ReLU::new(), [4]);
+    row!(ReLU::new().max_value(0.8).negative_slope(0.1).threshold(0.2), [9]);
+    row!(RepeatVector::new(3), [2]);
+    row!(Rescaling::new(0.5), [2, 2]);
+    row!(Rescaling::new(1.0 / 127.5).offset(-1.0), [2, 2]);
+    row!(Reshape::new([3, -1, 2]), [4, 3]);
+    row!(Softmax::new().axis(1), [2, 3]);
+    row!(Sequential::new().add(Dense::new(3)).add(BatchNorm::new()).add(Dropout::new(0.5)), [2]);
+    network
+}
+
+#[test]
+fn every_layer_is_sound() {
+    let network = check_all();
+    let json = network.to_json().unwrap();
+    let copy = Sequential::from_json(&json).unwrap();
+    assert_eq!(copy.to_json().unwrap(), json);
+    assert_eq!(format!("{copy:?}"), format!("{network:?}"));
+    // No layer of the crate may be missing from the table above.
+    let checked: BTreeSet<&str> = json.lines().filter_map(|line| line.strip_prefix("    \"layer\": \"")).collect();
+    let checked: Vec<&str> = checked.iter().map(|rest| rest.trim_end_matches("\",")).collect();
+    let expected = LayerKinds::standard();
+    let expected: BTreeSet<&str> = expected.names().chain([Sequential::KIND]).collect();
+    assert_eq!(checked, expected.into_iter().collect::<Vec<&str>>());
+}
+
+#[test]
+fn a_network_in_json_is_its_layers_in_order() {
+    let network = Sequential::new()
+        .add(Flatten)
+        .add_named("hidden", Dense::new(128).activation(Activation::LeakyRelu { negative_slope: 0.2 }))
+        .add(Sequential::new().add(Activation::Relu));
+    let golden = r#"[
+  {
+    "name": "0",
+    "layer": "Flatten",
+    "config": null
+  },
+  {
+    "name": "hidden",
+    "layer": "Dense",
+    "config": {
+      "activation": {
+        "LeakyRelu": {
+          "negative_slope": 0.2
+        }
+      },
+      "bias_initializer": "Zeros",
+      "bias_regularizer": null,
+      "kernel_initializer": "GlorotUniform",
+      "kernel_regularizer": null,
+      "units": 128,
+      "use_bias": true
+    }
+  },
+  {
+    "name": "2",
+    "layer": "Sequential",
+    "config": [
+      {
+        "config": "Relu",
+        "layer": "Activation",
+        "name": "0"
+      }
+    ]
+  }
+]"#;
+    assert_eq!(network.to_json().unwrap(), golden);
+}
+
+#[test]
+fn a_text_that_is_no_network_is_refused() {
+    let message = |json: &str| Sequential::from_json(json).unwrap_err().to_string();
+    let record = |name: &str, kind: &str, config: &str| {
+        format!("{{\"name\": \"{name}\", \"layer\": \"{kind}\", \"config\": {config}}}")
+    };
+    assert_eq!(
+        message("[{"),
+        "from_json: this is no network: EOF while parsing an object at line 1 column 2; give a text that to_json has written"
+    );
+    let unknown = message(&format!("[{}]", record("0", "Conv9D", "null")));
+    assert!(unknown.starts_with("from_json: layer 0: there is no kind of layer \"Conv9D\", only Activation, Batch"));
+    assert!(unknown.ends_with("; add your own kinds by LayerKinds::with and read by from_json_with"));
+    assert_eq!(
+        message(&format!("[{}]", record("0", "Dropout", r#"{"rate": 0.5, "seed": 1}"#))),
+        "from_json: layer 0 (Dropout): unknown field `seed`, expected `rate`; compare it with what to_json writes"
+    );
+    let nested = record("1", "Sequential", &format!("[{}]", record("0", "Dropout", "{}")));
+    assert_eq!(
+        message(&format!("[{nested}]")),
+        "from_json: layer 1/0 (Dropout): missing field `rate`; compare it with what to_json writes"
+    );
+    let twice = record("0", "Flatten", "null");
+    assert_eq!(
+        message(&format!("[{twice}, {twice}]")),
+        "from_json: layer 0 (Flatten): the name of a layer must be new, not empty and without '/', found \"0\"; \
+         name the layers of a network differently"
+    );
+}
+
+/// y = x scale, a layer of one's own.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Scale {
+    start: f64,
+}
+
+impl Layer for Scale {
+    const KIND: &'static str = "Scale";
+
+    fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
+        let shape = build.input()?.clone();
+        let scale = build.weight("scale", shape.clone(), Initializer::Constant(self.start))?;
+        Ok(Built::new(shape, move |context, x| x * context.weight(scale)))
+    }
+}
+
+#[test]
+fn layers_of_ones_own_are_read_back() {
+    check_layer(&Scale { start: 2.0 }, [3]).unwrap();
+    let network = Sequential::new().add(Sequential::new().add(Scale { start: 2.0 }));
+    let json = network.to_json().unwrap();
+    assert!(Sequential::from_json(&json).is_err());
+    let copy = Sequential::from_json_with(&json, &LayerKinds::standard().with::<Scale>()).unwrap();
+    let model = Model::build(copy, [2], 0).unwrap();
+    assert_eq!(model.predict(&Tensor::new([[1.0, 3.0]])).unwrap(), Tensor::new([[2.0, 6.0]]));
+}
+
+/// A layer that is wrong in a way that `check_layer` must find.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+enum Wrong {
+    Shape,
+    Mixing,
+    Precision,
+    NamesTwice,
+}
+
+impl Layer for Wrong {
+    const KIND: &'static str = "Wrong";
+
+    fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
+        let shape = build.input()?.clone();
+        Ok(match self {
+            Wrong::Shape => Built::new(shape, |_, x| x.unsqueeze(1)),
+            Wrong::Mixing => Built::new(shape, |_, x| x - x.mean(0)),
+            Wrong::Precision => Built::new(shape, |_, x| (x + T::of(3e4)) - T::of(3e4)),
+            Wrong::NamesTwice => {
+                build.weight("w", 1, Initializer::Ones)?;
+                build.weight("w", 1, Initializer::Ones)?;
+                Built::new(shape, |_, x| x.clone())
+            }
+        })
+    }
+}
+
+#[test]
+fn check_layer_finds_what_is_wrong() {
+    let problem = |layer: Wrong| check_layer(&layer, [2]).unwrap_err().to_string();
+    assert_eq!(
+        problem(Wrong::Shape),
+        "check_layer (Wrong): predicting on [0, 2] gives [0, 1, 2], where build declares [0, 2]; make both agree"
+    );
+    assert!(problem(Wrong::Mixing).contains("the output of a sample depends on the others of its batch"));
+    assert!(problem(Wrong::Precision).starts_with("check_layer (Wrong): f32 gives"));
+    assert_eq!(
+        problem(Wrong::NamesTwice),
+        "layer 0 (Wrong): the name of a weight must be new and not empty, found \"w\"; \
+         name each weight of the layer differently"
+    );
+}
+
+#[test]
+fn bad_shapes_and_numbers_are_refused_at_build() {
+    let message = |network: Sequential, input: &[usize]| -> String {
+        let error: Error = Model::build(network, input, 0).err().expect("the network is wrong");
+        error.to_string()
+    };
+    let of = |layer: Sequential, input: &[usize], expected: &str| assert_eq!(message(layer, input), expected);
+    let network = Sequential::new;
+    of(
+        network().add(Flatten).add(Dense::new(0)),
+        &[4],
+        "layer 1 (Dense): needs at least one unit, found 0; give the number of outputs",
+    );
+    of(
+        network().add(Dense::new(3)),
+        &[],
+        "layer 0 (Dense): needs an input with a last axis of features, found one number per sample: []; \
+         give the inputs the shape [n, 1]",
+    );
+    of(
+        network().add(Dense::new(usize::MAX)),
+        &[4],
+        "layer 0 (Dense): no memory holds the weight \"kernel\" of shape [4, 18446744073709551615]; make the layer smaller",
+    );
+    of(
+        network().add_named("hidden", Dense::new(3).bias_initializer(Initializer::Orthogonal { gain: 1.0 })),
+        &[4],
+        "layer hidden (Dense): the weight \"bias\": Orthogonal needs a weight of two axes or more, found [3]; \
+         use it for kernels, and Zeros for biases",
+    );
+    of(
+        network().add(Dense::new(3).kernel_initializer(Initializer::RandomNormal { mean: 0.0, stddev: -1.0 })),
+        &[4],
+        "layer 0 (Dense): the weight \"kernel\": nothing can be drawn from RandomNormal { mean: 0.0, stddev: -1.0 }; \
+         give finite numbers, minval below maxval, stddev not below 0",
+    );
+    of(
+        network().add(Reshape::new([5, -1])),
+        &[28, 28],
+        "layer 0 (Reshape): samples of shape [28, 28], 784 elements, do not fill [5, -1]; \
+         make the lengths' product that number, or one length -1",
+    );
+    of(
+        network().add(Permute::new([1, 3])),
+        &[2, 3],
+        "layer 0 (Permute): the axes [1, 3] are no order of those of samples of shape [2, 3]; \
+         name each axis once, counted from 1",
+    );
+    of(
+        network().add(Sequential::new().add(Dropout::new(1.5))),
+        &[2],
+        "layer 0/0 (Dropout): the rate must be at least 0 and less than 1, found 1.5; give the share to drop: 0.5 is half",
+    );
+    of(
+        network().add(GaussianNoise::new(-1.0)),
+        &[2],
+        "layer 0 (GaussianNoise): the standard deviation must be finite and not negative, found -1; \
+         give it in the units of the input",
+    );
+    of(
+        network().add(Normalization::new([0.0, 1.0], [1.0, 1.0])),
+        &[3],
+        "layer 0 (Normalization): was adapted to 2 features, found samples of shape [3]; \
+         adapt it to data of the shape that the network is built for",
+    );
+    of(
+        network().add(RepeatVector::new(2)),
+        &[2, 3],
+        "layer 0 (RepeatVector): takes vectors, samples of one axis, found samples of shape [2, 3]; put a Flatten before it",
+    );
+    of(
+        network().add(Softmax::new().axis(0)),
+        &[2],
+        "layer 0 (Softmax): there is no axis 0 in samples of shape [2]; \
+         count axes from 1, the first after the batch, or from -1, the last",
+    );
+    of(
+        network().add(PReLU::new().shared_axes([3])),
+        &[2],
+        "layer 0 (PReLU): axis 3 cannot be shared, found samples of shape [2]; \
+         count axes from 1, the first after the batch",
+    );
+    of(
+        network().add(BatchNorm::new().momentum(1.5)),
+        &[2],
+        "layer 0 (BatchNormalization): the momentum must be from 0 to 1, found 1.5; Keras's is 0.99",
+    );
+    of(
+        network().add(LayerNorm::new().epsilon(0.0)),
+        &[2],
+        "layer 0 (LayerNormalization): epsilon must be positive and finite, found 0; Keras's is 0.001",
+    );
+}

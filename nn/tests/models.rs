@@ -1,0 +1,99 @@
+//! Models: predicting, gradients, freezing.
+
+use gradus_nn::losses::CategoricalCrossentropy;
+use gradus_nn::{Activation, BatchNorm, Dense, Dropout, Flatten, Model, Regularizer, Sequential};
+use gradus_tensor::{Generator, Tensor};
+
+fn classifier() -> Sequential {
+    Sequential::new()
+        .add(Flatten)
+        .add(Dense::new(128).activation(Activation::Relu))
+        .add(Dense::new(10).activation(Activation::Softmax))
+}
+
+#[test]
+fn large_batches_are_predicted_in_parts() {
+    let model = Model::build(classifier(), [28, 28], 1).unwrap();
+    // Two whole parts of 2^20 / 784 samples, and a rest.
+    let images: Tensor = Generator::new(2).uniform([3000, 28, 28], 0.0..1.0);
+    let outputs = model.predict(&images).unwrap();
+    assert_eq!(outputs.shape(), &[3000, 10]);
+    for start in [0, 1337, 2990] {
+        let few = model.predict(&images.slice(0, start..start + 10)).unwrap();
+        assert!(outputs.slice(0, start..start + 10).allclose(&few, 1e-5, 1e-7));
+    }
+    assert_eq!(model.predict(&images.slice(0, ..0)).unwrap().shape(), &[0, 10]);
+}
+
+#[test]
+fn inputs_of_another_shape_are_refused() {
+    let model = Model::build(classifier(), [28, 28], 1).unwrap();
+    assert_eq!(
+        model.predict(&Tensor::zeros([28, 28])).unwrap_err().to_string(),
+        "predict: the model takes inputs of shape [n, 28, 28], found [28, 28]; \
+         give a single sample a batch axis by unsqueeze(0)"
+    );
+    assert_eq!(
+        model.predict(&Tensor::zeros([5, 784])).unwrap_err().to_string(),
+        "predict: the model takes inputs of shape [n, 28, 28], found [5, 784]; \
+         reshape the inputs, or build the model for their shape"
+    );
+}
+
+#[test]
+fn cross_entropy_keeps_its_gradient_where_softmax_underflows() {
+    // Two samples, the first wrong by logits 1000 apart, the second as far on the right side.
+    let network = Sequential::new().add(Dense::new(2).activation(Activation::Softmax));
+    let mut model = Model::build(network, [2], 0).unwrap();
+    model.params_mut().get_mut("0/kernel").unwrap().value = Tensor::eye(2);
+    let (inputs, targets) = (Tensor::new([[0.0, 1000.0], [1000.0, 0.0]]), Tensor::new([[1.0, 0.0], [1.0, 0.0]]));
+    let loss = CategoricalCrossentropy::default();
+    let pass = model.grad(&inputs, &targets, None, &loss, &mut Generator::new(0)).unwrap();
+    assert!(pass.loss.is_finite() && pass.loss > 10.0);
+    // d loss / d logit is (p - t) / n: -1/2 at the first sample's true class, nothing at the second sample.
+    let bias = pass.grads[1].as_ref().unwrap();
+    assert!(bias.allclose(&Tensor::new([-0.5, 0.5]), 1e-6, 1e-6), "{bias:?}");
+}
+
+#[test]
+fn frozen_layers_get_no_gradient_and_states_their_next_value() {
+    let network = Sequential::new()
+        .add(Dense::new(4).kernel_regularizer(Regularizer::L2(0.5)))
+        .add(BatchNorm::new())
+        .add(Dropout::new(0.5))
+        .add(Dense::new(2).activation(Activation::Softmax));
+    let mut model = Model::build(network, [3], 0).unwrap();
+    model.freeze("0").unwrap();
+    let inputs: Tensor = Generator::new(1).normal([8, 3], 0.0, 1.0);
+    let targets = Tensor::new([1.0, 0.0]).broadcast_to([8, 2]);
+    let loss = CategoricalCrossentropy::default();
+    let pass = model.grad(&inputs, &targets, None, &loss, &mut Generator::new(0)).unwrap();
+    let found: Vec<(&str, bool)> =
+        model.params().iter().zip(pass.grads.iter()).map(|(param, grad)| (&*param.name, grad.is_some())).collect();
+    let expected = [
+        ("0/kernel", false),
+        ("0/bias", false),
+        ("1/gamma", true),
+        ("1/beta", true),
+        ("1/moving_mean", true),
+        ("1/moving_variance", true),
+        ("3/kernel", true),
+        ("3/bias", true),
+    ];
+    assert_eq!(found, expected);
+    // The penalty of a frozen kernel still counts in the loss, as in Keras.
+    let kernel = &model.params()[0].value;
+    let penalty = 0.5 * kernel.square().sum(..).item();
+    assert!(pass.loss > penalty);
+}
+
+#[test]
+fn what_is_random_in_training_comes_from_the_generator() {
+    let network = Sequential::new().add(Dropout::new(0.25)).add(Dense::new(2).activation(Activation::Softmax));
+    let model = Model::build(network, [1000], 0).unwrap();
+    let (inputs, targets) = (Tensor::ones([4, 1000]), Tensor::new([1.0, 0.0]).broadcast_to([4, 2]));
+    let loss = CategoricalCrossentropy::default();
+    let outputs = |seed| model.grad(&inputs, &targets, None, &loss, &mut Generator::new(seed)).unwrap().outputs;
+    assert_eq!(outputs(1), outputs(1));
+    assert_ne!(outputs(1), outputs(2));
+}
