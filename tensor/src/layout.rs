@@ -55,7 +55,8 @@ impl Layout {
     /// Elements `start, start + step, ..` (`length` of them) along `axis`.
     pub fn slice(&self, axis: usize, start: usize, step: isize, length: usize) -> Layout {
         let mut layout = self.clone();
-        if length > 0 {
+        // Of nothing there is no first element; the offset stays within the buffer.
+        if length > 0 && !self.shape.contains(&0) {
             layout.offset = self.offset.wrapping_add_signed(start as isize * self.strides[axis]);
         }
         layout.shape[axis] = length;
@@ -162,6 +163,13 @@ mod tests {
         assert_eq!(places(&base.select(0, 1)), [3, 4, 5]);
         let row = base.select(0, 1).broadcast_to(&[2, 3].into()).unwrap();
         assert_eq!(places(&row), [3, 4, 5, 3, 4, 5]);
+    }
+
+    #[test]
+    fn views_of_nothing_stay_within_the_buffer() {
+        let nothing = Layout::contiguous([0, 2].into());
+        assert_eq!(nothing.slice(1, 1, 1, 1).offset, 0);
+        assert_eq!(nothing.flip(1).select(1, 0).offset, 0);
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 mod arithmetic;
 mod choice;
+mod index;
+mod join;
 mod linear;
 mod reduce;
 mod softmax;

@@ -46,6 +46,9 @@ impl<const N: usize> Nest<N> {
     /// from `place` on, each operand from its start by its step.
     #[inline(always)]
     pub fn for_each_run(&self, range: Range<usize>, mut run: impl FnMut(usize, usize, [usize; N])) {
+        if range.is_empty() {
+            return;
+        }
         let mut index: SmallVec<[usize; 4]> = SmallVec::from_elem(0, self.outer.len());
         let mut starts = self.starts;
         let mut rest = range.start / self.inner.max(1);

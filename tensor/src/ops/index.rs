@@ -132,6 +132,17 @@ impl<T: Number> Tensor<T> {
     /// tensor along another axis than `axis`.
     #[track_caller]
     pub fn scatter_add(&self, axis: isize, index: &Tensor<impl Integer>, source: &Tensor<T>) -> Tensor<T> {
+        let mut out = self.clone();
+        out.scatter_add_assign(axis, index, source);
+        out
+    }
+
+    /// As [`scatter_add`](Tensor::scatter_add), in place if nobody else sees the elements.
+    ///
+    /// # Panics
+    /// As `scatter_add`.
+    #[track_caller]
+    pub fn scatter_add_assign(&mut self, axis: isize, index: &Tensor<impl Integer>, source: &Tensor<T>) {
         let axis = normalize_axis("scatter_add", axis, self.shape());
         check_index("scatter_add", axis, self.shape(), index.shape());
         let covered = source.ndim() == index.ndim() && index.shape().iter().zip(&**source.shape()).all(|(i, s)| i <= s);
@@ -140,10 +151,8 @@ impl<T: Number> Tensor<T> {
         }
         let places = places("scatter_add", index, axis, self.shape());
         let indexed = Layout::contiguous(index.shape().clone());
-        let mut out = self.clone();
         let target = Layout::contiguous(self.shape().clone());
-        gather::scatter_add(out.as_mut_slice(), &target, axis, &places, &indexed, source.view());
-        out
+        gather::scatter_add(self.as_mut_slice(), &target, axis, &places, &indexed, source.view());
     }
 
     /// This tensor with the entries of `source` added to those entries of an axis that `index` names: the reverse of
@@ -161,18 +170,27 @@ impl<T: Number> Tensor<T> {
     /// If the axis or an index is out of range, or `source` has another shape.
     #[track_caller]
     pub fn index_add(&self, axis: isize, index: &Tensor<impl Integer>, source: &Tensor<T>) -> Tensor<T> {
+        let mut out = self.clone();
+        out.index_add_assign(axis, index, source);
+        out
+    }
+
+    /// As [`index_add`](Tensor::index_add), in place if nobody else sees the elements.
+    ///
+    /// # Panics
+    /// As `index_add`.
+    #[track_caller]
+    pub fn index_add_assign(&mut self, axis: isize, index: &Tensor<impl Integer>, source: &Tensor<T>) {
         let axis = normalize_axis("index_add", axis, self.shape());
-        let (before, after) = (Shape::from(&self.shape()[..axis]), &self.shape()[axis + 1..]);
-        let expected = before.join(index.shape()).join(after);
+        let (length, after) = (self.shape()[axis], Shape::from(&self.shape()[axis + 1..]));
+        let expected = Shape::from(&self.shape()[..axis]).join(index.shape()).join(&after);
         if *source.shape() != expected {
             panic!("index_add: a source of {expected} is needed: {} for {}", source.shape(), self.shape());
         }
         let places = places("index_add", index, axis, self.shape());
         let source = source.contiguous();
         let source = source.as_slice().expect("just made contiguous");
-        let mut out = self.clone();
-        gather::add_at(out.as_mut_slice(), self.shape()[axis], after.iter().product(), &places, source);
-        out
+        gather::add_at(self.as_mut_slice(), length, after.size(), &places, source);
     }
 }
 

@@ -1,0 +1,412 @@
+//! Every op's derivatives against finite differences, and its value against the tensor's: one row per op.
+//!
+//! Shapes have 0 to 3 axes of 0 to 3 elements, operands broadcast, and inputs are views of every kind.
+
+use std::ops::Range;
+
+use gradus_autograd::{Tape, Var, gradcheck};
+use gradus_tensor::{PadMode, Tensor, keepdims, step};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+type Shape = Vec<usize>;
+
+/// Drawn by proptest: all that a row makes its inputs and arguments of.
+#[derive(Clone, Debug)]
+struct Case {
+    shape: Shape,
+    axis: usize,
+    /// For each input: which axes have length 1, and how many leading ones are missing.
+    ones: [usize; 2],
+    leading: [usize; 2],
+    views: [usize; 2],
+    number: usize,
+}
+
+fn cases() -> impl Strategy<Value = Case> {
+    let shape = prop::collection::vec(0..=3_usize, 0..=3);
+    (shape, 0..6_usize, [0..8_usize, 0..8], [0..3_usize, 0..3], [0..5_usize, 0..5], 0..1000_usize)
+        .prop_map(|(shape, axis, ones, leading, views, number)| Case { shape, axis, ones, leading, views, number })
+}
+
+impl Case {
+    /// The shape with one axis at least.
+    fn line(&self) -> Shape {
+        if self.shape.is_empty() { vec![3] } else { self.shape.clone() }
+    }
+
+    /// The shape with two axes at least.
+    fn matrix(&self) -> Shape {
+        [&[2, 3][..2 - self.shape.len().min(2)], &self.shape].concat()
+    }
+
+    /// The shape, or one axis, without zeros.
+    fn full(&self) -> Shape {
+        self.line().iter().map(|&length| length.max(1)).collect()
+    }
+
+    /// An axis of `line`, counted from either end.
+    fn axis(&self) -> isize {
+        let ndim = self.line().len() as isize;
+        self.axis as isize % (2 * ndim) - ndim
+    }
+
+    /// The same axis as an index.
+    fn index(&self) -> usize {
+        self.axis().rem_euclid(self.line().len() as isize) as usize
+    }
+
+    fn with_length(&self, length: usize) -> Shape {
+        let mut shape = self.line();
+        shape[self.index()] = length;
+        shape
+    }
+
+    /// The shape of an operand that broadcasts against the other.
+    fn operand(&self, which: usize) -> Shape {
+        let one = |axis: usize| self.ones[which] >> axis & 1 == 1;
+        let leading = self.leading[which].saturating_sub(1).min(self.shape.len());
+        (leading..self.shape.len()).map(|axis| if one(axis) { 1 } else { self.shape[axis] }).collect()
+    }
+
+    /// Numbers below `bound` in the given shape.
+    fn places(&self, shape: &[usize], bound: usize) -> Tensor<i64> {
+        let size: usize = shape.iter().product();
+        let numbers: Tensor<i64> = (0..size).map(|i| ((i + self.number) * 7 % 11 % bound) as i64).collect();
+        numbers.reshape(shape)
+    }
+
+    fn mask(&self) -> Tensor<bool> {
+        self.places(&self.shape, 2).equal(1)
+    }
+
+    /// Numbers in `range`, in no order, all of them apart from each other, from those of the other input, and from 0
+    /// and other round numbers where functions have kinks; seen through one of several views.
+    fn input(&self, which: usize, shape: &[usize], range: &Range<f64>) -> Tensor<f64> {
+        let values = |shape: &[usize]| {
+            let size: usize = shape.iter().product();
+            let step = (1..).find(|step| step % 7 == 3 && gcd(*step, size.max(1)) == 1).expect("there are many");
+            let numbers: Tensor<f64> = (0..size)
+                .map(|i| {
+                    let part = ((i * step + self.number) % size) as f64 / size as f64;
+                    let grid = 0.004;
+                    ((range.start + part * (range.end - range.start)) / grid).floor() * grid
+                        + 0.001 * (which + 1) as f64
+                })
+                .collect();
+            numbers.reshape(shape)
+        };
+        if shape.is_empty() {
+            return values(shape);
+        }
+        let axis = self.axis % shape.len();
+        let with_length = |length| shape.iter().enumerate().map(|(i, &l)| if i == axis { length } else { l }).collect();
+        let (wide, long): (Shape, Shape) = (with_length(2 * shape[axis]), with_length(shape[axis] + 1));
+        let axis = axis as isize;
+        match self.views[which] {
+            0 => values(shape),
+            1 => {
+                let backwards: Vec<isize> = (0..shape.len() as isize).rev().collect();
+                values(&shape.iter().rev().copied().collect::<Shape>()).permute(backwards)
+            }
+            2 => values(&wide).slice(axis, step(.., 2)),
+            3 => values(shape).flip(axis),
+            _ => values(&long).slice(axis, 1..),
+        }
+    }
+}
+
+fn gcd(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+/// One op: the shapes of its inputs, the range of their elements, and the op on vars and on tensors.
+struct Row {
+    name: &'static str,
+    shapes: fn(&Case) -> Vec<Shape>,
+    range: Range<f64>,
+    vars: fn(&[Var<f64>], &Case) -> Var<f64>,
+    tensors: fn(&[Tensor<f64>], &Case) -> Tensor<f64>,
+}
+
+/// A row; one expression serves vars and tensors, since their methods have the same names.
+macro_rules! row {
+    ($name:literal, $shapes:expr, $range:expr, |$x:ident, $case:ident| $value:expr) => {
+        row!($name, $shapes, $range, |$x, $case| $value, |$x, $case| $value)
+    };
+    ($name:literal, $shapes:expr, $range:expr, |$x:ident, $case:ident| $vars:expr, |$y:ident, $c:ident| $tensors:expr) => {
+        Row {
+            name: $name,
+            shapes: $shapes,
+            range: $range,
+            vars: |$x, $case| {
+                #[allow(dead_code)]
+                type Array = Var<f64>;
+                let _ = $case;
+                $vars
+            },
+            tensors: |$y, $c| {
+                #[allow(dead_code)]
+                type Array = Tensor<f64>;
+                let _ = $c;
+                $tensors
+            },
+        }
+    };
+}
+
+const ALL: Range<f64> = -2.0..2.0;
+const POSITIVE: Range<f64> = 0.2..3.0;
+
+fn one(case: &Case) -> Vec<Shape> {
+    vec![case.shape.clone()]
+}
+
+fn two(case: &Case) -> Vec<Shape> {
+    vec![case.operand(0), case.operand(1)]
+}
+
+fn line(case: &Case) -> Vec<Shape> {
+    vec![case.line()]
+}
+
+fn matrix(case: &Case) -> Vec<Shape> {
+    vec![case.matrix()]
+}
+
+fn full(case: &Case) -> Vec<Shape> {
+    vec![case.full()]
+}
+
+fn products(case: &Case) -> Vec<Shape> {
+    let &[m, k, n] = &[case.number % 4, case.number / 4 % 4, case.number / 16 % 3 + 1];
+    match case.number / 50 % 10 {
+        0 => vec![vec![k], vec![k]],
+        1 => vec![vec![k], vec![k, n]],
+        2 => vec![vec![m, k], vec![k]],
+        3 => vec![vec![2, m, k], vec![k]],
+        4 => vec![vec![k], vec![2, k, n]],
+        5 => vec![vec![2, m, k], vec![k, n]],
+        6 => vec![vec![2, m, k], vec![2, k, n]],
+        7 => vec![vec![1, m, k], vec![2, k, n]],
+        8 => vec![vec![3, 1, m, k], vec![2, k, n]],
+        _ => vec![vec![m, k], vec![k, n]],
+    }
+}
+
+fn rows() -> Vec<Row> {
+    let mut rows = elementwise();
+    rows.extend(reductions());
+    rows.extend(views());
+    rows.extend(joins_and_indices());
+    rows
+}
+
+fn elementwise() -> Vec<Row> {
+    vec![
+        row!("add", two, ALL, |x, c| &x[0] + &x[1]),
+        row!("sub", two, ALL, |x, c| &x[0] - &x[1]),
+        row!("mul", two, ALL, |x, c| &x[0] * &x[1]),
+        row!("div", two, POSITIVE, |x, c| &x[0] / &x[1]),
+        row!("neg", one, ALL, |x, c| -&x[0]),
+        row!("pow", two, POSITIVE, |x, c| x[0].pow(&x[1])),
+        row!("pow", one, ALL, |x, c| x[0].pow([0.0, 1.0, 2.0, 3.0][c.number % 4])),
+        row!("pow", one, POSITIVE, |x, c| x[0].pow([0.5, 1.7, -0.3, -2.0][c.number % 4])),
+        row!("maximum", two, ALL, |x, c| x[0].maximum(&x[1])),
+        row!("maximum", one, ALL, |x, c| x[0].maximum(0.5)),
+        row!("minimum", two, ALL, |x, c| x[0].minimum(&x[1])),
+        row!("clamp", one, ALL, |x, c| x[0].clamp(-1.0, 0.5)),
+        row!("where_", two, ALL, |x, c| Var::where_(&c.mask(), &x[0], &x[1]), |x, c| c.mask().where_(&x[0], &x[1])),
+        row!("where_", one, ALL, |x, c| Var::where_(&c.mask(), 1.0, &x[0]), |x, c| c.mask().where_(1.0, &x[0])),
+        row!("abs", one, ALL, |x, c| x[0].abs()),
+        row!("exp", one, ALL, |x, c| x[0].exp()),
+        row!("expm1", one, ALL, |x, c| x[0].expm1()),
+        row!("ln", one, POSITIVE, |x, c| x[0].ln()),
+        row!("ln1p", one, -0.8..3.0, |x, c| x[0].ln1p()),
+        row!("sqrt", one, POSITIVE, |x, c| x[0].sqrt()),
+        row!("rsqrt", one, POSITIVE, |x, c| x[0].rsqrt()),
+        row!("square", one, ALL, |x, c| x[0].square()),
+        row!("recip", one, POSITIVE, |x, c| x[0].recip()),
+        row!("sin", one, ALL, |x, c| x[0].sin()),
+        row!("cos", one, ALL, |x, c| x[0].cos()),
+        row!("tan", one, -1.2..1.2, |x, c| x[0].tan()),
+        row!("tanh", one, ALL, |x, c| x[0].tanh()),
+        row!("sigmoid", one, ALL, |x, c| x[0].sigmoid()),
+        row!("softplus", one, ALL, |x, c| x[0].softplus()),
+        row!("relu", one, ALL, |x, c| x[0].relu()),
+        row!("leaky_relu", one, ALL, |x, c| x[0].leaky_relu(0.1)),
+        row!("elu", one, ALL, |x, c| x[0].elu(0.7)),
+        row!("selu", one, ALL, |x, c| x[0].selu()),
+        row!("gelu", one, ALL, |x, c| x[0].gelu()),
+        row!("gelu_tanh", one, ALL, |x, c| x[0].gelu_tanh()),
+        row!("silu", one, ALL, |x, c| x[0].silu()),
+        row!("erf", one, ALL, |x, c| x[0].erf()),
+    ]
+}
+
+fn reductions() -> Vec<Row> {
+    vec![
+        row!("sum", line, ALL, |x, c| x[0].sum(c.axis())),
+        row!("sum", one, ALL, |x, c| x[0].sum(..)),
+        row!("mean", full, ALL, |x, c| x[0].mean(keepdims(c.axis()))),
+        row!("mean", |c| vec![[&[2], &c.full()[..]].concat()], ALL, |x, c| x[0].mean([0, -1])),
+        row!("var", full, ALL, |x, c| x[0].var(c.axis())),
+        row!("var", full, ALL, |x, c| x[0].var(keepdims(..))),
+        row!("std", |c| vec![c.with_length(3)], ALL, |x, c| x[0].std(c.axis())),
+        row!("norm", full, ALL, |x, c| x[0].norm(c.axis())),
+        row!("max", full, ALL, |x, c| x[0].max(c.axis())),
+        row!("max", full, ALL, |x, c| x[0].max(keepdims(..))),
+        row!("min", full, ALL, |x, c| x[0].min(c.axis())),
+        row!("prod", line, ALL, |x, c| x[0].prod(c.axis())),
+        row!("prod", one, POSITIVE, |x, c| x[0].prod(..)),
+        row!("logsumexp", full, ALL, |x, c| x[0].logsumexp(c.axis())),
+        row!("softmax", line, ALL, |x, c| x[0].softmax(c.axis())),
+        row!("log_softmax", line, ALL, |x, c| x[0].log_softmax(c.axis())),
+        row!("cumsum", line, ALL, |x, c| x[0].cumsum(c.axis())),
+        row!("matmul", products, ALL, |x, c| x[0].matmul(&x[1])),
+        row!("dot", |c| vec![vec![c.number % 4]; 2], ALL, |x, c| x[0].dot(&x[1])),
+        row!("outer", |c| vec![vec![c.number % 4], vec![c.number / 4 % 4]], ALL, |x, c| x[0].outer(&x[1])),
+    ]
+}
+
+fn views() -> Vec<Row> {
+    vec![
+        row!("reshape", one, ALL, |x, c| x[0].reshape(c.shape.iter().rev().copied().collect::<Shape>())),
+        row!("flatten", one, ALL, |x, c| x[0].flatten()),
+        row!("squeeze", |c| vec![c.with_length(1)], ALL, |x, c| x[0].squeeze(c.axis())),
+        row!("unsqueeze", line, ALL, |x, c| x[0].unsqueeze(c.axis())),
+        row!("permute", matrix, ALL, |x, c| {
+            let ndim = x[0].ndim() as isize;
+            x[0].permute((0..ndim).map(|axis| (axis + 1) % ndim - ndim).collect::<Vec<_>>())
+        }),
+        row!("t", matrix, ALL, |x, c| x[0].t()),
+        row!("swap_axes", line, ALL, |x, c| x[0].swap_axes(c.axis(), 0)),
+        row!("slice", line, ALL, |x, c| x[0].slice(c.axis(), 1..)),
+        row!("slice", line, ALL, |x, c| x[0].slice(c.axis(), step(..-1, -2))),
+        row!("select", full, ALL, |x, c| x[0].select(c.axis(), -1)),
+        row!("select", full, ALL, |x, c| x[0].select(c.axis(), 0)),
+        row!("flip", line, ALL, |x, c| x[0].flip(c.axis())),
+        row!("broadcast_to", |c| vec![c.operand(0)], ALL, |x, c| x[0].broadcast_to([&[2], &c.shape[..]].concat())),
+        row!("split", |c| vec![c.with_length(5)], ALL, |x, c| {
+            x[0].split(c.axis(), &[1, 0, 2, 2]).swap_remove(c.number % 4)
+        }),
+        row!("chunk", line, ALL, |x, c| x[0].chunk(c.axis(), 2).swap_remove(c.number % 2)),
+    ]
+}
+
+fn joins_and_indices() -> Vec<Row> {
+    vec![
+        row!("concat", |c| vec![c.with_length(2), c.with_length(c.number % 3)], ALL, |x, c| {
+            Array::concat(x, c.axis())
+        }),
+        row!("stack", |c| vec![c.line(), c.line()], ALL, |x, c| Array::stack(x, c.axis())),
+        row!("pad", one, ALL, |x, c| x[0].pad(&vec![(c.number % 3, c.axis % 2); c.shape.len()], 0.5)),
+        row!("pad", |c| vec![vec![3; c.line().len()]], ALL, |x, c| {
+            x[0].pad(&vec![(c.number % 3, 2); x[0].ndim()], PadMode::Reflect)
+        }),
+        row!("pad", full, ALL, |x, c| x[0].pad(&vec![(2, c.number % 3); x[0].ndim()], PadMode::Replicate)),
+        row!("repeat", line, ALL, |x, c| x[0].repeat(c.number % 3, c.axis())),
+        row!("tile", one, ALL, |x, c| x[0].tile(&[2, c.number % 3][..1 + c.axis % 2])),
+        row!("index_select", |c| vec![c.with_length(3)], ALL, |x, c| x[0]
+            .index_select(c.axis(), &c.places(&[2, 2], 3))),
+        row!("take_rows", full, ALL, |x, c| x[0].take_rows(&vec![x[0].shape()[0] - 1; c.number % 3])),
+        row!("gather", |c| vec![c.with_length(3)], ALL, |x, c| {
+            x[0].gather(c.axis(), &c.places(&c.with_length(c.number % 5), 3))
+        }),
+        row!("scatter_add", |c| vec![c.with_length(3), c.with_length(4)], ALL, |x, c| {
+            x[0].scatter_add(c.axis(), &c.places(&c.with_length(c.number % 5), 3), &x[1])
+        }),
+        row!("index_add", |c| vec![c.with_length(3), c.with_length(4)], ALL, |x, c| {
+            x[0].index_add(c.axis(), &c.places(&[4], 3), &x[1])
+        }),
+        row!("sort", line, ALL, |x, c| x[0].sort(c.axis())),
+        row!("topk", |c| vec![c.with_length(4)], ALL, |x, c| x[0].topk(c.axis(), c.number % 5).0),
+    ]
+}
+
+/// Runs `test` on cases that are the same in every run.
+fn for_cases(row: &Row, test: impl Fn(&Case, &[Tensor<f64>]) -> Result<(), TestCaseError>) {
+    let config = Config { cases: 64, failure_persistence: None, ..Config::default() };
+    let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let result = runner.run(&cases(), |case| {
+        let shapes = (row.shapes)(&case);
+        let inputs: Vec<_> =
+            shapes.iter().enumerate().map(|(which, shape)| case.input(which, shape, &row.range)).collect();
+        test(&case, &inputs)
+    });
+    result.unwrap_or_else(|error| panic!("{}: {error}", row.name));
+}
+
+#[test]
+fn derivatives_agree_with_differences() {
+    for row in rows() {
+        for_cases(&row, |case, inputs| {
+            gradcheck(inputs, |vars| (row.vars)(vars, case)).map_err(|error| TestCaseError::fail(error.to_string()))
+        });
+    }
+}
+
+#[test]
+fn values_are_the_tensors_own() {
+    for row in rows() {
+        for_cases(&row, |case, inputs| {
+            let tape = Tape::new();
+            let vars: Vec<_> = inputs.iter().map(|input| tape.var(input.clone())).collect();
+            let (value, expected) = ((row.vars)(&vars, case), (row.tensors)(inputs, case));
+            prop_assert_eq!(value.value(), &expected);
+            prop_assert!(value.is_recorded());
+            let constants: Vec<_> = inputs.iter().map(Var::from).collect();
+            let constant = (row.vars)(&constants, case);
+            prop_assert_eq!(constant.value(), &expected);
+            prop_assert!(!constant.is_recorded());
+            Ok(())
+        });
+    }
+}
+
+/// The names of the ops in a source file: those given to `Op::new`, the entries of `unary!`, and all public methods.
+fn ops_in(source: &str) -> Vec<String> {
+    let until = |text: &str, end: char| text.split(end).next().expect("split yields one part at least").to_owned();
+    let recorded = source.split("Op::new(\"").skip(1).map(|rest| until(rest, '"'));
+    let methods = source.split("pub fn ").skip(1).map(|rest| until(&until(rest, '('), '<'));
+    let entries = source.lines().filter(|line| line.contains("): input |") || line.contains("): output |"));
+    let entries = entries.map(|line| until(line.trim(), '('));
+    recorded.chain(methods).chain(entries).filter(|name| !name.starts_with('$')).collect()
+}
+
+/// The ops of the source that no row is named for.
+fn without_a_row(source: &str, rows: &[Row]) -> Vec<String> {
+    ops_in(source)
+        .into_iter()
+        .filter(|op| !rows.iter().any(|row| row.name.trim_end_matches('_') == op.trim_end_matches('_')))
+        .collect()
+}
+
+#[test]
+fn every_op_has_a_row() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/ops");
+    let rows = rows();
+    let mut found = 0;
+    for file in std::fs::read_dir(folder).expect("the ops have a folder") {
+        let path = file.expect("a readable folder").path();
+        let source = std::fs::read_to_string(&path).expect("a source file");
+        found += ops_in(&source).len();
+        assert_eq!(without_a_row(&source, &rows), [""; 0], "ops of {} without a row here", path.display());
+    }
+    assert!(found > rows.len(), "only {found} ops found in the sources");
+}
+
+#[test]
+fn an_op_without_a_row_is_noticed() {
+    let source = r#"
+        pub fn cube(&self) -> Var<T> {
+            Op::new("cubed", self.value().map(cube)).input(self, |g| g).finish()
+        }
+        unary! { cosh(): input |g, x| g * sinh(x); }
+        pub fn sum<A: Into<Axes>>(&self, axes: A) -> Var<T> {
+    "#;
+    let entry = "    cosh(): input |g, x| g;";
+    assert_eq!(without_a_row(source, &rows())[..2], ["cubed", "cube"]);
+    assert_eq!(without_a_row(entry, &rows()), ["cosh"]);
+    assert_eq!(without_a_row("pub fn sum<A>(", &rows()), [""; 0]);
+}
