@@ -29,6 +29,6 @@ mod var;
 pub use grad::{grad, value_and_grad, value_and_grad_with};
 pub use gradcheck::{GradientMismatch, gradcheck};
 pub use op::Op;
-pub use params::{Grads, Param, Params, Role};
+pub use params::{Grads, Param, Params, ParamsMismatch, Role};
 pub use tape::{Gradients, Tape};
 pub use var::Var;

@@ -1,5 +1,6 @@
 //! Weights, and what runs parallel to them.
 
+use std::fmt;
 use std::ops::{Index, IndexMut};
 
 use gradus_tensor::{Float, Tensor};
@@ -95,6 +96,92 @@ impl<T: Float> Params<T> {
         self.list.iter_mut().find(|param| param.name == name)
     }
 
+    /// Freezes the weights at or under a path: they get no gradient, and no optimiser changes them. `"2"` is the whole
+    /// layer `2`, `"2/kernel"` one of its weights, `""` everything.
+    ///
+    /// ```
+    /// use gradus_autograd::{Params, grad};
+    /// use gradus_tensor::Tensor;
+    /// let mut params = Params::new();
+    /// params.add("1/kernel", Tensor::new([2.0]));
+    /// params.add("10/kernel", Tensor::new([5.0]));
+    /// params.freeze("1");
+    /// let grads = grad(&params, |weights| (&weights[0] * &weights[1]).sum(..));
+    /// assert_eq!(grads[0], None);
+    /// assert_eq!(grads[1], Some(Tensor::new([2.0])));
+    /// ```
+    ///
+    /// # Panics
+    /// If there is nothing at or under the path.
+    #[track_caller]
+    pub fn freeze(&mut self, path: &str) {
+        self.at_or_under("freeze", path).for_each(|param| param.trainable = false);
+    }
+
+    /// Makes the weights at or under a path trainable again; states stay what they are.
+    ///
+    /// # Panics
+    /// If there is nothing at or under the path.
+    #[track_caller]
+    pub fn unfreeze(&mut self, path: &str) {
+        self.at_or_under("unfreeze", path).for_each(|param| param.trainable = param.role == Role::Weight);
+    }
+
+    #[track_caller]
+    fn at_or_under(&mut self, op: &str, path: &str) -> impl Iterator<Item = &mut Param<T>> {
+        let matches = move |name: &str| {
+            path.is_empty() || name.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        if !self.iter().any(|param| matches(&param.name)) {
+            let names: Vec<&str> = self.iter().map(|param| &param.name[..]).collect();
+            panic!("{op}: no parameter is at or under {path:?}: {names:?}");
+        }
+        self.iter_mut().filter(move |param| matches(&param.name))
+    }
+
+    /// Takes over the values of other parameters, matched by name, such as those read from a file. On an error nothing
+    /// has changed.
+    ///
+    /// ```
+    /// use gradus_autograd::Params;
+    /// use gradus_tensor::Tensor;
+    /// let mut params = Params::new();
+    /// params.add("1/kernel", Tensor::new([0.0, 0.0]));
+    /// let mut trained = params.clone();
+    /// trained[0].value = Tensor::new([3.0, 4.0]);
+    /// params.assign(&trained).unwrap();
+    /// assert_eq!(params[0].value, Tensor::new([3.0, 4.0]));
+    /// ```
+    ///
+    /// # Errors
+    /// If a name is missing on either side, or a shape differs.
+    pub fn assign(&mut self, values: &Params<T>) -> Result<(), ParamsMismatch> {
+        let place = |param: &Param<T>| {
+            let name = &param.name;
+            let Some(value) = values.get(name) else {
+                let found = values.iter().map(|value| &value.name).collect();
+                return Err(ParamsMismatch::new(format!("there is no {name:?}"), found));
+            };
+            if value.value.shape() != param.value.shape() {
+                let (expected, found) = (param.value.shape(), value.value.shape());
+                return Err(ParamsMismatch::new(
+                    format!("{name:?} has shape {found} where {expected} is needed"),
+                    vec![],
+                ));
+            }
+            Ok(value.value.clone())
+        };
+        if let Some(extra) = values.iter().find(|value| self.get(&value.name).is_none()) {
+            let known = self.iter().map(|param| &param.name).collect();
+            return Err(ParamsMismatch::new(format!("nothing here is named {:?}", extra.name), known));
+        }
+        let new: Vec<Tensor<T>> = self.iter().map(place).collect::<Result<_, _>>()?;
+        for (param, value) in self.iter_mut().zip(new) {
+            param.value = value;
+        }
+        Ok(())
+    }
+
     /// The number of elements of all parameters for which `count` holds.
     pub fn size_of(&self, count: impl Fn(&Param<T>) -> bool) -> usize {
         self.iter().filter(|param| count(param)).map(|param| param.value.size()).sum()
@@ -111,6 +198,29 @@ impl<T: Float> Params<T> {
         }
     }
 }
+
+/// Values that do not fit the parameters they were meant for.
+///
+/// One pointer wide, as all errors here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::box_collection)] // A thin pointer: the box around the string is the point.
+pub struct ParamsMismatch(Box<String>);
+
+impl ParamsMismatch {
+    fn new(problem: String, names: Vec<&String>) -> Self {
+        let names = if names.is_empty() { String::new() } else { format!(", there are {names:?}") };
+        let advice = "build the network that the values come from";
+        ParamsMismatch(Box::new(format!("assign: {problem}{names}; {advice}")))
+    }
+}
+
+impl fmt::Display for ParamsMismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ParamsMismatch {}
 
 impl<T: Float> Index<usize> for Params<T> {
     type Output = Param<T>;
@@ -188,5 +298,61 @@ impl<T: Float> IndexMut<usize> for Grads<T> {
 impl<T: Float> FromIterator<Option<Tensor<T>>> for Grads<T> {
     fn from_iter<I: IntoIterator<Item = Option<Tensor<T>>>>(entries: I) -> Self {
         Grads { list: entries.into_iter().collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn params(names: &[&str]) -> Params {
+        let mut params = Params::new();
+        for name in names {
+            params.add(*name, Tensor::new([1.0, 2.0]));
+        }
+        params
+    }
+
+    #[test]
+    fn freezing_follows_whole_path_elements() {
+        let mut params = params(&["1/kernel", "1/bias", "10/kernel", "head"]);
+        params.add_state("1/mean", Tensor::new([0.0]));
+        let trainable = |params: &Params| params.iter().map(|param| param.trainable).collect::<Vec<_>>();
+        params.freeze("1");
+        assert_eq!(trainable(&params), [false, false, true, true, false]);
+        params.unfreeze("1/bias");
+        params.freeze("head");
+        assert_eq!(trainable(&params), [false, true, true, false, false]);
+        params.unfreeze("");
+        assert_eq!(trainable(&params), [true, true, true, true, false]);
+    }
+
+    #[test]
+    #[should_panic(expected = r#"freeze: no parameter is at or under "kernel": ["1/kernel", "1/bias"]"#)]
+    fn freezing_nothing_is_a_mistake() {
+        params(&["1/kernel", "1/bias"]).freeze("kernel");
+    }
+
+    #[test]
+    #[should_panic(expected = r#"add: there is a parameter named "1/bias" already"#)]
+    fn names_are_unique() {
+        params(&["1/bias", "1/kernel", "1/bias"]);
+    }
+
+    #[test]
+    fn values_are_matched_by_name() {
+        let mut target = params(&["a", "b"]);
+        let mut source = params(&["b", "a"]);
+        source[0].value = Tensor::new([7.0, 8.0]);
+        target.assign(&source).unwrap();
+        assert_eq!(target.get("b").unwrap().value, Tensor::new([7.0, 8.0]));
+        assert_eq!(target.get("a").unwrap().value, Tensor::new([1.0, 2.0]));
+        source.get_mut("a").unwrap().value = Tensor::new([1.0]);
+        let message = |source: &Params| params(&["a", "b"]).assign(source).unwrap_err().to_string();
+        assert!(message(&source).starts_with(r#"assign: "a" has shape [1] where [2] is needed; "#));
+        assert!(message(&params(&["a"])).starts_with(r#"assign: there is no "b", there are ["a"]; "#));
+        let extra = message(&params(&["a", "b", "c"]));
+        assert!(extra.starts_with(r#"assign: nothing here is named "c", there are ["a", "b"]; "#));
+        assert_eq!(size_of::<ParamsMismatch>(), size_of::<usize>());
     }
 }

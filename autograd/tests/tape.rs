@@ -1,0 +1,219 @@
+//! What a tape promises: which gradients come back, what is refused, what is freed, and how it grows.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use gradus_autograd::{Gradients, Grads, Op, Param, Params, Tape, Var, grad, value_and_grad, value_and_grad_with};
+use gradus_tensor::Tensor;
+
+#[test]
+fn an_input_used_twice_gets_both_gradients() {
+    let tape = Tape::new();
+    let x = tape.var(Tensor::new([2.0, 3.0]));
+    // x^2 + 4 x, so 2 x + 4.
+    let y = (&x * &x + &x * 4.0).sum(..);
+    assert_eq!(tape.backward(&y).of(&x), Tensor::new([8.0, 10.0]));
+}
+
+#[test]
+fn no_gradient_flows_where_it_is_stopped() {
+    let tape = Tape::new();
+    let x = tape.var(Tensor::new([2.0, 3.0]));
+    let y = (&x * x.square().stop_gradient()).sum(..);
+    assert_eq!(tape.backward(&y).of(&x), Tensor::new([4.0, 9.0]));
+    let tape = Tape::new();
+    let x = tape.var(Tensor::new(2.0));
+    assert_eq!(tape.backward(&x.stop_gradient()).of(&x), Tensor::new(0.0));
+}
+
+#[test]
+fn gradients_have_the_shape_of_their_variable() {
+    for (a, b) in [([2, 3].into(), [3].into()), ([2, 1].into(), [1, 3].into()), (vec![], [4, 1].into())] {
+        let (a, b): (Vec<usize>, Vec<usize>) = (a, b);
+        let tape = Tape::new();
+        let (x, y) = (tape.var(Tensor::<f32>::ones(a)), tape.var(Tensor::ones(b)));
+        let z = &x * &y;
+        let gradients = tape.backward(&z.sum(..));
+        let count = |var: &Var| Tensor::full(var.shape(), (z.value().size() / var.value().size()) as f32);
+        assert_eq!(gradients.of(&x), count(&x));
+        assert_eq!(gradients.of(&y), count(&y));
+    }
+}
+
+#[test]
+fn frozen_and_unused_parameters_get_nothing() {
+    let mut params = Params::new();
+    for name in ["used", "frozen", "unused"] {
+        params.add(name, Tensor::new([2.0]));
+    }
+    params.add_state("state", Tensor::new([2.0]));
+    params.freeze("frozen");
+    let (loss, grads) = value_and_grad(&params, |v| (&v[0] * &v[1] * &v[3]).sum(..));
+    assert_eq!(loss, 8.0);
+    assert_eq!(grads.iter().map(Option::is_some).collect::<Vec<_>>(), [true, false, false, false]);
+    assert_eq!(grads[0], Some(Tensor::new([4.0])));
+    // A loss that depends on no parameter at all.
+    assert!(grad(&params, |_| Var::from(1.0)).iter().all(Option::is_none));
+}
+
+#[test]
+fn nobody_holds_the_weights_when_the_gradients_are_there() {
+    let mut params = Params::new();
+    params.add("kernel", Tensor::new([[1.0, 2.0], [3.0, 4.0]]));
+    params.add("bias", Tensor::new([1.0, 2.0]));
+    let before: Vec<_> = params.iter().map(|param| param.value.as_slice().unwrap().as_ptr()).collect();
+    let input = Var::from(Tensor::new([[1.0, 0.5]]));
+    let (_, predictions, grads) = value_and_grad_with(&params, |v| {
+        let output = (input.matmul(&v[0]) + &v[1]).relu();
+        (output.square().mean(..), output.into_value())
+    });
+    assert_eq!(predictions, Tensor::new([[3.5, 6.0]]));
+    for (index, param) in params.iter_mut().enumerate() {
+        assert!(param.value.owns_elements(), "{} is shared", param.name);
+        param.value -= grads[index].as_ref().unwrap();
+        assert_eq!(param.value.as_slice().unwrap().as_ptr(), before[index]);
+    }
+}
+
+#[test]
+fn what_is_kept_across_steps_can_go_to_another_thread() {
+    fn check<T: Send + Sync>() {}
+    check::<Params<f32>>();
+    check::<Param<f64>>();
+    check::<Grads<f64>>();
+}
+
+#[test]
+#[should_panic(expected = "mul: the inputs were recorded on two different tapes")]
+fn an_op_on_two_tapes_is_refused() {
+    let (one, other) = (Tape::new(), Tape::new());
+    let _ = one.var(Tensor::new(1.0)) * other.var(Tensor::new(2.0));
+}
+
+#[test]
+#[should_panic(
+    expected = "exp: an input belongs to a tape that a backward sweep has consumed; record each step on a new"
+)]
+fn a_consumed_tape_records_no_more() {
+    let tape = Tape::new();
+    let x = tape.var(Tensor::new(1.0));
+    let _ = tape.backward(&x.square());
+    let _ = x.exp();
+}
+
+#[test]
+#[should_panic(expected = "backward: the loss must be a single number, take its sum or mean first: [2]")]
+fn a_loss_of_several_numbers_is_refused() {
+    let tape = Tape::new();
+    let x = tape.var(Tensor::new([1.0, 2.0]));
+    let _ = tape.backward(&x.exp());
+}
+
+#[test]
+#[should_panic(expected = "backward: the loss was computed on another tape")]
+fn a_loss_of_another_tape_is_refused() {
+    let x = Tape::new().var(Tensor::new(1.0));
+    let _ = Tape::new().backward(&x);
+}
+
+/// The gradients of a tape with a variable on it, and what is not that: a result, a constant.
+fn gradients() -> (Gradients, Var, Var) {
+    let tape = Tape::new();
+    let x = tape.var(Tensor::new(3.0));
+    let y = x.square();
+    (tape.backward(&y), y, Var::from(1.0))
+}
+
+#[test]
+#[should_panic(expected = "of: the gradient of a result is not kept, only that of a variable: []")]
+fn a_result_has_no_gradient() {
+    let (gradients, result, _) = gradients();
+    gradients.of(&result);
+}
+
+#[test]
+#[should_panic(expected = "of: a constant has no gradient; make it a variable of the tape first: []")]
+fn a_constant_has_no_gradient() {
+    let (gradients, _, constant) = gradients();
+    gradients.of(&constant);
+}
+
+#[test]
+#[should_panic(expected = "of: this is a variable of another tape: []")]
+fn a_variable_of_another_tape_has_no_gradient() {
+    gradients().0.of(&Tape::new().var(Tensor::new(3.0)));
+}
+
+#[test]
+fn saved_tensors_are_freed_during_the_sweep() {
+    const DEPTH: usize = 10;
+    let (tape, alive, most) = (Tape::new(), Arc::new(()), Arc::new(AtomicUsize::new(0)));
+    let mut y = tape.var(Tensor::new(1.0));
+    let x = y.clone();
+    for depth in 1..=DEPTH {
+        let (token, most) = (Arc::clone(&alive), Arc::clone(&most));
+        y = Op::new("witness", y.value().clone())
+            .input(&y, move |g| {
+                // The op that runs first is the last recorded. Those before it wait, those after it are gone.
+                assert_eq!(Arc::strong_count(&token), depth + 1);
+                most.fetch_max(Arc::strong_count(&token), Ordering::Relaxed);
+                g
+            })
+            .finish();
+    }
+    assert_eq!(Arc::strong_count(&alive), DEPTH + 1);
+    let gradients = tape.backward(&y);
+    assert_eq!(most.load(Ordering::Relaxed), DEPTH + 1);
+    assert_eq!(Arc::strong_count(&alive), 1);
+    assert_eq!(gradients.of(&x), Tensor::new(1.0));
+    // What a chain of ops saves is let go with it, too, though its end is still held.
+    let saved = Tensor::new([1.0, 2.0]);
+    let tape = Tape::new();
+    let z = (tape.var(Tensor::new([3.0, 4.0])) * &saved).sum(..);
+    assert!(!saved.owns_elements());
+    let _ = tape.backward(&z);
+    assert!(saved.owns_elements());
+}
+
+#[test]
+fn a_derivative_that_nobody_needs_saves_nothing() {
+    let tape = Tape::new();
+    let (weight, data) = (tape.var(Tensor::new([3.0, 4.0])), Tensor::new([1.0, 2.0]));
+    let product = Var::from(&data) * weight.value();
+    assert!(!product.is_recorded());
+    drop(product);
+    assert!(data.owns_elements());
+    // The product's derivative by the weight saves the data; that by the data, which is a constant, no weight.
+    let weights = Tensor::new([3.0, 4.0]);
+    let product = tape.var(weights.clone()) * Var::from(&data);
+    assert!(product.is_recorded() && !data.owns_elements() && weights.owns_elements());
+}
+
+/// The time that a chain of so many ops takes, there and back.
+fn chain(length: usize) -> Duration {
+    let start = Instant::now();
+    let tape = Tape::new();
+    let x = tape.var(Tensor::from([1.0_f64, 1.0]));
+    let mut y = x.clone();
+    for _ in 0..length {
+        y = -y;
+    }
+    let gradient = tape.backward(&y.sum(..)).of(&x);
+    assert_eq!(gradient, Tensor::from([1.0, 1.0]));
+    start.elapsed()
+}
+
+#[test]
+fn a_chain_of_100_000_ops_neither_overflows_nor_slows_down() {
+    // A small stack: nothing may recurse along the chain, dropping an unused tape included.
+    let run = || {
+        let tape = Tape::new();
+        drop((0..100_000).fold(tape.var(Tensor::new(1.0)), |y, _| -y));
+        drop(tape);
+        let best = |length| (0..3).map(|_| chain(length)).min().expect("three runs");
+        // 10 times in proportion, 100 times if it were quadratic.
+        assert!(best(100_000) < 40 * best(10_000));
+    };
+    std::thread::Builder::new().stack_size(128 << 10).spawn(run).unwrap().join().unwrap();
+}
