@@ -1,0 +1,61 @@
+//! dfdx: shapes in types, a batch copied into a tensor per step, its own Adam.
+
+#[path = "../../common.rs"]
+mod common;
+
+use common::{BATCH, CLASSES, HIDDEN, LEARNING_RATE, Options, PIXELS, Random};
+use dfdx::optim::{Adam, AdamConfig};
+use dfdx::prelude::*;
+
+type Network = ((Linear<PIXELS, HIDDEN>, ReLU), Linear<HIDDEN, CLASSES>);
+
+fn main() {
+    let options = Options::parse();
+    let (train, test) = common::mnist(&options.data);
+    let targets = train.one_hot();
+    // As its own MNIST example does.
+    dfdx::flush_denormals_to_zero();
+
+    let device = Cpu::seed_from_u64(options.seed);
+    let mut network = device.build_module::<Network, f32>();
+    let config = AdamConfig { lr: LEARNING_RATE, ..AdamConfig::default() };
+    let mut adam = Adam::new(&network, config);
+    let mut grads = Some(network.alloc_grads());
+    let mut order: Vec<u32> = (0..train.len() as u32).collect();
+    let mut random = Random(options.seed);
+
+    let epochs = common::time_epochs(options.epochs, || {
+        random.shuffle(&mut order);
+        let mut sum = 0.0;
+        for rows in order.chunks_exact(BATCH) {
+            let mut x = Vec::with_capacity(BATCH * PIXELS);
+            let mut y = Vec::with_capacity(BATCH * CLASSES);
+            for &row in rows {
+                x.extend_from_slice(train.image(row as usize));
+                y.extend_from_slice(&targets[row as usize * CLASSES..][..CLASSES]);
+            }
+            let x = device.tensor_from_vec(x, (Const::<BATCH>, Const::<PIXELS>));
+            let y = device.tensor_from_vec(y, (Const::<BATCH>, Const::<CLASSES>));
+            let logits = network.forward_mut(x.traced(grads.take().unwrap()));
+            let loss = cross_entropy_with_logits_loss(logits, y);
+            sum += loss.array();
+            let mut gradients = loss.backward();
+            adam.update(&mut network, &gradients).unwrap();
+            network.zero_grads(&mut gradients);
+            grads = Some(gradients);
+        }
+        assert!(sum.is_finite());
+    });
+
+    let scores: Vec<f32> = (0..test.len())
+        .flat_map(|i| {
+            let x = device.tensor_from_vec(test.image(i).to_vec(), (Const::<PIXELS>,));
+            network.forward(x).array()
+        })
+        .collect();
+    let predict_us = common::time_predict(|i| {
+        let x = device.tensor_from_vec(test.image(i).to_vec(), (Const::<PIXELS>,));
+        std::hint::black_box(network.forward(x).softmax().array());
+    });
+    common::report("0.13.0", &epochs, common::accuracy(&scores, &test.labels), predict_us);
+}
