@@ -8,7 +8,6 @@ use gradus_tensor::{Element, Shape, Tensor};
 use crate::batches::{Batch, Batches};
 use crate::error::{DatasetError, Result};
 use crate::order::{Order, Randomness};
-use crate::rows;
 
 /// Samples to learn from: inputs `[n, ..]`, a target for each `[n, ..]`, perhaps a weight for each `[n]`.
 ///
@@ -235,9 +234,9 @@ impl<X: Element, Y: Element> Dataset<X, Y> {
     /// A range of samples, as views.
     pub(crate) fn rows(&self, range: Range<usize>) -> Self {
         Dataset {
-            inputs: rows::range(&self.inputs, range.clone()),
-            targets: rows::range(&self.targets, range.clone()),
-            weights: self.weights.as_ref().map(|weights| rows::range(weights, range)),
+            inputs: self.inputs.slice(0, range.clone()),
+            targets: self.targets.slice(0, range.clone()),
+            weights: self.weights.as_ref().map(|weights| weights.slice(0, range)),
             class_names: self.class_names.clone(),
         }
     }
@@ -245,9 +244,9 @@ impl<X: Element, Y: Element> Dataset<X, Y> {
     /// The samples at these indices, copied.
     pub(crate) fn gather(&self, indices: &[usize]) -> Self {
         Dataset {
-            inputs: rows::gather(&self.inputs, indices),
-            targets: rows::gather(&self.targets, indices),
-            weights: self.weights.as_ref().map(|weights| rows::gather(weights, indices)),
+            inputs: self.inputs.take_rows(indices),
+            targets: self.targets.take_rows(indices),
+            weights: self.weights.as_ref().map(|weights| weights.take_rows(indices)),
             class_names: self.class_names.clone(),
         }
     }
@@ -274,4 +273,102 @@ fn panic_slice(start: usize, end: usize, len: usize) -> ! {
 #[track_caller]
 fn panic_split_at(count: usize, len: usize) -> ! {
     panic!("split_at: each part must have a sample: {count} of {len}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbered(samples: usize) -> Dataset {
+        Dataset::new(Tensor::arange(0.0, samples as f32, 1.0), Tensor::zeros([samples, 1])).unwrap()
+    }
+
+    fn numbers(dataset: &Dataset) -> Vec<f32> {
+        dataset.inputs().to_vec()
+    }
+
+    #[test]
+    fn parts_are_those_asked_for() {
+        let ten = numbered(10);
+        assert_eq!(numbers(&ten.take(3)), [0.0, 1.0, 2.0]);
+        assert_eq!(ten.take(30), ten);
+        assert_eq!(numbers(&ten.slice(8..)), [8.0, 9.0]);
+        assert_eq!(numbers(&ten.slice(..=1)), [0.0, 1.0]);
+        let (first, rest) = ten.split_at(8);
+        assert_eq!((first.len(), numbers(&rest)), (8, vec![8.0, 9.0]));
+    }
+
+    #[test]
+    fn validation_takes_the_last_samples_as_keras_does() {
+        // Keras 3: split_at = floor(n * (1 - fraction)).
+        for (samples, fraction, kept) in [(10, 0.2, 8), (10, 0.25, 7), (3, 0.1, 2), (60_000, 0.1, 54_000)] {
+            let (train, validation) = numbered(samples).validation_split(fraction).unwrap();
+            assert_eq!((train.len(), validation.len()), (kept, samples - kept));
+            assert_eq!(validation.inputs().get([0]), kept as f32);
+        }
+        for fraction in [0.0, 1.0, -0.5, 1.5, f64::NAN, 0.95] {
+            assert!(numbered(10).validation_split(fraction).is_err(), "{fraction}");
+        }
+        assert_eq!(
+            numbered(4).validation_split(1.0).unwrap_err().to_string(),
+            "found a validation split of 1 of 4 samples, expected a fraction between 0 and 1 that leaves samples on both \
+             sides; choose another fraction or give a validation set"
+        );
+    }
+
+    #[test]
+    fn samples_that_do_not_pair_up_are_refused() {
+        assert_eq!(
+            Dataset::new(Tensor::<f32>::zeros([3, 2]), Tensor::<f32>::zeros([2])).unwrap_err().to_string(),
+            "found inputs of shape [3, 2] with targets of shape [2], expected first axes of the same length, an entry \
+             for each sample; check how the two were read or sliced"
+        );
+        assert_eq!(
+            Dataset::new(Tensor::<f32>::zeros([0, 2]), Tensor::<f32>::zeros([0])).unwrap_err().to_string(),
+            "found no sample, inputs of shape [0, 2], expected at least one sample; check how the data were read or \
+             filtered"
+        );
+        assert!(Dataset::new(Tensor::<f32>::scalar(1.0), Tensor::<f32>::scalar(1.0)).is_err());
+        assert!(numbered(3).with_weights(Tensor::ones([2])).is_err());
+        assert_eq!(
+            numbered(2).with_weights(Tensor::new([1.0, f32::NAN])).unwrap_err().to_string(),
+            "found weight NaN of sample 1, expected a finite weight that is not negative; check how the weights were made"
+        );
+    }
+
+    #[test]
+    fn weights_and_names_come_along() {
+        let dataset = numbered(3).with_weights(Tensor::new([1.0, 2.0, 3.0])).unwrap().with_class_names(["a", "b"]);
+        for part in [dataset.slice(1..2), dataset.shuffle(1), dataset.clone().map_inputs(|x| x.to::<f32>() * 2.0)] {
+            assert_eq!(part.class_names().unwrap(), ["a", "b"]);
+            assert_eq!(part.weights().unwrap().size(), part.len());
+        }
+        assert_eq!(dataset.slice(1..2).weights().unwrap().item(), 2.0);
+    }
+
+    #[test]
+    fn parts_share_the_samples() {
+        let dataset = numbered(10);
+        let start = dataset.inputs().as_slice().unwrap().as_ptr();
+        assert_eq!(dataset.slice(2..).inputs().as_slice().unwrap().as_ptr(), start.wrapping_add(2));
+        assert_eq!(dataset.batches(5).nth(1).unwrap().inputs.as_slice().unwrap().as_ptr(), start.wrapping_add(5));
+    }
+
+    #[test]
+    #[should_panic(expected = "map_inputs: the first axis must still count the samples: [4] became [1, 4]")]
+    fn a_map_that_loses_the_samples_is_refused() {
+        numbered(4).map_inputs(|x| x.unsqueeze(0));
+    }
+
+    #[test]
+    #[should_panic(expected = "slice: a range of samples that is not empty is needed: 3..5 of 4")]
+    fn a_slice_beyond_the_samples_is_refused() {
+        numbered(4).slice(3..5);
+    }
+
+    #[test]
+    #[should_panic(expected = "split_at: each part must have a sample: 4 of 4")]
+    fn a_split_at_the_end_is_refused() {
+        numbered(4).split_at(4);
+    }
 }

@@ -146,3 +146,97 @@ impl FoundFiles {
 fn path_in(folder: &Path, name: &str) -> Option<PathBuf> {
     [folder.join(name), folder.join(format!("{name}.gz"))].into_iter().find(|path| path.is_file())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::Read;
+
+    use super::*;
+
+    const PAIR: DataFiles = DataFiles {
+        name: "pair",
+        // md5 of "one" and "two", by md5sum.
+        files: &[("one", "f97c5d29941bfb1b2fdab0874906ab82"), ("two", "b8a9f715dbb64fd5c56e7783c6820a61")],
+    };
+
+    /// A folder of data sets that holds `pair/` with these files.
+    fn data_folder(test: &str, files: &[(&str, &str)]) -> PathBuf {
+        let folder = env::temp_dir().join(format!("gradus-datasets-{}-{test}", std::process::id()));
+        fs::create_dir_all(folder.join("pair")).unwrap();
+        for (name, text) in files {
+            fs::write(folder.join("pair").join(name), text).unwrap();
+        }
+        folder
+    }
+
+    fn text(found: &FoundFiles, name: &str) -> std::io::Result<String> {
+        let mut text = String::new();
+        found.open(name).unwrap().read_to_string(&mut text)?;
+        Ok(text)
+    }
+
+    #[test]
+    fn the_variable_comes_first_and_need_not_hold_every_data_set() {
+        let own = data_folder("own", &[("one", "one"), ("two", "two")]);
+        let other = data_folder("other", &[("one", "another one"), ("two", "another two")]);
+        let find = |variable: Option<&Path>| PAIR.find_with(variable.map(OsString::from), &own);
+        assert_eq!(text(&find(None).unwrap(), "one").unwrap(), "one");
+        assert_eq!(text(&find(Some(Path::new(""))).unwrap(), "one").unwrap(), "one");
+        // Files of one's own are not held against the sums of the original.
+        assert_eq!(text(&find(Some(&other)).unwrap(), "one").unwrap(), "another one");
+        // A folder without this data set.
+        assert_eq!(find(Some(&other.join("pair"))).unwrap().folder(), own.join("pair"));
+        assert_eq!(
+            find(Some(Path::new("no/such/folder"))).unwrap_err().to_string(),
+            "no/such/folder: found no such folder, expected a folder of data sets, as GRADUS_DATA should name; correct \
+             GRADUS_DATA or unset it"
+        );
+        fs::remove_dir_all(own).unwrap();
+        fs::remove_dir_all(other).unwrap();
+    }
+
+    #[test]
+    fn a_damaged_original_is_noticed() {
+        let own = data_folder("damaged", &[("one", "one"), ("two", "zwo")]);
+        let found = PAIR.find_with(None, &own).unwrap();
+        assert_eq!(text(&found, "one").unwrap(), "one");
+        let error = text(&found, "two").unwrap_err();
+        assert_eq!(
+            crate::source::read_error(&error).to_string(),
+            "found the md5 sum f8e7d2b4f49d6a54419be184d483a987, expected b8a9f715dbb64fd5c56e7783c6820a61, that of the \
+             original; the file is damaged: get it again"
+        );
+        fs::remove_dir_all(own).unwrap();
+    }
+
+    #[test]
+    fn missing_files_say_where_they_were_looked_for() {
+        let own = data_folder("missing", &[]);
+        let pair = own.join("pair");
+        assert_eq!(
+            PAIR.find_with(None, &own).unwrap_err().to_string(),
+            format!(
+                "{}: found none of the files, expected the files of pair, plain or as .gz: one, two; set GRADUS_DATA to \
+                 a folder that holds pair/, or name its folder to `load_from`",
+                pair.display()
+            )
+        );
+        assert_eq!(
+            PAIR.find_in("no/such/folder").unwrap_err().to_string(),
+            "no/such/folder: found no such folder, expected the files of pair, plain or as .gz: one, two; name the folder \
+             that holds the files, or pair/ with them"
+        );
+        fs::write(pair.join("one"), "1").unwrap();
+        assert_eq!(PAIR.find_in(&own).unwrap().folder(), pair);
+        assert_eq!(PAIR.find_in(&pair).unwrap().folder(), pair);
+        assert_eq!(
+            PAIR.find_in(&pair).unwrap().open("two").unwrap_err().to_string(),
+            format!(
+                "{}: found no such file, expected two or two.gz beside the other files of pair; complete the folder",
+                pair.join("two").display()
+            )
+        );
+        fs::remove_dir_all(own).unwrap();
+    }
+}

@@ -1,23 +1,75 @@
 //! Data sets, batches and the readers that fill them.
+//!
+//! A [`Dataset`] holds samples: inputs, and a target for each. It comes from a reader or from two tensors, is prepared
+//! by methods that return another one, and is walked in [`Batches`].
+//!
+//! ```
+//! use gradus_datasets::mnist;
+//!
+//! // 60,000 images to train on and 10,000 to test on, bytes as they stand in the files.
+//! let mnist = mnist::load()?;
+//! // What is done to one part is done to both.
+//! let (train, test) = mnist.map_inputs(|x| x.to::<f32>() / 255.0).split();
+//! let train = train.take(1000).to_categorical(mnist::CLASSES)?;
+//! let (train, validation) = train.validation_split(0.1)?;
+//! assert_eq!((train.len(), validation.len(), test.len()), (900, 100, 10_000));
+//!
+//! for epoch in 0..2 {
+//!     // Another order in every epoch, the same one in every run; batches are made on a thread, two ahead of their use.
+//!     for batch in train.batches(32).shuffled(epoch).prefetch(2) {
+//!         assert_eq!(batch.inputs.shape()[1..], [28, 28]);
+//!         assert_eq!(batch.targets.shape()[1..], [10]);
+//!     }
+//! }
+//! # Ok::<(), gradus_datasets::DatasetError>(())
+//! ```
+//!
+//! # What there is
+//!
+//! | | |
+//! |---|---|
+//! | [`mnist`] | handwritten digits, 70,000 images of ten classes |
+//! | [`iris`] | flowers: 4 numbers, three classes, 150 samples |
+//! | [`auto_mpg`] | cars: 9 numbers to predict one, 392 samples |
+//! | [`idx`] | the format of MNIST, read and written, every element type |
+//! | [`Csv`] | tables of numbers and labels |
+//!
+//! The files of these data sets lie in the folder `data` of this crate's source. Where that is not at hand, the
+//! environment variable `GRADUS_DATA` names a folder that holds `mnist/`, `iris/` and so on, or `load_from` takes one.
+//!
+//! # A data set of one's own
+//!
+//! [`Dataset::new`] takes two tensors, and a reader makes tensors from files. [`DataFiles`] finds the files, unpacks
+//! them, compares their checksums and names them in errors.
+//!
+//! # Errors
+//!
+//! What is wrong with data is a [`DatasetError`], which names the file, the place, what was found there, what was
+//! expected and one thing to do. The readers believe no header: they take memory for the bytes that are there.
 #![forbid(unsafe_code)]
 
+pub mod auto_mpg;
 mod batches;
+mod classes;
+mod csv;
 mod dataset;
 mod error;
 mod folder;
-mod generator;
 pub mod idx;
+pub mod iris;
 pub mod mnist;
+mod normalize;
 mod order;
 mod prefetch;
-mod rows;
 mod source;
 mod splits;
 
+pub use self::csv::{Column, Csv};
 pub use batches::{Batch, Batches};
 pub use dataset::Dataset;
 pub use error::{DatasetError, Place, Result};
 pub use folder::{DATA_VARIABLE, DataFiles, FoundFiles};
+pub use normalize::Moments;
 pub use order::{Order, Randomness};
 pub use prefetch::Prefetch;
 pub use source::Source;

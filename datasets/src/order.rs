@@ -3,11 +3,10 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use gradus_tensor::Generator;
 use serde::{Deserialize, Serialize};
 
-use crate::generator::Generator;
-
-/// Where an order's randomness comes from: a seed.
+/// Where a random order comes from: a seed, or the next draws of a `&mut Generator`.
 pub trait Randomness: sealed::Sealed {
     #[doc(hidden)]
     fn shuffle(self, rows: &mut [usize]);
@@ -16,6 +15,7 @@ pub trait Randomness: sealed::Sealed {
 mod sealed {
     pub trait Sealed {}
     impl Sealed for u64 {}
+    impl Sealed for &mut gradus_tensor::Generator {}
 }
 
 impl Randomness for u64 {
@@ -24,13 +24,18 @@ impl Randomness for u64 {
     }
 }
 
+impl Randomness for &mut Generator {
+    fn shuffle(self, rows: &mut [usize]) {
+        Generator::shuffle(self, rows);
+    }
+}
+
 /// Which samples are to come, in which order, and how many have come already.
 ///
 /// Written down with serde in the midst of an epoch and handed to [`Batches::in_order`](crate::Batches::in_order)
 /// later, it goes on with the very next sample.
 ///
-/// The random order of a seed is fixed: the rows `0..n`, shuffled by Fisher and Yates from the last place down with
-/// numbers of xoshiro256++, bounded as in Lemire, arXiv:1805.10941.
+/// The random order of a seed is fixed: the samples `0..n` after [`Generator::shuffle`], whose stream is documented.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
     rows: Rows,
@@ -76,6 +81,11 @@ impl Order {
     /// These samples in this order; one may come never, or more than once.
     pub fn listed(rows: impl Into<Vec<usize>>) -> Self {
         Order { rows: Rows::Listed(rows.into().into()), next: 0 }
+    }
+
+    /// The same order from the place where `position` samples have come.
+    pub fn starting_at(self, position: usize) -> Self {
+        Order { next: position.min(self.total()), ..self }
     }
 
     /// How many samples come in all.

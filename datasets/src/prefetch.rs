@@ -1,64 +1,70 @@
 //! Batches made ahead of their use, on a thread.
 
+use std::fmt;
 use std::iter::FusedIterator;
 use std::panic::resume_unwind;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::{self, JoinHandle};
 
-use gradus_tensor::Element;
-
-use crate::batches::{Batch, Batches};
-use crate::order::Order;
-
-/// The batches of a walk, gathered ahead by a thread: the same ones in the same order.
+/// An iterator's items, made ahead by a thread: the same ones in the same order.
 ///
-/// Dropped early, it ends its thread; a panic on the thread goes on where the next batch is asked for.
-pub struct Prefetch<X: Element = f32, Y: Element = X> {
-    /// Gone once the walk is over.
-    worker: Option<Worker<X, Y>>,
-    batch_size: usize,
-    /// How far the walk has come for whoever takes the batches; the thread is ahead of that.
-    order: Order,
-    remaining: usize,
+/// [`Batches::prefetch`](crate::Batches::prefetch) makes one of plain batches; around a `map` that augments them, say,
+/// it is made directly:
+///
+/// ```
+/// use gradus_datasets::{Dataset, Prefetch};
+/// use gradus_tensor::Tensor;
+/// let numbers = Dataset::new(Tensor::arange(0.0, 6.0, 1.0), Tensor::arange(0.0, 6.0, 1.0))?;
+/// let doubled = Prefetch::new(numbers.batches(4).map(|batch| batch.inputs * 2.0), 2);
+/// assert_eq!(doubled.last(), Some(Tensor::new([8.0, 10.0])));
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
+///
+/// Dropped early, it ends its thread; a panic on the thread goes on where the item would have been taken.
+pub struct Prefetch<T> {
+    /// Gone once there is no more to come.
+    worker: Option<Worker<T>>,
+    /// What the iterator said of its length, less what was taken.
+    size_hint: (usize, Option<usize>),
 }
 
-struct Worker<X: Element, Y: Element> {
-    batches: Receiver<Batch<X, Y>>,
+struct Worker<T> {
+    items: Receiver<T>,
     thread: JoinHandle<()>,
 }
 
-impl<X: Element, Y: Element> Prefetch<X, Y> {
-    pub(crate) fn new(batches: Batches<X, Y>, ahead: usize) -> Self {
-        let (batch_size, order, remaining) = (batches.batch_size(), batches.order().clone(), batches.len());
-        // The thread holds one batch while it waits for room, so the channel holds one fewer than are made ahead.
+impl<T: Send + 'static> Prefetch<T> {
+    /// Makes up to `ahead` items in advance, at least one.
+    ///
+    /// # Panics
+    /// If the system has no thread to give.
+    pub fn new(items: impl Iterator<Item = T> + Send + 'static, ahead: usize) -> Self {
+        let size_hint = items.size_hint();
+        // The thread holds one item while it waits for room, so the channel holds one fewer than are made ahead.
         let (sender, receiver) = sync_channel(ahead.saturating_sub(1));
         let make = move || {
-            for batch in batches {
-                if sender.send(batch).is_err() {
+            for item in items {
+                if sender.send(item).is_err() {
                     // Nobody wants the rest.
                     return;
                 }
             }
         };
         let thread = thread::Builder::new().name("prefetch".into()).spawn(make).expect("the system starts a thread");
-        Prefetch { worker: Some(Worker { batches: receiver, thread }), batch_size, order, remaining }
-    }
-
-    /// The order, and how many samples were taken out of it so far; see [`Batches::order`].
-    pub fn order(&self) -> &Order {
-        &self.order
+        Prefetch { worker: Some(Worker { items: receiver, thread }), size_hint }
     }
 }
 
-impl<X: Element, Y: Element> Iterator for Prefetch<X, Y> {
-    type Item = Batch<X, Y>;
+impl<T> Iterator for Prefetch<T> {
+    type Item = T;
 
-    fn next(&mut self) -> Option<Batch<X, Y>> {
-        if let Ok(batch) = self.worker.as_ref()?.batches.recv() {
-            self.order.advance(self.batch_size);
-            self.remaining -= 1;
-            return Some(batch);
+    fn next(&mut self) -> Option<T> {
+        if let Ok(item) = self.worker.as_ref()?.items.recv() {
+            let (least, most) = self.size_hint;
+            self.size_hint = (least.saturating_sub(1), most.map(|most| most.saturating_sub(1)));
+            return Some(item);
         }
+        self.size_hint = (0, Some(0));
         let Worker { thread, .. } = self.worker.take()?;
         if let Err(panic) = thread.join() {
             resume_unwind(panic);
@@ -67,20 +73,80 @@ impl<X: Element, Y: Element> Iterator for Prefetch<X, Y> {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.remaining, Some(self.remaining))
+        self.size_hint
     }
 }
 
-impl<X: Element, Y: Element> ExactSizeIterator for Prefetch<X, Y> {}
-impl<X: Element, Y: Element> FusedIterator for Prefetch<X, Y> {}
+impl<T> FusedIterator for Prefetch<T> {}
 
-impl<X: Element, Y: Element> Drop for Prefetch<X, Y> {
+impl<T> Drop for Prefetch<T> {
     fn drop(&mut self) {
-        if let Some(Worker { batches, thread }) = self.worker.take() {
+        if let Some(Worker { items, thread }) = self.worker.take() {
             // First the channel, so that a thread that waits for room finds out.
-            drop(batches);
-            // A panic of a batch that nobody asked for is no concern of anybody's.
+            drop(items);
+            // A panic over an item that nobody asked for is no concern of anybody's.
             let _ = thread.join();
         }
+    }
+}
+
+impl<T> fmt::Debug for Prefetch<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Prefetch").field("size_hint", &self.size_hint).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn items_come_in_order_and_end() {
+        for ahead in 0..4 {
+            let mut prefetch = Prefetch::new(0..100, ahead);
+            assert_eq!(prefetch.size_hint(), (100, Some(100)));
+            assert!(prefetch.by_ref().eq(0..100));
+            assert_eq!(prefetch.next(), None);
+            assert_eq!(prefetch.size_hint(), (0, Some(0)));
+        }
+    }
+
+    #[test]
+    fn no_more_is_made_ahead_than_was_asked_for() {
+        let made = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&made);
+        let items = (0..100).inspect(move |_| {
+            counter.fetch_add(1, Ordering::SeqCst);
+        });
+        let mut prefetch = Prefetch::new(items, 3);
+        assert_eq!(prefetch.next(), Some(0));
+        // Long enough for the thread to make all that it may.
+        thread::sleep(Duration::from_millis(200));
+        assert_eq!(made.load(Ordering::SeqCst), 4);
+    }
+
+    #[test]
+    fn dropped_early_it_ends_its_thread() {
+        let alive = Arc::new(());
+        let held = Arc::clone(&alive);
+        let mut prefetch = Prefetch::new((0..).inspect(move |_| drop(Arc::clone(&held))), 2);
+        assert_eq!(prefetch.next(), Some(0));
+        drop(prefetch);
+        // The thread is gone, and what it held with it.
+        assert_eq!(Arc::strong_count(&alive), 1);
+    }
+
+    #[test]
+    fn a_panic_on_the_thread_goes_on() {
+        let mut prefetch = Prefetch::new((0..5).inspect(|&i| assert!(i < 3, "item {i} is bad")), 2);
+        assert!(prefetch.by_ref().take(3).eq(0..3));
+        let panic = catch_unwind(AssertUnwindSafe(|| prefetch.next())).unwrap_err();
+        assert_eq!(panic.downcast_ref::<String>().unwrap(), "item 3 is bad");
+        assert_eq!(prefetch.next(), None);
     }
 }

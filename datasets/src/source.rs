@@ -1,5 +1,6 @@
 //! Bytes to read from, plain or gzip'd, under the name that messages give them.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read};
 use std::path::Path;
@@ -30,7 +31,7 @@ impl<'a> Source<'a> {
         let name = name.into();
         let mut first = Vec::with_capacity(GZIP_MAGIC.len());
         let peeked = reader.by_ref().take(GZIP_MAGIC.len() as u64).read_to_end(&mut first);
-        peeked.map_err(|error| unreadable(&error).in_file(&name))?;
+        peeked.map_err(|error| read_error(&error).in_file(&name))?;
         let packed = first == GZIP_MAGIC;
         let whole = Cursor::new(first).chain(reader);
         let bytes: Box<dyn Read + 'a> = if packed { Box::new(MultiGzDecoder::new(whole)) } else { Box::new(whole) };
@@ -67,7 +68,13 @@ impl<'a> Source<'a> {
 
     /// What went wrong while reading, at the place where it did.
     pub(crate) fn error(&self, error: &io::Error) -> DatasetError {
-        unreadable(error).in_file(&self.name).at(Place::Byte(self.offset))
+        read_error(error).in_file(&self.name).at(Place::Byte(self.offset))
+    }
+}
+
+impl fmt::Debug for Source<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source").field("name", &self.name).field("offset", &self.offset).finish_non_exhaustive()
     }
 }
 
@@ -87,7 +94,8 @@ fn unopened(error: &io::Error) -> DatasetError {
     DatasetError::new(found, "a file to read", hint)
 }
 
-fn unreadable(error: &io::Error) -> DatasetError {
+/// What went wrong while reading.
+pub(crate) fn read_error(error: &io::Error) -> DatasetError {
     if let Some(sums) = error.get_ref().and_then(|inner| inner.downcast_ref::<WrongSum>()) {
         return DatasetError::new(
             format!("the md5 sum {}", sums.found),
@@ -138,8 +146,8 @@ struct WrongSum {
     expected: &'static str,
 }
 
-impl std::fmt::Display for WrongSum {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for WrongSum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "md5 sum {} is not {}", self.found, self.expected)
     }
 }

@@ -3,6 +3,7 @@
 use gradus_tensor::{Element, Tensor};
 
 use crate::dataset::Dataset;
+use crate::error::Result;
 
 /// Samples to train on, and samples of the same kind to test on.
 ///
@@ -37,5 +38,13 @@ impl<X: Element, Y: Element> Splits<X, Y> {
     #[track_caller]
     pub fn map_targets<Z: Element>(self, mut f: impl FnMut(Tensor<Y>) -> Tensor<Z>) -> Splits<X, Z> {
         Splits { train: self.train.map_targets(&mut f), test: self.test.map_targets(&mut f) }
+    }
+
+    /// Class labels as one-hot rows; see [`Dataset::to_categorical`].
+    ///
+    /// # Errors
+    /// If a label is not a whole number below `classes`, or a sample has more than one.
+    pub fn to_categorical(&self, classes: usize) -> Result<Splits<X, f32>> {
+        Ok(Splits { train: self.train.to_categorical(classes)?, test: self.test.to_categorical(classes)? })
     }
 }

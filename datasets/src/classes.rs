@@ -1,0 +1,188 @@
+//! Class labels: names to indices, indices to one-hot rows and to weights.
+
+use std::collections::HashMap;
+
+use gradus_tensor::{Element, Tensor};
+
+use crate::dataset::Dataset;
+use crate::error::{DatasetError, Place, Result};
+
+impl<X: Element, Y: Element> Dataset<X, Y> {
+    /// The same samples with class labels turned into rows of zeros with a one in the label's place: `[n, classes]`.
+    ///
+    /// Labels are whole numbers from 0, of any element type, shape `[n]` or `[n, 1]`.
+    ///
+    /// ```
+    /// use gradus_datasets::Dataset;
+    /// use gradus_tensor::Tensor;
+    /// let digits = Dataset::new(Tensor::new([0.5, 0.1]), Tensor::from([2_u8, 0]))?;
+    /// assert_eq!(*digits.to_categorical(3)?.targets(), Tensor::new([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]));
+    /// # Ok::<(), gradus_datasets::DatasetError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If a label is not a whole number below `classes`, or a sample has more than one.
+    pub fn to_categorical(&self, classes: usize) -> Result<Dataset<X, f32>> {
+        let labels: Tensor<i64> = self.labels(classes)?.into_iter().map(|label| label as i64).collect();
+        let rows = labels.one_hot(classes);
+        Ok(self.clone().map_targets(|_| rows))
+    }
+
+    /// The same samples, each weighted by its class: `weights[label]`, times the weight that it has already.
+    ///
+    /// # Errors
+    /// If a label has no weight, or a weight is negative or not finite.
+    pub fn with_class_weights(self, weights: &[f32]) -> Result<Self> {
+        let labels = self.labels(weights.len())?;
+        let by_class: Tensor = labels.into_iter().map(|label| weights[label]).collect();
+        let weights = self.weights().map_or(by_class.clone(), |before| before * &by_class);
+        self.with_weights(weights)
+    }
+
+    /// The targets as indices below `classes`.
+    fn labels(&self, classes: usize) -> Result<Vec<usize>> {
+        let shape = self.targets().shape();
+        if shape.size() != self.len() {
+            return Err(DatasetError::new(
+                format!("targets of shape {shape}"),
+                format!("a class label for each sample, shape [{}]", self.len()),
+                "leave targets that are one-hot already as they are",
+            ));
+        }
+        let index = |(sample, label): (usize, Y)| {
+            let value = label.cast::<f64>();
+            // Neither fractions nor NaN are equal to what they truncate to; no number of classes reaches 2^53.
+            if value >= 0.0 && value < classes as f64 && value == value.trunc() {
+                return Ok(value as usize);
+            }
+            Err(DatasetError::new(
+                format!("label {label}"),
+                format!("a whole number below {classes}, the number of classes"),
+                "count classes from 0, or ask for more of them",
+            )
+            .at(Place::Sample(sample)))
+        };
+        self.targets().iter().enumerate().map(index).collect()
+    }
+}
+
+/// Labels as they are read, and the class of each.
+pub(crate) struct ClassIndex {
+    names: Vec<String>,
+    places: HashMap<String, usize>,
+    /// Whether other labels than the names given are refused.
+    fixed: bool,
+    labels: Vec<usize>,
+}
+
+impl ClassIndex {
+    /// With the classes given, or those that will be found.
+    pub fn new(names: Option<Vec<String>>) -> Self {
+        let fixed = names.is_some();
+        let names = names.unwrap_or_default();
+        let places = names.iter().cloned().zip(0..).collect();
+        ClassIndex { names, places, fixed, labels: Vec::new() }
+    }
+
+    /// The classes given or found so far.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Adds a label; `false` if no class has that name.
+    pub fn push(&mut self, label: &str) -> bool {
+        let place = match self.places.get(label) {
+            Some(&place) => place,
+            None if self.fixed => return false,
+            None => {
+                self.names.push(label.to_owned());
+                self.places.insert(label.to_owned(), self.names.len() - 1);
+                self.names.len() - 1
+            }
+        };
+        self.labels.push(place);
+        true
+    }
+
+    /// The class of each label, and the names of the classes: as given, or sorted, as numbers if all are whole numbers.
+    pub fn finish(self) -> (Tensor<i64>, Vec<String>) {
+        let ClassIndex { names, labels, fixed, .. } = self;
+        let mut sorted: Vec<usize> = (0..names.len()).collect();
+        if !fixed {
+            let numbers: Option<Vec<i64>> = names.iter().map(|name| name.parse().ok()).collect();
+            match numbers {
+                Some(numbers) => sorted.sort_by_key(|&place| (numbers[place], &names[place])),
+                None => sorted.sort_by_key(|&place| &names[place]),
+            }
+        }
+        let mut class_of = vec![0; names.len()];
+        for (class, &place) in (0..).zip(&sorted) {
+            class_of[place] = class;
+        }
+        let labels = labels.into_iter().map(|place| class_of[place]).collect();
+        (labels, sorted.into_iter().map(|place| names[place].clone()).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labelled<Y: Element>(targets: Tensor<Y>) -> Dataset<f32, Y> {
+        Dataset::new(Tensor::zeros([targets.shape()[0], 2]), targets).unwrap()
+    }
+
+    #[test]
+    fn labels_of_every_type_become_rows() {
+        let expected = Tensor::new([[0.0, 1.0], [1.0, 0.0]]);
+        assert_eq!(*labelled(Tensor::from([1_u8, 0])).to_categorical(2).unwrap().targets(), expected);
+        assert_eq!(*labelled(Tensor::from([[1_i64], [0]])).to_categorical(2).unwrap().targets(), expected);
+        assert_eq!(*labelled(Tensor::from([1.0_f64, 0.0])).to_categorical(2).unwrap().targets(), expected);
+        assert_eq!(*labelled(Tensor::from([true, false])).to_categorical(2).unwrap().targets(), expected);
+    }
+
+    #[test]
+    fn what_is_no_label_is_refused() {
+        let hint = "count classes from 0, or ask for more of them";
+        let message = |error: DatasetError| error.to_string();
+        assert_eq!(
+            message(labelled(Tensor::from([0_u8, 9, 10])).to_categorical(10).unwrap_err()),
+            format!("sample 2: found label 10, expected a whole number below 10, the number of classes; {hint}")
+        );
+        for bad in [-1.0, 0.5, f32::NAN, f32::INFINITY, 3.0] {
+            let error = labelled(Tensor::new([0.0, bad])).to_categorical(3).unwrap_err();
+            assert_eq!(error.place(), Some(Place::Sample(1)), "{bad}");
+        }
+        assert!(labelled(Tensor::from([0_u8])).to_categorical(0).is_err());
+        assert_eq!(
+            message(labelled(Tensor::new([[0.0, 1.0], [1.0, 0.0]])).to_categorical(2).unwrap_err()),
+            "found targets of shape [2, 2], expected a class label for each sample, shape [2]; \
+             leave targets that are one-hot already as they are"
+        );
+    }
+
+    #[test]
+    fn class_weights_multiply_sample_weights() {
+        let dataset = labelled(Tensor::from([0_u8, 1, 1])).with_class_weights(&[1.0, 3.0]).unwrap();
+        assert_eq!(dataset.weights().unwrap().to_vec(), [1.0, 3.0, 3.0]);
+        let again = dataset.with_class_weights(&[0.5, 2.0]).unwrap();
+        assert_eq!(again.weights().unwrap().to_vec(), [0.5, 6.0, 6.0]);
+        assert!(labelled(Tensor::from([2_u8])).with_class_weights(&[1.0, 1.0]).is_err());
+        assert!(labelled(Tensor::from([0_u8])).with_class_weights(&[-1.0]).is_err());
+    }
+
+    #[test]
+    fn found_classes_are_sorted_as_numbers_or_as_text() {
+        let index = |labels: &[&str]| {
+            let mut classes = ClassIndex::new(None);
+            assert!(labels.iter().all(|label| classes.push(label)));
+            let (labels, names) = classes.finish();
+            (labels.to_vec(), names.join(" "))
+        };
+        assert_eq!(index(&["10", "9", "-1", "9"]), (vec![2, 1, 0, 1], "-1 9 10".into()));
+        assert_eq!(index(&["b", "10", "9"]), (vec![2, 0, 1], "10 9 b".into()));
+        let mut fixed = ClassIndex::new(Some(vec!["no".into(), "yes".into()]));
+        assert!(fixed.push("yes") && !fixed.push("perhaps"));
+        assert_eq!(fixed.finish().0.to_vec(), [1]);
+    }
+}

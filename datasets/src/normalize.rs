@@ -1,0 +1,129 @@
+//! Inputs brought to mean 0 and standard deviation 1.
+
+use gradus_tensor::{Element, Float, Tensor};
+
+use crate::dataset::Dataset;
+use crate::splits::Splits;
+
+/// Mean and standard deviation to normalise by, of any shape that broadcasts to a sample: one number, or one for each
+/// feature.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Moments<T: Float = f32> {
+    /// What is subtracted.
+    pub mean: Tensor<T>,
+    /// What is then divided by.
+    pub std: Tensor<T>,
+}
+
+impl<X: Float, Y: Element> Dataset<X, Y> {
+    /// Mean and standard deviation of each feature over the samples, computed in f64; a feature that never changes gets
+    /// a deviation of 1, so that it becomes 0. The deviation is that of the samples themselves (divided by n, as NumPy
+    /// and scikit-learn have it).
+    pub fn moments(&self) -> Moments<X> {
+        let inputs = self.inputs().contiguous();
+        let features = inputs.size() / self.len();
+        let rows = || inputs.as_slice().unwrap_or_default().chunks_exact(features.max(1));
+        let count = self.len() as f64;
+
+        let mut mean = vec![0.0; features];
+        for row in rows() {
+            mean.iter_mut().zip(row).for_each(|(sum, x)| *sum += x.as_f64());
+        }
+        mean.iter_mut().for_each(|mean| *mean /= count);
+
+        let mut std = vec![0.0; features];
+        for row in rows() {
+            std.iter_mut().zip(&mean).zip(row).for_each(|((sum, mean), x)| *sum += (x.as_f64() - mean).powi(2));
+        }
+        let deviation = |sum: f64| if sum > 0.0 { (sum / count).sqrt() } else { 1.0 };
+
+        let shaped =
+            |values: Vec<f64>| values.into_iter().map(X::of).collect::<Tensor<X>>().reshape(self.input_shape());
+        Moments { mean: shaped(mean), std: shaped(std.into_iter().map(deviation).collect()) }
+    }
+
+    /// The same samples with every feature at mean 0 and standard deviation 1; see [`Dataset::moments`].
+    ///
+    /// Other samples, to test on, are normalised with the moments of these ([`Dataset::normalize_with`],
+    /// [`Splits::normalize`]).
+    ///
+    /// ```
+    /// use gradus_datasets::Dataset;
+    /// use gradus_tensor::Tensor;
+    /// let train = Dataset::new(Tensor::new([[1.0, 200.0], [3.0, 600.0]]), Tensor::new([0.0, 1.0]))?;
+    /// assert_eq!(*train.normalize().inputs(), Tensor::new([[-1.0, -1.0], [1.0, 1.0]]));
+    /// # Ok::<(), gradus_datasets::DatasetError>(())
+    /// ```
+    pub fn normalize(&self) -> Self {
+        self.normalize_with(&self.moments())
+    }
+
+    /// `(inputs - mean) / std`, with moments that broadcast to the inputs.
+    ///
+    /// # Panics
+    /// If they do not.
+    #[track_caller]
+    pub fn normalize_with(&self, moments: &Moments<X>) -> Self {
+        let Moments { mean, std } = moments;
+        if [mean, std].iter().any(|moment| moment.try_broadcast_to(self.inputs().shape()).is_err()) {
+            let inputs = self.inputs().shape();
+            panic!(
+                "normalize: mean and std must broadcast to the inputs: {} and {} to {inputs}",
+                mean.shape(),
+                std.shape()
+            );
+        }
+        self.clone().map_inputs(|x| (x - mean) / std)
+    }
+}
+
+impl<X: Float, Y: Element> Splits<X, Y> {
+    /// Both sets normalised by the mean and standard deviation of the training set.
+    pub fn normalize(&self) -> Self {
+        let moments = self.train.moments();
+        Splits { train: self.train.normalize_with(&moments), test: self.test.normalize_with(&moments) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn samples(inputs: Tensor<f64>) -> Dataset<f64> {
+        let targets = Tensor::zeros([inputs.shape()[0]]);
+        Dataset::new(inputs, targets).unwrap()
+    }
+
+    #[test]
+    fn every_feature_is_normalised_on_its_own() {
+        // By hand: the columns have means 2, 7, 0 and deviations sqrt(2/3), 0 (so 1), sqrt(200/3).
+        let train = samples([[1.0, 7.0, -10.0], [2.0, 7.0, 0.0], [3.0, 7.0, 10.0]].into());
+        let moments = train.moments();
+        assert_eq!(moments.mean, [2.0, 7.0, 0.0].into());
+        let std = [(2.0_f64 / 3.0).sqrt(), 1.0, (200.0_f64 / 3.0).sqrt()];
+        assert!(moments.std.allclose(&std.into(), 1e-15, 0.0));
+        let z = 1.5_f64.sqrt();
+        let expected = [[-z, 0.0, -z], [0.0, 0.0, 0.0], [z, 0.0, z]];
+        assert!(train.normalize().inputs().allclose(&expected.into(), 1e-15, 1e-15));
+    }
+
+    #[test]
+    fn a_test_set_is_normalised_by_the_training_set() {
+        let splits = Splits { train: samples([1.0, 3.0].into()), test: samples([5.0].into()) };
+        assert_eq!(*splits.normalize().test.inputs(), [3.0].into());
+    }
+
+    #[test]
+    fn one_mean_for_all_pixels_broadcasts() {
+        let images = samples(Tensor::full([2, 3, 3], 0.5));
+        let moments = Moments { mean: Tensor::scalar(0.25), std: Tensor::scalar(0.5) };
+        assert_eq!(*images.normalize_with(&moments).inputs(), Tensor::full([2, 3, 3], 0.5));
+    }
+
+    #[test]
+    #[should_panic(expected = "normalize: mean and std must broadcast to the inputs: [4] and [4] to [2, 3]")]
+    fn moments_of_other_features_are_refused() {
+        let other = samples(Tensor::ones([2, 4])).moments();
+        samples(Tensor::ones([2, 3])).normalize_with(&other);
+    }
+}
