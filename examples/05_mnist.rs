@@ -1,19 +1,101 @@
-//! Handwritten digits.
+//! 5. MNIST: the network of the Keras introduction reads handwritten digits.
+//!
+//!     cargo run --release --example mnist
+//!     cargo run --release --example mnist -- --epochs 3 --batch-size 128 --learning-rate 0.003 --seed 7
+
+use std::path::PathBuf;
+
+use clap::Parser;
 use gradus::prelude::*;
+
+/// Trains a network to read handwritten digits, and tests it.
+#[derive(Parser)]
+struct Options {
+    /// How many times to go through the 60,000 training images
+    #[arg(long, default_value_t = 10)]
+    epochs: usize,
+    /// Images per training step
+    #[arg(long, default_value_t = 32)]
+    batch_size: usize,
+    /// Adam's learning rate
+    #[arg(long, default_value_t = 0.001)]
+    learning_rate: f64,
+    /// Seed of the first weights and of the order of the images
+    #[arg(long, default_value_t = 42)]
+    seed: u64,
+    /// A folder with the four IDX files, or with a folder mnist that has them
+    #[arg(long)]
+    data: Option<PathBuf>,
+}
+
 fn main() -> Result<()> {
-    let mnist = mnist::load()?;
-    let (train, test) = mnist.map_inputs(|x| x.to::<f32>() / 255.0).map_targets(|y| y.one_hot::<f32>(10)).split();
+    let options = Options::parse();
+    if !(options.learning_rate.is_finite() && options.learning_rate > 0.0) {
+        return Err(
+            format!("--learning-rate must be above 0, found {}; 0.001 is a good start", options.learning_rate).into()
+        );
+    }
+
+    // Pixels of 0 to 255 become 0 to 1, labels of 0 to 9 become one-hot rows.
+    let mnist = match &options.data {
+        Some(folder) => mnist::load_from(folder)?,
+        None => mnist::load()?,
+    };
+    let (train, test) = mnist.map_inputs(|x| x.to::<f32>() / 255.0).to_categorical(10)?.split();
+
     let network = Sequential::new()
         .add(Flatten)
         .add(Dense::new(128).activation(Activation::Relu))
         .add(Dense::new(10).activation(Activation::Softmax));
-    let model = Model::build(network, [28, 28], 1)?;
-    let mut trainer =
-        Trainer::new(model, CategoricalCrossentropy::default(), Adam::default()).metric(Accuracy::default());
-    let t = std::time::Instant::now();
-    trainer.fit(&train, Fit { epochs: 10, batch_size: 32, ..Fit::default() })?;
-    eprintln!("{:.3} s an epoch", t.elapsed().as_secs_f64() / 10.0);
+    let model = Model::build(network, [28, 28], options.seed)?;
+    println!("{}", model.summary());
+
+    let optimizer = Adam::default().learning_rate(options.learning_rate);
+    let mut trainer = Trainer::new(model, CategoricalCrossentropy::default(), optimizer)
+        .metric(Accuracy::default())
+        .seed(options.seed);
+    trainer.fit(&train, Fit { epochs: options.epochs, batch_size: options.batch_size, ..Fit::default() })?;
+
     let scores = trainer.evaluate(&test)?;
+    println!("Test loss: {:.4}", scores["loss"]);
     println!("Test accuracy: {:.2}%", 100.0 * scores["accuracy"]);
+
+    show_predictions(&trainer, &test.take(6))
+}
+
+/// Draws digits side by side, each above what the network takes it for.
+fn show_predictions(trainer: &Trainer<CategoricalCrossentropy, Adam>, digits: &Dataset) -> Result<()> {
+    let probabilities = trainer.predict(digits.inputs())?;
+    let (predicted, labels) = (probabilities.argmax(-1), digits.targets().argmax(-1));
+    println!();
+    // Two rows of pixels make one line of text, whose characters are twice as high as wide.
+    for row in (2..26).step_by(2) {
+        let lines: Vec<String> = (0..digits.len()).map(|digit| pixels(digits.inputs(), digit, row)).collect();
+        println!("{}", lines.join(" ").trim_end());
+    }
+    let captions: Vec<String> = (0..digits.len())
+        .map(|digit| {
+            let guess = predicted.get([digit]);
+            let certainty = 100.0 * probabilities.get([digit, guess as usize]);
+            let text = format!("{guess} ({certainty:.0}%), is {}", labels.get([digit]));
+            format!("{text:^20}")
+        })
+        .collect();
+    println!("{}", captions.join(" ").trim_end());
     Ok(())
+}
+
+/// Two rows of a digit's pixels, without the empty margins.
+fn pixels(images: &Tensor, digit: usize, row: usize) -> String {
+    (4..24)
+        .map(|column| {
+            let ink = |row| images.get([digit, row, column]) > 0.4;
+            match (ink(row), ink(row + 1)) {
+                (true, true) => '█',
+                (true, false) => '▀',
+                (false, true) => '▄',
+                (false, false) => ' ',
+            }
+        })
+        .collect()
 }

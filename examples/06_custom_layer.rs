@@ -19,8 +19,8 @@ impl Layer for Wave {
 
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> gradus::nn::Result<Built<T>> {
         let features = build.features()?;
-        let frequency = build.weight("frequency", [features], Initializer::Constant(self.frequency));
-        let phase = build.weight("phase", [features], Initializer::Zeros);
+        let frequency = build.weight("frequency", [features], Initializer::Constant(self.frequency))?;
+        let phase = build.weight("phase", [features], Initializer::Zeros)?;
         let output = build.input()?.clone();
         Ok(Built::new(output, move |context, x| (x * context.weight(frequency) + context.weight(phase)).sin()))
     }
