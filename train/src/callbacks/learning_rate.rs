@@ -18,14 +18,14 @@ pub struct LearningRateScheduler<F> {
     schedule: F,
 }
 
-impl<F: FnMut(usize, f64) -> f64> LearningRateScheduler<F> {
+impl<F: FnMut(usize, f64) -> f64 + Send> LearningRateScheduler<F> {
     /// The rate of an epoch, from its number and the rate before.
     pub fn new(schedule: F) -> Self {
         LearningRateScheduler { schedule }
     }
 }
 
-impl<T: Float, F: FnMut(usize, f64) -> f64> Callback<T> for LearningRateScheduler<F> {
+impl<T: Float, F: FnMut(usize, f64) -> f64 + Send> Callback<T> for LearningRateScheduler<F> {
     fn on_epoch_begin(&mut self, run: &mut Run<'_, T>) -> Result<()> {
         let rate = (self.schedule)(run.epoch, run.learning_rate());
         run.set_learning_rate(rate);

@@ -24,7 +24,7 @@ use crate::history::Logs;
 
 /// Something done along the way: three hooks, each of which may look at the run, change the learning rate or the
 /// weights, or end it.
-pub trait Callback<T: Float = f32> {
+pub trait Callback<T: Float = f32>: Send {
     /// Before the first batch of an epoch.
     ///
     /// # Errors

@@ -19,12 +19,12 @@ enum Hook {
 }
 
 /// Calls `call` before the first batch of each epoch.
-pub fn on_epoch_begin<T: Float, F: FnMut(&mut Run<'_, T>) -> Result<()>>(call: F) -> On<F> {
+pub fn on_epoch_begin<T: Float, F: FnMut(&mut Run<'_, T>) -> Result<()> + Send>(call: F) -> On<F> {
     On { hook: Hook::EpochBegin, call }
 }
 
 /// Calls `call` after each batch.
-pub fn on_batch_end<T: Float, F: FnMut(&mut Run<'_, T>) -> Result<()>>(call: F) -> On<F> {
+pub fn on_batch_end<T: Float, F: FnMut(&mut Run<'_, T>) -> Result<()> + Send>(call: F) -> On<F> {
     On { hook: Hook::BatchEnd, call }
 }
 
@@ -37,11 +37,11 @@ pub fn on_batch_end<T: Float, F: FnMut(&mut Run<'_, T>) -> Result<()>>(call: F) 
 ///     Ok(())
 /// });
 /// ```
-pub fn on_epoch_end<T: Float, F: FnMut(&mut Run<'_, T>) -> Result<()>>(call: F) -> On<F> {
+pub fn on_epoch_end<T: Float, F: FnMut(&mut Run<'_, T>) -> Result<()> + Send>(call: F) -> On<F> {
     On { hook: Hook::EpochEnd, call }
 }
 
-impl<T: Float, F: FnMut(&mut Run<'_, T>) -> Result<()>> Callback<T> for On<F> {
+impl<T: Float, F: FnMut(&mut Run<'_, T>) -> Result<()> + Send> Callback<T> for On<F> {
     fn on_epoch_begin(&mut self, run: &mut Run<'_, T>) -> Result<()> {
         if self.hook == Hook::EpochBegin { (self.call)(run) } else { Ok(()) }
     }

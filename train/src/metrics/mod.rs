@@ -24,7 +24,7 @@ use gradus_tensor::{Float, Tensor};
 use crate::error::{Error, Result};
 
 /// Something measured over batches: updated with each, asked at the end.
-pub trait Metric<T: Float = f32> {
+pub trait Metric<T: Float = f32>: Send + Sync {
     /// The name in logs and history: `"accuracy"`.
     fn name(&self) -> String;
 
