@@ -40,6 +40,12 @@ pub trait Element:
     fn from_i64(value: i64) -> Self;
     #[doc(hidden)]
     fn from_u8(value: u8) -> Self;
+    /// The value of as many bytes as the type has, least significant first; a bool is `true` unless its byte is 0.
+    #[doc(hidden)]
+    fn from_little_endian(bytes: &[u8]) -> Self;
+    /// Appends the value's bytes, least significant first.
+    #[doc(hidden)]
+    fn put_little_endian(self, bytes: &mut Vec<u8>);
 }
 
 /// A type that can be added up and multiplied: every element type but bool.
@@ -133,6 +139,14 @@ macro_rules! number {
             fn from_u8(value: u8) -> Self {
                 value as $type
             }
+            #[inline(always)]
+            fn from_little_endian(bytes: &[u8]) -> Self {
+                $type::from_le_bytes(bytes.try_into().expect("as many bytes as the type has"))
+            }
+            #[inline(always)]
+            fn put_little_endian(self, bytes: &mut Vec<u8>) {
+                bytes.extend(self.to_le_bytes());
+            }
         }
     )*};
 }
@@ -169,6 +183,14 @@ impl Element for bool {
     #[inline(always)]
     fn from_u8(value: u8) -> Self {
         value != 0
+    }
+    #[inline(always)]
+    fn from_little_endian(bytes: &[u8]) -> Self {
+        bytes[0] != 0
+    }
+    #[inline(always)]
+    fn put_little_endian(self, bytes: &mut Vec<u8>) {
+        bytes.push(self as u8);
     }
 }
 

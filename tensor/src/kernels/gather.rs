@@ -108,6 +108,9 @@ pub(crate) fn scatter_add<T: Number>(
     indexed: &Layout,
     source: View<'_, T>,
 ) {
+    if index.is_empty() {
+        return;
+    }
     let (places, stride) = without_index(target, axis, &indexed.shape);
     let sources = Layout { shape: indexed.shape.clone(), ..source.layout.clone() };
     let nest = Nest::new([&places, &sources]);

@@ -1,0 +1,132 @@
+//! What a mistake is told: one row for each message of the tensor operations. They name the operation, what is wrong
+//! and all shapes, and point at the caller's line.
+
+use std::panic::{Location, catch_unwind};
+use std::sync::Mutex;
+
+use gradus_tensor::{Generator, PadMode, Tensor, keepdims, step, update};
+
+/// The message and the file of the panic that `mistake` ends in.
+#[track_caller]
+fn message(mistake: fn()) -> (String, String) {
+    static PLACE: Mutex<String> = Mutex::new(String::new());
+    let place = |info: &std::panic::PanicHookInfo<'_>| {
+        *PLACE.lock().unwrap() = info.location().map(|location| location.file().to_owned()).unwrap_or_default();
+    };
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(place));
+    let result = catch_unwind(mistake);
+    std::panic::set_hook(before);
+    let caught = result.expect_err("a mistake ends in a panic");
+    let text = caught.downcast_ref::<String>().cloned();
+    let text = text.or_else(|| caught.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+    (text.expect("panics carry text"), PLACE.lock().unwrap().clone())
+}
+
+fn zeros(shape: impl Into<gradus_tensor::Shape>) -> Tensor {
+    Tensor::zeros(shape)
+}
+
+/// Mistakes and what they are told.
+#[allow(clippy::type_complexity)] // A table.
+const MISTAKES: &[(fn(), &str)] = &[
+    (|| drop(zeros([2, 3]) + zeros([2])), "add: the shapes do not broadcast together: [2, 3] and [2]"),
+    (|| zeros([2, 3]).div_assign_rows(), "div_assign: [4] does not broadcast to [2, 3]"),
+    (|| drop(zeros([2]).maximum(zeros([3]))), "maximum: the shapes do not broadcast together: [2] and [3]"),
+    (|| drop(zeros([2]).less(zeros([3]))), "less: the shapes do not broadcast together: [2] and [3]"),
+    (
+        || drop(zeros([2]).less(0.0).where_(zeros([3]), 1.0)),
+        "where: the shapes do not broadcast together: [2] and [3]",
+    ),
+    (|| drop(zeros([2, 3]).sum(2)), "sum: axis 2 is out of range, axes are -2 to 1: [2, 3]"),
+    (|| drop(zeros([2, 3]).mean([0, -2])), "mean: axis -2 is named twice: [2, 3]"),
+    (|| drop(zeros([]).max(keepdims(0))), "max: axis 0 of a scalar, which has no axes: []"),
+    (|| drop(zeros([2]).softmax(1)), "softmax: axis 1 is out of range, axes are -1 to 0: [2]"),
+    (|| drop(zeros([2, 3]).reshape([4, 2])), "reshape: 6 elements do not fill a shape of 8: [2, 3] to [4, 2]"),
+    (|| drop(zeros([2, 3]).broadcast_to([2, 4])), "broadcast_to: [2, 3] does not broadcast to [2, 4]"),
+    (|| drop(zeros([2, 3]).permute([0, 0])), "permute: the order [0, 0] must name each of the 2 axes once: [2, 3]"),
+    (|| drop(zeros([3]).t()), "t: a matrix is needed, two axes or more: [3]"),
+    (|| drop(zeros([3]).slice(1, ..2)), "slice: axis 1 is out of range, axes are -1 to 0: [3]"),
+    (|| drop(zeros([3]).slice(0, step(.., 0))), "slice: the step must not be 0"),
+    (|| drop(zeros([3, 2]).select(0, -4)), "select: axis 0 has no element -4: [3, 2]"),
+    (|| drop(zeros([3, 2]).squeeze(1)), "squeeze: axis 1 is not of length 1: [3, 2]"),
+    (|| drop(zeros([3]).unsqueeze(3)), "unsqueeze: axis 3 is out of range, axes are -2 to 1: [1, 3]"),
+    (|| drop(zeros([5]).split(0, &[2, 2])), "split: the lengths [2, 2] do not add up to axis 0: [5]"),
+    (|| drop(zeros([5]).chunk(0, 0)), "chunk: the number of parts must not be 0: [5]"),
+    (|| drop(zeros([5]).item()), "item: exactly one element is needed, there are 5: [5]"),
+    (|| drop(zeros([5, 2]).get([1])), "get: there is no element [1]: [5, 2]"),
+    (|| drop(zeros([2, 3]).matmul(&zeros([2, 3]))), "matmul: "),
+    (
+        || drop(zeros([2]).dot(&zeros([3]))),
+        "dot: two tensors of one axis and the same length are needed: [2] and [3]",
+    ),
+    (|| drop(zeros([2]).outer(&zeros([3, 1]))), "outer: two tensors of one axis are needed: [2] and [3, 1]"),
+    (
+        || drop(zeros([2, 3]).index_select(1, &Tensor::from([0, 3]))),
+        "index_select: index 3 is out of range along axis 1: [2, 3]",
+    ),
+    (
+        || drop(zeros([2, 3]).gather(1, &Tensor::from([[0], [0], [0]]))),
+        "gather: the index is longer than the tensor along another axis than 1: [3, 1] and [2, 3]",
+    ),
+    (
+        || drop(zeros([3]).scatter_add(0, &Tensor::from([0, 1]), &zeros([1]))),
+        "scatter_add: the index is longer than the source: [2] and [1]",
+    ),
+    (
+        || drop(zeros([3, 2]).index_add(0, &Tensor::from([0, 1]), &zeros([2]))),
+        "index_add: a source of [2, 2] is needed: [2] for [3, 2]",
+    ),
+    (|| drop(zeros([2, 3]).take_rows(&[2])), "take_rows: index 2 is out of range along axis 0: [2, 3]"),
+    (|| drop(zeros([]).take_rows(&[])), "take_rows: a scalar has no rows: []"),
+    (|| drop(Tensor::from([3]).one_hot::<f32>(3)), "one_hot: label 3 is not in 0..3: [1]"),
+    (|| drop(zeros([0]).argmax(0)), "argmax: axis 0 has no elements to choose from: [0]"),
+    (|| drop(zeros([2]).topk(0, 3)), "topk: axis 0 does not have 3 elements: [2]"),
+    (|| drop(Tensor::<f32>::concat(&[], 0)), "concat: there are no tensors to join"),
+    (
+        || drop(Tensor::concat(&[zeros([2]), zeros([2, 1])], 0)),
+        "concat: the shapes differ along another axis than 0: [2], [2, 1]",
+    ),
+    (|| drop(Tensor::stack(&[zeros([2]), zeros([3])], 0)), "stack: the shapes differ: [2], [3]"),
+    (|| drop(zeros([2, 2]).pad(&[(1, 1)], 0.0)), "pad: 1 pairs of widths for 2 axes: [(1, 1)] for [2, 2]"),
+    (
+        || drop(zeros([0]).pad(&[(1, 0)], PadMode::Replicate)),
+        "pad: axis 0 needs 1 elements or more to be continued that far: [0]",
+    ),
+    (|| zeros([2]).assign(&zeros([3])), "assign: [3] does not broadcast to [2]"),
+    (
+        || update(&mut zeros([2]), &zeros([3]), &mut [], |_, _, []| ()),
+        "update: the gradient's shape is not the parameter's: [3] and [2]",
+    ),
+    (|| drop(Tensor::arange(0, 1, 0)), "arange: start, stop and step must be finite and step not 0: 0, 1, 0"),
+    (
+        || drop(Generator::new(0).uniform([2], 1.0..1.0)),
+        "uniform: the range must be finite and not empty: 1 .. 1",
+    ),
+    (
+        || drop(Generator::new(0).normal([2], 0.0, -1.0)),
+        "normal: the mean must be finite, the standard deviation too and not negative: 0 and -1",
+    ),
+    (|| drop(Generator::new(0).bernoulli([2], 1.5)), "bernoulli: the probability must be in 0..=1: 1.5"),
+    (|| drop(Generator::new(0).integers([2], 3..3)), "integers: the range is empty: 3 .. 3"),
+];
+
+/// Operators that assign cannot stand in an expression.
+trait DivAssignRows {
+    fn div_assign_rows(self);
+}
+
+impl DivAssignRows for Tensor {
+    fn div_assign_rows(mut self) {
+        self /= zeros([4]);
+    }
+}
+
+#[test]
+fn mistakes_are_named_at_the_callers_line() {
+    for (mistake, expected) in MISTAKES {
+        let (found, file) = message(*mistake);
+        assert!(found.starts_with(expected), "{found}\nis not\n{expected}");
+        assert_eq!(file, Location::caller().file(), "{found}");
+    }
+}
