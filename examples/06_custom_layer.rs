@@ -32,7 +32,7 @@ fn main() -> Result<()> {
     println!("The layer passes all checks.\n");
 
     // A tone of frequency 3 with a phase of 0.7, twice as loud: the network has to find these three numbers.
-    let x = Tensor::linspace(-3.0, 3.0, 400).reshape([400, 1]);
+    let x = Tensor::linspace(-1.5, 1.5, 400).reshape([400, 1]);
     let tone = Dataset::new(x.clone(), (&x * 3.0 + 0.7).sin() * 2.0)?;
     let network = Sequential::new()
         .add_named("wave", Wave { frequency: 2.5 })
