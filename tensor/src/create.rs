@@ -189,3 +189,52 @@ impl<T: Float> Tensor<T> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_become_tensors() {
+        let cube = Tensor::from([[[1_u8, 2], [3, 4]], [[5, 6], [7, 8]]]);
+        assert_eq!((cube.shape(), cube.get([1, 0, 1])), (&[2, 2, 2].into(), 6));
+        assert_eq!(Tensor::from(vec![true, false]).to_vec(), [true, false]);
+        assert_eq!((0..3).collect::<Tensor<i32>>(), Tensor::from([0, 1, 2]));
+        let error = Tensor::from_vec(vec![1.0, 2.0, 3.0], [2, 2]).unwrap_err();
+        assert_eq!(error.to_string(), "3 elements do not fill a shape of 4: [3] to [2, 2]");
+        let error = Tensor::from_vec(Vec::<f32>::new(), [0, usize::MAX, 2]).unwrap_err();
+        assert!(
+            error.to_string().starts_with("0 elements do not fill a shape of more than memory can hold"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn constants_fill_their_shape() {
+        assert_eq!(Tensor::<i32>::zeros([2, 2]), Tensor::from([[0, 0], [0, 0]]));
+        assert_eq!(Tensor::<bool>::ones([2]), Tensor::from([true, true]));
+        assert_eq!(Tensor::full([3], 2.5), Tensor::from([2.5; 3]));
+        assert_eq!(Tensor::<f64>::eye(3), Tensor::from([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]));
+        assert_eq!(Tensor::<f32>::eye(0).shape(), &[0, 0]);
+        let x = Tensor::new([[1.0, 2.0]]);
+        assert_eq!((x.zeros_like(), x.ones_like()), (Tensor::new([[0.0, 0.0]]), Tensor::new([[1.0, 1.0]])));
+    }
+
+    #[test]
+    fn ranges_follow_numpy() {
+        // NumPy 2.4.6: np.arange(0, 1, 0.3), np.arange(5, 0, -2), np.linspace(-2, 3, 4).
+        assert_eq!(Tensor::arange(0.0, 1.0, 0.3), Tensor::from([0.0, 0.3, 0.6, 0.899_999_999_999_999_9]));
+        assert_eq!(Tensor::arange(5, 0, -2), Tensor::from([5, 3, 1]));
+        assert_eq!(Tensor::arange(3, 3, 1).shape(), &[0]);
+        let line = Tensor::linspace(-2.0, 3.0, 4);
+        assert_eq!(line, Tensor::from([-2.0, -0.333_333_333_333_333_26, 1.333_333_333_333_333_5, 3.0]));
+        assert_eq!(Tensor::<f32>::linspace(1.0, 2.0, 1), Tensor::new([1.0]));
+        assert_eq!(Tensor::<f32>::linspace(1.0, 2.0, 0).shape(), &[0]);
+    }
+
+    #[test]
+    #[should_panic(expected = "arange: start, stop and step must be finite and step not 0: 0, 1, 0")]
+    fn a_step_of_zero_is_refused() {
+        Tensor::arange(0, 1, 0);
+    }
+}

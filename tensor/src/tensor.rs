@@ -188,7 +188,7 @@ impl<T: Element> Tensor<T> {
     /// This tensor under the layout broadcast to `shape`, or a panic that names both.
     #[track_caller]
     pub(crate) fn broadcast_layout(&self, op: &str, shape: &Shape) -> Layout {
-        self.layout.broadcast_to(shape).unwrap_or_else(|error| panic_shape(op, &error))
+        expect_shape(op, self.layout.broadcast_to(shape))
     }
 }
 
@@ -204,10 +204,19 @@ fn panic_get(index: &[usize], shape: &Shape) -> ! {
     panic!("get: there is no element {index:?}: {shape}")
 }
 
-/// Panics with what `op` found wrong with the shapes.
+/// The result, or a panic with what `op` found wrong with the shapes.
+#[track_caller]
+pub(crate) fn expect_shape<R>(op: &str, result: Result<R, ShapeError>) -> R {
+    // Not `unwrap_or_else`: a panic in a closure would name the closure's line, not the caller's.
+    match result {
+        Ok(value) => value,
+        Err(error) => panic_shape(op, &error),
+    }
+}
+
 #[cold]
 #[track_caller]
-pub(crate) fn panic_shape(op: &str, error: &ShapeError) -> ! {
+fn panic_shape(op: &str, error: &ShapeError) -> ! {
     panic!("{op}: {error}")
 }
 

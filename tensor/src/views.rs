@@ -4,7 +4,7 @@ use std::ops::{Range, RangeFrom, RangeFull, RangeTo};
 
 use crate::element::Element;
 use crate::shape::{Shape, ShapeError, normalize_axis};
-use crate::tensor::{Tensor, panic_shape};
+use crate::tensor::{Tensor, expect_shape};
 
 /// Which elements of an axis a slice takes: a range, possibly with negative bounds, and a step.
 ///
@@ -90,7 +90,7 @@ impl<T: Element> Tensor<T> {
     /// If the sizes differ; see [`Tensor::try_reshape`].
     #[track_caller]
     pub fn reshape(&self, shape: impl Into<Shape>) -> Tensor<T> {
-        self.try_reshape(shape).unwrap_or_else(|error| panic_shape("reshape", &error))
+        expect_shape("reshape", self.try_reshape(shape))
     }
 
     /// The same elements in row-major order under another shape.
@@ -217,7 +217,7 @@ impl<T: Element> Tensor<T> {
     /// If an axis has another length than in `shape` and is not 1.
     #[track_caller]
     pub fn broadcast_to(&self, shape: impl Into<Shape>) -> Tensor<T> {
-        self.try_broadcast_to(shape).unwrap_or_else(|error| panic_shape("broadcast_to", &error))
+        expect_shape("broadcast_to", self.try_broadcast_to(shape))
     }
 
     /// As [`Tensor::broadcast_to`], for shapes known at run time.

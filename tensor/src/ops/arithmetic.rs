@@ -8,7 +8,7 @@ use crate::element::{Element, Float, Number};
 use crate::kernels::math::Math;
 use crate::kernels::{View, map};
 use crate::shape::{Shape, broadcast_shapes};
-use crate::tensor::{Tensor, panic_shape};
+use crate::tensor::{Tensor, expect_shape};
 
 /// What can stand on the right of a binary method: a tensor, by value or by reference, or a number.
 pub trait Operand<T: Element> {
@@ -37,7 +37,7 @@ impl<T: Element> Operand<T> for T {
 /// The shape both operands broadcast to, or a panic in the name of `op`.
 #[track_caller]
 pub(super) fn broadcast<A: Element, B: Element>(op: &str, a: &Tensor<A>, b: &Tensor<B>) -> Shape {
-    broadcast_shapes(a.shape(), b.shape()).unwrap_or_else(|error| panic_shape(op, &error))
+    expect_shape(op, broadcast_shapes(a.shape(), b.shape()))
 }
 
 /// `f(a, b)` elementwise into a new tensor.

@@ -36,7 +36,9 @@ impl<T: Element> Tensor<T> {
     /// If there are none, the axis is out of range, or their shapes differ along another axis.
     #[track_caller]
     pub fn concat(tensors: &[Tensor<T>], axis: isize) -> Tensor<T> {
-        let first = tensors.first().unwrap_or_else(|| panic_nothing("concat"));
+        let Some(first) = tensors.first() else {
+            panic_nothing("concat");
+        };
         let index = normalize_axis("concat", axis, first.shape());
         let mut shape = first.shape().clone();
         for tensor in &tensors[1..] {
@@ -70,7 +72,9 @@ impl<T: Element> Tensor<T> {
     /// If there are none, their shapes differ, or the axis is not in `-ndim - 1 ..= ndim`.
     #[track_caller]
     pub fn stack(tensors: &[Tensor<T>], axis: isize) -> Tensor<T> {
-        let first = tensors.first().unwrap_or_else(|| panic_nothing("stack"));
+        let Some(first) = tensors.first() else {
+            panic_nothing("stack");
+        };
         if tensors.iter().any(|tensor| tensor.shape() != first.shape()) {
             panic_join("stack", "the shapes differ", tensors);
         }

@@ -4,7 +4,7 @@ use crate::element::Float;
 use crate::kernels::View;
 use crate::kernels::gemm::Mat;
 use crate::shape::{Shape, broadcast_shapes};
-use crate::tensor::{Tensor, panic_shape};
+use crate::tensor::{Tensor, expect_shape};
 
 impl<T: Float> Tensor<T> {
     /// The matrix product, over the two last axes; leading axes are stacks that broadcast. A tensor of one axis is a
@@ -46,7 +46,7 @@ impl<T: Float> Tensor<T> {
         }
         let stack_a: Shape = self.shape()[..self.ndim() - 2].into();
         let stack_b: Shape = other.shape()[..other.ndim() - 2].into();
-        let stack = broadcast_shapes(&stack_a, &stack_b).unwrap_or_else(|error| panic_shape("matmul", &error));
+        let stack = expect_shape("matmul", broadcast_shapes(&stack_a, &stack_b));
         let a = self.broadcast_to(stack.join(&[m, k]));
         let b = other.broadcast_to(stack.join(&[k, n]));
         Tensor::written(stack.join(&[m, n]), |out| {
