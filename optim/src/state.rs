@@ -4,14 +4,16 @@ use std::fmt;
 
 use gradus_autograd::Params;
 use gradus_tensor::{Float, Tensor};
+use serde::{Deserialize, Serialize};
 
 use crate::optimizer::{Entry, Optimizer};
 use crate::rule::Rule;
 
 /// The step count and the slots of an [`Optimizer`], by name.
 ///
-/// It does not hold the rule and the options: those are in the program that goes on.
-#[derive(Clone, Debug, PartialEq)]
+/// Plain data that serde writes and reads. It does not hold the rule and the options: those are in the program that goes
+/// on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct State<T: Float = f32> {
     /// The number of steps taken.
     pub steps: u64,

@@ -1,7 +1,7 @@
 use gradus_tensor::{Float, Math};
 use serde::{Deserialize, Serialize};
 
-use super::{correction, larger};
+use super::correction;
 use crate::Rule;
 use crate::check::{fraction, not_negative};
 
@@ -106,18 +106,18 @@ impl Rule for Adam {
         match slots {
             [momentum, velocity] => {
                 for (((p, &g), m), v) in pairs.zip(momentum.iter_mut()).zip(velocity.iter_mut()) {
-                    *m = keep_1 * *m + take_1 * g;
-                    *v = keep_2 * *v + take_2 * (g * g);
-                    *p -= rate * *m / (root * Math::sqrt(*v) + epsilon);
+                    let (mean, square) = (keep_1 * *m + take_1 * g, keep_2 * *v + take_2 * (g * g));
+                    *p -= rate * mean / (root * Math::sqrt(square) + epsilon);
+                    (*m, *v) = (mean, square);
                 }
             }
             [momentum, velocity, max_velocity] => {
                 let moments = momentum.iter_mut().zip(velocity.iter_mut());
                 for (((p, &g), (m, v)), top) in pairs.zip(moments).zip(max_velocity.iter_mut()) {
-                    *m = keep_1 * *m + take_1 * g;
-                    *v = keep_2 * *v + take_2 * (g * g);
-                    *top = larger(*top, *v);
-                    *p -= rate * *m / (root * Math::sqrt(*top) + epsilon);
+                    let (mean, square) = (keep_1 * *m + take_1 * g, keep_2 * *v + take_2 * (g * g));
+                    let largest = top.max(square);
+                    *p -= rate * mean / (root * Math::sqrt(largest) + epsilon);
+                    (*m, *v, *top) = (mean, square, largest);
                 }
             }
             _ => unreachable!("two slots, and one for AMSGrad"),

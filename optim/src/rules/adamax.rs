@@ -1,7 +1,7 @@
 use gradus_tensor::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{correction, larger};
+use super::correction;
 use crate::Rule;
 use crate::check::{fraction, not_negative};
 
@@ -77,9 +77,9 @@ impl Rule for Adamax {
         let epsilon = T::of(self.epsilon);
         let [momentum, norm] = slots else { unreachable!("two slots") };
         for (((p, &g), m), u) in parameter.iter_mut().zip(gradient).zip(momentum.iter_mut()).zip(norm.iter_mut()) {
-            *m = keep_1 * *m + take_1 * g;
-            *u = larger(keep_2 * *u, g.magnitude());
-            *p -= rate * *m / (*u + epsilon);
+            let (mean, largest) = (keep_1 * *m + take_1 * g, g.magnitude().max(keep_2 * *u));
+            *p -= rate * mean / (largest + epsilon);
+            (*m, *u) = (mean, largest);
         }
     }
 }

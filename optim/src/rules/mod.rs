@@ -18,15 +18,7 @@ pub use nadam::Nadam;
 pub use rmsprop::RmsProp;
 pub use sgd::Sgd;
 
-use gradus_tensor::Float;
-
 /// 1 - beta^step: how much of a moving average that began at 0 is made of values seen since.
 fn correction(beta: f64, step: u64) -> f64 {
     1.0 - beta.powf(step as f64)
-}
-
-/// The larger number; NaN if `b` is.
-#[inline(always)]
-fn larger<T: Float>(a: T, b: T) -> T {
-    if a > b { a } else { b }
 }

@@ -102,9 +102,9 @@ impl Rule for Nadam {
         let [momentum, velocity] = slots else { unreachable!("two slots") };
         let moments = momentum.iter_mut().zip(velocity.iter_mut());
         for ((p, &g), (m, v)) in parameter.iter_mut().zip(gradient).zip(moments) {
-            *m = keep_1 * *m + take_1 * g;
-            *v = keep_2 * *v + take_2 * (g * g);
-            *p -= (rate_m * *m + rate_g * g) / (root * Math::sqrt(*v) + epsilon);
+            let (mean, square) = (keep_1 * *m + take_1 * g, keep_2 * *v + take_2 * (g * g));
+            *p -= (rate_m * mean + rate_g * g) / (root * Math::sqrt(square) + epsilon);
+            (*m, *v) = (mean, square);
         }
     }
 }
