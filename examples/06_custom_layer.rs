@@ -47,6 +47,8 @@ fn main() -> Result<()> {
         println!("{}: {:.3}", param.name, param.value.flatten().get([0]));
     }
 
+    println!("(Twice as loud upside down, half a turn later, is the same tone.)");
+
     // To read a network with layers of one's own, say which there are.
     let kinds = LayerKinds::standard().with::<Wave>();
     let copy = Sequential::from_json_with(&json, &kinds)?;
