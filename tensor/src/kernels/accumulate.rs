@@ -1,6 +1,6 @@
 //! Sums into the places of a view.
 
-use super::map::Nest;
+use super::nest::Nest;
 use super::{CHUNK, Shared, View};
 use crate::element::Number;
 use crate::layout::Layout;

@@ -1,6 +1,7 @@
 //! Copies of views into row-major order.
 
-use super::map::{Nest, map};
+use super::map::map;
+use super::nest::Nest;
 use super::{CHUNK, Shared, View};
 use crate::team;
 
@@ -9,7 +10,7 @@ use crate::team;
 const TILE: usize = 32;
 
 /// `out = a`, in row-major order.
-pub(crate) fn copy<T: Copy + Send + Sync>(a: View<'_, T>, out: &mut [T]) {
+pub(crate) fn copy<T: Copy + Default + Send + Sync>(a: View<'_, T>, out: &mut [T]) {
     match transposed_matrices(a) {
         Some(matrices) => copy_transposed(a, out, &matrices),
         None => map(

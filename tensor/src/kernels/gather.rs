@@ -1,6 +1,6 @@
 //! Kernels that move elements to or from places given by an index. The ops above have checked every index.
 
-use super::map::Nest;
+use super::nest::Nest;
 use super::{Shared, View};
 use crate::element::{Element, Number};
 use crate::layout::Layout;

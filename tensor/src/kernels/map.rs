@@ -1,195 +1,144 @@
 //! Elementwise kernels: one function applied to every element of one, two or three operands.
 //!
-//! The result lies in row-major order; the operands lie anyhow (broadcast, transposed, flipped). Axes over which every
-//! operand runs evenly are merged first, so that the inner loop is as long as the layouts allow.
+//! The work is done in pieces: an operand that lies in one piece is read where it is, any other is gathered, some
+//! elements at a time, into a small buffer first. So the function's loop, the only code made anew for every function,
+//! is over plain slices and exists once for each; how operands lie is no business of it.
 
 use std::ops::Range;
 
-use smallvec::SmallVec;
-
+use super::nest::Nest;
 use super::{CHUNK, Shared, View};
-use crate::layout::Layout;
 use crate::simd::vectorize;
 use crate::team;
 
-/// The loops over `N` operands of one shape: outer axes, then runs of `inner` elements.
-pub(crate) struct Nest<const N: usize> {
-    outer: SmallVec<[(usize, [isize; N]); 4]>,
-    inner: usize,
-    /// The step of each operand within a run.
-    pub steps: [isize; N],
-    starts: [usize; N],
+/// Elements gathered at a time: little enough to stay in the first-level cache beside the other operands.
+const STAGE: usize = 256;
+
+/// An operand, read in the result's row-major order.
+struct Operand<'a, A> {
+    data: &'a [A],
+    nest: Nest<1>,
 }
 
-impl<const N: usize> Nest<N> {
-    pub fn new(layouts: [&Layout; N]) -> Self {
-        let mut axes: SmallVec<[(usize, [isize; N]); 4]> = SmallVec::new();
-        for (axis, &length) in layouts[0].shape.iter().enumerate() {
-            if length == 1 {
-                continue;
-            }
-            let strides = layouts.map(|layout| layout.strides[axis]);
-            if let Some((merged, steps)) = axes.last_mut()
-                && (0..N).all(|i| steps[i] == length as isize * strides[i])
-            {
-                *merged *= length;
-                *steps = strides;
-            } else {
-                axes.push((length, strides));
-            }
-        }
-        let (inner, steps) = axes.pop().unwrap_or((1, [1; N]));
-        Nest { outer: axes, inner, steps, starts: layouts.map(|layout| layout.offset) }
+impl<'a, A: Copy + Default> Operand<'a, A> {
+    fn new(view: View<'a, A>) -> Self {
+        Operand { data: view.data, nest: Nest::new([view.layout]) }
     }
 
-    /// Calls `run(place, len, starts)` for the stretches of runs that make up `range` of the result: `len` elements
-    /// from `place` on, each operand from its start by its step.
-    #[inline(always)]
-    pub fn for_each_run(&self, range: Range<usize>, mut run: impl FnMut(usize, usize, [usize; N])) {
-        if range.is_empty() {
-            return;
-        }
-        let mut index: SmallVec<[usize; 4]> = SmallVec::from_elem(0, self.outer.len());
-        let mut starts = self.starts;
-        let mut rest = range.start / self.inner.max(1);
-        for (axis, &(length, strides)) in self.outer.iter().enumerate().rev() {
-            index[axis] = rest % length;
-            rest /= length;
-            advance(&mut starts, &strides, index[axis] as isize);
-        }
-        let mut place = range.start;
-        let mut column = range.start % self.inner.max(1);
-        while place < range.end {
-            let len = (self.inner - column).min(range.end - place);
-            let mut here = starts;
-            advance(&mut here, &self.steps, column as isize);
-            run(place, len, here);
-            place += len;
-            column = 0;
-            for (axis, &(length, strides)) in self.outer.iter().enumerate().rev() {
-                index[axis] += 1;
-                advance(&mut starts, &strides, 1);
-                if index[axis] < length {
-                    break;
+    /// Whether all elements lie side by side.
+    fn is_whole(&self) -> bool {
+        self.nest.is_one_run() && self.nest.steps[0] == 1
+    }
+
+    /// The elements of `range`, in place where they lie side by side, else gathered into `stage`.
+    fn read<'s>(&'s self, range: Range<usize>, stage: &'s mut [A; STAGE]) -> &'s [A] {
+        let (first, step) = (range.start, self.nest.steps[0]);
+        let mut in_place = None;
+        self.nest.for_each_run(range.clone(), |place, len, [start]| {
+            if step == 1 && len == range.len() {
+                in_place = Some(&self.data[start..start + len]);
+                return;
+            }
+            let stage = &mut stage[place - first..][..len];
+            match step {
+                1 => stage.copy_from_slice(&self.data[start..start + len]),
+                0 => stage.fill(self.data[start]),
+                step => {
+                    for (i, out) in stage.iter_mut().enumerate() {
+                        let place = start.wrapping_add_signed(i as isize * step);
+                        debug_assert!(place < self.data.len());
+                        // SAFETY: a layout addresses only places within its buffer (`Layout`'s invariant), and `i` is
+                        // within the run.
+                        *out = unsafe { *self.data.get_unchecked(place) };
+                    }
                 }
-                index[axis] = 0;
-                advance(&mut starts, &strides, -(length as isize));
             }
-        }
+        });
+        in_place.unwrap_or_else(|| &stage[..range.len()])
     }
 }
 
-/// Moves each operand's place by `count` of its steps.
-#[inline(always)]
-fn advance<const N: usize>(places: &mut [usize; N], steps: &[isize; N], count: isize) {
-    for (place, &step) in places.iter_mut().zip(steps) {
-        *place = place.wrapping_add_signed(count * step);
-    }
-}
-
-/// Elements `start, start + step, ..` of an operand.
-#[derive(Clone, Copy)]
-struct Run<'a, T> {
-    data: &'a [T],
-    start: usize,
-    step: isize,
-}
-
-impl<T: Copy> Run<'_, T> {
-    /// Element `i`, which the layout's invariant places within the data.
-    #[inline(always)]
-    fn at(self, i: usize) -> T {
-        let place = self.start.wrapping_add_signed(i as isize * self.step);
-        debug_assert!(place < self.data.len());
-        // SAFETY: a layout addresses only places within its buffer (`Layout`'s invariant), and `i` is within the run.
-        unsafe { *self.data.get_unchecked(place) }
-    }
-}
-
-/// `out = f(a)`.
-pub(crate) fn map<A: Copy + Sync, R: Copy + Send>(a: View<'_, A>, out: &mut [R], f: impl Fn(A) -> R + Sync) {
-    let nest = Nest::new([a.layout]);
-    let len = out.len();
-    let out = Shared::new(out);
+/// Calls `piece` for consecutive parts of `0..len`, cut by size alone: large ones if all operands can be read in place,
+/// else as large as a stage.
+fn for_each_piece(len: usize, in_place: bool, piece: impl Fn(&mut dyn Iterator<Item = Range<usize>>) + Sync) {
     team::split(len, CHUNK, |range| {
+        let size = if in_place { range.len() } else { STAGE };
+        piece(&mut range.clone().step_by(size).map(|start| start..range.end.min(start + size)));
+    });
+}
+
+/// The loop of a function of one operand.
+fn loop1<A: Copy, R>(f: impl Fn(A) -> R + Sync) -> impl Fn(&[A], &mut [R]) + Sync {
+    move |a, out| {
         vectorize(
             #[inline(always)]
             || {
-                nest.for_each_run(
-                    range,
-                    #[inline(always)]
-                    |place, len, [i]| {
-                        // SAFETY: the runs of all tasks are disjoint parts of the result.
-                        let out = unsafe { out.part(place, len) };
-                        if nest.steps[0] == 1 {
-                            for (out, &a) in out.iter_mut().zip(&a.data[i..i + len]) {
-                                *out = f(a);
-                            }
-                        } else {
-                            let a = Run { data: a.data, start: i, step: nest.steps[0] };
-                            for (i, out) in out.iter_mut().enumerate() {
-                                *out = f(a.at(i));
-                            }
-                        }
-                    },
-                );
+                for (out, &a) in out.iter_mut().zip(a) {
+                    *out = f(a);
+                }
             },
         );
-    });
+    }
+}
+
+/// The loop of a function of two operands.
+fn loop2<A: Copy, B: Copy, R>(f: impl Fn(A, B) -> R + Sync) -> impl Fn(&[A], &[B], &mut [R]) + Sync {
+    move |a, b, out| {
+        vectorize(
+            #[inline(always)]
+            || {
+                for ((out, &a), &b) in out.iter_mut().zip(a).zip(b) {
+                    *out = f(a, b);
+                }
+            },
+        );
+    }
+}
+
+/// The loop of a function of one operand, however it was made.
+type Loop1<'a, A, R> = &'a (dyn Fn(&[A], &mut [R]) + Sync);
+/// The loop of a function of two operands, however it was made.
+type Loop2<'a, A, B, R> = &'a (dyn Fn(&[A], &[B], &mut [R]) + Sync);
+
+/// `out = f(a)`.
+pub(crate) fn map<A, R>(a: View<'_, A>, out: &mut [R], f: impl Fn(A) -> R + Sync)
+where
+    A: Copy + Default + Sync,
+    R: Send,
+{
+    map_pieces(a, out, &loop1(f));
+}
+
+/// `out = f(out)`.
+pub(crate) fn map_assign<T: Copy + Default + Send>(out: &mut [T], f: impl Fn(T) -> T + Sync) {
+    map_pieces_assign(out, &loop1(f));
 }
 
 /// `out = f(a, b)`.
 pub(crate) fn zip<A, B, R>(a: View<'_, A>, b: View<'_, B>, out: &mut [R], f: impl Fn(A, B) -> R + Sync)
 where
-    A: Copy + Sync,
-    B: Copy + Sync,
-    R: Copy + Send,
+    A: Copy + Default + Sync,
+    B: Copy + Default + Sync,
+    R: Send,
 {
-    let nest = Nest::new([a.layout, b.layout]);
-    let len = out.len();
-    let out = Shared::new(out);
-    team::split(len, CHUNK, |range| {
-        vectorize(
-            #[inline(always)]
-            || {
-                nest.for_each_run(
-                    range,
-                    #[inline(always)]
-                    |place, len, [i, j]| {
-                        // SAFETY: the runs of all tasks are disjoint parts of the result.
-                        let out = unsafe { out.part(place, len) };
-                        match nest.steps {
-                            [1, 1] => {
-                                for ((out, &a), &b) in out.iter_mut().zip(&a.data[i..i + len]).zip(&b.data[j..j + len])
-                                {
-                                    *out = f(a, b);
-                                }
-                            }
-                            [1, 0] => {
-                                let b = b.data[j];
-                                for (out, &a) in out.iter_mut().zip(&a.data[i..i + len]) {
-                                    *out = f(a, b);
-                                }
-                            }
-                            [0, 1] => {
-                                let a = a.data[i];
-                                for (out, &b) in out.iter_mut().zip(&b.data[j..j + len]) {
-                                    *out = f(a, b);
-                                }
-                            }
-                            [step_a, step_b] => {
-                                let a = Run { data: a.data, start: i, step: step_a };
-                                let b = Run { data: b.data, start: j, step: step_b };
-                                for (i, out) in out.iter_mut().enumerate() {
-                                    *out = f(a.at(i), b.at(i));
-                                }
-                            }
-                        }
-                    },
-                );
-            },
-        );
-    });
+    zip_pieces(a, b, out, &loop2(f));
+}
+
+/// Which operand of a function of two lies in the memory of the result.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum InPlace {
+    /// The first: `out = f(out, other)`.
+    First,
+    /// The second: `out = f(other, out)`.
+    Second,
+}
+
+/// `out = f(out, other)` or `out = f(other, out)`.
+pub(crate) fn zip_assign<T>(out: &mut [T], other: View<'_, T>, f: impl Fn(T, T) -> T + Sync, which: InPlace)
+where
+    T: Copy + Default + Send + Sync,
+{
+    zip_pieces_assign(out, other, &loop2(f), which);
 }
 
 /// `out = f(a, b, c)`.
@@ -200,95 +149,100 @@ pub(crate) fn zip3<A, B, C, R>(
     out: &mut [R],
     f: impl Fn(A, B, C) -> R + Sync,
 ) where
-    A: Copy + Sync,
-    B: Copy + Sync,
-    C: Copy + Sync,
-    R: Copy + Send,
+    A: Copy + Default + Sync,
+    B: Copy + Default + Sync,
+    C: Copy + Default + Sync,
+    R: Send,
 {
-    let nest = Nest::new([a.layout, b.layout, c.layout]);
-    let len = out.len();
-    let out = Shared::new(out);
-    team::split(len, CHUNK, |range| {
-        vectorize(
-            #[inline(always)]
-            || {
-                nest.for_each_run(
-                    range,
-                    #[inline(always)]
-                    |place, len, [i, j, k]| {
-                        // SAFETY: the runs of all tasks are disjoint parts of the result.
-                        let out = unsafe { out.part(place, len) };
-                        let [step_a, step_b, step_c] = nest.steps;
-                        if [step_a, step_b, step_c] == [1; 3] {
-                            let (a, b, c) = (&a.data[i..i + len], &b.data[j..j + len], &c.data[k..k + len]);
-                            for (i, out) in out.iter_mut().enumerate() {
-                                *out = f(a[i], b[i], c[i]);
-                            }
-                        } else {
-                            let a = Run { data: a.data, start: i, step: step_a };
-                            let b = Run { data: b.data, start: j, step: step_b };
-                            let c = Run { data: c.data, start: k, step: step_c };
-                            for (i, out) in out.iter_mut().enumerate() {
-                                *out = f(a.at(i), b.at(i), c.at(i));
-                            }
-                        }
-                    },
-                );
-            },
-        );
+    let (a, b, c) = (Operand::new(a), Operand::new(b), Operand::new(c));
+    let shared = Shared::new(out);
+    for_each_piece(out.len(), a.is_whole() && b.is_whole() && c.is_whole(), |pieces| {
+        let (mut stage_a, mut stage_b, mut stage_c) =
+            ([A::default(); STAGE], [B::default(); STAGE], [C::default(); STAGE]);
+        for piece in pieces {
+            // SAFETY: the pieces of all tasks are disjoint parts of the result.
+            let out = unsafe { shared.part(piece.start, piece.len()) };
+            let (a, b) = (a.read(piece.clone(), &mut stage_a), b.read(piece.clone(), &mut stage_b));
+            let c = c.read(piece, &mut stage_c);
+            vectorize(
+                #[inline(always)]
+                || {
+                    for (((out, &a), &b), &c) in out.iter_mut().zip(a).zip(b).zip(c) {
+                        *out = f(a, b, c);
+                    }
+                },
+            );
+        }
     });
 }
 
-/// `out = f(out)`.
-pub(crate) fn map_assign<T: Copy + Send>(out: &mut [T], f: impl Fn(T) -> T + Sync) {
-    let len = out.len();
-    let out = Shared::new(out);
-    team::split(len, CHUNK, |range| {
-        // SAFETY: the ranges of all tasks are disjoint parts of the result.
-        let out = unsafe { out.part(range.start, range.len()) };
-        vectorize(
-            #[inline(always)]
-            || {
-                for out in out.iter_mut() {
-                    *out = f(*out);
-                }
-            },
-        );
+fn map_pieces<A, R>(a: View<'_, A>, out: &mut [R], f: Loop1<'_, A, R>)
+where
+    A: Copy + Default + Sync,
+    R: Send,
+{
+    let a = Operand::new(a);
+    let shared = Shared::new(out);
+    for_each_piece(out.len(), a.is_whole(), |pieces| {
+        let mut stage = [A::default(); STAGE];
+        for piece in pieces {
+            // SAFETY: the pieces of all tasks are disjoint parts of the result.
+            let out = unsafe { shared.part(piece.start, piece.len()) };
+            f(a.read(piece, &mut stage), out);
+        }
     });
 }
 
-/// `out = f(out, b)`.
-pub(crate) fn zip_assign<T: Copy + Send, B: Copy + Sync>(out: &mut [T], b: View<'_, B>, f: impl Fn(T, B) -> T + Sync) {
-    let nest = Nest::new([b.layout]);
-    // The result lies evenly, so only axes over which `b` does too are merged.
-    let len = out.len();
-    let out = Shared::new(out);
-    team::split(len, CHUNK, |range| {
-        vectorize(
-            #[inline(always)]
-            || {
-                nest.for_each_run(
-                    range,
-                    #[inline(always)]
-                    |place, len, [j]| {
-                        // SAFETY: the runs of all tasks are disjoint parts of the result.
-                        let out = unsafe { out.part(place, len) };
-                        match nest.steps[0] {
-                            1 => {
-                                for (out, &b) in out.iter_mut().zip(&b.data[j..j + len]) {
-                                    *out = f(*out, b);
-                                }
-                            }
-                            step => {
-                                let b = Run { data: b.data, start: j, step };
-                                for (i, out) in out.iter_mut().enumerate() {
-                                    *out = f(*out, b.at(i));
-                                }
-                            }
-                        }
-                    },
-                );
-            },
-        );
+fn map_pieces_assign<T: Copy + Default + Send>(out: &mut [T], f: Loop1<'_, T, T>) {
+    let shared = Shared::new(out);
+    for_each_piece(out.len(), false, |pieces| {
+        let mut stage = [T::default(); STAGE];
+        for piece in pieces {
+            // SAFETY: the pieces of all tasks are disjoint parts of the result.
+            let out = unsafe { shared.part(piece.start, piece.len()) };
+            let before = &mut stage[..out.len()];
+            before.copy_from_slice(out);
+            f(before, out);
+        }
+    });
+}
+
+fn zip_pieces<A, B, R>(a: View<'_, A>, b: View<'_, B>, out: &mut [R], f: Loop2<'_, A, B, R>)
+where
+    A: Copy + Default + Sync,
+    B: Copy + Default + Sync,
+    R: Send,
+{
+    let (a, b) = (Operand::new(a), Operand::new(b));
+    let shared = Shared::new(out);
+    for_each_piece(out.len(), a.is_whole() && b.is_whole(), |pieces| {
+        let (mut stage_a, mut stage_b) = ([A::default(); STAGE], [B::default(); STAGE]);
+        for piece in pieces {
+            // SAFETY: the pieces of all tasks are disjoint parts of the result.
+            let out = unsafe { shared.part(piece.start, piece.len()) };
+            f(a.read(piece.clone(), &mut stage_a), b.read(piece, &mut stage_b), out);
+        }
+    });
+}
+
+fn zip_pieces_assign<T>(out: &mut [T], other: View<'_, T>, f: Loop2<'_, T, T, T>, which: InPlace)
+where
+    T: Copy + Default + Send + Sync,
+{
+    let other = Operand::new(other);
+    let shared = Shared::new(out);
+    for_each_piece(out.len(), false, |pieces| {
+        let (mut stage, mut stage_other) = ([T::default(); STAGE], [T::default(); STAGE]);
+        for piece in pieces {
+            // SAFETY: the pieces of all tasks are disjoint parts of the result.
+            let out = unsafe { shared.part(piece.start, piece.len()) };
+            let before = &mut stage[..out.len()];
+            before.copy_from_slice(out);
+            let other = other.read(piece, &mut stage_other);
+            match which {
+                InPlace::First => f(before, other, out),
+                InPlace::Second => f(other, before, out),
+            }
+        }
     });
 }

@@ -6,6 +6,7 @@ pub(crate) mod gather;
 pub(crate) mod gemm;
 pub(crate) mod map;
 pub(crate) mod math;
+mod nest;
 pub(crate) mod order;
 pub(crate) mod paste;
 pub(crate) mod reduce;

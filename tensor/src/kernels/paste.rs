@@ -1,6 +1,6 @@
 //! Copies into a view: the reverse of [`copy`](super::copy).
 
-use super::map::Nest;
+use super::nest::Nest;
 use super::{CHUNK, Shared, View};
 use crate::layout::Layout;
 use crate::team;

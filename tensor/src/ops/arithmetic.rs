@@ -5,8 +5,10 @@
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Rem, RemAssign, Sub, SubAssign};
 
 use crate::element::{Element, Float, Number};
+use crate::kernels::map::InPlace;
 use crate::kernels::math::Math;
 use crate::kernels::{View, map};
+use crate::layout::Layout;
 use crate::shape::{Shape, broadcast_shapes};
 use crate::tensor::{Tensor, expect_shape};
 
@@ -60,27 +62,52 @@ pub(super) fn zip<A: Element, B: Element, R: Element>(
 fn zip_owned<T: Element>(op: &str, mut a: Tensor<T>, mut b: Tensor<T>, f: impl Fn(T, T) -> T + Sync) -> Tensor<T> {
     let shape = broadcast(op, &a, &b);
     if a.owns_elements() && *a.shape() == shape {
-        zip_assign(op, &mut a, &b, f);
+        zip_assign(op, &mut a, &b, f, InPlace::First);
         a
     } else if b.owns_elements() && *b.shape() == shape {
-        zip_assign(
-            op,
-            &mut b,
-            &a,
-            #[inline(always)]
-            |b, a| f(a, b),
-        );
+        zip_assign(op, &mut b, &a, f, InPlace::Second);
         b
     } else {
         zip(op, &a, &b, f)
     }
 }
 
-/// `a = f(a, b)` elementwise, `b` broadcast to `a`.
+/// `f` of `out` and `other`, which is broadcast, in the memory of `out`.
 #[track_caller]
-fn zip_assign<T: Element, B: Element>(op: &str, a: &mut Tensor<T>, b: &Tensor<B>, f: impl Fn(T, B) -> T + Sync) {
-    let layout = b.broadcast_layout(op, a.shape());
-    map::zip_assign(a.as_mut_slice(), View { data: &b.buffer, layout: &layout }, f);
+fn zip_assign<T: Element>(
+    op: &str,
+    out: &mut Tensor<T>,
+    other: &Tensor<T>,
+    f: impl Fn(T, T) -> T + Sync,
+    which: InPlace,
+) {
+    let layout = other.broadcast_layout(op, out.shape());
+    map::zip_assign(out.as_mut_slice(), View { data: &other.buffer, layout: &layout }, f, which);
+}
+
+/// `f` of `x` and a number, `x` being the operand that `which` says; in the memory of `x` where it is its to give.
+fn with_number<T: Element>(mut x: Tensor<T>, number: T, f: impl Fn(T, T) -> T + Sync, which: InPlace) -> Tensor<T> {
+    if x.owns_elements() {
+        number_assign(&mut x, number, f, which);
+        return x;
+    }
+    let (data, layout) = ([number], repeated(x.shape()));
+    let number = View { data: &data, layout: &layout };
+    Tensor::written(x.shape().clone(), |out| match which {
+        InPlace::First => map::zip(x.view(), number, out, f),
+        InPlace::Second => map::zip(number, x.view(), out, f),
+    })
+}
+
+/// `f` of `out` and a number in the memory of `out`.
+fn number_assign<T: Element>(out: &mut Tensor<T>, number: T, f: impl Fn(T, T) -> T + Sync, which: InPlace) {
+    let layout = repeated(out.shape());
+    map::zip_assign(out.as_mut_slice(), View { data: &[number], layout: &layout }, f, which);
+}
+
+/// One element seen as a tensor of this shape.
+fn repeated(shape: &Shape) -> Layout {
+    Layout::contiguous(Shape::default()).broadcast_to(shape).expect("a scalar broadcasts to any shape")
 }
 
 /// `f(a)` elementwise, in the memory of `a` where it is its to give.
@@ -102,46 +129,46 @@ macro_rules! operator {
             type Output = Tensor<T>;
             #[track_caller]
             fn $method(self, other: &Tensor<T>) -> Tensor<T> {
-                zip(stringify!($method), self, other, #[inline(always)] |a, b| a.$function(b))
+                zip(stringify!($method), self, other, T::$function)
             }
         }
         impl<T: Number> $Trait<Tensor<T>> for Tensor<T> {
             type Output = Tensor<T>;
             #[track_caller]
             fn $method(self, other: Tensor<T>) -> Tensor<T> {
-                zip_owned(stringify!($method), self, other, #[inline(always)] |a, b| a.$function(b))
+                zip_owned(stringify!($method), self, other, T::$function)
             }
         }
         impl<T: Number> $Trait<&Tensor<T>> for Tensor<T> {
             type Output = Tensor<T>;
             #[track_caller]
             fn $method(self, other: &Tensor<T>) -> Tensor<T> {
-                zip_owned(stringify!($method), self, other.clone(), #[inline(always)] |a, b| a.$function(b))
+                zip_owned(stringify!($method), self, other.clone(), T::$function)
             }
         }
         impl<T: Number> $Trait<Tensor<T>> for &Tensor<T> {
             type Output = Tensor<T>;
             #[track_caller]
             fn $method(self, other: Tensor<T>) -> Tensor<T> {
-                zip_owned(stringify!($method), self.clone(), other, #[inline(always)] |a, b| a.$function(b))
+                zip_owned(stringify!($method), self.clone(), other, T::$function)
             }
         }
         impl<T: Number> $Trait<T> for &Tensor<T> {
             type Output = Tensor<T>;
             fn $method(self, other: T) -> Tensor<T> {
-                self.map(#[inline(always)] |a| a.$function(other))
+                with_number(self.clone(), other, T::$function, InPlace::First)
             }
         }
         impl<T: Number> $Trait<T> for Tensor<T> {
             type Output = Tensor<T>;
             fn $method(self, other: T) -> Tensor<T> {
-                map_owned(self, #[inline(always)] |a| a.$function(other))
+                with_number(self, other, T::$function, InPlace::First)
             }
         }
         impl<T: Number> $Assign<&Tensor<T>> for Tensor<T> {
             #[track_caller]
             fn $assign(&mut self, other: &Tensor<T>) {
-                zip_assign(stringify!($assign), self, other, #[inline(always)] |a, b| a.$function(b));
+                zip_assign(stringify!($assign), self, other, T::$function, InPlace::First);
             }
         }
         impl<T: Number> $Assign<Tensor<T>> for Tensor<T> {
@@ -152,20 +179,20 @@ macro_rules! operator {
         }
         impl<T: Number> $Assign<T> for Tensor<T> {
             fn $assign(&mut self, other: T) {
-                map::map_assign(self.as_mut_slice(), #[inline(always)] |a| a.$function(other));
+                number_assign(self, other, T::$function, InPlace::First);
             }
         }
         $(
             impl $Trait<&Tensor<$scalar>> for $scalar {
                 type Output = Tensor<$scalar>;
                 fn $method(self, other: &Tensor<$scalar>) -> Tensor<$scalar> {
-                    other.map(#[inline(always)] |b| self.$function(b))
+                    with_number(other.clone(), self, <$scalar>::$function, InPlace::Second)
                 }
             }
             impl $Trait<Tensor<$scalar>> for $scalar {
                 type Output = Tensor<$scalar>;
                 fn $method(self, other: Tensor<$scalar>) -> Tensor<$scalar> {
-                    map_owned(other, #[inline(always)] |b| self.$function(b))
+                    with_number(other, self, <$scalar>::$function, InPlace::Second)
                 }
             }
         )*
