@@ -37,11 +37,11 @@ fn main() {
     let labels: Vec<i32> = train.labels.iter().map(|&label| i32::from(label)).collect();
     let labels = Tensor::<1, Int>::from_data(TensorData::new(labels, [train.len()]), &device);
 
-    let mut network = Network {
+    let mut network = Some(Network {
         hidden: LinearConfig::new(PIXELS, HIDDEN).init(&device),
         activation: Relu::new(),
         scores: LinearConfig::new(HIDDEN, CLASSES).init(&device),
-    };
+    });
     let loss: CrossEntropyLoss = CrossEntropyLossConfig::new().init(&device);
     let mut adam = AdamConfig::new().with_epsilon(1e-7).init();
     let mut order: Vec<u32> = (0..train.len() as u32).collect();
@@ -53,19 +53,22 @@ fn main() {
         let shuffled = Tensor::<1, Int>::from_data(TensorData::new(shuffled, [order.len()]), &device);
         let images = images.clone().select(0, shuffled.clone());
         let labels = labels.clone().select(0, shuffled);
+        // Moved through the step, so that the weights have one owner and can change in place.
+        let mut current = network.take().unwrap();
         let mut sum = 0.0;
         for start in (0..order.len()).step_by(BATCH) {
             let x = images.clone().narrow(0, start, BATCH);
             let y = labels.clone().narrow(0, start, BATCH);
-            let loss = loss.forward(network.forward(x), y);
+            let loss = loss.forward(current.forward(x), y);
             sum += loss.clone().into_scalar::<f32>();
-            let grads = GradientsParams::from_grads(loss.backward(), &network);
-            network = adam.step(LEARNING_RATE, network.clone(), grads);
+            let grads = GradientsParams::from_grads(loss.backward(), &current);
+            current = adam.step(LEARNING_RATE, current, grads);
         }
         assert!(sum.is_finite());
+        network = Some(current);
     });
 
-    let network = network.valid();
+    let network = network.unwrap().valid();
     let scores = network.forward(rows(&test.images, &plain)).into_data();
     let predict_us = common::time_predict(|i| {
         let image = rows(test.image(i), &plain);
