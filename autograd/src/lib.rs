@@ -16,6 +16,34 @@
 //! assert_eq!(loss, 5.0);
 //! assert_eq!(grads[0], Some(Tensor::new([2.0, 4.0])));
 //! ```
+//!
+//! For gradients with respect to anything else, such as an input image, make it a variable of a tape:
+//!
+//! ```
+//! use gradus_autograd::{Tape, Var};
+//! use gradus_tensor::Tensor;
+//!
+//! // The same function computes with constants, which record nothing, and with variables.
+//! fn distance(a: &Var, b: &Var) -> Var {
+//!     (a - b).norm(..)
+//! }
+//!
+//! let (a, b) = (Tensor::new([3.0, 4.0]), Tensor::new([0.0, 0.0]));
+//! assert_eq!(distance(&Var::from(&a), &Var::from(&b)).value().item(), 5.0);
+//!
+//! let tape = Tape::new();
+//! let (x, y) = (tape.var(a), tape.var(b));
+//! let gradients = tape.backward(&distance(&x, &y));
+//! assert_eq!(gradients.of(&x), Tensor::new([0.6, 0.8]));
+//! assert_eq!(gradients.of(&y), Tensor::new([-0.6, -0.8]));
+//! ```
+//!
+//! The ops are methods of [`Var`] and are named as the tensor's. A function that is not among them is written with
+//! [`Op`] in a few lines, and [`gradcheck`] tells whether its derivatives are right.
+//!
+//! Where a function has no derivative, one is chosen. Equal extremes share the gradient equally ([`Var::max`],
+//! [`Var::maximum`] and their like); lengths and absolute values have none at 0 ([`Var::norm`], [`Var::std`],
+//! [`Var::abs`], [`Var::relu`]); [`Var::clamp`] passes it at both ends.
 #![forbid(unsafe_code)]
 
 mod grad;

@@ -35,48 +35,94 @@ fn div<T: Float>(a: &Var<T>, b: &Var<T>) -> Var<T> {
         .finish()
 }
 
+// A number on one side needs neither a tensor of its own nor a derivative.
+
+fn add_number<T: Float>(a: &Var<T>, number: T) -> Var<T> {
+    Op::new("add", a.value() + number).input(a, |g| g).finish()
+}
+
+fn sub_number<T: Float>(a: &Var<T>, number: T) -> Var<T> {
+    Op::new("sub", a.value() - number).input(a, |g| g).finish()
+}
+
+fn mul_number<T: Float>(a: &Var<T>, number: T) -> Var<T> {
+    Op::new("mul", a.value() * number).input(a, move |g| g * number).finish()
+}
+
+fn div_number<T: Float>(a: &Var<T>, number: T) -> Var<T> {
+    Op::new("div", a.value() / number).input(a, move |g| g / number).finish()
+}
+
+fn number_sub<T: Float>(number: T, b: &Var<T>) -> Var<T> {
+    Op::new(
+        "sub",
+        b.value().map(
+            #[inline(always)]
+            |b| number - b,
+        ),
+    )
+    .input(b, |g| -g)
+    .finish()
+}
+
+fn number_div<T: Float>(number: T, b: &Var<T>) -> Var<T> {
+    div(&Var::from(number), b)
+}
+
 macro_rules! operator {
-    ($Trait:ident $method:ident) => {
-        operator!($Trait $method, &Var<T>, &Var<T>);
-        operator!($Trait $method, &Var<T>, Var<T>);
-        operator!($Trait $method, Var<T>, &Var<T>);
-        operator!($Trait $method, Var<T>, Var<T>);
-        operator!($Trait $method, &Var<T>, &Tensor<T>);
-        operator!($Trait $method, Var<T>, &Tensor<T>);
-        operator!($Trait $method, &Var<T>, T);
-        operator!($Trait $method, Var<T>, T);
-        operator!($Trait $method, f32);
-        operator!($Trait $method, f64);
+    ($Trait:ident $method:ident, $with_number:ident, |$number:ident, $var:ident| $number_first:expr) => {
+        operator!($Trait $method, $method, &Var<T>, &Var<T>);
+        operator!($Trait $method, $method, &Var<T>, Var<T>);
+        operator!($Trait $method, $method, Var<T>, &Var<T>);
+        operator!($Trait $method, $method, Var<T>, Var<T>);
+        operator!($Trait $method, $method, &Var<T>, &Tensor<T>);
+        operator!($Trait $method, $method, Var<T>, &Tensor<T>);
+        operator!($Trait $method, $with_number, &Var<T>);
+        operator!($Trait $method, $with_number, Var<T>);
+        number_first!($Trait $method, f32, |$number, $var| $number_first);
+        number_first!($Trait $method, f64, |$number, $var| $number_first);
     };
-    ($Trait:ident $method:ident, $Left:ty, $Right:ty) => {
+    ($Trait:ident $method:ident, $function:ident, $Left:ty, $Right:ty) => {
         impl<T: Float> $Trait<$Right> for $Left {
             type Output = Var<T>;
             #[track_caller]
             fn $method(self, other: $Right) -> Var<T> {
-                $method(&Var::from(self), &Var::from(other))
+                $function(&Var::from(self), &Var::from(other))
             }
         }
     };
-    ($Trait:ident $method:ident, $scalar:ty) => {
-        impl $Trait<&Var<$scalar>> for $scalar {
-            type Output = Var<$scalar>;
-            fn $method(self, other: &Var<$scalar>) -> Var<$scalar> {
-                $method(&Var::from(self), other)
-            }
-        }
-        impl $Trait<Var<$scalar>> for $scalar {
-            type Output = Var<$scalar>;
-            fn $method(self, other: Var<$scalar>) -> Var<$scalar> {
-                $method(&Var::from(self), &other)
+    ($Trait:ident $method:ident, $function:ident, $Left:ty) => {
+        impl<T: Float> $Trait<T> for $Left {
+            type Output = Var<T>;
+            fn $method(self, number: T) -> Var<T> {
+                $function(&self, number)
             }
         }
     };
 }
 
-operator!(Add add);
-operator!(Sub sub);
-operator!(Mul mul);
-operator!(Div div);
+macro_rules! number_first {
+    ($Trait:ident $method:ident, $scalar:ty, |$number:ident, $var:ident| $value:expr) => {
+        impl $Trait<&Var<$scalar>> for $scalar {
+            type Output = Var<$scalar>;
+            fn $method(self, $var: &Var<$scalar>) -> Var<$scalar> {
+                let $number = self;
+                $value
+            }
+        }
+        impl $Trait<Var<$scalar>> for $scalar {
+            type Output = Var<$scalar>;
+            fn $method(self, var: Var<$scalar>) -> Var<$scalar> {
+                self.$method(&var)
+            }
+        }
+    };
+}
+
+operator!(Add add, add_number, |number, var| add_number(var, number));
+operator!(Sub sub, sub_number, |number, var| number_sub(number, var));
+operator!(Mul mul, mul_number, |number, var| mul_number(var, number));
+operator!(Div div, div_number, |number, var| number_div(number, var));
 
 impl<T: Float> Neg for &Var<T> {
     type Output = Var<T>;
