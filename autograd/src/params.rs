@@ -1,12 +1,15 @@
 //! Weights, and what runs parallel to them.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::ops::{Index, IndexMut};
 
 use gradus_tensor::{Float, Tensor};
+use serde::{Deserialize, Serialize};
 
 /// What a parameter is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Changed by the optimiser, along its gradient.
     Weight,
@@ -15,7 +18,7 @@ pub enum Role {
 }
 
 /// A named tensor of a model.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Param<T: Float = f32> {
     /// The path of the layer and the weight's own name: `"1/kernel"`. Names, not positions, go to disk.
     pub name: String,
@@ -30,7 +33,10 @@ pub struct Param<T: Float = f32> {
 /// The parameters of a model: flat, ordered, named.
 ///
 /// Gradients ([`Grads`]) and an optimiser's slots are parallel to it: the same length, the same order.
-#[derive(Clone, Debug, Default)]
+/// Under serde they are the list of them, and a list in which a name occurs twice is refused. Values that were read go into
+/// the parameters of a model by [`Params::assign`].
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(try_from = "Vec<Param<T>>", into = "Vec<Param<T>>")]
 pub struct Params<T: Float = f32> {
     list: Vec<Param<T>>,
 }
@@ -199,6 +205,24 @@ impl<T: Float> Params<T> {
     }
 }
 
+impl<T: Float> From<Params<T>> for Vec<Param<T>> {
+    fn from(params: Params<T>) -> Self {
+        params.list
+    }
+}
+
+impl<T: Float> TryFrom<Vec<Param<T>>> for Params<T> {
+    type Error = ParamsMismatch;
+    /// The parameters of a list, unless a name occurs twice.
+    fn try_from(list: Vec<Param<T>>) -> Result<Self, ParamsMismatch> {
+        let mut names = HashSet::new();
+        if let Some(twice) = list.iter().find(|param| !names.insert(&param.name)) {
+            return Err(ParamsMismatch::new(format!("there are two parameters named {:?}", twice.name), vec![]));
+        }
+        Ok(Params { list })
+    }
+}
+
 /// Values that do not fit the parameters they were meant for.
 ///
 /// One pointer wide, as all errors here.
@@ -210,7 +234,7 @@ impl ParamsMismatch {
     fn new(problem: String, names: Vec<&String>) -> Self {
         let names = if names.is_empty() { String::new() } else { format!(", there are {names:?}") };
         let advice = "build the network that the values come from";
-        ParamsMismatch(Box::new(format!("assign: {problem}{names}; {advice}")))
+        ParamsMismatch(Box::new(format!("params: {problem}{names}; {advice}")))
     }
 }
 
@@ -349,10 +373,25 @@ mod tests {
         assert_eq!(target.get("a").unwrap().value, Tensor::new([1.0, 2.0]));
         source.get_mut("a").unwrap().value = Tensor::new([1.0]);
         let message = |source: &Params| params(&["a", "b"]).assign(source).unwrap_err().to_string();
-        assert!(message(&source).starts_with(r#"assign: "a" has shape [1] where [2] is needed; "#));
-        assert!(message(&params(&["a"])).starts_with(r#"assign: there is no "b", there are ["a"]; "#));
+        assert!(message(&source).starts_with(r#"params: "a" has shape [1] where [2] is needed; "#));
+        assert!(message(&params(&["a"])).starts_with(r#"params: there is no "b", there are ["a"]; "#));
         let extra = message(&params(&["a", "b", "c"]));
-        assert!(extra.starts_with(r#"assign: nothing here is named "c", there are ["a", "b"]; "#));
+        assert!(extra.starts_with(r#"params: nothing here is named "c", there are ["a", "b"]; "#));
         assert_eq!(size_of::<ParamsMismatch>(), size_of::<usize>());
+    }
+
+    #[test]
+    fn parameters_go_through_serde_by_name() {
+        let mut params = params(&["1/kernel"]);
+        params.add_state("1/mean", Tensor::new(0.5));
+        params.freeze("1/kernel");
+        let text = serde_json::to_string(&params).unwrap();
+        let kernel = r#"{"name":"1/kernel","value":{"shape":[2],"data":[1.0,2.0]},"role":"weight","trainable":false}"#;
+        let mean = r#"{"name":"1/mean","value":{"shape":[],"data":[0.5]},"role":"state","trainable":false}"#;
+        assert_eq!(text, format!("[{kernel},{mean}]"));
+        let read: Params = serde_json::from_str(&text).unwrap();
+        assert_eq!(serde_json::to_string(&read).unwrap(), text);
+        let error = serde_json::from_str::<Params>(&format!("[{mean},{mean}]")).unwrap_err();
+        assert!(error.to_string().starts_with(r#"params: there are two parameters named "1/mean"; "#));
     }
 }

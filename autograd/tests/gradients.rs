@@ -368,6 +368,39 @@ fn values_are_the_tensors_own() {
     }
 }
 
+/// The gradient of the sum of f(x).
+fn slope(x: Tensor<f64>, f: impl Fn(&Var<f64>) -> Var<f64>) -> Vec<f64> {
+    let tape = Tape::new();
+    let x = tape.var(x);
+    tape.backward(&f(&x).sum(..)).of(&x).to_vec()
+}
+
+#[test]
+fn where_there_is_no_derivative_one_is_chosen() {
+    let x = || Tensor::from([3.0, 1.0, 3.0]);
+    // Equals share equally. The first four: jax.grad of jnp.max, min, maximum and minimum in JAX 0.10.2.
+    assert_eq!(slope(x(), |x| x.max(..)), [0.5, 0.0, 0.5]);
+    assert_eq!(slope(-x(), |x| x.min(keepdims(0))), [0.5, 0.0, 0.5]);
+    assert_eq!(slope(x(), |x| x.maximum(3.0)), [0.5, 0.0, 0.5]);
+    assert_eq!(slope(x(), |x| x.minimum(3.0)), [0.5, 1.0, 0.5]);
+    assert_eq!(slope(x(), |x| x.clamp(1.0, 2.0)), [0.0, 1.0, 0.0]);
+    let zeros = || Tensor::from([0.0, 0.0]);
+    for f in [Var::abs, Var::relu, |x: &Var<f64>| x.norm(..), |x: &Var<f64>| x.std(..)] {
+        assert_eq!(slope(zeros(), f), [0.0, 0.0]);
+    }
+}
+
+#[test]
+fn powers_and_products_have_derivatives_at_zero() {
+    // By hand: d(abc)/da = bc.
+    assert_eq!(slope(Tensor::from([2.0, 0.0, 3.0]), |x| x.prod(..)), [0.0, 6.0, 0.0]);
+    assert_eq!(slope(Tensor::from([[0.0, 0.0, 3.0], [4.0, 5.0, 0.0]]), |x| x.prod(1)), [0.0, 0.0, 0.0, 0.0, 0.0, 20.0]);
+    assert_eq!(slope(Tensor::from([0.0, -2.0]), |x| x.pow(3.0)), [0.0, 12.0]);
+    assert_eq!(slope(Tensor::from([0.0, -2.0]), |x| x.pow(1.0)), [1.0, 1.0]);
+    assert_eq!(slope(Tensor::from([0.0, -2.0]), |x| x.pow(0.0)), [0.0, 0.0]);
+    assert_eq!(slope(Tensor::from([2.0, 0.5]), |y| Var::from(0.0).pow(y)), [0.0, 0.0]);
+}
+
 /// The names of the ops in a source file: those given to `Op::new`, the entries of `unary!`, and all public methods.
 fn ops_in(source: &str) -> Vec<String> {
     let until = |text: &str, end: char| text.split(end).next().expect("split yields one part at least").to_owned();
