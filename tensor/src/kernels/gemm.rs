@@ -316,8 +316,9 @@ mod tests {
 
     #[test]
     fn large_shapes() {
-        // k in several blocks; then more columns, and more rows, than are packed at a time.
-        for shape in [[131, 701, 99], [65, 64, 2100], [2100, 65, 64], [33, 70, 1100], [1100, 70, 33]] {
+        // k in several blocks, in place and packed; then more columns, and more rows, than are packed at a time.
+        let blocks = [[20, 600, 40], [131, 701, 99]];
+        for shape in blocks.into_iter().chain([[65, 64, 2100], [2100, 65, 64], [33, 70, 1100], [1100, 70, 33]]) {
             check::<f32>(shape, [Lie::Rows, Lie::Rows]);
             check::<f64>(shape, [Lie::Columns, Lie::Columns]);
         }

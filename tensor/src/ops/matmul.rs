@@ -44,6 +44,11 @@ impl<T: Float> Tensor<T> {
             let rows = leading.size();
             return self.reshape([rows, k]).matmul(other).reshape(leading.join(&[n]));
         }
+        if self.ndim() == 2 && other.ndim() == 2 {
+            // The common case, spared the broadcasting: for one row that would take longer than the product.
+            let (a, b) = (matrix(self.view(), 0), matrix(other.view(), 0));
+            return Tensor::written([m, n].into(), |out| T::gemm(a, b, out));
+        }
         let stack_a: Shape = self.shape()[..self.ndim() - 2].into();
         let stack_b: Shape = other.shape()[..other.ndim() - 2].into();
         let stack = expect_shape("matmul", broadcast_shapes(&stack_a, &stack_b));
