@@ -1,7 +1,7 @@
 //! Activation functions, by name.
 
 use gradus_autograd::{Op, Var};
-use gradus_tensor::{Float, Math, Tensor, keepdims};
+use gradus_tensor::{Float, Tensor, keepdims};
 use serde::{Deserialize, Serialize};
 
 /// A function applied to a layer's output, or added to a network as a layer of its own. Names and defaults are Keras's.
@@ -103,8 +103,8 @@ pub enum Activation {
     Exponential,
 }
 
-/// An elementwise function of a var with its derivative beside it, both in terms of the input. Written with comparisons
-/// that NaN fails, so that NaN stays NaN.
+/// An elementwise function of a var with its derivative beside it, both in terms of the input: for functions made of
+/// pieces, which arithmetic on vars cannot say. Written with comparisons that NaN fails, so that NaN stays NaN.
 macro_rules! elementwise {
     ($name:literal of $input:ident: |$x:ident| $value:expr, derivative $derivative:expr) => {{
         let saved = $input.value().clone();
@@ -114,15 +114,16 @@ macro_rules! elementwise {
         );
         Op::new($name, value)
             .input($input, move |g| {
-                g.zip_map(
-                    saved,
+                let slope = saved.map(
                     #[inline(always)]
-                    |g, $x| g * $derivative,
-                )
+                    |$x| $derivative,
+                );
+                g * slope
             })
             .finish()
     }};
 }
+pub(crate) use elementwise;
 
 impl Activation {
     /// The function of `x`. Shape: unchanged.
@@ -135,65 +136,50 @@ impl Activation {
             Activation::LeakyRelu { negative_slope } => x.leaky_relu(T::of(negative_slope)),
             Activation::Elu { alpha } => x.elu(T::of(alpha)),
             Activation::Selu => x.selu(),
-            Activation::Celu { alpha } => {
-                let alpha = T::of(alpha);
-                elementwise!("celu" of x: |x| if x > zero { x } else { alpha * Math::expm1(x / alpha) },
-                    derivative if x > zero { one } else { Math::exp(x / alpha) })
-            }
+            Activation::Celu { alpha } => (x / T::of(alpha)).elu(one) * T::of(alpha),
             Activation::Gelu => x.gelu(),
             Activation::GeluTanh => x.gelu_tanh(),
             Activation::Silu => x.silu(),
-            Activation::Mish => elementwise!("mish" of x: |x| x * Math::tanh(Math::softplus(x)), derivative {
-                let t = Math::tanh(Math::softplus(x));
-                t + x * (one - t * t) * Math::sigmoid(x)
-            }),
+            Activation::Mish => x * x.softplus().tanh(),
             Activation::Softplus => x.softplus(),
-            Activation::Softsign => elementwise!("softsign" of x: |x| x / (one + x.magnitude()), derivative {
-                let scale = one + x.magnitude();
-                one / (scale * scale)
+            Activation::Softsign => x / (x.abs() + one),
+            Activation::Squareplus { b } => (x + (x.square() + T::of(b)).sqrt()) * half,
+            Activation::SparsePlus => elementwise!("sparse_plus" of x: |x| {
+                let y = half * (x + one);
+                if x <= -one { zero } else if x >= one { x } else { y * y }
+            },
+            derivative {
+                let slope = half * (x + one);
+                if x <= -one { zero } else if x >= one { one } else { slope }
             }),
-            Activation::Squareplus { b } => {
-                let b = T::of(b);
-                elementwise!("squareplus" of x: |x| half * (x + Math::sqrt(x * x + b)),
-                    derivative half * (one + x / Math::sqrt(x * x + b)))
-            }
-            Activation::SparsePlus => elementwise!(
-                "sparse_plus" of x: |x| if x <= -one { zero } else if x >= one { x } else { half * half * (x + one) * (x + one) },
-                derivative if x <= -one { zero } else if x >= one { one } else { half * (x + one) }),
             Activation::Softmax => x.softmax(-1),
             Activation::LogSoftmax => x.log_softmax(-1),
             Activation::Sparsemax => sparsemax(x),
             Activation::Sigmoid => x.sigmoid(),
-            Activation::LogSigmoid => {
-                elementwise!("log_sigmoid" of x: |x| -Math::softplus(-x), derivative Math::sigmoid(-x))
-            }
+            Activation::LogSigmoid => -(-x).softplus(),
             Activation::HardSigmoid => bounded(x, T::of(1.0 / 6.0), half, zero, one),
             Activation::SparseSigmoid => bounded(x, half, half, zero, one),
-            Activation::HardSilu => {
-                let (three, sixth) = (T::of(3.0), T::of(1.0 / 6.0));
-                elementwise!("hard_silu" of x: |x| if x <= -three { zero } else if x >= three { x } else { x * (sixth * x + half) },
-                    derivative if x <= -three { zero } else if x >= three { one } else { x / three + half })
-            }
+            Activation::HardSilu => x * bounded(x, T::of(1.0 / 6.0), half, zero, one),
             Activation::Tanh => x.tanh(),
             Activation::HardTanh => bounded(x, one, zero, -one, one),
-            Activation::TanhShrink => elementwise!("tanh_shrink" of x: |x| x - Math::tanh(x), derivative {
-                let t = Math::tanh(x);
-                t * t
-            }),
+            Activation::TanhShrink => x - x.tanh(),
             Activation::HardShrink { threshold } => {
-                let threshold = T::of(threshold);
-                elementwise!("hard_shrink" of x: |x| if x.magnitude() <= threshold { zero } else { x },
-                    derivative if x.magnitude() <= threshold { zero } else { one })
+                let t = T::of(threshold);
+                elementwise!("hard_shrink" of x: |x| if x.magnitude() <= t { zero } else { x },
+                    derivative if x.magnitude() <= t { zero } else { one })
             }
             Activation::SoftShrink { threshold } => {
                 let t = T::of(threshold);
-                elementwise!("soft_shrink" of x: |x| if x.magnitude() <= t { zero } else if x > zero { x - t } else { x + t },
-                    derivative if x.magnitude() <= t { zero } else { one })
+                elementwise!("soft_shrink" of x: |x| {
+                    let shrunk = if x > zero { x - t } else { x + t };
+                    if x.magnitude() <= t { zero } else { shrunk }
+                },
+                derivative if x.magnitude() <= t { zero } else { one })
             }
             Activation::Threshold { threshold, default_value } => {
-                let (threshold, default_value) = (T::of(threshold), T::of(default_value));
-                elementwise!("threshold" of x: |x| if x <= threshold { default_value } else { x },
-                    derivative if x <= threshold { zero } else { one })
+                let (t, default_value) = (T::of(threshold), T::of(default_value));
+                elementwise!("threshold" of x: |x| if x <= t { default_value } else { x },
+                    derivative if x <= t { zero } else { one })
             }
             Activation::Exponential => x.exp(),
         }

@@ -4,6 +4,7 @@ use gradus_autograd::Op;
 use gradus_tensor::Float;
 use serde::{Deserialize, Serialize};
 
+use crate::activation::elementwise;
 use crate::error::Result;
 use crate::layer::{Build, Built, Layer};
 
@@ -55,37 +56,14 @@ impl Layer for ReLU {
         let max = self.max_value.map_or(T::HIGHEST, T::of);
         let (slope, threshold) = (T::of(self.negative_slope), T::of(self.threshold));
         Ok(Built::new(shape, move |_, x| {
-            let saved = x.value().clone();
-            let below = move |x: T| slope * (x - threshold);
-            let y = saved.map(
-                #[inline(always)]
-                |x| {
-                    if x >= max {
-                        max
-                    } else if x >= threshold {
-                        x
-                    } else {
-                        below(x)
-                    }
-                },
-            );
-            Op::new("relu", y)
-                .input(x, move |g| {
-                    g.zip_map(
-                        saved,
-                        #[inline(always)]
-                        |g, x| {
-                            if x >= max {
-                                T::ZERO
-                            } else if x > threshold {
-                                g
-                            } else {
-                                slope * g
-                            }
-                        },
-                    )
-                })
-                .finish()
+            elementwise!("relu" of x: |x| {
+                let below = slope * (x - threshold);
+                if x >= max { max } else if x >= threshold { x } else { below }
+            },
+            derivative {
+                let risen = if x >= max { T::ZERO } else { T::ONE };
+                if x > threshold { risen } else { slope }
+            })
         }))
     }
 }
