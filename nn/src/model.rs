@@ -1,6 +1,6 @@
 //! A network with its weights.
 
-use gradus_autograd::{Grads, Params, Role, Var, value_and_grad_with};
+use gradus_autograd::{Grads, Params, Var, value_and_grad_with};
 use gradus_tensor::{Float, Generator, Shape, Tensor};
 
 use crate::error::{Error, Result};
@@ -104,7 +104,10 @@ impl<T: Float> Model<T> {
     /// # Errors
     /// If there is no such layer.
     pub fn freeze(&mut self, path: &str) -> Result<()> {
-        self.set_trainable("freeze", path, false)
+        if self.has_params("freeze", path)? {
+            self.params.freeze(path);
+        }
+        Ok(())
     }
 
     /// Lets the weights of the layer at `path`, and of all within it, be trained again.
@@ -112,18 +115,20 @@ impl<T: Float> Model<T> {
     /// # Errors
     /// If there is no such layer.
     pub fn unfreeze(&mut self, path: &str) -> Result<()> {
-        self.set_trainable("unfreeze", path, true)
+        if self.has_params("unfreeze", path)? {
+            self.params.unfreeze(path);
+        }
+        Ok(())
     }
 
-    fn set_trainable(&mut self, op: &str, path: &str, trainable: bool) -> Result<()> {
-        if self.layers.iter().all(|layer| layer.path != path) {
-            let paths: Vec<&str> = self.layers.iter().map(|layer| &*layer.path).collect();
-            let problem = format!("there is no layer {path:?}, only {}", paths.join(", "));
-            return Err(Error::new(op, problem, "the summary lists the layers"));
+    /// Whether the layer at `path` has parameters.
+    fn has_params(&self, op: &str, path: &str) -> Result<bool> {
+        if self.layers.iter().any(|layer| layer.path == path) {
+            return Ok(self.params.iter().any(|param| is_within(&param.name, path)));
         }
-        let weights = self.params.iter_mut().filter(|param| param.role == Role::Weight && is_within(&param.name, path));
-        weights.for_each(|weight| weight.trainable = trainable);
-        Ok(())
+        let paths: Vec<&str> = self.layers.iter().map(|layer| &*layer.path).collect();
+        let problem = format!("there is no layer {path:?}, only {}", paths.join(", "));
+        Err(Error::new(op, problem, "the summary lists the layers"))
     }
 
     /// The outputs for a batch of inputs: `[n, input shape]` to `[n, output shape]`.

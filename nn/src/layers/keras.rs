@@ -7,7 +7,10 @@
 use gradus_autograd::{Tape, Var};
 use gradus_tensor::{Generator, Tensor};
 
-use crate::{Activation, BatchNorm, Dense, Embedding, Layer, LayerNorm, Model, Normalization, Rescaling, Sequential};
+use crate::{
+    Activation, BatchNorm, Dense, Dropout, Embedding, GaussianDropout, GaussianNoise, Layer, LayerNorm, Model,
+    Normalization, Rescaling, Sequential,
+};
 
 fn x() -> Tensor<f64> {
     Tensor::from([[0.5, -1.2, 2.0], [1.5, 0.3, -0.7], [-0.4, 0.9, 1.1], [2.2, -0.6, 0.25]])
@@ -434,6 +437,27 @@ fn embedding() {
         ]),
     );
     close(&found.grad_x, &Tensor::zeros([2, 3]));
+}
+
+/// The mean, the standard deviation and the share of zeros of what a layer makes of 100,000 ones in training.
+fn moments_in_training(layer: impl Layer) -> [f64; 3] {
+    let ones = Tensor::ones([100, 1000]);
+    let y = run(&model(layer, ones.clone()), &ones, &ones, true).output;
+    [y.mean(..).item(), y.std(..).item(), y.equal(0.0).to::<f64>().mean(..).item()]
+}
+
+#[track_caller]
+fn near(found: [f64; 3], expected: [f64; 3]) {
+    let near = found.iter().zip(expected).all(|(found, expected)| (found - expected).abs() < 0.01);
+    assert!(near, "{found:?}, {expected:?}");
+}
+
+#[test]
+fn noise_has_the_moments_that_keras_documents() {
+    // By hand: a share of 0.75 is 1 / 0.75 and the rest 0, so the variance is 0.25 / 0.75, also GaussianDropout's.
+    near(moments_in_training(Dropout::new(0.25)), [1.0, (1.0_f64 / 3.0).sqrt(), 0.25]);
+    near(moments_in_training(GaussianDropout::new(0.25)), [1.0, (1.0_f64 / 3.0).sqrt(), 0.0]);
+    near(moments_in_training(GaussianNoise::new(0.5)), [1.0, 0.5, 0.0]);
 }
 
 #[test]
