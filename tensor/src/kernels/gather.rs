@@ -15,14 +15,33 @@ const TASK_BYTES: usize = 1 << 14;
 /// Rows of a view, which each lie side by side, copied one after the other into `out`.
 pub(crate) fn take_rows<T: Element>(a: View<'_, T>, rows: &[usize], length: usize, out: &mut [T]) {
     let rows_per_task = (TASK_BYTES / (length * size_of::<T>()).max(1)).max(1);
+    let row = |place: usize| {
+        let start = a.layout.offset.wrapping_add_signed(rows[place] as isize * a.layout.strides[0]);
+        &a.data[start..][..length]
+    };
     let out = Shared::new(out);
     team::split(rows.len(), rows_per_task, |range| {
-        for place in range {
-            let start = a.layout.offset.wrapping_add_signed(rows[place] as isize * a.layout.strides[0]);
+        for place in range.clone() {
+            if place + 1 < range.end {
+                prefetch(row(place + 1));
+            }
             // SAFETY: each row of the result is written by one task.
-            unsafe { out.part(place * length, length) }.copy_from_slice(&a.data[start..][..length]);
+            unsafe { out.part(place * length, length) }.copy_from_slice(row(place));
         }
     });
+}
+
+/// Has elements fetched into the cache while this core does something else.
+#[inline(always)]
+fn prefetch<T>(elements: &[T]) {
+    #[cfg(target_arch = "x86_64")]
+    for offset in (0..size_of_val(elements).min(TASK_BYTES)).step_by(64) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: the address is within the slice, and prefetching reads nothing into the program.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(elements.as_ptr().byte_add(offset).cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = elements;
 }
 
 /// `out[o, i, :] = a[o, indices[i], :]` with `a` seen as `[outer, length, inner]`.

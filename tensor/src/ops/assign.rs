@@ -121,8 +121,8 @@ mod tests {
     #[test]
     fn an_update_is_in_place_and_covers_everything() {
         let n = 100_003;
-        let mut weights = Tensor::<f64>::arange(0.0, n as f64, 1.0);
-        let gradient = Tensor::<f64>::ones([n]).flip(0);
+        let count = Tensor::<f64>::arange(0.0, n as f64, 1.0);
+        let (mut weights, gradient) = (&count + 1.0, count.flip(0));
         let mut slots = [Tensor::<f64>::zeros([n]), Tensor::<f64>::ones([n])];
         let places = |tensors: [&Tensor<f64>; 3]| tensors.map(|x| x.as_slice().unwrap().as_ptr());
         let before = places([&weights, &slots[0], &slots[1]]);
@@ -140,8 +140,8 @@ mod tests {
             },
         );
         assert_eq!(places([&weights, &slots[0], &slots[1]]), before);
-        assert_eq!(weights, Tensor::<f64>::arange(4.0, n as f64 + 4.0, 1.0));
-        assert_eq!(slots[0].sum(..).item() + slots[1].sum(..).item(), 4.0 * n as f64);
+        assert_eq!(weights, count + 2.0 + 3.0 * &gradient);
+        assert_eq!(slots, [gradient.clone(), 2.0 * gradient + 1.0]);
     }
 
     #[test]
