@@ -11,7 +11,6 @@ use crate::prefetch::Prefetch;
 
 /// Some samples of a data set: what one step of training works on.
 #[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
 pub struct Batch<X: Element = f32, Y: Element = X> {
     /// The inputs, `[size, ..]`.
     pub inputs: Tensor<X>,

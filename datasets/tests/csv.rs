@@ -179,6 +179,10 @@ fn mistakes_in_columns_are_named() {
         assert_eq!(message(csv.regression()), expected);
     }
     assert_eq!(
+        message(csv(text).targets([0; 0]).regression()),
+        "table.csv: found no target column, expected at least one; choose one, or read a `tensor`"
+    );
+    assert_eq!(
         message(csv(text).targets([0, 1]).classification()),
         "table.csv: found 2 target columns, expected one column of class labels; choose one"
     );

@@ -148,6 +148,10 @@ impl<'a> Csv<'a> {
     /// # Errors
     /// If a field is not a finite number, a row has too many or too few, or there is no row.
     pub fn regression(self) -> Result<Dataset> {
+        if self.targets.as_ref().is_some_and(Vec::is_empty) {
+            let error = DatasetError::new("no target column", "at least one", "choose one, or read a `tensor`");
+            return Err(error.in_file(self.source.name()));
+        }
         let (mut inputs, mut targets) = (Vec::new(), Vec::new());
         let (rows, [width, target_width]) = self.read(|input_fields, target_fields| {
             input_fields.numbers(&mut inputs)?;
