@@ -1,4 +1,37 @@
 //! Deep learning in Rust: preprocess, build, fit, evaluate and predict on the CPU.
+//!
+//! A whole program, which learns to tell ten noisy patterns apart:
+//!
+//! ```
+//! use gradus::prelude::*;
+//!
+//! fn main() -> Result<()> {
+//!     // Stands in for `mnist::load()?`: bytes in images, a label for each.
+//!     let mut random = Generator::new(7);
+//!     let labels = Tensor::from_iter((0..600).map(|i| i % 10));
+//!     let patterns = random.uniform([10, 8, 8], 0.0_f32..200.0).index_select(0, &labels);
+//!     let images = (patterns + random.uniform([600, 8, 8], 0.0..50.0)).to::<u8>();
+//!     let (train, test) = Dataset::new(images, labels)?.map_inputs(|x| x.to::<f32>() / 255.0).split_at(500);
+//!
+//!     let network = Sequential::new()
+//!         .add(Flatten)
+//!         .add(Dense::new(32).activation(Activation::Relu))
+//!         .add(Dense::new(10).activation(Activation::Softmax));
+//!     let model = Model::build(network, [8, 8], 42)?; // Shapes checked, weights drawn.
+//!
+//!     let mut trainer = Trainer::new(model, SparseCategoricalCrossentropy::default(), Adam::default().learning_rate(0.01))
+//!         .metric(Accuracy::default());
+//!     let history = trainer.fit(&train, Fit { epochs: 5, batch_size: 32, verbose: false, ..Fit::default() })?;
+//!     let scores = trainer.evaluate(&test)?;
+//!     println!("Test accuracy: {:.2}%", 100.0 * scores["accuracy"]);
+//!     let digits = trainer.predict(&test.inputs().slice(0, ..3))?.argmax(-1);
+//! #   assert!(history.get("loss")[4] < history.get("loss")[0] && scores["accuracy"] > 0.9);
+//! #   assert_eq!(digits.shape(), &[3]);
+//!     Ok(())
+//! }
+//! ```
+//!
+//! The crates behind it are modules here: [`tensor`], [`autograd`], [`nn`], [`optim`], [`datasets`], [`train`].
 #![forbid(unsafe_code)]
 
 pub mod prelude;
