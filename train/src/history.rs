@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 /// Named numbers in the order they were measured: `loss`, then the metrics.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Logs {
+    #[serde(with = "numbers")]
     entries: Vec<(String, f64)>,
 }
 
@@ -66,6 +67,37 @@ impl fmt::Display for Logs {
             }
         }
         Ok(())
+    }
+}
+
+/// Named numbers in files. JSON knows neither NaN nor infinity, so these are written as text.
+mod numbers {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum Number {
+        Finite(f64),
+        Text(String),
+    }
+
+    pub fn serialize<S: Serializer>(entries: &[(String, f64)], serializer: S) -> Result<S::Ok, S::Error> {
+        let number =
+            |value: f64| if value.is_finite() { Number::Finite(value) } else { Number::Text(value.to_string()) };
+        let entries: Vec<_> = entries.iter().map(|(name, value)| (name, number(*value))).collect();
+        entries.serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(String, f64)>, D::Error> {
+        let value = |number| match number {
+            Number::Finite(value) => Ok(value),
+            Number::Text(text) => text
+                .parse()
+                .map_err(|_| D::Error::custom(format!("found {text:?}, expected a number, NaN, inf or -inf"))),
+        };
+        let entries = Vec::<(String, Number)>::deserialize(deserializer)?;
+        entries.into_iter().map(|(name, number)| Ok((name, value(number)?))).collect()
     }
 }
 

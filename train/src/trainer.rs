@@ -115,23 +115,34 @@ impl<L: Loss, R: Rule, T: Float> Trainer<L, R, T> {
         if data.len() == 0 {
             return Err(Error::new("fit", "the data set is empty", "give at least one sample"));
         }
+        self.check_inputs("fit", data)?;
+        if let Some(validation) = validation {
+            check_alike(data, validation)?;
+        }
         let mut callbacks = fit.all_callbacks();
         let mut history = History::default();
         let mut stop = None;
-        for epoch in 0..fit.epochs {
-            let mut epoch =
-                Epoch { epoch, epochs: fit.epochs, batches: data.len().div_ceil(fit.batch_size), stop: &mut stop };
-            let logs = self.epoch(data, validation, &fit, &mut epoch, &mut callbacks)?;
-            history.epochs.push(epoch.epoch);
+        let batches = data.len().div_ceil(fit.batch_size);
+        let mut place = Epoch { epoch: 0, epochs: fit.epochs, batches, stop: &mut stop };
+        while place.epoch < place.epochs {
+            let Some(logs) = self.epoch(data, validation, &fit, &mut place, &mut callbacks)? else { break };
+            history.epochs.push(place.epoch);
             history.logs.push(logs);
-            if stop.is_some() {
+            if place.stop.is_some() {
                 break;
             }
+            place.epoch += 1;
+        }
+        place.epoch = history.epochs.last().copied().unwrap_or(0);
+        for callback in &mut callbacks {
+            let mut logs = || history.last().cloned().unwrap_or_default();
+            callback.on_end(&mut self.run_at(&mut place, 0, f64::NAN, &mut logs))?;
         }
         history.stopped = stop;
         Ok(history)
     }
 
+    /// Trains for an epoch; `None` if a callback has ended the run before its first batch.
     fn epoch<X: Element, Y: Element>(
         &mut self,
         data: &Dataset<X, Y>,
@@ -139,11 +150,14 @@ impl<L: Loss, R: Rule, T: Float> Trainer<L, R, T> {
         fit: &Fit<T>,
         epoch: &mut Epoch<'_>,
         callbacks: &mut [Box<dyn Callback<T>>],
-    ) -> Result<Logs> {
+    ) -> Result<Option<Logs>> {
         self.metrics.iter_mut().for_each(|metric| metric.reset());
         let mut loss = Mean::default();
         for callback in callbacks.iter_mut() {
             callback.on_epoch_begin(&mut self.run_at(epoch, 0, f64::NAN, &mut Logs::default))?;
+        }
+        if epoch.stop.is_some() {
+            return Ok(None);
         }
         let mut batches = data.batches(fit.batch_size);
         if fit.shuffle {
@@ -199,7 +213,7 @@ impl<L: Loss, R: Rule, T: Float> Trainer<L, R, T> {
         for callback in callbacks.iter_mut() {
             callback.on_epoch_end(&mut self.run_at(epoch, done, last_loss, &mut || logs.clone()))?;
         }
-        Ok(logs)
+        Ok(Some(logs))
     }
 
     fn run_at<'a>(
@@ -227,7 +241,18 @@ impl<L: Loss, R: Rule, T: Float> Trainer<L, R, T> {
     /// # Errors
     /// If the data do not suit the model, the loss or a metric, or there are none.
     pub fn evaluate<X: Element, Y: Element>(&mut self, data: &Dataset<X, Y>) -> Result<Logs> {
+        self.check_inputs("evaluate", data)?;
         self.evaluate_in(data, 256)
+    }
+
+    /// Checks that the model takes the inputs of a data set, before anything is done with them.
+    fn check_inputs<X: Element, Y: Element>(&self, op: &str, data: &Dataset<X, Y>) -> Result<()> {
+        let (expected, found) = (self.model.input_shape(), data.input_shape());
+        if found == *expected {
+            return Ok(());
+        }
+        let problem = format!("the model takes samples of shape {expected}, the data set's are of shape {found}");
+        Err(Error::new(op, problem, "reshape the inputs by map_inputs, or build the model for their shape"))
     }
 
     fn evaluate_in<X: Element, Y: Element>(&mut self, data: &Dataset<X, Y>, batch_size: usize) -> Result<Logs> {
@@ -254,6 +279,20 @@ impl<L: Loss, R: Rule, T: Float> Trainer<L, R, T> {
     pub fn predict(&self, inputs: &Tensor<T>) -> Result<Tensor<T>> {
         Ok(self.model.predict(inputs)?)
     }
+}
+
+/// Checks that a validation set has samples like those to train on: not only after the first epoch.
+fn check_alike<X: Element, Y: Element>(data: &Dataset<X, Y>, validation: &Dataset<X, Y>) -> Result<()> {
+    let shapes = |data: &Dataset<X, Y>| (data.input_shape(), data.target_shape());
+    let (expected, found) = (shapes(data), shapes(validation));
+    if found == expected {
+        return Ok(());
+    }
+    let problem = format!(
+        "the training set has samples of shape {} with targets {}, the validation set {} with {}",
+        expected.0, expected.1, found.0, found.1
+    );
+    Err(Error::new("fit_validated", problem, "prepare both in the same way"))
 }
 
 /// A batch in the model's element type: inputs, targets, and the weights of its samples.

@@ -84,23 +84,26 @@ impl<T: Float> Callback<T> for EarlyStopping<T> {
     }
 
     fn on_epoch_end(&mut self, run: &mut Run<'_, T>) -> Result<()> {
-        if run.epoch >= self.start_from_epoch {
-            if self.monitor.improves("EarlyStopping", &run.logs())? {
-                self.waited = 0;
-                self.best_epoch = run.epoch;
-                if self.restore_best_weights {
-                    self.best = Some(run.model.params().clone());
-                }
-            } else {
-                self.waited += 1;
-                if self.waited >= self.patience.max(1) {
-                    run.stop(format!("{} was best in epoch {}", self.monitor.name(), self.best_epoch + 1));
-                }
+        if run.epoch < self.start_from_epoch {
+            return Ok(());
+        }
+        if self.monitor.improves("EarlyStopping", &run.logs())? {
+            self.waited = 0;
+            self.best_epoch = run.epoch;
+            if self.restore_best_weights {
+                self.best = Some(run.model.params().clone());
+            }
+        } else {
+            self.waited += 1;
+            if self.waited >= self.patience.max(1) {
+                run.stop(format!("{} was best in epoch {}", self.monitor.name(), self.best_epoch + 1));
             }
         }
-        if run.is_last_epoch()
-            && let Some(best) = self.best.take()
-        {
+        Ok(())
+    }
+
+    fn on_end(&mut self, run: &mut Run<'_, T>) -> Result<()> {
+        if let Some(best) = self.best.take() {
             *run.model.params_mut() = best;
         }
         Ok(())

@@ -19,7 +19,7 @@ pub struct LearningRateScheduler<F> {
 }
 
 impl<F: FnMut(usize, f64) -> f64 + Send> LearningRateScheduler<F> {
-    /// The rate of an epoch, from its number and the rate before.
+    /// The rate of an epoch, from its number and the rate before; it must not be negative.
     pub fn new(schedule: F) -> Self {
         LearningRateScheduler { schedule }
     }

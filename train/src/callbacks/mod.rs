@@ -22,8 +22,8 @@ use gradus_tensor::Float;
 use crate::error::Result;
 use crate::history::Logs;
 
-/// Something done along the way: three hooks, each of which may look at the run, change the learning rate or the
-/// weights, or end it.
+/// Something done along the way: hooks, each of which may look at the run, change the learning rate or the weights, or
+/// end it.
 pub trait Callback<T: Float = f32>: Send {
     /// Before the first batch of an epoch.
     ///
@@ -46,6 +46,14 @@ pub trait Callback<T: Float = f32>: Send {
     /// # Errors
     /// As above.
     fn on_epoch_end(&mut self, _run: &mut Run<'_, T>) -> Result<()> {
+        Ok(())
+    }
+
+    /// After the last epoch, whoever has ended the run; not after an error.
+    ///
+    /// # Errors
+    /// As above.
+    fn on_end(&mut self, _run: &mut Run<'_, T>) -> Result<()> {
         Ok(())
     }
 }
@@ -86,6 +94,9 @@ impl<T: Float> Run<'_, T> {
     }
 
     /// Learns at this constant rate from now on.
+    ///
+    /// # Panics
+    /// If it is negative or not finite.
     pub fn set_learning_rate(&mut self, rate: f64) {
         self.learning_rate.set(rate);
     }

@@ -11,9 +11,10 @@ fn add_rows<T: Float>(
     name: &str,
     mean: &mut Mean,
     right: impl ExactSizeIterator<Item = bool>,
+    outputs: &Tensor<T>,
     weights: Option<&Tensor<T>>,
 ) -> Result<()> {
-    let weight = row_weights(name, weights, right.len())?;
+    let weight = row_weights(name, weights, outputs, right.len())?;
     for (row, right) in right.enumerate() {
         mean.add(f64::from(right), weight(row));
     }
@@ -41,7 +42,7 @@ macro_rules! accuracy {
             ) -> Result<()> {
                 let classes: Classes = $classes?;
                 let right = classes.truth.iter().zip(&classes.predicted).map(|(truth, predicted)| truth == predicted);
-                add_rows($name, &mut $self.mean, right, weights)
+                add_rows($name, &mut $self.mean, right, $outputs, weights)
             }
 
             fn result(&self) -> f64 {
@@ -127,7 +128,7 @@ impl<T: Float> Metric<T> for BinaryAccuracy {
     fn update(&mut self, targets: &Tensor<T>, outputs: &Tensor<T>, weights: Option<&Tensor<T>>) -> Result<()> {
         let classes = Classes::of_two("binary_accuracy", targets, outputs, self.threshold)?;
         let right = classes.truth.iter().zip(&classes.predicted).map(|(truth, predicted)| truth == predicted);
-        add_rows("binary_accuracy", &mut self.mean, right, weights)
+        add_rows("binary_accuracy", &mut self.mean, right, outputs, weights)
     }
 
     fn result(&self) -> f64 {
@@ -155,7 +156,7 @@ impl TopKAccuracy {
     /// If `k` is 0.
     #[track_caller]
     pub fn new(k: usize) -> Self {
-        assert!(k > 0, "top_k_accuracy: k must be at least 1");
+        assert!(k > 0, "top_k_accuracy: k must be at least 1, found 0");
         TopKAccuracy { k, mean: Mean::default() }
     }
 }
@@ -172,7 +173,7 @@ impl<T: Float> Metric<T> for TopKAccuracy {
         let right = truth.iter().zip(rows.chunks_exact(classes)).map(|(&truth, row)| {
             row[truth].is_finite() && row.iter().filter(|&&other| other > row[truth]).count() < self.k
         });
-        add_rows(&name, &mut self.mean, right, weights)
+        add_rows(&name, &mut self.mean, right, outputs, weights)
     }
 
     fn result(&self) -> f64 {

@@ -23,7 +23,7 @@ impl<T: Float> Metric<T> for Auc {
 
     fn update(&mut self, targets: &Tensor<T>, outputs: &Tensor<T>, weights: Option<&Tensor<T>>) -> Result<()> {
         same_size("auc", targets, outputs)?;
-        let weight = row_weights("auc", weights, outputs.size())?;
+        let weight = row_weights("auc", weights, outputs, outputs.size())?;
         let pairs = outputs.iter().zip(targets.iter()).enumerate();
         self.scores.extend(pairs.map(|(row, (score, target))| (score.as_f64(), target > T::of(0.5), weight(row))));
         Ok(())

@@ -51,9 +51,12 @@ pub(super) fn truth_of_many<T: Float>(
     targets: &Tensor<T>,
     outputs: &Tensor<T>,
 ) -> Result<(usize, Vec<usize>)> {
-    let Some((&count, rows)) = outputs.shape().split_last().filter(|(classes, _)| **classes > 0) else {
-        let problem = format!("outputs must have the shape [n, classes], found {}", outputs.shape());
-        return Err(Error::new(name, problem, "give the last layer one unit for each class"));
+    // A single column would always be the largest, and every answer right.
+    let several = |(classes, rows): &(&usize, &[usize])| **classes > 1 && !rows.is_empty();
+    let Some((&count, rows)) = outputs.shape().split_last().filter(several) else {
+        let problem =
+            format!("outputs must have the shape [n, classes] of two classes or more, found {}", outputs.shape());
+        return Err(Error::new(name, problem, "for a single yes or no use BinaryAccuracy"));
     };
     if targets.shape() == outputs.shape() {
         return Ok((count, targets.argmax(-1).iter().map(|class| class as usize).collect()));

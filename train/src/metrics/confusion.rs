@@ -37,11 +37,17 @@ impl ConfusionMatrix {
         weights: Option<&Tensor<T>>,
     ) -> Result<()> {
         let classes = Classes::of("confusion_matrix", targets, outputs, 0.5)?;
-        self.count("confusion_matrix", &classes, weights)
+        self.count("confusion_matrix", &classes, outputs, weights)
     }
 
-    pub(super) fn count<T: Float>(&mut self, name: &str, classes: &Classes, weights: Option<&Tensor<T>>) -> Result<()> {
-        let weight = row_weights(name, weights, classes.truth.len())?;
+    pub(super) fn count<T: Float>(
+        &mut self,
+        name: &str,
+        classes: &Classes,
+        outputs: &Tensor<T>,
+        weights: Option<&Tensor<T>>,
+    ) -> Result<()> {
+        let weight = row_weights(name, weights, outputs, classes.truth.len())?;
         if self.classes != classes.count {
             *self = ConfusionMatrix { classes: classes.count, counts: vec![0.0; classes.count * classes.count] };
         }

@@ -65,24 +65,31 @@ fn ratio(part: f64, whole: f64) -> f64 {
     if whole == 0.0 { 0.0 } else { part / whole }
 }
 
-/// The weight of each of `rows` rows: those of `n` samples, each of which has `rows / n` rows, or all 1.
-fn row_weights<T: Float>(name: &str, weights: Option<&Tensor<T>>, rows: usize) -> Result<impl Fn(usize) -> f64> {
-    let weights = weights.map(Tensor::to_vec);
-    if let Some(weights) = &weights
-        && !rows.is_multiple_of(weights.len())
+/// The weight of each of `rows` rows: that of the sample it belongs to, or 1. Every sample of the outputs has as many rows.
+fn row_weights<T: Float>(
+    name: &str,
+    weights: Option<&Tensor<T>>,
+    outputs: &Tensor<T>,
+    rows: usize,
+) -> Result<impl Fn(usize) -> f64> {
+    let samples = outputs.shape().first().copied().unwrap_or(1);
+    if let Some(weights) = weights
+        && *weights.shape() != [samples]
     {
-        let problem = format!("{} sample weights do not fit {rows} rows of outputs", weights.len());
+        let problem = format!("sample weights must have the shape [{samples}], found {}", weights.shape());
         return Err(Error::new(name, problem, "give one weight for each sample"));
     }
-    let rows_per_sample = weights.as_ref().map_or(1, |weights| rows / weights.len().max(1)).max(1);
+    let weights = weights.map(Tensor::to_vec);
+    let rows_per_sample = (rows / samples.max(1)).max(1);
     Ok(move |row: usize| weights.as_ref().map_or(1.0, |weights| weights[row / rows_per_sample].as_f64()))
 }
 
-/// Checks that targets and outputs have the same shape, but for a last axis of 1 that either may lack.
+/// Checks that targets and outputs have the same shape, but for a last axis of 1 besides the samples' that
+/// either may lack.
 fn same_size<T: Float>(name: &str, targets: &Tensor<T>, outputs: &Tensor<T>) -> Result<()> {
     let column = |x: &Tensor<T>| {
         let shape = x.shape().clone();
-        if shape.last() == Some(&1) { shape.without_axis(shape.len() - 1) } else { shape }
+        if shape.len() > 1 && shape.last() == Some(&1) { shape.without_axis(shape.len() - 1) } else { shape }
     };
     if column(targets) == column(outputs) {
         return Ok(());

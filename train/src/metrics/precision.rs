@@ -44,7 +44,8 @@ impl Scores {
         weights: Option<&Tensor<T>>,
     ) -> Result<()> {
         self.single = is_single(outputs);
-        self.matrix.count(name, &Classes::of(name, targets, outputs, self.threshold)?, weights)
+        let classes = Classes::of(name, targets, outputs, self.threshold)?;
+        self.matrix.count(name, &classes, outputs, weights)
     }
 
     /// One score from `score(found, predicted, actual)` by class.

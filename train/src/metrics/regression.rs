@@ -22,7 +22,7 @@ macro_rules! error_metric {
 
             fn update(&mut self, targets: &Tensor<T>, outputs: &Tensor<T>, weights: Option<&Tensor<T>>) -> Result<()> {
                 same_size($name, targets, outputs)?;
-                let weight = row_weights($name, weights, outputs.size())?;
+                let weight = row_weights($name, weights, outputs, outputs.size())?;
                 for (row, (target, output)) in targets.iter().zip(outputs.iter()).enumerate() {
                     let $e = output.as_f64() - target.as_f64();
                     self.mean.add($error, weight(row));
@@ -100,7 +100,7 @@ impl<T: Float> Metric<T> for R2 {
     fn update(&mut self, targets: &Tensor<T>, outputs: &Tensor<T>, weights: Option<&Tensor<T>>) -> Result<()> {
         same_size("r2", targets, outputs)?;
         let columns = if targets.ndim() < 2 { 1 } else { targets.shape()[targets.ndim() - 1] };
-        let weight = row_weights("r2", weights, targets.size() / columns.max(1))?;
+        let weight = row_weights("r2", weights, outputs, targets.size() / columns.max(1))?;
         if self.columns.len() != columns {
             let shifts = targets.iter().take(columns).map(Float::as_f64);
             self.columns = shifts.map(|shift| Moments { shift, ..Moments::default() }).collect();

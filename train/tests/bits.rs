@@ -1,0 +1,87 @@
+//! Same seed, same bits: for any number of threads, run after run, by `fit` or by a loop of one's own.
+//!
+//! The network and its batches have MNIST's sizes, at which products, sums and updates are shared among threads.
+
+use gradus_autograd::Params;
+use gradus_datasets::Dataset;
+use gradus_nn::losses::SparseCategoricalCrossentropy;
+use gradus_nn::{Activation, Dense, Flatten, Model, Sequential};
+use gradus_optim::{Adam, Optimizer, Rule};
+use gradus_tensor::{Generator, Tensor};
+use gradus_train::metrics::Accuracy;
+use gradus_train::{Fit, History, Trainer, train_step};
+
+const SEED: u64 = 3;
+const BATCH: usize = 64;
+const EPOCHS: usize = 2;
+
+/// Images of noise, and labels that have nothing to do with them.
+fn data() -> Dataset<f32, u8> {
+    let mut random = Generator::new(5);
+    let labels = random.integers([300], 0..10).to::<u8>();
+    Dataset::new(random.uniform([300, 28, 28], 0.0..1.0), labels).unwrap()
+}
+
+fn model() -> Model {
+    let network = Sequential::new()
+        .add(Flatten)
+        .add(Dense::new(256).activation(Activation::Relu))
+        .add(Dense::new(10).activation(Activation::Softmax));
+    Model::build(network, [28, 28], 1).unwrap()
+}
+
+fn optimizer() -> Optimizer<Adam> {
+    Adam::default().clip_global_norm(1.0)
+}
+
+/// The weights, bit by bit.
+fn bits(params: &Params) -> Vec<Vec<u32>> {
+    params.iter().map(|param| param.value.iter().map(f32::to_bits).collect()).collect()
+}
+
+/// The weights after training, and what was measured.
+fn trained() -> (Vec<Vec<u32>>, History) {
+    let loss = SparseCategoricalCrossentropy::default();
+    let mut trainer = Trainer::new(model(), loss, optimizer()).metric(Accuracy::default()).seed(SEED);
+    let fit = Fit { epochs: EPOCHS, batch_size: BATCH, validation_split: 0.2, verbose: false, ..Fit::default() };
+    let history = trainer.fit(&data(), fit).unwrap();
+    (bits(trainer.model().params()), history)
+}
+
+#[test]
+fn the_number_of_threads_does_not_change_a_bit() {
+    let with_threads = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(trained);
+    let expected = with_threads(1);
+    for threads in [2, 3] {
+        // Not assert_eq: a hundred thousand numbers are no message.
+        assert!(with_threads(threads) == expected, "{threads} threads train other weights than one");
+    }
+}
+
+#[test]
+fn another_run_has_the_same_bits() {
+    let (first, second) = (trained(), trained());
+    assert!(first == second, "two runs train different weights");
+    assert!(first.0 != bits(model().params()), "training must change the weights");
+}
+
+#[test]
+fn a_loop_of_train_steps_is_what_fit_does() {
+    let (data, mut model, mut optimizer) = (data(), model(), optimizer());
+    let (train, _) = data.validation_split(0.2).unwrap();
+    let loss = SparseCategoricalCrossentropy::default();
+    let mut generator = Generator::new(SEED);
+    let mut means = Vec::new();
+    for _ in 0..EPOCHS {
+        let mut total = 0.0;
+        for batch in train.batches(BATCH).shuffled(generator.next_u64()) {
+            let targets: Tensor = batch.targets.to();
+            let step = train_step(&mut model, &loss, &mut optimizer, &batch.inputs, &targets, None, &mut generator);
+            total += f64::from(step.unwrap().loss) * batch.len() as f64;
+        }
+        means.push(total / train.len() as f64);
+    }
+    let (weights, history) = trained();
+    assert!(bits(model.params()) == weights, "fit trains other weights");
+    assert_eq!(history.get("loss"), means);
+}

@@ -1,0 +1,508 @@
+//! What happens along the way of a run: every callback, on runs that can be followed by hand.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use gradus_autograd::Params;
+use gradus_datasets::Dataset;
+use gradus_nn::losses::MeanSquaredError;
+use gradus_nn::{Dense, Initializer, Model, Sequential};
+use gradus_optim::{Optimizer, Rule, Sgd};
+use gradus_tensor::{Generator, Tensor};
+use gradus_train::callbacks::*;
+use gradus_train::metrics::{MeanAbsoluteError, Metric};
+use gradus_train::{Fit, History, Logs, Result, Trainer, train_step};
+
+type LineTrainer = Trainer<MeanSquaredError, Sgd>;
+
+/// Eight points of the line 3 x + 1.
+fn line() -> Dataset {
+    let x = Tensor::linspace(-1.0, 1.0, 8).reshape([8, 1]);
+    Dataset::new(x.clone(), x * 3.0 + 1.0).unwrap()
+}
+
+/// A line to be fitted, of slope 0 at first, in steps of the rate 0.1.
+fn trainer() -> LineTrainer {
+    let network = Sequential::new().add(Dense::new(1).kernel_initializer(Initializer::Zeros));
+    let model = Model::build(network, [1], 0).unwrap();
+    Trainer::new(model, MeanSquaredError::default(), Sgd::default().learning_rate(0.1))
+}
+
+/// A quiet run of so many epochs, in batches of four.
+fn fit(epochs: usize) -> Fit {
+    Fit { epochs, batch_size: 4, verbose: false, ..Fit::default() }
+}
+
+/// A "measurement" that takes the given value in each epoch.
+struct Scripted {
+    name: &'static str,
+    values: Vec<f64>,
+    epoch: usize,
+}
+
+impl Metric for Scripted {
+    fn name(&self) -> String {
+        self.name.to_owned()
+    }
+    fn update(&mut self, _: &Tensor, _: &Tensor, _: Option<&Tensor>) -> Result<()> {
+        Ok(())
+    }
+    fn result(&self) -> f64 {
+        self.values[self.epoch - 1]
+    }
+    fn reset(&mut self) {
+        self.epoch += 1;
+    }
+}
+
+fn scripted(name: &'static str, values: &[f64]) -> LineTrainer {
+    trainer().metric(Scripted { name, values: values.to_vec(), epoch: 0 })
+}
+
+fn weights<R: Rule>(trainer: &Trainer<MeanSquaredError, R>) -> Vec<Tensor> {
+    values(trainer.model().params())
+}
+
+fn values(params: &Params) -> Vec<Tensor> {
+    params.iter().map(|param| param.value.clone()).collect()
+}
+
+/// A list that callbacks write into.
+fn list<E>() -> (Arc<Mutex<Vec<E>>>, Arc<Mutex<Vec<E>>>) {
+    let list = Arc::new(Mutex::new(Vec::new()));
+    (Arc::clone(&list), list)
+}
+
+/// What was written into a list.
+fn taken<E>(list: &Mutex<Vec<E>>) -> Vec<E> {
+    std::mem::take(&mut list.lock().unwrap())
+}
+
+fn temporary(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name)
+}
+
+#[test]
+fn early_stopping_waits_for_its_patience() {
+    let mut trainer = scripted("score_loss", &[5.0, 4.0, 3.0, 3.5, 3.2, 2.9]);
+    let history = trainer.fit(&line(), fit(6).callback(EarlyStopping::new("score_loss").patience(2))).unwrap();
+    assert_eq!(history.get("score_loss"), [5.0, 4.0, 3.0, 3.5, 3.2]);
+    assert_eq!(history.epochs, [0, 1, 2, 3, 4]);
+    assert_eq!(history.stopped.as_deref(), Some("score_loss was best in epoch 3"));
+}
+
+#[test]
+fn early_stopping_knows_by_the_name_which_way_is_better() {
+    let values = [1.0, 2.0, 3.0, 2.0, 1.0];
+    let epochs = |name, stopping: EarlyStopping| {
+        scripted(name, &values).fit(&line(), fit(5).callback(stopping)).unwrap().epochs.len()
+    };
+    assert_eq!(epochs("score", EarlyStopping::new("score")), 4);
+    assert_eq!(epochs("score_error", EarlyStopping::new("score_error")), 2);
+    assert_eq!(epochs("score", EarlyStopping::new("score").minimize()), 2);
+    assert_eq!(epochs("score_loss", EarlyStopping::new("score_loss").maximize()), 4);
+}
+
+#[test]
+fn early_stopping_takes_only_a_gain_above_min_delta_for_better() {
+    // 4.6 is no gain of 0.5; 4.4 is one on 5; of the rest none is one on 4.4.
+    let mut trainer = scripted("score_loss", &[5.0, 4.6, 4.4, 4.3, 4.0, 3.0]);
+    let stopping = EarlyStopping::new("score_loss").patience(2).min_delta(0.5);
+    let history = trainer.fit(&line(), fit(6).callback(stopping)).unwrap();
+    assert_eq!(history.epochs.len(), 5);
+    assert_eq!(history.stopped.as_deref(), Some("score_loss was best in epoch 3"));
+}
+
+#[test]
+fn early_stopping_begins_when_it_is_told_to() {
+    let mut trainer = scripted("score_loss", &[1.0, 2.0, 3.0, 2.5, 2.8, 0.0]);
+    let stopping = EarlyStopping::new("score_loss").patience(1).start_from_epoch(2);
+    let history = trainer.fit(&line(), fit(6).callback(stopping)).unwrap();
+    assert_eq!(history.epochs.len(), 5);
+    assert_eq!(history.stopped.as_deref(), Some("score_loss was best in epoch 4"));
+}
+
+#[test]
+fn early_stopping_restores_the_best_weights_exactly() {
+    let run = |values: &[f64], others: fn(Fit) -> Fit| {
+        let (seen, snapshots) = list();
+        let record = on_epoch_end(move |run: &mut Run<'_>| {
+            seen.lock().unwrap().push(self::values(run.model.params()));
+            Ok(())
+        });
+        let stopping = EarlyStopping::new("score_loss").patience(2).restore_best_weights(true);
+        let mut trainer = scripted("score_loss", values);
+        trainer.fit(&line(), others(fit(values.len()).callback(stopping).callback(record))).unwrap();
+        (weights(&trainer), taken(&snapshots))
+    };
+    let as_it_is = |fit| fit;
+    // Stopped by itself.
+    let (weights, snapshots) = run(&[3.0, 1.0, 2.0, 2.0, 0.0], as_it_is);
+    assert_eq!(snapshots.len(), 4);
+    assert_eq!(weights, snapshots[1]);
+    assert_ne!(weights, snapshots[3]);
+    // At the last epoch.
+    let (weights, snapshots) = run(&[3.0, 1.0, 2.0], as_it_is);
+    assert_eq!(weights, snapshots[1]);
+    // By a callback that comes after it.
+    let (weights, snapshots) = run(&[1.0, 2.0, 0.0], |fit| {
+        fit.callback(on_epoch_end(|run: &mut Run<'_>| {
+            if run.epoch == 1 {
+                run.stop("enough");
+            }
+            Ok(())
+        }))
+    });
+    assert_eq!(snapshots.len(), 2);
+    assert_eq!(weights, snapshots[0]);
+}
+
+#[test]
+fn nothing_is_better_than_nan() {
+    let mut trainer = scripted("score_loss", &[f64::NAN, 2.0, f64::NAN, 3.0, 1.0]);
+    let stopping = EarlyStopping::new("score_loss").patience(2);
+    let history = trainer.fit(&line(), fit(5).callback(stopping)).unwrap();
+    assert_eq!(history.epochs.len(), 4);
+    assert_eq!(history.stopped.as_deref(), Some("score_loss was best in epoch 2"));
+}
+
+#[test]
+fn watching_what_is_not_measured_is_an_error() {
+    let refusal = |callback: fn(Fit) -> Fit| {
+        let mut trainer = trainer().metric(MeanAbsoluteError::default());
+        trainer.fit(&line(), callback(fit(2))).unwrap_err().to_string()
+    };
+    assert_eq!(
+        refusal(|fit| fit.callback(EarlyStopping::new("val_loss"))),
+        "EarlyStopping: nothing named \"val_loss\" is measured, only loss, mean_absolute_error; fit with a \
+         validation_split or a validation set, or watch another"
+    );
+    assert_eq!(
+        refusal(|fit| fit.callback(ReduceLrOnPlateau::new("accuracy"))),
+        "ReduceLrOnPlateau: nothing named \"accuracy\" is measured, only loss, mean_absolute_error; add the metric to \
+         the trainer, or watch another"
+    );
+}
+
+/// The learning rate with which each epoch has ended.
+fn rates(trainer: &mut LineTrainer, fit: Fit) -> Vec<f64> {
+    let (seen, rates) = list();
+    let record = on_epoch_end(move |run: &mut Run<'_>| {
+        seen.lock().unwrap().push(run.learning_rate());
+        Ok(())
+    });
+    trainer.fit(&line(), fit.callback(record)).unwrap();
+    taken(&rates)
+}
+
+#[test]
+fn the_rate_falls_on_a_plateau() {
+    let plateau = || ReduceLrOnPlateau::new("score_loss").factor(0.5).patience(2);
+    let still = [1.0; 8];
+    // By hand: the first epoch is the best; after every two others the rate is halved.
+    let halved = rates(&mut scripted("score_loss", &still), fit(8).callback(plateau()));
+    assert_eq!(halved, [0.1, 0.1, 0.05, 0.05, 0.025, 0.025, 0.0125, 0.0125]);
+    // As in Keras the last epoch of the cooldown counts again.
+    let cooled = rates(&mut scripted("score_loss", &still), fit(8).callback(plateau().cooldown(1)));
+    assert_eq!(cooled, halved);
+    let cooled = rates(&mut scripted("score_loss", &still), fit(8).callback(plateau().cooldown(2)));
+    assert_eq!(cooled, [0.1, 0.1, 0.05, 0.05, 0.05, 0.025, 0.025, 0.025]);
+    let bounded = rates(&mut scripted("score_loss", &still), fit(8).callback(plateau().min_lr(0.04)));
+    assert_eq!(bounded, [0.1, 0.1, 0.05, 0.05, 0.04, 0.04, 0.04, 0.04]);
+    // A gain of 0.00005 is none by default, one of 0.5 is.
+    let falling = [1.0, 0.99995, 0.99992, 0.4, 0.4];
+    let some = rates(&mut scripted("score_loss", &falling), fit(5).callback(plateau()));
+    assert_eq!(some, [0.1, 0.1, 0.05, 0.05, 0.05]);
+    let each = rates(&mut scripted("score_loss", &falling), fit(5).callback(plateau().min_delta(0.0)));
+    assert_eq!(each, [0.1; 5]);
+}
+
+#[test]
+fn a_schedule_sets_the_rate_of_each_epoch() {
+    let halving = LearningRateScheduler::new(|epoch, rate| if epoch > 0 { rate / 2.0 } else { rate });
+    assert_eq!(rates(&mut trainer(), fit(3).callback(halving)), [0.1, 0.05, 0.025]);
+    // No step at all: the weights stay.
+    let mut still = trainer();
+    let before = weights(&still);
+    still.fit(&line(), fit(2).callback(LearningRateScheduler::new(|_, _| 0.0))).unwrap();
+    assert_eq!(weights(&still), before);
+}
+
+/// One sample, x = y = 1, and a line without a bias: with the rate 0.25 the weight goes 0, 0.5, 0.75, 0.875, and the
+/// loss (1 - w)^2 goes 1, 0.25, 0.0625.
+fn by_hand() -> (LineTrainer, Dataset) {
+    let network = Sequential::new().add(Dense::new(1).use_bias(false).kernel_initializer(Initializer::Zeros));
+    let model = Model::build(network, [1], 0).unwrap();
+    let trainer = Trainer::new(model, MeanSquaredError::default(), Sgd::default().learning_rate(0.25));
+    (trainer, Dataset::new(Tensor::new([[1.0]]), Tensor::new([[1.0]])).unwrap())
+}
+
+#[test]
+fn the_csv_log_has_a_line_for_each_epoch() {
+    let path = temporary("log.csv");
+    fs::write(&path, "what was there before, which is longer than what comes\n".repeat(9)).unwrap();
+    let (trainer, data) = by_hand();
+    let mut trainer = trainer.metric(MeanAbsoluteError::default());
+    let reduce = LearningRateScheduler::new(|epoch, rate| if epoch == 2 { 0.125 } else { rate });
+    trainer.fit_validated(&data, &data, fit(3).callback(reduce).callback(CsvLogger::new(&path))).unwrap();
+    // By hand; the third step is half as long.
+    let expected = "\
+epoch,learning_rate,loss,mean_absolute_error,val_loss,val_mean_absolute_error
+1,0.25,1,1,0.25,0.5
+2,0.25,0.25,0.5,0.0625,0.25
+3,0.125,0.0625,0.25,0.03515625,0.1875
+";
+    assert_eq!(fs::read_to_string(&path).unwrap(), expected);
+}
+
+#[test]
+fn a_log_that_cannot_be_written_is_found_out_before_training() {
+    let path = temporary("no such folder").join("log.csv");
+    let mut trainer = trainer();
+    let before = weights(&trainer);
+    let error = trainer.fit(&line(), fit(1).callback(CsvLogger::new(&path))).unwrap_err();
+    let expected = format!(
+        "{}: No such file or directory (os error 2); give a path in a folder that exists and may be written to",
+        path.display()
+    );
+    assert_eq!(error.to_string(), expected);
+    assert_eq!(weights(&trainer), before);
+    assert_eq!(trainer.optimizer().steps(), 0);
+}
+
+#[test]
+fn a_loss_that_is_nan_is_an_error_or_ends_the_run() {
+    let x = Tensor::new([[1.0], [2.0], [f32::NAN], [4.0]]);
+    let data = Dataset::new(x.clone(), x).unwrap();
+    let in_order = || Fit { batch_size: 2, shuffle: false, ..fit(5) };
+    assert_eq!(
+        trainer().fit(&data, in_order()).unwrap_err().to_string(),
+        "fit: the loss became NaN in epoch 1, batch 2, at learning rate 0.1; lower the learning rate, clip the \
+         gradients, or look for NaN in the data; the callback StopOnNan ends the run without an error"
+    );
+    let history = trainer().fit(&data, in_order().callback(StopOnNan)).unwrap();
+    assert_eq!(history.epochs, [0]);
+    assert!(history.get("loss")[0].is_nan());
+    assert_eq!(history.stopped.as_deref(), Some("the loss became NaN in epoch 1, batch 2"));
+    // Infinity ends the run too, if the callback watches.
+    let x = Tensor::new([[1e30], [1e30]]);
+    let data = Dataset::new(x.clone(), x).unwrap();
+    let history = trainer().fit(&data, in_order().callback(StopOnNan)).unwrap();
+    assert_eq!(history.stopped.as_deref(), Some("the loss became inf in epoch 1, batch 1"));
+}
+
+#[test]
+fn closures_are_called_at_their_hooks() {
+    let (seen, calls) = list();
+    let note = |hook: &'static str| {
+        let seen = Arc::clone(&seen);
+        move |run: &mut Run<'_>| {
+            seen.lock().unwrap().push((hook, run.epoch, run.batch, run.loss.is_nan(), run.is_last_epoch()));
+            assert_eq!((run.epochs, run.batches), (2, 2));
+            Result::Ok(())
+        }
+    };
+    let fit = fit(2)
+        .callback(on_epoch_begin(note("begin")))
+        .callback(on_batch_end(note("batch")))
+        .callback(on_epoch_end(note("end")));
+    trainer().fit(&line(), fit).unwrap();
+    let epoch = |epoch, last| {
+        [
+            ("begin", epoch, 0, true, last),
+            ("batch", epoch, 1, false, last),
+            ("batch", epoch, 2, false, last),
+            ("end", epoch, 2, false, last),
+        ]
+    };
+    assert_eq!(taken(&calls), [epoch(0, false), epoch(1, true)].concat());
+}
+
+#[test]
+fn logs_grow_along_an_epoch_and_have_the_validation_at_its_end() {
+    let (trainer, data) = by_hand();
+    let two = Dataset::new(Tensor::new([[1.0], [1.0]]), Tensor::new([[1.0], [1.0]])).unwrap();
+    let (seen, logs) = list();
+    let at_end = Arc::clone(&seen);
+    let mut trainer = trainer;
+    let callbacks = Fit { batch_size: 1, ..fit(1) }
+        .callback(on_batch_end(move |run: &mut Run<'_>| {
+            seen.lock().unwrap().push(run.logs().to_string());
+            Ok(())
+        }))
+        .callback(on_epoch_end(move |run: &mut Run<'_>| {
+            at_end.lock().unwrap().push(run.logs().to_string());
+            Ok(())
+        }));
+    trainer.fit_validated(&two, &data, callbacks).unwrap();
+    // By hand: losses 1 and 0.25, then (1 - 0.75)^2 on the validation set.
+    assert_eq!(taken(&logs), ["loss: 1.0000", "loss: 0.6250", "loss: 0.6250 - val_loss: 0.0625"]);
+}
+
+#[test]
+fn a_callback_ends_the_run_within_an_epoch() {
+    let mut trainer = trainer();
+    let stop = on_batch_end(|run: &mut Run<'_>| {
+        if (run.epoch, run.batch) == (1, 1) {
+            run.stop("seen enough");
+            run.stop("too late");
+        }
+        Ok(())
+    });
+    let history = trainer.fit(&line(), fit(5).callback(stop)).unwrap();
+    assert_eq!(history.epochs, [0, 1]);
+    assert_eq!(history.stopped.as_deref(), Some("seen enough"));
+    assert_eq!(trainer.optimizer().steps(), 3);
+}
+
+#[test]
+fn a_callback_ends_the_run_before_an_epoch() {
+    let mut trainer = trainer();
+    let stop = on_epoch_begin(|run: &mut Run<'_>| {
+        if run.epoch == 1 {
+            run.stop("no more");
+        }
+        Ok(())
+    });
+    let history = trainer.fit(&line(), fit(5).callback(stop)).unwrap();
+    assert_eq!(history.epochs, [0]);
+    assert_eq!(history.stopped.as_deref(), Some("no more"));
+    assert_eq!(trainer.optimizer().steps(), 2);
+}
+
+#[test]
+fn an_error_of_a_callback_is_that_of_the_run() {
+    let fail = on_batch_end(|_: &mut Run<'_>| Err(gradus_train::Error::new("mine", "it is full", "empty it")));
+    let error = trainer().fit(&line(), fit(1).callback(fail)).unwrap_err();
+    assert_eq!(format!("{error:?}"), "mine: it is full; empty it");
+}
+
+#[test]
+fn a_validation_split_is_a_validation_set_of_the_last_samples() {
+    let data = line();
+    let mut by_split = trainer().metric(MeanAbsoluteError::default());
+    let split = by_split.fit(&data, Fit { validation_split: 0.25, ..fit(3) }).unwrap();
+    let mut by_set = trainer().metric(MeanAbsoluteError::default());
+    let set = by_set.fit_validated(&data.slice(..6), &data.slice(6..), fit(3)).unwrap();
+    assert_eq!(split, set);
+    assert_eq!(weights(&by_split), weights(&by_set));
+    let names: Vec<&str> = split.logs[2].iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["loss", "mean_absolute_error", "val_loss", "val_mean_absolute_error"]);
+    // The validation leaves no trace in the training.
+    let mut alone = trainer();
+    alone.fit(&data.slice(..6), fit(3)).unwrap();
+    assert_eq!(weights(&alone), weights(&by_set));
+    // It is what `evaluate` measures.
+    let scores = by_set.evaluate(&data.slice(6..)).unwrap();
+    assert_eq!(
+        (scores["loss"], scores["mean_absolute_error"]),
+        (set.logs[2]["val_loss"], set.logs[2]["val_mean_absolute_error"])
+    );
+}
+
+#[test]
+fn a_history_is_the_same_after_json() {
+    let history = trainer().fit(&line(), Fit { validation_split: 0.25, ..fit(4) }).unwrap();
+    let json = serde_json::to_string(&history).unwrap();
+    assert_eq!(serde_json::from_str::<History>(&json).unwrap(), history);
+
+    let mut logs = Logs::default();
+    for (name, value) in [("a", 0.5), ("b", f64::INFINITY), ("c", f64::NEG_INFINITY), ("d", f64::NAN)] {
+        logs.insert(name, value);
+    }
+    let history = History { epochs: vec![3], logs: vec![logs], stopped: Some("the loss became NaN".to_owned()) };
+    let json = serde_json::to_string(&history).unwrap();
+    assert_eq!(
+        json,
+        r#"{"epochs":[3],"logs":[{"entries":[["a",0.5],["b","inf"],["c","-inf"],["d","NaN"]]}],"stopped":"the loss became NaN"}"#
+    );
+    let back: History = serde_json::from_str(&json).unwrap();
+    assert_eq!(format!("{back:?}"), format!("{history:?}"));
+    let wrong = serde_json::from_str::<Logs>(r#"{"entries":[["a","much"]]}"#).unwrap_err();
+    assert!(wrong.to_string().starts_with("found \"much\", expected a number, NaN, inf or -inf"), "{wrong}");
+}
+
+#[test]
+fn class_weights_are_sample_weights() {
+    let inputs = Tensor::linspace(-1.0, 1.0, 8).reshape([8, 1]);
+    let classes = Tensor::new([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0]);
+    let data = Dataset::new(inputs, classes.unsqueeze(-1)).unwrap();
+    let mut by_class = trainer();
+    let class = by_class.fit(&data, Fit { class_weights: Some(vec![0.5, 4.0]), ..fit(2) }).unwrap();
+    let mut by_sample = trainer();
+    let weighted = data.clone().with_weights(classes * 3.5 + 0.5).unwrap();
+    assert_eq!(by_sample.fit(&weighted, fit(2)).unwrap(), class);
+    assert_eq!(weights(&by_class), weights(&by_sample));
+    // Both at once are multiplied.
+    let mut by_both = trainer();
+    let halves = data.clone().with_weights(Tensor::full([8], 0.5)).unwrap();
+    by_both.fit(&halves, Fit { class_weights: Some(vec![1.0, 8.0]), ..fit(2) }).unwrap();
+    assert_eq!(weights(&by_both), weights(&by_class));
+    // And they matter.
+    let mut plain = trainer();
+    plain.fit(&data, fit(2)).unwrap();
+    assert_ne!(weights(&plain), weights(&by_class));
+}
+
+#[test]
+fn a_sample_of_weight_0_teaches_nothing() {
+    let data = line();
+    let zeroed = data.clone().with_weights(Tensor::new([1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0])).unwrap();
+    let mut some = trainer();
+    some.fit(&zeroed, Fit { shuffle: false, ..fit(1) }).unwrap();
+    let mut first_half = trainer();
+    first_half.fit(&data.slice(..4), Fit { shuffle: false, ..fit(1) }).unwrap();
+    assert_eq!(weights(&some), weights(&first_half));
+}
+
+#[test]
+fn prefetched_batches_teach_the_same() {
+    let run = |prefetch| {
+        let mut trainer = trainer();
+        let history = trainer.fit(&line(), Fit { prefetch, batch_size: 3, ..fit(4) }).unwrap();
+        (weights(&trainer), history)
+    };
+    assert_eq!(run(0), run(1));
+    assert_eq!(run(0), run(3));
+}
+
+#[test]
+fn unshuffled_batches_come_in_the_order_of_the_data() {
+    let data = line();
+    let mut trained = trainer();
+    trained.fit(&data, Fit { shuffle: false, batch_size: 3, ..fit(2) }).unwrap();
+
+    let mut model = trainer().into_model();
+    let mut optimizer = Optimizer::from(Sgd::default()).learning_rate(0.1);
+    let mut generator = Generator::new(0);
+    for range in [0..3, 3..6, 6..8, 0..3, 3..6, 6..8] {
+        let (x, y) = (data.inputs().slice(0, range.clone()), data.targets().slice(0, range));
+        train_step(&mut model, &MeanSquaredError::default(), &mut optimizer, &x, &y, None, &mut generator).unwrap();
+    }
+    assert_eq!(values(model.params()), weights(&trained));
+    // While the order is another one in every epoch otherwise.
+    let mut shuffled = trainer();
+    shuffled.fit(&data, Fit { batch_size: 3, ..fit(2) }).unwrap();
+    assert_ne!(weights(&shuffled), weights(&trained));
+}
+
+#[test]
+fn no_epochs_change_nothing() {
+    let mut trainer = trainer();
+    let before = weights(&trainer);
+    let stopping = EarlyStopping::new("val_loss").restore_best_weights(true);
+    let history = trainer.fit(&line(), fit(0).callback(stopping)).unwrap();
+    assert_eq!(history, History::default());
+    assert_eq!(weights(&trainer), before);
+}
+
+#[test]
+fn a_second_fit_goes_on_from_the_first() {
+    let mut twice = trainer();
+    twice.fit(&line(), fit(2)).unwrap();
+    twice.fit(&line(), fit(1)).unwrap();
+    let mut once = trainer();
+    once.fit(&line(), fit(3)).unwrap();
+    assert_eq!(weights(&twice), weights(&once));
+}

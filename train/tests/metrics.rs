@@ -1,0 +1,339 @@
+//! Metrics against other implementations: scikit-learn 1.9.1, and Keras 3.15.1 (on JAX 0.10.2, x64) for what only Keras
+//! has. Where both give a number they agree, but for Keras's float32 state.
+
+use gradus_tensor::Tensor;
+use gradus_train::metrics::*;
+
+/// The measure of all samples, once it is found to be the same when they come in batches of three, the last one smaller,
+/// and after a reset.
+fn measure(
+    mut metric: impl Metric<f64>,
+    targets: &Tensor<f64>,
+    outputs: &Tensor<f64>,
+    weights: Option<&Tensor<f64>>,
+) -> f64 {
+    metric.update(targets, outputs, weights).unwrap();
+    let at_once = metric.result();
+    metric.reset();
+    let samples = outputs.shape()[0];
+    for start in (0..samples).step_by(3) {
+        let batch = |x: &Tensor<f64>| x.slice(0, start..samples.min(start + 3));
+        metric.update(&batch(targets), &batch(outputs), weights.map(batch).as_ref()).unwrap();
+    }
+    let streamed = metric.result();
+    assert!((streamed - at_once).abs() < 1e-12, "{}: {streamed} in batches, not {at_once}", metric.name());
+    at_once
+}
+
+#[track_caller]
+fn assert_close(found: f64, expected: f64) {
+    assert!((found - expected).abs() < 1e-12, "{found} is not {expected}");
+}
+
+/// Probabilities of three classes, class indices, and weights, for 8 samples.
+fn three_classes() -> (Tensor<f64>, Tensor<f64>, Tensor<f64>) {
+    let outputs = Tensor::from([
+        [0.7, 0.2, 0.1],
+        [0.1, 0.8, 0.1],
+        [0.2, 0.3, 0.5],
+        [0.4, 0.35, 0.25],
+        [0.31, 0.09, 0.6],
+        [0.5, 0.1, 0.4],
+        [0.25, 0.45, 0.3],
+        [0.05, 0.15, 0.8],
+    ]);
+    let targets = Tensor::from([0.0, 1.0, 2.0, 1.0, 1.0, 0.0, 2.0, 2.0]);
+    let weights = Tensor::from([1.0, 2.0, 0.5, 1.0, 3.0, 1.0, 2.0, 0.25]);
+    (outputs, targets, weights)
+}
+
+fn one_hot(targets: &Tensor<f64>) -> Tensor<f64> {
+    targets.to::<i64>().one_hot(3)
+}
+
+/// Scores, classes 0 and 1, and weights, for 10 samples.
+fn two_classes() -> (Tensor<f64>, Tensor<f64>, Tensor<f64>) {
+    let scores = Tensor::from([0.1, 0.4, 0.35, 0.8, 0.65, 0.9, 0.2, 0.55, 0.5, 0.7]);
+    let targets = Tensor::from([0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0]);
+    let weights = Tensor::from([1.0, 2.0, 1.0, 0.5, 1.0, 3.0, 1.0, 2.0, 1.0, 1.5]);
+    (scores, targets, weights)
+}
+
+#[test]
+fn accuracies_of_many_classes() {
+    let (p, y, w) = three_classes();
+    let c = one_hot(&y);
+    // keras CategoricalAccuracy and SparseCategoricalAccuracy
+    assert_close(measure(CategoricalAccuracy::default(), &c, &p, None), 0.625);
+    assert_close(measure(SparseCategoricalAccuracy::default(), &y, &p, None), 0.625);
+    assert_close(measure(SparseCategoricalAccuracy::default(), &y.unsqueeze(-1), &p, None), 0.625);
+    for targets in [&c, &y] {
+        assert_close(measure(Accuracy::default(), targets, &p, None), 0.625);
+        // keras CategoricalAccuracy weighted: sum w hit / sum w
+        assert_close(measure(Accuracy::default(), targets, &p, Some(&w)), 0.4418604651162791);
+        // keras TopKCategoricalAccuracy and SparseTopKCategoricalAccuracy
+        assert_close(measure(TopKAccuracy::new(1), targets, &p, None), 0.625);
+        assert_close(measure(TopKAccuracy::new(2), targets, &p, None), 0.875);
+        assert_close(measure(TopKAccuracy::new(3), targets, &p, None), 1.0);
+    }
+    // By hand: all but the fifth sample, of weight 3 among 10.75, are within the first two.
+    assert_close(measure(TopKAccuracy::new(2), &y, &p, Some(&w)), 7.75 / 10.75);
+}
+
+#[test]
+fn of_equal_outputs_the_first_is_the_largest_and_all_are_in_the_top() {
+    let p = Tensor::from([[0.4, 0.4, 0.2], [0.25, 0.5, 0.25], [0.1, 0.1, 0.8]]);
+    let y = Tensor::from([1.0, 2.0, 1.0]);
+    // keras SparseCategoricalAccuracy and SparseTopKCategoricalAccuracy
+    assert_close(measure(SparseCategoricalAccuracy::default(), &y, &p, None), 0.0);
+    assert_close(measure(TopKAccuracy::new(1), &y, &p, None), 1.0 / 3.0);
+    assert_close(measure(TopKAccuracy::new(2), &y, &p, None), 1.0);
+}
+
+#[test]
+fn accuracies_of_two_classes() {
+    let (s, b, w) = two_classes();
+    let (scores, targets) = (s.unsqueeze(-1), b.unsqueeze(-1));
+    for (targets, outputs) in [(&b, &s), (&targets, &scores), (&b, &scores), (&targets, &s)] {
+        // keras BinaryAccuracy: a score of 0.5 is no yes.
+        assert_close(measure(BinaryAccuracy::default(), targets, outputs, None), 0.7);
+        assert_close(measure(BinaryAccuracy::default().threshold(0.6), targets, outputs, None), 0.6);
+        assert_close(measure(Accuracy::default(), targets, outputs, None), 0.7);
+    }
+    // By hand: samples 2, 4 and 9 are wrong, of weights 1, 1 and 1.5 among 14.
+    assert_close(measure(BinaryAccuracy::default(), &b, &s, Some(&w)), 10.5 / 14.0);
+    // Several yes or no questions for each sample: every one counts, by hand.
+    let targets = Tensor::from([[1.0, 0.0], [1.0, 1.0]]);
+    let outputs = Tensor::from([[0.9, 0.8], [0.6, 0.7]]);
+    assert_close(measure(BinaryAccuracy::default(), &targets, &outputs, None), 0.75);
+    assert_close(measure(BinaryAccuracy::default(), &targets, &outputs, Some(&Tensor::from([3.0, 1.0]))), 0.625);
+}
+
+#[test]
+fn precision_recall_and_f1_of_many_classes() {
+    let (p, y, w) = three_classes();
+    let c = one_hot(&y);
+    // sklearn precision_score, recall_score and f1_score, average=...
+    let expected = [
+        (Average::Macro, [0.611111111111111, 0.6666666666666666, 0.6222222222222222]),
+        (Average::Micro, [0.625, 0.625, 0.625]),
+        (Average::Weighted, [0.6041666666666666, 0.625, 0.6000000000000001]),
+    ];
+    for (average, [precision, recall, f1]) in expected {
+        for targets in [&c, &y] {
+            assert_close(measure(Precision::default().average(average), targets, &p, None), precision);
+            assert_close(measure(Recall::default().average(average), targets, &p, None), recall);
+            assert_close(measure(F1::default().average(average), targets, &p, None), f1);
+        }
+    }
+    // From scikit-learn's weighted confusion matrix [[2, 0, 0], [1, 2, 3], [0, 2, 0.75]], by hand.
+    assert_close(measure(Recall::default(), &y, &p, Some(&w)), (1.0 + 2.0 / 6.0 + 0.75 / 2.75) / 3.0);
+    assert_close(measure(Precision::default(), &y, &p, Some(&w)), (2.0 / 3.0 + 2.0 / 4.0 + 0.75 / 3.75) / 3.0);
+}
+
+#[test]
+fn precision_recall_and_f1_of_two_classes() {
+    let (s, b, w) = two_classes();
+    // keras Precision(thresholds=...) and Recall(thresholds=...)
+    assert_close(measure(Precision::default(), &b, &s, None), 0.6);
+    assert_close(measure(Recall::default(), &b, &s, None), 0.75);
+    assert_close(measure(Precision::default().threshold(0.3), &b, &s, None), 0.5);
+    assert_close(measure(Recall::default().threshold(0.3), &b, &s, None), 1.0);
+    assert_close(measure(Precision::default(), &b, &s, Some(&w)), 0.6875);
+    assert_close(measure(Recall::default(), &b, &s, Some(&w)), 0.8461538461538461);
+    // sklearn f1_score
+    assert_close(measure(F1::default(), &b, &s, None), 0.6666666666666666);
+    // As two columns they are many classes, and averaged: sklearn average=macro.
+    let columns = Tensor::stack(&[1.0 - &s, s], -1);
+    assert_close(measure(Precision::default(), &b, &columns, None), 0.7);
+    assert_close(measure(Recall::default(), &b, &columns, None), 0.7083333333333333);
+    assert_close(measure(F1::default(), &b, &columns, None), 0.696969696969697);
+}
+
+#[test]
+fn what_cannot_be_divided_is_0() {
+    let (s, b, _) = two_classes();
+    let nothing = s.zeros_like();
+    // keras Precision and sklearn precision_score with zero_division=0, nothing predicted
+    assert_close(measure(Precision::default(), &b, &nothing, None), 0.0);
+    assert_close(measure(F1::default(), &b, &nothing, None), 0.0);
+    assert_close(measure(Recall::default(), &nothing, &s, None), 0.0);
+    assert_close(measure(Auc::default(), &nothing, &s, None), 0.0);
+    // A class without samples counts as 0 in the macro average: of the classes 0, 1 and 2 only 0 is there and found.
+    let p = Tensor::from([[0.8, 0.1, 0.1], [0.7, 0.2, 0.1]]);
+    assert_close(measure(Recall::default(), &Tensor::from([0.0, 0.0]), &p, None), 1.0 / 3.0);
+    // Before any batch.
+    assert_eq!(Metric::<f64>::result(&Accuracy::default()), 0.0);
+    assert_eq!(Metric::<f64>::result(&F1::default()), 0.0);
+    assert_eq!(Metric::<f64>::result(&Auc::default()), 0.0);
+    assert_eq!(Metric::<f64>::result(&R2::default()), 0.0);
+    assert_eq!(ConfusionMatrix::default().counts().shape(), &[0, 0]);
+}
+
+#[test]
+fn the_confusion_matrix() {
+    let (p, y, w) = three_classes();
+    let mut matrix = ConfusionMatrix::default();
+    matrix.update(&y, &p, None).unwrap();
+    // sklearn confusion_matrix
+    assert_eq!(matrix.counts(), Tensor::from([[2.0, 0.0, 0.0], [1.0, 1.0, 1.0], [0.0, 1.0, 2.0]]));
+    let mut matrix = ConfusionMatrix::default();
+    matrix.update(&one_hot(&y), &p, Some(&w)).unwrap();
+    assert_eq!(matrix.counts(), Tensor::from([[2.0, 0.0, 0.0], [1.0, 2.0, 3.0], [0.0, 2.0, 0.75]]));
+
+    let (s, b, _) = two_classes();
+    let mut matrix = ConfusionMatrix::default();
+    matrix.update(&b.slice(0, ..4), &s.slice(0, ..4), None).unwrap();
+    matrix.update(&b.slice(0, 4..), &s.slice(0, 4..), None).unwrap();
+    assert_eq!(matrix.counts(), Tensor::from([[4.0, 2.0], [1.0, 3.0]]));
+}
+
+#[test]
+fn the_area_under_the_curve() {
+    let (s, b, w) = two_classes();
+    // sklearn roc_auc_score
+    assert_close(measure(Auc::default(), &b, &s, None), 0.75);
+    assert_close(measure(Auc::default(), &b.unsqueeze(-1), &s, None), 0.75);
+    assert_close(measure(Auc::default(), &b, &s, Some(&w)), 0.7846153846153846);
+    let ties = Tensor::from([0.1, 0.4, 0.4, 0.4, 0.65, 0.9, 0.1, 0.65, 0.4, 0.9]);
+    assert_close(measure(Auc::default(), &b, &ties, None), 0.6666666666666667);
+    // A constant says nothing, whatever it is.
+    assert_close(measure(Auc::default(), &b, &s.zeros_like(), None), 0.5);
+}
+
+#[test]
+fn errors_of_numbers() {
+    let t = Tensor::from([3.0, -0.5, 2.0, 7.0, 4.2, -1.1]);
+    let r = Tensor::from([2.5, 0.0, 2.0, 8.0, 3.9, -0.6]);
+    let w = Tensor::from([1.0, 2.0, 0.5, 1.0, 3.0, 1.0]);
+    // sklearn mean_absolute_error, mean_squared_error, root_mean_squared_error and r2_score, each with sample_weight too
+    assert_close(measure(MeanAbsoluteError::default(), &t, &r, None), 0.46666666666666673);
+    assert_close(measure(MeanAbsoluteError::default(), &t, &r, Some(&w)), 0.4588235294117648);
+    assert_close(measure(MeanSquaredError::default(), &t, &r, None), 0.3066666666666667);
+    assert_close(measure(MeanSquaredError::default(), &t, &r, Some(&w)), 0.2670588235294118);
+    assert_close(measure(RootMeanSquaredError::default(), &t, &r, None), 0.5537749241945383);
+    assert_close(measure(RootMeanSquaredError::default(), &t, &r, Some(&w)), 0.5167773442493506);
+    assert_close(measure(R2::default(), &t, &r, None), 0.9596255119953189);
+    assert_close(measure(R2::default(), &t, &r, Some(&w)), 0.9623221800216752);
+    // With a last axis of 1 on either side.
+    assert_close(measure(MeanAbsoluteError::default(), &t.unsqueeze(-1), &r, None), 0.46666666666666673);
+    assert_close(measure(R2::default(), &t, &r.unsqueeze(-1), None), 0.9596255119953189);
+    assert_close(measure(R2::default(), &t.unsqueeze(-1), &r, Some(&w)), 0.9623221800216752);
+}
+
+#[test]
+fn errors_of_several_columns() {
+    let t = Tensor::from([[0.5, 1.0], [-1.0, 1.0], [7.0, -6.0]]);
+    let r = Tensor::from([[0.0, 2.0], [-1.0, 2.0], [8.0, -5.0]]);
+    // keras, and sklearn r2_score with multioutput=uniform_average
+    assert_close(measure(MeanAbsoluteError::default(), &t, &r, None), 0.75);
+    assert_close(measure(MeanSquaredError::default(), &t, &r, None), 0.7083333333333334);
+    // Keras takes the root in float32 (0.841625411530173); this is sqrt(8.5 / 12).
+    assert_close(measure(RootMeanSquaredError::default(), &t, &r, None), (8.5_f64 / 12.0).sqrt());
+    assert_close(measure(R2::default(), &t, &r, None), 0.9368005266622779);
+}
+
+#[test]
+fn r2_of_targets_that_do_not_vary_or_are_large() {
+    let t = Tensor::from([2.0, 2.0, 2.0]);
+    // sklearn r2_score
+    assert_close(measure(R2::default(), &t, &Tensor::from([2.0, 2.0, 2.5]), None), 0.0);
+    assert_close(measure(R2::default(), &t, &t, None), 1.0);
+    // The score does not change when targets and outputs are shifted alike, here by a number that is added exactly.
+    let (t, r) = (Tensor::from([3.0, -0.5, 2.0, 7.0]), Tensor::from([2.5, 0.0, 2.0, 8.0]));
+    let shift = f64::from(1 << 30);
+    let shifted = measure(R2::default(), &(&t + shift), &(&r + shift), None);
+    assert_close(shifted, measure(R2::default(), &t, &r, None));
+}
+
+/// The message with which a metric refuses a batch of these shapes.
+#[track_caller]
+fn refusal(mut metric: impl Metric<f64>, targets: &[usize], outputs: &[usize], weights: Option<usize>) -> String {
+    let weights = weights.map(|count| Tensor::ones(count));
+    let refused = metric.update(&Tensor::zeros(targets), &Tensor::zeros(outputs), weights.as_ref());
+    refused.expect_err("the shapes do not fit").to_string()
+}
+
+#[test]
+fn shapes_that_do_not_fit_are_errors() {
+    let unlike = "; use a metric that suits the targets, or reshape them";
+    let no_rows = "; give one-hot targets in the outputs' shape, or one class index per row";
+    let weights = "; give one weight for each sample";
+    let rows = [
+        (refusal(Accuracy::default(), &[4], &[5, 3], None), "accuracy: targets [4] do not fit outputs [5, 3]", no_rows),
+        (
+            refusal(Accuracy::default(), &[4, 2], &[4, 3], None),
+            "accuracy: targets [4, 2] do not fit outputs [4, 3]",
+            no_rows,
+        ),
+        (
+            refusal(Accuracy::default(), &[4], &[5], None),
+            "accuracy: targets [4] and outputs [5] must have the same shape",
+            unlike,
+        ),
+        (
+            refusal(CategoricalAccuracy::default(), &[4], &[4, 3], None),
+            "categorical_accuracy: targets [4] and outputs [4, 3] must have the same shape",
+            "; use SparseCategoricalAccuracy for class indices",
+        ),
+        (
+            refusal(SparseCategoricalAccuracy::default(), &[4, 3], &[4, 3], None),
+            "sparse_categorical_accuracy: targets must be class indices, found [4, 3] for outputs of that shape",
+            "; use CategoricalAccuracy for one-hot targets",
+        ),
+        (
+            refusal(BinaryAccuracy::default(), &[4], &[4, 3], None),
+            "binary_accuracy: targets [4] and outputs [4, 3] must have the same shape",
+            unlike,
+        ),
+        (
+            refusal(Auc::default(), &[4], &[4, 2], None),
+            "auc: targets [4] and outputs [4, 2] must have the same shape",
+            unlike,
+        ),
+        (
+            refusal(R2::default(), &[4, 2], &[4, 3], None),
+            "r2: targets [4, 2] and outputs [4, 3] must have the same shape",
+            unlike,
+        ),
+        (
+            refusal(F1::default(), &[4], &[4, 3], Some(3)),
+            "f1: sample weights must have the shape [4], found [3]",
+            weights,
+        ),
+        // Half as many weights as samples: not to be taken for the weights of pairs.
+        (
+            refusal(Accuracy::default(), &[4], &[4, 3], Some(2)),
+            "accuracy: sample weights must have the shape [4], found [2]",
+            weights,
+        ),
+        (
+            refusal(MeanSquaredError::default(), &[4, 3], &[4, 3], Some(12)),
+            "mean_squared_error: sample weights must have the shape [4], found [12]",
+            weights,
+        ),
+        (
+            refusal(R2::default(), &[4, 3], &[4, 3], Some(0)),
+            "r2: sample weights must have the shape [4], found [0]",
+            weights,
+        ),
+    ];
+    for (found, problem, hint) in rows {
+        assert_eq!(found, format!("{problem}{hint}"));
+    }
+}
+
+#[test]
+fn classes_that_are_none_are_errors() {
+    let outputs = Tensor::<f64>::zeros([3, 4]);
+    for (class, place) in [(4.0, 1), (-1.0, 0), (1.5, 2)] {
+        let mut targets = vec![0.0; 3];
+        targets[place] = class;
+        let refused = Accuracy::default().update(&Tensor::from(targets), &outputs, None);
+        let expected = format!(
+            "accuracy: targets must be class indices from 0 to 3, found {class} at row {place}; number the classes from \
+             0, or give the last layer more units"
+        );
+        assert_eq!(refused.unwrap_err().to_string(), expected);
+    }
+}
