@@ -233,7 +233,8 @@ impl<T: Float> Model<T> {
         let expected = self.input.iter().map(usize::to_string);
         let expected: Vec<String> = std::iter::once("n".to_owned()).chain(expected).collect();
         let hint = if inputs.shape()[..] == self.input[..] {
-            "give a single sample a batch axis by unsqueeze(0)"
+            "give a single sample a batch axis by unsqueeze(0), and leave the batch axis out of the shape that the model \
+             is built for"
         } else {
             "reshape the inputs, or build the model for their shape"
         };

@@ -31,7 +31,8 @@ fn inputs_of_another_shape_are_refused() {
     assert_eq!(
         model.predict(&Tensor::zeros([28, 28])).unwrap_err().to_string(),
         "predict: the model takes inputs of shape [n, 28, 28], found [28, 28]; \
-         give a single sample a batch axis by unsqueeze(0)"
+         give a single sample a batch axis by unsqueeze(0), and leave the batch axis out of the shape that the model is \
+         built for"
     );
     assert_eq!(
         model.predict(&Tensor::zeros([5, 784])).unwrap_err().to_string(),

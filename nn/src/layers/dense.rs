@@ -83,6 +83,10 @@ impl Layer for Dense {
         if self.units == 0 {
             return Err(build.error("needs at least one unit, found 0", "give the number of outputs"));
         }
+        if self.units == 1 && self.activation == Activation::Softmax {
+            let hint = "use Activation::Sigmoid for a yes or no, or one unit for each class";
+            return Err(build.error("softmax of a single unit is always 1", hint));
+        }
         let mut output = build.input()?.clone();
         *output.last_mut().expect("features() found a last axis") = self.units;
 
