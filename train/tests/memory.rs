@@ -116,7 +116,7 @@ fn memory_stays_flat() {
     let network = Sequential::new().add(Dense::new(8).activation(Activation::Relu)).add(Dense::new(1));
     let mut training = Training::new(network, &[4], MeanSquaredError::default());
     let mut random = Generator::new(5);
-    let data = Dataset::new(random.normal([32, 4], 0.0, 1.0), random.normal([32, 1], 0.0, 1.0)).unwrap();
+    let data: Dataset = Dataset::new(random.normal([32, 4], 0.0, 1.0), random.normal([32, 1], 0.0, 1.0)).unwrap();
     let mut live = Vec::new();
     for epoch in 0..2000 {
         for batch in data.batches(32).shuffled(epoch) {

@@ -1,0 +1,574 @@
+//! What newcomers do wrong, and the message that each mistake gets, word by word.
+//!
+//! A message says what was given, what was expected, and one thing to do. Mistakes of the program panic at the line that
+//! makes them (`op: what is wrong: all shapes`); what comes from outside is an error.
+
+use std::panic::{self, AssertUnwindSafe};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use gradus::datasets::{Source, idx};
+use gradus::prelude::*;
+
+/// What the newcomer did, the message it got, and the message it should get.
+type Row = (&'static str, String, &'static str);
+
+/// The message of a panic, and the file that it blames if that is not this one: a panic names the caller's line.
+fn panic<R>(mistake: impl FnOnce() -> R) -> String {
+    let blamed = Arc::new(Mutex::new(String::new()));
+    let note = Arc::clone(&blamed);
+    let hook = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        *note.lock().unwrap() = info.location().map(|location| location.file().to_owned()).unwrap_or_default();
+    }));
+    let caught = panic::catch_unwind(AssertUnwindSafe(mistake)).err();
+    panic::set_hook(hook);
+    let blamed = blamed.lock().unwrap();
+    let message = match caught.map(|caught| caught.downcast::<String>()) {
+        None => return "(no panic)".to_owned(),
+        Some(Ok(message)) => *message,
+        Some(Err(caught)) => (*caught.downcast::<&str>().expect("panics have messages")).to_owned(),
+    };
+    if *blamed == file!() { message } else { format!("{message} (blaming {blamed})") }
+}
+
+/// The message of an error.
+fn error<R, E: std::fmt::Display>(result: Result<R, E>) -> String {
+    result.err().map_or("(no error)".to_owned(), |error| error.to_string())
+}
+
+fn tensors() -> Vec<Row> {
+    let x = Tensor::<f32>::ones([2, 3]);
+    vec![
+        (
+            "adds tensors of unlike shapes",
+            panic(|| &x + Tensor::ones([4])),
+            "add: the shapes do not broadcast together: [2, 3] and [4]",
+        ),
+        (
+            "multiplies matrices the wrong way round",
+            panic(|| x.matmul(&Tensor::ones([2, 5]))),
+            "matmul: the inner lengths 3 and 2 differ: [2, 3] and [2, 5]",
+        ),
+        (
+            "multiplies a matrix by a scalar with matmul",
+            panic(|| x.matmul(&Tensor::scalar(2.0))),
+            "matmul: a scalar has no rows or columns: [2, 3] and []",
+        ),
+        (
+            "takes the dot product of matrices",
+            panic(|| x.dot(&x)),
+            "dot: two tensors of one axis and the same length are needed: [2, 3] and [2, 3]",
+        ),
+        (
+            "reshapes to another number of elements",
+            panic(|| x.reshape([2, 4])),
+            "reshape: 6 elements do not fill a shape of 8: [2, 3] to [2, 4]",
+        ),
+        (
+            "makes a tensor of too few numbers",
+            error(Tensor::from_vec(vec![1.0, 2.0, 3.0], [2, 2])),
+            "3 elements do not fill a shape of 4: [3] to [2, 2]",
+        ),
+        (
+            "broadcasts to a smaller shape",
+            panic(|| x.broadcast_to([3])),
+            "broadcast_to: the shape does not broadcast: [2, 3] to [3]",
+        ),
+        (
+            "sums over an axis that is not there",
+            panic(|| x.sum(2)),
+            "sum: axis 2 is out of range, axes are -2 to 1: [2, 3]",
+        ),
+        ("averages twice over an axis", panic(|| x.mean([1, -1])), "mean: axis -1 is named twice: [2, 3]"),
+        (
+            "takes the one number of many",
+            panic(|| x.item()),
+            "item: exactly one element is needed, there are 6: [2, 3]",
+        ),
+        ("asks for an element beyond the end", panic(|| x.get([2, 0])), "get: there is no element [2, 0]: [2, 3]"),
+        ("selects a row beyond the end", panic(|| x.select(0, 2)), "select: axis 0 has no element 2: [2, 3]"),
+        (
+            "gathers rows by indices counted from 1",
+            panic(|| x.index_select(0, &Tensor::from([1, 2]))),
+            "index_select: index 2 is out of range along axis 0: [2, 3]",
+        ),
+        (
+            "forgets an axis when permuting",
+            panic(|| x.permute([1])),
+            "permute: the order [1] must name each of the 2 axes once: [2, 3]",
+        ),
+        ("squeezes an axis of length 3", panic(|| x.squeeze(1)), "squeeze: axis 1 is not of length 1: [2, 3]"),
+        (
+            "joins rows of unlike widths",
+            panic(|| Tensor::concat(&[x.clone(), Tensor::ones([2, 4])], 0)),
+            "concat: the shapes differ along another axis than 0: [2, 3], [2, 4]",
+        ),
+        (
+            "stacks tensors of unlike shapes",
+            panic(|| Tensor::stack(&[x.clone(), Tensor::ones([3, 2])], 0)),
+            "stack: the shapes differ: [2, 3], [3, 2]",
+        ),
+        (
+            "splits at lengths that do not add up",
+            panic(|| x.split(1, &[1, 1])),
+            "split: the lengths [1, 1] do not add up to axis 1: [2, 3]",
+        ),
+        (
+            "looks for the largest of nothing",
+            panic(|| Tensor::<f32>::zeros([2, 0]).argmax(1)),
+            "argmax: axis 1 has no elements to choose from: [2, 0]",
+        ),
+        (
+            "makes ten digits one-hot in nine classes",
+            panic(|| Tensor::from([0, 9]).one_hot::<f32>(9)),
+            "one_hot: label 9 is not in 0..9: [2]",
+        ),
+    ]
+}
+
+/// The message of a network that cannot be built for samples of this shape.
+fn unbuilt(network: Sequential, input: &[usize]) -> String {
+    error(Model::build(network, input, 0))
+}
+
+fn networks() -> Vec<Row> {
+    let chain = Sequential::new;
+    let two_layers = || Model::build(chain().add(Dense::new(4)).add(Dense::new(2)), [3], 0).unwrap();
+    vec![
+        (
+            "feeds a dense layer single numbers",
+            unbuilt(chain().add(Dense::new(3)), &[]),
+            "layer 0 (Dense): needs an input with a last axis of features, found one number per sample: []; give the \
+             inputs the shape [n, 1]",
+        ),
+        (
+            "makes a layer of no units",
+            unbuilt(chain().add(Flatten).add(Dense::new(0)), &[28, 28]),
+            "layer 1 (Dense): needs at least one unit, found 0; give the number of outputs",
+        ),
+        (
+            "takes the softmax of a single unit",
+            unbuilt(chain().add(Dense::new(1).activation(Activation::Softmax)), &[3]),
+            "layer 0 (Dense): softmax of a single unit is always 1; use Activation::Sigmoid for a yes or no, or one unit \
+             for each class",
+        ),
+        (
+            "reshapes samples to another number of elements",
+            unbuilt(chain().add(Reshape::new([28, 28])), &[783]),
+            "layer 0 (Reshape): samples of shape [783], 783 elements, do not fill [28, 28]; make the lengths' product \
+             that number, or one length -1",
+        ),
+        (
+            "counts the axes of Permute from 0",
+            unbuilt(chain().add(Permute::new([1, 0])), &[28, 28]),
+            "layer 0 (Permute): the axes [1, 0] are no order of those of samples of shape [28, 28]; name each axis once, \
+             counted from 1",
+        ),
+        (
+            "drops by per cent",
+            unbuilt(chain().add(Dropout::new(50.0)), &[3]),
+            "layer 0 (Dropout): the rate must be at least 0 and less than 1, found 50; give the share to drop: 0.5 is \
+             half",
+        ),
+        (
+            "gives batch normalisation a momentum of 99 per cent",
+            unbuilt(chain().add(BatchNorm::new().momentum(99.0)), &[3]),
+            "layer 0 (BatchNormalization): the momentum must be from 0 to 1, found 99; Keras's is 0.99",
+        ),
+        (
+            "adapts a normalisation to other data than it is built for",
+            unbuilt(chain().add(Normalization::adapt(&Tensor::<f32>::ones([9, 4])).unwrap()), &[5]),
+            "layer 0 (Normalization): was adapted to 4 features, found samples of shape [5]; adapt it to data of the \
+             shape that the network is built for",
+        ),
+        (
+            "errs in a network within a network",
+            unbuilt(chain().add(Flatten).add_named("head", chain().add(Dense::new(0))), &[3]),
+            "layer head/0 (Dense): needs at least one unit, found 0; give the number of outputs",
+        ),
+        (
+            "gives two layers the same name",
+            panic(|| chain().add_named("hidden", Flatten).add_named("hidden", Flatten)),
+            "add_named: a layer's name must be new, not empty and without '/': \"hidden\"",
+        ),
+        (
+            "predicts for a single sample without a batch axis",
+            error(two_layers().predict(&Tensor::ones([3]))),
+            "predict: the model takes inputs of shape [n, 3], found [3]; give a single sample a batch axis by \
+             unsqueeze(0), and leave the batch axis out of the shape that the model is built for",
+        ),
+        (
+            "predicts for samples of another shape",
+            error(two_layers().predict(&Tensor::ones([10, 4]))),
+            "predict: the model takes inputs of shape [n, 3], found [10, 4]; reshape the inputs, or build the model for \
+             their shape",
+        ),
+        (
+            "freezes a layer that is not there",
+            error(two_layers().freeze("2")),
+            "freeze: there is no layer \"2\", only 0, 1; the summary lists the layers",
+        ),
+        (
+            "looks up an id beyond an embedding",
+            panic(|| {
+                let model = Model::build(chain().add(Embedding::new(10, 2)), [1], 0).unwrap();
+                model.predict(&Tensor::new([[10.0]]))
+            }),
+            "embedding: 10 is no id, ids are whole numbers from 0 to 9: [1, 1]",
+        ),
+        (
+            "reads a text that is no network",
+            error(Sequential::from_json("{}")),
+            "from_json: this is no network: invalid type: map, expected a sequence at line 1 column 0; give a text that \
+             to_json has written",
+        ),
+        (
+            "reads a network with a layer of an unknown kind",
+            error(Sequential::from_json_with(
+                r#"[{"name": "0", "layer": "Conv9D", "config": {}}]"#,
+                &LayerKinds::standard(),
+            ))
+            .replace(&LayerKinds::standard().names().collect::<Vec<_>>().join(", "), "(all kinds)"),
+            "from_json: layer 0: there is no kind of layer \"Conv9D\", only (all kinds); add your own kinds by \
+             LayerKinds::with and read by from_json_with",
+        ),
+        (
+            "reads a layer with a misspelt option",
+            error(Sequential::from_json(r#"[{"name": "0", "layer": "Dropout", "config": {"share": 0.5}}]"#)),
+            "from_json: layer 0 (Dropout): unknown field `share`, expected `rate`; compare it with what to_json writes",
+        ),
+    ]
+}
+
+fn temporary(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
+}
+
+/// The message of an IDX file of these bytes.
+fn unread(bytes: &[u8]) -> String {
+    error(idx::read_from::<u8>(bytes, "images.idx"))
+}
+
+fn data_sets() -> Vec<Row> {
+    let numbers = |n: usize| Tensor::<f32>::ones([n, 1]);
+    let eight = || Dataset::new(numbers(8), numbers(8)).unwrap();
+    let missing = temporary("no such folder/images.idx");
+    let table = |text: &'static str| Csv::new(Source::new(text.as_bytes(), "cars.csv").unwrap());
+    let shown = |message: String| message.replace(&*missing.to_string_lossy(), "images.idx");
+    vec![
+        (
+            "has more inputs than targets",
+            error(Dataset::new(numbers(10), numbers(9))),
+            "found inputs of shape [10, 1] with targets of shape [9, 1], expected first axes of the same length, an \
+             entry for each sample; check how the two were read or sliced",
+        ),
+        (
+            "has no samples",
+            error(Dataset::new(numbers(0), numbers(0))),
+            "found no sample, inputs of shape [0, 1], expected at least one sample; check how the data were read or \
+             filtered",
+        ),
+        (
+            "has fewer weights than samples",
+            error(eight().with_weights(Tensor::ones([7]))),
+            "found weights of shape [7], expected one for each sample, shape [8]; check how they were made",
+        ),
+        (
+            "weighs a sample negatively",
+            error(eight().with_weights(Tensor::new([1.0, -1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]))),
+            "found weight -1 of sample 1, expected a finite weight that is not negative; check how the weights were made",
+        ),
+        (
+            "slices beyond the end",
+            panic(|| eight().slice(4..12)),
+            "slice: a range of samples that is not empty is needed: 4..12 of 8",
+        ),
+        (
+            "walks in batches of 0",
+            panic(|| eight().batches(0)),
+            "batches: a batch has at least one sample: a size of 0",
+        ),
+        (
+            "maps inputs to fewer samples",
+            panic(|| eight().map_inputs(|x| x.reshape([4, 2]))),
+            "map_inputs: the first axis must still count the samples: [8, 1] became [4, 2]",
+        ),
+        (
+            "reads a file that is missing",
+            shown(error(idx::read::<u8>(&missing))),
+            "images.idx: found no such file, expected a file to read; check the path",
+        ),
+        (
+            "reads a text as IDX",
+            unread(b"hello, world"),
+            "images.idx, byte 0: found the bytes 68 65, expected 00 00, as every IDX file begins; check that the path \
+             names an IDX file",
+        ),
+        (
+            "reads an empty file as IDX",
+            unread(b""),
+            "images.idx, byte 0: found the end after 0 bytes, expected the 4 bytes that begin an IDX file; the file is \
+             cut off: get it again",
+        ),
+        (
+            "reads a file that is cut off",
+            unread(&[0, 0, 8, 1, 0, 0, 0, 4, 1, 2, 3]),
+            "images.idx, byte 11: found the end after 3 bytes of elements, expected 4 bytes of elements, as the header \
+             says: u8 [4]; the file is cut off or its header is wrong: get it again",
+        ),
+        (
+            "reads a file with more than its header says",
+            unread(&[0, 0, 8, 1, 0, 0, 0, 2, 1, 2, 3]),
+            "images.idx, byte 10: found more bytes after the last element, expected 2 bytes of elements, as the header \
+             says: u8 [2]; the file is damaged or its header is wrong: get it again",
+        ),
+        (
+            "reads a file that claims more than memory holds",
+            unread(&[[0_u8, 0, 8, 3].as_slice(), &[255; 12]].concat()),
+            "images.idx, byte 4: found axis lengths [4294967295, 4294967295, 4294967295], expected no more elements than \
+             memory can address; the header is damaged: get the file again",
+        ),
+        (
+            "reads floats as bytes",
+            unread(&[0, 0, 13, 1, 0, 0, 0, 0]),
+            "images.idx, byte 2: found f32 elements (type 0x0d), expected u8 elements (type 0x08); read them as f32 and \
+             convert with `to`",
+        ),
+        (
+            "reads words as numbers",
+            error(table("power,weight\n130,3504\nmany,3693\n").regression()),
+            "cars.csv, line 3, column 1: found \"many\" in column \"power\", expected a number; correct the value, or \
+             choose `inputs` and `target` without the column",
+        ),
+        (
+            "leaves a field empty",
+            error(table("power,weight\n,3504\n").regression()),
+            "cars.csv, line 2, column 1: found nothing in column \"power\", expected a number; fill in the missing \
+             value, or drop the row or the column",
+        ),
+        (
+            "forgets that a table has no header",
+            error(table("130,3504\n165,3693\n").regression()),
+            "cars.csv, line 1, column 1: found a first line of numbers only, expected the names of the columns; call \
+             `.header(false)`, or `.header(true)` if these are names",
+        ),
+        (
+            "predicts a column that the table does not have",
+            error(table("power,weight\n130,3504\n").target("mpg").regression()),
+            "cars.csv: found column \"mpg\", expected one of the header's [\"power\", \"weight\"]; correct the name, or \
+             check the delimiter",
+        ),
+        (
+            "makes labels one-hot in too few classes",
+            error(Dataset::new(numbers(2), Tensor::from([0_u8, 9])).unwrap().to_categorical(9)),
+            "sample 1: found label 9, expected a whole number below 9, the number of classes; count classes from 0, or \
+             ask for more of them",
+        ),
+        (
+            "names a folder without MNIST",
+            error(mnist::load_from(missing.parent().unwrap()))
+                .replace(&*missing.parent().unwrap().to_string_lossy(), "data"),
+            "data: found no such folder, expected the files of mnist, plain or as .gz: train-images-idx3-ubyte, \
+             train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte; name the folder that holds the \
+             files, or mnist/ with them",
+        ),
+    ]
+}
+
+/// Classes of this shape of outputs, from four inputs.
+fn classifier(units: usize) -> Model {
+    Model::build(Sequential::new().add(Dense::new(units).activation(Activation::Sigmoid)), [4], 0).unwrap()
+}
+
+/// Eight samples of four inputs with targets of this shape.
+fn samples(targets: Tensor) -> Dataset {
+    Dataset::new(Tensor::ones([8, 4]), targets).unwrap()
+}
+
+fn quiet() -> Fit {
+    Fit { verbose: false, ..Fit::default() }
+}
+
+/// The message of a run that trains so many units by this loss towards these targets.
+fn unfit(units: usize, loss: impl Loss, targets: Tensor) -> String {
+    error(Trainer::new(classifier(units), loss, Sgd::default()).fit(&samples(targets), quiet()))
+}
+
+fn losses_and_targets() -> Vec<Row> {
+    vec![
+        (
+            "gives class indices to the loss for one-hot targets",
+            unfit(10, CategoricalCrossentropy::default(), Tensor::zeros([8])),
+            "categorical_crossentropy: targets [8] and outputs [8, 10] must have the same shape; make the targets \
+             one-hot by to_categorical, or use SparseCategoricalCrossentropy for class indices",
+        ),
+        (
+            "gives one-hot targets to the loss for class indices",
+            unfit(10, SparseCategoricalCrossentropy::default(), Tensor::zeros([8, 10])),
+            "sparse_categorical_crossentropy: targets must have the shape [8] or [8, 1] for outputs [8, 10], found \
+             [8, 10]; use CategoricalCrossentropy for one-hot targets",
+        ),
+        (
+            "numbers the classes from 1",
+            unfit(3, SparseCategoricalCrossentropy::default(), Tensor::full([8], 3.0)),
+            "sparse_categorical_crossentropy: targets must be class indices from 0 to 2, found 3 at element 0 of [8]; \
+             number the classes from 0, or give the last layer more units",
+        ),
+        (
+            "has more classes than units",
+            unfit(9, CategoricalCrossentropy::default(), Tensor::zeros([8, 10])),
+            "categorical_crossentropy: targets [8, 10] and outputs [8, 9] must have the same shape; make the targets \
+             one-hot by to_categorical, or use SparseCategoricalCrossentropy for class indices",
+        ),
+        (
+            "trains a single unit by the loss for many classes",
+            unfit(1, CategoricalCrossentropy::default(), Tensor::zeros([8, 1])),
+            "categorical_crossentropy: outputs must have an axis of two classes or more, found [8, 1]; for a single yes \
+             or no use BinaryCrossentropy",
+        ),
+        (
+            "gives a row of targets for a column of outputs",
+            unfit(1, MeanSquaredError::default(), Tensor::zeros([8])),
+            "mean_squared_error: targets [8] and outputs [8, 1] must have the same shape; reshape the targets, or change \
+             the units of the last layer; losses do not broadcast",
+        ),
+        (
+            "labels yes and no by 1 and 2",
+            unfit(1, BinaryCrossentropy::default(), Tensor::full([8, 1], 2.0)),
+            "binary_crossentropy: targets must be in 0 to 1, found 2 at element 0 of [8, 1]; give 0 for no and 1 for yes",
+        ),
+        (
+            "smooths labels by per cent",
+            panic(|| CategoricalCrossentropy::default().label_smoothing(10.0)),
+            "label_smoothing: the smoothing must be in 0 to 1, found 10",
+        ),
+    ]
+}
+
+fn runs() -> Vec<Row> {
+    let trainer = || {
+        Trainer::new(classifier(1), MeanSquaredError::default(), Sgd::default())
+            .metric(metrics::MeanAbsoluteError::default())
+    };
+    let data = samples(Tensor::zeros([8, 1]));
+    let others = Dataset::new(Tensor::ones([8, 2, 2]), Tensor::zeros([8, 1])).unwrap();
+    let refused = |fit: Fit| error(trainer().fit(&data, fit));
+    let log = temporary("no such folder").join("log.csv");
+    vec![
+        (
+            "trains on samples of another shape",
+            error(trainer().fit(&others, quiet())),
+            "fit: the model takes samples of shape [4], the data set's are of shape [2, 2]; reshape the inputs by \
+             map_inputs, or build the model for their shape",
+        ),
+        (
+            "evaluates on samples of another shape",
+            error(trainer().evaluate(&others)),
+            "evaluate: the model takes samples of shape [4], the data set's are of shape [2, 2]; reshape the inputs by \
+             map_inputs, or build the model for their shape",
+        ),
+        (
+            "validates on samples of another shape",
+            error(trainer().fit_validated(&data, &others, quiet())),
+            "fit_validated: the training set has samples of shape [4] with targets [1], the validation set [2, 2] with \
+             [1]; prepare both in the same way",
+        ),
+        (
+            "validates twice",
+            error(trainer().fit_validated(&data, &data, Fit { validation_split: 0.2, ..quiet() })),
+            "fit_validated: a validation set is given, and a validation_split of 0.2; leave one of them out",
+        ),
+        (
+            "validates on everything",
+            refused(Fit { validation_split: 1.0, ..quiet() }),
+            "found a validation split of 1 of 8 samples, expected a fraction between 0 and 1 that leaves samples on both \
+             sides; choose another fraction or give a validation set",
+        ),
+        (
+            "splits off per cent",
+            refused(Fit { validation_split: 20.0, ..quiet() }),
+            "found a validation split of 20 of 8 samples, expected a fraction between 0 and 1 that leaves samples on \
+             both sides; choose another fraction or give a validation set",
+        ),
+        (
+            "trains in batches of 0",
+            refused(Fit { batch_size: 0, ..quiet() }),
+            "fit: the batch_size is 0, it must be at least 1; 32 is a good start",
+        ),
+        (
+            "trains on data that are not numbers",
+            error(trainer().fit(&samples(Tensor::full([8, 1], f32::NAN)), quiet())),
+            "fit: the loss became NaN in epoch 1, batch 1, at learning rate 0.01; lower the learning rate, clip the \
+             gradients, or look for NaN in the data; the callback StopOnNan ends the run without an error",
+        ),
+        (
+            "learns at a negative rate",
+            panic(|| Sgd::default().learning_rate::<f32>(-0.1)),
+            "learning_rate: a number that is not negative is needed, not -0.1",
+        ),
+        (
+            "remembers more than all",
+            panic(|| Sgd::default().momentum(1.0)),
+            "momentum: a number from 0 to below 1 is needed, not 1",
+        ),
+        (
+            "clips to nothing",
+            panic(|| Adam::default().clip_norm::<f32>(0.0)),
+            "clip_norm: a number greater than 0 is needed, not 0",
+        ),
+        (
+            "watches a metric that is not measured",
+            refused(quiet().callback(EarlyStopping::new("accuracy"))),
+            "EarlyStopping: nothing named \"accuracy\" is measured, only loss, mean_absolute_error; add the metric to \
+             the trainer, or watch another",
+        ),
+        (
+            "watches a validation that there is not",
+            refused(quiet().callback(ReduceLrOnPlateau::new("val_loss"))),
+            "ReduceLrOnPlateau: nothing named \"val_loss\" is measured, only loss, mean_absolute_error; fit with a \
+             validation_split or a validation set, or watch another",
+        ),
+        (
+            "raises the rate on a plateau",
+            panic(|| ReduceLrOnPlateau::new("loss").factor(10.0)),
+            "ReduceLrOnPlateau: the factor must be between 0 and 1, found 10",
+        ),
+        (
+            "logs into a folder that is missing",
+            refused(quiet().callback(CsvLogger::new(&log))).replace(&*log.to_string_lossy(), "log.csv"),
+            "log.csv: No such file or directory (os error 2); give a path in a folder that exists and may be written to",
+        ),
+        (
+            "weighs fewer classes than there are",
+            error(
+                trainer()
+                    .fit(&samples(Tensor::full([8, 1], 2.0)), Fit { class_weights: Some(vec![1.0, 5.0]), ..quiet() }),
+            ),
+            "class_weights: there is no weight for class 2, only for 0 to 1; give one weight for each class",
+        ),
+        (
+            "measures classes by a metric for others",
+            error(trainer().metric(CategoricalAccuracy::default()).fit(&samples(Tensor::zeros([8, 1])), quiet())),
+            "categorical_accuracy: outputs must have the shape [n, classes] of two classes or more, found [8, 1]; for a \
+             single yes or no use BinaryAccuracy",
+        ),
+        (
+            "asks for a score by another name",
+            panic(|| trainer().evaluate(&data).unwrap()["mae"]),
+            "logs: nothing named \"mae\" was measured, only loss, mean_absolute_error",
+        ),
+        ("counts the best none", panic(|| TopKAccuracy::new(0)), "top_k_accuracy: k must be at least 1, found 0"),
+    ]
+}
+
+#[test]
+fn each_mistake_has_its_message() {
+    let table = [tensors(), networks(), data_sets(), losses_and_targets(), runs()].concat();
+    assert!(table.len() >= 40);
+    let wrong = table.iter().filter(|(_, found, expected)| found != expected);
+    let report: Vec<String> = wrong
+        .map(|(mistake, found, expected)| format!("A newcomer {mistake}.\n   found: {found}\nexpected: {expected}\n"))
+        .collect();
+    assert!(report.is_empty(), "messages are not what they should be:\n\n{}", report.join("\n"));
+}
