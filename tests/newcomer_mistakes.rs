@@ -73,7 +73,7 @@ fn tensors() -> Vec<Row> {
         (
             "broadcasts to a smaller shape",
             panic(|| x.broadcast_to([3])),
-            "broadcast_to: the shape does not broadcast: [2, 3] to [3]",
+            "broadcast_to: [2, 3] does not broadcast to [3]",
         ),
         (
             "sums over an axis that is not there",
@@ -208,14 +208,6 @@ fn networks() -> Vec<Row> {
             "freezes a layer that is not there",
             error(two_layers().freeze("2")),
             "freeze: there is no layer \"2\", only 0, 1; the summary lists the layers",
-        ),
-        (
-            "looks up an id beyond an embedding",
-            panic(|| {
-                let model = Model::build(chain().add(Embedding::new(10, 2)), [1], 0).unwrap();
-                model.predict(&Tensor::new([[10.0]]))
-            }),
-            "embedding: 10 is no id, ids are whole numbers from 0 to 9: [1, 1]",
         ),
         (
             "reads a text that is no network",
