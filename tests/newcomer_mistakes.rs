@@ -421,7 +421,7 @@ fn losses_and_targets() -> Vec<Row> {
         ),
         (
             "gives a row of targets for a column of outputs",
-            unfit(1, MeanSquaredError::default(), Tensor::zeros([8])),
+            unfit(1, MeanSquaredError, Tensor::zeros([8])),
             "mean_squared_error: targets [8] and outputs [8, 1] must have the same shape; reshape the targets, or change \
              the units of the last layer; losses do not broadcast",
         ),
@@ -439,10 +439,8 @@ fn losses_and_targets() -> Vec<Row> {
 }
 
 fn runs() -> Vec<Row> {
-    let trainer = || {
-        Trainer::new(classifier(1), MeanSquaredError::default(), Sgd::default())
-            .metric(metrics::MeanAbsoluteError::default())
-    };
+    let trainer =
+        || Trainer::new(classifier(1), MeanSquaredError, Sgd::default()).metric(metrics::MeanAbsoluteError::default());
     let data = samples(Tensor::zeros([8, 1]));
     let others = Dataset::new(Tensor::ones([8, 2, 2]), Tensor::zeros([8, 1])).unwrap();
     let refused = |fit: Fit| error(trainer().fit(&data, fit));
