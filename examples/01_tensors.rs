@@ -1,4 +1,4 @@
-//! 1. Tensors: n-dimensional arrays, and what can be done with them.
+//! Lesson 1. Tensors: n-dimensional arrays, and what can be done with them.
 //!
 //!     cargo run --example tensors
 

@@ -1,4 +1,4 @@
-//! 2. Gradients: how a result changes with its inputs, computed backwards along the tape.
+//! Lesson 2. Gradients: how a result changes with its inputs, computed backwards along the tape.
 //!
 //!     cargo run --example gradients
 

@@ -1,4 +1,4 @@
-//! 3. Linear regression: one dense layer finds the line behind noisy points.
+//! Lesson 3. Linear regression: one dense layer finds the line behind noisy points.
 //!
 //!     cargo run --release --example linear_regression
 

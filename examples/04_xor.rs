@@ -1,4 +1,4 @@
-//! 4. XOR: what no single line can separate, a hidden layer can.
+//! Lesson 4. XOR: what no single line can separate, a hidden layer can.
 //!
 //!     cargo run --release --example xor
 

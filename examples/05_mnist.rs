@@ -1,4 +1,4 @@
-//! 5. MNIST: the network of the Keras introduction reads handwritten digits.
+//! Lesson 5. MNIST: the network of the Keras introduction reads handwritten digits.
 //!
 //!     cargo run --release --example mnist
 //!     cargo run --release --example mnist -- --epochs 3 --batch-size 128 --learning-rate 0.003 --seed 7

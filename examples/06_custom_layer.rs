@@ -1,4 +1,4 @@
-//! 6. A layer of one's own: some 20 lines, checked, trained, saved and read like the library's.
+//! Lesson 6. A layer of one's own: some 20 lines, checked, trained, saved and read like the library's.
 //!
 //!     cargo run --release --example custom_layer
 

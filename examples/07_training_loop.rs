@@ -1,4 +1,4 @@
-//! 7. A training loop by hand, from the same step that `fit` takes, and by hand down to the gradients.
+//! Lesson 7. A training loop by hand, from the same step that `fit` takes, and by hand down to the gradients.
 //!
 //!     cargo run --release --example training_loop
 

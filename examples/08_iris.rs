@@ -1,4 +1,4 @@
-//! 8. A table: 150 irises of three species, told apart by the sizes of their leaves.
+//! Lesson 8. A table: 150 irises of three species, told apart by the sizes of their leaves.
 //!
 //!     cargo run --release --example iris
 
