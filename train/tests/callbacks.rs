@@ -26,7 +26,7 @@ fn line() -> Dataset {
 fn trainer() -> LineTrainer {
     let network = Sequential::new().add(Dense::new(1).kernel_initializer(Initializer::Zeros));
     let model = Model::build(network, [1], 0).unwrap();
-    Trainer::new(model, MeanSquaredError::default(), Sgd::default().learning_rate(0.1))
+    Trainer::new(model, MeanSquaredError, Sgd::default().learning_rate(0.1))
 }
 
 /// A quiet run of so many epochs, in batches of four.
@@ -234,7 +234,7 @@ fn a_schedule_sets_the_rate_of_each_epoch() {
 fn by_hand() -> (LineTrainer, Dataset) {
     let network = Sequential::new().add(Dense::new(1).use_bias(false).kernel_initializer(Initializer::Zeros));
     let model = Model::build(network, [1], 0).unwrap();
-    let trainer = Trainer::new(model, MeanSquaredError::default(), Sgd::default().learning_rate(0.25));
+    let trainer = Trainer::new(model, MeanSquaredError, Sgd::default().learning_rate(0.25));
     (trainer, Dataset::new(Tensor::new([[1.0]]), Tensor::new([[1.0]])).unwrap())
 }
 
@@ -478,7 +478,7 @@ fn unshuffled_batches_come_in_the_order_of_the_data() {
     let mut generator = Generator::new(0);
     for range in [0..3, 3..6, 6..8, 0..3, 3..6, 6..8] {
         let (x, y) = (data.inputs().slice(0, range.clone()), data.targets().slice(0, range));
-        train_step(&mut model, &MeanSquaredError::default(), &mut optimizer, &x, &y, None, &mut generator).unwrap();
+        train_step(&mut model, &MeanSquaredError, &mut optimizer, &x, &y, None, &mut generator).unwrap();
     }
     assert_eq!(values(model.params()), weights(&trained));
     // While the order is another one in every epoch otherwise.

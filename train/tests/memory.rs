@@ -125,7 +125,7 @@ fn a_warm_step_takes_no_large_memory() {
 fn memory_stays_flat() {
     let _alone = alone();
     let network = Sequential::new().add(Dense::new(8).activation(Activation::Relu)).add(Dense::new(1));
-    let mut training = Training::new(network, &[4], MeanSquaredError::default());
+    let mut training = Training::new(network, &[4], MeanSquaredError);
     let mut random = Generator::new(5);
     let data: Dataset = Dataset::new(random.normal([32, 4], 0.0, 1.0), random.normal([32, 1], 0.0, 1.0)).unwrap();
     let mut live = [0; 5];
