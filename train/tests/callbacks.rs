@@ -68,8 +68,11 @@ fn values(params: &Params) -> Vec<Tensor> {
     params.iter().map(|param| param.value.clone()).collect()
 }
 
+/// What a callback and the test that made it both see.
+type List<E> = Arc<Mutex<Vec<E>>>;
+
 /// A list that callbacks write into.
-fn list<E>() -> (Arc<Mutex<Vec<E>>>, Arc<Mutex<Vec<E>>>) {
+fn list<E>() -> (List<E>, List<E>) {
     let list = Arc::new(Mutex::new(Vec::new()));
     (Arc::clone(&list), list)
 }

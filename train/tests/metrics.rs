@@ -209,10 +209,10 @@ fn errors_of_numbers() {
     // sklearn mean_absolute_error, mean_squared_error, root_mean_squared_error and r2_score, each with sample_weight too
     assert_close(measure(MeanAbsoluteError::default(), &t, &r, None), 0.46666666666666673);
     assert_close(measure(MeanAbsoluteError::default(), &t, &r, Some(&w)), 0.4588235294117648);
-    assert_close(measure(MeanSquaredError, &t, &r, None), 0.3066666666666667);
-    assert_close(measure(MeanSquaredError, &t, &r, Some(&w)), 0.2670588235294118);
-    assert_close(measure(RootMeanSquaredError, &t, &r, None), 0.5537749241945383);
-    assert_close(measure(RootMeanSquaredError, &t, &r, Some(&w)), 0.5167773442493506);
+    assert_close(measure(MeanSquaredError::default(), &t, &r, None), 0.3066666666666667);
+    assert_close(measure(MeanSquaredError::default(), &t, &r, Some(&w)), 0.2670588235294118);
+    assert_close(measure(RootMeanSquaredError::default(), &t, &r, None), 0.5537749241945383);
+    assert_close(measure(RootMeanSquaredError::default(), &t, &r, Some(&w)), 0.5167773442493506);
     assert_close(measure(R2::default(), &t, &r, None), 0.9596255119953189);
     assert_close(measure(R2::default(), &t, &r, Some(&w)), 0.9623221800216752);
     // With a last axis of 1 on either side.
@@ -227,9 +227,9 @@ fn errors_of_several_columns() {
     let r = Tensor::from([[0.0, 2.0], [-1.0, 2.0], [8.0, -5.0]]);
     // keras, and sklearn r2_score with multioutput=uniform_average
     assert_close(measure(MeanAbsoluteError::default(), &t, &r, None), 0.75);
-    assert_close(measure(MeanSquaredError, &t, &r, None), 0.7083333333333334);
+    assert_close(measure(MeanSquaredError::default(), &t, &r, None), 0.7083333333333334);
     // Keras takes the root in float32 (0.841625411530173); this is sqrt(8.5 / 12).
-    assert_close(measure(RootMeanSquaredError, &t, &r, None), (8.5_f64 / 12.0).sqrt());
+    assert_close(measure(RootMeanSquaredError::default(), &t, &r, None), (8.5_f64 / 12.0).sqrt());
     assert_close(measure(R2::default(), &t, &r, None), 0.9368005266622779);
 }
 
@@ -308,7 +308,7 @@ fn shapes_that_do_not_fit_are_errors() {
             weights,
         ),
         (
-            refusal(MeanSquaredError, &[4, 3], &[4, 3], Some(12)),
+            refusal(MeanSquaredError::default(), &[4, 3], &[4, 3], Some(12)),
             "mean_squared_error: sample weights must have the shape [4], found [12]",
             weights,
         ),
