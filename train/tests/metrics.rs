@@ -249,7 +249,7 @@ fn r2_of_targets_that_do_not_vary_or_are_large() {
 /// The message with which a metric refuses a batch of these shapes.
 #[track_caller]
 fn refusal(mut metric: impl Metric<f64>, targets: &[usize], outputs: &[usize], weights: Option<usize>) -> String {
-    let weights = weights.map(|count| Tensor::ones(count));
+    let weights = weights.map(Tensor::ones);
     let refused = metric.update(&Tensor::zeros(targets), &Tensor::zeros(outputs), weights.as_ref());
     refused.expect_err("the shapes do not fit").to_string()
 }
