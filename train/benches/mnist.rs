@@ -182,8 +182,9 @@ impl Framework {
     }
 }
 
-fn pool(threads: usize) -> rayon::ThreadPool {
-    rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap()
+/// A pool of one thread, for the figures on one; those on all are taken as any program runs, outside a pool.
+fn single_thread() -> rayon::ThreadPool {
+    rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap()
 }
 
 fn epoch_of(trainer: &mut Trainer<CategoricalCrossentropy, Adam>, data: &Dataset) -> f64 {
@@ -208,7 +209,11 @@ fn benches(criterion: &mut Criterion) {
     for threads in [1, threads] {
         let mut framework = Framework::new();
         group.bench_function(format!("framework, {threads} threads"), |b| {
-            pool(threads).install(|| b.iter(|| framework.step(&x, &t)));
+            if threads == 1 {
+                single_thread().install(|| b.iter(|| framework.step(&x, &t)));
+            } else {
+                b.iter(|| framework.step(&x, &t));
+            }
         });
     }
     group.finish();
@@ -225,7 +230,11 @@ fn benches(criterion: &mut Criterion) {
     for threads in [1, threads] {
         let mut trainer = trainer();
         group.bench_function(format!("framework, {threads} threads"), |b| {
-            pool(threads).install(|| b.iter(|| epoch_of(&mut trainer, &data)));
+            if threads == 1 {
+                single_thread().install(|| b.iter(|| epoch_of(&mut trainer, &data)));
+            } else {
+                b.iter(|| epoch_of(&mut trainer, &data));
+            }
         });
     }
     group.finish();
@@ -260,7 +269,7 @@ fn ratios() {
     let (x, t) = (batch.inputs().contiguous(), batch.targets().contiguous());
     let (xs, ts) = (x.as_slice().unwrap(), t.as_slice().unwrap());
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let (one, all) = (pool(1), pool(threads));
+    let one = single_thread();
 
     const STEPS: usize = 200;
     let (mut by_hand, mut single, mut team) = (ByHand::new(&model()), Framework::new(), Framework::new());
@@ -269,7 +278,7 @@ fn ratios() {
         [
             &mut || (0..STEPS).for_each(|_| _ = black_box(by_hand.step(xs, ts))),
             &mut || one.install(|| (0..STEPS).for_each(|_| _ = black_box(single.step(&x, &t)))),
-            &mut || all.install(|| (0..STEPS).for_each(|_| _ = black_box(team.step(&x, &t)))),
+            &mut || (0..STEPS).for_each(|_| _ = black_box(team.step(&x, &t))),
         ],
     );
     println!("\nstep, batch {BATCH}: by hand {:.1} us on 1 thread", step[0] / STEPS as f64 * 1e6);
@@ -289,7 +298,7 @@ fn ratios() {
         [
             &mut || _ = black_box(by_hand.epoch(all_x, all_t, &mut generator, &mut room)),
             &mut || _ = one.install(|| black_box(epoch_of(&mut single, &data))),
-            &mut || _ = all.install(|| black_box(epoch_of(&mut team, &data))),
+            &mut || _ = black_box(epoch_of(&mut team, &data)),
         ],
     );
     println!("epoch, shuffling and gathering included: by hand {:.3} s on 1 thread", epoch[0]);
@@ -311,9 +320,7 @@ fn ratios() {
     let ((mut model1, mut adam1), (mut model2, mut adam2)) = (build(), build());
     let small = medians(
         31,
-        [&mut || one.install(|| step_of_tiny(&mut model1, &mut adam1)), &mut || {
-            all.install(|| step_of_tiny(&mut model2, &mut adam2))
-        }],
+        [&mut || one.install(|| step_of_tiny(&mut model1, &mut adam1)), &mut || step_of_tiny(&mut model2, &mut adam2)],
     );
     println!("step of a 2-8-1 network: {:.2} us on 1 thread", small[0] / STEPS as f64 * 1e6);
     println!("  {threads} threads  {:.2} x 1 thread", small[1] / small[0]);
