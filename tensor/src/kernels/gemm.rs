@@ -19,7 +19,7 @@ mod dot;
 #[cfg(target_arch = "x86_64")]
 mod kernel;
 #[cfg(target_arch = "x86_64")]
-mod lanes;
+pub(super) mod lanes;
 #[cfg(target_arch = "x86_64")]
 mod pack;
 mod portable;

@@ -11,6 +11,7 @@ pub(crate) mod order;
 pub(crate) mod paste;
 pub(crate) mod reduce;
 pub(crate) mod rows;
+mod turn;
 pub(crate) mod update;
 
 use crate::layout::Layout;

@@ -43,6 +43,13 @@ impl<const N: usize> Nest<N> {
         self.outer.is_empty()
     }
 
+    /// The merged axes, outermost first: the length of each, and each operand's step along it.
+    pub fn axes(self) -> SmallVec<[(usize, [isize; N]); 4]> {
+        let mut axes = self.outer;
+        axes.push((self.inner, self.steps));
+        axes
+    }
+
     /// Calls `run(place, len, starts)` for the stretches of runs that make up `range` of the result: `len` elements
     /// from `place` on, each operand from its start by its step.
     #[inline(always)]
