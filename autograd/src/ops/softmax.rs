@@ -1,6 +1,6 @@
 //! Functions along one axis: softmax, log-softmax, running sums.
 
-use gradus_tensor::{Float, Math, keepdims};
+use gradus_tensor::Float;
 
 use crate::op::Op;
 use crate::var::Var;
@@ -19,12 +19,7 @@ impl<T: Float> Var<T> {
     #[track_caller]
     pub fn softmax(&self, axis: isize) -> Var<T> {
         let p = self.value().softmax(axis);
-        Op::new("softmax", p.clone())
-            .input(self, move |g| {
-                let mean = (&g * &p).sum(keepdims(axis));
-                (g - mean) * p
-            })
-            .finish()
+        Op::new("softmax", p.clone()).input(self, move |g| p.softmax_gradient(g, axis)).finish()
     }
 
     /// Log-softmax over `axis`: x_i - ln sum_j exp(x_j), without overflow.
@@ -34,16 +29,7 @@ impl<T: Float> Var<T> {
     #[track_caller]
     pub fn log_softmax(&self, axis: isize) -> Var<T> {
         let y = self.value().log_softmax(axis);
-        Op::new("log_softmax", y.clone())
-            .input(self, move |g| {
-                let total = g.sum(keepdims(axis));
-                g - y.zip_map(
-                    total,
-                    #[inline(always)]
-                    |y, total| Math::exp(y) * total,
-                )
-            })
-            .finish()
+        Op::new("log_softmax", y.clone()).input(self, move |g| y.log_softmax_gradient(g, axis)).finish()
     }
 
     /// Running sums along `axis`: element i of the result is x_0 + .. + x_i.

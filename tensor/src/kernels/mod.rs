@@ -11,6 +11,7 @@ pub(crate) mod order;
 pub(crate) mod paste;
 pub(crate) mod reduce;
 pub(crate) mod rows;
+pub(crate) mod softmax;
 mod turn;
 pub(crate) mod update;
 

@@ -149,7 +149,13 @@ impl<W> Ends<W> {
 ///
 /// # Safety
 /// These places may be read and written, and do not overlap.
-unsafe fn transpose<W: Copy>(shape: [usize; 2], source: *const W, step: [isize; 2], target: *mut W, pitch: usize) {
+pub(super) unsafe fn transpose<W: Copy>(
+    shape: [usize; 2],
+    source: *const W,
+    step: [isize; 2],
+    target: *mut W,
+    pitch: usize,
+) {
     let [rows, columns] = shape;
     // SAFETY: the caller's promise; the processor has what the squares are compiled for.
     unsafe {

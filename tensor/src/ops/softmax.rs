@@ -1,8 +1,9 @@
 //! Functions along one axis: softmax, log-softmax, running sums.
 
 use crate::element::{Float, Number};
-use crate::kernels::rows::{for_each_row, log_softmax_row, softmax_row};
-use crate::shape::normalize_axis;
+use crate::kernels::rows::for_each_row;
+use crate::kernels::softmax::{LineFunction, LogSoftmax, LogSoftmaxGradient, Softmax, SoftmaxGradient, along_lines};
+use crate::shape::{Shape, normalize_axis};
 use crate::tensor::Tensor;
 
 /// Applies `row` to every run of elements along `axis`.
@@ -14,6 +15,38 @@ fn along<T: Number>(op: &str, x: &Tensor<T>, axis: isize, row: impl Fn(&[T], &mu
     let elements = moved.as_slice().expect("just made contiguous");
     let out = Tensor::written(moved.shape().clone(), |out| for_each_row(elements, out, length, row));
     out.swap_axes(axis, -1)
+}
+
+/// The shape seen as `[outer, length, inner]` with `axis` in the middle.
+#[track_caller]
+fn form(op: &str, axis: isize, shape: &Shape) -> [usize; 3] {
+    let axis = normalize_axis(op, axis, shape);
+    [shape[..axis].iter().product(), shape[axis], shape[axis + 1..].iter().product()]
+}
+
+/// Applies `function` to every line of elements along `axis`.
+#[track_caller]
+fn lines<T: Float>(op: &str, x: &Tensor<T>, axis: isize, function: impl LineFunction) -> Tensor<T> {
+    let form = form(op, axis, x.shape());
+    let x = x.contiguous();
+    let elements = x.as_slice().expect("just made contiguous");
+    Tensor::written(x.shape().clone(), |out| along_lines(function, elements, form, out))
+}
+
+/// Applies `function` to `x` and the gradient `g`, in the memory of `g` where nobody else holds it.
+#[track_caller]
+fn gradient<T: Float>(
+    op: &str,
+    x: &Tensor<T>,
+    mut g: Tensor<T>,
+    axis: isize,
+    function: impl LineFunction,
+) -> Tensor<T> {
+    assert!(x.shape() == g.shape(), "{op}: the gradient must have the result's shape: {} and {}", g.shape(), x.shape());
+    let form = form(op, axis, x.shape());
+    let x = x.contiguous();
+    along_lines(function, x.as_slice().expect("just made contiguous"), form, g.as_mut_slice());
+    g
 }
 
 impl<T: Float> Tensor<T> {
@@ -31,13 +64,7 @@ impl<T: Float> Tensor<T> {
     /// If the axis is out of range.
     #[track_caller]
     pub fn softmax(&self, axis: isize) -> Tensor<T> {
-        along(
-            "softmax",
-            self,
-            axis,
-            #[inline(always)]
-            |x, out| softmax_row(x, out),
-        )
+        lines("softmax", self, axis, Softmax)
     }
 
     /// Log-softmax over `axis`: x_i - ln sum_j exp(x_j), without overflow. Shape: unchanged.
@@ -46,13 +73,27 @@ impl<T: Float> Tensor<T> {
     /// If the axis is out of range.
     #[track_caller]
     pub fn log_softmax(&self, axis: isize) -> Tensor<T> {
-        along(
-            "log_softmax",
-            self,
-            axis,
-            #[inline(always)]
-            |x, out| log_softmax_row(x, out),
-        )
+        lines("log_softmax", self, axis, LogSoftmax)
+    }
+
+    /// The gradient by the input of a softmax whose result p this is: p_i (g_i - sum_j g_j p_j), where g is the gradient
+    /// by p. It is written to the memory of `g` where nobody else holds that.
+    ///
+    /// # Panics
+    /// If the axis is out of range or the shapes differ.
+    #[track_caller]
+    pub fn softmax_gradient(&self, g: Tensor<T>, axis: isize) -> Tensor<T> {
+        gradient("softmax_gradient", self, g, axis, SoftmaxGradient)
+    }
+
+    /// The gradient by the input of a log-softmax whose result y this is: g_i - e^(y_i) sum_j g_j, where g is the
+    /// gradient by y. It is written to the memory of `g` where nobody else holds that.
+    ///
+    /// # Panics
+    /// If the axis is out of range or the shapes differ.
+    #[track_caller]
+    pub fn log_softmax_gradient(&self, g: Tensor<T>, axis: isize) -> Tensor<T> {
+        gradient("log_softmax_gradient", self, g, axis, LogSoftmaxGradient)
     }
 }
 
@@ -87,6 +128,7 @@ impl<T: Number> Tensor<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Generator, keepdims};
 
     #[test]
     fn softmax_sums_to_one_and_never_underflows() {
@@ -99,6 +141,62 @@ mod tests {
         let logs = x.log_softmax(-1);
         assert_eq!(logs.select(0, 1), Tensor::new([0.0, -1000.0, f32::NEG_INFINITY]));
         assert!((logs.get([0, 2]) + 0.407_606).abs() < 1e-6);
+    }
+
+    /// Softmax, its logarithm and their gradients of every line, from their definitions.
+    fn naive(x: &Tensor<f64>, g: &Tensor<f64>) -> [Tensor<f64>; 4] {
+        let e = (x - x.max(keepdims(1))).exp();
+        let sum = e.sum(keepdims(1));
+        let (p, y) = (&e / &sum, e.ln() - sum.ln());
+        let through_p = &p * (g - (g * &p).sum(keepdims(1)));
+        [y, g - &p * g.sum(keepdims(1)), p, through_p]
+    }
+
+    #[test]
+    fn lines_of_any_length_along_any_axis() {
+        let mut generator = Generator::new(1);
+        for [outer, length, inner] in [
+            [70, 1, 1],
+            [200, 2, 1],
+            [131, 10, 1],
+            [3, 32, 1],
+            [3, 33, 1],
+            [2, 1001, 1],
+            [2, 3, 5],
+            [3, 7, 513],
+            [1, 40, 1100],
+        ] {
+            let x: Tensor<f64> = generator.normal([outer, length, inner], 0.0, 10.0);
+            let g: Tensor<f64> = generator.normal([outer, length, inner], 0.0, 1.0);
+            let [y, through_y, p, through_p] = naive(&x, &g);
+            let close = |found: Tensor<f64>, exact: &Tensor<f64>| assert!(found.allclose(exact, 1e-13, 1e-13));
+            close(x.softmax(1), &p);
+            close(x.log_softmax(1), &y);
+            close(p.softmax_gradient(g.clone(), 1), &through_p);
+            close(y.log_softmax_gradient(g.clone(), 1), &through_y);
+            let single = x.to::<f32>();
+            let close = |found: Tensor<f32>, exact: &Tensor<f64>| assert!(found.allclose(&exact.to(), 1e-5, 1e-5));
+            close(single.softmax(1), &p);
+            close(single.log_softmax(1), &y);
+            close(single.swap_axes(1, 2).softmax(2).swap_axes(1, 2), &p);
+            close(p.to::<f32>().softmax_gradient(g.to(), 1), &through_p);
+            close(y.to::<f32>().log_softmax_gradient(g.to(), 1), &through_y);
+        }
+    }
+
+    #[test]
+    fn a_line_with_nan_or_without_a_maximum_has_no_softmax() {
+        for (length, bad) in [(10, f32::NAN), (10, f32::INFINITY), (70, f32::NAN), (70, f32::INFINITY)] {
+            let mut x: Tensor = Tensor::zeros([3, length]);
+            x.as_mut_slice()[length + 4] = bad;
+            x.as_mut_slice()[length + 5] = f32::NEG_INFINITY;
+            for x in [x.clone(), x.t().contiguous().t()] {
+                assert!(x.softmax(1).select(0, 1).is_nan().all(..).item());
+                assert!(x.log_softmax(1).select(0, 1).slice(0, ..4).is_nan().all(..).item());
+                assert!(!x.softmax(1).select(0, 0).is_nan().any(..).item());
+                assert!(x.t().softmax(0).select(1, 1).is_nan().all(..).item());
+            }
+        }
     }
 
     #[test]

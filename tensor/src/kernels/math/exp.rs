@@ -20,6 +20,14 @@ pub(super) fn exp(x: f32) -> f32 {
     (1.0 + expm1_reduced(r)) * pow2(half) * pow2(n - half)
 }
 
+/// exp(x) for x <= 0, within 1.1 ULP, but never less than the smallest normal number.
+#[inline(always)]
+pub(super) fn exp_nonpositive(x: f32) -> f32 {
+    // A little below the logarithm of the smallest normal number, so that n is -126 at least.
+    let (n, r) = reduce(at_least(x, -87.34));
+    at_least((1.0 + expm1_reduced(r)) * pow2(n), f32::MIN_POSITIVE)
+}
+
 /// exp(x) factor for x <= 0 and |factor| < 2^10; it underflows only where the product does.
 #[inline(always)]
 pub(super) fn exp_negative(x: f32, factor: f32) -> f32 {

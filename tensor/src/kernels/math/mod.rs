@@ -24,6 +24,8 @@ use num_traits::Float;
 pub trait Math: Copy {
     /// e^x
     fn exp(self) -> Self;
+    /// e^x for x <= 0, and the smallest normal number where that is larger: what softmax sums up.
+    fn exp_nonpositive(self) -> Self;
     /// e^x - 1, accurate near 0.
     fn expm1(self) -> Self;
     /// Natural logarithm; minus infinity at 0, NaN below.
@@ -63,6 +65,10 @@ impl Math for f32 {
     #[inline(always)]
     fn exp(self) -> f32 {
         exp::exp(self)
+    }
+    #[inline(always)]
+    fn exp_nonpositive(self) -> f32 {
+        exp::exp_nonpositive(self)
     }
     #[inline(always)]
     fn expm1(self) -> f32 {
@@ -134,6 +140,12 @@ impl Math for f64 {
     #[inline(always)]
     fn exp(self) -> f64 {
         f64::exp(self)
+    }
+    #[inline(always)]
+    fn exp_nonpositive(self) -> f64 {
+        let e = f64::exp(self);
+        // Not f64::max, which would drop NaN.
+        if e < f64::MIN_POSITIVE { f64::MIN_POSITIVE } else { e }
     }
     #[inline(always)]
     fn expm1(self) -> f64 {

@@ -51,6 +51,18 @@ fn exp_is_within_1_1_ulp() {
 }
 
 #[test]
+fn exp_nonpositive_stops_at_the_smallest_normal_number() {
+    // Not f64::max, which would drop NaN.
+    let exact = |x: f64| match (-x.abs()).exp() {
+        e if e < f64::from(TINY) => f64::from(TINY),
+        e => e,
+    };
+    assert_within(1.1, |x| Math::exp_nonpositive(-x.abs()), exact);
+    let table = [(0.0, 1.0), (-0.0, 1.0), (-INF, TINY), (-1e4, TINY), (f32::NAN, f32::NAN)];
+    assert_table(Math::exp_nonpositive, &table);
+}
+
+#[test]
 fn expm1_is_within_2_ulp() {
     assert_within(2.0, Math::expm1, f64::exp_m1);
     let table = [(0.0, 0.0), (-0.0, -0.0), (INF, INF), (-INF, -1.0), (f32::NAN, f32::NAN), (-SUBNORMAL, -SUBNORMAL)];
