@@ -37,7 +37,7 @@ pub fn value_and_grad_with<T: Float, A>(
     let tape = Tape::new();
     let vars: Vec<Var<T>> = params
         .iter()
-        .map(|param| if param.trainable { tape.var(param.value.clone()) } else { Var::from(&param.value) })
+        .map(|param| if param.trainable() { tape.var(param.value.clone()) } else { Var::from(&param.value) })
         .collect();
     let (loss, also) = loss(&vars);
     let value = loss.value().clone();

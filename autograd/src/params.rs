@@ -26,8 +26,15 @@ pub struct Param<T: Float = f32> {
     pub value: Tensor<T>,
     /// What it is for.
     pub role: Role,
-    /// Whether the optimiser may change it; a frozen weight gets no gradient.
-    pub trainable: bool,
+    /// Whether training leaves it as it is: a frozen weight gets no gradient, a frozen state no new value.
+    pub frozen: bool,
+}
+
+impl<T: Float> Param<T> {
+    /// Whether an optimiser may change it: it is a weight and not frozen.
+    pub fn trainable(&self) -> bool {
+        self.role == Role::Weight && !self.frozen
+    }
 }
 
 /// The parameters of a model: flat, ordered, named.
@@ -53,7 +60,7 @@ impl<T: Float> Params<T> {
     /// If the name is taken.
     #[track_caller]
     pub fn add(&mut self, name: impl Into<String>, value: Tensor<T>) -> usize {
-        self.push(Param { name: name.into(), value, role: Role::Weight, trainable: true })
+        self.push(Param { name: name.into(), value, role: Role::Weight, frozen: false })
     }
 
     /// Adds a state, which layers change and optimisers leave alone, and returns its index.
@@ -62,7 +69,7 @@ impl<T: Float> Params<T> {
     /// If the name is taken.
     #[track_caller]
     pub fn add_state(&mut self, name: impl Into<String>, value: Tensor<T>) -> usize {
-        self.push(Param { name: name.into(), value, role: Role::State, trainable: false })
+        self.push(Param { name: name.into(), value, role: Role::State, frozen: false })
     }
 
     #[track_caller]
@@ -102,8 +109,8 @@ impl<T: Float> Params<T> {
         self.list.iter_mut().find(|param| param.name == name)
     }
 
-    /// Freezes the weights at or under a path: they get no gradient, and no optimiser changes them. `"2"` is the whole
-    /// layer `2`, `"2/kernel"` one of its weights, `""` everything.
+    /// Freezes what is at or under a path: weights get no gradient, so that no optimiser changes them, and states keep
+    /// their values. `"2"` is the whole layer `2`, `"2/kernel"` one of its weights, `""` everything.
     ///
     /// ```
     /// use gradus_autograd::{Params, grad};
@@ -121,16 +128,16 @@ impl<T: Float> Params<T> {
     /// If there is nothing at or under the path.
     #[track_caller]
     pub fn freeze(&mut self, path: &str) {
-        self.at_or_under("freeze", path).for_each(|param| param.trainable = false);
+        self.at_or_under("freeze", path).for_each(|param| param.frozen = true);
     }
 
-    /// Makes the weights at or under a path trainable again; states stay what they are.
+    /// Lets training change again what is at or under a path.
     ///
     /// # Panics
     /// If there is nothing at or under the path.
     #[track_caller]
     pub fn unfreeze(&mut self, path: &str) {
-        self.at_or_under("unfreeze", path).for_each(|param| param.trainable = param.role == Role::Weight);
+        self.at_or_under("unfreeze", path).for_each(|param| param.frozen = false);
     }
 
     #[track_caller]
@@ -341,14 +348,17 @@ mod tests {
     fn freezing_follows_whole_path_elements() {
         let mut params = params(&["1/kernel", "1/bias", "10/kernel", "head"]);
         params.add_state("1/mean", Tensor::new([0.0]));
-        let trainable = |params: &Params| params.iter().map(|param| param.trainable).collect::<Vec<_>>();
+        let frozen = |params: &Params| params.iter().map(|param| param.frozen).collect::<Vec<_>>();
         params.freeze("1");
-        assert_eq!(trainable(&params), [false, false, true, true, false]);
+        assert_eq!(frozen(&params), [true, true, false, false, true]);
         params.unfreeze("1/bias");
         params.freeze("head");
-        assert_eq!(trainable(&params), [false, true, true, false, false]);
+        assert_eq!(frozen(&params), [true, false, false, true, true]);
         params.unfreeze("");
-        assert_eq!(trainable(&params), [true, true, true, true, false]);
+        assert_eq!(frozen(&params), [false; 5]);
+        // A state is never an optimiser's.
+        let trainable: Vec<bool> = params.iter().map(Param::trainable).collect();
+        assert_eq!(trainable, [true, true, true, true, false]);
     }
 
     #[test]
@@ -386,8 +396,8 @@ mod tests {
         params.add_state("1/mean", Tensor::new(0.5));
         params.freeze("1/kernel");
         let text = serde_json::to_string(&params).unwrap();
-        let kernel = r#"{"name":"1/kernel","value":{"shape":[2],"data":[1.0,2.0]},"role":"weight","trainable":false}"#;
-        let mean = r#"{"name":"1/mean","value":{"shape":[],"data":[0.5]},"role":"state","trainable":false}"#;
+        let kernel = r#"{"name":"1/kernel","value":{"shape":[2],"data":[1.0,2.0]},"role":"weight","frozen":true}"#;
+        let mean = r#"{"name":"1/mean","value":{"shape":[],"data":[0.5]},"role":"state","frozen":false}"#;
         assert_eq!(text, format!("[{kernel},{mean}]"));
         let read: Params = serde_json::from_str(&text).unwrap();
         assert_eq!(serde_json::to_string(&read).unwrap(), text);

@@ -93,7 +93,7 @@ impl LayerCheck {
             points.push(inputs.clone());
         }
         // Weights away from where they begin: zeros and ones would hide a factor.
-        for param in model.params().iter().filter(|param| param.trainable) {
+        for param in model.params().iter().filter(|param| param.trainable()) {
             names.push(&param.name);
             points.push(generator.normal(param.value.shape(), 0.0, 1.0));
         }
@@ -103,7 +103,7 @@ impl LayerCheck {
                 let point = if self.ids.is_none() { vars.next().cloned() } else { None };
                 let inputs = point.unwrap_or_else(|| Var::from(inputs));
                 let weights = model.params().iter().map(|param| {
-                    let weight = if param.trainable { vars.next().cloned() } else { None };
+                    let weight = if param.trainable() { vars.next().cloned() } else { None };
                     weight.unwrap_or_else(|| Var::from(&param.value))
                 });
                 let weights: Vec<Var<f64>> = weights.collect();

@@ -143,6 +143,23 @@ impl<T: Float> Build<'_, T> {
         })
     }
 
+    /// The place of an axis of the one input, counted as Keras does: with the batch axis, so from 1, or from -1, the last,
+    /// down.
+    ///
+    /// # Errors
+    /// If there are several inputs, or samples have no such axis.
+    pub fn axis(&self, axis: isize) -> Result<usize> {
+        let shape = self.input()?;
+        let ndim = shape.len() + 1;
+        match usize::try_from(if axis < 0 { axis + ndim as isize } else { axis }) {
+            Ok(place) if (1..ndim).contains(&place) => Ok(place),
+            _ => {
+                let problem = format!("there is no axis {axis} in samples of shape {shape}");
+                Err(self.error(problem, "count axes from 1, the first after the batch, or from -1, the last"))
+            }
+        }
+    }
+
     /// Registers a trainable weight, drawn by `initializer`.
     ///
     /// # Errors
@@ -207,6 +224,8 @@ impl<T: Float> Build<'_, T> {
 
 /// What a computation runs in: the bound weights and, only while training, the randomness.
 pub struct Context<'a, T: Float> {
+    params: &'a Params<T>,
+    /// Parallel to the parameters.
     vars: &'a [Var<T>],
     training: Option<&'a mut Generator>,
     /// New values of states, by index of the parameter.
@@ -214,8 +233,8 @@ pub struct Context<'a, T: Float> {
 }
 
 impl<'a, T: Float> Context<'a, T> {
-    pub(crate) fn new(vars: &'a [Var<T>], training: Option<&'a mut Generator>) -> Self {
-        Context { vars, training, updates: Vec::new() }
+    pub(crate) fn new(params: &'a Params<T>, vars: &'a [Var<T>], training: Option<&'a mut Generator>) -> Self {
+        Context { params, vars, training, updates: Vec::new() }
     }
 
     /// A weight or a state.
@@ -229,9 +248,16 @@ impl<'a, T: Float> Context<'a, T> {
         self.training.as_deref_mut()
     }
 
-    /// Gives a state its next value, taken over at the end of the training step.
+    /// Whether a weight or a state is frozen. Freezing a layer freezes all it has.
+    pub fn is_frozen(&self, id: ParamId) -> bool {
+        self.params[id.0].frozen
+    }
+
+    /// Gives a state its next value, taken over at the end of the training step. A frozen state keeps its own.
     pub fn update(&mut self, state: ParamId, value: Tensor<T>) {
-        self.updates.push((state.0, value));
+        if !self.is_frozen(state) {
+            self.updates.push((state.0, value));
+        }
     }
 }
 

@@ -98,8 +98,8 @@ impl<T: Float> Model<T> {
         Summary::new(&self.input, &self.layers, &self.params)
     }
 
-    /// Keeps the weights of the layer at `path` (`"1"`, or `"encoder/0"` within another), and of all within it, as they
-    /// are: they get no gradient.
+    /// Keeps the weights and states of the layer at `path` (`"1"`, or `"encoder/0"` within another), and of all within
+    /// it, as they are: weights get no gradient, and a batch normalisation computes as when predicting.
     ///
     /// # Errors
     /// If there is no such layer.
@@ -110,7 +110,7 @@ impl<T: Float> Model<T> {
         Ok(())
     }
 
-    /// Lets the weights of the layer at `path`, and of all within it, be trained again.
+    /// Lets the weights and states of the layer at `path`, and of all within it, be trained again.
     ///
     /// # Errors
     /// If there is no such layer.
@@ -167,7 +167,7 @@ impl<T: Float> Model<T> {
         inputs: &Var<T>,
         training: Option<&mut Generator>,
     ) -> (Var<T>, Vec<(usize, Tensor<T>)>) {
-        let mut context = Context::new(vars, training);
+        let mut context = Context::new(&self.params, vars, training);
         let outputs = (self.forward)(&mut context, std::slice::from_ref(inputs));
         (outputs, context.updates)
     }

@@ -56,7 +56,7 @@ impl Summary {
             input: input.clone(),
             layers: layers.iter().map(line).collect(),
             total_params: params.size_of(|_| true),
-            trainable_params: params.size_of(|param: &Param<T>| param.trainable),
+            trainable_params: params.size_of(Param::trainable),
             bytes_per_param: size_of::<T>(),
         }
     }

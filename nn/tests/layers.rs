@@ -30,6 +30,8 @@ fn check_all() -> Sequential {
     row!(Activation::Squareplus { b: 4.0 }, [3]);
     row!(BatchNorm::new(), [3]);
     row!(BatchNorm::new().center(false).scale(false).momentum(0.5).epsilon(0.1), [2, 1, 3]);
+    row!(BatchNorm::new().axis(1), [3, 2, 2]);
+    row!(BatchNorm::new().axis(-2).scale(false), [2, 3]);
     row!(Dense::new(3), [2]);
     row!(Dense::new(3).use_bias(false).activation(Activation::Tanh), [4, 2]);
     row!(
@@ -50,6 +52,8 @@ fn check_all() -> Sequential {
     row!(GaussianNoise::new(0.1), [2, 3]);
     row!(LayerNorm::new(), [3]);
     row!(LayerNorm::new().center(false).scale(false).epsilon(0.1), [2, 3]);
+    row!(LayerNorm::new().axis(1), [3, 2, 2]);
+    row!(LayerNorm::new().axes([-1, 1]), [2, 3, 2]);
     row!(LeakyReLU::default(), [4]);
     row!(Normalization::new([0.5, -1.0, 2.0], [4.0, 0.25, 1.0]), [2, 3]);
     row!(Normalization::new([0.5], [4.0]), [2, 3]);
@@ -312,6 +316,34 @@ fn bad_shapes_and_numbers_are_refused_at_build() {
         network().add(BatchNorm::new().momentum(1.5)),
         &[2],
         "layer 0 (BatchNormalization): the momentum must be from 0 to 1, found 1.5; Keras's is 0.99",
+    );
+    of(
+        network().add(BatchNorm::new().axis(3)),
+        &[4, 5],
+        "layer 0 (BatchNormalization): there is no axis 3 in samples of shape [4, 5]; \
+         count axes from 1, the first after the batch, or from -1, the last",
+    );
+    of(
+        network().add(BatchNorm::new().axis(-3)),
+        &[4, 5],
+        "layer 0 (BatchNormalization): there is no axis -3 in samples of shape [4, 5]; \
+         count axes from 1, the first after the batch, or from -1, the last",
+    );
+    of(
+        network().add(LayerNorm::new().axes([1, 0])),
+        &[2],
+        "layer 0 (LayerNormalization): there is no axis 0 in samples of shape [2]; \
+         count axes from 1, the first after the batch, or from -1, the last",
+    );
+    of(
+        network().add(LayerNorm::new().axes([2, -1])),
+        &[4, 5],
+        "layer 0 (LayerNormalization): the axes [2, -1] name one of samples of shape [4, 5] twice; name each axis once",
+    );
+    of(
+        network().add(LayerNorm::new().axes([])),
+        &[2],
+        "layer 0 (LayerNormalization): needs an axis to normalise, found none; -1 is the last",
     );
     of(
         network().add(LayerNorm::new().epsilon(0.0)),

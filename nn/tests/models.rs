@@ -1,8 +1,11 @@
 //! Models: predicting, gradients, freezing.
 
 use gradus_nn::losses::CategoricalCrossentropy;
-use gradus_nn::{Activation, BatchNorm, Dense, Dropout, Flatten, Model, Regularizer, Sequential};
-use gradus_tensor::{Generator, Tensor};
+use gradus_nn::{
+    Activation, BatchNorm, Build, Built, Dense, Dropout, Flatten, Layer, Model, Regularizer, Result, Sequential,
+};
+use gradus_tensor::{Float, Generator, Tensor};
+use serde::{Deserialize, Serialize};
 
 fn classifier() -> Sequential {
     Sequential::new()
@@ -86,6 +89,56 @@ fn frozen_layers_get_no_gradient_and_states_their_next_value() {
     let kernel = &model.params()[0].value;
     let penalty = 0.5 * kernel.square().sum(..).item();
     assert!(pass.loss > penalty);
+}
+
+#[test]
+fn a_frozen_batch_normalisation_computes_as_when_predicting() {
+    let network = Sequential::new().add(BatchNorm::new()).add(Dense::new(2).activation(Activation::Softmax));
+    let mut model = Model::build(network, [3], 0).unwrap();
+    let inputs: Tensor = Generator::new(1).normal([8, 3], 5.0, 2.0);
+    let targets = Tensor::new([1.0, 0.0]).broadcast_to([8, 2]);
+    let pass = |model: &Model| {
+        model.grad(&inputs, &targets, None, &CategoricalCrossentropy::default(), &mut Generator::new(0)).unwrap()
+    };
+    let predicted = model.predict(&inputs).unwrap();
+    assert_ne!(pass(&model).outputs, predicted);
+    model.freeze("0").unwrap();
+    let frozen = pass(&model);
+    assert_eq!(frozen.outputs, predicted);
+    // Neither gradients of gamma and beta nor next values of the moving statistics; the layer behind trains on.
+    assert!(frozen.grads.iter().map(Option::is_some).eq([false, false, false, false, true, true]));
+    model.unfreeze("0").unwrap();
+    assert!(pass(&model).grads.iter().all(Option::is_some));
+}
+
+/// A layer of one's own that counts its batches, and asks nobody whether it may.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Counter;
+
+impl Layer for Counter {
+    const KIND: &'static str = "Counter";
+
+    fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
+        let batches = build.state("batches", Tensor::zeros(1))?;
+        Ok(Built::new(build.input()?, move |context, x| {
+            context.update(batches, context.weight(batches).value() + T::ONE);
+            x.clone()
+        }))
+    }
+}
+
+#[test]
+fn a_frozen_state_keeps_its_value() {
+    let network = Sequential::new().add(Counter).add(Dense::new(2).activation(Activation::Softmax));
+    let mut model = Model::build(network, [3], 0).unwrap();
+    let next = |model: &Model| {
+        let loss = CategoricalCrossentropy::default();
+        let (inputs, targets) = (Tensor::zeros([1, 3]), Tensor::new([[1.0, 0.0]]));
+        model.grad(&inputs, &targets, None, &loss, &mut Generator::new(0)).unwrap().grads[0].clone()
+    };
+    assert_eq!(next(&model), Some(Tensor::new([1.0])));
+    model.freeze("0").unwrap();
+    assert_eq!(next(&model), None);
 }
 
 #[test]

@@ -161,14 +161,14 @@ impl<R: Rule, T: Float> Optimizer<R, T> {
         self.check(params, grads);
         let learning_rate = self.schedule.at(self.steps);
         self.steps += 1;
-        let weights = params.iter().zip(grads.iter()).filter(|(param, _)| is_updated(param));
+        let weights = params.iter().zip(grads.iter()).filter(|(param, _)| param.trainable());
         let gradients = weights.filter_map(|(_, gradient)| gradient.as_ref());
         let common_factor = self.clip.map_or(1.0, |clip| clip.common_factor(gradients));
         for (i, (param, gradient)) in params.iter_mut().zip(grads.iter()).enumerate() {
             let Some(gradient) = gradient else { continue };
             if param.role == Role::State {
                 param.value = gradient.clone();
-            } else if is_updated(param) {
+            } else if param.trainable() {
                 let transform = self.transform(&param.name, gradient, common_factor, learning_rate);
                 self.update(i, &mut param.value, gradient, transform, learning_rate);
             }
@@ -267,11 +267,6 @@ impl<R: Rule, T: Float> Optimizer<R, T> {
             panic!("step: {:?} has been removed since the steps before", entry.name);
         }
     }
-}
-
-/// Whether the rule may change a parameter.
-fn is_updated<T: Float>(param: &Param<T>) -> bool {
-    param.role == Role::Weight && param.trainable
 }
 
 /// What the updates of all parameters in a step have in common, and the transform of one.

@@ -34,7 +34,7 @@ fn only_weights_that_may_change_do() {
     let (mut params, mut grads) = small();
     params.add_state("2/mean", Tensor::from([7.0]));
     params.add_state("2/var", Tensor::from([8.0]));
-    params[1].trainable = false;
+    params[1].frozen = true;
     grads = grads.iter().cloned().chain([Some(Tensor::from([9.0])), None]).collect();
     let mut optimizer = Optimizer::from(Sgd::default()).learning_rate(0.5);
     optimizer.step(&mut params, &grads);

@@ -10,7 +10,7 @@ fn small() -> (Params<f64>, Grads<f64>) {
     params.add("1/kernel", Tensor::from([10.0, 20.0]));
     params.add("1/bias", Tensor::from([30.0]));
     params.add("2/bias", Tensor::from([40.0]));
-    params[2].trainable = false;
+    params[2].frozen = true;
     let grads = [vec![3.0, -4.0], vec![12.0], vec![1000.0]];
     (params, grads.into_iter().map(|grad| Some(Tensor::from(grad))).collect())
 }

@@ -3,27 +3,44 @@
 use gradus_tensor::Float;
 use serde::{Deserialize, Serialize};
 
-use super::normalize::normalize;
+use super::normalize::{Affine, Features, check_epsilon, normalize};
 use crate::error::Result;
-use crate::initializers::Initializer;
 use crate::layer::{Build, Built, Layer};
 
-/// y = gamma (x - mean) / sqrt(variance + epsilon) + beta, with mean and variance over the last axis of each sample.
+/// y = gamma (x - mean) / sqrt(variance + epsilon) + beta, with mean and variance over the last axis of each sample, or
+/// over other axes of it.
 ///
-/// Shape: unchanged. Weights: `gamma`, ones, and `beta`, zeros, both `[features]`. Keras's `LayerNormalization`. Ba et
-/// al., arXiv:1607.06450.
+/// Shape: unchanged. Weights: `gamma`, ones, and `beta`, zeros, both of the lengths of the normalised axes, in order.
+/// Keras's `LayerNormalization`. Ba et al., arXiv:1607.06450.
+///
+/// ```
+/// use gradus_nn::LayerNorm;
+/// let of_words = LayerNorm::new();
+/// let of_whole_images = LayerNorm::new().axes([1, 2, 3]);
+/// ```
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LayerNorm {
+    axis: Vec<isize>,
     epsilon: f64,
     center: bool,
     scale: bool,
 }
 
 impl LayerNorm {
-    /// With epsilon 0.001, gamma and beta.
+    /// Over the last axis, with epsilon 0.001, gamma and beta.
     pub fn new() -> Self {
-        LayerNorm { epsilon: 1e-3, center: true, scale: true }
+        LayerNorm { axis: vec![-1], epsilon: 1e-3, center: true, scale: true }
+    }
+
+    /// Over this axis: from 1, for axis 0 is the batch, or from -1, the last, down.
+    pub fn axis(self, axis: isize) -> Self {
+        self.axes([axis])
+    }
+
+    /// Over these axes together: Keras's `axis` where it is a list.
+    pub fn axes(self, axes: impl AsRef<[isize]>) -> Self {
+        LayerNorm { axis: axes.as_ref().to_vec(), ..self }
     }
 
     /// With this added to the variance.
@@ -52,27 +69,12 @@ impl Layer for LayerNorm {
     const KIND: &'static str = "LayerNormalization";
 
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
-        let features = build.features()?;
+        let features = Features::new(&self.axis, build)?;
         let epsilon = check_epsilon(self.epsilon, build)?;
-        let gamma = self.scale.then(|| build.weight("gamma", features, Initializer::Ones)).transpose()?;
-        let beta = self.center.then(|| build.weight("beta", features, Initializer::Zeros)).transpose()?;
+        let affine = Affine::new(self.scale, self.center, &features, build)?;
         Ok(Built::new(build.input()?, move |context, x| {
-            let mut y = normalize(x, -1, epsilon).output;
-            if let Some(gamma) = gamma {
-                y = y * context.weight(gamma);
-            }
-            if let Some(beta) = beta {
-                y = y + context.weight(beta);
-            }
-            y
+            let y = normalize(x, &features.axes[..], epsilon).output;
+            affine.apply(y, &features, context)
         }))
     }
-}
-
-/// The epsilon, if a variance of 0 plus it has a root to divide by.
-pub(super) fn check_epsilon<T: Float>(epsilon: f64, build: &Build<'_, T>) -> Result<T> {
-    if epsilon > 0.0 && epsilon.is_finite() {
-        return Ok(T::of(epsilon));
-    }
-    Err(build.error(format!("epsilon must be positive and finite, found {epsilon}"), "Keras's is 0.001"))
 }

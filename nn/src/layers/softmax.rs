@@ -35,11 +35,7 @@ impl Layer for Softmax {
     const KIND: &'static str = "Softmax";
 
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
-        let (axis, shape) = (self.axis, build.input()?);
-        if axis == 0 || axis.unsigned_abs() > shape.len() {
-            let problem = format!("there is no axis {axis} in samples of shape {shape}");
-            return Err(build.error(problem, "count axes from 1, the first after the batch, or from -1, the last"));
-        }
-        Ok(Built::new(shape, move |_, x| x.softmax(axis)))
+        let axis = build.axis(self.axis)? as isize;
+        Ok(Built::new(build.input()?, move |_, x| x.softmax(axis)))
     }
 }

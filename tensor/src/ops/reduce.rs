@@ -59,6 +59,11 @@ impl Fold<bool> for All {
 #[track_caller]
 fn fold<T: Element, F: Fold<T>>(op: &str, fold: F, x: &Tensor<T>, axes: &Axes) -> Tensor<T> {
     let mask = axes.mask(op, x.shape());
+    if x.is_contiguous()
+        && let Some(first) = first_of_several_runs(x.shape(), &mask)
+    {
+        return self::fold(op, fold, &self::fold(op, fold, x, &keepdims(first)), axes);
+    }
     let kept: Shape = (0..x.ndim()).filter(|&axis| !mask[axis]).map(|axis| x.shape()[axis]).collect();
     let dims: Shape = (0..x.ndim()).map(|axis| if mask[axis] { 1 } else { x.shape()[axis] }).collect();
     let (flat, form) = as_outer_length_inner(x, &mask);
@@ -74,9 +79,21 @@ fn fold<T: Element, F: Fold<T>>(op: &str, fold: F, x: &Tensor<T>, axes: &Axes) -
     })
 }
 
+/// The first of several runs of reduced axes, as in all axes of `[n, channels, height, width]` but the channels.
+///
+/// Folded by itself it needs no copy of a contiguous tensor, and leaves the other runs less to do.
+fn first_of_several_runs(shape: &Shape, mask: &[bool]) -> Option<Axes> {
+    let reduced = |&axis: &usize| mask[axis] && shape[axis] != 1;
+    let kept = |&axis: &usize| !mask[axis] && shape[axis] != 1;
+    let start = (0..shape.len()).find(reduced)?;
+    let end = (start..shape.len()).find(kept)?;
+    (end..shape.len()).any(|axis| reduced(&axis)).then(|| (start as isize..end as isize).collect())
+}
+
 /// The elements in row-major order of `[kept axes, reduced axes, kept axes]`, and the sizes of the three.
 ///
-/// One reduced run of axes, wherever it is, needs no copy of a contiguous tensor; several are gathered at the end.
+/// One reduced run of axes, wherever it is, needs no copy of a contiguous tensor; those of a view may be gathered at the
+/// end.
 fn as_outer_length_inner<T: Element>(x: &Tensor<T>, mask: &[bool]) -> (Tensor<T>, [usize; 3]) {
     let size = |range: std::ops::Range<usize>| x.shape()[range].iter().product::<usize>();
     let first = mask.iter().position(|&reduced| reduced).unwrap_or(mask.len());
