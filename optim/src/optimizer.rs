@@ -6,7 +6,7 @@ use std::sync::Arc;
 use gradus_autograd::{Grads, Param, Params, Role};
 use gradus_tensor::{Float, Shape, Tensor, update};
 
-use crate::check::{not_negative, positive};
+use crate::check::{expect, not_negative, positive};
 use crate::transform::{Clip, Transform};
 use crate::{Rule, Schedule};
 
@@ -85,7 +85,8 @@ impl<R: Rule, T: Float> Optimizer<R, T> {
     /// If the limit is not greater than 0, or the gradients are clipped in another way already.
     #[track_caller]
     pub fn clip_value(self, limit: f64) -> Self {
-        self.clip(Clip::Value(positive("clip_value", limit)))
+        expect(positive("clip_value", limit));
+        self.clip(Clip::Value(limit))
     }
 
     /// Scales each parameter's gradient so that its norm is at most `limit`: g min(1, limit / |g|). Keras: `clipnorm`.
@@ -94,7 +95,8 @@ impl<R: Rule, T: Float> Optimizer<R, T> {
     /// If the limit is not greater than 0, or the gradients are clipped in another way already.
     #[track_caller]
     pub fn clip_norm(self, limit: f64) -> Self {
-        self.clip(Clip::Norm(positive("clip_norm", limit)))
+        expect(positive("clip_norm", limit));
+        self.clip(Clip::Norm(limit))
     }
 
     /// Scales all gradients by one factor so that their common norm is at most `limit`, which keeps the direction of
@@ -105,7 +107,8 @@ impl<R: Rule, T: Float> Optimizer<R, T> {
     /// If the limit is not greater than 0, or the gradients are clipped in another way already.
     #[track_caller]
     pub fn clip_global_norm(self, limit: f64) -> Self {
-        self.clip(Clip::GlobalNorm(positive("clip_global_norm", limit)))
+        expect(positive("clip_global_norm", limit));
+        self.clip(Clip::GlobalNorm(limit))
     }
 
     #[track_caller]
@@ -125,7 +128,8 @@ impl<R: Rule, T: Float> Optimizer<R, T> {
     /// If the factor is negative or not finite.
     #[track_caller]
     pub fn l2(mut self, factor: f64) -> Self {
-        self.l2 = not_negative("l2", factor);
+        expect(not_negative("l2", factor));
+        self.l2 = factor;
         self
     }
 
@@ -136,7 +140,8 @@ impl<R: Rule, T: Float> Optimizer<R, T> {
     /// If the decay is negative or not finite.
     #[track_caller]
     pub fn weight_decay(mut self, decay: f64) -> Self {
-        self.weight_decay = not_negative("weight_decay", decay);
+        expect(not_negative("weight_decay", decay));
+        self.weight_decay = decay;
         self
     }
 
@@ -191,7 +196,7 @@ impl<R: Rule, T: Float> Optimizer<R, T> {
     /// If the schedule's first rate is negative or not finite.
     #[track_caller]
     pub fn set_learning_rate(&mut self, schedule: impl Schedule) {
-        not_negative("learning_rate", schedule.at(0));
+        expect(not_negative("learning_rate", schedule.at(0)));
         self.schedule = Arc::new(schedule);
     }
 

@@ -1,19 +1,21 @@
 use gradus_tensor::{Float, Math};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::Rule;
-use crate::check::{fraction, positive};
+use crate::check::{Check, Checked, checked, fraction, positive};
 
-/// Adadelta: p -= lr sqrt(d + epsilon) / sqrt(a + epsilon) g: steps as large as recent steps, not as gradients.
-///
-/// a and d are moving averages, keeping rho of themselves, of the squared gradient and of the squared step before `lr`.
-/// Zeiler 2012, "ADADELTA: An Adaptive Learning Rate Method", algorithm 1, whose learning rate is 1.
-///
-/// Slots: `gradients` and `steps`. Learning rate: 0.001, as in Keras.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Adadelta {
-    rho: f64,
-    epsilon: f64,
+checked! {
+    /// Adadelta: p -= lr sqrt(d + epsilon) / sqrt(a + epsilon) g: steps as large as recent steps, not as gradients.
+    ///
+    /// a and d are moving averages, keeping rho of themselves, of the squared gradient and of the squared step before
+    /// `lr`. Zeiler 2012, "ADADELTA: An Adaptive Learning Rate Method", algorithm 1, whose learning rate is 1.
+    ///
+    /// Slots: `gradients` and `steps`. Learning rate: 0.001, as in Keras.
+    #[derive(Clone, Debug, PartialEq, Serialize)]
+    pub struct Adadelta {
+        rho: f64,
+        epsilon: f64,
+    }
 }
 
 impl Default for Adadelta {
@@ -29,7 +31,7 @@ impl Adadelta {
     /// Unless 0 <= `rho` < 1.
     #[track_caller]
     pub fn rho(self, rho: f64) -> Self {
-        Adadelta { rho: fraction("rho", rho), ..self }
+        Adadelta { rho, ..self }.checked()
     }
 
     /// What the first steps begin from; 1e-7 by default.
@@ -38,7 +40,14 @@ impl Adadelta {
     /// If it is not greater than 0: nothing would ever move.
     #[track_caller]
     pub fn epsilon(self, epsilon: f64) -> Self {
-        Adadelta { epsilon: positive("epsilon", epsilon), ..self }
+        Adadelta { epsilon, ..self }.checked()
+    }
+}
+
+impl Checked for Adadelta {
+    fn check(&self) -> Check {
+        fraction("rho", self.rho)?;
+        positive("epsilon", self.epsilon)
     }
 }
 

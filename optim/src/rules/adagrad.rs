@@ -1,19 +1,22 @@
 use gradus_tensor::{Float, Math};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::Rule;
-use crate::check::not_negative;
+use crate::check::{Check, Checked, checked, not_negative};
 
-/// Adagrad: p -= lr g / (sqrt(a) + epsilon), a being the sum of all g² so far.
-///
-/// Duchi, Hazan and Singer 2011, "Adaptive Subgradient Methods for Online Learning and Stochastic Optimization",
-/// figure 1 with a diagonal matrix: H = epsilon I + diag(a)^(1/2). PyTorch has it so; Keras puts epsilon under the root.
-///
-/// Slot: `accumulator`. Learning rate: 0.001.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Adagrad {
-    initial_accumulator: f64,
-    epsilon: f64,
+checked! {
+    /// Adagrad: p -= lr g / (sqrt(a) + epsilon), a being the sum of all g² so far.
+    ///
+    /// Duchi, Hazan and Singer 2011, "Adaptive Subgradient Methods for Online Learning and Stochastic Optimization",
+    /// figure 1 with a diagonal matrix: H = epsilon I + diag(a)^(1/2). PyTorch has it so; Keras puts epsilon under the
+    /// root.
+    ///
+    /// Slot: `accumulator`. Learning rate: 0.001.
+    #[derive(Clone, Debug, PartialEq, Serialize)]
+    pub struct Adagrad {
+        initial_accumulator: f64,
+        epsilon: f64,
+    }
 }
 
 impl Default for Adagrad {
@@ -29,7 +32,7 @@ impl Adagrad {
     /// If it is negative or not finite.
     #[track_caller]
     pub fn initial_accumulator(self, value: f64) -> Self {
-        Adagrad { initial_accumulator: not_negative("initial_accumulator", value), ..self }
+        Adagrad { initial_accumulator: value, ..self }.checked()
     }
 
     /// What keeps the division away from 0; 1e-7 by default.
@@ -38,7 +41,14 @@ impl Adagrad {
     /// If it is negative.
     #[track_caller]
     pub fn epsilon(self, epsilon: f64) -> Self {
-        Adagrad { epsilon: not_negative("epsilon", epsilon), ..self }
+        Adagrad { epsilon, ..self }.checked()
+    }
+}
+
+impl Checked for Adagrad {
+    fn check(&self) -> Check {
+        not_negative("initial_accumulator", self.initial_accumulator)?;
+        not_negative("epsilon", self.epsilon)
     }
 }
 

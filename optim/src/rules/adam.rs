@@ -3,30 +3,32 @@ use serde::{Deserialize, Serialize};
 
 use super::correction;
 use crate::Rule;
-use crate::check::{fraction, not_negative};
+use crate::check::{Check, Checked, checked, fraction, not_negative};
 
-/// Adam: p -= lr m̂ / (sqrt(v̂) + epsilon), the moments m̂ and v̂ being moving averages of g and g².
-///
-/// m = beta_1 m + (1 - beta_1) g and v = beta_2 v + (1 - beta_2) g² begin at 0; m̂ = m / (1 - beta_1^t) and
-/// v̂ = v / (1 - beta_2^t) make up for that (Kingma and Ba 2015, "Adam: A Method for Stochastic Optimization",
-/// algorithm 1).
-///
-/// Keras adds epsilon to sqrt(v) instead of sqrt(v̂), which makes it count sqrt(1 / (1 - beta_2^t)) times as much: 30
-/// times at the first step. Here it stands where the paper has it.
-///
-/// Slots: `momentum` and `velocity`; with AMSGrad `max_velocity`. Learning rate: 0.001.
-///
-/// ```
-/// use gradus_optim::{Adam, CosineDecay, Optimizer, Rule, Schedule};
-/// let optimizer: Optimizer<Adam> = Adam::default().learning_rate(CosineDecay::new(1e-3, 10_000).warm_up(500));
-/// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Adam {
-    beta_1: f64,
-    beta_2: f64,
-    epsilon: f64,
-    bias_correction: bool,
-    amsgrad: bool,
+checked! {
+    /// Adam: p -= lr m̂ / (sqrt(v̂) + epsilon), the moments m̂ and v̂ being moving averages of g and g².
+    ///
+    /// m = beta_1 m + (1 - beta_1) g and v = beta_2 v + (1 - beta_2) g² begin at 0; m̂ = m / (1 - beta_1^t) and
+    /// v̂ = v / (1 - beta_2^t) make up for that (Kingma and Ba 2015, "Adam: A Method for Stochastic Optimization",
+    /// algorithm 1).
+    ///
+    /// Keras adds epsilon to sqrt(v) instead of sqrt(v̂), which makes it count sqrt(1 / (1 - beta_2^t)) times as much:
+    /// 30 times at the first step. Here it stands where the paper has it.
+    ///
+    /// Slots: `momentum` and `velocity`; with AMSGrad `max_velocity`. Learning rate: 0.001.
+    ///
+    /// ```
+    /// use gradus_optim::{Adam, CosineDecay, Optimizer, Rule, Schedule};
+    /// let optimizer: Optimizer<Adam> = Adam::default().learning_rate(CosineDecay::new(1e-3, 10_000).warm_up(500));
+    /// ```
+    #[derive(Clone, Debug, PartialEq, Serialize)]
+    pub struct Adam {
+        beta_1: f64,
+        beta_2: f64,
+        epsilon: f64,
+        bias_correction: bool,
+        amsgrad: bool,
+    }
 }
 
 impl Default for Adam {
@@ -42,7 +44,7 @@ impl Adam {
     /// Unless 0 <= `beta_1` < 1.
     #[track_caller]
     pub fn beta_1(self, beta_1: f64) -> Self {
-        Adam { beta_1: fraction("beta_1", beta_1), ..self }
+        Adam { beta_1, ..self }.checked()
     }
 
     /// How much of itself the average of the squared gradient keeps at each step; 0.999 by default.
@@ -51,7 +53,7 @@ impl Adam {
     /// Unless 0 <= `beta_2` < 1.
     #[track_caller]
     pub fn beta_2(self, beta_2: f64) -> Self {
-        Adam { beta_2: fraction("beta_2", beta_2), ..self }
+        Adam { beta_2, ..self }.checked()
     }
 
     /// What keeps the division away from 0; 1e-7 by default, as in Keras (the paper has 1e-8).
@@ -60,7 +62,7 @@ impl Adam {
     /// If it is negative.
     #[track_caller]
     pub fn epsilon(self, epsilon: f64) -> Self {
-        Adam { epsilon: not_negative("epsilon", epsilon), ..self }
+        Adam { epsilon, ..self }.checked()
     }
 
     /// Whether the averages are corrected for having begun at 0. Some introductions leave it out, which makes the first
@@ -73,6 +75,14 @@ impl Adam {
     /// the Convergence of Adam and Beyond"). The bias is corrected after the maximum is taken, as in Keras and PyTorch.
     pub fn amsgrad(self, amsgrad: bool) -> Self {
         Adam { amsgrad, ..self }
+    }
+}
+
+impl Checked for Adam {
+    fn check(&self) -> Check {
+        fraction("beta_1", self.beta_1)?;
+        fraction("beta_2", self.beta_2)?;
+        not_negative("epsilon", self.epsilon)
     }
 }
 

@@ -1,23 +1,25 @@
 use gradus_tensor::Float;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::correction;
 use crate::Rule;
-use crate::check::{fraction, not_negative};
+use crate::check::{Check, Checked, checked, fraction, not_negative};
 
-/// Adamax: Adam with the largest gradient of late in the place of the mean square.
-///
-/// m = beta_1 m + (1 - beta_1) g; u = max(beta_2 u, |g|); p -= lr / (1 - beta_1^t) m / (u + epsilon).
-///
-/// Kingma and Ba 2015, "Adam: A Method for Stochastic Optimization", algorithm 2. The paper has no epsilon; as in Keras
-/// it keeps a gradient that has always been 0 from dividing by 0.
-///
-/// Slots: `momentum` and `norm`. Learning rate: 0.001.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Adamax {
-    beta_1: f64,
-    beta_2: f64,
-    epsilon: f64,
+checked! {
+    /// Adamax: Adam with the largest gradient of late in the place of the mean square.
+    ///
+    /// m = beta_1 m + (1 - beta_1) g; u = max(beta_2 u, |g|); p -= lr / (1 - beta_1^t) m / (u + epsilon).
+    ///
+    /// Kingma and Ba 2015, "Adam: A Method for Stochastic Optimization", algorithm 2. The paper has no epsilon; as in
+    /// Keras it keeps a gradient that has always been 0 from dividing by 0.
+    ///
+    /// Slots: `momentum` and `norm`. Learning rate: 0.001.
+    #[derive(Clone, Debug, PartialEq, Serialize)]
+    pub struct Adamax {
+        beta_1: f64,
+        beta_2: f64,
+        epsilon: f64,
+    }
 }
 
 impl Default for Adamax {
@@ -33,7 +35,7 @@ impl Adamax {
     /// Unless 0 <= `beta_1` < 1.
     #[track_caller]
     pub fn beta_1(self, beta_1: f64) -> Self {
-        Adamax { beta_1: fraction("beta_1", beta_1), ..self }
+        Adamax { beta_1, ..self }.checked()
     }
 
     /// How much of itself the largest gradient keeps at each step; 0.999 by default.
@@ -42,7 +44,7 @@ impl Adamax {
     /// Unless 0 <= `beta_2` < 1.
     #[track_caller]
     pub fn beta_2(self, beta_2: f64) -> Self {
-        Adamax { beta_2: fraction("beta_2", beta_2), ..self }
+        Adamax { beta_2, ..self }.checked()
     }
 
     /// What keeps the division away from 0; 1e-7 by default.
@@ -51,7 +53,15 @@ impl Adamax {
     /// If it is negative.
     #[track_caller]
     pub fn epsilon(self, epsilon: f64) -> Self {
-        Adamax { epsilon: not_negative("epsilon", epsilon), ..self }
+        Adamax { epsilon, ..self }.checked()
+    }
+}
+
+impl Checked for Adamax {
+    fn check(&self) -> Check {
+        fraction("beta_1", self.beta_1)?;
+        fraction("beta_2", self.beta_2)?;
+        not_negative("epsilon", self.epsilon)
     }
 }
 

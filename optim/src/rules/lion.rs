@@ -1,20 +1,22 @@
 use gradus_tensor::Float;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::Rule;
-use crate::check::fraction;
+use crate::check::{Check, Checked, checked, fraction};
 
-/// Lion: p -= lr sign(beta_1 m + (1 - beta_1) g), then m = beta_2 m + (1 - beta_2) g.
-///
-/// Chen et al. 2023, "Symbolic Discovery of Optimization Algorithms", algorithm 2. Every element moves by the learning
-/// rate, so the authors advise a third to a tenth of Adam's, and a
-/// [`weight_decay`](crate::Optimizer::weight_decay) as many times larger.
-///
-/// Slot: `momentum`. Learning rate: 0.001.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Lion {
-    beta_1: f64,
-    beta_2: f64,
+checked! {
+    /// Lion: p -= lr sign(beta_1 m + (1 - beta_1) g), then m = beta_2 m + (1 - beta_2) g.
+    ///
+    /// Chen et al. 2023, "Symbolic Discovery of Optimization Algorithms", algorithm 2. Every element moves by the
+    /// learning rate, so the authors advise a third to a tenth of Adam's, and a
+    /// [`weight_decay`](crate::Optimizer::weight_decay) as many times larger.
+    ///
+    /// Slot: `momentum`. Learning rate: 0.001.
+    #[derive(Clone, Debug, PartialEq, Serialize)]
+    pub struct Lion {
+        beta_1: f64,
+        beta_2: f64,
+    }
 }
 
 impl Default for Lion {
@@ -30,7 +32,7 @@ impl Lion {
     /// Unless 0 <= `beta_1` < 1.
     #[track_caller]
     pub fn beta_1(self, beta_1: f64) -> Self {
-        Lion { beta_1: fraction("beta_1", beta_1), ..self }
+        Lion { beta_1, ..self }.checked()
     }
 
     /// How much of itself the average of the gradient keeps at each step; 0.99 by default.
@@ -39,7 +41,14 @@ impl Lion {
     /// Unless 0 <= `beta_2` < 1.
     #[track_caller]
     pub fn beta_2(self, beta_2: f64) -> Self {
-        Lion { beta_2: fraction("beta_2", beta_2), ..self }
+        Lion { beta_2, ..self }.checked()
+    }
+}
+
+impl Checked for Lion {
+    fn check(&self) -> Check {
+        fraction("beta_1", self.beta_1)?;
+        fraction("beta_2", self.beta_2)
     }
 }
 

@@ -1,25 +1,27 @@
 use gradus_tensor::{Float, Math};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::correction;
 use crate::Rule;
-use crate::check::{fraction, not_negative};
+use crate::check::{Check, Checked, checked, fraction, not_negative};
 
-/// Nadam: Adam with Nesterov's look ahead.
-///
-/// With Adam's averages m and v of the gradient and its square, and mu_t = beta_1 (1 - 0.96^t / 2),
-/// m̂ = mu_(t+1) m / (1 - mu_1 .. mu_(t+1)) + (1 - mu_t) g / (1 - mu_1 .. mu_t); v̂ = v / (1 - beta_2^t);
-/// p -= lr m̂ / (sqrt(v̂) + epsilon).
-///
-/// Dozat 2016, "Incorporating Nesterov Momentum into Adam", with Keras's mu. PyTorch's comes to beta_1 more slowly,
-/// with 0.96^(t / 250); Optax has beta_1 from the beginning.
-///
-/// Slots: `momentum` and `velocity`. Learning rate: 0.001.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Nadam {
-    beta_1: f64,
-    beta_2: f64,
-    epsilon: f64,
+checked! {
+    /// Nadam: Adam with Nesterov's look ahead.
+    ///
+    /// With Adam's averages m and v of the gradient and its square, and mu_t = beta_1 (1 - 0.96^t / 2),
+    /// m̂ = mu_(t+1) m / (1 - mu_1 .. mu_(t+1)) + (1 - mu_t) g / (1 - mu_1 .. mu_t); v̂ = v / (1 - beta_2^t);
+    /// p -= lr m̂ / (sqrt(v̂) + epsilon).
+    ///
+    /// Dozat 2016, "Incorporating Nesterov Momentum into Adam", with Keras's mu. PyTorch's comes to beta_1 more slowly,
+    /// with 0.96^(t / 250); Optax has beta_1 from the beginning.
+    ///
+    /// Slots: `momentum` and `velocity`. Learning rate: 0.001.
+    #[derive(Clone, Debug, PartialEq, Serialize)]
+    pub struct Nadam {
+        beta_1: f64,
+        beta_2: f64,
+        epsilon: f64,
+    }
 }
 
 impl Default for Nadam {
@@ -35,7 +37,7 @@ impl Nadam {
     /// Unless 0 <= `beta_1` < 1.
     #[track_caller]
     pub fn beta_1(self, beta_1: f64) -> Self {
-        Nadam { beta_1: fraction("beta_1", beta_1), ..self }
+        Nadam { beta_1, ..self }.checked()
     }
 
     /// How much of itself the average of the squared gradient keeps at each step; 0.999 by default.
@@ -44,7 +46,7 @@ impl Nadam {
     /// Unless 0 <= `beta_2` < 1.
     #[track_caller]
     pub fn beta_2(self, beta_2: f64) -> Self {
-        Nadam { beta_2: fraction("beta_2", beta_2), ..self }
+        Nadam { beta_2, ..self }.checked()
     }
 
     /// What keeps the division away from 0; 1e-7 by default.
@@ -53,7 +55,7 @@ impl Nadam {
     /// If it is negative.
     #[track_caller]
     pub fn epsilon(self, epsilon: f64) -> Self {
-        Nadam { epsilon: not_negative("epsilon", epsilon), ..self }
+        Nadam { epsilon, ..self }.checked()
     }
 
     /// mu_t.
@@ -73,6 +75,14 @@ impl Nadam {
             }
         }
         product
+    }
+}
+
+impl Checked for Nadam {
+    fn check(&self) -> Check {
+        fraction("beta_1", self.beta_1)?;
+        fraction("beta_2", self.beta_2)?;
+        not_negative("epsilon", self.epsilon)
     }
 }
 

@@ -1,30 +1,32 @@
 use gradus_tensor::{Float, Math};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::Rule;
-use crate::check::{fraction, not_negative};
+use crate::check::{Check, Checked, checked, fraction, not_negative};
 
-/// RMSprop: p -= lr g / sqrt(v + epsilon), v being a moving average of g².
-///
-/// v = rho v + (1 - rho) g². Centred, the average's own square a², a = rho a + (1 - rho) g, is taken off v, so that it
-/// is the variance. With momentum mu, b = mu b + lr g / sqrt(v + epsilon) and p -= b.
-///
-/// Hinton 2012, lecture 6 of "Neural Networks for Machine Learning"; Graves 2013, "Generating Sequences With Recurrent
-/// Neural Networks", equations 38 to 45, for the centred form, epsilon within the root and the momentum. So it is in
-/// Keras; PyTorch adds epsilon to the root.
-///
-/// Slots: `velocity`; then `average` if centred; then `momentum` if there is any. Learning rate: 0.001.
-///
-/// ```
-/// use gradus_optim::{Optimizer, RmsProp, Rule};
-/// let optimizer: Optimizer<RmsProp> = RmsProp::default().momentum(0.9).centered(true).learning_rate(1e-4);
-/// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RmsProp {
-    rho: f64,
-    momentum: f64,
-    epsilon: f64,
-    centered: bool,
+checked! {
+    /// RMSprop: p -= lr g / sqrt(v + epsilon), v being a moving average of g².
+    ///
+    /// v = rho v + (1 - rho) g². Centred, the average's own square a², a = rho a + (1 - rho) g, is taken off v, so that
+    /// it is the variance. With momentum mu, b = mu b + lr g / sqrt(v + epsilon) and p -= b.
+    ///
+    /// Hinton 2012, lecture 6 of "Neural Networks for Machine Learning"; Graves 2013, "Generating Sequences With
+    /// Recurrent Neural Networks", equations 38 to 45, for the centred form, epsilon within the root and the momentum.
+    /// So it is in Keras; PyTorch adds epsilon to the root.
+    ///
+    /// Slots: `velocity`; then `average` if centred; then `momentum` if there is any. Learning rate: 0.001.
+    ///
+    /// ```
+    /// use gradus_optim::{Optimizer, RmsProp, Rule};
+    /// let optimizer: Optimizer<RmsProp> = RmsProp::default().momentum(0.9).centered(true).learning_rate(1e-4);
+    /// ```
+    #[derive(Clone, Debug, PartialEq, Serialize)]
+    pub struct RmsProp {
+        rho: f64,
+        momentum: f64,
+        epsilon: f64,
+        centered: bool,
+    }
 }
 
 impl Default for RmsProp {
@@ -40,7 +42,7 @@ impl RmsProp {
     /// Unless 0 <= `rho` < 1.
     #[track_caller]
     pub fn rho(self, rho: f64) -> Self {
-        RmsProp { rho: fraction("rho", rho), ..self }
+        RmsProp { rho, ..self }.checked()
     }
 
     /// How much of the last step the next one keeps, from 0 (default) to below 1.
@@ -49,7 +51,7 @@ impl RmsProp {
     /// If it is out of this range.
     #[track_caller]
     pub fn momentum(self, momentum: f64) -> Self {
-        RmsProp { momentum: fraction("momentum", momentum), ..self }
+        RmsProp { momentum, ..self }.checked()
     }
 
     /// What keeps the division away from 0; 1e-7 by default.
@@ -58,12 +60,20 @@ impl RmsProp {
     /// If it is negative.
     #[track_caller]
     pub fn epsilon(self, epsilon: f64) -> Self {
-        RmsProp { epsilon: not_negative("epsilon", epsilon), ..self }
+        RmsProp { epsilon, ..self }.checked()
     }
 
     /// Whether to divide by the deviation of the gradient from its average, not by its size.
     pub fn centered(self, centered: bool) -> Self {
         RmsProp { centered, ..self }
+    }
+}
+
+impl Checked for RmsProp {
+    fn check(&self) -> Check {
+        fraction("rho", self.rho)?;
+        fraction("momentum", self.momentum)?;
+        not_negative("epsilon", self.epsilon)
     }
 }
 

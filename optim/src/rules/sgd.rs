@@ -1,24 +1,27 @@
 use gradus_tensor::Float;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::Rule;
-use crate::check::fraction;
+use crate::check::{Check, Checked, checked, fraction};
 
-/// Stochastic gradient descent: p -= lr g.
-///
-/// With momentum mu, v = mu v - lr g and p += v; with Nesterov's look ahead, p += mu v - lr g with the new v
-/// (Sutskever et al. 2013, "On the importance of initialization and momentum in deep learning", as Keras writes it).
-///
-/// Slots: `momentum`, if there is any. Learning rate: 0.01.
-///
-/// ```
-/// use gradus_optim::{Optimizer, Rule, Sgd};
-/// let optimizer: Optimizer<Sgd> = Sgd::default().momentum(0.9).nesterov(true).learning_rate(0.1);
-/// ```
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Sgd {
-    momentum: f64,
-    nesterov: bool,
+checked! {
+    /// Stochastic gradient descent: p -= lr g.
+    ///
+    /// With momentum mu, v = mu v - lr g and p += v; with Nesterov's look ahead, p += mu v - lr g with the new v
+    /// (Sutskever et al. 2013, "On the importance of initialization and momentum in deep learning", as Keras writes
+    /// it).
+    ///
+    /// Slots: `momentum`, if there is any. Learning rate: 0.01.
+    ///
+    /// ```
+    /// use gradus_optim::{Optimizer, Rule, Sgd};
+    /// let optimizer: Optimizer<Sgd> = Sgd::default().momentum(0.9).nesterov(true).learning_rate(0.1);
+    /// ```
+    #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+    pub struct Sgd {
+        momentum: f64,
+        nesterov: bool,
+    }
 }
 
 impl Sgd {
@@ -28,12 +31,18 @@ impl Sgd {
     /// If it is out of this range.
     #[track_caller]
     pub fn momentum(self, momentum: f64) -> Self {
-        Sgd { momentum: fraction("momentum", momentum), ..self }
+        Sgd { momentum, ..self }.checked()
     }
 
     /// Whether the step looks ahead along the momentum; without momentum it changes nothing.
     pub fn nesterov(self, nesterov: bool) -> Self {
         Sgd { nesterov, ..self }
+    }
+}
+
+impl Checked for Sgd {
+    fn check(&self) -> Check {
+        fraction("momentum", self.momentum)
     }
 }
 

@@ -2,31 +2,33 @@
 
 use std::f64::consts::PI;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::Schedule;
-use crate::check::{at_least_one_step, not_negative, positive};
+use crate::check::{Check, Checked, at_least_one_step, checked, demand, not_negative, positive};
 
 /// Half a cosine wave from 1 to 0, at the place `done` from 0 to 1.
 fn half_wave(done: f64) -> f64 {
     0.5 * (1.0 + (PI * done).cos())
 }
 
-/// initial (alpha + (1 - alpha) (1 + cos(pi step / steps)) / 2), and initial alpha from `steps` on.
-///
-/// Loshchilov and Hutter 2017, "SGDR: Stochastic Gradient Descent with Warm Restarts", without the restarts. With a
-/// warm-up before it: `CosineDecay::new(..).warm_up(steps)`.
-///
-/// ```
-/// use gradus_optim::{CosineDecay, Schedule};
-/// let schedule = CosineDecay::new(0.1, 1000);
-/// assert_eq!([0, 1000, 2000].map(|step| schedule.at(step)), [0.1, 0.0, 0.0]);
-/// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct CosineDecay {
-    initial: f64,
-    steps: u64,
-    alpha: f64,
+checked! {
+    /// initial (alpha + (1 - alpha) (1 + cos(pi step / steps)) / 2), and initial alpha from `steps` on.
+    ///
+    /// Loshchilov and Hutter 2017, "SGDR: Stochastic Gradient Descent with Warm Restarts", without the restarts. With a
+    /// warm-up before it: `CosineDecay::new(..).warm_up(steps)`.
+    ///
+    /// ```
+    /// use gradus_optim::{CosineDecay, Schedule};
+    /// let schedule = CosineDecay::new(0.1, 1000);
+    /// assert_eq!([0, 1000, 2000].map(|step| schedule.at(step)), [0.1, 0.0, 0.0]);
+    /// ```
+    #[derive(Clone, Debug, PartialEq, Serialize)]
+    pub struct CosineDecay {
+        initial: f64,
+        steps: u64,
+        alpha: f64,
+    }
 }
 
 impl CosineDecay {
@@ -36,11 +38,7 @@ impl CosineDecay {
     /// If `steps` is 0, or the rate is negative or not finite.
     #[track_caller]
     pub fn new(initial: f64, steps: u64) -> Self {
-        CosineDecay {
-            initial: not_negative("CosineDecay: initial", initial),
-            steps: at_least_one_step("CosineDecay: steps", steps),
-            alpha: 0.0,
-        }
+        CosineDecay { initial, steps, alpha: 0.0 }.checked()
     }
 
     /// The rate at the end, as a fraction of the initial one.
@@ -49,7 +47,15 @@ impl CosineDecay {
     /// If it is negative or not finite.
     #[track_caller]
     pub fn alpha(self, alpha: f64) -> Self {
-        CosineDecay { alpha: not_negative("CosineDecay: alpha", alpha), ..self }
+        CosineDecay { alpha, ..self }.checked()
+    }
+}
+
+impl Checked for CosineDecay {
+    fn check(&self) -> Check {
+        not_negative("CosineDecay: initial", self.initial)?;
+        at_least_one_step("CosineDecay: steps", self.steps)?;
+        not_negative("CosineDecay: alpha", self.alpha)
     }
 }
 
@@ -60,23 +66,25 @@ impl Schedule for CosineDecay {
     }
 }
 
-/// [`CosineDecay`] that begins anew whenever it has ended, each time for longer and, if told to, from lower.
-///
-/// Loshchilov and Hutter 2017, "SGDR: Stochastic Gradient Descent with Warm Restarts". Decay i, from 0, takes
-/// steps t_mul^i steps; in it the rate is initial (alpha + (1 - alpha) m_mul^i (1 + cos(pi done)) / 2).
-///
-/// ```
-/// use gradus_optim::{CosineRestarts, Schedule};
-/// let schedule = CosineRestarts::new(0.1, 1000);
-/// assert_eq!([0, 1000, 3000, 7000].map(|step| schedule.at(step)), [0.1; 4]);
-/// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct CosineRestarts {
-    initial: f64,
-    steps: u64,
-    t_mul: f64,
-    m_mul: f64,
-    alpha: f64,
+checked! {
+    /// [`CosineDecay`] that begins anew whenever it has ended, each time for longer and, if told to, from lower.
+    ///
+    /// Loshchilov and Hutter 2017, "SGDR: Stochastic Gradient Descent with Warm Restarts". Decay i, from 0, takes
+    /// steps t_mul^i steps; in it the rate is initial (alpha + (1 - alpha) m_mul^i (1 + cos(pi done)) / 2).
+    ///
+    /// ```
+    /// use gradus_optim::{CosineRestarts, Schedule};
+    /// let schedule = CosineRestarts::new(0.1, 1000);
+    /// assert_eq!([0, 1000, 3000, 7000].map(|step| schedule.at(step)), [0.1; 4]);
+    /// ```
+    #[derive(Clone, Debug, PartialEq, Serialize)]
+    pub struct CosineRestarts {
+        initial: f64,
+        steps: u64,
+        t_mul: f64,
+        m_mul: f64,
+        alpha: f64,
+    }
 }
 
 impl CosineRestarts {
@@ -86,13 +94,7 @@ impl CosineRestarts {
     /// If `steps` is 0, or the rate is negative or not finite.
     #[track_caller]
     pub fn new(initial: f64, steps: u64) -> Self {
-        CosineRestarts {
-            initial: not_negative("CosineRestarts: initial", initial),
-            steps: at_least_one_step("CosineRestarts: steps", steps),
-            t_mul: 2.0,
-            m_mul: 1.0,
-            alpha: 0.0,
-        }
+        CosineRestarts { initial, steps, t_mul: 2.0, m_mul: 1.0, alpha: 0.0 }.checked()
     }
 
     /// How many times as long a decay takes as the one before; 2 by default.
@@ -101,8 +103,7 @@ impl CosineRestarts {
     /// If it is less than 1 or not finite.
     #[track_caller]
     pub fn t_mul(self, t_mul: f64) -> Self {
-        assert!(t_mul.is_finite() && t_mul >= 1.0, "CosineRestarts: t_mul: at least 1 is needed, not {t_mul}");
-        CosineRestarts { t_mul, ..self }
+        CosineRestarts { t_mul, ..self }.checked()
     }
 
     /// How many times as high a decay begins as the one before; 1 by default.
@@ -111,7 +112,7 @@ impl CosineRestarts {
     /// If it is not greater than 0.
     #[track_caller]
     pub fn m_mul(self, m_mul: f64) -> Self {
-        CosineRestarts { m_mul: positive("CosineRestarts: m_mul", m_mul), ..self }
+        CosineRestarts { m_mul, ..self }.checked()
     }
 
     /// The rate at the end of every decay, as a fraction of the initial one.
@@ -120,7 +121,17 @@ impl CosineRestarts {
     /// If it is negative or not finite.
     #[track_caller]
     pub fn alpha(self, alpha: f64) -> Self {
-        CosineRestarts { alpha: not_negative("CosineRestarts: alpha", alpha), ..self }
+        CosineRestarts { alpha, ..self }.checked()
+    }
+}
+
+impl Checked for CosineRestarts {
+    fn check(&self) -> Check {
+        not_negative("CosineRestarts: initial", self.initial)?;
+        at_least_one_step("CosineRestarts: steps", self.steps)?;
+        demand(self.t_mul.is_finite() && self.t_mul >= 1.0, "CosineRestarts: t_mul", "at least 1", self.t_mul)?;
+        positive("CosineRestarts: m_mul", self.m_mul)?;
+        not_negative("CosineRestarts: alpha", self.alpha)
     }
 }
 

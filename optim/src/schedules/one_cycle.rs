@@ -5,7 +5,7 @@ use std::f64::consts::PI;
 use serde::{Deserialize, Serialize};
 
 use super::Schedule;
-use crate::check::{at_least_one_step, positive};
+use crate::check::{Check, Checked, at_least_one_step, checked, demand, positive};
 
 /// The way from one rate to another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,26 +27,27 @@ impl Annealing {
     }
 }
 
-/// Up from max / 25 to max over three tenths of the steps, then down to a ten-thousandth of where it began.
-///
-/// Smith and Topin 2018, "Super-Convergence: Very Fast Training of Neural Networks Using Large Learning Rates", with
-/// the defaults of PyTorch. After the last step the rate stays where it is. The momentum is not
-/// cycled.
-///
-/// ```
-/// use gradus_optim::{OneCycle, Schedule};
-/// let schedule = OneCycle::new(0.5, 1001);
-/// assert!((schedule.at(0) - 0.02).abs() < 1e-12 && (schedule.at(1000) - 2e-6).abs() < 1e-12);
-/// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct OneCycle {
-    max: f64,
-    steps: u64,
-    rise: f64,
-    div_factor: f64,
-    final_div_factor: f64,
-    annealing: Annealing,
-    three_phase: bool,
+checked! {
+    /// Up from max / 25 to max over three tenths of the steps, then down to a ten-thousandth of where it began.
+    ///
+    /// Smith and Topin 2018, "Super-Convergence: Very Fast Training of Neural Networks Using Large Learning Rates",
+    /// with the defaults of PyTorch. After the last step the rate stays where it is. The momentum is not cycled.
+    ///
+    /// ```
+    /// use gradus_optim::{OneCycle, Schedule};
+    /// let schedule = OneCycle::new(0.5, 1001);
+    /// assert!((schedule.at(0) - 0.02).abs() < 1e-12 && (schedule.at(1000) - 2e-6).abs() < 1e-12);
+    /// ```
+    #[derive(Clone, Debug, PartialEq, Serialize)]
+    pub struct OneCycle {
+        max: f64,
+        steps: u64,
+        rise: f64,
+        div_factor: f64,
+        final_div_factor: f64,
+        annealing: Annealing,
+        three_phase: bool,
+    }
 }
 
 impl OneCycle {
@@ -56,9 +57,8 @@ impl OneCycle {
     /// If there are fewer than 2 steps, or the rate is not greater than 0.
     #[track_caller]
     pub fn new(max: f64, steps: u64) -> Self {
-        at_least_one_step("OneCycle: steps after the first", steps.saturating_sub(1));
         OneCycle {
-            max: positive("OneCycle: max", max),
+            max,
             steps,
             rise: 0.3,
             div_factor: 25.0,
@@ -66,6 +66,7 @@ impl OneCycle {
             annealing: Annealing::Cosine,
             three_phase: false,
         }
+        .checked()
     }
 
     /// The fraction of the steps in which the rate rises; 0.3 by default.
@@ -74,8 +75,7 @@ impl OneCycle {
     /// If it is not between 0 and 1.
     #[track_caller]
     pub fn rise(self, rise: f64) -> Self {
-        assert!(rise > 0.0 && rise < 1.0, "OneCycle: rise: a number between 0 and 1 is needed, not {rise}");
-        OneCycle { rise, ..self }
+        OneCycle { rise, ..self }.checked()
     }
 
     /// How many times smaller than the largest the first rate is; 25 by default.
@@ -84,7 +84,7 @@ impl OneCycle {
     /// If it is not greater than 0.
     #[track_caller]
     pub fn div_factor(self, div_factor: f64) -> Self {
-        OneCycle { div_factor: positive("OneCycle: div_factor", div_factor), ..self }
+        OneCycle { div_factor, ..self }.checked()
     }
 
     /// How many times smaller than the first rate the last one is; 10,000 by default.
@@ -93,7 +93,7 @@ impl OneCycle {
     /// If it is not greater than 0.
     #[track_caller]
     pub fn final_div_factor(self, final_div_factor: f64) -> Self {
-        OneCycle { final_div_factor: positive("OneCycle: final_div_factor", final_div_factor), ..self }
+        OneCycle { final_div_factor, ..self }.checked()
     }
 
     /// The way up and down.
@@ -105,6 +105,16 @@ impl OneCycle {
     /// that remain, as in the paper.
     pub fn three_phase(self, three_phase: bool) -> Self {
         OneCycle { three_phase, ..self }
+    }
+}
+
+impl Checked for OneCycle {
+    fn check(&self) -> Check {
+        at_least_one_step("OneCycle: steps after the first", self.steps.saturating_sub(1))?;
+        positive("OneCycle: max", self.max)?;
+        demand(self.rise > 0.0 && self.rise < 1.0, "OneCycle: rise", "a number between 0 and 1", self.rise)?;
+        positive("OneCycle: div_factor", self.div_factor)?;
+        positive("OneCycle: final_div_factor", self.final_div_factor)
     }
 }
 

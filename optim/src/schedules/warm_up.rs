@@ -1,24 +1,27 @@
 //! A gentle beginning before any other schedule.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::Schedule;
-use crate::check::{at_least_one_step, not_negative};
+use crate::check::{Check, Checked, at_least_one_step, checked, not_negative};
 
-/// start + (then(0) - start) step / steps, a straight line up to another schedule, which begins after `steps` steps.
-///
-/// Goyal et al. 2017, "Accurate, Large Minibatch SGD: Training ImageNet in 1 Hour", section 2.2.
-///
-/// ```
-/// use gradus_optim::{CosineDecay, Schedule};
-/// let schedule = CosineDecay::new(0.5, 1000).warm_up(100);
-/// assert_eq!([0, 50, 100, 1100].map(|step| schedule.at(step)), [0.0, 0.25, 0.5, 0.0]);
-/// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct WarmUp<S = f64> {
-    start: f64,
-    steps: u64,
-    then: S,
+checked! {
+    /// start + (then(0) - start) step / steps, a straight line up to another schedule, which begins after `steps`
+    /// steps.
+    ///
+    /// Goyal et al. 2017, "Accurate, Large Minibatch SGD: Training ImageNet in 1 Hour", section 2.2.
+    ///
+    /// ```
+    /// use gradus_optim::{CosineDecay, Schedule};
+    /// let schedule = CosineDecay::new(0.5, 1000).warm_up(100);
+    /// assert_eq!([0, 50, 100, 1100].map(|step| schedule.at(step)), [0.0, 0.25, 0.5, 0.0]);
+    /// ```
+    #[derive(Clone, Debug, PartialEq, Serialize)]
+    pub struct WarmUp<S = f64> {
+        start: f64,
+        steps: u64,
+        then: S,
+    }
 }
 
 impl<S: Schedule> WarmUp<S> {
@@ -28,7 +31,7 @@ impl<S: Schedule> WarmUp<S> {
     /// If `steps` is 0.
     #[track_caller]
     pub fn new(steps: u64, then: S) -> Self {
-        WarmUp { start: 0.0, steps: at_least_one_step("WarmUp: steps", steps), then }
+        WarmUp { start: 0.0, steps, then }.checked()
     }
 
     /// The rate of the first step.
@@ -37,7 +40,14 @@ impl<S: Schedule> WarmUp<S> {
     /// If it is negative or not finite.
     #[track_caller]
     pub fn start(self, start: f64) -> Self {
-        WarmUp { start: not_negative("WarmUp: start", start), ..self }
+        WarmUp { start, ..self }.checked()
+    }
+}
+
+impl<S> Checked for WarmUp<S> {
+    fn check(&self) -> Check {
+        not_negative("WarmUp: start", self.start)?;
+        at_least_one_step("WarmUp: steps", self.steps)
     }
 }
 
