@@ -8,8 +8,19 @@ use crate::tensor::{Tensor, expect_shape};
 
 /// Which elements of an axis a slice takes: a range, possibly with negative bounds, and a step.
 ///
-/// Made from Rust's ranges; [`step`] adds a step. As in NumPy, a negative bound counts from the end, a bound beyond the
-/// axis is cut to it, and a negative step walks backwards from the last element of the range.
+/// Made from Rust's ranges or a pair of bounds; [`step`] adds a step. As in NumPy, a negative bound counts from the end
+/// and a bound beyond the axis is cut to it; a negative step walks backwards from the last element of the range.
+///
+/// Where both bounds are given and the second counts from the end, write the pair: `1..-1` means the same, but Clippy
+/// takes it for an empty range and refuses it (`reversed_empty_ranges`).
+///
+/// ```
+/// use gradus_tensor::{Tensor, step};
+/// let x = Tensor::arange(0, 6, 1);
+/// assert_eq!(x.slice(0, (1, -1)), Tensor::from([1, 2, 3, 4])); // x[1:-1] in NumPy
+/// assert_eq!(x.slice(0, 1..3), x.slice(0, (1, 3)));
+/// assert_eq!(x.slice(0, step((1, -1), 2)), Tensor::from([1, 3])); // x[1:-1:2]
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slice {
     start: Option<isize>,
@@ -59,6 +70,12 @@ macro_rules! slice_from {
         impl From<Range<$int>> for Slice {
             fn from(range: Range<$int>) -> Self {
                 Slice { start: Some(range.start as isize), end: Some(range.end as isize), step: 1 }
+            }
+        }
+        impl From<($int, $int)> for Slice {
+            /// From the first bound to before the second.
+            fn from((start, end): ($int, $int)) -> Self {
+                (start..end).into()
             }
         }
         impl From<RangeFrom<$int>> for Slice {
@@ -169,7 +186,8 @@ impl<T: Element> Tensor<T> {
         self.with_layout(self.layout.permute(&order))
     }
 
-    /// A range of one axis: `x.slice(0, 1..3)`, `x.slice(-1, ..-1)`; [`step`] takes every so many, or backwards.
+    /// A range of one axis: `x.slice(0, 1..3)`, `x.slice(-1, ..-1)`, `x.slice(0, (1, -1))` for NumPy's `x[1:-1]`;
+    /// [`step`] takes every so many, or backwards.
     ///
     /// # Panics
     /// If the axis is out of range.
@@ -311,13 +329,12 @@ mod tests {
     use super::*;
 
     #[test]
-    #[allow(clippy::reversed_empty_ranges)] // Bounds from the end, as in Python, not ranges to walk.
     fn slices_follow_numpy() {
         // Python: x = np.arange(5); x[1:-1], x[-100:2], x[3:1], x[4:], x[1:4][::-1], x[::-2].
         let x = Tensor::arange(0, 5, 1);
-        assert_eq!(x.slice(0, 1..-1).to_vec(), [1, 2, 3]);
+        assert_eq!(x.slice(0, (1, -1)).to_vec(), [1, 2, 3]);
         assert_eq!(x.slice(0, -100..2).to_vec(), [0, 1]);
-        assert_eq!(x.slice(0, 3..1).to_vec(), [0; 0]);
+        assert_eq!(x.slice(0, (3, 1)).to_vec(), [0; 0]);
         assert_eq!(x.slice(0, 4..).to_vec(), [4]);
         assert_eq!(x.slice(0, step(1..4, -1)).to_vec(), [3, 2, 1]);
         assert_eq!(x.slice(0, step(.., -2)).to_vec(), [4, 2, 0]);

@@ -73,8 +73,8 @@ impl<T: Float> Var<T> {
         Op::new("swap_axes", self.value().swap_axes(a, b)).input(self, move |g| g.swap_axes(a, b)).finish()
     }
 
-    /// A range of one axis: `x.slice(0, 1..3)`, `x.slice(-1, ..-1)`; [`step`](gradus_tensor::step) takes every so many,
-    /// or backwards.
+    /// A range of one axis: `x.slice(0, 1..3)`, `x.slice(-1, ..-1)`, `x.slice(0, (1, -1))`;
+    /// [`step`](gradus_tensor::step) takes every so many, or backwards.
     ///
     /// # Panics
     /// If the axis is out of range.
