@@ -37,6 +37,9 @@ fn main() {
         |x| x.gelu_tanh(),
         |x| 0.5 * x * (1.0 + (0.797_884_6 * (x + 0.044_715 * x * x * x)).tanh()),
     );
+    bench.compare("sin", &everywhere, |x| x.sin(), f32::sin);
+    bench.compare("cos", &everywhere, |x| x.cos(), f32::cos);
+    bench.compare("tan", &everywhere, |x| x.tan(), f32::tan);
     let exponent = black_box(1.7);
     bench.compare("pow", &positive, |x| x.pow(exponent), |x| x.powf(exponent));
     bench.report();

@@ -96,7 +96,7 @@ fn loop2<A: Copy, B: Copy, R>(f: impl Fn(A, B) -> R + Sync) -> impl Fn(&[A], &[B
 }
 
 /// The loop of a function of one operand, however it was made.
-type Loop1<'a, A, R> = &'a (dyn Fn(&[A], &mut [R]) + Sync);
+pub(crate) type Loop1<'a, A, R> = &'a (dyn Fn(&[A], &mut [R]) + Sync);
 /// The loop of a function of two operands, however it was made.
 type Loop2<'a, A, B, R> = &'a (dyn Fn(&[A], &[B], &mut [R]) + Sync);
 
@@ -176,7 +176,8 @@ pub(crate) fn zip3<A, B, C, R>(
     });
 }
 
-fn map_pieces<A, R>(a: View<'_, A>, out: &mut [R], f: Loop1<'_, A, R>)
+/// `out = f(a)`, where `f` is a whole loop.
+pub(crate) fn map_pieces<A, R>(a: View<'_, A>, out: &mut [R], f: Loop1<'_, A, R>)
 where
     A: Copy + Default + Sync,
     R: Send,

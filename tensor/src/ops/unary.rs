@@ -1,6 +1,7 @@
 //! Elementwise functions of one tensor.
 
 use crate::element::{Element, Float, Number};
+use crate::kernels::map::map_pieces;
 use crate::kernels::math::Math;
 use crate::tensor::Tensor;
 
@@ -32,12 +33,6 @@ unary! {
     rsqrt(): |x| Math::sqrt(x).recip();
     /// 1 / x
     recip(): |x| x.recip();
-    /// Sine of x in radians.
-    sin(): |x| Math::sin(x);
-    /// Cosine of x in radians.
-    cos(): |x| Math::cos(x);
-    /// Tangent of x in radians.
-    tan(): |x| Math::tan(x);
     /// Hyperbolic tangent: (e^x - e^-x) / (e^x + e^-x).
     tanh(): |x| Math::tanh(x);
     /// 1 / (1 + e^-x)
@@ -72,6 +67,28 @@ unary! {
     round(): |x| Math::round_even(x);
     /// The integer part, towards zero.
     trunc(): |x| num_traits::Float::trunc(x);
+}
+
+macro_rules! angle {
+    ($($(#[$doc:meta])+ $name:ident: $each:ident;)*) => {
+        impl<T: Float> Tensor<T> {
+            $(
+                $(#[$doc])+
+                pub fn $name(&self) -> Tensor<T> {
+                    Tensor::written(self.shape().clone(), |out| map_pieces(self.view(), out, &T::$each))
+                }
+            )*
+        }
+    };
+}
+
+angle! {
+    /// Sine of x in radians.
+    sin: sin_each;
+    /// Cosine of x in radians.
+    cos: cos_each;
+    /// Tangent of x in radians.
+    tan: tan_each;
 }
 
 /// The negative side's limit in [`Tensor::selu`]: elu's alpha.

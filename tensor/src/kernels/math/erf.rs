@@ -36,36 +36,21 @@ pub(super) fn erf(x: f32) -> f32 {
 
 /// x Phi(x) with Phi the distribution function of the standard normal distribution: (x / 2) (1 + erf(x / sqrt(2))).
 ///
-/// Within 8 ULP, subnormal results included. Computed from the tail Phi(-|x|), so that the relative error is small for negative x too, where 1 + erf cancels.
-/// Hendrycks and Gimpel, Gaussian Error Linear Units (2016).
+/// Within 8 ULP, subnormal results included. Computed from the tail Phi(-|x|), so that the relative error is small for
+/// negative x too, where 1 + erf cancels. Hendrycks and Gimpel, Gaussian Error Linear Units (2016).
 #[inline(always)]
 pub(super) fn gelu(x: f32) -> f32 {
     // From -14.4 on the result underflows; the bound keeps minus infinity times zero out.
     let x = at_least(x, -15.0);
     let a = at_most(x.abs(), 15.0);
-    // Phi(-a) exp(a^2 / 2) = t P(a t - 9/8) with t = 1 / (1 + 3/8 a) and a polynomial P, centred so that its terms do
-    // not cancel. Error 2^-26.2.
-    let t = 1.0 / mul_add(0.375, a, 1.0);
-    let p = polynomial(
-        [
-            -3.054_499e-6,
-            -9.877_267e-6,
-            2.443_023e-5,
-            1.576_205e-4,
-            -6.895_229e-5,
-            -2.065_819e-3,
-            5.647_929e-4,
-            0.035_160_985,
-            -0.144_439_53,
-            0.296_746_55,
-        ],
-        mul_add(a, t, -1.125),
-    );
+    // Phi(-a) exp(a^2 / 2) = P(a) / Q(a) with positive coefficients, so no terms cancel. Error 2^-27.2.
+    let p = polynomial([4.158_267_2e-3, 0.040_913_096, 0.184_060_92, 0.439_402_46, 0.5], a);
+    let q = polynomial([0.010_423_119, 0.102_560_01, 0.471_651_85, 1.205_921_7, 1.676_689_9, 1.0], a);
     // The square of a is needed with what its rounding takes: exp would magnify that a hundredfold.
     let square = a * a;
     let low = mul_add(a, a, -square);
     let negative = x < 0.0;
-    let factor = t * p * if negative { x } else { 1.0 };
+    let factor = (p / q) * if negative { x } else { 1.0 };
     let tail = exp_negative(-0.5 * square, mul_add(factor, -0.5 * low, factor));
     if negative { tail } else { x * (1.0 - tail) }
 }

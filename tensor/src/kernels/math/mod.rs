@@ -9,12 +9,16 @@
 //! every machine. With fused multiply-add (x86-64 since 2013, every aarch64) that is one instruction, and a third
 //! faster than multiplying and adding; an older x86-64 pays a call into the C library for each.
 //!
+//! Sine, cosine and tangent are functions of whole runs of elements: angles too large for straight-line arithmetic are rare,
+//! and are computed again one by one where there are any.
+//!
 //! Functions of f64, which gradient checks use, are those of the standard library and `libm`.
 
 mod erf;
 mod exp;
 mod ln;
 mod pow;
+mod trig;
 
 use num_traits::Float;
 
@@ -40,6 +44,12 @@ pub trait Math: Copy {
     fn cos(self) -> Self;
     /// Tangent of x in radians.
     fn tan(self) -> Self;
+    /// The sine of each of a run of elements, written to another as long.
+    fn sin_each(x: &[Self], out: &mut [Self]);
+    /// The cosine of each of a run of elements, written to another as long.
+    fn cos_each(x: &[Self], out: &mut [Self]);
+    /// The tangent of each of a run of elements, written to another as long.
+    fn tan_each(x: &[Self], out: &mut [Self]);
     /// Hyperbolic tangent.
     fn tanh(self) -> Self;
     /// 1 / (1 + e^-x)
@@ -60,7 +70,8 @@ pub trait Math: Copy {
     fn pow(self, y: Self) -> Self;
 }
 
-/// Sine, cosine and tangent are left to the standard library: an exact reduction of large angles needs branches.
+/// Sine, cosine and tangent of a single number are left to the standard library: large angles need a branch, which only
+/// a whole run of elements can put off.
 impl Math for f32 {
     #[inline(always)]
     fn exp(self) -> f32 {
@@ -90,13 +101,22 @@ impl Math for f32 {
     fn sin(self) -> f32 {
         f32::sin(self)
     }
+    fn sin_each(x: &[f32], out: &mut [f32]) {
+        trig::sin(x, out);
+    }
     #[inline(always)]
     fn cos(self) -> f32 {
         f32::cos(self)
     }
+    fn cos_each(x: &[f32], out: &mut [f32]) {
+        trig::cos(x, out);
+    }
     #[inline(always)]
     fn tan(self) -> f32 {
         f32::tan(self)
+    }
+    fn tan_each(x: &[f32], out: &mut [f32]) {
+        trig::tan(x, out);
     }
     #[inline(always)]
     fn tanh(self) -> f32 {
@@ -167,13 +187,22 @@ impl Math for f64 {
     fn sin(self) -> f64 {
         f64::sin(self)
     }
+    fn sin_each(x: &[f64], out: &mut [f64]) {
+        out.iter_mut().zip(x).for_each(|(out, x)| *out = x.sin());
+    }
     #[inline(always)]
     fn cos(self) -> f64 {
         f64::cos(self)
     }
+    fn cos_each(x: &[f64], out: &mut [f64]) {
+        out.iter_mut().zip(x).for_each(|(out, x)| *out = x.cos());
+    }
     #[inline(always)]
     fn tan(self) -> f64 {
         f64::tan(self)
+    }
+    fn tan_each(x: &[f64], out: &mut [f64]) {
+        out.iter_mut().zip(x).for_each(|(out, x)| *out = x.tan());
     }
     #[inline(always)]
     fn tanh(self) -> f64 {

@@ -134,6 +134,33 @@ fn gelu_tanh_is_accurate_where_it_is_not_vanishing() {
     assert_table(Math::gelu_tanh, &[(0.0, 0.0), (-0.0, -0.0), (INF, INF), (-INF, -0.0), (f32::NAN, f32::NAN)]);
 }
 
+/// Holds a function of runs of elements against `exact` as [`assert_within`] does, large and small angles mixed.
+#[track_caller]
+fn assert_each_within(bound: f64, f: fn(&[f32], &mut [f32]), exact: fn(f64) -> f64) {
+    let used = (1.0_f32 / 1024.0).to_bits()..(1e9_f32).to_bits();
+    let patterns = (0..1 << 31).step_by(16_411).chain(used.step_by(1021));
+    let near_zeros = (1..20_000).map(|n| (f64::from(n) * core::f64::consts::FRAC_PI_2) as f32);
+    let x: Vec<f32> = patterns.map(f32::from_bits).chain(near_zeros).flat_map(|x| [x, -x]).collect();
+    let mut out = vec![0.0; x.len()];
+    f(&x, &mut out);
+    for (&x, got) in x.iter().zip(out) {
+        let exact = exact(f64::from(x));
+        let error = ulps(got, exact);
+        assert!(error <= bound, "f({x:e}) is {got:e}, exactly {exact:e}: {error} ULP");
+        assert!(got.is_nan() || got.is_sign_negative() == exact.is_sign_negative(), "f({x:e}) is {got:e}");
+    }
+}
+
+#[test]
+fn sin_cos_and_tan_are_within_2_ulp_at_any_angle() {
+    assert_each_within(2.0, Math::sin_each, f64::sin);
+    assert_each_within(2.0, Math::cos_each, f64::cos);
+    assert_each_within(2.0, Math::tan_each, f64::tan);
+    let mut out = [0.0; 4];
+    f32::sin_each(&[INF, -INF, f32::NAN, -0.0], &mut out);
+    assert!(out[..3].iter().all(|y| y.is_nan()) && out[3].to_bits() == (-0.0_f32).to_bits());
+}
+
 #[test]
 fn pow_is_within_1_ulp_for_any_base() {
     for y in [0.5, 1.7, -2.5, 3.0, -1.0, 150.0, 1e-3] {
