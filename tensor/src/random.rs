@@ -17,7 +17,6 @@
 //! | `shuffle`, `permutation` | as `integers`, one fewer than there are elements | Fisher and Yates: from the last place down, swap with a place not above it |
 //! | `fork` | 4 | the state of the child |
 
-use std::f64::consts::TAU;
 use std::ops::Range;
 
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -25,6 +24,7 @@ use rand_xoshiro::rand_core::{Rng, SeedableRng};
 use serde::{Deserialize, Serialize};
 
 use crate::element::Float;
+use crate::kernels::gauss::box_muller;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
@@ -136,8 +136,7 @@ impl Generator {
     #[track_caller]
     pub fn normal<T: Float>(&mut self, shape: impl Into<Shape>, mean: T, std: T) -> Tensor<T> {
         check_moments("normal", mean, std);
-        let mut pair = Pair::default();
-        self.fill(shape, |draws| scaled(pair.next(draws), mean, std))
+        self.fill_normal(shape, mean, std, |_| true)
     }
 
     /// Numbers of the normal distribution, drawn again where they are more than two standard deviations from the mean.
@@ -148,15 +147,7 @@ impl Generator {
     #[track_caller]
     pub fn truncated_normal<T: Float>(&mut self, shape: impl Into<Shape>, mean: T, std: T) -> Tensor<T> {
         check_moments("truncated_normal", mean, std);
-        let mut pair = Pair::default();
-        self.fill(shape, |draws| {
-            loop {
-                let z = pair.next(draws);
-                if z.abs() <= 2.0 {
-                    return scaled(z, mean, std);
-                }
-            }
-        })
+        self.fill_normal(shape, mean, std, |z| z.abs() <= 2.0)
     }
 
     /// `true` with probability `p`, elementwise.
@@ -205,24 +196,35 @@ impl Generator {
     fn fill<T: crate::Element>(&mut self, shape: impl Into<Shape>, mut next: impl FnMut(&mut Self) -> T) -> Tensor<T> {
         Tensor::written(shape.into(), |out| out.fill_with(|| next(self)))
     }
-}
 
-/// Normal numbers come in pairs; the second waits here.
-#[derive(Default)]
-struct Pair {
-    waiting: Option<f64>,
-}
-
-impl Pair {
-    fn next(&mut self, draws: &mut Generator) -> f64 {
-        if let Some(z) = self.waiting.take() {
-            return z;
-        }
-        // 1 - u is in (0, 1], so its logarithm is finite. `libm` gives the same bits on every platform.
-        let radius = (-2.0 * libm::log(1.0 - draws.next_f64())).sqrt();
-        let (sine, cosine) = libm::sincos(TAU * draws.next_f64());
-        self.waiting = Some(radius * sine);
-        radius * cosine
+    /// A tensor of the standard normal numbers that are accepted, scaled. They are made in blocks, of which no number is
+    /// drawn that might not be wanted but the second of the last pair.
+    fn fill_normal<T: Float>(
+        &mut self,
+        shape: impl Into<Shape>,
+        mean: T,
+        std: T,
+        accept: impl Fn(f64) -> bool,
+    ) -> Tensor<T> {
+        const PAIRS: usize = 256;
+        let (mut first, mut second) = ([0.0; PAIRS], [0.0; PAIRS]);
+        Tensor::written(shape.into(), |out| {
+            let mut filled = 0;
+            while filled < out.len() {
+                let pairs = (out.len() - filled).div_ceil(2).min(PAIRS);
+                let (first, second) = (&mut first[..pairs], &mut second[..pairs]);
+                for (u1, u2) in first.iter_mut().zip(&mut *second) {
+                    (*u1, *u2) = (self.next_f64(), self.next_f64());
+                }
+                box_muller(first, second);
+                for z in first.iter().zip(&*second).flat_map(|(&x, &y)| [x, y]).filter(|&z| accept(z)) {
+                    if let Some(out) = out.get_mut(filled) {
+                        *out = scaled(z, mean, std);
+                        filled += 1;
+                    }
+                }
+            }
+        })
     }
 }
 

@@ -3,6 +3,7 @@
 pub(crate) mod accumulate;
 pub(crate) mod copy;
 pub(crate) mod gather;
+pub(crate) mod gauss;
 pub(crate) mod gemm;
 pub(crate) mod map;
 pub(crate) mod math;
