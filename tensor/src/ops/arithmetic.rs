@@ -312,11 +312,6 @@ impl<T: Float> Tensor<T> {
             } else if exponent == T::of(0.5) {
                 return self.sqrt();
             }
-            // What the exponent alone says is found out once.
-            return self.map(
-                #[inline(always)]
-                |x| Math::pow(x, exponent),
-            );
         }
         zip(
             "pow",
