@@ -115,6 +115,13 @@ fn early_stopping_takes_only_a_gain_above_min_delta_for_better() {
     let history = trainer.fit(&line(), fit(6).callback(stopping)).unwrap();
     assert_eq!(history.epochs.len(), 5);
     assert_eq!(history.stopped.as_deref(), Some("score_loss was best in epoch 3"));
+    // A gain of exactly that is none; its sign does not matter, as in Keras.
+    let epochs = |stopping: EarlyStopping, values: [f64; 4]| {
+        scripted("score_loss", &values).fit(&line(), fit(4).callback(stopping.patience(2))).unwrap().epochs.len()
+    };
+    assert_eq!(epochs(EarlyStopping::new("score_loss"), [2.0, 2.0, 2.0, 1.0]), 3);
+    assert_eq!(epochs(EarlyStopping::new("score_loss").min_delta(0.5), [2.0, 1.5, 1.5, 1.0]), 3);
+    assert_eq!(epochs(EarlyStopping::new("score_loss").min_delta(-0.5), [2.0, 1.5, 1.5, 1.0]), 3);
 }
 
 #[test]
@@ -219,6 +226,64 @@ fn the_rate_falls_on_a_plateau() {
     assert_eq!(some, [0.1, 0.1, 0.05, 0.05, 0.05]);
     let each = rates(&mut scripted("score_loss", &falling), fit(5).callback(plateau().min_delta(0.0)));
     assert_eq!(each, [0.1; 5]);
+    // What is better begins the waiting anew.
+    let better = rates(&mut scripted("score_loss", &[1.0, 1.0, 0.5, 0.5, 0.5]), fit(5).callback(plateau()));
+    assert_eq!(better, [0.1, 0.1, 0.1, 0.1, 0.05]);
+    // Keras's defaults: a tenth, after 10 epochs.
+    let by_default = ReduceLrOnPlateau::new("score_loss");
+    let rates = rates(&mut scripted("score_loss", &[1.0; 11]), fit(11).callback(by_default));
+    assert_eq!((rates[9], rates[10]), (0.1, 0.1 * 0.1));
+}
+
+/// A callback that the test keeps: it can be given to one run after another.
+struct Kept<C>(Arc<Mutex<C>>);
+
+impl<C: Callback> Callback for Kept<C> {
+    fn on_epoch_begin(&mut self, run: &mut Run<'_>) -> Result<()> {
+        self.0.lock().unwrap().on_epoch_begin(run)
+    }
+    fn on_epoch_end(&mut self, run: &mut Run<'_>) -> Result<()> {
+        self.0.lock().unwrap().on_epoch_end(run)
+    }
+    fn on_end(&mut self, run: &mut Run<'_>) -> Result<()> {
+        self.0.lock().unwrap().on_end(run)
+    }
+}
+
+#[test]
+fn a_callback_begins_anew_with_each_run() {
+    let stopping = EarlyStopping::new("score_loss").patience(2).restore_best_weights(true);
+    let stopping = Arc::new(Mutex::new(stopping));
+    let epochs = |values: &[f64]| {
+        let mut trainer = scripted("score_loss", values);
+        let history = trainer.fit(&line(), fit(values.len()).callback(Kept(Arc::clone(&stopping)))).unwrap();
+        (history.epochs.len(), weights(&trainer))
+    };
+    // The first run ends one epoch into the waiting, and with a best that the second never comes to.
+    assert_eq!(epochs(&[1.0, 2.0]).0, 2);
+    assert_eq!(epochs(&[f64::NAN, 5.0, 5.5, 4.0]).0, 4);
+    // A run in which nothing is good keeps its last weights: it has no best ones from a run that broke off.
+    let broken = on_epoch_end(|_: &mut Run<'_>| Err(gradus_train::Error::new("mine", "no", "go")));
+    let mut broken_off = scripted("score_loss", &[1.0, 2.0]);
+    broken_off.fit(&line(), fit(2).callback(Kept(Arc::clone(&stopping))).callback(broken)).unwrap_err();
+    let mut plain = trainer();
+    plain.fit(&line(), fit(2)).unwrap();
+    assert_eq!(epochs(&[f64::NAN, f64::NAN]).1, weights(&plain));
+
+    let plateau = Arc::new(Mutex::new(ReduceLrOnPlateau::new("score_loss").factor(0.5).patience(2).cooldown(3)));
+    let rates_of = |values: &[f64]| {
+        rates(&mut scripted("score_loss", values), fit(values.len()).callback(Kept(Arc::clone(&plateau))))
+    };
+    // The first run ends in a cooldown that would outlast the second.
+    assert_eq!(rates_of(&[1.0, 1.0, 1.0]), [0.1, 0.1, 0.05]);
+    assert_eq!(rates_of(&[9.0, 9.0, 9.0]), [0.1, 0.1, 0.05]);
+
+    let path = temporary("twice.csv");
+    let log = Arc::new(Mutex::new(CsvLogger::new(&path)));
+    for epochs in [3, 1] {
+        trainer().fit(&line(), fit(epochs).callback(Kept(Arc::clone(&log)))).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), epochs + 1);
+    }
 }
 
 #[test]
@@ -248,7 +313,14 @@ fn the_csv_log_has_a_line_for_each_epoch() {
     let (trainer, data) = by_hand();
     let mut trainer = trainer.metric(MeanAbsoluteError::default());
     let reduce = LearningRateScheduler::new(|epoch, rate| if epoch == 2 { 0.125 } else { rate });
-    trainer.fit_validated(&data, &data, fit(3).callback(reduce).callback(CsvLogger::new(&path))).unwrap();
+    // Each line is on disk when its epoch has ended.
+    let written = path.clone();
+    let read = on_epoch_end(move |run: &mut Run<'_>| {
+        assert_eq!(fs::read_to_string(&written).unwrap().lines().count(), run.epoch + 2);
+        Ok(())
+    });
+    let fit = fit(3).callback(reduce).callback(CsvLogger::new(&path)).callback(read);
+    trainer.fit_validated(&data, &data, fit).unwrap();
     // By hand; the third step is half as long.
     let expected = "\
 epoch,learning_rate,loss,mean_absolute_error,val_loss,val_mean_absolute_error
@@ -353,7 +425,13 @@ fn a_callback_ends_the_run_within_an_epoch() {
         }
         Ok(())
     });
-    let history = trainer.fit(&line(), fit(5).callback(stop)).unwrap();
+    let (seen, last) = list();
+    let note = on_epoch_end(move |run: &mut Run<'_>| {
+        seen.lock().unwrap().push((run.is_last_epoch(), run.stopped().map(str::to_owned)));
+        Ok(())
+    });
+    let history = trainer.fit(&line(), fit(5).callback(stop).callback(note)).unwrap();
+    assert_eq!(taken(&last), [(false, None), (true, Some("seen enough".to_owned()))]);
     assert_eq!(history.epochs, [0, 1]);
     assert_eq!(history.stopped.as_deref(), Some("seen enough"));
     assert_eq!(trainer.optimizer().steps(), 3);
@@ -402,6 +480,22 @@ fn a_validation_split_is_a_validation_set_of_the_last_samples() {
         (scores["loss"], scores["mean_absolute_error"]),
         (set.logs[2]["val_loss"], set.logs[2]["val_mean_absolute_error"])
     );
+}
+
+#[test]
+fn a_smaller_last_batch_counts_by_its_samples() {
+    let data = line();
+    let mut trainer = trainer().metric(MeanAbsoluteError::default());
+    // Without a step, batches of 3, 3 and 2 have together the loss and the metric of all samples at once.
+    let before = trainer.evaluate(&data).unwrap();
+    let still = LearningRateScheduler::new(|_, _| 0.0);
+    let fit = Fit { batch_size: 3, ..fit(1) }.callback(still);
+    let history = trainer.fit_validated(&data, &data, fit).unwrap();
+    for (name, expected) in before.iter() {
+        for found in [history.logs[0][name], history.logs[0][&format!("val_{name}")]] {
+            assert!((found - expected).abs() < 1e-6, "{name}: {found}, {expected}");
+        }
+    }
 }
 
 #[test]

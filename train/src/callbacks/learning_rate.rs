@@ -108,7 +108,6 @@ impl<T: Float> Callback<T> for ReduceLrOnPlateau {
         let better = self.monitor.improves("ReduceLrOnPlateau", &run.logs())?;
         if self.cooling > 0 {
             self.cooling -= 1;
-            self.waited = 0;
         }
         if better {
             self.waited = 0;
