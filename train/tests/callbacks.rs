@@ -1,38 +1,20 @@
 //! What happens along the way of a run: every callback, on runs that can be followed by hand.
 
+mod common;
+
 use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use gradus_autograd::Params;
+use common::{LineTrainer, fit, line, trainer, values, weights};
 use gradus_datasets::Dataset;
 use gradus_nn::losses::MeanSquaredError;
 use gradus_nn::{Dense, Initializer, Model, Sequential};
-use gradus_optim::{Optimizer, Rule, Sgd};
-use gradus_tensor::{Generator, Tensor};
+use gradus_optim::{Rule, Sgd};
+use gradus_tensor::Tensor;
 use gradus_train::callbacks::*;
 use gradus_train::metrics::{MeanAbsoluteError, Metric};
-use gradus_train::{Fit, History, Logs, Result, Trainer, train_step};
-
-type LineTrainer = Trainer<MeanSquaredError, Sgd>;
-
-/// Eight points of the line 3 x + 1.
-fn line() -> Dataset {
-    let x = Tensor::linspace(-1.0, 1.0, 8).reshape([8, 1]);
-    Dataset::new(x.clone(), x * 3.0 + 1.0).unwrap()
-}
-
-/// A line to be fitted, of slope 0 at first, in steps of the rate 0.1.
-fn trainer() -> LineTrainer {
-    let network = Sequential::new().add(Dense::new(1).kernel_initializer(Initializer::Zeros));
-    let model = Model::build(network, [1], 0).unwrap();
-    Trainer::new(model, MeanSquaredError, Sgd::default().learning_rate(0.1))
-}
-
-/// A quiet run of so many epochs, in batches of four.
-fn fit(epochs: usize) -> Fit {
-    Fit { epochs, batch_size: 4, verbose: false, ..Fit::default() }
-}
+use gradus_train::{Fit, Result, Trainer};
 
 /// A "measurement" that takes the given value in each epoch.
 struct Scripted {
@@ -58,14 +40,6 @@ impl Metric for Scripted {
 
 fn scripted(name: &'static str, values: &[f64]) -> LineTrainer {
     trainer().metric(Scripted { name, values: values.to_vec(), epoch: 0 })
-}
-
-fn weights<R: Rule>(trainer: &Trainer<MeanSquaredError, R>) -> Vec<Tensor> {
-    values(trainer.model().params())
-}
-
-fn values(params: &Params) -> Vec<Tensor> {
-    params.iter().map(|param| param.value.clone()).collect()
 }
 
 /// What a callback and the test that made it both see.
@@ -430,8 +404,14 @@ fn a_callback_ends_the_run_within_an_epoch() {
         seen.lock().unwrap().push((run.is_last_epoch(), run.stopped().map(str::to_owned)));
         Ok(())
     });
-    let history = trainer.fit(&line(), fit(5).callback(stop).callback(note)).unwrap();
+    let (begun, begins) = list();
+    let count = on_epoch_begin(move |run: &mut Run<'_>| {
+        begun.lock().unwrap().push(run.epoch);
+        Ok(())
+    });
+    let history = trainer.fit(&line(), fit(5).callback(stop).callback(note).callback(count)).unwrap();
     assert_eq!(taken(&last), [(false, None), (true, Some("seen enough".to_owned()))]);
+    assert_eq!(taken(&begins), [0, 1]);
     assert_eq!(history.epochs, [0, 1]);
     assert_eq!(history.stopped.as_deref(), Some("seen enough"));
     assert_eq!(trainer.optimizer().steps(), 3);
@@ -457,149 +437,4 @@ fn an_error_of_a_callback_is_that_of_the_run() {
     let fail = on_batch_end(|_: &mut Run<'_>| Err(gradus_train::Error::new("mine", "it is full", "empty it")));
     let error = trainer().fit(&line(), fit(1).callback(fail)).unwrap_err();
     assert_eq!(format!("{error:?}"), "mine: it is full; empty it");
-}
-
-#[test]
-fn a_validation_split_is_a_validation_set_of_the_last_samples() {
-    let data = line();
-    let mut by_split = trainer().metric(MeanAbsoluteError::default());
-    let split = by_split.fit(&data, Fit { validation_split: 0.25, ..fit(3) }).unwrap();
-    let mut by_set = trainer().metric(MeanAbsoluteError::default());
-    let set = by_set.fit_validated(&data.slice(..6), &data.slice(6..), fit(3)).unwrap();
-    assert_eq!(split, set);
-    assert_eq!(weights(&by_split), weights(&by_set));
-    let names: Vec<&str> = split.logs[2].iter().map(|(name, _)| name).collect();
-    assert_eq!(names, ["loss", "mean_absolute_error", "val_loss", "val_mean_absolute_error"]);
-    // The validation leaves no trace in the training.
-    let mut alone = trainer();
-    alone.fit(&data.slice(..6), fit(3)).unwrap();
-    assert_eq!(weights(&alone), weights(&by_set));
-    // It is what `evaluate` measures.
-    let scores = by_set.evaluate(&data.slice(6..)).unwrap();
-    assert_eq!(
-        (scores["loss"], scores["mean_absolute_error"]),
-        (set.logs[2]["val_loss"], set.logs[2]["val_mean_absolute_error"])
-    );
-}
-
-#[test]
-fn a_smaller_last_batch_counts_by_its_samples() {
-    let data = line();
-    let mut trainer = trainer().metric(MeanAbsoluteError::default());
-    // Without a step, batches of 3, 3 and 2 have together the loss and the metric of all samples at once.
-    let before = trainer.evaluate(&data).unwrap();
-    let still = LearningRateScheduler::new(|_, _| 0.0);
-    let fit = Fit { batch_size: 3, ..fit(1) }.callback(still);
-    let history = trainer.fit_validated(&data, &data, fit).unwrap();
-    for (name, expected) in before.iter() {
-        for found in [history.logs[0][name], history.logs[0][&format!("val_{name}")]] {
-            assert!((found - expected).abs() < 1e-6, "{name}: {found}, {expected}");
-        }
-    }
-}
-
-#[test]
-fn a_history_is_the_same_after_json() {
-    let history = trainer().fit(&line(), Fit { validation_split: 0.25, ..fit(4) }).unwrap();
-    let json = serde_json::to_string(&history).unwrap();
-    assert_eq!(serde_json::from_str::<History>(&json).unwrap(), history);
-
-    let mut logs = Logs::default();
-    for (name, value) in [("a", 0.5), ("b", f64::INFINITY), ("c", f64::NEG_INFINITY), ("d", f64::NAN)] {
-        logs.insert(name, value);
-    }
-    let history = History { epochs: vec![3], logs: vec![logs], stopped: Some("the loss became NaN".to_owned()) };
-    let json = serde_json::to_string(&history).unwrap();
-    assert_eq!(
-        json,
-        r#"{"epochs":[3],"logs":[{"entries":[["a",0.5],["b","inf"],["c","-inf"],["d","NaN"]]}],"stopped":"the loss became NaN"}"#
-    );
-    let back: History = serde_json::from_str(&json).unwrap();
-    assert_eq!(format!("{back:?}"), format!("{history:?}"));
-    let wrong = serde_json::from_str::<Logs>(r#"{"entries":[["a","much"]]}"#).unwrap_err();
-    assert!(wrong.to_string().starts_with("found \"much\", expected a number, NaN, inf or -inf"), "{wrong}");
-}
-
-#[test]
-fn class_weights_are_sample_weights() {
-    let inputs = Tensor::linspace(-1.0, 1.0, 8).reshape([8, 1]);
-    let classes = Tensor::new([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0]);
-    let data = Dataset::new(inputs, classes.unsqueeze(-1)).unwrap();
-    let mut by_class = trainer();
-    let class = by_class.fit(&data, Fit { class_weights: Some(vec![0.5, 4.0]), ..fit(2) }).unwrap();
-    let mut by_sample = trainer();
-    let weighted = data.clone().with_weights(classes * 3.5 + 0.5).unwrap();
-    assert_eq!(by_sample.fit(&weighted, fit(2)).unwrap(), class);
-    assert_eq!(weights(&by_class), weights(&by_sample));
-    // Both at once are multiplied.
-    let mut by_both = trainer();
-    let halves = data.clone().with_weights(Tensor::full([8], 0.5)).unwrap();
-    by_both.fit(&halves, Fit { class_weights: Some(vec![1.0, 8.0]), ..fit(2) }).unwrap();
-    assert_eq!(weights(&by_both), weights(&by_class));
-    // And they matter.
-    let mut plain = trainer();
-    plain.fit(&data, fit(2)).unwrap();
-    assert_ne!(weights(&plain), weights(&by_class));
-}
-
-#[test]
-fn a_sample_of_weight_0_teaches_nothing() {
-    let data = line();
-    let zeroed = data.clone().with_weights(Tensor::new([1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0])).unwrap();
-    let mut some = trainer();
-    some.fit(&zeroed, Fit { shuffle: false, ..fit(1) }).unwrap();
-    let mut first_half = trainer();
-    first_half.fit(&data.slice(..4), Fit { shuffle: false, ..fit(1) }).unwrap();
-    assert_eq!(weights(&some), weights(&first_half));
-}
-
-#[test]
-fn prefetched_batches_teach_the_same() {
-    let run = |prefetch| {
-        let mut trainer = trainer();
-        let history = trainer.fit(&line(), Fit { prefetch, batch_size: 3, ..fit(4) }).unwrap();
-        (weights(&trainer), history)
-    };
-    assert_eq!(run(0), run(1));
-    assert_eq!(run(0), run(3));
-}
-
-#[test]
-fn unshuffled_batches_come_in_the_order_of_the_data() {
-    let data = line();
-    let mut trained = trainer();
-    trained.fit(&data, Fit { shuffle: false, batch_size: 3, ..fit(2) }).unwrap();
-
-    let mut model = trainer().into_model();
-    let mut optimizer = Optimizer::from(Sgd::default()).learning_rate(0.1);
-    let mut generator = Generator::new(0);
-    for range in [0..3, 3..6, 6..8, 0..3, 3..6, 6..8] {
-        let (x, y) = (data.inputs().slice(0, range.clone()), data.targets().slice(0, range));
-        train_step(&mut model, &MeanSquaredError, &mut optimizer, &x, &y, None, &mut generator).unwrap();
-    }
-    assert_eq!(values(model.params()), weights(&trained));
-    // While the order is another one in every epoch otherwise.
-    let mut shuffled = trainer();
-    shuffled.fit(&data, Fit { batch_size: 3, ..fit(2) }).unwrap();
-    assert_ne!(weights(&shuffled), weights(&trained));
-}
-
-#[test]
-fn no_epochs_change_nothing() {
-    let mut trainer = trainer();
-    let before = weights(&trainer);
-    let stopping = EarlyStopping::new("val_loss").restore_best_weights(true);
-    let history = trainer.fit(&line(), fit(0).callback(stopping)).unwrap();
-    assert_eq!(history, History::default());
-    assert_eq!(weights(&trainer), before);
-}
-
-#[test]
-fn a_second_fit_goes_on_from_the_first() {
-    let mut twice = trainer();
-    twice.fit(&line(), fit(2)).unwrap();
-    twice.fit(&line(), fit(1)).unwrap();
-    let mut once = trainer();
-    once.fit(&line(), fit(3)).unwrap();
-    assert_eq!(weights(&twice), weights(&once));
 }

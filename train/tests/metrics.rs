@@ -88,6 +88,9 @@ fn of_equal_outputs_the_first_is_the_largest_and_all_are_in_the_top() {
     assert_close(measure(SparseCategoricalAccuracy::default(), &y, &p, None), 0.0);
     assert_close(measure(TopKAccuracy::new(1), &y, &p, None), 1.0 / 3.0);
     assert_close(measure(TopKAccuracy::new(2), &y, &p, None), 1.0);
+    // A score that is no number is in no top, though nothing is larger (tf.math.in_top_k).
+    let p = Tensor::from([[f64::NAN, 0.1, 0.2], [0.1, f64::INFINITY, 0.2]]);
+    assert_close(measure(TopKAccuracy::new(3), &Tensor::from([0.0, 1.0]), &p, None), 0.0);
 }
 
 #[test]
