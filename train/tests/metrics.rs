@@ -14,6 +14,8 @@ fn measure(
 ) -> f64 {
     metric.update(targets, outputs, weights).unwrap();
     let at_once = metric.result();
+    // Something else, of which a reset must leave nothing.
+    metric.update(&targets.flip(0), outputs, None).unwrap();
     metric.reset();
     let samples = outputs.shape()[0];
     for start in (0..samples).step_by(3) {
