@@ -1,7 +1,7 @@
 //! Cross-entropy between one-hot targets and class probabilities.
 
 use gradus_autograd::{Op, Var};
-use gradus_tensor::{Float, Math, Tensor, keepdims};
+use gradus_tensor::{Float, Math, Tensor, keepdims, simd};
 use serde::{Deserialize, Serialize};
 
 use super::binary::checked_smoothing;
@@ -91,30 +91,42 @@ fn of_probabilities<T: Float>(targets: Tensor<T>, outputs: &Var<T>) -> Var<T> {
     let smallest = T::min_positive_value();
     let classes = outputs.shape()[outputs.ndim() - 1];
     let (targets, p) = (targets.contiguous(), outputs.value().contiguous());
-    let losses: Tensor<T> = rows(&targets, &p, classes)
-        .map(|(t, p)| {
-            let ln_sum = Math::ln(at_least(p.iter().copied().sum(), smallest));
-            let terms = t.iter().zip(p).filter(|(t, _)| **t != T::ZERO);
-            terms.map(|(&t, &p)| t * (ln_sum - Math::ln(at_least(p, smallest)))).sum()
-        })
-        .collect();
-    let losses = losses.reshape(&outputs.shape()[..outputs.ndim() - 1]);
+    let mut losses = Tensor::zeros(&outputs.shape()[..outputs.ndim() - 1]);
+    let (out, samples) = (losses.as_mut_slice(), rows(&targets, &p, classes));
+    simd::vectorize(
+        #[inline(always)]
+        || {
+            for (loss, (t, p)) in out.iter_mut().zip(samples) {
+                let ln_sum = Math::ln(at_least(p.iter().copied().sum(), smallest));
+                for (&t, &p) in t.iter().zip(p).filter(|(t, _)| **t != T::ZERO) {
+                    *loss += t * (ln_sum - Math::ln(at_least(p, smallest)));
+                }
+            }
+        },
+    );
     Op::new("categorical_crossentropy", losses)
         .input(outputs, move |g| {
             let mut gradient = p.zeros_like();
             let rows = rows(&targets, &p, classes).zip(g.iter());
-            for (out, ((t, p), g)) in gradient.as_mut_slice().chunks_exact_mut(classes).zip(rows) {
-                let share = t.iter().copied().sum::<T>() / at_least(p.iter().copied().sum(), smallest);
-                for ((out, &t), &p) in out.iter_mut().zip(t).zip(p) {
-                    *out = g * (share - t / at_least(p, smallest));
-                }
-            }
+            let out = gradient.as_mut_slice().chunks_exact_mut(classes);
+            simd::vectorize(
+                #[inline(always)]
+                || {
+                    for (out, ((t, p), g)) in out.zip(rows) {
+                        let share = t.iter().copied().sum::<T>() / at_least(p.iter().copied().sum(), smallest);
+                        for ((out, &t), &p) in out.iter_mut().zip(t).zip(p) {
+                            *out = g * (share - t / at_least(p, smallest));
+                        }
+                    }
+                },
+            );
             gradient
         })
         .finish()
 }
 
 /// The rows of targets and outputs, side by side.
+#[inline(always)]
 fn rows<'a, T: Float>(
     targets: &'a Tensor<T>,
     outputs: &'a Tensor<T>,
@@ -125,6 +137,7 @@ fn rows<'a, T: Float>(
 }
 
 /// The larger of the two; NaN stays.
+#[inline(always)]
 pub(super) fn at_least<T: Float>(x: T, least: T) -> T {
     if x < least { least } else { x }
 }
