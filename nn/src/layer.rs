@@ -48,7 +48,24 @@ pub trait Layer: Clone + fmt::Debug + Serialize + DeserializeOwned + Send + Sync
     /// # Errors
     /// If the input's shape does not suit the layer.
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>>;
+
+    /// The layer as networks hold it.
+    #[doc(hidden)]
+    fn into_any(self) -> Arc<dyn AnyLayer> {
+        Arc::new(self)
+    }
 }
+
+/// Within `impl Layer`: has the layer compiled in this crate, once for each float type, and not again in every program
+/// that adds it to a network. (A provided method is compiled where it is called, one written out where it is written.)
+macro_rules! compiled_here {
+    () => {
+        fn into_any(self) -> std::sync::Arc<dyn crate::layer::AnyLayer> {
+            std::sync::Arc::new(self)
+        }
+    };
+}
+pub(crate) use compiled_here;
 
 /// A layer's computation: from its inputs, batch axis first, to its output.
 pub type Forward<T> = Arc<dyn Fn(&mut Context<'_, T>, &[Var<T>]) -> Var<T> + Send + Sync>;

@@ -70,7 +70,7 @@ impl LayerKinds {
 
     /// And layers of kind `L`.
     pub fn with<L: Layer>(mut self) -> Self {
-        self.readers.insert(L::KIND, |config| Ok(Arc::new(serde_json::from_value::<L>(config)?)));
+        self.readers.insert(L::KIND, |config| Ok(serde_json::from_value::<L>(config)?.into_any()));
         self
     }
 }
@@ -114,7 +114,7 @@ fn within(records: Vec<LayerRecord>, kinds: &LayerKinds, path: &str) -> Result<S
         let layer: Arc<dyn AnyLayer> = if kind == Sequential::KIND {
             // A nested network may hold custom layers too.
             let inner = serde_json::from_value(config).map_err(bad_config)?;
-            Arc::new(within(inner, kinds, &path)?)
+            within(inner, kinds, &path)?.into_any()
         } else {
             let Some(read) = kinds.readers.get(&*kind) else {
                 let known: Vec<&str> = kinds.names().collect();

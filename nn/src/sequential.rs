@@ -45,7 +45,7 @@ impl Sequential {
     #[allow(clippy::should_implement_trait)] // Keras's name; nobody adds networks up.
     pub fn add(self, layer: impl Layer) -> Self {
         let name = self.entries.len().to_string();
-        self.push(name, Arc::new(layer))
+        self.push(name, layer.into_any())
     }
 
     /// Adds a layer under a name of its own, which its weights carry: `"hidden/kernel"`.
@@ -55,7 +55,7 @@ impl Sequential {
     #[track_caller]
     pub fn add_named(self, name: &str, layer: impl Layer) -> Self {
         assert!(self.takes_name(name), "add_named: a layer's name must be new, not empty and without '/': {name:?}");
-        self.push(name.to_owned(), Arc::new(layer))
+        self.push(name.to_owned(), layer.into_any())
     }
 
     /// Whether a layer may be added under this name.
@@ -105,6 +105,7 @@ impl Sequential {
 
 impl Layer for Sequential {
     const KIND: &'static str = "Sequential";
+    crate::layer::compiled_here!();
 
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
         let mut shape = build.input()?.clone();

@@ -9,6 +9,7 @@ use crate::layer::{Build, Built, Layer};
 /// y = activation(x). Shape: unchanged. Keras's `Activation` layer: `network.add(Activation::Relu)`.
 impl Layer for Activation {
     const KIND: &'static str = "Activation";
+    crate::layer::compiled_here!();
 
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
         if self.is_along_last_axis() {

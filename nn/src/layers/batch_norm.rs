@@ -73,6 +73,7 @@ impl Default for BatchNorm {
 
 impl Layer for BatchNorm {
     const KIND: &'static str = "BatchNormalization";
+    crate::layer::compiled_here!();
 
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
         let features = Features::new(&[self.axis], build)?;

@@ -77,6 +77,7 @@ impl Dense {
 
 impl Layer for Dense {
     const KIND: &'static str = "Dense";
+    crate::layer::compiled_here!();
 
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
         let features = build.features()?;

@@ -24,6 +24,7 @@ impl Dropout {
 
 impl Layer for Dropout {
     const KIND: &'static str = "Dropout";
+    crate::layer::compiled_here!();
 
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
         let keep = 1.0 - check_rate(self.rate, build)?;

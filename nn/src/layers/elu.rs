@@ -29,6 +29,7 @@ impl Default for ELU {
 
 impl Layer for ELU {
     const KIND: &'static str = "ELU";
+    crate::layer::compiled_here!();
 
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
         Activation::Elu { alpha: self.alpha }.build(build)

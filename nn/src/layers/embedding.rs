@@ -57,6 +57,7 @@ impl Embedding {
 
 impl Layer for Embedding {
     const KIND: &'static str = "Embedding";
+    crate::layer::compiled_here!();
 
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
         let output = build.input()?.join(&[self.output_dim]);

@@ -12,6 +12,7 @@ pub struct Flatten;
 
 impl Layer for Flatten {
     const KIND: &'static str = "Flatten";
+    crate::layer::compiled_here!();
 
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
         let size = build.input()?.size();

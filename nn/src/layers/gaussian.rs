@@ -23,6 +23,7 @@ impl GaussianNoise {
 
 impl Layer for GaussianNoise {
     const KIND: &'static str = "GaussianNoise";
+    crate::layer::compiled_here!();
 
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
         let stddev = T::of(self.stddev);
@@ -54,6 +55,7 @@ impl GaussianDropout {
 
 impl Layer for GaussianDropout {
     const KIND: &'static str = "GaussianDropout";
+    crate::layer::compiled_here!();
 
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
         let rate = check_rate(self.rate, build)?;

@@ -67,6 +67,7 @@ impl Default for LayerNorm {
 
 impl Layer for LayerNorm {
     const KIND: &'static str = "LayerNormalization";
+    crate::layer::compiled_here!();
 
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
         let features = Features::new(&self.axis, build)?;

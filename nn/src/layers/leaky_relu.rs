@@ -29,6 +29,7 @@ impl Default for LeakyReLU {
 
 impl Layer for LeakyReLU {
     const KIND: &'static str = "LeakyReLU";
+    crate::layer::compiled_here!();
 
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
         Activation::LeakyRelu { negative_slope: self.negative_slope }.build(build)

@@ -77,6 +77,7 @@ impl Normalization {
 
 impl Layer for Normalization {
     const KIND: &'static str = "Normalization";
+    crate::layer::compiled_here!();
 
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
         let (count, variances) = (self.mean.len(), self.variance.len());

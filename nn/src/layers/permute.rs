@@ -24,6 +24,7 @@ impl Permute {
 
 impl Layer for Permute {
     const KIND: &'static str = "Permute";
+    crate::layer::compiled_here!();
 
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
         let (dims, input) = (&self.dims, build.input()?);

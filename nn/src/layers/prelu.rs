@@ -50,6 +50,7 @@ impl Default for PReLU {
 
 impl Layer for PReLU {
     const KIND: &'static str = "PReLU";
+    crate::layer::compiled_here!();
 
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
         let output = build.input()?.clone();

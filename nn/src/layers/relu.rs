@@ -47,6 +47,7 @@ impl ReLU {
 
 impl Layer for ReLU {
     const KIND: &'static str = "ReLU";
+    crate::layer::compiled_here!();
 
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
         let shape = build.input()?;

@@ -22,6 +22,7 @@ impl RepeatVector {
 
 impl Layer for RepeatVector {
     const KIND: &'static str = "RepeatVector";
+    crate::layer::compiled_here!();
 
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
         let [features] = build.input()?[..] else {

@@ -34,6 +34,7 @@ impl Rescaling {
 
 impl Layer for Rescaling {
     const KIND: &'static str = "Rescaling";
+    crate::layer::compiled_here!();
 
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
         let (scale, offset) = (T::of(self.scale), T::of(self.offset));

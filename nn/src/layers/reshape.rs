@@ -40,6 +40,7 @@ impl Reshape {
 
 impl Layer for Reshape {
     const KIND: &'static str = "Reshape";
+    crate::layer::compiled_here!();
 
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
         let input = build.input()?;

@@ -33,6 +33,7 @@ impl Default for Softmax {
 
 impl Layer for Softmax {
     const KIND: &'static str = "Softmax";
+    crate::layer::compiled_here!();
 
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
         let axis = build.axis(self.axis)? as isize;
