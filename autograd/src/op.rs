@@ -48,7 +48,7 @@ impl<T: Float> Op<T> {
     /// If the input belongs to another tape than an earlier one.
     #[track_caller]
     pub fn input(self, input: &Var<T>, derivative: impl FnOnce(Tensor<T>) -> Tensor<T> + 'static) -> Self {
-        self.edge(input, || Derivative::Whole(Box::new(derivative)))
+        if input.place.is_none() { self } else { self.edge(input, Derivative::Whole(Box::new(derivative))) }
     }
 
     /// An input of which the op sees only a part, such as a slice, and the derivative with respect to it, which adds to
@@ -72,11 +72,12 @@ impl<T: Float> Op<T> {
     /// If the input belongs to another tape than an earlier one.
     #[track_caller]
     pub fn input_part(self, input: &Var<T>, derivative: impl FnOnce(Tensor<T>, &mut Tensor<T>) + 'static) -> Self {
-        self.edge(input, || Derivative::Part(Box::new(derivative)))
+        if input.place.is_none() { self } else { self.edge(input, Derivative::Part(Box::new(derivative))) }
     }
 
+    // Takes the derivative as an object, so that there is one of this, not one for each derivative.
     #[track_caller]
-    fn edge(mut self, input: &Var<T>, derivative: impl FnOnce() -> Derivative<T>) -> Self {
+    fn edge(mut self, input: &Var<T>, derivative: Derivative<T>) -> Self {
         let Some(place) = &input.place else {
             return self;
         };
@@ -88,7 +89,7 @@ impl<T: Float> Op<T> {
             None => self.tape = Some(Tape { nodes: Rc::clone(&place.tape) }),
         }
         let shape = input.shape().clone();
-        self.edges.push(Edge { source: place.index, shape, derivative: derivative() });
+        self.edges.push(Edge { source: place.index, shape, derivative });
         self
     }
 

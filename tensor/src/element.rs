@@ -4,6 +4,8 @@ use std::fmt;
 
 use crate::kernels::gemm::Gemm;
 use crate::kernels::math::Math;
+use crate::ops::unary::{self, Unary};
+use crate::tensor::Tensor;
 
 mod sealed {
     pub trait Sealed {}
@@ -94,6 +96,11 @@ pub trait Float: Number + num_traits::Float + num_traits::NumAssign + Math + Gem
 
     /// The one of two things, made for f32 and for f64, that is made for this type.
     fn choose<C: PerFloat>(things: C) -> C::Of<Self>;
+
+    /// An elementwise function of a tensor. Being no generic function, it is compiled in this crate, once for each type,
+    /// and not in every crate and program that calls it.
+    #[doc(hidden)]
+    fn elementwise(function: Unary, x: &Tensor<Self>, parameter: Self) -> Tensor<Self>;
 }
 
 /// Something that exists for f32 and for f64: how generic code calls what cannot be generic, such as a trait object.
@@ -218,6 +225,9 @@ macro_rules! float {
         impl Float for $type {
             fn choose<C: PerFloat>(things: C) -> C::Of<Self> {
                 things.$type()
+            }
+            fn elementwise(function: Unary, x: &Tensor<Self>, parameter: Self) -> Tensor<Self> {
+                unary::elementwise(function, x, parameter)
             }
         }
     )*};

@@ -20,6 +20,7 @@ pub(crate) struct Layout {
 
 impl Layout {
     /// Row-major order from the beginning of a buffer of `shape.size()` elements.
+    #[inline]
     pub fn contiguous(shape: Shape) -> Layout {
         let mut strides: Strides = SmallVec::from_elem(0, shape.len());
         let mut step = 1;
@@ -31,6 +32,7 @@ impl Layout {
     }
 
     /// Whether the elements lie side by side in row-major order (strides of axes of length 1 do not matter).
+    #[inline]
     pub fn is_contiguous(&self) -> bool {
         let mut step = 1;
         for axis in (0..self.shape.len()).rev() {
@@ -96,6 +98,22 @@ impl Layout {
             }
         }
         Ok(Layout { shape: shape.clone(), strides, offset: self.offset })
+    }
+
+    /// Whether the elements fill another shape.
+    pub fn check_reshape(&self, shape: &Shape) -> Result<(), ShapeError> {
+        // Axes of length 0 count as 1 here: strides are multiplied from the lengths and must not overflow either.
+        let extent = shape.iter().try_fold(1_isize, |extent, &length| {
+            isize::try_from(length.max(1)).ok().and_then(|length| extent.checked_mul(length))
+        });
+        let size = extent.map(|_| shape.size());
+        let found = self.shape.size();
+        if size == Some(found) {
+            return Ok(());
+        }
+        let wanted = size.map_or("more than memory can hold".to_owned(), |size| size.to_string());
+        let problem = format!("{found} elements do not fill a shape of {wanted}: {} to {shape}", self.shape);
+        Err(ShapeError::new(problem))
     }
 
     /// The same elements in the same row-major order under another shape, when strides can say it; `None` when only a

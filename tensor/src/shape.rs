@@ -22,6 +22,7 @@ pub struct Shape(SmallVec<[usize; 4]>);
 
 impl Shape {
     /// The number of elements: the product of the lengths, 1 for a scalar.
+    #[inline]
     pub fn size(&self) -> usize {
         self.0.iter().product()
     }
@@ -53,12 +54,14 @@ impl Shape {
 
 impl Deref for Shape {
     type Target = [usize];
+    #[inline]
     fn deref(&self) -> &[usize] {
         &self.0
     }
 }
 
 impl DerefMut for Shape {
+    #[inline]
     fn deref_mut(&mut self) -> &mut [usize] {
         &mut self.0
     }

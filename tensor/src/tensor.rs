@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::buffer::Buffer;
 use crate::element::Element;
+use crate::kernels::map::{Loop1, loop1};
 use crate::kernels::{self, View};
 use crate::layout::Layout;
 use crate::shape::{Shape, ShapeError};
@@ -34,10 +35,16 @@ impl<T: Element> Tensor<T> {
     }
 
     /// A new tensor whose elements `write` fills in, every one.
+    #[inline]
     pub(crate) fn written(shape: Shape, write: impl FnOnce(&mut [T])) -> Self {
-        let mut buffer = Buffer::unspecified(shape.size());
-        write(&mut buffer);
-        Tensor::from_buffer(buffer, shape)
+        let mut tensor = Tensor::unspecified(shape);
+        write(tensor.as_mut_slice());
+        tensor
+    }
+
+    /// A new tensor whose elements hold anything. Apart from `written`, which is compiled for each thing that writes.
+    fn unspecified(shape: Shape) -> Self {
+        Tensor::from_buffer(Buffer::unspecified(shape.size()), shape)
     }
 
     /// The same elements under another layout.
@@ -165,14 +172,10 @@ impl<T: Element> Tensor<T> {
         if let Some(same) = (self as &dyn std::any::Any).downcast_ref::<Tensor<U>>() {
             return same.clone();
         }
-        Tensor::written(self.shape().clone(), |out| {
-            kernels::map::map(
-                self.view(),
-                out,
-                #[inline(always)]
-                |x| x.cast(),
-            );
-        })
+        self.map(
+            #[inline(always)]
+            |x| x.cast(),
+        )
     }
 
     /// `f` of every element.
@@ -182,6 +185,11 @@ impl<T: Element> Tensor<T> {
     /// assert_eq!(Tensor::from([1, -2]).map(|x: i32| x > 0), Tensor::from([true, false]));
     /// ```
     pub fn map<U: Element>(&self, f: impl Fn(T) -> U + Sync) -> Tensor<U> {
+        self.map_by(&loop1(f))
+    }
+
+    /// As [`map`](Tensor::map), by a loop over slices.
+    pub(crate) fn map_by<U: Element>(&self, f: Loop1<'_, T, U>) -> Tensor<U> {
         Tensor::written(self.shape().clone(), |out| kernels::map::map(self.view(), out, f))
     }
 

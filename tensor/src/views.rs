@@ -116,19 +116,7 @@ impl<T: Element> Tensor<T> {
     /// If the sizes differ.
     pub fn try_reshape(&self, shape: impl Into<Shape>) -> Result<Tensor<T>, ShapeError> {
         let shape = shape.into();
-        // Axes of length 0 count as 1 here: strides are multiplied from the lengths and must not overflow either.
-        let extent = shape.iter().try_fold(1_isize, |extent, &length| {
-            isize::try_from(length.max(1)).ok().and_then(|length| extent.checked_mul(length))
-        });
-        let size = extent.map(|_| shape.size());
-        if size != Some(self.size()) {
-            let wanted = size.map_or("more than memory can hold".to_owned(), |size| size.to_string());
-            let found = self.size();
-            return Err(ShapeError::new(format!(
-                "{found} elements do not fill a shape of {wanted}: {} to {shape}",
-                self.shape()
-            )));
-        }
+        self.layout.check_reshape(&shape)?;
         Ok(match self.layout.reshape(&shape) {
             Some(layout) => self.with_layout(layout),
             None => {

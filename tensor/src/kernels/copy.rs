@@ -1,18 +1,13 @@
 //! Copies of views into row-major order.
 
 use super::View;
-use super::map::map;
+use super::map::{loop1, map};
 use super::turn::Turn;
 
 /// `out = a`, in row-major order.
 pub(crate) fn copy<T: Copy + Default + Send + Sync>(a: View<'_, T>, out: &mut [T]) {
     match Turn::of(a.layout) {
         Some(turn) => turn.copy(a, out),
-        None => map(
-            a,
-            out,
-            #[inline(always)]
-            |x| x,
-        ),
+        None => map(a, out, &loop1(|x| x)),
     }
 }

@@ -68,7 +68,7 @@ fn for_each_piece(len: usize, in_place: bool, piece: impl Fn(&mut dyn Iterator<I
 }
 
 /// The loop of a function of one operand.
-fn loop1<A: Copy, R>(f: impl Fn(A) -> R + Sync) -> impl Fn(&[A], &mut [R]) + Sync {
+pub(crate) fn loop1<A: Copy, R>(f: impl Fn(A) -> R + Sync) -> impl Fn(&[A], &mut [R]) + Sync {
     move |a, out| {
         vectorize(
             #[inline(always)]
@@ -82,7 +82,7 @@ fn loop1<A: Copy, R>(f: impl Fn(A) -> R + Sync) -> impl Fn(&[A], &mut [R]) + Syn
 }
 
 /// The loop of a function of two operands.
-fn loop2<A: Copy, B: Copy, R>(f: impl Fn(A, B) -> R + Sync) -> impl Fn(&[A], &[B], &mut [R]) + Sync {
+pub(crate) fn loop2<A: Copy, B: Copy, R>(f: impl Fn(A, B) -> R + Sync) -> impl Fn(&[A], &[B], &mut [R]) + Sync {
     move |a, b, out| {
         vectorize(
             #[inline(always)]
@@ -95,34 +95,10 @@ fn loop2<A: Copy, B: Copy, R>(f: impl Fn(A, B) -> R + Sync) -> impl Fn(&[A], &[B
     }
 }
 
-/// The loop of a function of one operand, however it was made.
+/// The loop of a function of one operand, whatever the function.
 pub(crate) type Loop1<'a, A, R> = &'a (dyn Fn(&[A], &mut [R]) + Sync);
-/// The loop of a function of two operands, however it was made.
-type Loop2<'a, A, B, R> = &'a (dyn Fn(&[A], &[B], &mut [R]) + Sync);
-
-/// `out = f(a)`.
-pub(crate) fn map<A, R>(a: View<'_, A>, out: &mut [R], f: impl Fn(A) -> R + Sync)
-where
-    A: Copy + Default + Sync,
-    R: Send,
-{
-    map_pieces(a, out, &loop1(f));
-}
-
-/// `out = f(out)`.
-pub(crate) fn map_assign<T: Copy + Default + Send>(out: &mut [T], f: impl Fn(T) -> T + Sync) {
-    map_pieces_assign(out, &loop1(f));
-}
-
-/// `out = f(a, b)`.
-pub(crate) fn zip<A, B, R>(a: View<'_, A>, b: View<'_, B>, out: &mut [R], f: impl Fn(A, B) -> R + Sync)
-where
-    A: Copy + Default + Sync,
-    B: Copy + Default + Sync,
-    R: Send,
-{
-    zip_pieces(a, b, out, &loop2(f));
-}
+/// The loop of a function of two operands, whatever the function.
+pub(crate) type Loop2<'a, A, B, R> = &'a (dyn Fn(&[A], &[B], &mut [R]) + Sync);
 
 /// Which operand of a function of two lies in the memory of the result.
 #[derive(Clone, Copy, PartialEq)]
@@ -131,14 +107,6 @@ pub(crate) enum InPlace {
     First,
     /// The second: `out = f(other, out)`.
     Second,
-}
-
-/// `out = f(out, other)` or `out = f(other, out)`.
-pub(crate) fn zip_assign<T>(out: &mut [T], other: View<'_, T>, f: impl Fn(T, T) -> T + Sync, which: InPlace)
-where
-    T: Copy + Default + Send + Sync,
-{
-    zip_pieces_assign(out, other, &loop2(f), which);
 }
 
 /// `out = f(a, b, c)`.
@@ -176,8 +144,8 @@ pub(crate) fn zip3<A, B, C, R>(
     });
 }
 
-/// `out = f(a)`, where `f` is a whole loop.
-pub(crate) fn map_pieces<A, R>(a: View<'_, A>, out: &mut [R], f: Loop1<'_, A, R>)
+/// `out = f(a)`.
+pub(crate) fn map<A, R>(a: View<'_, A>, out: &mut [R], f: Loop1<'_, A, R>)
 where
     A: Copy + Default + Sync,
     R: Send,
@@ -194,7 +162,8 @@ where
     });
 }
 
-fn map_pieces_assign<T: Copy + Default + Send>(out: &mut [T], f: Loop1<'_, T, T>) {
+/// `out = f(out)`.
+pub(crate) fn map_assign<T: Copy + Default + Send>(out: &mut [T], f: Loop1<'_, T, T>) {
     let shared = Shared::new(out);
     for_each_piece(out.len(), false, |pieces| {
         let mut stage = [T::default(); STAGE];
@@ -208,7 +177,8 @@ fn map_pieces_assign<T: Copy + Default + Send>(out: &mut [T], f: Loop1<'_, T, T>
     });
 }
 
-fn zip_pieces<A, B, R>(a: View<'_, A>, b: View<'_, B>, out: &mut [R], f: Loop2<'_, A, B, R>)
+/// `out = f(a, b)`.
+pub(crate) fn zip<A, B, R>(a: View<'_, A>, b: View<'_, B>, out: &mut [R], f: Loop2<'_, A, B, R>)
 where
     A: Copy + Default + Sync,
     B: Copy + Default + Sync,
@@ -226,7 +196,8 @@ where
     });
 }
 
-fn zip_pieces_assign<T>(out: &mut [T], other: View<'_, T>, f: Loop2<'_, T, T, T>, which: InPlace)
+/// `out = f(out, other)` or `out = f(other, out)`.
+pub(crate) fn zip_assign<T>(out: &mut [T], other: View<'_, T>, f: Loop2<'_, T, T, T>, which: InPlace)
 where
     T: Copy + Default + Send + Sync,
 {

@@ -5,7 +5,7 @@
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Rem, RemAssign, Sub, SubAssign};
 
 use crate::element::{Element, Float, Number};
-use crate::kernels::map::InPlace;
+use crate::kernels::map::{InPlace, Loop1, Loop2};
 use crate::kernels::math::Math;
 use crate::kernels::{View, map};
 use crate::layout::Layout;
@@ -42,6 +42,9 @@ pub(super) fn broadcast<A: Element, B: Element>(op: &str, a: &Tensor<A>, b: &Ten
     expect_shape(op, broadcast_shapes(a.shape(), b.shape()))
 }
 
+// What follows comes in pairs: a thin front that makes a function into a loop over slices, the only code that has to be
+// compiled anew for every function, and the work behind it.
+
 /// `f(a, b)` elementwise into a new tensor.
 #[track_caller]
 pub(super) fn zip<A: Element, B: Element, R: Element>(
@@ -49,6 +52,16 @@ pub(super) fn zip<A: Element, B: Element, R: Element>(
     a: &Tensor<A>,
     b: &Tensor<B>,
     f: impl Fn(A, B) -> R + Sync,
+) -> Tensor<R> {
+    zip_by(op, a, b, &map::loop2(f))
+}
+
+#[track_caller]
+fn zip_by<A: Element, B: Element, R: Element>(
+    op: &str,
+    a: &Tensor<A>,
+    b: &Tensor<B>,
+    f: Loop2<'_, A, B, R>,
 ) -> Tensor<R> {
     let shape = broadcast(op, a, b);
     let (layout_a, layout_b) = (a.broadcast_layout(op, &shape), b.broadcast_layout(op, &shape));
@@ -59,36 +72,44 @@ pub(super) fn zip<A: Element, B: Element, R: Element>(
 
 /// `f(a, b)` elementwise, in the memory of `a` or `b` where it is theirs to give.
 #[track_caller]
-fn zip_owned<T: Element>(op: &str, mut a: Tensor<T>, mut b: Tensor<T>, f: impl Fn(T, T) -> T + Sync) -> Tensor<T> {
+fn zip_owned<T: Element>(op: &str, a: Tensor<T>, b: Tensor<T>, f: impl Fn(T, T) -> T + Sync) -> Tensor<T> {
+    zip_owned_by(op, a, b, &map::loop2(f))
+}
+
+#[track_caller]
+fn zip_owned_by<T: Element>(op: &str, mut a: Tensor<T>, mut b: Tensor<T>, f: Loop2<'_, T, T, T>) -> Tensor<T> {
     let shape = broadcast(op, &a, &b);
     if a.owns_elements() && *a.shape() == shape {
-        zip_assign(op, &mut a, &b, f, InPlace::First);
+        zip_assign_by(op, &mut a, &b, f, InPlace::First);
         a
     } else if b.owns_elements() && *b.shape() == shape {
-        zip_assign(op, &mut b, &a, f, InPlace::Second);
+        zip_assign_by(op, &mut b, &a, f, InPlace::Second);
         b
     } else {
-        zip(op, &a, &b, f)
+        zip_by(op, &a, &b, f)
     }
 }
 
 /// `f` of `out` and `other`, which is broadcast, in the memory of `out`.
 #[track_caller]
-fn zip_assign<T: Element>(
-    op: &str,
-    out: &mut Tensor<T>,
-    other: &Tensor<T>,
-    f: impl Fn(T, T) -> T + Sync,
-    which: InPlace,
-) {
+fn zip_assign<T: Element>(op: &str, out: &mut Tensor<T>, other: &Tensor<T>, f: impl Fn(T, T) -> T + Sync) {
+    zip_assign_by(op, out, other, &map::loop2(f), InPlace::First);
+}
+
+#[track_caller]
+fn zip_assign_by<T: Element>(op: &str, out: &mut Tensor<T>, other: &Tensor<T>, f: Loop2<'_, T, T, T>, which: InPlace) {
     let layout = other.broadcast_layout(op, out.shape());
     map::zip_assign(out.as_mut_slice(), View { data: &other.buffer, layout: &layout }, f, which);
 }
 
 /// `f` of `x` and a number, `x` being the operand that `which` says; in the memory of `x` where it is its to give.
-fn with_number<T: Element>(mut x: Tensor<T>, number: T, f: impl Fn(T, T) -> T + Sync, which: InPlace) -> Tensor<T> {
+fn with_number<T: Element>(x: Tensor<T>, number: T, f: impl Fn(T, T) -> T + Sync, which: InPlace) -> Tensor<T> {
+    with_number_by(x, number, &map::loop2(f), which)
+}
+
+fn with_number_by<T: Element>(mut x: Tensor<T>, number: T, f: Loop2<'_, T, T, T>, which: InPlace) -> Tensor<T> {
     if x.owns_elements() {
-        number_assign(&mut x, number, f, which);
+        number_assign_by(&mut x, number, f, which);
         return x;
     }
     let (data, layout) = ([number], repeated(x.shape()));
@@ -100,7 +121,11 @@ fn with_number<T: Element>(mut x: Tensor<T>, number: T, f: impl Fn(T, T) -> T + 
 }
 
 /// `f` of `out` and a number in the memory of `out`.
-fn number_assign<T: Element>(out: &mut Tensor<T>, number: T, f: impl Fn(T, T) -> T + Sync, which: InPlace) {
+fn number_assign<T: Element>(out: &mut Tensor<T>, number: T, f: impl Fn(T, T) -> T + Sync) {
+    number_assign_by(out, number, &map::loop2(f), InPlace::First);
+}
+
+fn number_assign_by<T: Element>(out: &mut Tensor<T>, number: T, f: Loop2<'_, T, T, T>, which: InPlace) {
     let layout = repeated(out.shape());
     map::zip_assign(out.as_mut_slice(), View { data: &[number], layout: &layout }, f, which);
 }
@@ -111,12 +136,16 @@ fn repeated(shape: &Shape) -> Layout {
 }
 
 /// `f(a)` elementwise, in the memory of `a` where it is its to give.
-pub(super) fn map_owned<T: Element>(mut a: Tensor<T>, f: impl Fn(T) -> T + Sync) -> Tensor<T> {
+pub(super) fn map_owned<T: Element>(a: Tensor<T>, f: impl Fn(T) -> T + Sync) -> Tensor<T> {
+    map_owned_by(a, &map::loop1(f))
+}
+
+fn map_owned_by<T: Element>(mut a: Tensor<T>, f: Loop1<'_, T, T>) -> Tensor<T> {
     if a.owns_elements() {
         map::map_assign(a.as_mut_slice(), f);
         a
     } else {
-        a.map(f)
+        a.map_by(f)
     }
 }
 
@@ -168,7 +197,7 @@ macro_rules! operator {
         impl<T: Number> $Assign<&Tensor<T>> for Tensor<T> {
             #[track_caller]
             fn $assign(&mut self, other: &Tensor<T>) {
-                zip_assign(stringify!($assign), self, other, T::$function, InPlace::First);
+                zip_assign(stringify!($assign), self, other, T::$function);
             }
         }
         impl<T: Number> $Assign<Tensor<T>> for Tensor<T> {
@@ -179,7 +208,7 @@ macro_rules! operator {
         }
         impl<T: Number> $Assign<T> for Tensor<T> {
             fn $assign(&mut self, other: T) {
-                number_assign(self, other, T::$function, InPlace::First);
+                number_assign(self, other, T::$function);
             }
         }
         $(

@@ -1,6 +1,7 @@
 //! Changes in place: assignments, and the fused update that optimisers are made of.
 
 use crate::element::Element;
+use crate::kernels::copy::copy;
 use crate::kernels::{View, map, update};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -21,12 +22,7 @@ impl<T: Element> Tensor<T> {
     pub fn assign(&mut self, values: &Tensor<T>) {
         let layout = values.broadcast_layout("assign", self.shape());
         let values = View { data: &values.buffer, layout: &layout };
-        map::map(
-            values,
-            self.overwrite(),
-            #[inline(always)]
-            |x| x,
-        );
+        copy(values, self.overwrite());
     }
 
     /// Sets every element to `value`. Memory that nobody else sees is written in place.
@@ -43,7 +39,7 @@ impl<T: Element> Tensor<T> {
     /// assert_eq!(x, Tensor::new([1.0, 4.0]));
     /// ```
     pub fn map_assign(&mut self, f: impl Fn(T) -> T + Sync) {
-        map::map_assign(self.as_mut_slice(), f);
+        map::map_assign(self.as_mut_slice(), &map::loop1(f));
     }
 
     /// The elements to be written over, every one: as [`as_mut_slice`](Tensor::as_mut_slice), but shared elements are

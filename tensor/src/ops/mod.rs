@@ -10,7 +10,7 @@ mod matmul;
 mod order;
 mod reduce;
 mod softmax;
-mod unary;
+pub(crate) mod unary;
 
 pub use arithmetic::Operand;
 pub use assign::update;

@@ -1,19 +1,40 @@
 //! Elementwise functions of one tensor.
 
 use crate::element::{Element, Float, Number};
-use crate::kernels::map::map_pieces;
 use crate::kernels::math::Math;
 use crate::tensor::Tensor;
 
+/// Makes of `name(parameter): |x| value` a method of tensors, and one of the functions that [`Float::elementwise`] knows.
 macro_rules! unary {
     ($($(#[$doc:meta])+ $name:ident($($parameter:ident)?): |$x:ident| $value:expr;)*) => {
+        /// An elementwise function by its name.
+        #[doc(hidden)]
+        #[derive(Clone, Copy, Debug)]
+        #[allow(non_camel_case_types)] // They are named as the methods are.
+        pub enum Unary {
+            $($name),*
+        }
+
         impl<T: Float> Tensor<T> {
             $(
                 $(#[$doc])+
                 pub fn $name(&self $(, $parameter: T)?) -> Tensor<T> {
-                    self.map(#[inline(always)] |$x| $value)
+                    let parameters: &[T] = &[$($parameter)?];
+                    T::elementwise(Unary::$name, self, parameters.first().copied().unwrap_or_default())
                 }
             )*
+        }
+
+        /// The function of every element of `x`; `parameter` is read by those that have one.
+        pub(crate) fn elementwise<T: Float>(function: Unary, x: &Tensor<T>, parameter: T) -> Tensor<T> {
+            match function {
+                $(
+                    Unary::$name => {
+                        $(let $parameter = parameter;)?
+                        x.map(#[inline(always)] |$x| $value)
+                    }
+                )*
+            }
         }
     };
 }
@@ -75,7 +96,7 @@ macro_rules! angle {
             $(
                 $(#[$doc])+
                 pub fn $name(&self) -> Tensor<T> {
-                    Tensor::written(self.shape().clone(), |out| map_pieces(self.view(), out, &T::$each))
+                    self.map_by(&T::$each)
                 }
             )*
         }

@@ -25,33 +25,58 @@ pub(super) struct Step<T> {
     pub(super) add: bool,
 }
 
-/// The tile of `MR` rows and as many vectors, up to `MOST`, as `columns` need.
+/// The tile of `MR` rows and as many vectors, up to 2, as `columns` need.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
-pub(super) unsafe fn by_width<T: Lanes, const MR: usize, const MOST: usize>(columns: usize, step: &Step<T>) {
-    let vectors = columns.div_ceil(T::LANES);
+pub(super) unsafe fn up_to_2<T: Lanes, const MR: usize>(columns: usize, step: &Step<T>) {
     let last = columns % T::LANES;
     // SAFETY: the caller's promise.
     unsafe {
-        match (vectors, last) {
+        match (columns.div_ceil(T::LANES), last) {
             (1, 0) => tile::<T, MR, 1, false>(last, step),
             (1, _) => tile::<T, MR, 1, true>(last, step),
             (2, 0) => tile::<T, MR, 2, false>(last, step),
             (2, _) => tile::<T, MR, 2, true>(last, step),
-            _ if MOST < 4 => unreachable!("panels of {vectors} vectors for {MR} rows"),
+            (vectors, _) => unreachable!("a panel of {vectors} vectors for {MR} rows"),
+        }
+    }
+}
+
+/// The same up to 4 vectors. (Not one function for any number: that would compile the tiles of 6 rows by 8 vectors too,
+/// which do not fit into the registers.)
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+pub(super) unsafe fn up_to_4<T: Lanes, const MR: usize>(columns: usize, step: &Step<T>) {
+    let last = columns % T::LANES;
+    // SAFETY: the caller's promise.
+    unsafe {
+        match (columns.div_ceil(T::LANES), last) {
             (3, 0) => tile::<T, MR, 3, false>(last, step),
             (3, _) => tile::<T, MR, 3, true>(last, step),
             (4, 0) => tile::<T, MR, 4, false>(last, step),
             (4, _) => tile::<T, MR, 4, true>(last, step),
-            _ if MOST < 8 => unreachable!("panels of {vectors} vectors for {MR} rows"),
+            _ => up_to_2::<T, MR>(columns, step),
+        }
+    }
+}
+
+/// The same up to 8 vectors.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+pub(super) unsafe fn up_to_8<T: Lanes, const MR: usize>(columns: usize, step: &Step<T>) {
+    let last = columns % T::LANES;
+    // SAFETY: the caller's promise.
+    unsafe {
+        match (columns.div_ceil(T::LANES), last) {
             (5, 0) => tile::<T, MR, 5, false>(last, step),
             (5, _) => tile::<T, MR, 5, true>(last, step),
             (6, 0) => tile::<T, MR, 6, false>(last, step),
             (6, _) => tile::<T, MR, 6, true>(last, step),
             (7, 0) => tile::<T, MR, 7, false>(last, step),
             (7, _) => tile::<T, MR, 7, true>(last, step),
-            (_, 0) => tile::<T, MR, 8, false>(last, step),
-            (_, _) => tile::<T, MR, 8, true>(last, step),
+            (8, 0) => tile::<T, MR, 8, false>(last, step),
+            (8, _) => tile::<T, MR, 8, true>(last, step),
+            _ => up_to_4::<T, MR>(columns, step),
         }
     }
 }
@@ -74,7 +99,10 @@ unsafe fn tile<T: Lanes, const MR: usize, const NV: usize, const PARTIAL: bool>(
         let ahead = if near { 12 * step.b_row } else { 0 };
         for _ in 0..step.k {
             _mm_prefetch::<_MM_HINT_T0>(b.wrapping_offset(ahead).cast());
-            let row: [T::Vector; NV] = std::array::from_fn(|v| load(b, v));
+            let mut row = [T::zero(); NV];
+            for (v, row) in row.iter_mut().enumerate() {
+                *row = load(b, v);
+            }
             for (r, sums) in sums.iter_mut().enumerate() {
                 let x = T::splat(a.wrapping_offset(r as isize * step.a_row));
                 for (sum, y) in sums.iter_mut().zip(row) {

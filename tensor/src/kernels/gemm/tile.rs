@@ -117,12 +117,12 @@ pub(super) unsafe fn multiply<T: Lanes>(k: usize, a: Strips<T>, b: Panels<T>, c:
             // SAFETY: the caller's promise; the tile has these rows and columns.
             unsafe {
                 match rows.len() {
-                    1 => kernel::by_width::<T, 1, 8>(columns, &step),
-                    2 => kernel::by_width::<T, 2, 4>(columns, &step),
-                    3 => kernel::by_width::<T, 3, 4>(columns, &step),
-                    4 => kernel::by_width::<T, 4, 2>(columns, &step),
-                    5 => kernel::by_width::<T, 5, 2>(columns, &step),
-                    _ => kernel::by_width::<T, 6, 2>(columns, &step),
+                    1 => kernel::up_to_8::<T, 1>(columns, &step),
+                    2 => kernel::up_to_4::<T, 2>(columns, &step),
+                    3 => kernel::up_to_4::<T, 3>(columns, &step),
+                    4 => kernel::up_to_2::<T, 4>(columns, &step),
+                    5 => kernel::up_to_2::<T, 5>(columns, &step),
+                    _ => kernel::up_to_2::<T, 6>(columns, &step),
                 }
             }
         };
