@@ -43,10 +43,6 @@ unary! {
     square(): input |g, x| g * (x + x);
     /// 1 / x
     recip(): output |g, y| -g * y * y;
-    /// Sine of x in radians.
-    sin(): input |g, x| g * Math::cos(x);
-    /// Cosine of x in radians.
-    cos(): input |g, x| -g * Math::sin(x);
     /// Tangent of x in radians.
     tan(): output |g, y| g * (T::ONE + y * y);
     /// Hyperbolic tangent.
@@ -90,4 +86,19 @@ unary! {
     };
     /// The error function.
     erf(): input |g, x| g * T::of(std::f64::consts::FRAC_2_SQRT_PI) * Math::exp(-x * x);
+}
+
+// Angles are reduced for a run of elements at a time, which a function of one element cannot do.
+impl<T: Float> Var<T> {
+    /// Sine of x in radians.
+    pub fn sin(&self) -> Var<T> {
+        let x = self.value().clone();
+        Op::new("sin", x.sin()).input(self, move |g| g * x.cos()).finish()
+    }
+
+    /// Cosine of x in radians.
+    pub fn cos(&self) -> Var<T> {
+        let x = self.value().clone();
+        Op::new("cos", x.cos()).input(self, move |g| -(g * x.sin())).finish()
+    }
 }
