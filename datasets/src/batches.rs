@@ -227,6 +227,7 @@ mod tests {
             "found an order with sample 3, expected samples 0 to 2; use an order that was made for this data set"
         );
         assert!(numbered(3).batches(2).in_order(Order::sequential(4)).is_err());
+        assert_eq!(Order::sequential(3).starting_at(9).position(), 3);
         // A position beyond the end, as only a damaged file has it, is an end.
         let beyond: Order = serde_json::from_str(r#"{"rows":{"Listed":[0,1]},"next":7}"#).unwrap();
         assert_eq!(numbered(3).batches(2).in_order(beyond).unwrap().count(), 0);

@@ -330,6 +330,9 @@ mod tests {
         );
         assert!(Dataset::new(Tensor::<f32>::scalar(1.0), Tensor::<f32>::scalar(1.0)).is_err());
         assert!(numbered(3).with_weights(Tensor::ones([2])).is_err());
+        for bad in [f32::INFINITY, -0.5] {
+            assert!(numbered(2).with_weights(Tensor::new([1.0, bad])).is_err(), "{bad}");
+        }
         assert_eq!(
             numbered(2).with_weights(Tensor::new([1.0, f32::NAN])).unwrap_err().to_string(),
             "found weight NaN of sample 1, expected a finite weight that is not negative; check how the weights were made"

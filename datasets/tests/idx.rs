@@ -75,6 +75,14 @@ fn another_type_is_named() {
     assert_eq!((any.element_type(), any.to::<f32>()), ("u8", Tensor::new([1.0])));
 }
 
+/// A file this short is still in memory when the last element is written: the error comes with the flush.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_is_an_error() {
+    let error = idx::write("/dev/full", &Tensor::from([1_u8, 2])).unwrap_err().to_string();
+    assert!(error.starts_with("/dev/full: found a place that cannot be written to (No space left"), "{error}");
+}
+
 #[test]
 fn damaged_files_explain_themselves() {
     let read = |bytes: &[u8]| message(idx::read_any_from(bytes, "digits"));
@@ -92,6 +100,11 @@ fn damaged_files_explain_themselves() {
         (
             b"PK\x03\x04 and so on",
             "digits, byte 0: found the bytes 50 4b, expected 00 00, as every IDX file begins; check that the path names \
+             an IDX file",
+        ),
+        (
+            &[0, 1, 8, 1, 0, 0, 0, 1, 7],
+            "digits, byte 0: found the bytes 00 01, expected 00 00, as every IDX file begins; check that the path names \
              an IDX file",
         ),
         (
