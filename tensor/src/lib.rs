@@ -13,6 +13,7 @@
 #![allow(unsafe_code)]
 
 mod buffer;
+mod convolution;
 mod create;
 mod display;
 mod element;
@@ -20,6 +21,7 @@ mod kernels;
 mod layout;
 pub mod npy;
 mod ops;
+mod pooling;
 pub mod random;
 mod serialize;
 mod shape;
@@ -29,10 +31,12 @@ mod tensor;
 mod views;
 
 pub use buffer::release_memory;
+pub use convolution::Convolution;
 pub use create::NestedArray;
 pub use element::{Element, Float, Integer, Number, PerFloat};
 pub use kernels::math::Math;
 pub use ops::{Operand, PadMode, SELU_ALPHA, SELU_SCALE, update};
+pub use pooling::Pooling;
 pub use random::Generator;
 pub use shape::{Axes, Shape, ShapeError, broadcast_shapes, keepdims, normalize_axis};
 pub use tensor::Tensor;

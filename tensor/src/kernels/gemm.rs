@@ -25,6 +25,9 @@ mod pack;
 mod portable;
 #[cfg(target_arch = "x86_64")]
 mod scratch;
+pub(crate) mod spread;
+#[cfg(target_arch = "x86_64")]
+mod spread_avx2;
 #[cfg(target_arch = "x86_64")]
 mod tile;
 
@@ -109,6 +112,29 @@ pub trait Gemm: portable::Element + Default {
     #[doc(hidden)]
     fn multiply(a: Mat<'_, Self>, b: Mat<'_, Self>, c: &mut [Self]);
 
+    /// Calls `body` with B as the blocks of a product with a [`Spread`](spread::Spread) matrix of `rows` rows read it.
+    #[doc(hidden)]
+    fn with_panels<R>(b: Mat<'_, Self>, rows: usize, body: impl FnOnce(&spread::Panels<Self>) -> R) -> R;
+
+    /// C = A · B or C += A · B for the rows of a block, A's elements being found by `columns`, C having n columns.
+    ///
+    /// # Safety
+    ///
+    /// Every row of the block must have an element of A at each of `columns`, and n of C that nobody else uses; the
+    /// panels are those of a B of as many rows as there are columns, and n columns.
+    #[doc(hidden)]
+    unsafe fn multiply_block(
+        block: &spread::Block<Self>,
+        columns: &[usize],
+        n: usize,
+        b: &spread::Panels<Self>,
+        add: bool,
+    );
+
+    /// sums += others, element by element.
+    #[doc(hidden)]
+    fn add_all(sums: &mut [Self], others: &[Self]);
+
     /// C = A · B, `[m, k]` by `[k, n]` into a row-major `[m, n]`, whatever `c` held before. Where k is 0, C is 0.
     ///
     /// # Panics
@@ -176,6 +202,36 @@ macro_rules! gemm {
                     return unsafe { avx2::multiply(a, b, c) };
                 }
                 portable::multiply(a, b, c);
+            }
+
+            fn with_panels<R>(b: Mat<'_, Self>, rows: usize, body: impl FnOnce(&spread::Panels<Self>) -> R) -> R {
+                #[cfg(target_arch = "x86_64")]
+                if crate::simd::has_avx2() {
+                    // SAFETY: AVX2 and FMA are there.
+                    return unsafe { spread_avx2::with_panels(b, rows, body) };
+                }
+                let _ = rows;
+                portable::with_panels(b, body)
+            }
+
+            unsafe fn multiply_block(
+                block: &spread::Block<Self>,
+                columns: &[usize],
+                n: usize,
+                b: &spread::Panels<Self>,
+                add: bool,
+            ) {
+                #[cfg(target_arch = "x86_64")]
+                if crate::simd::has_avx2() {
+                    // SAFETY: AVX2 and FMA are there; the rest is the caller's promise.
+                    return unsafe { spread_avx2::multiply_block(block, columns, n, b, add) };
+                }
+                // SAFETY: the caller's promise.
+                unsafe { portable::multiply_block(block, columns, n, b, add) };
+            }
+
+            fn add_all(sums: &mut [Self], others: &[Self]) {
+                sums.iter_mut().zip(others).for_each(|(sum, &other)| *sum += other);
             }
         }
     )*};

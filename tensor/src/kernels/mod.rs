@@ -10,6 +10,7 @@ pub(crate) mod math;
 mod nest;
 pub(crate) mod order;
 pub(crate) mod paste;
+pub(crate) mod pool;
 pub(crate) mod reduce;
 pub(crate) mod rows;
 pub(crate) mod softmax;

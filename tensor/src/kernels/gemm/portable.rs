@@ -1,7 +1,9 @@
 //! The product for processors that we have no kernels for: the crate `matrixmultiply`'s, on tiles.
 
 use matrixmultiply::{dgemm, sgemm};
+use num_traits::NumAssign;
 
+use super::spread::{Block, Panels};
 use super::{GRAIN, Mat, Origin, parts};
 use crate::team;
 
@@ -64,5 +66,44 @@ pub(super) fn multiply<T: Element>(a: Mat<'_, T>, b: Mat<'_, T>, c: &mut [T]) {
             // SAFETY: each task has columns of C of its own.
             unsafe { T::tile(a, b.part([0, j.start], [k, j.len()]), c.at(j.start), n) };
         });
+    }
+}
+
+/// Calls `body` with the rows of B, copied if they do not lie in one piece each.
+pub(super) fn with_panels<T: Element, R>(b: Mat<'_, T>, body: impl FnOnce(&Panels<T>) -> R) -> R {
+    if b.column_stride == 1 {
+        return body(&Panels { start: b.start, row: b.row_stride, panel: 0 });
+    }
+    // SAFETY: elements of a matrix lie within a borrowed slice.
+    let element = |at: usize| unsafe { *b.at(at / b.columns, at % b.columns) };
+    let rows: Vec<T> = (0..b.rows * b.columns).map(element).collect();
+    body(&Panels { start: rows.as_ptr(), row: b.columns as isize, panel: 0 })
+}
+
+/// C = A · B or C += A · B for a block of rows: each of C is a sum of rows of B.
+///
+/// # Safety
+///
+/// As [`Gemm::multiply_block`](super::Gemm::multiply_block).
+pub(super) unsafe fn multiply_block<T: Element + NumAssign>(
+    block: &Block<T>,
+    columns: &[usize],
+    n: usize,
+    b: &Panels<T>,
+    add: bool,
+) {
+    let (a, c) = block.rows();
+    for (&a, &c) in a.iter().zip(c) {
+        // SAFETY: the caller's promise.
+        let c = unsafe { std::slice::from_raw_parts_mut(c, n) };
+        if !add {
+            c.fill(T::zero());
+        }
+        for (p, &column) in columns.iter().enumerate() {
+            // SAFETY: the caller's promise.
+            let (x, row) =
+                unsafe { (*a.add(column), std::slice::from_raw_parts(b.start.offset(p as isize * b.row), n)) };
+            c.iter_mut().zip(row).for_each(|(c, &y)| *c += x * y);
+        }
     }
 }

@@ -1,0 +1,164 @@
+//! How the windows of a convolution lie.
+
+use smallvec::SmallVec;
+
+use crate::shape::{Shape, ShapeError};
+
+/// How the windows of a convolution lie: for each spatial axis its stride, its dilation and the zeros put before and
+/// after; and the number of groups that channels fall into.
+///
+/// ```
+/// use gradus_tensor::Convolution;
+/// let convolution = Convolution::new(2).strides(&[2, 1]).padding(&[(0, 1), (1, 1)]);
+/// assert_eq!(convolution.output_lengths(&[28, 28], &[3, 3]).unwrap()[..], [14, 28]);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Convolution {
+    pub(crate) strides: Lengths,
+    pub(crate) dilation: Lengths,
+    pub(crate) padding: SmallVec<[(usize, usize); 3]>,
+    pub(crate) groups: usize,
+}
+
+/// A length for each spatial axis.
+pub(crate) type Lengths = SmallVec<[usize; 3]>;
+
+impl Convolution {
+    /// Over so many spatial axes: strides and dilation 1, no padding, one group.
+    pub fn new(rank: usize) -> Self {
+        Convolution {
+            strides: SmallVec::from_elem(1, rank),
+            dilation: SmallVec::from_elem(1, rank),
+            padding: SmallVec::from_elem((0, 0), rank),
+            groups: 1,
+        }
+    }
+
+    /// With windows so far apart.
+    ///
+    /// # Panics
+    /// If there is not a stride of 1 or more for each axis.
+    #[track_caller]
+    pub fn strides(self, strides: &[usize]) -> Self {
+        self.expect("strides", strides);
+        Convolution { strides: strides.into(), ..self }
+    }
+
+    /// With the elements of a window so far apart.
+    ///
+    /// # Panics
+    /// If there is not a dilation of 1 or more for each axis.
+    #[track_caller]
+    pub fn dilation(self, dilation: &[usize]) -> Self {
+        self.expect("dilation", dilation);
+        Convolution { dilation: dilation.into(), ..self }
+    }
+
+    /// With zeros before and after each axis.
+    ///
+    /// # Panics
+    /// If there is not a pair for each axis.
+    #[track_caller]
+    pub fn padding(self, padding: &[(usize, usize)]) -> Self {
+        assert!(
+            padding.len() == self.rank(),
+            "padding: {} axes need a pair (before, after) each, found {padding:?}",
+            self.rank()
+        );
+        Convolution { padding: padding.into(), ..self }
+    }
+
+    /// With channels in so many groups, each of which sees and yields its share of them.
+    ///
+    /// # Panics
+    /// If `groups` is 0.
+    #[track_caller]
+    pub fn groups(self, groups: usize) -> Self {
+        assert!(groups > 0, "groups: at least one is needed, found 0");
+        Convolution { groups, ..self }
+    }
+
+    #[track_caller]
+    fn expect(&self, what: &str, values: &[usize]) {
+        assert!(
+            values.len() == self.rank() && !values.contains(&0),
+            "{what}: {} axes need a number of 1 or more each, found {values:?}",
+            self.rank()
+        );
+    }
+
+    /// The number of spatial axes.
+    pub fn rank(&self) -> usize {
+        self.strides.len()
+    }
+
+    /// The spatial lengths of the output for those of the input and the kernel:
+    /// `(input + padding - dilation (kernel - 1) - 1) / stride + 1`, rounded down.
+    ///
+    /// # Errors
+    /// If the number of axes differs, or a kernel is larger than its padded input.
+    pub fn output_lengths(&self, input: &[usize], kernel: &[usize]) -> Result<Shape, ShapeError> {
+        if input.len() != self.rank() || kernel.len() != self.rank() {
+            let problem = format!("{} spatial axes are needed: input {input:?}, kernel {kernel:?}", self.rank());
+            return Err(ShapeError::new(problem));
+        }
+        let length = |axis: usize| {
+            let padded = input[axis] + self.padding[axis].0 + self.padding[axis].1;
+            let extent = self.dilation[axis] * kernel[axis].saturating_sub(1) + 1;
+            if kernel[axis] == 0 || extent > padded {
+                return Err(ShapeError::new(format!(
+                    "a kernel of {kernel:?} (dilation {:?}) does not fit the input {input:?} (padding {:?})",
+                    &self.dilation[..],
+                    &self.padding[..],
+                )));
+            }
+            Ok((padded - extent) / self.strides[axis] + 1)
+        };
+        (0..self.rank()).map(length).collect()
+    }
+
+    /// The shape of the output for an input `[n, spatial.., c]` and a kernel `[spatial.., c / groups, filters]`.
+    ///
+    /// # Errors
+    /// If they do not fit each other.
+    pub fn output_shape(&self, input: &Shape, kernel: &Shape) -> Result<Shape, ShapeError> {
+        let (rank, groups) = (self.rank(), self.groups);
+        if input.len() != rank + 2 || kernel.len() != rank + 2 {
+            let problem = format!("input and kernel must have {} axes: {input} and {kernel}", rank + 2);
+            return Err(ShapeError::new(problem));
+        }
+        let (channels, filters) = (input[rank + 1], kernel[rank + 1]);
+        if !channels.is_multiple_of(groups) || !filters.is_multiple_of(groups) || kernel[rank] != channels / groups {
+            return Err(ShapeError::new(format!(
+                "{groups} groups must divide {channels} channels and {filters} filters, and the kernel must have \
+                 channels / groups = {} on its last but one axis: {input} and {kernel}",
+                channels / groups
+            )));
+        }
+        let lengths = self.output_lengths(&input[1..=rank], &kernel[..rank])?;
+        Ok(Shape::from(input[0]).join(&lengths).join(&[filters]))
+    }
+}
+
+impl Convolution {
+    /// Where in a padded sample each window begins, and where in a window its elements of channel 0 lie.
+    pub(crate) fn windows(&self, padded: &[usize], output: &[usize], kernel: &[usize]) -> (Vec<usize>, Vec<usize>) {
+        let steps = steps(&padded[1..]);
+        let (mut windows, mut taps) = (vec![0], vec![0]);
+        for axis in (0..self.rank()).rev() {
+            windows = sums((0..output[axis]).map(|i| i * self.strides[axis] * steps[axis]), &windows);
+            taps = sums((0..kernel[axis]).map(|i| i * self.dilation[axis] * steps[axis]), &taps);
+        }
+        (windows, taps)
+    }
+}
+
+/// From an element to the next along each of these axes in row-major order.
+pub(crate) fn steps(lengths: &[usize]) -> Lengths {
+    (0..lengths.len()).map(|axis| lengths[axis + 1..].iter().product()).collect()
+}
+
+/// The sums of all pairs, the second running faster.
+pub(crate) fn sums(a: impl Iterator<Item = usize>, b: &[usize]) -> Vec<usize> {
+    a.flat_map(|a| b.iter().map(move |b| a + b)).collect()
+}

@@ -1,0 +1,198 @@
+//! Products with a spread matrix: one whose elements lie where two tables say, added up.
+//!
+//! The patches that a convolution multiplies with its weights are such a matrix: element (position, tap) lies at
+//! `rows[position] + columns[tap]`. So a convolution is a product that reads its input where it is, and the matrix of
+//! patches, many times as large, is never written (Dukhan, "The indirect convolution algorithm", arXiv:1907.02129, has
+//! one table of pointers; that the places are sums makes two short ones do).
+
+use super::{GRAIN, Gemm, Mat, Parts, parts};
+use crate::kernels::Shared;
+use crate::team;
+
+/// B as it is read: element (p, j) at `start + j / width * panel + p * row + j % width`, where the kernel knows the width.
+pub struct Panels<T> {
+    pub(super) start: *const T,
+    pub(super) row: isize,
+    pub(super) panel: isize,
+}
+
+// SAFETY: panels are a shared borrow of a slice, or of room that nobody writes to meanwhile.
+unsafe impl<T: Sync> Sync for Panels<T> {}
+
+/// Some rows of A and of C: where each begins.
+pub struct Block<T> {
+    a: [*const T; MOST_ROWS],
+    c: [*mut T; MOST_ROWS],
+    len: usize,
+}
+
+impl<T> Block<T> {
+    fn new() -> Self {
+        Block { a: [std::ptr::null(); MOST_ROWS], c: [std::ptr::null_mut(); MOST_ROWS], len: 0 }
+    }
+
+    fn push(&mut self, a: &[T], c: &mut [T]) {
+        (self.a[self.len], self.c[self.len]) = (a.as_ptr(), c.as_mut_ptr());
+        self.len += 1;
+    }
+
+    pub(super) fn rows(&self) -> (&[*const T], &[*mut T]) {
+        (&self.a[..self.len], &self.c[..self.len])
+    }
+}
+
+/// A stack of `count` matrices: element (i, p) of the s-th at `data[s * step + rows[i] + columns[p]]`.
+///
+/// Invariant: every element lies within the data.
+#[derive(Clone, Copy)]
+pub struct Spread<'a, T> {
+    data: &'a [T],
+    count: usize,
+    step: usize,
+    rows: &'a [usize],
+    columns: &'a [usize],
+}
+
+impl<'a, T> Spread<'a, T> {
+    /// The matrices that these tables find in `data`.
+    ///
+    /// # Panics
+    ///
+    /// If an element would lie outside.
+    pub fn new(data: &'a [T], count: usize, step: usize, rows: &'a [usize], columns: &'a [usize]) -> Self {
+        if let (Some(row), Some(column), true) = (rows.iter().max(), columns.iter().max(), count > 0) {
+            let last = (count - 1) * step + row + column;
+            assert!(last < data.len(), "element {last} of a spread matrix does not lie within {}", data.len());
+        }
+        Self { data, count, step, rows, columns }
+    }
+
+    /// The elements from row i of the s-th matrix on, in which `columns` count.
+    #[inline(always)]
+    fn row(&self, matrix: usize, i: usize) -> &'a [T] {
+        &self.data[matrix * self.step + self.rows[i]..]
+    }
+}
+
+/// Where results go: row i of the s-th at `s * step + rows[i]`, its elements side by side.
+#[derive(Clone, Copy)]
+pub struct Rows<'a> {
+    /// From a matrix to the next.
+    pub step: usize,
+    /// Where each row begins.
+    pub rows: &'a [usize],
+}
+
+/// Rows of a task: few enough that where they begin fits onto the stack, enough to keep a panel of B busy.
+const MOST_ROWS: usize = 96;
+/// Elements of all partial sums of a [`sum_of_products`] together.
+const MOST_PARTIAL: usize = 1 << 20;
+/// The most partial sums.
+const MOST_PARTS: usize = 16;
+
+/// C_s = A_s · B for every matrix of a stack.
+///
+/// # Panics
+///
+/// If the shapes do not match or a row of C does not lie within `c`.
+pub(crate) fn products<T: Gemm>(a: Spread<'_, T>, b: Mat<'_, T>, c: &mut [T], places: Rows<'_>) {
+    let (m, k, n) = (a.rows.len(), a.columns.len(), b.columns);
+    assert!(b.rows == k && places.rows.len() == m, "products: {m} x {k} by {} x {n}", b.rows);
+    let total = a.count * m;
+    if total == 0 || n == 0 {
+        return;
+    }
+    let last = (a.count - 1) * places.step + places.rows.iter().max().expect("there are rows") + n;
+    assert!(last <= c.len(), "products: {last} elements into {}", c.len());
+    if k == 0 {
+        for place in 0..total {
+            c[place / m * places.step + places.rows[place % m]..][..n].fill(T::default());
+        }
+        return;
+    }
+    T::with_panels(b, total, |b| {
+        let each = (2 * GRAIN / (k * n).max(1)).next_multiple_of(24).clamp(24, MOST_ROWS);
+        let c = Shared::new(c);
+        team::split(total, each, |range| {
+            let mut block = Block::new();
+            for place in range {
+                let (matrix, i) = (place / m, place % m);
+                // SAFETY: the rows of C are disjoint, and each belongs to one task.
+                block.push(a.row(matrix, i), unsafe { c.part(matrix * places.step + places.rows[i], n) });
+            }
+            // SAFETY: every element of A lies within its data, and the rows have been made for products of this size.
+            unsafe { T::multiply_block(&block, a.columns, n, b, false) };
+        });
+    });
+}
+
+/// How [`sum_of_products`] is cut: parts of the stack, each summed by itself, and of the rows.
+fn cut(count: usize, [m, k, n]: [usize; 3]) -> [Parts; 2] {
+    let wanted = (m * n * k * count / GRAIN).clamp(1, MOST_PARTS);
+    let stack = parts(count, 1, wanted.min((MOST_PARTIAL / (m * n)).max(1)));
+    [stack, parts(m, 24, wanted.div_ceil(stack.count))]
+}
+
+/// The elements that [`sum_of_products`] needs for partial sums, `count` products of m x k by k x n being added up.
+pub(crate) fn partial_sums(count: usize, [m, k, n]: [usize; 3]) -> usize {
+    if count * m * k * n == 0 { 0 } else { (cut(count, [m, k, n])[0].count - 1) * m * n }
+}
+
+/// C = the sum over s of A_s · B_s, where `b(s)` are the matrices B_s.
+///
+/// Sums along the stack are cut by the shapes alone, so that the bits do not depend on the number of threads.
+///
+/// # Panics
+///
+/// If the shapes do not match.
+pub(crate) fn sum_of_products<'b, T: Gemm>(
+    a: Spread<'_, T>,
+    b: impl Fn(usize) -> Mat<'b, T> + Sync,
+    c: &mut [T],
+    partial: &mut [T],
+) {
+    let (m, k) = (a.rows.len(), a.columns.len());
+    if c.is_empty() || a.count == 0 || k == 0 {
+        return c.fill(T::default());
+    }
+    let n = c.len() / m;
+    let [stack, rows] = cut(a.count, [m, k, n]);
+    assert!(c.len() == m * n && partial.len() == (stack.count - 1) * m * n, "sum_of_products: {m} x {n}");
+    let (first, others) = (Shared::new(c), Shared::new(partial));
+    team::run(stack.count * rows.count, |task| {
+        let (part, rows) = (task / rows.count, rows.range(task % rows.count));
+        for (turn, matrix) in stack.range(part).enumerate() {
+            let b = b(matrix);
+            assert!(b.rows == k && b.columns == n, "sum_of_products: {m} x {k} by {} x {}", b.rows, b.columns);
+            T::with_panels(b, rows.len(), |b| {
+                for start in rows.clone().step_by(MOST_ROWS) {
+                    let mut block = Block::new();
+                    for i in start..rows.end.min(start + MOST_ROWS) {
+                        // SAFETY: each task has rows of a part of the sums to itself.
+                        let out = unsafe {
+                            match part {
+                                0 => first.part(i * n, n),
+                                _ => others.part(((part - 1) * m + i) * n, n),
+                            }
+                        };
+                        block.push(a.row(matrix, i), out);
+                    }
+                    // SAFETY: every element of A lies within its data; the rest has just been compared.
+                    unsafe { T::multiply_block(&block, a.columns, n, b, turn > 0) };
+                }
+            });
+        }
+    });
+    if stack.count == 1 {
+        return;
+    }
+    team::split(m * n, 1 << 14, |range| {
+        // SAFETY: the ranges are disjoint, and nobody else writes any more.
+        let sums = unsafe { first.part(range.start, range.len()) };
+        for part in 1..stack.count {
+            // SAFETY: as above.
+            let others = unsafe { others.part((part - 1) * m * n + range.start, range.len()) };
+            T::add_all(sums, others);
+        }
+    });
+}

@@ -1,0 +1,410 @@
+//! Convolution over one, two or three axes, and its derivatives.
+//!
+//! Channels come last: `[n, length, c]`, `[n, height, width, c]` or `[n, depth, height, width, c]`. Then the elements
+//! that a window sees lie side by side, channel by channel, and all three products (forward, and the two of the
+//! derivatives) are those of a spread matrix with a dense one: see [`spread`](crate::kernels::gemm::spread).
+
+use std::ops::Range;
+
+use smallvec::SmallVec;
+
+use crate::convolution::{Convolution, steps, sums};
+use crate::element::Float;
+use crate::kernels::gemm::Mat;
+use crate::kernels::gemm::spread::{Rows, Spread, partial_sums, products, sum_of_products};
+use crate::shape::Shape;
+use crate::tensor::{Tensor, expect_shape};
+
+impl<T: Float> Tensor<T> {
+    /// The convolution of `[n, spatial.., c]` with a kernel `[spatial.., c / groups, filters]`: `[n, out.., filters]`,
+    /// where element `[n, o.., f]` is the sum over k.. and c of `x[n, o stride + k dilation - padding.., c]` times
+    /// `kernel[k.., c, f]`. (A cross-correlation, as in all of deep learning: the kernel is not flipped.)
+    ///
+    /// ```
+    /// use gradus_tensor::{Convolution, Tensor};
+    /// let x = Tensor::new([[[1.0], [2.0], [3.0], [4.0]]]);
+    /// let difference = Tensor::new([[[-1.0]], [[1.0]]]);
+    /// assert_eq!(x.convolve(&difference, &Convolution::new(1)), Tensor::new([[[1.0], [1.0], [1.0]]]));
+    /// ```
+    ///
+    /// # Panics
+    /// If the shapes do not fit each other; see [`Convolution::output_shape`].
+    #[track_caller]
+    pub fn convolve(&self, kernel: &Tensor<T>, convolution: &Convolution) -> Tensor<T> {
+        let shape = expect_shape("convolve", convolution.output_shape(self.shape(), kernel.shape()));
+        let tables = Tables::new(self.shape(), kernel.shape(), &shape, convolution);
+        let (padded, kernel) = (tables.padded(self), kernel.contiguous());
+        let (x, w) = (elements(&padded), elements(&kernel));
+        Tensor::written(shape, |out| {
+            for group in 0..convolution.groups {
+                let patches =
+                    Spread::new(x, tables.samples, tables.input_step, &tables.windows, &tables.elements[group]);
+                let (k, filters) = (tables.elements[group].len(), tables.filters);
+                let all = filters * convolution.groups;
+                let weights = Mat::new(w, group * filters, [k, filters], [all as isize, 1]);
+                let rows: Vec<usize> = (0..tables.windows.len()).map(|i| i * all + group * filters).collect();
+                products(patches, weights, out, Rows { step: tables.output_step, rows: &rows });
+            }
+        })
+    }
+
+    /// The gradient of [`convolve`](Tensor::convolve) with respect to its kernel, of shape `kernel`, where `gradient`
+    /// is that of its output.
+    ///
+    /// # Panics
+    /// If the shapes do not fit each other.
+    #[track_caller]
+    pub fn convolve_kernel_gradient(
+        &self,
+        gradient: &Tensor<T>,
+        kernel: &Shape,
+        convolution: &Convolution,
+    ) -> Tensor<T> {
+        let shape = expect_shape("convolve_kernel_gradient", convolution.output_shape(self.shape(), kernel));
+        expect_gradient("convolve_kernel_gradient", gradient.shape(), &shape);
+        let tables = Tables::new(self.shape(), kernel, &shape, convolution);
+        let (padded, gradient) = (tables.padded(self), gradient.contiguous());
+        let (x, g) = (elements(&padded), elements(&gradient));
+        let (groups, filters) = (convolution.groups, tables.filters);
+        let (positions, per_group) = (tables.windows.len(), tables.elements[0].len());
+        let partial = partial_sums(tables.samples, [per_group, positions, filters]);
+        let mut partial = Tensor::<T>::zeros(partial);
+        let by_group = Tensor::written([groups, per_group, filters].into(), |out| {
+            for group in 0..groups {
+                let patches =
+                    Spread::new(x, tables.samples, tables.input_step, &tables.elements[group], &tables.windows);
+                let of_sample = |sample: usize| {
+                    let start = sample * tables.output_step + group * filters;
+                    Mat::new(g, start, [positions, filters], [(groups * filters) as isize, 1])
+                };
+                let out = &mut out[group * per_group * filters..][..per_group * filters];
+                sum_of_products(patches, of_sample, out, partial.as_mut_slice());
+            }
+        });
+        by_group.permute([1, 0, 2]).reshape(kernel)
+    }
+
+    /// The gradient of [`convolve`](Tensor::convolve) with respect to its input, of shape `input`, where `self` is that
+    /// of its output. Seen by itself it is the transposed convolution.
+    ///
+    /// # Panics
+    /// If the shapes do not fit each other.
+    #[track_caller]
+    pub fn convolve_input_gradient(&self, kernel: &Tensor<T>, input: &Shape, convolution: &Convolution) -> Tensor<T> {
+        let shape = expect_shape("convolve_input_gradient", convolution.output_shape(input, kernel.shape()));
+        expect_gradient("convolve_input_gradient", self.shape(), &shape);
+        let (rank, groups) = (convolution.rank(), convolution.groups);
+        let (channels, filters) = (input[rank + 1] / groups, shape[rank + 1] / groups);
+        let axis = |axis: usize| Phase::of_axis(convolution, axis, input[axis + 1], kernel.shape()[axis]);
+        let phases: Vec<Vec<Phase>> = (0..rank).map(axis).collect();
+
+        // Zeros around the gradient, so that every window that is asked for exists.
+        let mut widths: SmallVec<[(usize, usize); 5]> = SmallVec::from_elem((0, 0), rank + 2);
+        for (axis, phases) in phases.iter().enumerate() {
+            let low = phases.iter().map(|phase| phase.windows.start).min().unwrap_or(0).min(0);
+            let high = phases.iter().map(|phase| phase.windows.end).max().unwrap_or(0).max(shape[axis + 1] as isize);
+            widths[axis + 1] = (low.unsigned_abs(), high as usize - shape[axis + 1]);
+        }
+        let padded =
+            if widths.iter().all(|&width| width == (0, 0)) { self.clone() } else { self.pad(&widths, T::ZERO) };
+        let padded = padded.contiguous();
+        let (gradient_steps, input_steps) = (steps(&padded.shape()[1..]), steps(&input[1..]));
+        let (gradient_step, input_step) = (padded.shape()[1..].iter().product(), input[1..].iter().product());
+
+        // A matrix [filters, channels] for each tap, as the product wants it.
+        let taps: usize = kernel.shape()[..rank].iter().product();
+        let tap_steps = steps(&kernel.shape()[..rank]);
+        let turned = kernel.reshape([taps, channels, groups * filters]).permute([0, 2, 1]);
+        Tensor::written(input.clone(), |out| {
+            for mut combination in 0..phases.iter().map(Vec::len).product() {
+                let (mut rows, mut columns, mut used, mut results) = (vec![0], vec![0], vec![0], vec![0]);
+                for axis in (0..rank).rev() {
+                    let phase = &phases[axis][combination % phases[axis].len()];
+                    combination /= phases[axis].len();
+                    let first = (phase.windows.start + widths[axis + 1].0 as isize) as usize;
+                    rows = sums((0..phase.count).map(|q| (first + q) * gradient_steps[axis]), &rows);
+                    columns = sums(phase.taps.iter().map(|tap| tap.window * gradient_steps[axis]), &columns);
+                    used = sums(phase.taps.iter().map(|tap| tap.index * tap_steps[axis]), &used);
+                    let place = |q: usize| (phase.first + q * convolution.strides[axis]) * input_steps[axis];
+                    results = sums((0..phase.count).map(place), &results);
+                }
+                let used: Vec<i64> = used.into_iter().map(|tap| tap as i64).collect();
+                let used = turned.index_select(0, &used.into());
+                for group in 0..groups {
+                    let of_group = group * filters..(group + 1) * filters;
+                    let weights = used.slice(1, of_group.clone()).contiguous();
+                    let k = weights.shape()[0] * filters;
+                    let weights = Mat::new(elements(&weights), 0, [k, channels], [channels as isize, 1]);
+                    let columns = sums(columns.iter().copied(), &of_group.collect::<Vec<_>>());
+                    let results: Vec<usize> = results.iter().map(|place| place + group * channels).collect();
+                    let gradients = Spread::new(elements(&padded), input[0], gradient_step, &rows, &columns);
+                    products(gradients, weights, out, Rows { step: input_step, rows: &results });
+                }
+            }
+        })
+    }
+}
+
+/// The elements of a tensor that has been made contiguous.
+fn elements<T: Float>(x: &Tensor<T>) -> &[T] {
+    x.as_slice().expect("just made contiguous")
+}
+
+/// Where a convolution reads and writes.
+struct Tables {
+    /// The input's zeros around, batch and channel axes included.
+    widths: SmallVec<[(usize, usize); 5]>,
+    samples: usize,
+    /// From a padded sample to the next.
+    input_step: usize,
+    /// From a sample of the output to the next.
+    output_step: usize,
+    /// Filters of a group.
+    filters: usize,
+    /// Where in a padded sample each window begins.
+    windows: Vec<usize>,
+    /// Where in a window the elements lie that a group sees.
+    elements: Vec<Vec<usize>>,
+}
+
+impl Tables {
+    fn new(input: &Shape, kernel: &Shape, output: &Shape, convolution: &Convolution) -> Self {
+        let (rank, groups) = (convolution.rank(), convolution.groups);
+        let mut widths: SmallVec<[(usize, usize); 5]> = SmallVec::from_elem((0, 0), rank + 2);
+        widths[1..=rank].copy_from_slice(&convolution.padding);
+        let padded: Shape =
+            input.iter().zip(&widths).map(|(&length, &(before, after))| before + length + after).collect();
+        let steps = steps(&padded[1..]);
+        let (mut windows, mut taps) = (vec![0], vec![0]);
+        for axis in (0..rank).rev() {
+            windows = sums((0..output[axis + 1]).map(|i| i * convolution.strides[axis] * steps[axis]), &windows);
+            taps = sums((0..kernel[axis]).map(|i| i * convolution.dilation[axis] * steps[axis]), &taps);
+        }
+        let channels = kernel[rank];
+        let of_group =
+            |group: usize| sums(taps.iter().copied(), &(group * channels..(group + 1) * channels).collect::<Vec<_>>());
+        Tables {
+            samples: input[0],
+            input_step: padded[1..].iter().product(),
+            output_step: output[1..].iter().product(),
+            filters: kernel[rank + 1] / groups,
+            windows,
+            elements: (0..groups).map(of_group).collect(),
+            widths,
+        }
+    }
+
+    fn padded<T: Float>(&self, x: &Tensor<T>) -> Tensor<T> {
+        if self.widths.iter().all(|&width| width == (0, 0)) { x.contiguous() } else { x.pad(&self.widths, T::ZERO) }
+    }
+}
+
+/// Elements of the input along one axis that meet windows in the same way: those at `first + q stride`.
+///
+/// The padded input at i meets the window o through the tap k where i = o stride + k dilation. With
+/// i = phase + stride q that is o = q + (phase - k dilation) / stride, for those k that make it whole: so the gradient
+/// of the elements of one phase is a convolution of stride 1.
+struct Phase {
+    /// The first such element of the input, and how many there are.
+    first: usize,
+    count: usize,
+    /// The windows that they meet, before 0 and beyond the last where there are none.
+    windows: Range<isize>,
+    taps: Vec<Tap>,
+}
+
+/// A tap of the kernel.
+struct Tap {
+    index: usize,
+    /// The window that the first element meets, counted from the first of the phase.
+    window: usize,
+}
+
+impl Phase {
+    /// The phases of an axis; those that no element has are left out.
+    fn of_axis(convolution: &Convolution, axis: usize, input: usize, kernel: usize) -> Vec<Phase> {
+        let (stride, dilation) = (convolution.strides[axis], convolution.dilation[axis]);
+        let before = convolution.padding[axis].0;
+        let phase = |first: usize| {
+            let place = first + before;
+            let taps: Vec<(usize, isize)> = (0..kernel)
+                .map(|k| (k, place as isize - (k * dilation) as isize))
+                .filter(|(_, distance)| distance % stride as isize == 0)
+                .map(|(k, distance)| (k, distance / stride as isize))
+                .collect();
+            let least = taps.iter().map(|tap| tap.1).min().unwrap_or(0);
+            let most = taps.iter().map(|tap| tap.1).max().unwrap_or(0);
+            let count = (input - first).div_ceil(stride);
+            let taps = taps.into_iter().map(|(index, window)| Tap { index, window: (window - least) as usize });
+            Phase { first, count, windows: least..most + count as isize, taps: taps.collect() }
+        };
+        (0..stride.min(input)).map(phase).collect()
+    }
+}
+
+#[track_caller]
+fn expect_gradient(op: &str, found: &Shape, expected: &Shape) {
+    if found != expected {
+        panic_gradient(op, found, expected);
+    }
+}
+
+#[cold]
+#[track_caller]
+fn panic_gradient(op: &str, found: &Shape, expected: &Shape) -> ! {
+    panic!("{op}: the gradient must have the output's shape {expected}, found {found}")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A case: spatial lengths of input and kernel, and the convolution.
+    #[derive(Debug, Clone)]
+    struct Case {
+        samples: usize,
+        input: Vec<usize>,
+        kernel: Vec<usize>,
+        /// Channels and filters of one group.
+        channels: usize,
+        filters: usize,
+        convolution: Convolution,
+    }
+
+    impl Case {
+        fn input(&self) -> Shape {
+            Shape::from(self.samples).join(&self.input).join(&[self.channels * self.convolution.groups])
+        }
+
+        fn kernel(&self) -> Shape {
+            Shape::from(&self.kernel[..]).join(&[self.channels, self.filters * self.convolution.groups])
+        }
+    }
+
+    fn cases() -> impl Strategy<Value = Case> {
+        let axis = (1_usize..8, 1_usize..4, 1_usize..4, 1_usize..3, (0_usize..3, 0_usize..3));
+        let axes = (1_usize..4).prop_flat_map(move |rank| prop::collection::vec(axis.clone(), rank));
+        (axes, 0_usize..3, 1_usize..4, 1_usize..20, 1_usize..3).prop_filter_map(
+            "the kernel does not fit",
+            |(axes, samples, channels, filters, groups)| {
+                let of = |f: fn(&(usize, usize, usize, usize, (usize, usize))) -> usize| axes.iter().map(f).collect();
+                let (input, kernel): (Vec<_>, Vec<_>) = (of(|a| a.0), of(|a| a.1));
+                let (strides, dilation): (Vec<_>, Vec<_>) = (of(|a| a.2), of(|a| a.3));
+                let padding: Vec<_> = axes.iter().map(|a| a.4).collect();
+                let convolution =
+                    Convolution::new(axes.len()).strides(&strides).dilation(&dilation).padding(&padding).groups(groups);
+                let case = Case { samples, input, kernel, channels, filters, convolution };
+                case.convolution.output_shape(&case.input(), &case.kernel()).ok().map(|_| case)
+            },
+        )
+    }
+
+    /// Calls `visit` with the places of x, of the kernel and of the output that each product of the definition joins.
+    fn visit(case: &Case, mut visit: impl FnMut(&[usize], &[usize], &[usize])) {
+        let convolution = &case.convolution;
+        let (input, kernel) = (case.input(), case.kernel());
+        let output = convolution.output_shape(&input, &kernel).unwrap();
+        let rank = convolution.rank();
+        let every = |shape: &[usize]| {
+            let mut all = vec![vec![]];
+            for &length in shape {
+                all = all
+                    .iter()
+                    .flat_map(|start: &Vec<usize>| (0..length).map(|i| [&start[..], &[i]].concat()))
+                    .collect();
+            }
+            all
+        };
+        let kernels = every(&kernel);
+        for o in every(&output) {
+            let group = o[rank + 1] / case.filters;
+            for k in kernels.iter().filter(|k| k[rank + 1] == o[rank + 1]) {
+                let mut x = vec![o[0]];
+                for axis in 0..rank {
+                    let place = o[axis + 1] * convolution.strides[axis] + k[axis] * convolution.dilation[axis];
+                    match place.checked_sub(convolution.padding[axis].0) {
+                        Some(place) if place < input[axis + 1] => x.push(place),
+                        _ => break,
+                    }
+                }
+                if x.len() == rank + 1 {
+                    x.push(group * case.channels + k[rank]);
+                    visit(&x, k, &o);
+                }
+            }
+        }
+    }
+
+    /// Small integers, so that sums are exact in any order.
+    fn integers(shape: impl Into<Shape>, seed: usize) -> Tensor<f64> {
+        let shape = shape.into();
+        let digit = |i: usize| (((i + seed).wrapping_mul(0x9E37_79B9) >> 7) % 15) as f64 - 7.0;
+        Tensor::from_vec((0..shape.size()).map(digit).collect(), shape).unwrap()
+    }
+
+    fn place(x: &Tensor<f64>, index: &[usize]) -> usize {
+        index.iter().zip(x.shape().iter()).fold(0, |place, (&i, &length)| place * length + i)
+    }
+
+    proptest! {
+        #[test]
+        fn as_the_definition_says(case in cases()) {
+            let (x, kernel) = (integers(case.input(), 1), integers(case.kernel(), 2));
+            let shape = case.convolution.output_shape(x.shape(), kernel.shape()).unwrap();
+            let gradient = integers(shape.clone(), 3);
+            let (mut y, mut dx, mut dk) = (Tensor::zeros(shape), x.zeros_like(), kernel.zeros_like());
+            visit(&case, |i, k, o| {
+                let (i, k, o) = (place(&x, i), place(&kernel, k), place(&gradient, o));
+                let (xs, ks, gs) = (x.as_slice().unwrap(), kernel.as_slice().unwrap(), gradient.as_slice().unwrap());
+                y.as_mut_slice()[o] += xs[i] * ks[k];
+                dx.as_mut_slice()[i] += gs[o] * ks[k];
+                dk.as_mut_slice()[k] += gs[o] * xs[i];
+            });
+            let c = &case.convolution;
+            prop_assert_eq!(x.convolve(&kernel, c), y.clone());
+            prop_assert_eq!(gradient.convolve_input_gradient(&kernel, x.shape(), c), dx.clone());
+            prop_assert_eq!(x.convolve_kernel_gradient(&gradient, kernel.shape(), c), dk.clone());
+            // The same in f32, and from views that lie otherwise.
+            let (x, kernel, gradient) = (x.to::<f32>().flip(1).flip(1), kernel.to::<f32>(), gradient.to::<f32>());
+            prop_assert_eq!(x.convolve(&kernel, c).to::<f64>(), y);
+            prop_assert_eq!(gradient.convolve_input_gradient(&kernel, x.shape(), c).to::<f64>(), dx);
+            prop_assert_eq!(x.convolve_kernel_gradient(&gradient, kernel.shape(), c).to::<f64>(), dk);
+        }
+    }
+
+    #[test]
+    fn large_enough_for_many_tasks() {
+        // Sums of products in several parts, strips over the ends of samples, k in several blocks.
+        let case = Case {
+            samples: 9,
+            input: vec![17, 15],
+            kernel: vec![3, 3],
+            channels: 33,
+            filters: 35,
+            convolution: Convolution::new(2).padding(&[(1, 1), (0, 2)]),
+        };
+        let (x, kernel) = (integers(case.input(), 1), integers(case.kernel(), 2));
+        let y = x.convolve(&kernel, &case.convolution);
+        let dk = x.convolve_kernel_gradient(&y, kernel.shape(), &case.convolution);
+        let dx = y.convolve_input_gradient(&kernel, x.shape(), &case.convolution);
+        // By the products' own identity: <y, y> = <x, dx> = <kernel, dk>.
+        let squares = (&y * &y).sum(..).item();
+        assert_eq!((&x * &dx).sum(..).item(), squares);
+        assert_eq!((&kernel * &dk).sum(..).item(), squares);
+        let mut sum = 0.0;
+        visit(&Case { samples: 1, ..case.clone() }, |i, k, o| {
+            if o == [0, 4, 5, 6] {
+                sum += x.get(i) * kernel.get(k);
+            }
+        });
+        assert_eq!(y.get([0, 4, 5, 6]), sum);
+    }
+
+    #[test]
+    #[should_panic(expected = "convolve: a kernel of [4] (dilation [1]) does not fit the input [3] (padding [(0, 0)])")]
+    fn a_kernel_larger_than_its_input() {
+        Tensor::<f32>::zeros([1, 3, 1]).convolve(&Tensor::zeros([4, 1, 1]), &Convolution::new(1));
+    }
+}

@@ -1,0 +1,75 @@
+//! How the windows of a pooling lie.
+
+use smallvec::SmallVec;
+
+use crate::convolution::Convolution;
+use crate::shape::{Shape, ShapeError};
+
+/// The size of the windows of a pooling along each spatial axis, how far apart they lie, and how far they may reach
+/// beyond the ends, where there is nothing: what is padded is never the largest and does not count for the mean.
+///
+/// ```
+/// use gradus_tensor::{Pooling, Tensor};
+/// let x = Tensor::new([[[1.0], [2.0], [7.0], [4.0]]]);
+/// assert_eq!(x.max_pool(&Pooling::new(&[2])), Tensor::new([[[2.0], [7.0]]]));
+/// assert_eq!(x.average_pool(&Pooling::new(&[2]).strides(&[1])), Tensor::new([[[1.5], [4.5], [5.5]]]));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pooling {
+    pub(crate) size: SmallVec<[usize; 3]>,
+    pub(crate) windows: Convolution,
+}
+
+impl Pooling {
+    /// Windows of this size side by side, none beyond the ends.
+    ///
+    /// # Panics
+    /// If a size is 0.
+    #[track_caller]
+    pub fn new(size: &[usize]) -> Self {
+        Pooling { size: size.into(), windows: Convolution::new(size.len()).strides(size) }
+    }
+
+    /// With windows so far apart.
+    ///
+    /// # Panics
+    /// If there is not a stride of 1 or more for each axis.
+    #[track_caller]
+    pub fn strides(self, strides: &[usize]) -> Self {
+        Pooling { windows: self.windows.strides(strides), ..self }
+    }
+
+    /// With windows that reach so far beyond the beginning and the end of each axis.
+    ///
+    /// # Panics
+    /// If there is not a pair for each axis, or a window could lie wholly beyond an end.
+    #[track_caller]
+    pub fn padding(self, padding: &[(usize, usize)]) -> Self {
+        let beyond = |(&(before, after), &size): (&(usize, usize), &usize)| before.max(after) >= size;
+        if padding.iter().zip(&self.size).any(beyond) {
+            panic!("padding: windows of {:?} must reach into their input, found {padding:?}", &self.size[..]);
+        }
+        Pooling { windows: self.windows.padding(padding), ..self }
+    }
+
+    /// The spatial lengths of the output for those of the input.
+    ///
+    /// # Errors
+    /// If the number of axes differs, or a window is larger than its padded input.
+    pub fn output_lengths(&self, input: &[usize]) -> Result<Shape, ShapeError> {
+        self.windows.output_lengths(input, &self.size)
+    }
+
+    /// The shape of the output for an input `[n, spatial.., c]`: the same but for the spatial lengths.
+    ///
+    /// # Errors
+    /// If the number of axes differs, or a window is larger than its padded input.
+    pub fn output_shape(&self, input: &Shape) -> Result<Shape, ShapeError> {
+        let rank = self.size.len();
+        if input.len() != rank + 2 {
+            return Err(ShapeError::new(format!("{} axes are needed, found {input}", rank + 2)));
+        }
+        let lengths = self.output_lengths(&input[1..=rank])?;
+        Ok(Shape::from(input[0]).join(&lengths).join(&input[rank + 1..]))
+    }
+}
