@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use gradus_autograd::{Tape, Var, gradcheck};
-use gradus_tensor::{PadMode, Tensor, keepdims, step};
+use gradus_tensor::{Convolution, PadMode, Pooling, Tensor, keepdims, step};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
@@ -199,6 +199,7 @@ fn rows() -> Vec<Row> {
     rows.extend(reductions());
     rows.extend(views());
     rows.extend(joins_and_indices());
+    rows.extend(windows());
     rows
 }
 
@@ -325,6 +326,57 @@ fn joins_and_indices() -> Vec<Row> {
         }),
         row!("sort", line, ALL, |x, c| x[0].sort(c.axis())),
         row!("topk", |c| vec![c.with_length(4)], ALL, |x, c| x[0].topk(c.axis(), c.number % 5).0),
+    ]
+}
+
+/// A convolution over one axis or two, with strides, dilation, uneven padding and groups.
+fn convolution(c: &Case) -> Convolution {
+    let (rank, n) = (1 + c.number % 2, c.number / 2);
+    Convolution::new(rank)
+        .strides(&[1 + n % 2, 2][..rank])
+        .dilation(&[1 + n / 2 % 2, 1][..rank])
+        .padding(&[(n / 4 % 2, n / 8 % 3), (1, 0)][..rank])
+        .groups(1 + n / 24 % 2)
+}
+
+/// The shapes of an input and a kernel for it.
+fn convolved(c: &Case) -> Vec<Shape> {
+    let convolution = convolution(c);
+    let (rank, groups) = (convolution.rank(), 1 + c.number / 48 % 2);
+    let (input, kernel) = (&[5, 3][..rank], &[2, 3][..rank]);
+    vec![[&[c.axis % 3], input, &[2 * groups]].concat(), [kernel, &[2, groups * (1 + c.axis / 3)]].concat()]
+}
+
+/// The shapes of an output of it and of the kernel.
+fn deconvolved(c: &Case) -> Vec<Shape> {
+    let [input, kernel] = convolved(c).try_into().expect("two shapes");
+    let output = convolution(c).output_shape(&input.into(), &kernel[..].into()).expect("they fit");
+    vec![output.to_vec(), kernel]
+}
+
+/// A pooling over one axis or two, of windows that overlap, leave gaps, or reach beyond the ends.
+fn pooling(c: &Case) -> Pooling {
+    let (rank, n) = (1 + c.number % 2, c.number / 2);
+    let padding = &[(n % 2, n / 2 % 2), (1, 0)][..rank];
+    Pooling::new(&[2 + n / 4 % 2, 2][..rank]).strides(&[1 + n / 8 % 3, 2][..rank]).padding(padding)
+}
+
+fn pooled(c: &Case) -> Vec<Shape> {
+    vec![[&[c.axis % 3], &[5, 3][..1 + c.number % 2], &[c.axis / 2]].concat()]
+}
+
+fn windows() -> Vec<Row> {
+    vec![
+        row!("convolve", convolved, ALL, |x, c| x[0].convolve(&x[1], &convolution(c))),
+        row!(
+            "convolve_transposed",
+            deconvolved,
+            ALL,
+            |x, c| x[0].convolve_transposed(&x[1], convolved(c).swap_remove(0), &convolution(c)),
+            |x, c| x[0].convolve_input_gradient(&x[1], &convolved(c).swap_remove(0).into(), &convolution(c))
+        ),
+        row!("max_pool", pooled, ALL, |x, c| x[0].max_pool(&pooling(c))),
+        row!("average_pool", pooled, ALL, |x, c| x[0].average_pool(&pooling(c))),
     ]
 }
 

@@ -2,6 +2,7 @@
 
 mod arithmetic;
 mod choice;
+mod conv;
 mod index;
 mod join;
 mod linear;
