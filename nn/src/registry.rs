@@ -43,7 +43,13 @@ impl LayerKinds {
     pub fn standard() -> Self {
         LayerKinds { readers: BTreeMap::new() }
             .with::<Activation>()
+            .with::<AveragePooling1D>()
+            .with::<AveragePooling2D>()
+            .with::<AveragePooling3D>()
             .with::<BatchNorm>()
+            .with::<Conv1D>()
+            .with::<Conv2D>()
+            .with::<Conv3D>()
             .with::<Dense>()
             .with::<Dropout>()
             .with::<ELU>()
@@ -53,6 +59,9 @@ impl LayerKinds {
             .with::<GaussianNoise>()
             .with::<LayerNorm>()
             .with::<LeakyReLU>()
+            .with::<MaxPooling1D>()
+            .with::<MaxPooling2D>()
+            .with::<MaxPooling3D>()
             .with::<Normalization>()
             .with::<PReLU>()
             .with::<Permute>()

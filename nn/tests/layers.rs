@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use gradus_nn::{
-    Activation, BatchNorm, Build, Built, Dense, Dropout, ELU, Embedding, Error, Flatten, GaussianDropout,
-    GaussianNoise, Initializer, Layer, LayerCheck, LayerKinds, LayerNorm, LeakyReLU, Model, Normalization, PReLU,
+    Activation, AveragePooling1D, AveragePooling2D, AveragePooling3D, BatchNorm, Build, Built, Conv1D, Conv2D, Conv3D,
+    Dense, Dropout, ELU, Embedding, Error, Flatten, GaussianDropout, GaussianNoise, Initializer, Layer, LayerCheck,
+    LayerKinds, LayerNorm, LeakyReLU, MaxPooling1D, MaxPooling2D, MaxPooling3D, Model, Normalization, PReLU, Padding,
     Permute, ReLU, Regularizer, RepeatVector, Rescaling, Reshape, Result, Sequential, Softmax, check_layer,
 };
 use gradus_tensor::{Float, Tensor};
@@ -28,10 +29,26 @@ fn check_all() -> Sequential {
     row!(Activation::Mish, [2, 3]);
     row!(Activation::LogSoftmax, [2, 3]);
     row!(Activation::Squareplus { b: 4.0 }, [3]);
+    row!(AveragePooling1D::new([2]), [5, 2]);
+    row!(AveragePooling2D::new([3, 2]).strides([2, 1]).padding(Padding::Same), [4, 3, 2]);
+    row!(AveragePooling3D::new([2, 1, 2]), [3, 2, 2, 1]);
     row!(BatchNorm::new(), [3]);
     row!(BatchNorm::new().center(false).scale(false).momentum(0.5).epsilon(0.1), [2, 1, 3]);
     row!(BatchNorm::new().axis(1), [3, 2, 2]);
     row!(BatchNorm::new().axis(-2).scale(false), [2, 3]);
+    row!(Conv1D::new(3, [2]), [4, 2]);
+    row!(Conv1D::new(2, [3]).padding(Padding::Causal).dilation_rate([2]).activation(Activation::Tanh), [5, 2]);
+    row!(Conv2D::new(3, [3, 2]), [4, 3, 2]);
+    row!(Conv2D::new(4, [2, 3]).strides([2, 1]).padding(Padding::Same).groups(2).use_bias(false), [3, 4, 2]);
+    row!(
+        Conv2D::new(2, [2, 2])
+            .padding(Padding::Explicit(vec![(0, 2), (1, 0)]))
+            .kernel_initializer(Initializer::HeNormal)
+            .kernel_regularizer(Regularizer::L2(0.1))
+            .bias_regularizer(Regularizer::L1(0.1)),
+        [3, 2, 1]
+    );
+    row!(Conv3D::new(2, [2, 1, 2]).strides([1, 2, 1]), [2, 3, 3, 2]);
     row!(Dense::new(3), [2]);
     row!(Dense::new(3).use_bias(false).activation(Activation::Tanh), [4, 2]);
     row!(
@@ -55,6 +72,10 @@ fn check_all() -> Sequential {
     row!(LayerNorm::new().axis(1), [3, 2, 2]);
     row!(LayerNorm::new().axes([-1, 1]), [2, 3, 2]);
     row!(LeakyReLU::default(), [4]);
+    row!(MaxPooling1D::new([2]).padding(Padding::Same), [5, 2]);
+    row!(MaxPooling2D::new([2, 2]), [5, 4, 2]);
+    row!(MaxPooling2D::new([3, 3]).strides([2, 2]).padding(Padding::Explicit(vec![(1, 1), (0, 2)])), [4, 4, 1]);
+    row!(MaxPooling3D::new([2, 2, 1]).strides([1, 1, 1]), [3, 2, 2, 1]);
     row!(Normalization::new([0.5, -1.0, 2.0], [4.0, 0.25, 1.0]), [2, 3]);
     row!(Normalization::new([0.5], [4.0]), [2, 3]);
     row!(PReLU::new().alpha_initializer(Initializer::Constant(0.25)), [2, 3]);
@@ -141,7 +162,7 @@ fn a_text_that_is_no_network_is_refused() {
         "from_json: this is no network: EOF while parsing an object at line 1 column 2; give a text that to_json has written"
     );
     let unknown = message(&format!("[{}]", record("0", "Conv9D", "null")));
-    assert!(unknown.starts_with("from_json: layer 0: there is no kind of layer \"Conv9D\", only Activation, Batch"));
+    assert!(unknown.starts_with("from_json: layer 0: there is no kind of layer \"Conv9D\", only Activation, Average"));
     assert!(unknown.ends_with("; add your own kinds by LayerKinds::with and read by from_json_with"));
     assert_eq!(
         message(&format!("[{}]", record("0", "Dropout", r#"{"rate": 0.5, "seed": 1}"#))),

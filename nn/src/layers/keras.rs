@@ -12,6 +12,7 @@ use crate::{
 };
 
 mod normalize;
+mod windows;
 
 fn x() -> Tensor<f64> {
     Tensor::from([[0.5, -1.2, 2.0], [1.5, 0.3, -0.7], [-0.4, 0.9, 1.1], [2.2, -0.6, 0.25]])

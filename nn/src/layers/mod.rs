@@ -2,6 +2,7 @@
 
 mod activation;
 mod batch_norm;
+mod conv;
 mod dense;
 mod dropout;
 mod elu;
@@ -15,14 +16,17 @@ mod leaky_relu;
 mod normalization;
 mod normalize;
 mod permute;
+mod pool;
 mod prelu;
 mod relu;
 mod repeat_vector;
 mod rescaling;
 mod reshape;
 mod softmax;
+mod windows;
 
 pub use batch_norm::BatchNorm;
+pub use conv::{Conv1D, Conv2D, Conv3D};
 pub use dense::Dense;
 pub use dropout::Dropout;
 pub use elu::ELU;
@@ -33,9 +37,11 @@ pub use layer_norm::LayerNorm;
 pub use leaky_relu::LeakyReLU;
 pub use normalization::Normalization;
 pub use permute::Permute;
+pub use pool::{AveragePooling1D, AveragePooling2D, AveragePooling3D, MaxPooling1D, MaxPooling2D, MaxPooling3D};
 pub use prelu::PReLU;
 pub use relu::ReLU;
 pub use repeat_vector::RepeatVector;
 pub use rescaling::Rescaling;
 pub use reshape::Reshape;
 pub use softmax::Softmax;
+pub use windows::Padding;

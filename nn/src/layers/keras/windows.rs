@@ -1,0 +1,74 @@
+//! Convolutions and poolings against keras 3.15.1 on jax 0.10.2 in float64: strided, dilated, grouped, and padded on
+//! one side more than on the other. All numbers are multiples of a power of two, but for one mean.
+
+use gradus_tensor::{Shape, Tensor};
+
+use super::model;
+use crate::{AveragePooling1D, AveragePooling2D, Conv1D, Conv2D, Conv3D, Layer, MaxPooling2D, Padding};
+
+/// `((7 i + 3 seed) mod 11 - 5) / 4` for the i-th element.
+fn values(shape: impl Into<Shape>, seed: usize) -> Tensor<f64> {
+    let shape = shape.into();
+    let value = |i: usize| ((7 * i + 3 * seed) % 11) as f64 / 4.0 - 1.25;
+    (0..shape.size()).map(value).collect::<Tensor<f64>>().reshape(shape)
+}
+
+#[track_caller]
+fn check<const N: usize>(layer: impl Layer, input: impl Into<Shape>, output: [usize; N], expected: &[f64]) {
+    let x = values(input, 1);
+    let mut model = model(layer, x.clone());
+    for param in model.params_mut().iter_mut() {
+        param.value = values(param.value.shape().clone(), 2);
+    }
+    let y = model.predict(&x).unwrap();
+    assert_eq!(y.shape(), &output);
+    assert!(y.flatten().allclose(&Tensor::from_vec(expected.to_vec(), [expected.len()]).unwrap(), 1e-15, 0.0), "{y:?}");
+}
+
+#[test]
+fn convolutions() {
+    check(
+        Conv2D::new(2, [3, 2]).strides([2, 2]).padding(Padding::Same).use_bias(false),
+        [1, 5, 4, 2],
+        [1, 3, 2, 2],
+        &[2.125, 2.0, 2.5, -4.125, -2.875, 2.75, -0.4375, -2.5, -3.0, 1.1875, 1.9375, 3.75],
+    );
+    check(
+        Conv2D::new(4, [2, 2]).dilation_rate([2, 1]).groups(2).use_bias(false),
+        [1, 4, 3, 4],
+        [1, 2, 2, 4],
+        &[
+            -1.5, -1.125, -2.4375, 0.875, 0.5625, -0.0625, -1.6875, 1.3125, 0.5625, 0.0, 1.1875, -1.25, -0.125,
+            -1.6875, 1.25, -1.5,
+        ],
+    );
+    check(
+        Conv1D::new(2, [3]).padding(Padding::Causal).dilation_rate([2]).use_bias(false),
+        [1, 6, 1],
+        [1, 6, 2],
+        &[0.5, -0.375, -1.25, 0.9375, -0.75, 0.1875, 2.0, -0.5625, -0.875, 1.125, -0.4375, -0.9375],
+    );
+    check(
+        Conv3D::new(1, [2, 2, 2]).strides([1, 2, 1]).padding(Padding::Same).use_bias(false),
+        [1, 2, 3, 2, 1],
+        [1, 2, 2, 2, 1],
+        &[2.375, -0.875, -0.625, 0.5, -1.0625, -1.0625, 0.5, -0.125],
+    );
+}
+
+#[test]
+fn poolings() {
+    check(
+        MaxPooling2D::new([3, 2]).strides([2, 2]).padding(Padding::Same),
+        [1, 5, 5, 1],
+        [1, 3, 3, 1],
+        &[1.25, 0.75, 1.0, 1.0, 1.25, -0.25, 1.0, 1.25, 0.25],
+    );
+    check(
+        AveragePooling2D::new([3, 2]).strides([2, 2]).padding(Padding::Same),
+        [1, 5, 5, 1],
+        [1, 3, 3, 1],
+        &[-0.0625, 0.0, -0.125, 0.0, 0.2916666666666667, -0.75, 0.0625, 0.125, 0.0],
+    );
+    check(AveragePooling1D::new([2]).strides([3]), [1, 8, 1], [1, 3, 1], &[0.375, 0.125, -0.125]);
+}

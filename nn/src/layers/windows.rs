@@ -1,0 +1,73 @@
+//! What convolutions and poolings have in common: how their windows may reach beyond the ends.
+
+use gradus_tensor::{Float, Shape};
+use serde::{Deserialize, Serialize};
+
+use crate::error::Result;
+use crate::layer::Build;
+
+/// How far windows reach beyond the ends of their input, where there are zeros (for poolings: nothing). Keras's `padding`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Padding {
+    /// Not at all: the output is shorter than the input.
+    #[default]
+    Valid,
+    /// So far that with strides of 1 the output is as long as the input; in general input / stride, rounded up. What is
+    /// odd goes to the end.
+    Same,
+    /// Before the beginning alone, so that no output depends on later inputs; its length is as with `Same`.
+    Causal,
+    /// So far before the beginning and after the end of each axis.
+    Explicit(Vec<(usize, usize)>),
+}
+
+impl Padding {
+    /// The widths for each axis.
+    pub(super) fn widths(
+        &self,
+        input: &[usize],
+        size: &[usize],
+        strides: &[usize],
+        dilation: &[usize],
+    ) -> Vec<(usize, usize)> {
+        let total = |axis: usize| {
+            let extent = dilation[axis] * (size[axis] - 1) + 1;
+            let reach = input[axis].div_ceil(strides[axis]).saturating_sub(1) * strides[axis] + extent;
+            (reach.saturating_sub(input[axis]), extent)
+        };
+        match self {
+            Padding::Valid => vec![(0, 0); input.len()],
+            Padding::Same => (0..input.len()).map(|axis| (total(axis).0 / 2, total(axis).0.div_ceil(2))).collect(),
+            Padding::Causal => (0..input.len()).map(|axis| (total(axis).1 - 1, 0)).collect(),
+            Padding::Explicit(widths) => widths.clone(),
+        }
+    }
+
+    /// Refuses explicit widths that are not one pair for each axis.
+    pub(super) fn check<T: Float>(&self, rank: usize, build: &Build<'_, T>) -> Result<()> {
+        match self {
+            Padding::Explicit(widths) if widths.len() != rank => {
+                let problem = format!("explicit padding needs {rank} pairs (before, after), found {widths:?}");
+                Err(build.error(problem, "give one for each axis between the batch and the channels"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The input's shape, once it is found to have `rank` spatial axes and one of channels.
+pub(super) fn check_lengths<T: Float>(build: &Build<'_, T>, rank: usize) -> Result<Shape> {
+    let input = build.input()?;
+    if input.len() == rank + 1 {
+        return Ok(input.clone());
+    }
+    let axes = ["length", "height, width", "depth, height, width"][rank - 1];
+    let problem = format!("needs samples of shape [{axes}, channels], found {input}");
+    let hint = if input.len() == rank {
+        "add an axis of one channel: Reshape it, or unsqueeze(-1) the data"
+    } else {
+        "reshape the data, or take the layer for another number of axes"
+    };
+    Err(build.error(problem, hint))
+}
