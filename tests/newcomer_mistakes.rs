@@ -137,6 +137,30 @@ fn networks() -> Vec<Row> {
     let two_layers = || Model::build(chain().add(Dense::new(4)).add(Dense::new(2)), [3], 0).unwrap();
     vec![
         (
+            "feeds a convolution pictures without channels",
+            unbuilt(chain().add(Conv2D::new(8, [3, 3])), &[28, 28]),
+            "layer 0 (Conv2D): needs samples of shape [height, width, channels], found [28, 28]; add an axis of one \
+             channel: Reshape it, or unsqueeze(-1) the data",
+        ),
+        (
+            "convolves once more than the picture is large",
+            unbuilt(chain().add(Conv2D::new(8, [3, 3])).add(Conv2D::new(8, [5, 5])), &[6, 6, 1]),
+            "layer 1 (Conv2D): a kernel of [5, 5] (dilation [1, 1]) does not fit the input [4, 4] (padding [(0, 0), \
+             (0, 0)]); make the kernel or the dilation smaller, or pad with Padding::Same",
+        ),
+        (
+            "divides three channels by two groups",
+            unbuilt(chain().add(Conv2D::new(8, [3, 3]).groups(2)), &[6, 6, 3]),
+            "layer 0 (Conv2D): 2 groups must divide the 3 input channels and the 8 filters; choose a number of groups \
+             that divides both",
+        ),
+        (
+            "pools by windows larger than the picture",
+            unbuilt(chain().add(MaxPooling2D::new([4, 4])), &[3, 3, 1]),
+            "layer 0 (MaxPooling2D): a kernel of [4, 4] (dilation [1, 1]) does not fit the input [3, 3] (padding \
+             [(0, 0), (0, 0)]); make the windows smaller, or pad with Padding::Same",
+        ),
+        (
             "feeds a dense layer single numbers",
             unbuilt(chain().add(Dense::new(3)), &[]),
             "layer 0 (Dense): needs an input with a last axis of features, found one number per sample: []; give the \

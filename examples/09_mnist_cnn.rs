@@ -1,0 +1,57 @@
+//! Lesson 9. Convolutions: Keras's simple convnet reads handwritten digits better than any fully connected network.
+//!
+//!     cargo run --release --example mnist_cnn
+//!     cargo run --release --example mnist_cnn -- --epochs 10 --seed 7
+
+use std::path::PathBuf;
+
+use clap::Parser;
+use gradus::prelude::*;
+
+/// Trains a convolutional network to read handwritten digits, and tests it.
+#[derive(Parser)]
+struct Options {
+    /// How many times to go through the 60,000 training images
+    #[arg(long, default_value_t = 5)]
+    epochs: usize,
+    /// Images per training step
+    #[arg(long, default_value_t = 128)]
+    batch_size: usize,
+    /// Seed of the first weights, of the order of the images and of dropout
+    #[arg(long, default_value_t = 42)]
+    seed: u64,
+    /// A folder with the four IDX files, or with a folder mnist that has them
+    #[arg(long)]
+    data: Option<PathBuf>,
+}
+
+fn main() -> Result<()> {
+    let options = Options::parse();
+    // Pictures have an axis of channels, here one: [n, 28, 28, 1].
+    let mnist = match &options.data {
+        Some(folder) => mnist::load_from(folder)?,
+        None => mnist::load()?,
+    };
+    let (train, test) = mnist.map_inputs(|x| (x.to::<f32>() / 255.0).unsqueeze(-1)).to_categorical(10)?.split();
+
+    let network = Sequential::new()
+        .add(Conv2D::new(32, [3, 3]).activation(Activation::Relu))
+        .add(MaxPooling2D::new([2, 2]))
+        .add(Conv2D::new(64, [3, 3]).activation(Activation::Relu))
+        .add(MaxPooling2D::new([2, 2]))
+        .add(Flatten)
+        .add(Dropout::new(0.5))
+        .add(Dense::new(10).activation(Activation::Softmax));
+    let model = Model::build(network, [28, 28, 1], options.seed)?;
+    println!("{}", model.summary());
+
+    let mut trainer = Trainer::new(model, CategoricalCrossentropy::default(), Adam::default())
+        .metric(Accuracy::default())
+        .seed(options.seed);
+    trainer.fit(&train, Fit { epochs: options.epochs, batch_size: options.batch_size, ..Fit::default() })?;
+
+    let scores = trainer.evaluate(&test)?;
+    println!("Test loss: {:.4}", scores["loss"]);
+    println!("Test accuracy: {:.2}%", 100.0 * scores["accuracy"]);
+    Ok(())
+}
