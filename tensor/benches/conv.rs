@@ -53,8 +53,10 @@ impl Case {
     }
 }
 
-/// One of the three products of a convolution, ready to be computed again and again.
-fn works(case: &Case) -> [(&'static str, Box<dyn FnMut()>); 3] {
+/// One of the three products of a convolution by its name, ready to be computed again and again.
+type Work = (&'static str, Box<dyn FnMut()>);
+
+fn works(case: &Case) -> [Work; 3] {
     let mut generator = Generator::new(1);
     let convolution = case.convolution();
     let (input, kernel) = (case.input(), case.kernel());

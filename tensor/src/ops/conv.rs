@@ -283,13 +283,16 @@ mod tests {
         }
     }
 
+    /// Of one axis: length, kernel, stride, dilation and padding.
+    type Axis = (usize, usize, usize, usize, (usize, usize));
+
     fn cases() -> impl Strategy<Value = Case> {
         let axis = (1_usize..8, 1_usize..4, 1_usize..4, 1_usize..3, (0_usize..3, 0_usize..3));
         let axes = (1_usize..4).prop_flat_map(move |rank| prop::collection::vec(axis.clone(), rank));
         (axes, 0_usize..3, 1_usize..4, 1_usize..20, 1_usize..3).prop_filter_map(
             "the kernel does not fit",
             |(axes, samples, channels, filters, groups)| {
-                let of = |f: fn(&(usize, usize, usize, usize, (usize, usize))) -> usize| axes.iter().map(f).collect();
+                let of = |f: fn(&Axis) -> usize| axes.iter().map(f).collect();
                 let (input, kernel): (Vec<_>, Vec<_>) = (of(|a| a.0), of(|a| a.1));
                 let (strides, dilation): (Vec<_>, Vec<_>) = (of(|a| a.2), of(|a| a.3));
                 let padding: Vec<_> = axes.iter().map(|a| a.4).collect();
