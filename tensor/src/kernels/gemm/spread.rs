@@ -196,3 +196,55 @@ pub(crate) fn sum_of_products<'b, T: Gemm>(
         }
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::portable;
+    use super::*;
+
+    /// Two matrices of 50 rows, more than a strip and less than a block, and 300 columns, more than a block of k.
+    #[test]
+    fn as_the_definition_says_with_and_without_vectors() {
+        let (m, k, n) = (50, 300, 21);
+        let rows: Vec<usize> = (0..m).map(|i| i * 7 % 53).collect();
+        let columns: Vec<usize> = (0..k).map(|p| p * 5 % 401).collect();
+        let integers = |len: usize| (0..len).map(|i| (i * 31 % 19) as f32 - 9.0).collect::<Vec<_>>();
+        let (data, b) = (integers(1000), integers(k * n));
+        let a = Spread::new(&data, 2, 500, &rows, &columns);
+        let element = |s: usize, i: usize, p: usize| data[s * 500 + rows[i] + columns[p]];
+        for transposed in [false, true] {
+            let strides = if transposed { [1, k as isize] } else { [n as isize, 1] };
+            let of_b = |p: usize, j: usize| b[p * strides[0] as usize + j * strides[1] as usize];
+            let sum = |s: usize, i: usize, j: usize| (0..k).map(|p| element(s, i, p) * of_b(p, j)).sum::<f32>();
+            let matrix = Mat::new(&b, 0, [k, n], strides);
+            let expected: Vec<f32> = (0..2 * m * n).map(|at| sum(at / (m * n), at / n % m, at % n)).collect();
+
+            let places: Vec<usize> = (0..m).map(|i| i * n).collect();
+            let mut c = vec![f32::NAN; 2 * m * n];
+            products(a, matrix, &mut c, Rows { step: m * n, rows: &places });
+            assert_eq!(c, expected);
+
+            let both: Vec<f32> = (0..m * n).map(|at| expected[at] + expected[m * n + at]).collect();
+            let (mut c, mut partial) = (vec![f32::NAN; m * n], vec![f32::NAN; partial_sums(2, [m, k, n])]);
+            sum_of_products(a, |_| matrix, &mut c, &mut partial);
+            assert_eq!(c, both);
+
+            let mut c = vec![f32::NAN; m * n];
+            portable::with_panels(matrix, |b| {
+                for s in 0..2 {
+                    let mut block = Block::new();
+                    (0..m).zip(c.chunks_exact_mut(n)).for_each(|(i, c)| block.push(a.row(s, i), c));
+                    // SAFETY: rows, columns and panels are those of the two matrices.
+                    unsafe { portable::multiply_block(&block, &columns, n, b, s > 0) };
+                }
+            });
+            assert_eq!(c, both);
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "element 12 of a spread matrix does not lie within 12")]
+    fn a_spread_matrix_lies_within_its_data() {
+        Spread::new(&[0.0; 12], 2, 6, &[0, 3], &[1, 3]);
+    }
+}
