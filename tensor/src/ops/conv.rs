@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 
+use super::elements;
 use crate::convolution::{Convolution, steps, sums};
 use crate::element::Float;
 use crate::kernels::gemm::Mat;
@@ -143,11 +144,6 @@ impl<T: Float> Tensor<T> {
             }
         })
     }
-}
-
-/// The elements of a tensor that has been made contiguous.
-fn elements<T: Float>(x: &Tensor<T>) -> &[T] {
-    x.as_slice().expect("just made contiguous")
 }
 
 /// Where a convolution reads and writes.

@@ -14,7 +14,15 @@ mod reduce;
 mod softmax;
 pub(crate) mod unary;
 
+use crate::element::Element;
+use crate::tensor::Tensor;
+
 pub use arithmetic::Operand;
 pub use assign::update;
 pub use join::PadMode;
 pub use unary::{SELU_ALPHA, SELU_SCALE};
+
+/// The elements of a tensor that has been made contiguous.
+fn elements<T: Element>(x: &Tensor<T>) -> &[T] {
+    x.as_slice().expect("just made contiguous")
+}

@@ -2,6 +2,7 @@
 
 use smallvec::SmallVec;
 
+use super::elements;
 use crate::element::Float;
 use crate::kernels::pool::Windows;
 use crate::pooling::Pooling;
@@ -64,11 +65,6 @@ impl<T: Float> Tensor<T> {
         });
         tables.inside(dx)
     }
-}
-
-/// The elements of a tensor that has been made contiguous.
-fn elements<T: Float>(x: &Tensor<T>) -> &[T] {
-    x.as_slice().expect("just made contiguous")
 }
 
 /// Where a pooling reads and writes.
