@@ -401,6 +401,25 @@ mod tests {
         assert_eq!(y.get([0, 4, 5, 6]), sum);
     }
 
+    #[cfg(feature = "parallel")]
+    #[test]
+    fn the_same_bits_for_any_number_of_threads() {
+        let (x, kernel) =
+            (integers([8, 20, 20, 16], 1).to::<f32>().sin(), integers([3, 3, 16, 24], 2).to::<f32>().sin());
+        let convolution = Convolution::new(2).strides(&[1, 2]);
+        let bits = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| {
+                let y = x.convolve(&kernel, &convolution);
+                let by_input = y.convolve_input_gradient(&kernel, x.shape(), &convolution);
+                let by_kernel = x.convolve_kernel_gradient(&y, kernel.shape(), &convolution);
+                [y, by_input, by_kernel].map(|tensor| tensor.iter().map(f32::to_bits).collect::<Vec<_>>())
+            })
+        };
+        let one = bits(1);
+        assert!(one == bits(2) && one == bits(3));
+    }
+
     #[test]
     #[should_panic(expected = "convolve: a kernel of [4] (dilation [1]) does not fit the input [3] (padding [(0, 0)])")]
     fn a_kernel_larger_than_its_input() {
