@@ -21,7 +21,11 @@ pub(crate) struct Layout {
 impl Layout {
     /// Row-major order from the beginning of a buffer of `shape.size()` elements.
     #[inline]
+    ///
+    /// # Panics
+    /// If memory cannot hold so many: no layout may address places that wrap around.
     pub fn contiguous(shape: Shape) -> Layout {
+        assert!(shape.extent().is_some(), "tensor size overflows: {shape}");
         let mut strides: Strides = SmallVec::from_elem(0, shape.len());
         let mut step = 1;
         for axis in (0..shape.len()).rev() {
@@ -102,11 +106,7 @@ impl Layout {
 
     /// Whether the elements fill another shape.
     pub fn check_reshape(&self, shape: &Shape) -> Result<(), ShapeError> {
-        // Axes of length 0 count as 1 here: strides are multiplied from the lengths and must not overflow either.
-        let extent = shape.iter().try_fold(1_isize, |extent, &length| {
-            isize::try_from(length.max(1)).ok().and_then(|length| extent.checked_mul(length))
-        });
-        let size = extent.map(|_| shape.size());
+        let size = shape.extent().map(|_| shape.size());
         let found = self.shape.size();
         if size == Some(found) {
             return Ok(());

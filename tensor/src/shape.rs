@@ -27,6 +27,14 @@ impl Shape {
         self.0.iter().product()
     }
 
+    /// The product of the lengths with 1 for each 0, from which strides are multiplied; none if it is more than memory
+    /// can hold.
+    pub(crate) fn extent(&self) -> Option<isize> {
+        self.iter().try_fold(1_isize, |extent, &length| {
+            isize::try_from(length.max(1)).ok().and_then(|length| extent.checked_mul(length))
+        })
+    }
+
     /// The same shape with `length` put in as a new axis before `axis`.
     pub fn with_axis(&self, axis: usize, length: usize) -> Shape {
         let mut shape = self.clone();

@@ -44,7 +44,9 @@ impl<T: Element> Tensor<T> {
 
     /// A new tensor whose elements hold anything. Apart from `written`, which is compiled for each thing that writes.
     fn unspecified(shape: Shape) -> Self {
-        Tensor::from_buffer(Buffer::unspecified(shape.size()), shape)
+        // The layout first: it refuses what no memory holds.
+        let layout = Layout::contiguous(shape);
+        Tensor { buffer: Arc::new(Buffer::unspecified(layout.shape.size())), layout }
     }
 
     /// The same elements under another layout.

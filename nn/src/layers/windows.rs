@@ -32,9 +32,10 @@ impl Padding {
         dilation: &[usize],
     ) -> Vec<(usize, usize)> {
         let total = |axis: usize| {
-            let extent = dilation[axis] * (size[axis] - 1) + 1;
-            let reach = input[axis].div_ceil(strides[axis]).saturating_sub(1) * strides[axis] + extent;
-            (reach.saturating_sub(input[axis]), extent)
+            // What is larger than any memory is refused where the lengths of the output are computed.
+            let extent = dilation[axis].saturating_mul(size[axis] - 1).saturating_add(1);
+            let last = input[axis].div_ceil(strides[axis]).saturating_sub(1) * strides[axis];
+            (last.saturating_add(extent).saturating_sub(input[axis]), extent)
         };
         match self {
             Padding::Valid => vec![(0, 0); input.len()],

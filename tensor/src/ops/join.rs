@@ -105,11 +105,15 @@ impl<T: Element> Tensor<T> {
         if widths.len() != self.ndim() {
             panic_widths(widths, self.shape());
         }
+        if widths.iter().all(|&width| width == (0, 0)) {
+            return self.clone();
+        }
         let mode = mode.into();
         let PadMode::Constant(value) = mode else {
             return self.pad_from_within(widths, mode == PadMode::Reflect);
         };
-        let shape: Shape = self.shape().iter().zip(widths).map(|(&length, &(a, b))| a + length + b).collect();
+        let padded = |(&length, &(a, b)): (&usize, &(usize, usize))| a.saturating_add(length).saturating_add(b);
+        let shape: Shape = self.shape().iter().zip(widths).map(padded).collect();
         Tensor::written(shape.clone(), |out| {
             let mut inside = Layout::contiguous(shape);
             for (axis, &(before, _)) in widths.iter().enumerate() {
@@ -278,5 +282,11 @@ mod tests {
     #[should_panic(expected = "pad: axis 0 needs 4 elements or more to be continued that far: [3]")]
     fn reflections_beyond_the_far_end_are_refused() {
         Tensor::new([1.0, 2.0, 3.0]).pad(&[(3, 0)], PadMode::Reflect);
+    }
+
+    #[test]
+    #[should_panic(expected = "tensor size overflows")]
+    fn padding_beyond_all_memory() {
+        Tensor::<f32>::ones([2, 2]).pad(&[(usize::MAX, 1), (0, 0)], 0.0);
     }
 }
