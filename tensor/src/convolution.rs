@@ -103,16 +103,17 @@ impl Convolution {
             return Err(ShapeError::new(problem));
         }
         let length = |axis: usize| {
-            let padded = input[axis] + self.padding[axis].0 + self.padding[axis].1;
-            let extent = self.dilation[axis] * kernel[axis].saturating_sub(1) + 1;
-            if kernel[axis] == 0 || extent > padded {
-                return Err(ShapeError::new(format!(
+            let (before, after) = self.padding[axis];
+            let padded = input[axis].checked_add(before).and_then(|length| length.checked_add(after));
+            let reach = kernel[axis].checked_sub(1).and_then(|steps| steps.checked_mul(self.dilation[axis]));
+            match (padded, reach) {
+                (Some(padded), Some(reach)) if reach < padded => Ok((padded - reach - 1) / self.strides[axis] + 1),
+                _ => Err(ShapeError::new(format!(
                     "a kernel of {kernel:?} (dilation {:?}) does not fit the input {input:?} (padding {:?})",
                     &self.dilation[..],
                     &self.padding[..],
-                )));
+                ))),
             }
-            Ok((padded - extent) / self.strides[axis] + 1)
         };
         (0..self.rank()).map(length).collect()
     }
@@ -140,16 +141,31 @@ impl Convolution {
     }
 }
 
+/// Where windows lie in samples padded for them.
+pub(crate) struct Windows {
+    /// What is put before and after each axis, those of batch and channels included.
+    pub widths: SmallVec<[(usize, usize); 5]>,
+    /// The padded input.
+    pub padded: Shape,
+    /// Where in a padded sample each window begins.
+    pub starts: Vec<usize>,
+    /// Where in a window its elements of channel 0 lie.
+    pub places: Vec<usize>,
+}
+
 impl Convolution {
-    /// Where in a padded sample each window begins, and where in a window its elements of channel 0 lie.
-    pub(crate) fn windows(&self, padded: &[usize], output: &[usize], kernel: &[usize]) -> (Vec<usize>, Vec<usize>) {
+    /// The windows of an input `[n, spatial.., c]` that these spatial lengths of output and kernel belong to.
+    pub(crate) fn windows(&self, input: &Shape, output: &[usize], kernel: &[usize]) -> Windows {
+        let mut widths = SmallVec::from_elem((0, 0), input.len());
+        widths[1..=self.rank()].copy_from_slice(&self.padding);
+        let padded: Shape = input.iter().zip(&widths).map(|(&length, &(a, b))| a + length + b).collect();
         let steps = steps(&padded[1..]);
-        let (mut windows, mut taps) = (vec![0], vec![0]);
+        let (mut starts, mut places) = (vec![0], vec![0]);
         for axis in (0..self.rank()).rev() {
-            windows = sums((0..output[axis]).map(|i| i * self.strides[axis] * steps[axis]), &windows);
-            taps = sums((0..kernel[axis]).map(|i| i * self.dilation[axis] * steps[axis]), &taps);
+            starts = sums((0..output[axis]).map(|i| i * self.strides[axis] * steps[axis]), &starts);
+            places = sums((0..kernel[axis]).map(|i| i * self.dilation[axis] * steps[axis]), &places);
         }
-        (windows, taps)
+        Windows { widths, padded, starts, places }
     }
 }
 
@@ -161,4 +177,20 @@ pub(crate) fn steps(lengths: &[usize]) -> Lengths {
 /// The sums of all pairs, the second running faster.
 pub(crate) fn sums(a: impl Iterator<Item = usize>, b: &[usize]) -> Vec<usize> {
     a.flat_map(|a| b.iter().map(move |b| a + b)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_memory_holds_does_not_fit() {
+        let fits = |convolution: Convolution, kernel| convolution.output_lengths(&[5], &[kernel]).is_ok();
+        let plain = || Convolution::new(1);
+        assert!(fits(plain().dilation(&[4]), 2) && !fits(plain().dilation(&[5]), 2) && !fits(plain(), 0));
+        // Multiplied without care, these would be reaches of 0 and less.
+        assert!(!fits(plain().dilation(&[usize::MAX]), 2));
+        assert!(!fits(plain().dilation(&[usize::MAX / 2 + 1]), 3));
+        assert!(!fits(plain().padding(&[(usize::MAX, 0)]), 2));
+    }
 }

@@ -131,10 +131,6 @@ pub trait Gemm: portable::Element + Default {
         add: bool,
     );
 
-    /// sums += others, element by element.
-    #[doc(hidden)]
-    fn add_all(sums: &mut [Self], others: &[Self]);
-
     /// C = A · B, `[m, k]` by `[k, n]` into a row-major `[m, n]`, whatever `c` held before. Where k is 0, C is 0.
     ///
     /// # Panics
@@ -228,10 +224,6 @@ macro_rules! gemm {
                 }
                 // SAFETY: the caller's promise.
                 unsafe { portable::multiply_block(block, columns, n, b, add) };
-            }
-
-            fn add_all(sums: &mut [Self], others: &[Self]) {
-                sums.iter_mut().zip(others).for_each(|(sum, &other)| *sum += other);
             }
         }
     )*};

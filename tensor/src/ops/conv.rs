@@ -9,7 +9,7 @@ use std::ops::Range;
 use smallvec::SmallVec;
 
 use super::elements;
-use crate::convolution::{Convolution, steps, sums};
+use crate::convolution::{Convolution, Windows, steps, sums};
 use crate::element::Float;
 use crate::kernels::gemm::Mat;
 use crate::kernels::gemm::spread::{Rows, Spread, partial_sums, products, sum_of_products};
@@ -39,11 +39,11 @@ impl<T: Float> Tensor<T> {
         Tensor::written(shape, |out| {
             for group in 0..convolution.groups {
                 let patches =
-                    Spread::new(x, tables.samples, tables.input_step, &tables.windows, &tables.elements[group]);
+                    Spread::new(x, tables.samples, tables.input_step, &tables.windows.starts, &tables.elements[group]);
                 let (k, filters) = (tables.elements[group].len(), tables.filters);
                 let all = filters * convolution.groups;
                 let weights = Mat::new(w, group * filters, [k, filters], [all as isize, 1]);
-                let rows: Vec<usize> = (0..tables.windows.len()).map(|i| i * all + group * filters).collect();
+                let rows: Vec<usize> = (0..tables.windows.starts.len()).map(|i| i * all + group * filters).collect();
                 products(patches, weights, out, Rows { step: tables.output_step, rows: &rows });
             }
         })
@@ -67,13 +67,13 @@ impl<T: Float> Tensor<T> {
         let (padded, gradient) = (tables.padded(self), gradient.contiguous());
         let (x, g) = (elements(&padded), elements(&gradient));
         let (groups, filters) = (convolution.groups, tables.filters);
-        let (positions, per_group) = (tables.windows.len(), tables.elements[0].len());
+        let (positions, per_group) = (tables.windows.starts.len(), tables.elements[0].len());
         let partial = partial_sums(tables.samples, [per_group, positions, filters]);
-        let mut partial = Tensor::<T>::zeros(partial);
+        let mut partial = Tensor::written(partial.into(), |_| {});
         let by_group = Tensor::written([groups, per_group, filters].into(), |out| {
             for group in 0..groups {
                 let patches =
-                    Spread::new(x, tables.samples, tables.input_step, &tables.elements[group], &tables.windows);
+                    Spread::new(x, tables.samples, tables.input_step, &tables.elements[group], &tables.windows.starts);
                 let of_sample = |sample: usize| {
                     let start = sample * tables.output_step + group * filters;
                     Mat::new(g, start, [positions, filters], [(groups * filters) as isize, 1])
@@ -106,9 +106,7 @@ impl<T: Float> Tensor<T> {
             let high = phases.iter().map(|phase| phase.windows.end).max().unwrap_or(0).max(shape[axis + 1] as isize);
             widths[axis + 1] = (low.unsigned_abs(), high as usize - shape[axis + 1]);
         }
-        let padded =
-            if widths.iter().all(|&width| width == (0, 0)) { self.clone() } else { self.pad(&widths, T::ZERO) };
-        let padded = padded.contiguous();
+        let padded = self.pad(&widths, T::ZERO).contiguous();
         let (gradient_steps, input_steps) = (steps(&padded.shape()[1..]), steps(&input[1..]));
         let (gradient_step, input_step) = (padded.shape()[1..].iter().product(), input[1..].iter().product());
 
@@ -148,8 +146,7 @@ impl<T: Float> Tensor<T> {
 
 /// Where a convolution reads and writes.
 struct Tables {
-    /// The input's zeros around, batch and channel axes included.
-    widths: SmallVec<[(usize, usize); 5]>,
+    windows: Windows,
     samples: usize,
     /// From a padded sample to the next.
     input_step: usize,
@@ -157,8 +154,6 @@ struct Tables {
     output_step: usize,
     /// Filters of a group.
     filters: usize,
-    /// Where in a padded sample each window begins.
-    windows: Vec<usize>,
     /// Where in a window the elements lie that a group sees.
     elements: Vec<Vec<usize>>,
 }
@@ -166,32 +161,23 @@ struct Tables {
 impl Tables {
     fn new(input: &Shape, kernel: &Shape, output: &Shape, convolution: &Convolution) -> Self {
         let (rank, groups) = (convolution.rank(), convolution.groups);
-        let mut widths: SmallVec<[(usize, usize); 5]> = SmallVec::from_elem((0, 0), rank + 2);
-        widths[1..=rank].copy_from_slice(&convolution.padding);
-        let padded: Shape =
-            input.iter().zip(&widths).map(|(&length, &(before, after))| before + length + after).collect();
-        let steps = steps(&padded[1..]);
-        let (mut windows, mut taps) = (vec![0], vec![0]);
-        for axis in (0..rank).rev() {
-            windows = sums((0..output[axis + 1]).map(|i| i * convolution.strides[axis] * steps[axis]), &windows);
-            taps = sums((0..kernel[axis]).map(|i| i * convolution.dilation[axis] * steps[axis]), &taps);
-        }
+        let windows = convolution.windows(input, &output[1..=rank], &kernel[..rank]);
         let channels = kernel[rank];
-        let of_group =
-            |group: usize| sums(taps.iter().copied(), &(group * channels..(group + 1) * channels).collect::<Vec<_>>());
+        let of_group = |group: usize| {
+            sums(windows.places.iter().copied(), &(group * channels..(group + 1) * channels).collect::<Vec<_>>())
+        };
         Tables {
             samples: input[0],
-            input_step: padded[1..].iter().product(),
+            input_step: windows.padded[1..].iter().product(),
             output_step: output[1..].iter().product(),
             filters: kernel[rank + 1] / groups,
-            windows,
             elements: (0..groups).map(of_group).collect(),
-            widths,
+            windows,
         }
     }
 
     fn padded<T: Float>(&self, x: &Tensor<T>) -> Tensor<T> {
-        if self.widths.iter().all(|&width| width == (0, 0)) { x.contiguous() } else { x.pad(&self.widths, T::ZERO) }
+        x.pad(&self.windows.widths, T::ZERO).contiguous()
     }
 }
 

@@ -1,8 +1,7 @@
 //! Pooling over one, two or three axes, and its derivatives. Channels come last.
 
-use smallvec::SmallVec;
-
 use super::elements;
+use crate::convolution;
 use crate::element::Float;
 use crate::kernels::pool::Windows;
 use crate::pooling::Pooling;
@@ -60,7 +59,7 @@ impl<T: Float> Tensor<T> {
         let tables = Tables::new("average_pool_gradient", input, pooling);
         tables.expect("average_pool_gradient", self.shape());
         let (g, scales) = (self.contiguous(), tables.scales(pooling));
-        let dx = Tensor::written(tables.padded.clone(), |dx| {
+        let dx = Tensor::written(tables.windows.padded.clone(), |dx| {
             tables.windows().sum_gradient(elements(&g), &scales, dx);
         });
         tables.inside(dx)
@@ -71,52 +70,40 @@ impl<T: Float> Tensor<T> {
 struct Tables {
     input: Shape,
     output: Shape,
-    padded: Shape,
-    /// What is padded, batch and channel axes included.
-    widths: SmallVec<[(usize, usize); 5]>,
-    starts: Vec<usize>,
-    places: Vec<usize>,
+    windows: convolution::Windows,
 }
 
 impl Tables {
     #[track_caller]
     fn new(op: &str, input: &Shape, pooling: &Pooling) -> Self {
         let output = expect_shape(op, pooling.output_shape(input));
-        let rank = pooling.size.len();
-        let mut widths: SmallVec<[(usize, usize); 5]> = SmallVec::from_elem((0, 0), rank + 2);
-        widths[1..=rank].copy_from_slice(&pooling.windows.padding);
-        let padded: Shape = input.iter().zip(&widths).map(|(&length, &(a, b))| a + length + b).collect();
-        let (starts, places) = pooling.windows.windows(&padded, &output[1..=rank], &pooling.size);
-        Tables { input: input.clone(), output, padded, widths, starts, places }
+        let windows = pooling.windows.windows(input, &output[1..=pooling.size.len()], &pooling.size);
+        Tables { input: input.clone(), output, windows }
     }
 
     fn windows(&self) -> Windows<'_> {
-        let (channels, step) = (self.padded[self.padded.len() - 1], self.padded[1..].iter().product());
-        Windows { step, starts: &self.starts, places: &self.places, channels }
-    }
-
-    fn is_padded(&self) -> bool {
-        self.padded != self.input
+        let convolution::Windows { padded, starts, places, .. } = &self.windows;
+        Windows { step: padded[1..].iter().product(), starts, places, channels: padded[padded.len() - 1] }
     }
 
     fn padded<T: Float>(&self, x: &Tensor<T>, value: T) -> Tensor<T> {
-        if self.is_padded() { x.pad(&self.widths, value) } else { x.contiguous() }
+        x.pad(&self.windows.widths, value).contiguous()
     }
 
     /// Without what was padded.
     fn inside<T: Float>(&self, x: Tensor<T>) -> Tensor<T> {
         let inside = |x: Tensor<T>, axis: usize| {
-            let before = self.widths[axis].0;
+            let before = self.windows.widths[axis].0;
             x.slice(axis as isize, before..before + self.input[axis])
         };
-        if self.is_padded() { (1..self.input.len() - 1).fold(x, inside) } else { x }
+        (1..self.input.len() - 1).fold(x, inside)
     }
 
     /// For each window one over the number of its elements that lie in the input.
     fn scales<T: Float>(&self, pooling: &Pooling) -> Vec<T> {
         let mut counts = vec![1];
         for (axis, &size) in pooling.size.iter().enumerate() {
-            let (before, length) = (self.widths[axis + 1].0, self.input[axis + 1]);
+            let (before, length) = (self.windows.widths[axis + 1].0, self.input[axis + 1]);
             let count = |window: usize| {
                 let start = window * pooling.windows.strides[axis];
                 (start + size).min(before + length).saturating_sub(start.max(before))

@@ -5,6 +5,8 @@
 //! patches, many times as large, is never written (Dukhan, "The indirect convolution algorithm", arXiv:1907.02129, has
 //! one table of pointers; that the places are sums makes two short ones do).
 
+use std::ops::AddAssign;
+
 use super::{GRAIN, Gemm, Mat, Parts, parts};
 use crate::kernels::Shared;
 use crate::team;
@@ -61,7 +63,9 @@ impl<'a, T> Spread<'a, T> {
     /// If an element would lie outside.
     pub fn new(data: &'a [T], count: usize, step: usize, rows: &'a [usize], columns: &'a [usize]) -> Self {
         if let (Some(row), Some(column), true) = (rows.iter().max(), columns.iter().max(), count > 0) {
-            let last = (count - 1) * step + row + column;
+            // Without wrapping around: places are offsets of pointers in the end.
+            let last = (count - 1).checked_mul(step).and_then(|last| last.checked_add(*row)?.checked_add(*column));
+            let last = last.unwrap_or(usize::MAX);
             assert!(last < data.len(), "element {last} of a spread matrix does not lie within {}", data.len());
         }
         Self { data, count, step, rows, columns }
@@ -145,7 +149,7 @@ pub(crate) fn partial_sums(count: usize, [m, k, n]: [usize; 3]) -> usize {
 /// # Panics
 ///
 /// If the shapes do not match.
-pub(crate) fn sum_of_products<'b, T: Gemm>(
+pub(crate) fn sum_of_products<'b, T: Gemm + AddAssign>(
     a: Spread<'_, T>,
     b: impl Fn(usize) -> Mat<'b, T> + Sync,
     c: &mut [T],
@@ -192,7 +196,7 @@ pub(crate) fn sum_of_products<'b, T: Gemm>(
         for part in 1..stack.count {
             // SAFETY: as above.
             let others = unsafe { others.part((part - 1) * m * n + range.start, range.len()) };
-            T::add_all(sums, others);
+            sums.iter_mut().zip(others).for_each(|(sum, &mut other)| *sum += other);
         }
     });
 }
@@ -246,5 +250,11 @@ mod tests {
     #[should_panic(expected = "element 12 of a spread matrix does not lie within 12")]
     fn a_spread_matrix_lies_within_its_data() {
         Spread::new(&[0.0; 12], 2, 6, &[0, 3], &[1, 3]);
+    }
+
+    #[test]
+    #[should_panic(expected = "of a spread matrix does not lie within 12")]
+    fn places_do_not_wrap_around() {
+        Spread::new(&[0.0; 12], 2, 6, &[0, 3], &[0, usize::MAX]);
     }
 }
