@@ -4,7 +4,7 @@
 //! error as a metric is `metrics::MeanSquaredError`.
 
 pub use gradus_autograd::{Grads, Op, Params, Tape, Var, gradcheck, value_and_grad};
-pub use gradus_datasets::{Csv, Dataset, auto_mpg, iris, mnist};
+pub use gradus_datasets::{Csv, Dataset, auto_mpg, cifar10, emnist, fashion_mnist, iris, kmnist, mnist, usps};
 pub use gradus_nn::losses::{self, *};
 pub use gradus_nn::*;
 pub use gradus_optim::*;

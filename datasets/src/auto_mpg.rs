@@ -18,7 +18,7 @@ pub const FEATURES: [&str; 9] =
 
 /// The file and its md5 sum.
 pub const FILES: DataFiles =
-    DataFiles { name: "auto-mpg", files: &[("auto-mpg.csv", "d0da6a2edc62bfadf7eaf2c5be454bf9")] };
+    DataFiles { name: "auto-mpg", files: &[("auto-mpg.csv", Some("d0da6a2edc62bfadf7eaf2c5be454bf9"))], remotes: &[] };
 
 /// Auto MPG: from `auto-mpg/` in the folder that the environment variable `GRADUS_DATA` names, or else this crate's own
 /// copy.

@@ -13,7 +13,14 @@ pub const DATA_VARIABLE: &str = "GRADUS_DATA";
 /// The copies that are kept with this crate's source.
 const OWN_DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data");
 
-/// The files of a data set: the folder they lie in, their names, and the md5 sums of the originals, unpacked.
+/// Where packages of the system install data sets, such as Debian's `dataset-fashion-mnist`.
+const SYSTEM_DATA: &str = "/usr/share/datasets";
+
+/// What a file may be called besides its own name.
+const PACKED: [&str; 3] = ["", ".gz", ".bz2"];
+
+/// The files of a data set: the folder they lie in, their names, the md5 sums of the originals, unpacked, and where those
+/// are published.
 ///
 /// A data set is a constant of this type and a function that reads what [`DataFiles::find`] has found:
 ///
@@ -23,9 +30,10 @@ const OWN_DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data");
 /// const DIGITS: DataFiles = DataFiles {
 ///     name: "digits",
 ///     files: &[
-///         ("images-idx3-ubyte", "d41d8cd98f00b204e9800998ecf8427e"),
-///         ("labels-idx1-ubyte", "d41d8cd98f00b204e9800998ecf8427e"),
+///         ("images-idx3-ubyte", Some("d41d8cd98f00b204e9800998ecf8427e")),
+///         ("labels-idx1-ubyte", None),
 ///     ],
+///     remotes: &[],
 /// };
 ///
 /// pub fn load() -> Result<Dataset<u8, u8>> {
@@ -39,8 +47,20 @@ const OWN_DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data");
 pub struct DataFiles {
     /// The data set's name, and that of its folder.
     pub name: &'static str,
-    /// The name of each file, without `.gz`, and the md5 sum of its unpacked bytes in hexadecimal.
-    pub files: &'static [(&'static str, &'static str)],
+    /// The name of each file, without `.gz` or `.bz2`, and, where it is known, the md5 sum of its unpacked bytes in
+    /// hexadecimal.
+    pub files: &'static [(&'static str, Option<&'static str>)],
+    /// Where the originals are published.
+    pub remotes: &'static [Remote],
+}
+
+/// A published file of a data set, or an archive (`.zip`, `.tar.gz`) that holds some of its files.
+#[derive(Clone, Copy, Debug)]
+pub struct Remote {
+    /// Its address.
+    pub url: &'static str,
+    /// The md5 sum of what is published there, packed as it is, in hexadecimal.
+    pub md5: &'static str,
 }
 
 /// A folder that holds a data set's files.
@@ -53,16 +73,17 @@ pub struct FoundFiles {
 }
 
 impl DataFiles {
-    /// The files in the folder of data sets that the environment variable `GRADUS_DATA` names, or else the copy kept
-    /// with this crate's source, which is then held against the sums of the original.
+    /// The files in the folder of data sets that the environment variable `GRADUS_DATA` names; or else the copy kept with
+    /// this crate's source, or one that a package of the system installed in `/usr/share/datasets`, which are held
+    /// against the sums of the originals.
     ///
     /// # Errors
-    /// If the files are in neither place.
+    /// If the files are in none of these places.
     pub fn find(self) -> Result<FoundFiles> {
-        self.find_with(env::var_os(DATA_VARIABLE), Path::new(OWN_DATA))
+        self.find_with(env::var_os(DATA_VARIABLE), Path::new(OWN_DATA), Path::new(SYSTEM_DATA))
     }
 
-    fn find_with(self, variable: Option<OsString>, own_data: &Path) -> Result<FoundFiles> {
+    fn find_with(self, variable: Option<OsString>, own_data: &Path, system_data: &Path) -> Result<FoundFiles> {
         if let Some(folder) = variable.filter(|folder| !folder.is_empty()) {
             let folder = PathBuf::from(folder);
             if !folder.is_dir() {
@@ -74,13 +95,22 @@ impl DataFiles {
                 return Ok(FoundFiles { files: self, folder: folder.join(self.name), verified: false });
             }
         }
-        let own = own_data.join(self.name);
-        if !self.is_in(&own) {
-            let hint =
-                format!("set {DATA_VARIABLE} to a folder that holds {}/, or name its folder to `load_from`", self.name);
-            return Err(self.missing(&own, &hint));
+        let known = [own_data, system_data].map(|folder| folder.join(self.name));
+        match known.iter().find(|folder| self.is_in(folder)) {
+            Some(folder) => Ok(FoundFiles { files: self, folder: folder.clone(), verified: true }),
+            None => Err(self.missing(&known[0], &self.where_to_get())),
         }
-        Ok(FoundFiles { files: self, folder: own, verified: true })
+    }
+
+    fn where_to_get(self) -> String {
+        let name = self.name;
+        match self.remotes {
+            [] => format!("set {DATA_VARIABLE} to a folder that holds {name}/, or name its folder to `load_from`"),
+            [remote, ..] => {
+                let from = if is_archive(remote.url) { remote.url } else { parent(remote.url) };
+                format!("download them from {from} and set {DATA_VARIABLE} to the folder that holds {name}/ with them")
+            }
+        }
     }
 
     /// The files in a folder of one's choice, or in its subfolder of the data set's name. They need not be the
@@ -106,7 +136,7 @@ impl DataFiles {
     fn missing(self, folder: &Path, hint: &str) -> DatasetError {
         let found = if folder.is_dir() { "none of the files" } else { "no such folder" };
         let names: Vec<&str> = self.files.iter().map(|(name, _)| *name).collect();
-        let expected = format!("the files of {}, plain or as .gz: {}", self.name, names.join(", "));
+        let expected = format!("the files of {}, plain or packed: {}", self.name, names.join(", "));
         DatasetError::new(found, expected, hint).in_file(folder)
     }
 }
@@ -117,34 +147,44 @@ impl FoundFiles {
         &self.folder
     }
 
-    /// The path of a file, plain or with `.gz`.
+    /// The path of a file, plain or with `.gz` or `.bz2`.
     ///
     /// # Errors
     /// If it is missing.
     pub fn path(&self, name: &str) -> Result<PathBuf> {
         path_in(&self.folder, name).ok_or_else(|| {
-            let expected = format!("{name} or {name}.gz beside the other files of {}", self.files.name);
+            let expected = format!("{name}, plain or packed, beside the other files of {}", self.files.name);
             DatasetError::new("no such file", expected, "complete the folder").in_file(self.folder.join(name))
         })
     }
 
-    /// The unpacked bytes of a file. If the folder is this crate's own copy, reading to their end compares their md5
-    /// sum.
+    /// The unpacked bytes of a file. If the folder is one that should hold the originals (see [`DataFiles::find`]), reading
+    /// to their end compares their md5 sum, where that is known.
     ///
     /// # Errors
     /// If the file is missing or cannot be read.
     pub fn open(&self, name: &str) -> Result<Source<'static>> {
         let source = Source::open(self.path(name)?)?;
         match self.files.files.iter().find(|(known, _)| *known == name) {
-            Some((_, md5)) if self.verified => Ok(source.with_md5(md5)),
+            Some((_, Some(md5))) if self.verified => Ok(source.with_md5(md5)),
             _ => Ok(source),
         }
     }
 }
 
-/// The file of this name in the folder, plain or gzip'd.
+/// The file of this name in the folder, plain or packed.
 fn path_in(folder: &Path, name: &str) -> Option<PathBuf> {
-    [folder.join(name), folder.join(format!("{name}.gz"))].into_iter().find(|path| path.is_file())
+    PACKED.iter().map(|ending| folder.join(format!("{name}{ending}"))).find(|path| path.is_file())
+}
+
+/// Whether what is published holds several files.
+fn is_archive(url: &str) -> bool {
+    [".zip", ".tar.gz"].iter().any(|ending| url.ends_with(ending))
+}
+
+/// An address without its last part.
+fn parent(url: &str) -> &str {
+    url.rsplit_once('/').map_or(url, |(parent, _)| parent)
 }
 
 #[cfg(test)]
@@ -157,7 +197,8 @@ mod tests {
     const PAIR: DataFiles = DataFiles {
         name: "pair",
         // md5 of "one" and "two", by md5sum.
-        files: &[("one", "f97c5d29941bfb1b2fdab0874906ab82"), ("two", "b8a9f715dbb64fd5c56e7783c6820a61")],
+        files: &[("one", Some("f97c5d29941bfb1b2fdab0874906ab82")), ("two", Some("b8a9f715dbb64fd5c56e7783c6820a61"))],
+        remotes: &[],
     };
 
     /// A folder of data sets that holds `pair/` with these files.
@@ -180,15 +221,19 @@ mod tests {
     fn the_variable_comes_first_and_need_not_hold_every_data_set() {
         let own = data_folder("own", &[("one", "one"), ("two", "two")]);
         let other = data_folder("other", &[("one", "another one"), ("two", "another two")]);
-        let find = |variable: Option<&Path>| PAIR.find_with(variable.map(OsString::from), &own);
+        let none = Path::new("no/such/folder");
+        let find = |variable: Option<&Path>| PAIR.find_with(variable.map(OsString::from), &own, none);
         assert_eq!(text(&find(None).unwrap(), "one").unwrap(), "one");
         assert_eq!(text(&find(Some(Path::new(""))).unwrap(), "one").unwrap(), "one");
         // Files of one's own are not held against the sums of the original.
         assert_eq!(text(&find(Some(&other)).unwrap(), "one").unwrap(), "another one");
         // A folder without this data set.
         assert_eq!(find(Some(&other.join("pair"))).unwrap().folder(), own.join("pair"));
+        // What a package of the system has installed comes last.
+        assert_eq!(PAIR.find_with(None, none, &own).unwrap().folder(), own.join("pair"));
+        assert_eq!(PAIR.find_with(None, &own, &other).unwrap().folder(), own.join("pair"));
         assert_eq!(
-            find(Some(Path::new("no/such/folder"))).unwrap_err().to_string(),
+            find(Some(none)).unwrap_err().to_string(),
             "no/such/folder: found no such folder, expected a folder of data sets, as GRADUS_DATA should name; correct \
              GRADUS_DATA or unset it"
         );
@@ -199,7 +244,7 @@ mod tests {
     #[test]
     fn a_damaged_original_is_noticed() {
         let own = data_folder("damaged", &[("one", "one"), ("two", "zwo")]);
-        let found = PAIR.find_with(None, &own).unwrap();
+        let found = PAIR.find_with(None, &own, &own).unwrap();
         assert_eq!(text(&found, "one").unwrap(), "one");
         let error = text(&found, "two").unwrap_err();
         assert_eq!(
@@ -215,16 +260,22 @@ mod tests {
         let own = data_folder("missing", &[]);
         let pair = own.join("pair");
         assert_eq!(
-            PAIR.find_with(None, &own).unwrap_err().to_string(),
+            PAIR.find_with(None, &own, &own).unwrap_err().to_string(),
             format!(
-                "{}: found none of the files, expected the files of pair, plain or as .gz: one, two; set GRADUS_DATA to \
+                "{}: found none of the files, expected the files of pair, plain or packed: one, two; set GRADUS_DATA to \
                  a folder that holds pair/, or name its folder to `load_from`",
                 pair.display()
             )
         );
+        let remotes = &[Remote { url: "https://example.org/pair/one.gz", md5: "" }];
+        let error = DataFiles { remotes, ..PAIR }.find_with(None, &own, &own).unwrap_err();
+        assert_eq!(
+            error.hint(),
+            "download them from https://example.org/pair and set GRADUS_DATA to the folder that holds pair/ with them"
+        );
         assert_eq!(
             PAIR.find_in("no/such/folder").unwrap_err().to_string(),
-            "no/such/folder: found no such folder, expected the files of pair, plain or as .gz: one, two; name the folder \
+            "no/such/folder: found no such folder, expected the files of pair, plain or packed: one, two; name the folder \
              that holds the files, or pair/ with them"
         );
         fs::write(pair.join("one"), "1").unwrap();
@@ -233,7 +284,7 @@ mod tests {
         assert_eq!(
             PAIR.find_in(&pair).unwrap().open("two").unwrap_err().to_string(),
             format!(
-                "{}: found no such file, expected two or two.gz beside the other files of pair; complete the folder",
+                "{}: found no such file, expected two, plain or packed, beside the other files of pair; complete the folder",
                 pair.join("two").display()
             )
         );

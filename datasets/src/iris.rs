@@ -18,7 +18,8 @@ pub const FEATURES: [&str; 4] = ["sepal length", "sepal width", "petal length", 
 pub const CLASSES: usize = 3;
 
 /// The file and its md5 sum.
-pub const FILES: DataFiles = DataFiles { name: "iris", files: &[("iris.csv", "c64b0eb5a768d6366612d54ed2ebb854")] };
+pub const FILES: DataFiles =
+    DataFiles { name: "iris", files: &[("iris.csv", Some("c64b0eb5a768d6366612d54ed2ebb854"))], remotes: &[] };
 
 /// Iris: from `iris/` in the folder that the environment variable `GRADUS_DATA` names, or else this crate's own copy.
 ///

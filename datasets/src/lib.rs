@@ -29,18 +29,28 @@
 //! | | |
 //! |---|---|
 //! | [`mnist`] | handwritten digits, 70,000 images of ten classes |
+//! | [`fashion_mnist`], [`kmnist`] | clothes and Japanese letters of the same form |
+//! | [`emnist`] | handwritten digits and letters, up to 814,255 images of 62 classes |
+//! | [`usps`] | digits from envelopes, 9,298 images |
+//! | [`cifar10`] | animals and vehicles, 60,000 colour pictures of ten classes |
 //! | [`iris`] | flowers: 4 numbers, three classes, 150 samples |
 //! | [`auto_mpg`] | cars: 9 numbers to predict one, 392 samples |
 //! | [`idx`] | the format of MNIST, read and written, every element type |
 //! | [`Csv`] | tables of numbers and labels |
 //!
-//! The files of these data sets lie in the folder `data` of this crate's source. Where that is not at hand, the
-//! environment variable `GRADUS_DATA` names a folder that holds `mnist/`, `iris/` and so on, or `load_from` takes one.
+//! The files of MNIST, iris and Auto MPG lie in the folder `data` of this crate's source. Of the others, and where that is
+//! not at hand, the environment variable `GRADUS_DATA` names a folder that holds `mnist/`, `fashion-mnist/` and so on, or
+//! `load_from` takes one. The page of each data set says where its files are published.
 //!
 //! # A data set of one's own
 //!
 //! [`Dataset::new`] takes two tensors, and a reader makes tensors from files. [`DataFiles`] finds the files, unpacks
 //! them, compares their checksums and names them in errors.
+//!
+//! # Features
+//!
+//! `parallel`, on by default: the tensors' kernels use all cores. `bzip2`: files that bzip2 packed are unpacked, as gzip'd
+//! ones always are.
 //!
 //! # Errors
 //!
@@ -50,25 +60,31 @@
 
 pub mod auto_mpg;
 mod batches;
+pub mod cifar10;
 mod classes;
 mod csv;
 mod dataset;
+pub mod emnist;
 mod error;
+pub mod fashion_mnist;
 mod folder;
 pub mod idx;
 pub mod iris;
+pub mod kmnist;
+mod labelled_images;
 pub mod mnist;
 mod normalize;
 mod order;
 mod prefetch;
 mod source;
 mod splits;
+pub mod usps;
 
 pub use self::csv::{Column, Csv};
 pub use batches::{Batch, Batches};
 pub use dataset::Dataset;
 pub use error::{DatasetError, Place, Result};
-pub use folder::{DATA_VARIABLE, DataFiles, FoundFiles};
+pub use folder::{DATA_VARIABLE, DataFiles, FoundFiles, Remote};
 pub use normalize::Moments;
 pub use order::{Order, Randomness};
 pub use prefetch::Prefetch;

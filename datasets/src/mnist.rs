@@ -5,28 +5,42 @@
 //! original files lie in this crate's folder `data/mnist`.
 
 use std::path::Path;
-use std::thread;
 
-use crate::dataset::Dataset;
-use crate::error::{DatasetError, Place, Result};
-use crate::folder::{DataFiles, FoundFiles};
-use crate::idx;
+use crate::error::Result;
+use crate::folder::{DataFiles, Remote};
+use crate::labelled_images::{self, TEST, TRAIN};
 use crate::splits::Splits;
 
 /// The number of classes: the digits 0 to 9.
 pub const CLASSES: usize = 10;
 
-const TRAIN: [&str; 2] = ["train-images-idx3-ubyte", "train-labels-idx1-ubyte"];
-const TEST: [&str; 2] = ["t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"];
-
 /// The files and the md5 sums of the originals.
 pub const FILES: DataFiles = DataFiles {
     name: "mnist",
     files: &[
-        (TRAIN[0], "6bbc9ace898e44ae57da46a324031adb"),
-        (TRAIN[1], "a25bea736e30d166cdddb491f175f624"),
-        (TEST[0], "2646ac647ad5339dbf082846283269ea"),
-        (TEST[1], "27ae3e4e09519cfbb04c329615203637"),
+        (TRAIN[0], Some("6bbc9ace898e44ae57da46a324031adb")),
+        (TRAIN[1], Some("a25bea736e30d166cdddb491f175f624")),
+        (TEST[0], Some("2646ac647ad5339dbf082846283269ea")),
+        (TEST[1], Some("27ae3e4e09519cfbb04c329615203637")),
+    ],
+    // The mirror and the sums that torchvision uses (torchvision/datasets/mnist.py).
+    remotes: &[
+        Remote {
+            url: "https://ossci-datasets.s3.amazonaws.com/mnist/train-images-idx3-ubyte.gz",
+            md5: "f68b3c2dcbeaaa9fbdd348bbdeb94873",
+        },
+        Remote {
+            url: "https://ossci-datasets.s3.amazonaws.com/mnist/train-labels-idx1-ubyte.gz",
+            md5: "d53e105ee54ea40749a09fcbcd1e9432",
+        },
+        Remote {
+            url: "https://ossci-datasets.s3.amazonaws.com/mnist/t10k-images-idx3-ubyte.gz",
+            md5: "9fb629c4189551a2d022fa330f9573f3",
+        },
+        Remote {
+            url: "https://ossci-datasets.s3.amazonaws.com/mnist/t10k-labels-idx1-ubyte.gz",
+            md5: "ec29112dd5afa0611ce80d1b7f02629c",
+        },
     ],
 };
 
@@ -46,43 +60,14 @@ pub const FILES: DataFiles = DataFiles {
 /// # Errors
 /// If a file is missing or damaged.
 pub fn load() -> Result<Splits<u8, u8>> {
-    read(&FILES.find()?)
+    labelled_images::read(&FILES.find()?, [TRAIN, TEST], 0, CLASSES)
 }
 
-/// MNIST, or another data set of the same form such as Fashion-MNIST, from a folder that holds the four files or
+/// MNIST, or another data set of the same form, from a folder that holds the four files or
 /// `mnist/` with them, each plain or gzip'd.
 ///
 /// # Errors
 /// If a file is missing or damaged.
 pub fn load_from(folder: impl AsRef<Path>) -> Result<Splits<u8, u8>> {
-    read(&FILES.find_in(folder)?)
-}
-
-fn read(found: &FoundFiles) -> Result<Splits<u8, u8>> {
-    thread::scope(|scope| {
-        let test = scope.spawn(|| samples(found, TEST));
-        let train = samples(found, TRAIN)?;
-        let test = test.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-        Ok(Splits { train, test })
-    })
-}
-
-fn samples(found: &FoundFiles, [images, labels]: [&str; 2]) -> Result<Dataset<u8, u8>> {
-    let inputs = idx::read_source::<u8>(found.open(images)?)?;
-    let targets = idx::read_source::<u8>(found.open(labels)?)?;
-    if inputs.shape().len() != 3 || targets.shape()[..] != inputs.shape()[..1] {
-        let shapes = format!("images of shape {} with labels of shape {}", inputs.shape(), targets.shape());
-        let error = DatasetError::new(
-            shapes,
-            "images [n, height, width] with labels [n]",
-            "check that the files belong together",
-        );
-        return Err(error.in_file(found.path(images)?));
-    }
-    if let Some(sample) = targets.iter().position(|label| usize::from(label) >= CLASSES) {
-        let label = format!("label {}", targets.get([sample]));
-        let error = DatasetError::new(label, "a digit from 0 to 9", "check that the file holds labels of ten classes");
-        return Err(error.in_file(found.path(labels)?).at(Place::Sample(sample)));
-    }
-    Dataset::new(inputs, targets).map_err(|error| error.in_file(found.folder()))
+    labelled_images::read(&FILES.find_in(folder)?, [TRAIN, TEST], 0, CLASSES)
 }

@@ -1,4 +1,4 @@
-//! Bytes to read from, plain or gzip'd, under the name that messages give them.
+//! Bytes to read from, plain or packed, under the name that messages give them.
 
 use std::fmt;
 use std::fs::File;
@@ -11,6 +11,9 @@ use crate::error::{DatasetError, Place, Result};
 
 /// Every gzip file begins so (RFC 1952, section 2.3.1).
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+/// A bzip2 file begins with these letters, a digit, and pi, which marks its first block.
+const BZIP2_MAGIC: [&[u8]; 2] = [b"BZh", &[0x31, 0x41, 0x59, 0x26, 0x53, 0x59]];
+const LONGEST_MAGIC: u64 = 10;
 const BUFFER_BYTES: usize = 1 << 16;
 
 /// Unpacked bytes from a file or any reader.
@@ -22,23 +25,31 @@ pub struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    /// The bytes of a reader, which messages call `name`. What begins as a gzip file does is unpacked.
+    /// The bytes of a reader, which messages call `name`. What begins as a gzip file does is unpacked; so is bzip2, with
+    /// the feature `bzip2`.
     ///
     /// # Errors
     /// If the first bytes cannot be read.
     pub fn new(reader: impl Read + 'a, name: impl Into<String>) -> Result<Self> {
         let mut reader = BufReader::with_capacity(BUFFER_BYTES, reader);
         let name = name.into();
-        let mut first = Vec::with_capacity(GZIP_MAGIC.len());
-        let peeked = reader.by_ref().take(GZIP_MAGIC.len() as u64).read_to_end(&mut first);
+        let mut first = Vec::with_capacity(LONGEST_MAGIC as usize);
+        let peeked = reader.by_ref().take(LONGEST_MAGIC).read_to_end(&mut first);
         peeked.map_err(|error| read_error(&error).in_file(&name))?;
-        let packed = first == GZIP_MAGIC;
+        let is_bzip2 = first.starts_with(BZIP2_MAGIC[0]) && first[4.min(first.len())..] == *BZIP2_MAGIC[1];
+        let is_gzip = first.starts_with(&GZIP_MAGIC);
         let whole = Cursor::new(first).chain(reader);
-        let bytes: Box<dyn Read + 'a> = if packed { Box::new(MultiGzDecoder::new(whole)) } else { Box::new(whole) };
+        let bytes: Box<dyn Read + 'a> = if is_gzip {
+            Box::new(MultiGzDecoder::new(whole))
+        } else if is_bzip2 {
+            unpack_bzip2(whole).map_err(|error| error.in_file(&name))?
+        } else {
+            Box::new(whole)
+        };
         Ok(Source { name, bytes, offset: 0 })
     }
 
-    /// The bytes of a file, unpacked if it is gzip'd, whatever it is called.
+    /// The bytes of a file, unpacked as by [`Source::new`], whatever it is called.
     ///
     /// # Errors
     /// If the file is missing or cannot be read.
@@ -86,6 +97,20 @@ impl Read for Source<'_> {
     }
 }
 
+#[cfg(feature = "bzip2")]
+fn unpack_bzip2<'a>(packed: impl io::BufRead + 'a) -> Result<Box<dyn Read + 'a>> {
+    Ok(Box::new(bzip2::bufread::MultiBzDecoder::new(packed)))
+}
+
+#[cfg(not(feature = "bzip2"))]
+fn unpack_bzip2<'a>(_: impl Read + 'a) -> Result<Box<dyn Read + 'a>> {
+    Err(DatasetError::new(
+        "bytes packed by bzip2",
+        "plain bytes, or such as gzip packs",
+        "unpack the file with `bunzip2`, or build with the feature `bzip2`",
+    ))
+}
+
 fn unopened(error: &io::Error) -> DatasetError {
     let (found, hint) = match error.kind() {
         io::ErrorKind::NotFound => ("no such file".to_owned(), "check the path"),
@@ -106,12 +131,12 @@ pub(crate) fn read_error(error: &io::Error) -> DatasetError {
     match error.kind() {
         io::ErrorKind::UnexpectedEof => DatasetError::new(
             "the end of the packed bytes",
-            "the rest of the gzip file",
+            "the rest of the packed file",
             "the file is cut off: get it again",
         ),
         _ => DatasetError::new(
             format!("bytes that cannot be read ({error})"),
-            "a readable file, plain or gzip'd",
+            "a readable file, plain or packed",
             "the file may be damaged, or not a file: get it again",
         ),
     }
@@ -153,3 +178,44 @@ impl fmt::Display for WrongSum {
 }
 
 impl std::error::Error for WrongSum {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The bytes of "gradus\n", packed by bzip2 1.0.8.
+    const PACKED: &[u8] = &[
+        0x42, 0x5a, 0x68, 0x39, 0x31, 0x41, 0x59, 0x26, 0x53, 0x59, 0x83, 0x92, 0xa2, 0x79, 0x00, 0x00, 0x01, 0xc1,
+        0x80, 0x00, 0x10, 0x24, 0x80, 0x1a, 0x00, 0x20, 0x00, 0x31, 0x0c, 0x01, 0x06, 0x4f, 0x40, 0x36, 0x49, 0x45,
+        0xdc, 0x91, 0x4e, 0x14, 0x24, 0x20, 0xe4, 0xa8, 0x9e, 0x40,
+    ];
+
+    #[test]
+    #[cfg(feature = "bzip2")]
+    fn bzip2_is_unpacked() {
+        let read = |bytes: &[u8]| Source::new(bytes, "text").unwrap().read_up_to(100);
+        assert_eq!(read(PACKED).unwrap(), b"gradus\n");
+        let error = read(&PACKED[..PACKED.len() - 4]).unwrap_err();
+        assert_eq!(error.hint(), "the file is cut off: get it again");
+        let mut damaged = PACKED.to_vec();
+        damaged[20] ^= 4;
+        assert!(read(&damaged).is_err());
+    }
+
+    #[test]
+    #[cfg(not(feature = "bzip2"))]
+    fn bzip2_is_named() {
+        assert_eq!(
+            Source::new(PACKED, "text.bz2").unwrap_err().to_string(),
+            "text.bz2: found bytes packed by bzip2, expected plain bytes, or such as gzip packs; unpack the file with \
+             `bunzip2`, or build with the feature `bzip2`"
+        );
+    }
+
+    #[test]
+    fn a_text_may_begin_like_a_packed_file() {
+        for text in ["", "B", "BZh", "BZh9", "BZh9,height"] {
+            assert_eq!(Source::new(text.as_bytes(), "text").unwrap().read_up_to(100).unwrap(), text.as_bytes());
+        }
+    }
+}

@@ -22,6 +22,12 @@ impl<X: Element, Y: Element> Splits<X, Y> {
         (self.train, self.test)
     }
 
+    /// Both sets, with names for the classes 0, 1, ...
+    pub fn with_class_names(self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let names: Vec<String> = names.into_iter().map(Into::into).collect();
+        Splits { train: self.train.with_class_names(names.clone()), test: self.test.with_class_names(names) }
+    }
+
     /// `f` of all inputs; see [`Dataset::map_inputs`].
     ///
     /// # Panics

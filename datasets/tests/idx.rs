@@ -135,7 +135,7 @@ fn damaged_files_explain_themselves() {
         (
             b"\x1f\x8b and no more of gzip",
             "digits, byte 0: found bytes that cannot be read (invalid gzip header), expected a readable file, plain or \
-             gzip'd; the file may be damaged, or not a file: get it again",
+             packed; the file may be damaged, or not a file: get it again",
         ),
     ];
     for (bytes, expected) in cases {
@@ -165,7 +165,7 @@ fn cut_off_gzip_files_explain_themselves() {
     assert!(error.starts_with(&format!("{}, byte ", path.display())), "{error}");
     assert!(
         error.ends_with(
-            "found the end of the packed bytes, expected the rest of the gzip file; the file is cut off: get it again"
+            "found the end of the packed bytes, expected the rest of the packed file; the file is cut off: get it again"
         ),
         "{error}"
     );

@@ -61,7 +61,7 @@ fn files_that_are_wrong_are_named() {
     assert_eq!(
         mnist::load_from(&folder).unwrap_err().to_string(),
         format!(
-            "{}, sample 1: found label 10, expected a digit from 0 to 9; check that the file holds labels of ten classes",
+            "{}, sample 1: found label 10, expected a label from 0 to 9; check that the file holds labels of 10 classes",
             folder.join("train-labels-idx1-ubyte.gz").display()
         )
     );
@@ -81,5 +81,5 @@ fn files_that_are_wrong_are_named() {
     assert!(error.contains("found no sample, inputs of shape [0, 3, 3]"), "{error}");
     fs::remove_file(folder.join("train-labels-idx1-ubyte.gz")).unwrap();
     let error = mnist::load_from(&folder).unwrap_err().to_string();
-    assert!(error.contains("expected train-labels-idx1-ubyte or train-labels-idx1-ubyte.gz beside"), "{error}");
+    assert!(error.contains("expected train-labels-idx1-ubyte, plain or packed, beside"), "{error}");
 }
