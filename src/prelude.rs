@@ -1,7 +1,7 @@
 //! What a program that trains a network needs: `use gradus::prelude::*`.
 //!
 //! Layers, losses, optimisers and callbacks by their names, and the metrics whose names no loss has: the mean squared
-//! error as a metric is `metrics::MeanSquaredError`.
+//! error as a metric is `metrics::MeanSquaredError`. `Average` is the metrics'; the layer is `nn::Average`.
 
 pub use gradus_autograd::{Grads, Op, Params, Tape, Var, gradcheck, value_and_grad};
 pub use gradus_datasets::{Csv, Dataset, auto_mpg, cifar10, emnist, fashion_mnist, iris, kmnist, mnist, usps};

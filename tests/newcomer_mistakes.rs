@@ -217,6 +217,62 @@ fn networks() -> Vec<Row> {
             "add_named: a layer's name must be new, not empty and without '/': \"hidden\"",
         ),
         (
+            "forgets a layer of a graph",
+            panic(|| {
+                let mut graph = Graph::builder();
+                let x = graph.input();
+                graph.add_named("forgotten", Flatten, [x]);
+                let y = graph.add(Dense::new(2), [x]);
+                graph.output(y)
+            }),
+            "output: the network does not use all that was added to it: forgotten",
+        ),
+        (
+            "connects two graphs",
+            panic(|| {
+                let (mut graph, mut other) = (Graph::builder(), Graph::builder());
+                let (x, y) = (graph.input(), other.input());
+                graph.add(Add, [x, y])
+            }),
+            "add: a node is of another graph than this",
+        ),
+        (
+            "feeds a layer of a graph with nothing",
+            panic(|| Graph::builder().add_named("head", Flatten, [])),
+            "add_named: a layer needs a node that feeds it: \"head\" (Flatten)",
+        ),
+        (
+            "names a layer like the input",
+            panic(|| chain().add_named("input", Flatten)),
+            "add_named: this is the name of an input of the network, not of a layer: \"input\"",
+        ),
+        (
+            "adds pictures of two sizes",
+            {
+                let mut graph = Graph::builder();
+                let x = graph.input();
+                let edges = graph.add(Conv2D::new(1, [3, 3]), [x]);
+                let sum = graph.add(Add, [x, edges]);
+                error(Model::build(graph.output(sum), [28, 28, 1], 0))
+            },
+            "layer 1 (Add): merges inputs of one shape, found [28, 28, 1], [26, 26, 1]; make the shapes agree, or the \
+             lengths that differ 1",
+        ),
+        (
+            "adds up in a chain",
+            unbuilt(chain().add(Add), &[3]),
+            "layer 0 (Add): merges two inputs or more, found 1; feed it with several layers of a Graph",
+        ),
+        (
+            "goes around a convolution that halves its input",
+            unbuilt(
+                chain().add(Residual::new(Conv2D::new(8, [3, 3]).strides([2, 2]).padding(Padding::Same))),
+                &[28, 28, 8],
+            ),
+            "layer 0 (Residual): the body's output has shape [14, 14, 8], the input [28, 28, 8]; keep the shape in the \
+             body by Padding::Same and as many filters as channels, or give a shortcut that changes it alike",
+        ),
+        (
             "predicts for a single sample without a batch axis",
             error(two_layers().predict(&Tensor::ones([3]))),
             "predict: the model takes inputs of shape [n, 3], found [3]; give a single sample a batch axis by \
@@ -236,8 +292,7 @@ fn networks() -> Vec<Row> {
         (
             "reads a text that is no network",
             error(Sequential::from_json("{}")),
-            "from_json: this is no network: invalid type: map, expected a sequence at line 1 column 0; give a text that \
-             to_json has written",
+            "from_json: this is no network: missing field `inputs`; give a text that to_json has written",
         ),
         (
             "reads a network with a layer of an unknown kind",

@@ -2,9 +2,11 @@
 
 use gradus_autograd::{Var, gradcheck};
 use gradus_tensor::{Float, Generator, Shape, Tensor};
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::layer::Layer;
+use crate::graph::Graph;
+use crate::layer::{Build, Built, Layer};
 use crate::model::Model;
 use crate::sequential::Sequential;
 
@@ -32,12 +34,13 @@ pub fn check_layer<L: Layer>(layer: &L, input: impl Into<Shape>) -> Result<()> {
 /// A [`check_layer`] with options.
 ///
 /// ```
-/// use gradus_nn::{Embedding, LayerCheck};
+/// use gradus_nn::{Add, Embedding, LayerCheck};
 /// LayerCheck::new([4]).ids(7).check(&Embedding::new(7, 3)).unwrap();
+/// LayerCheck::new([2, 3]).input([2, 1]).check(&Add).unwrap();
 /// ```
 #[derive(Clone, Debug)]
 pub struct LayerCheck {
-    input: Shape,
+    inputs: Vec<Shape>,
     ids: Option<usize>,
 }
 
@@ -46,7 +49,13 @@ const SEED: u64 = 42;
 impl LayerCheck {
     /// On samples of this shape, without the batch axis.
     pub fn new(input: impl Into<Shape>) -> Self {
-        LayerCheck { input: input.into(), ids: None }
+        LayerCheck { inputs: vec![input.into()], ids: None }
+    }
+
+    /// With a further input, of this shape.
+    pub fn input(mut self, shape: impl Into<Shape>) -> Self {
+        self.inputs.push(shape.into());
+        self
     }
 
     /// With whole numbers in `0..count` as inputs, by which there are no gradients.
@@ -60,9 +69,9 @@ impl LayerCheck {
     /// The first property of a layer that does not hold, and how.
     pub fn check<L: Layer>(&self, layer: &L) -> Result<()> {
         check_serde(layer)?;
-        let model = self.model::<f64, L>(layer, &self.input)?;
+        let model = model_of::<f64, L>(layer, &self.inputs)?;
         // The inputs of a kind of batch: `stream` tells one from another.
-        let inputs = |samples: usize, stream: u64| self.draw(samples, &self.input, stream);
+        let inputs = |samples: usize, stream: u64| self.draw(samples, model.input_shape(), stream);
         for samples in [0, 1, 3] {
             check_shape(&model, &inputs(samples, 0), L::KIND)?;
         }
@@ -70,10 +79,6 @@ impl LayerCheck {
         check_independence(&model, &inputs(3, 0), &inputs(3, 1), L::KIND)?;
         self.check_determinism(layer, &model, &inputs(3, 0))?;
         self.check_degenerate_shapes(layer)
-    }
-
-    fn model<T: Float, L: Layer>(&self, layer: &L, input: &Shape) -> Result<Model<T>> {
-        Model::build_as(Sequential::new().add(layer.clone()), input, SEED)
     }
 
     fn draw(&self, samples: usize, input: &Shape, stream: u64) -> Tensor<f64> {
@@ -107,7 +112,7 @@ impl LayerCheck {
                     weight.unwrap_or_else(|| Var::from(&param.value))
                 });
                 let weights: Vec<Var<f64>> = weights.collect();
-                model.run(&weights, &inputs, training.then_some(&mut Generator::new(SEED))).0
+                model.run(&weights, inputs, training.then_some(&mut Generator::new(SEED))).0
             });
             if let Err(mismatch) = result {
                 let mode = if training { "in training" } else { "in prediction" };
@@ -119,7 +124,7 @@ impl LayerCheck {
     }
 
     fn check_determinism<L: Layer>(&self, layer: &L, model: &Model<f64>, inputs: &Tensor<f64>) -> Result<()> {
-        let twin = self.model::<f64, L>(layer, &self.input)?;
+        let twin = model_of::<f64, L>(layer, &self.inputs)?;
         let drawn_alike = model.params().iter().zip(twin.params()).all(|(a, b)| a.value == b.value);
         if !drawn_alike || train(model, inputs) != train(&twin, inputs) || train(model, inputs) != train(model, inputs)
         {
@@ -131,7 +136,7 @@ impl LayerCheck {
             let hint = "depend on the weights and the inputs alone when predicting";
             return Err(fail(L::KIND, "predicting twice gives different numbers", hint));
         }
-        let single = self.model::<f32, L>(layer, &self.input)?.predict(&inputs.to())?;
+        let single = model_of::<f32, L>(layer, &self.inputs)?.predict(&inputs.to())?;
         if !single.to().allclose(&expected, 1e-3, 1e-4) {
             let problem = format!("f32 gives {single:?}, f64 {expected:?}");
             return Err(fail(L::KIND, problem, "keep intermediate results of similar size"));
@@ -140,22 +145,57 @@ impl LayerCheck {
     }
 
     fn check_degenerate_shapes<L: Layer>(&self, layer: &L) -> Result<()> {
-        let emptied = (0..self.input.len()).map(|axis| {
-            let mut shape = self.input.clone();
-            shape[axis] = 0;
-            shape
+        let axes = self.inputs.iter().map(|shape| shape.len()).max().unwrap_or_default();
+        let emptied = (0..axes).map(|axis| {
+            let mut inputs = self.inputs.clone();
+            inputs.iter_mut().filter_map(|shape| shape.get_mut(axis)).for_each(|length| *length = 0);
+            inputs
         });
-        for shape in std::iter::once(Shape::default()).chain(emptied) {
-            match self.model::<f64, L>(layer, &shape) {
-                Ok(model) => check_shape(&model, &self.draw(3, &shape, 0), L::KIND)?,
+        for inputs in std::iter::once(vec![Shape::default(); self.inputs.len()]).chain(emptied) {
+            match model_of::<f64, L>(layer, &inputs) {
+                Ok(model) => check_shape(&model, &self.draw(3, model.input_shape(), 0), L::KIND)?,
                 Err(error) if error.to_string().starts_with("layer 0") => {}
                 Err(error) => {
-                    let problem = format!("the error of an input of shape {shape} does not name the layer: {error}");
+                    let problem = format!("the error of inputs of shapes {inputs:?} does not name the layer: {error}");
                     return Err(fail(L::KIND, problem, "make it by Build::error"));
                 }
             }
         }
         Ok(())
+    }
+}
+
+/// A network of the layer alone, named `"0"`, on samples of these shapes; if they are several, each a part of one row.
+fn model_of<T: Float, L: Layer>(layer: &L, inputs: &[Shape]) -> Result<Model<T>> {
+    if let [input] = inputs {
+        return Model::build_as(Sequential::new().add(layer.clone()), input, SEED);
+    }
+    let mut graph = Graph::builder();
+    let (row, mut start) = (graph.input(), 0);
+    let mut parts = Vec::new();
+    for shape in inputs {
+        let part = Part { start, shape: shape.to_vec() };
+        parts.push(graph.add_named(&format!("part_{}", parts.len()), part, [row]));
+        start += shape.size();
+    }
+    let output = graph.add_named("0", layer.clone(), parts);
+    Model::build_as(graph.output(output), [start], SEED)
+}
+
+/// A piece of a row in another shape.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Part {
+    start: usize,
+    shape: Vec<usize>,
+}
+
+impl Layer for Part {
+    const KIND: &'static str = "Part";
+
+    fn build<T: Float>(&self, _build: &mut Build<'_, T>) -> Result<Built<T>> {
+        let shape = Shape::from(&self.shape[..]);
+        let (start, end) = (self.start, self.start + shape.size());
+        Ok(Built::new(shape.clone(), move |_, x| x.slice(1, start..end).reshape(shape.with_axis(0, x.shape()[0]))))
     }
 }
 
@@ -203,7 +243,7 @@ fn check_independence(model: &Model<f64>, x: &Tensor<f64>, others: &Tensor<f64>,
 /// The outputs and the next values of the states in training.
 fn train(model: &Model<f64>, inputs: &Tensor<f64>) -> (Tensor<f64>, Vec<(usize, Tensor<f64>)>) {
     let weights: Vec<Var<f64>> = model.params().iter().map(|param| Var::from(&param.value)).collect();
-    let (outputs, updates) = model.run(&weights, &Var::from(inputs), Some(&mut Generator::new(SEED)));
+    let (outputs, updates) = model.run(&weights, Var::from(inputs), Some(&mut Generator::new(SEED)));
     (outputs.into_value(), updates)
 }
 

@@ -8,9 +8,11 @@ use gradus_autograd::{Params, Var};
 use gradus_tensor::{Float, Generator, PerFloat, Shape, Tensor};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::initializers::Initializer;
+use crate::registry::LayerReader;
 use crate::regularizers::Regularizer;
 
 /// A layer: plain data that says what to build, and [`build`](Layer::build), which does.
@@ -49,6 +51,14 @@ pub trait Layer: Clone + fmt::Debug + Serialize + DeserializeOwned + Send + Sync
     /// If the input's shape does not suit the layer.
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>>;
 
+    /// The layer from its data: what serde reads. A layer that holds others overrides this ([`LayerReader`]).
+    ///
+    /// # Errors
+    /// If the data are not a layer's of this kind.
+    fn read(config: Value, reader: &LayerReader<'_>) -> Result<Self> {
+        reader.config(config)
+    }
+
     /// The layer as networks hold it.
     #[doc(hidden)]
     fn into_any(self) -> Arc<dyn AnyLayer> {
@@ -67,8 +77,9 @@ macro_rules! compiled_here {
 }
 pub(crate) use compiled_here;
 
-/// A layer's computation: from its inputs, batch axis first, to its output.
-pub type Forward<T> = Arc<dyn Fn(&mut Context<'_, T>, &[Var<T>]) -> Var<T> + Send + Sync>;
+/// A layer's computation: from its inputs, batch axis first, to its output. An input that nobody else needs is given away
+/// for good, so that its memory may be freed or computed in.
+pub type Forward<T> = Arc<dyn Fn(&mut Context<'_, T>, Vec<Var<T>>) -> Var<T> + Send + Sync>;
 
 /// What building a layer yields: its output shape (without the batch axis) and its computation.
 pub struct Built<T: Float> {
@@ -90,7 +101,7 @@ impl<T: Float> Built<T> {
     /// A layer of several inputs.
     pub fn merging(
         output: impl Into<Shape>,
-        forward: impl Fn(&mut Context<'_, T>, &[Var<T>]) -> Var<T> + Send + Sync + 'static,
+        forward: impl Fn(&mut Context<'_, T>, Vec<Var<T>>) -> Var<T> + Send + Sync + 'static,
     ) -> Self {
         Built { output: output.into(), forward: Arc::new(forward) }
     }
@@ -105,6 +116,8 @@ pub(crate) struct Store<T: Float> {
     pub params: Params<T>,
     pub penalties: Vec<(ParamId, Regularizer)>,
     pub layers: Vec<LayerInfo>,
+    /// Whether a network, nested or not, is no chain.
+    pub branches: bool,
     pub generator: Generator,
 }
 
@@ -117,6 +130,8 @@ pub(crate) struct LayerInfo {
     pub kind: &'static str,
     /// The shape of its output, without the batch axis.
     pub output: Shape,
+    /// What feeds it, by the names in its network; nothing for a layer within one that is no network.
+    pub inputs: Vec<String>,
 }
 
 /// The building of one layer: its input shapes, and where its weights go.
@@ -146,6 +161,20 @@ impl<T: Float> Build<'_, T> {
         self.inputs
     }
 
+    /// The shapes of the inputs of a layer that merges them, without the batch axis.
+    ///
+    /// # Errors
+    /// If there are fewer than two.
+    pub fn several_inputs(&self) -> Result<&[Shape]> {
+        match self.inputs {
+            [_, _, ..] => Ok(self.inputs),
+            inputs => {
+                let problem = format!("merges two inputs or more, found {}", inputs.len());
+                Err(self.error(problem, "feed it with several layers of a Graph"))
+            }
+        }
+    }
+
     /// The length of the last axis of the one input: its features.
     ///
     /// # Errors
@@ -166,7 +195,11 @@ impl<T: Float> Build<'_, T> {
     /// # Errors
     /// If there are several inputs, or samples have no such axis.
     pub fn axis(&self, axis: isize) -> Result<usize> {
-        let shape = self.input()?;
+        self.axis_of(self.input()?, axis)
+    }
+
+    /// As [`axis`](Build::axis), of samples of this shape.
+    pub(crate) fn axis_of(&self, shape: &Shape, axis: isize) -> Result<usize> {
         let ndim = shape.len() + 1;
         match usize::try_from(if axis < 0 { axis + ndim as isize } else { axis }) {
             Ok(place) if (1..ndim).contains(&place) => Ok(place),
@@ -220,8 +253,24 @@ impl<T: Float> Build<'_, T> {
     /// # Errors
     /// What the inner layer finds wrong.
     pub fn child(&mut self, name: &str, layer: &dyn AnyLayer, inputs: &[Shape]) -> Result<Built<T>> {
-        let path = self.name_of(name);
-        build_any(layer, &mut Build { inputs, path, kind: layer.kind(), store: self.store })
+        self.child_of(name, layer, inputs, Vec::new())
+    }
+
+    /// As [`child`](Build::child), of a network in which these feed it.
+    pub(crate) fn child_of(
+        &mut self,
+        name: &str,
+        layer: &dyn AnyLayer,
+        inputs: &[Shape],
+        sources: Vec<String>,
+    ) -> Result<Built<T>> {
+        let (path, kind) = (self.name_of(name), layer.kind());
+        // In its place before the layers within it; its output shape is known after them.
+        let index = self.store.layers.len();
+        self.store.layers.push(LayerInfo { path: path.clone(), kind, output: Shape::default(), inputs: sources });
+        let built = T::choose(BuildOf)(layer, &mut Build { inputs, path, kind, store: self.store })?;
+        self.store.layers[index].output = built.output.clone();
+        Ok(built)
     }
 
     /// The full name of a weight or state that there is not yet.
@@ -321,15 +370,4 @@ impl PerFloat for BuildOf {
     fn f64(self) -> BuildFn<f64> {
         |layer, build| layer.build_f64(build)
     }
-}
-
-/// Builds a layer and notes it among the model's.
-pub(crate) fn build_any<T: Float>(layer: &dyn AnyLayer, build: &mut Build<'_, T>) -> Result<Built<T>> {
-    let Build { path, kind, .. } = build;
-    // In its place before the layers within it; its output shape is known after them.
-    let index = build.store.layers.len();
-    build.store.layers.push(LayerInfo { path: path.clone(), kind, output: Shape::default() });
-    let built = T::choose(BuildOf)(layer, build)?;
-    build.store.layers[index].output = built.output.clone();
-    Ok(built)
 }

@@ -4,10 +4,10 @@ use gradus_autograd::{Grads, Params, Var, value_and_grad_with};
 use gradus_tensor::{Float, Generator, Shape, Tensor};
 
 use crate::error::{Error, Result};
+use crate::graph::Graph;
 use crate::layer::{Build, Built, Context, Forward, Layer, LayerInfo, ParamId, Store};
 use crate::losses::Loss;
 use crate::regularizers::Regularizer;
-use crate::sequential::Sequential;
 use crate::summary::Summary;
 
 /// A network and its weights: built, then trained or loaded, then used to predict.
@@ -22,10 +22,12 @@ use crate::summary::Summary;
 /// ```
 #[derive(Clone)]
 pub struct Model<T: Float = f32> {
-    network: Sequential,
+    network: Graph,
     input: Shape,
     output: Shape,
-    layers: Vec<LayerInfo>,
+    pub(crate) layers: Vec<LayerInfo>,
+    /// Whether a network, nested or not, is no chain.
+    pub(crate) branches: bool,
     params: Params<T>,
     penalties: Vec<(ParamId, Regularizer)>,
     forward: Forward<T>,
@@ -46,8 +48,9 @@ impl Model {
     /// draws the weights from `seed`.
     ///
     /// # Errors
-    /// If a layer cannot take what it is given: which, what it was given and what it needs.
-    pub fn build(network: Sequential, input: impl Into<Shape>, seed: u64) -> Result<Model> {
+    /// If a layer cannot take what it is given: which, what it was given and what it needs; or if the network has not
+    /// exactly one input.
+    pub fn build(network: impl Into<Graph>, input: impl Into<Shape>, seed: u64) -> Result<Model> {
         Model::build_as(network, input, seed)
     }
 }
@@ -56,20 +59,28 @@ impl<T: Float> Model<T> {
     /// As [`Model::build`], for another element type: `Model::<f64>::build_as(..)`.
     ///
     /// # Errors
-    /// If a layer cannot take what it is given.
-    pub fn build_as(network: Sequential, input: impl Into<Shape>, seed: u64) -> Result<Self> {
-        let input = input.into();
-        let generator = Generator::new(seed);
-        let mut store = Store { params: Params::new(), penalties: Vec::new(), layers: Vec::new(), generator };
-        let inputs = std::slice::from_ref(&input);
-        let mut build = Build { inputs, path: String::new(), kind: Sequential::KIND, store: &mut store };
-        let Built { output, forward } = network.build(&mut build)?;
-        let Store { params, penalties, layers, .. } = store;
-        Ok(Model { network, input, output, layers, params, penalties, forward })
+    /// If a layer cannot take what it is given, or the network has not exactly one input.
+    pub fn build_as(network: impl Into<Graph>, input: impl Into<Shape>, seed: u64) -> Result<Self> {
+        Model::of_graph(network.into(), input.into(), seed)
     }
 
-    /// The network this was built from.
-    pub fn network(&self) -> &Sequential {
+    fn of_graph(network: Graph, input: Shape, seed: u64) -> Result<Self> {
+        if network.inputs != 1 {
+            let problem = format!("a model takes one input, the network has {}", network.inputs);
+            return Err(Error::new("build", problem, "give it one, and take that apart by layers of your own"));
+        }
+        let generator = Generator::new(seed);
+        let (params, penalties, layers) = (Params::new(), Vec::new(), Vec::new());
+        let mut store = Store { params, penalties, layers, branches: false, generator };
+        let inputs = std::slice::from_ref(&input);
+        let mut build = Build { inputs, path: String::new(), kind: Graph::KIND, store: &mut store };
+        let Built { output, forward } = network.build(&mut build)?;
+        let Store { params, penalties, layers, branches, .. } = store;
+        Ok(Model { network, input, output, layers, branches, params, penalties, forward })
+    }
+
+    /// The network this was built from; a `Sequential` is one.
+    pub fn network(&self) -> &Graph {
         &self.network
     }
 
@@ -95,7 +106,7 @@ impl<T: Float> Model<T> {
 
     /// The layers with their output shapes and numbers of parameters, to be printed.
     pub fn summary(&self) -> Summary {
-        Summary::new(&self.input, &self.layers, &self.params)
+        Summary::new(self)
     }
 
     /// Keeps the weights and states of the layer at `path` (`"1"`, or `"encoder/0"` within another), and of all within
@@ -140,7 +151,7 @@ impl<T: Float> Model<T> {
     pub fn predict(&self, inputs: &Tensor<T>) -> Result<Tensor<T>> {
         self.check_inputs("predict", inputs)?;
         let vars: Vec<Var<T>> = self.params.iter().map(|param| Var::from(&param.value)).collect();
-        let outputs = |inputs: &Tensor<T>| self.run(&vars, &Var::from(inputs), None).0.into_value();
+        let outputs = |inputs: &Tensor<T>| self.run(&vars, Var::from(inputs), None).0.into_value();
         let (samples, part) = (inputs.shape()[0], self.samples_at_once());
         if samples <= part {
             return Ok(outputs(inputs));
@@ -164,11 +175,11 @@ impl<T: Float> Model<T> {
     pub(crate) fn run(
         &self,
         vars: &[Var<T>],
-        inputs: &Var<T>,
+        inputs: Var<T>,
         training: Option<&mut Generator>,
     ) -> (Var<T>, Vec<(usize, Tensor<T>)>) {
         let mut context = Context::new(&self.params, vars, training);
-        let outputs = (self.forward)(&mut context, std::slice::from_ref(inputs));
+        let outputs = (self.forward)(&mut context, vec![inputs]);
         (outputs, context.updates)
     }
 
@@ -188,7 +199,7 @@ impl<T: Float> Model<T> {
         self.check_inputs("grad", inputs)?;
         let mut failure = None;
         let (value, (outputs, updates), mut grads) = value_and_grad_with(&self.params, |vars| {
-            let (outputs, updates) = self.run(vars, &Var::from(inputs), Some(generator));
+            let (outputs, updates) = self.run(vars, Var::from(inputs), Some(generator));
             let mut total = loss.mean(targets, &outputs, weights).unwrap_or_else(|error| {
                 failure = Some(error);
                 Var::from(T::ZERO)

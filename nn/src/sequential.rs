@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use gradus_tensor::Float;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
 
 use crate::error::Result;
+use crate::graph::{Graph, check_name};
 use crate::layer::{AnyLayer, Build, Built, Layer};
-use crate::registry::{LayerKinds, LayerRecord};
+use crate::registry::{LayerKinds, LayerReader};
 
-/// Layers in a chain, each fed with the output of the one before.
+/// Layers in a chain, each fed with the output of the one before: the simplest [`Graph`].
 ///
 /// A network is data: it can be printed, cloned, nested as a layer, and written to and read from JSON. Weights belong
 /// to the [`Model`](crate::Model) built from it.
@@ -23,59 +25,55 @@ use crate::registry::{LayerKinds, LayerRecord};
 /// let copy = Sequential::from_json(&network.to_json().unwrap()).unwrap();
 /// assert_eq!(copy.len(), 3);
 /// ```
-#[derive(Clone, Debug, Default)]
-pub struct Sequential {
-    entries: Vec<Entry>,
-}
-
-/// A layer under its name.
 #[derive(Clone, Debug)]
-pub(crate) struct Entry {
-    pub name: String,
-    pub layer: Arc<dyn AnyLayer>,
+pub struct Sequential {
+    /// A chain.
+    graph: Graph,
 }
 
 impl Sequential {
     /// No layers yet: the output is the input.
     pub fn new() -> Self {
-        Sequential::default()
+        Sequential { graph: Graph::chain() }
     }
 
     /// Adds a layer, named by its position: `"0"`, `"1"`, ...
+    ///
+    /// # Panics
+    /// If another layer has been given that name.
     #[allow(clippy::should_implement_trait)] // Keras's name; nobody adds networks up.
+    #[track_caller]
     pub fn add(self, layer: impl Layer) -> Self {
-        let name = self.entries.len().to_string();
-        self.push(name, layer.into_any())
+        let name = self.len().to_string();
+        self.push("add", name, layer.into_any())
     }
 
     /// Adds a layer under a name of its own, which its weights carry: `"hidden/kernel"`.
     ///
     /// # Panics
-    /// If the name is empty, contains `/` or is taken.
+    /// If the name is empty, contains `/`, is taken or an input's ([`GraphBuilder::input`](crate::GraphBuilder::input)).
     #[track_caller]
     pub fn add_named(self, name: &str, layer: impl Layer) -> Self {
-        assert!(self.takes_name(name), "add_named: a layer's name must be new, not empty and without '/': {name:?}");
-        self.push(name.to_owned(), layer.into_any())
+        self.push("add_named", name.to_owned(), layer.into_any())
     }
 
-    /// Whether a layer may be added under this name.
-    pub(crate) fn takes_name(&self, name: &str) -> bool {
-        !name.is_empty() && !name.contains('/') && self.entries.iter().all(|entry| entry.name != name)
-    }
-
-    pub(crate) fn push(mut self, name: String, layer: Arc<dyn AnyLayer>) -> Self {
-        self.entries.push(Entry { name, layer });
+    #[track_caller]
+    fn push(mut self, op: &str, name: String, layer: Arc<dyn AnyLayer>) -> Self {
+        if let Err(problem) = check_name(&name, &self.graph.entries) {
+            panic!("{op}: {problem}");
+        }
+        self.graph.append(name, layer);
         self
     }
 
     /// The number of layers.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.graph.len()
     }
 
     /// Whether there are no layers.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.graph.is_empty()
     }
 
     /// The network as JSON: the layers' data in order, without weights.
@@ -83,7 +81,7 @@ impl Sequential {
     /// # Errors
     /// If a custom layer's data cannot be written as JSON.
     pub fn to_json(&self) -> Result<String> {
-        crate::registry::to_json(self)
+        self.graph.to_json()
     }
 
     /// A network from what [`to_json`](Sequential::to_json) wrote, of this crate's layers.
@@ -101,6 +99,16 @@ impl Sequential {
     pub fn from_json_with(json: &str, kinds: &LayerKinds) -> Result<Self> {
         crate::registry::from_json(json, kinds)
     }
+
+    pub(crate) fn into_graph(self) -> Graph {
+        self.graph
+    }
+}
+
+impl Default for Sequential {
+    fn default() -> Self {
+        Sequential::new()
+    }
 }
 
 impl Layer for Sequential {
@@ -108,33 +116,26 @@ impl Layer for Sequential {
     crate::layer::compiled_here!();
 
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
-        let mut shape = build.input()?.clone();
-        let mut steps = Vec::with_capacity(self.entries.len());
-        for Entry { name, layer } in &self.entries {
-            let built = build.child(name, &**layer, &[shape])?;
-            shape = built.output;
-            steps.push(built.forward);
+        self.graph.build(build)
+    }
+
+    fn read(config: Value, reader: &LayerReader<'_>) -> Result<Self> {
+        let graph = Graph::read(config, reader)?;
+        if !graph.is_chain() {
+            return Err(reader.error("this is a network with branches, not a chain", "read it as a Graph"));
         }
-        Ok(Built::new(shape, move |context, x| {
-            let mut x = x.clone();
-            for step in &steps {
-                x = step(context, std::slice::from_ref(&x));
-            }
-            x
-        }))
+        Ok(Sequential { graph })
     }
 }
 
 impl Serialize for Sequential {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        let records: std::result::Result<Vec<LayerRecord>, _> = self.entries.iter().map(LayerRecord::of).collect();
-        records.map_err(serde::ser::Error::custom)?.serialize(serializer)
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.graph.serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Sequential {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        let records = Vec::<LayerRecord>::deserialize(deserializer)?;
-        crate::registry::from_records(records, &LayerKinds::standard()).map_err(serde::de::Error::custom)
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        crate::registry::deserialize(deserializer)
     }
 }

@@ -2,11 +2,13 @@
 
 use std::fmt;
 
-use gradus_autograd::{Param, Params};
+use gradus_autograd::Param;
 use gradus_tensor::{Float, Shape};
 
-use crate::layer::LayerInfo;
-use crate::model::is_within;
+use crate::graph::Graph;
+use crate::layer::{Layer, LayerInfo};
+use crate::model::{Model, is_within};
+use crate::sequential::Sequential;
 
 /// A model's layers, their output shapes and numbers of parameters. Prints as Keras's `model.summary()` does.
 ///
@@ -28,6 +30,9 @@ pub struct Summary {
     pub total_params: usize,
     /// Of those, the ones that an optimiser changes.
     pub trainable_params: usize,
+    kind: &'static str,
+    /// Whether what feeds a layer is shown: not in a chain, where that is the layer above.
+    branches: bool,
     bytes_per_param: usize,
 }
 
@@ -42,19 +47,25 @@ pub struct LayerSummary {
     pub output: Shape,
     /// The number of elements of its weights and states, those of layers within it included.
     pub params: usize,
+    /// The names of the inputs and layers of its network that feed it; none for a part of a layer that is no network.
+    pub inputs: Vec<String>,
 }
 
 impl Summary {
-    pub(crate) fn new<T: Float>(input: &Shape, layers: &[LayerInfo], params: &Params<T>) -> Self {
+    pub(crate) fn new<T: Float>(model: &Model<T>) -> Self {
+        let params = model.params();
         let line = |layer: &LayerInfo| LayerSummary {
             path: layer.path.clone(),
             kind: layer.kind,
             output: layer.output.clone(),
             params: params.size_of(|param| is_within(&param.name, &layer.path)),
+            inputs: layer.inputs.clone(),
         };
         Summary {
-            input: input.clone(),
-            layers: layers.iter().map(line).collect(),
+            kind: if model.network().is_chain() { Sequential::KIND } else { Graph::KIND },
+            branches: model.branches,
+            input: model.input_shape().clone(),
+            layers: model.layers.iter().map(line).collect(),
             total_params: params.size_of(|_| true),
             trainable_params: params.size_of(Param::trainable),
             bytes_per_param: size_of::<T>(),
@@ -64,29 +75,35 @@ impl Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let rows: Vec<[String; 3]> = self.layers.iter().map(LayerSummary::cells).collect();
-        let header = ["Layer (type)", "Output Shape", "Param #"];
-        let mut widths = [31, 22, 13];
+        let columns = if self.branches { 4 } else { 3 };
+        let header = ["Layer (type)", "Output Shape", "Param #", "Connected to"];
+        let rows: Vec<[String; 4]> = self.layers.iter().map(LayerSummary::cells).collect();
+        let mut widths = [31, 22, 13, 18];
         for row in &rows {
             for (width, cell) in widths.iter_mut().zip(row) {
                 *width = (*width).max(cell.chars().count());
             }
         }
+        let [name, shape, params, inputs] = widths;
         let rule = |left: char, line: char, cross: char, right: char| {
-            let lines = widths.map(|width| line.to_string().repeat(width + 2));
+            let lines: Vec<String> = widths[..columns].iter().map(|width| line.to_string().repeat(width + 2)).collect();
             format!("{left}{}{right}", lines.join(&cross.to_string()))
         };
-        let [name, shape, params] = widths;
+        let line = |cells: [&str; 4], edge: char| {
+            let [a, b, c, d] = cells;
+            let line = format!("{edge} {a:name$} {edge} {b:shape$} {edge} {c:>params$} {edge}");
+            if self.branches { format!("{line} {d:inputs$} {edge}") } else { line }
+        };
 
-        writeln!(f, "Model: Sequential, input {}", batched(&self.input))?;
+        writeln!(f, "Model: {}, input {}", self.kind, batched(&self.input))?;
         writeln!(f, "{}", rule('┏', '━', '┳', '┓'))?;
-        writeln!(f, "┃ {:name$} ┃ {:shape$} ┃ {:>params$} ┃", header[0], header[1], header[2])?;
+        writeln!(f, "{}", line(header, '┃'))?;
         writeln!(f, "{}", rule('┡', '━', '╇', '┩'))?;
         for (index, row) in rows.iter().enumerate() {
             if index > 0 {
                 writeln!(f, "{}", rule('├', '─', '┼', '┤'))?;
             }
-            writeln!(f, "│ {:name$} │ {:shape$} │ {:>params$} │", row[0], row[1], row[2])?;
+            writeln!(f, "{}", line(row.each_ref().map(String::as_str), '│'))?;
         }
         writeln!(f, "{}", rule('└', '─', '┴', '┘'))?;
         let fixed = self.total_params - self.trainable_params;
@@ -99,11 +116,12 @@ impl fmt::Display for Summary {
 
 impl LayerSummary {
     /// What the table shows; a layer within another stands indented below it.
-    fn cells(&self) -> [String; 3] {
+    fn cells(&self) -> [String; 4] {
         let depth = self.path.matches('/').count();
         let name = self.path.rsplit('/').next().unwrap_or_default();
         let indent = if depth == 0 { String::new() } else { "  ".repeat(depth - 1) + "└ " };
-        [format!("{indent}{name} ({})", self.kind), batched(&self.output), thousands(self.params)]
+        let kind = format!("{indent}{name} ({})", self.kind);
+        [kind, batched(&self.output), thousands(self.params), self.inputs.join(", ")]
     }
 }
 

@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 
 use gradus_nn::{
-    Activation, AveragePooling1D, AveragePooling2D, AveragePooling3D, BatchNorm, Build, Built, Conv1D, Conv2D, Conv3D,
-    Dense, Dropout, ELU, Embedding, Error, Flatten, GaussianDropout, GaussianNoise, Initializer, Layer, LayerCheck,
-    LayerKinds, LayerNorm, LeakyReLU, MaxPooling1D, MaxPooling2D, MaxPooling3D, Model, Normalization, PReLU, Padding,
-    Permute, ReLU, Regularizer, RepeatVector, Rescaling, Reshape, Result, Sequential, Softmax, check_layer,
+    Activation, Add, Average, AveragePooling1D, AveragePooling2D, AveragePooling3D, BatchNorm, Build, Built,
+    Concatenate, Conv1D, Conv2D, Conv3D, Dense, Dropout, ELU, Embedding, Error, Flatten, GaussianDropout,
+    GaussianNoise, Graph, Initializer, Layer, LayerCheck, LayerKinds, LayerNorm, LayerReader, LeakyReLU, MaxPooling1D,
+    MaxPooling2D, MaxPooling3D, Maximum, Minimum, Model, Multiply, Nested, Normalization, PReLU, Padding, Permute,
+    ReLU, Regularizer, RepeatVector, Rescaling, Reshape, Residual, Result, Sequential, Softmax, Subtract, check_layer,
 };
 use gradus_tensor::{Float, Tensor};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// Checks each layer in each form that computes differently, and collects them in one network.
 fn check_all() -> Sequential {
@@ -29,6 +31,9 @@ fn check_all() -> Sequential {
     row!(Activation::Mish, [2, 3]);
     row!(Activation::LogSoftmax, [2, 3]);
     row!(Activation::Squareplus { b: 4.0 }, [3]);
+    row!(Add, LayerCheck::new([2, 3]).input([2, 3]) =>);
+    row!(Add, LayerCheck::new([2, 1]).input([2, 3]).input([1, 3]) =>);
+    row!(Average, LayerCheck::new([3]).input([3]).input([1]) =>);
     row!(AveragePooling1D::new([2]), [5, 2]);
     row!(AveragePooling2D::new([3, 2]).strides([2, 1]).padding(Padding::Same), [4, 3, 2]);
     row!(AveragePooling3D::new([2, 1, 2]), [3, 2, 2, 1]);
@@ -36,6 +41,8 @@ fn check_all() -> Sequential {
     row!(BatchNorm::new().center(false).scale(false).momentum(0.5).epsilon(0.1), [2, 1, 3]);
     row!(BatchNorm::new().axis(1), [3, 2, 2]);
     row!(BatchNorm::new().axis(-2).scale(false), [2, 3]);
+    row!(Concatenate::new(), LayerCheck::new([2, 3]).input([2, 1]).input([2, 2]) =>);
+    row!(Concatenate::new().axis(1), LayerCheck::new([1, 3]).input([2, 3]) =>);
     row!(Conv1D::new(3, [2]), [4, 2]);
     row!(Conv1D::new(2, [3]).padding(Padding::Causal).dilation_rate([2]).activation(Activation::Tanh), [5, 2]);
     row!(Conv2D::new(3, [3, 2]), [4, 3, 2]);
@@ -67,6 +74,7 @@ fn check_all() -> Sequential {
     row!(Flatten, [2, 3, 2]);
     row!(GaussianDropout::new(0.3), [4]);
     row!(GaussianNoise::new(0.1), [2, 3]);
+    row!(branching(), [2]);
     row!(LayerNorm::new(), [3]);
     row!(LayerNorm::new().center(false).scale(false).epsilon(0.1), [2, 3]);
     row!(LayerNorm::new().axis(1), [3, 2, 2]);
@@ -76,6 +84,9 @@ fn check_all() -> Sequential {
     row!(MaxPooling2D::new([2, 2]), [5, 4, 2]);
     row!(MaxPooling2D::new([3, 3]).strides([2, 2]).padding(Padding::Explicit(vec![(1, 1), (0, 2)])), [4, 4, 1]);
     row!(MaxPooling3D::new([2, 2, 1]).strides([1, 1, 1]), [3, 2, 2, 1]);
+    row!(Maximum, LayerCheck::new([2, 3]).input([2, 3]).input([2, 3]) =>);
+    row!(Minimum, LayerCheck::new([2, 3]).input([1, 3]) =>);
+    row!(Multiply, LayerCheck::new([2, 3]).input([2, 1]).input([2, 3]) =>);
     row!(Normalization::new([0.5, -1.0, 2.0], [4.0, 0.25, 1.0]), [2, 3]);
     row!(Normalization::new([0.5], [4.0]), [2, 3]);
     row!(PReLU::new().alpha_initializer(Initializer::Constant(0.25)), [2, 3]);
@@ -87,9 +98,29 @@ fn check_all() -> Sequential {
     row!(Rescaling::new(0.5), [2, 2]);
     row!(Rescaling::new(1.0 / 127.5).offset(-1.0), [2, 2]);
     row!(Reshape::new([3, -1, 2]), [4, 3]);
+    row!(Residual::new(Dense::new(3).activation(Activation::Tanh)), [2, 3]);
+    row!(
+        Residual::new(Sequential::new().add(Dense::new(2)).add(Dropout::new(0.5)))
+            .shortcut(Dense::new(2).use_bias(false))
+            .activation(Activation::Silu),
+        [3]
+    );
     row!(Softmax::new().axis(1), [2, 3]);
+    row!(Subtract, LayerCheck::new([2, 3]).input([2, 1]) =>);
     row!(Sequential::new().add(Dense::new(3)).add(BatchNorm::new()).add(Dropout::new(0.5)), [2]);
     network
+}
+
+/// A network of two branches, one of which sees the other.
+fn branching() -> Graph {
+    let mut graph = Graph::builder();
+    let x = graph.input();
+    let left = graph.add_named("left", Dense::new(3).activation(Activation::Tanh), [x]);
+    let right = graph.add_named("right", Dropout::new(0.5), [x]);
+    let both = graph.add(Concatenate::new(), [right, left]);
+    let gate = graph.add(Dense::new(3).activation(Activation::Sigmoid), [both]);
+    let output = graph.add(Multiply, [left, gate]);
+    graph.output(output)
 }
 
 #[test]
@@ -103,7 +134,7 @@ fn every_layer_is_sound() {
     let checked: BTreeSet<&str> = json.lines().filter_map(|line| line.strip_prefix("    \"layer\": \"")).collect();
     let checked: Vec<&str> = checked.iter().map(|rest| rest.trim_end_matches("\",")).collect();
     let expected = LayerKinds::standard();
-    let expected: BTreeSet<&str> = expected.names().chain([Sequential::KIND]).collect();
+    let expected: BTreeSet<&str> = expected.names().collect();
     assert_eq!(checked, expected.into_iter().collect::<Vec<&str>>());
 }
 
@@ -162,7 +193,9 @@ fn a_text_that_is_no_network_is_refused() {
         "from_json: this is no network: EOF while parsing an object at line 1 column 2; give a text that to_json has written"
     );
     let unknown = message(&format!("[{}]", record("0", "Conv9D", "null")));
-    assert!(unknown.starts_with("from_json: layer 0: there is no kind of layer \"Conv9D\", only Activation, Average"));
+    assert!(
+        unknown.starts_with("from_json: layer 0: there is no kind of layer \"Conv9D\", only Activation, Add, Average")
+    );
     assert!(unknown.ends_with("; add your own kinds by LayerKinds::with and read by from_json_with"));
     assert_eq!(
         message(&format!("[{}]", record("0", "Dropout", r#"{"rate": 0.5, "seed": 1}"#))),
@@ -176,7 +209,7 @@ fn a_text_that_is_no_network_is_refused() {
     let twice = record("0", "Flatten", "null");
     assert_eq!(
         message(&format!("[{twice}, {twice}]")),
-        "from_json: layer 0 (Flatten): the name of a layer must be new, not empty and without '/', found \"0\"; \
+        "from_json: layer 0 (Flatten): a layer's name must be new, not empty and without '/': \"0\"; \
          name the layers of a network differently"
     );
 }
@@ -200,12 +233,51 @@ impl Layer for Scale {
 #[test]
 fn layers_of_ones_own_are_read_back() {
     check_layer(&Scale { start: 2.0 }, [3]).unwrap();
-    let network = Sequential::new().add(Sequential::new().add(Scale { start: 2.0 }));
+    // However deep: in a chain, in a graph with branches, in a layer of this crate, in a layer of one's own.
+    let network = Sequential::new().add(Wrapped { inner: Nested::new(branching_around(Scale { start: 2.0 })) });
     let json = network.to_json().unwrap();
     assert!(Sequential::from_json(&json).is_err());
-    let copy = Sequential::from_json_with(&json, &LayerKinds::standard().with::<Scale>()).unwrap();
+    let kinds = LayerKinds::standard().with::<Scale>().with::<Wrapped>();
+    let copy = Sequential::from_json_with(&json, &kinds).unwrap();
+    assert_eq!(copy.to_json().unwrap(), json);
     let model = Model::build(copy, [2], 0).unwrap();
-    assert_eq!(model.predict(&Tensor::new([[1.0, 3.0]])).unwrap(), Tensor::new([[2.0, 6.0]]));
+    // x + 2 x, and that times x.
+    assert_eq!(model.predict(&Tensor::new([[1.0, 3.0]])).unwrap(), Tensor::new([[3.0, 27.0]]));
+    let wrong = json.replace("\"start\": 2.0", "\"start\": true");
+    let error = Sequential::from_json_with(&wrong, &kinds).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "from_json: layer 0/inner/block/body/0 (Scale): invalid type: boolean `true`, expected f64; \
+         compare it with what to_json writes"
+    );
+}
+
+/// x (x + layer(x))
+fn branching_around(layer: impl Layer) -> Graph {
+    let mut graph = Graph::builder();
+    let x = graph.input();
+    let block = graph.add_named("block", Residual::new(Sequential::new().add(layer)), [x]);
+    let product = graph.add(Multiply, [x, block]);
+    graph.output(product)
+}
+
+/// A layer of one's own that holds another.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Wrapped {
+    inner: Nested,
+}
+
+impl Layer for Wrapped {
+    const KIND: &'static str = "Wrapped";
+
+    fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
+        let shapes = build.inputs().to_vec();
+        build.child("inner", &*self.inner, &shapes)
+    }
+
+    fn read(mut config: Value, reader: &LayerReader<'_>) -> Result<Self> {
+        Ok(Wrapped { inner: reader.nested("inner", config["inner"].take())? })
+    }
 }
 
 /// A layer that is wrong in a way that `check_layer` must find.
@@ -367,8 +439,71 @@ fn bad_shapes_and_numbers_are_refused_at_build() {
         "layer 0 (LayerNormalization): needs an axis to normalise, found none; -1 is the last",
     );
     of(
+        network().add(Residual::new(Dense::new(3))),
+        &[4, 5],
+        "layer 0 (Residual): the body's output has shape [4, 3], the input [4, 5]; \
+         keep the shape in the body by Padding::Same and as many filters as channels, or give a shortcut that changes it \
+         alike",
+    );
+    of(
+        network().add(Residual::new(Dense::new(3)).shortcut(Sequential::new().add(Dense::new(0)))),
+        &[5],
+        "layer 0/shortcut/0 (Dense): needs at least one unit, found 0; give the number of outputs",
+    );
+    of(
+        network().add(Residual::new(Dense::new(3)).shortcut(Flatten)),
+        &[4, 5],
+        "layer 0 (Residual): the body's output has shape [4, 3], the shortcut's [20]; \
+         keep the shape in the body by Padding::Same and as many filters as channels, or give a shortcut that changes it \
+         alike",
+    );
+    of(
         network().add(LayerNorm::new().epsilon(0.0)),
         &[2],
         "layer 0 (LayerNormalization): epsilon must be positive and finite, found 0; Keras's is 0.001",
+    );
+}
+
+#[test]
+fn inputs_that_cannot_be_merged_are_refused_at_build() {
+    // Of x, and x once more with its axes exchanged.
+    fn message(layer: impl Layer, twice: bool, input: &[usize]) -> String {
+        let mut graph = Graph::builder();
+        let x = graph.input();
+        let turned = graph.add(Permute::new([2, 1]), [x]);
+        let inputs = if twice { vec![x, turned] } else { vec![turned] };
+        let output = graph.add_named("merge", layer, inputs);
+        Model::build(graph.output(output), input, 0).err().expect("the network is wrong").to_string()
+    }
+    assert_eq!(
+        message(Add, true, &[2, 3]),
+        "layer merge (Add): merges inputs of one shape, found [2, 3], [3, 2]; \
+         make the shapes agree, or the lengths that differ 1"
+    );
+    assert_eq!(
+        message(Maximum, false, &[2, 3]),
+        "layer merge (Maximum): merges two inputs or more, found 1; feed it with several layers of a Graph"
+    );
+    assert_eq!(
+        message(Subtract, false, &[2, 3]),
+        "layer merge (Subtract): takes two inputs, found 1; feed it with what to subtract from, and what to subtract"
+    );
+    assert_eq!(
+        message(Dense::new(2), true, &[2, 3]),
+        "layer merge (Dense): takes one input, found 2; merge them by a layer before it"
+    );
+    assert_eq!(
+        message(Concatenate::new(), true, &[2, 3]),
+        "layer merge (Concatenate): joins along axis 2 inputs that agree along the others, found [2, 3], [3, 2]; \
+         make the shapes agree, or join along another axis"
+    );
+    assert_eq!(
+        message(Concatenate::new().axis(0), true, &[2, 2]),
+        "layer merge (Concatenate): there is no axis 0 in samples of shape [2, 2]; \
+         count axes from 1, the first after the batch, or from -1, the last"
+    );
+    assert_eq!(
+        message(branching(), true, &[2, 3]),
+        "layer merge (Graph): takes 1 input, found 2; feed it with as many as it was made with"
     );
 }

@@ -48,7 +48,7 @@ fn run(model: &Model<f64>, x: &Tensor<f64>, cotangent: &Tensor<f64>, training: b
     let tape = Tape::new();
     let x = tape.var(x.clone());
     let weights: Vec<Var<f64>> = model.params().iter().map(|param| tape.var(param.value.clone())).collect();
-    let (output, updates) = model.run(&weights, &x, training.then_some(&mut Generator::new(0)));
+    let (output, updates) = model.run(&weights, x.clone(), training.then_some(&mut Generator::new(0)));
     let value = output.value().clone();
     let gradients = tape.backward(&(output * cotangent).sum(..));
     let grads = weights.iter().map(|weight| gradients.of(weight)).collect();

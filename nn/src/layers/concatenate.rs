@@ -1,0 +1,67 @@
+//! Inputs side by side.
+
+use gradus_autograd::Var;
+use gradus_tensor::{Float, Shape};
+use serde::{Deserialize, Serialize};
+
+use crate::error::Result;
+use crate::layer::{Build, Built, Layer};
+
+/// The inputs one after the other along an axis, the last unless said otherwise.
+///
+/// Shapes: two or more that differ along that axis at most, where the result's length is the sum.
+///
+/// ```
+/// use gradus_nn::{Concatenate, Dense, Graph};
+/// let mut graph = Graph::builder();
+/// let x = graph.input();
+/// let features = graph.add(Dense::new(8), [x]);
+/// let all = graph.add(Concatenate::new(), [x, features]);
+/// let network = graph.output(all);
+/// ```
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Concatenate {
+    axis: isize,
+}
+
+impl Concatenate {
+    /// Along the last axis.
+    pub fn new() -> Self {
+        Concatenate { axis: -1 }
+    }
+
+    /// Along this axis: from 1, for axis 0 is the batch, or from -1, the last, down.
+    pub fn axis(self, axis: isize) -> Self {
+        Concatenate { axis }
+    }
+}
+
+impl Default for Concatenate {
+    fn default() -> Self {
+        Concatenate::new()
+    }
+}
+
+impl Layer for Concatenate {
+    const KIND: &'static str = "Concatenate";
+    crate::layer::compiled_here!();
+
+    fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
+        let inputs = build.several_inputs()?;
+        let axis = build.axis_of(&inputs[0], self.axis)?;
+        let mut output = inputs[0].clone();
+        for other in &inputs[1..] {
+            let fits = other.len() == output.len()
+                && (1..=output.len()).all(|place| place == axis || other[place - 1] == output[place - 1]);
+            if !fits {
+                let shapes: Vec<String> = inputs.iter().map(Shape::to_string).collect();
+                let problem =
+                    format!("joins along axis {axis} inputs that agree along the others, found {}", shapes.join(", "));
+                return Err(build.error(problem, "make the shapes agree, or join along another axis"));
+            }
+            output[axis - 1] += other[axis - 1];
+        }
+        Ok(Built::merging(output, move |_, inputs| Var::concat(&inputs, axis as isize)))
+    }
+}

@@ -1,0 +1,118 @@
+//! Layers that make one of several inputs, element by element.
+
+use gradus_autograd::{Op, Var};
+use gradus_tensor::{Float, Shape, Tensor, broadcast_shapes};
+use serde::{Deserialize, Serialize};
+
+use crate::error::Result;
+use crate::layer::{Build, Built, Layer};
+
+/// The shape of a result of several inputs of as many axes, each of one length or 1.
+fn merged_shape<T: Float>(build: &Build<'_, T>) -> Result<Shape> {
+    let inputs = build.several_inputs()?;
+    let mut shape = inputs[0].clone();
+    for other in &inputs[1..] {
+        match broadcast_shapes(&shape, other) {
+            Ok(broadcast) if other.len() == shape.len() => shape = broadcast,
+            _ => {
+                let shapes: Vec<String> = inputs.iter().map(Shape::to_string).collect();
+                let problem = format!("merges inputs of one shape, found {}", shapes.join(", "));
+                return Err(build.error(problem, "make the shapes agree, or the lengths that differ 1"));
+            }
+        }
+    }
+    Ok(shape)
+}
+
+macro_rules! merge {
+    ($(#[$doc:meta])+ $Name:ident, $kind:literal, $merge:expr) => {
+        $(#[$doc])+
+        ///
+        /// Shapes: two or more of one shape, which is the result's, too; or of as many axes, where a length of 1 is
+        /// repeated to the others'.
+        #[derive(Clone, Debug, Serialize, Deserialize)]
+        pub struct $Name;
+
+        impl Layer for $Name {
+            const KIND: &'static str = $kind;
+            crate::layer::compiled_here!();
+
+            fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
+                Ok(Built::merging(merged_shape(build)?, |_, inputs| $merge(inputs)))
+            }
+        }
+    };
+}
+
+merge! {
+    /// The sum of the inputs, element by element.
+    ///
+    /// ```
+    /// use gradus_nn::{Activation, Add, Dense, Graph};
+    /// let mut graph = Graph::builder();
+    /// let x = graph.input();
+    /// let y = graph.add(Dense::new(8).activation(Activation::Relu), [x]);
+    /// let sum = graph.add(Add, [x, y]);
+    /// let network = graph.output(sum);
+    /// ```
+    Add, "Add", sum
+}
+merge! {
+    /// The product of the inputs, element by element.
+    Multiply, "Multiply", |inputs| fold(inputs, |a, b| a * b)
+}
+merge! {
+    /// The mean of the inputs, element by element.
+    Average, "Average", average
+}
+merge! {
+    /// The greatest of the inputs, element by element. Equal ones share the gradient.
+    Maximum, "Maximum", |inputs| fold(inputs, |a, b| a.maximum(b))
+}
+merge! {
+    /// The least of the inputs, element by element. Equal ones share the gradient.
+    Minimum, "Minimum", |inputs| fold(inputs, |a, b| a.minimum(b))
+}
+
+/// The sum, in one tensor: in the first input's memory if nobody else needs that.
+pub(super) fn sum<T: Float>(inputs: Vec<Var<T>>) -> Var<T> {
+    if !inputs.iter().any(Var::is_recorded) {
+        return Var::from(total(inputs.into_iter().map(Var::into_value)));
+    }
+    let value = total(inputs.iter().map(|input| input.value().clone()));
+    inputs.iter().fold(Op::new("sum of inputs", value), |op, input| op.input(input, |g| g)).finish()
+}
+
+fn total<T: Float>(tensors: impl Iterator<Item = Tensor<T>>) -> Tensor<T> {
+    tensors.reduce(|sum, tensor| sum + tensor).expect("build saw two inputs or more")
+}
+
+fn average<T: Float>(inputs: Vec<Var<T>>) -> Var<T> {
+    let share = T::of(1.0 / inputs.len() as f64);
+    sum(inputs) * share
+}
+
+fn fold<T: Float>(inputs: Vec<Var<T>>, merge: impl Fn(Var<T>, Var<T>) -> Var<T>) -> Var<T> {
+    inputs.into_iter().reduce(merge).expect("build saw two inputs or more")
+}
+
+/// The first input less the second, element by element.
+///
+/// Shapes: two of one shape, which is the result's, too; or of as many axes, where a length of 1 is repeated to the
+/// other's.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Subtract;
+
+impl Layer for Subtract {
+    const KIND: &'static str = "Subtract";
+    crate::layer::compiled_here!();
+
+    fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
+        let count = build.inputs().len();
+        if count != 2 {
+            let problem = format!("takes two inputs, found {count}");
+            return Err(build.error(problem, "feed it with what to subtract from, and what to subtract"));
+        }
+        Ok(Built::merging(merged_shape(build)?, |_, inputs| &inputs[0] - &inputs[1]))
+    }
+}

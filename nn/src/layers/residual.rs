@@ -1,0 +1,112 @@
+//! A block and a way around it.
+
+use gradus_tensor::Float;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+
+use super::merge::sum;
+use crate::activation::Activation;
+use crate::error::Result;
+use crate::layer::{Build, Built, Layer};
+use crate::nested::Nested;
+use crate::registry::{LayerReader, deserialize};
+
+/// y = activation(x + body(x)), or activation(shortcut(x) + body(x)). He et al., arXiv:1512.03385.
+///
+/// Shapes: the body's output has the input's shape, or that of the shortcut's output. The body's layers are at
+/// `"body/0"` and so on beneath this one, the shortcut at `"shortcut"`.
+///
+/// ```
+/// use gradus_nn::{Activation, BatchNorm, Conv2D, Model, Padding, Residual, Sequential};
+/// // Half as high and wide, twice as many channels: the shortcut does the same by a convolution of single points.
+/// let body = Sequential::new()
+///     .add(Conv2D::new(32, [3, 3]).strides([2, 2]).padding(Padding::Same).use_bias(false))
+///     .add(BatchNorm::new())
+///     .add(Activation::Relu)
+///     .add(Conv2D::new(32, [3, 3]).padding(Padding::Same).use_bias(false))
+///     .add(BatchNorm::new());
+/// let block = Residual::new(body)
+///     .shortcut(Conv2D::new(32, [1, 1]).strides([2, 2]).use_bias(false))
+///     .activation(Activation::Relu);
+/// let model = Model::build(Sequential::new().add(block), [28, 28, 16], 42)?;
+/// assert_eq!(model.output_shape(), &[14, 14, 32]);
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
+#[derive(Clone, Debug, Serialize)]
+pub struct Residual {
+    body: Nested,
+    shortcut: Option<Nested>,
+    activation: Activation,
+}
+
+impl Residual {
+    /// Around this layer or network, with the input itself as the shortcut, and linear.
+    pub fn new(body: impl Layer) -> Self {
+        Residual { body: Nested::new(body), shortcut: None, activation: Activation::Linear }
+    }
+
+    /// With this layer or network on the way around the body.
+    pub fn shortcut(self, shortcut: impl Layer) -> Self {
+        Residual { shortcut: Some(Nested::new(shortcut)), ..self }
+    }
+
+    /// With this activation of the sum.
+    pub fn activation(self, activation: Activation) -> Self {
+        Residual { activation, ..self }
+    }
+}
+
+impl Layer for Residual {
+    const KIND: &'static str = "Residual";
+    crate::layer::compiled_here!();
+
+    fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
+        let input = build.input()?.clone();
+        let inputs = std::slice::from_ref(&input);
+        let body = build.child("body", &*self.body, inputs)?;
+        let shortcut = match &self.shortcut {
+            Some(layer) => Some(build.child("shortcut", &**layer, inputs)?),
+            None => None,
+        };
+        let around = shortcut.as_ref().map_or(&input, |shortcut| &shortcut.output);
+        if body.output != *around {
+            let what = if shortcut.is_some() { "the shortcut's" } else { "the input" };
+            let problem = format!("the body's output has shape {}, {what} {around}", body.output);
+            let hint = "keep the shape in the body by Padding::Same and as many filters as channels, or give a shortcut that \
+                        changes it alike";
+            return Err(build.error(problem, hint));
+        }
+        if self.activation.is_along_last_axis() && around.is_empty() {
+            let problem = format!("{:?} needs an axis, found one number per sample: []", self.activation);
+            return Err(build.error(problem, "give the inputs the shape [n, 1]"));
+        }
+        let activation = self.activation;
+        Ok(Built::merging(body.output, move |context, mut inputs| {
+            let y = (body.forward)(context, inputs.clone());
+            let around = match &shortcut {
+                Some(shortcut) => (shortcut.forward)(context, inputs),
+                None => inputs.swap_remove(0),
+            };
+            activation.apply(&sum(vec![y, around]))
+        }))
+    }
+
+    fn read(config: Value, reader: &LayerReader<'_>) -> Result<Self> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Record {
+            body: Value,
+            shortcut: Option<Value>,
+            activation: Activation,
+        }
+        let Record { body, shortcut, activation } = reader.config(config)?;
+        let shortcut = shortcut.map(|shortcut| reader.nested("shortcut", shortcut)).transpose()?;
+        Ok(Residual { body: reader.nested("body", body)?, shortcut, activation })
+    }
+}
+
+impl<'de> Deserialize<'de> for Residual {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserialize(deserializer)
+    }
+}

@@ -1,0 +1,313 @@
+//! Networks with branches: what they compute, keep in memory, print and read.
+
+use std::sync::Mutex;
+
+use gradus_nn::losses::MeanSquaredError;
+use gradus_nn::{
+    Activation, Add, Average, BatchNorm, Build, Built, Concatenate, Conv2D, Dense, Dropout, Flatten, Graph,
+    GraphBuilder, Layer, LayerKinds, LayerNorm, Maximum, Minimum, Model, Multiply, Node, Padding, Rescaling, Reshape,
+    Residual, Result, Sequential, Subtract,
+};
+use gradus_tensor::{Float, Generator, Tensor};
+use serde::{Deserialize, Serialize};
+
+/// A network of `layer` on x and 1 - 2 x.
+fn of_two(layer: impl Layer) -> Graph {
+    let mut graph = Graph::builder();
+    let x = graph.input();
+    let other = graph.add(Rescaling::new(-2.0).offset(1.0), [x]);
+    let output = graph.add_named("merge", layer, [x, other]);
+    graph.output(output)
+}
+
+fn predict(network: impl Into<Graph>, x: Tensor) -> Tensor {
+    Model::build(network, &x.shape()[1..], 0).unwrap().predict(&x).unwrap()
+}
+
+#[test]
+fn merging_layers_compute_what_their_names_say() {
+    // By hand: 1 - 2 x is -1, 5 and 0 for x = 1, -2 and 0.5.
+    let x = || Tensor::new([[1.0, -2.0, 0.5]]);
+    assert_eq!(predict(of_two(Add), x()), Tensor::new([[0.0, 3.0, 0.5]]));
+    assert_eq!(predict(of_two(Subtract), x()), Tensor::new([[2.0, -7.0, 0.5]]));
+    assert_eq!(predict(of_two(Multiply), x()), Tensor::new([[-1.0, -10.0, 0.0]]));
+    assert_eq!(predict(of_two(Average), x()), Tensor::new([[0.0, 1.5, 0.25]]));
+    assert_eq!(predict(of_two(Maximum), x()), Tensor::new([[1.0, 5.0, 0.5]]));
+    assert_eq!(predict(of_two(Minimum), x()), Tensor::new([[-1.0, -2.0, 0.0]]));
+    assert_eq!(predict(of_two(Concatenate::new()), x()), Tensor::new([[1.0, -2.0, 0.5, -1.0, 5.0, 0.0]]));
+    let residual = Sequential::new().add(Residual::new(Rescaling::new(-3.0)).activation(Activation::Relu));
+    assert_eq!(predict(residual, x()), Tensor::new([[0.0, 4.0, 0.0]]));
+}
+
+/// The same chain made in two ways.
+struct Chain {
+    sequential: Sequential,
+    graph: GraphBuilder,
+    last: Node,
+}
+
+impl Chain {
+    fn new() -> Self {
+        let mut graph = Graph::builder();
+        let last = graph.input();
+        Chain { sequential: Sequential::new(), graph, last }
+    }
+
+    fn add(mut self, layer: impl Layer) -> Self {
+        self.last = self.graph.add(layer.clone(), [self.last]);
+        Chain { sequential: self.sequential.add(layer), ..self }
+    }
+
+    /// A layer or two that take samples of shape [4, 4, 2] and keep that shape.
+    fn add_some(self, choice: i64) -> Self {
+        match choice {
+            0 => self.add(Conv2D::new(2, [3, 3]).padding(Padding::Same)),
+            1 => self.add(Dense::new(2).activation(Activation::Tanh)),
+            2 => self.add(BatchNorm::new()),
+            3 => self.add(Dropout::new(0.3)),
+            4 => self.add(Activation::Relu),
+            5 => self.add(Residual::new(Dense::new(2))),
+            6 => self.add(Sequential::new().add(LayerNorm::new()).add(Dense::new(2))),
+            _ => self.add(Flatten).add(Reshape::new([4, 4, 2])),
+        }
+    }
+}
+
+#[test]
+fn a_chain_gives_the_same_bits_as_a_graph() {
+    let mut random = Generator::new(3);
+    for case in 0..24 {
+        let choices = random.integers(1 + case % 7, 0..8).to_vec();
+        let Chain { sequential, graph, last } = choices.into_iter().fold(Chain::new(), Chain::add_some);
+        let graph = graph.output(last);
+        assert_eq!(sequential.to_json().unwrap(), graph.to_json().unwrap());
+        let one = Model::build(sequential, [4, 4, 2], 7).unwrap();
+        let other = Model::build(graph, [4, 4, 2], 7).unwrap();
+        assert_eq!(one.summary().to_string(), other.summary().to_string());
+
+        let (x, y): (Tensor, Tensor) = (random.normal([3, 4, 4, 2], 0.0, 1.0), random.normal([3, 4, 4, 2], 0.0, 1.0));
+        assert_eq!(one.predict(&x).unwrap(), other.predict(&x).unwrap());
+        let pass =
+            |model: &Model| model.grad(&x, &y, None, &MeanSquaredError, &mut Generator::new(case as u64)).unwrap();
+        let (one, other) = (pass(&one), pass(&other));
+        assert_eq!((one.loss, one.outputs), (other.loss, other.outputs));
+        assert!(one.grads.iter().eq(other.grads.iter()));
+    }
+}
+
+/// x, which notes whether anybody else holds it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Watch;
+
+static ALONE: Mutex<Vec<bool>> = Mutex::new(Vec::new());
+
+impl Layer for Watch {
+    const KIND: &'static str = "Watch";
+
+    fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
+        Ok(Built::merging(build.input()?, |_, mut inputs| {
+            let mut x = inputs.swap_remove(0).into_value();
+            let place = x.as_slice().expect("contiguous").as_ptr();
+            // A write copies what is shared.
+            ALONE.lock().unwrap().push(x.as_mut_slice().as_ptr() == place);
+            x.into()
+        }))
+    }
+}
+
+#[test]
+fn a_value_is_given_away_at_its_last_use() {
+    let mut graph = Graph::builder();
+    let x = graph.input();
+    let a = graph.add(Dense::new(2), [x]);
+    let b = graph.add(Watch, [a]); // `Add` below needs it, too.
+    let c = graph.add(Sequential::new().add(Watch).add(Watch), [b]);
+    let d = graph.add(Add, [a, c]);
+    let e = graph.add(Watch, [d]);
+    let model = Model::build(graph.output(e), [2], 0).unwrap();
+    model.predict(&Tensor::ones([1, 2])).unwrap();
+    assert_eq!(*ALONE.lock().unwrap(), [false, true, true, true]);
+}
+
+#[test]
+fn the_same_value_may_be_taken_twice() {
+    let mut graph = Graph::builder();
+    let x = graph.input();
+    let twice = graph.add(Add, [x, x, x]);
+    let square = graph.add(Multiply, [twice, twice]);
+    assert_eq!(predict(graph.output(square), Tensor::new([[1.0, -2.0]])), Tensor::new([[9.0, 36.0]]));
+}
+
+#[test]
+fn graphs_of_several_inputs_can_be_nested() {
+    let mut inner = Graph::builder();
+    let (a, b) = (inner.input(), inner.input());
+    let difference = inner.add(Subtract, [b, a]);
+    let inner = inner.output(difference);
+    let error = Model::build(inner.clone(), [2], 0).err().unwrap().to_string();
+    assert_eq!(
+        error,
+        "build: a model takes one input, the network has 2; give it one, and take that apart by layers of your own"
+    );
+    let network = of_two(inner);
+    // By hand: (1 - 2 x) - x.
+    assert_eq!(predict(network.clone(), Tensor::new([[1.0, -2.0]])), Tensor::new([[-2.0, 7.0]]));
+    let copy = Graph::from_json(&network.to_json().unwrap()).unwrap();
+    assert_eq!(format!("{copy:?}"), format!("{network:?}"));
+}
+
+#[test]
+fn layers_within_blocks_are_frozen_by_their_path() {
+    let network = of_two(Add);
+    let mut graph = Graph::builder();
+    let x = graph.input();
+    let block =
+        graph.add_named("block", Residual::new(Sequential::new().add(Dense::new(2))).shortcut(Dense::new(2)), [x]);
+    let both = graph.add(network, [block]);
+    let mut model = Model::build(graph.output(both), [2], 0).unwrap();
+    let names: Vec<&str> = model.params().iter().map(|param| &*param.name).collect();
+    let expected = ["block/body/0/kernel", "block/body/0/bias", "block/shortcut/kernel", "block/shortcut/bias"];
+    assert_eq!(names, expected);
+    model.freeze("block/body").unwrap();
+    let frozen: Vec<bool> = model.params().iter().map(|param| param.frozen).collect();
+    assert_eq!(frozen, [true, true, false, false]);
+}
+
+#[test]
+fn the_summary_shows_what_feeds_each_layer() {
+    let mut graph = Graph::builder();
+    let x = graph.input();
+    let edges = graph.add_named("edges", Conv2D::new(1, [3, 3]).padding(Padding::Same), [x]);
+    let sum = graph.add(Add, [edges, x]);
+    let model = Model::build(graph.output(sum), [28, 28, 1], 0).unwrap();
+    // In the form of Keras's summary of a functional model.
+    let expected = "\
+Model: Graph, input (None, 28, 28, 1)
+┏━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━━━━━━━┓
+┃ Layer (type)                    ┃ Output Shape           ┃       Param # ┃ Connected to       ┃
+┡━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━╇━━━━━━━━━━━━━━━━━━━━━━━━╇━━━━━━━━━━━━━━━╇━━━━━━━━━━━━━━━━━━━━┩
+│ edges (Conv2D)                  │ (None, 28, 28, 1)      │            10 │ input              │
+├─────────────────────────────────┼────────────────────────┼───────────────┼────────────────────┤
+│ 1 (Add)                         │ (None, 28, 28, 1)      │             0 │ edges, input       │
+└─────────────────────────────────┴────────────────────────┴───────────────┴────────────────────┘
+ Total params: 10 (40.00 B)
+ Trainable params: 10 (40.00 B)
+ Non-trainable params: 0 (0.00 B)";
+    assert_eq!(model.summary().to_string(), expected);
+}
+
+#[test]
+fn a_network_with_branches_in_json_says_what_feeds_each_layer() {
+    let golden = r#"{
+  "inputs": 1,
+  "layers": [
+    {
+      "name": "0",
+      "layer": "Rescaling",
+      "inputs": [
+        "input"
+      ],
+      "config": {
+        "offset": 1.0,
+        "scale": -2.0
+      }
+    },
+    {
+      "name": "merge",
+      "layer": "Concatenate",
+      "inputs": [
+        "input",
+        "0"
+      ],
+      "config": {
+        "axis": -1
+      }
+    }
+  ],
+  "output": "merge"
+}"#;
+    let network = of_two(Concatenate::new());
+    assert_eq!(network.to_json().unwrap(), golden);
+    assert_eq!(Graph::from_json(golden).unwrap().to_json().unwrap(), golden);
+    // A chain is a list, whichever way it is made and read.
+    let chain = Sequential::new().add(Flatten).add(Dense::new(2));
+    let json = chain.to_json().unwrap();
+    assert!(json.starts_with('['));
+    assert_eq!(Graph::from_json(&json).unwrap().to_json().unwrap(), json);
+    assert_eq!(Graph::from(chain).to_json().unwrap(), json);
+    let empty = Graph::from(Sequential::new());
+    assert_eq!(
+        predict(Graph::from_json(&empty.to_json().unwrap()).unwrap(), Tensor::ones([1, 2])),
+        Tensor::ones([1, 2])
+    );
+}
+
+#[test]
+fn a_text_that_is_no_network_with_branches_is_refused() {
+    let layer = |name: &str, inputs: &str| {
+        format!("{{\"name\": \"{name}\", \"layer\": \"Add\", \"inputs\": {inputs}, \"config\": null}}")
+    };
+    let message = |layers: &[String], output: &str| {
+        let json = format!("{{\"inputs\": 2, \"layers\": [{}], \"output\": \"{output}\"}}", layers.join(", "));
+        Graph::from_json(&json).unwrap_err().to_string()
+    };
+    let both = r#"["input", "input_1"]"#;
+    assert_eq!(
+        message(&[layer("a", r#"["input", "inputs"]"#)], "a"),
+        "from_json: layer a (Add): there is no layer \"inputs\", only input, input_1; correct the name in its inputs"
+    );
+    assert_eq!(
+        message(&[layer("a", r#"["input", "b"]"#), layer("b", r#"["input", "a"]"#)], "b"),
+        "from_json: layer a (Add): \"b\", which feeds it, does not come before it; \
+         write each layer behind those that feed it; there are no cycles"
+    );
+    assert_eq!(
+        message(&[layer("a", r#"["a", "a"]"#)], "a"),
+        "from_json: layer a (Add): \"a\", which feeds it, does not come before it; \
+         write each layer behind those that feed it; there are no cycles"
+    );
+    assert_eq!(
+        message(&[layer("a", both), layer("a", both)], "a"),
+        "from_json: layer a (Add): a layer's name must be new, not empty and without '/': \"a\"; \
+         name the layers of a network differently"
+    );
+    assert_eq!(
+        message(&[layer("input_1", both)], "a"),
+        "from_json: layer input_1 (Add): this is the name of an input of the network, not of a layer: \"input_1\"; \
+         name the layers of a network differently"
+    );
+    assert_eq!(
+        message(&[layer("a", "[]")], "a"),
+        "from_json: layer a (Add): nothing feeds it; name one layer or more in its inputs"
+    );
+    assert_eq!(
+        message(&[layer("a", both)], "b"),
+        "from_json: there is no layer \"b\", only input, input_1, a; name one of the layers as the output"
+    );
+    assert_eq!(
+        message(&[layer("a", both), layer("b", r#"["input", "input"]"#), layer("c", r#"["b", "b"]"#)], "b"),
+        "from_json: the output \"b\" does not depend on input_1, a, c; use them or leave them out"
+    );
+    let inner = layer("a", "[\"z\"]");
+    let nested = format!(
+        "[{{\"name\": \"block\", \"layer\": \"Graph\", \"config\": {{\"inputs\": 1, \"layers\": [{inner}], \"output\": \"a\"}}}}]"
+    );
+    assert_eq!(
+        Sequential::from_json(&nested).unwrap_err().to_string(),
+        "from_json: layer block/a (Add): there is no layer \"z\", only input; correct the name in its inputs"
+    );
+    assert_eq!(
+        Sequential::from_json(&of_two(Add).to_json().unwrap()).unwrap_err().to_string(),
+        "from_json: this is a network with branches, not a chain; read it as a Graph"
+    );
+    assert_eq!(
+        Graph::from_json(&format!("[{}]", layer("a", "[\"input\"]"))).unwrap_err().to_string(),
+        "from_json: layer a (Add): the layers of a list are a chain, and say nothing of their inputs; \
+         write a network with branches as {inputs, layers, output}"
+    );
+    assert!(Graph::from_json("3").unwrap_err().to_string().starts_with("from_json: this is no network: invalid type"));
+    assert!(
+        Graph::from_json("{}").unwrap_err().to_string().starts_with("from_json: this is no network: missing field")
+    );
+    assert!(LayerKinds::standard().names().any(|kind| kind == "Graph"));
+}
