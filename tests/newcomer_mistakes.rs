@@ -440,7 +440,7 @@ fn data_sets() -> Vec<Row> {
             "names a folder without MNIST",
             error(mnist::load_from(missing.parent().unwrap()))
                 .replace(&*missing.parent().unwrap().to_string_lossy(), "data"),
-            "data: found no such folder, expected the files of mnist, plain or as .gz: train-images-idx3-ubyte, \
+            "data: found no such folder, expected the files of mnist, plain or packed: train-images-idx3-ubyte, \
              train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte; name the folder that holds the \
              files, or mnist/ with them",
         ),
