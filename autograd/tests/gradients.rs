@@ -103,7 +103,7 @@ impl Case {
         let with_length = |length| shape.iter().enumerate().map(|(i, &l)| if i == axis { length } else { l }).collect();
         let (wide, long): (Shape, Shape) = (with_length(2 * shape[axis]), with_length(shape[axis] + 1));
         let axis = axis as isize;
-        match self.views[which] {
+        match self.views[which % 2] {
             0 => values(shape),
             1 => {
                 let backwards: Vec<isize> = (0..shape.len() as isize).rev().collect();
@@ -347,6 +347,13 @@ fn convolved(c: &Case) -> Vec<Shape> {
     vec![[&[c.axis % 3], input, &[2 * groups]].concat(), [kernel, &[2, groups * (1 + c.axis / 3)]].concat()]
 }
 
+/// The shapes of an input, a kernel and a bias.
+fn biased(c: &Case) -> Vec<Shape> {
+    let mut shapes = convolved(c);
+    shapes.push(vec![shapes[1][shapes[1].len() - 1]]);
+    shapes
+}
+
 /// The shapes of an output of it and of the kernel.
 fn deconvolved(c: &Case) -> Vec<Shape> {
     let [input, kernel] = convolved(c).try_into().expect("two shapes");
@@ -368,6 +375,12 @@ fn pooled(c: &Case) -> Vec<Shape> {
 fn windows() -> Vec<Row> {
     vec![
         row!("convolve", convolved, ALL, |x, c| x[0].convolve(&x[1], &convolution(c))),
+        row!("convolve_biased", biased, ALL, |x, c| x[0].convolve_biased(
+            &x[1],
+            &x[2],
+            c.number % 2 == 0,
+            &convolution(c)
+        )),
         row!(
             "convolve_transposed",
             deconvolved,

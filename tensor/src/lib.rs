@@ -17,6 +17,7 @@ mod convolution;
 mod create;
 mod display;
 mod element;
+mod grid;
 mod kernels;
 mod layout;
 pub mod npy;

@@ -1,6 +1,6 @@
 //! Convolution and pooling. Channels come last: `[n, spatial.., c]`.
 
-use gradus_tensor::{Convolution, Float, Pooling, Shape};
+use gradus_tensor::{Convolution, Float, Pooling, Shape, Tensor};
 
 use crate::op::Op;
 use crate::var::Var;
@@ -12,9 +12,40 @@ impl<T: Float> Var<T> {
     /// If the shapes do not fit each other; see [`Convolution::output_shape`].
     #[track_caller]
     pub fn convolve(&self, kernel: &Var<T>, convolution: &Convolution) -> Var<T> {
+        self.convolved(kernel, convolution, self.value().convolve(kernel.value(), convolution))
+    }
+
+    /// The [convolution](Var::convolve) plus a bias `[filters]`, of which what is negative becomes 0 if `relu`: computed
+    /// in one pass over the output.
+    ///
+    /// # Panics
+    /// If the shapes do not fit each other.
+    #[track_caller]
+    pub fn convolve_biased(&self, kernel: &Var<T>, bias: &Var<T>, relu: bool, convolution: &Convolution) -> Var<T> {
+        let y = self.value().convolve_biased(kernel.value(), bias.value(), relu, convolution);
+        // On the way back these are three ops. The first two have the result in place of values of their own, which no
+        // derivative asks for.
+        let product = self.convolved(kernel, convolution, y.clone());
+        let sum = Op::new("convolve_biased", y.clone()).input(&product, |g| g).input(bias, |g| g).finish();
+        if !relu {
+            return sum;
+        }
+        let derivative = move |g: Tensor<T>| {
+            g.zip_map(
+                y,
+                #[inline(always)]
+                |g, y| if y > T::ZERO { g } else { T::ZERO },
+            )
+        };
+        Op::new("convolve_biased", sum.value().clone()).input(&sum, derivative).finish()
+    }
+
+    /// The op of a convolution whose value is `y`.
+    #[track_caller]
+    fn convolved(&self, kernel: &Var<T>, convolution: &Convolution, y: Tensor<T>) -> Var<T> {
         let (x, w, shape) = (self.value().clone(), kernel.value().clone(), kernel.shape().clone());
         let (input, by_input, by_kernel) = (x.shape().clone(), convolution.clone(), convolution.clone());
-        Op::new("convolve", x.convolve(&w, convolution))
+        Op::new("convolve", y)
             .input(self, move |g| g.convolve_input_gradient(&w, &input, &by_input))
             .input(kernel, move |g| x.convolve_kernel_gradient(&g, &shape, &by_kernel))
             .finish()

@@ -63,11 +63,14 @@ impl Parts<'_> {
         }
         let activation = self.activation;
         Ok(Built::new(output, move |context, x| {
-            let y = x.convolve(context.weight(kernel), &convolution);
-            activation.apply(&match bias {
-                Some(bias) => y + context.weight(bias),
-                None => y,
-            })
+            let kernel = context.weight(kernel);
+            match bias {
+                Some(bias) if activation == Activation::Relu => {
+                    x.convolve_biased(kernel, context.weight(bias), true, &convolution)
+                }
+                Some(bias) => activation.apply(&x.convolve_biased(kernel, context.weight(bias), false, &convolution)),
+                None => activation.apply(&x.convolve(kernel, &convolution)),
+            }
         }))
     }
 }

@@ -10,6 +10,7 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use super::Shared;
+use crate::grid::Grid;
 use crate::team;
 
 #[cfg(target_arch = "x86_64")]
@@ -116,19 +117,21 @@ pub trait Gemm: portable::Element + Default {
     #[doc(hidden)]
     fn with_panels<R>(b: Mat<'_, Self>, rows: usize, body: impl FnOnce(&spread::Panels<Self>) -> R) -> R;
 
-    /// C = A · B or C += A · B for the rows of a block, A's elements being found by `columns`, C having n columns.
+    /// C = base + A · B for the rows of a block, A's elements being found by `columns`, C having n columns; what is
+    /// negative becomes 0 if `relu`.
     ///
     /// # Safety
     ///
     /// Every row of the block must have an element of A at each of `columns`, and n of C that nobody else uses; the
-    /// panels are those of a B of as many rows as there are columns, and n columns.
+    /// panels are those of a B of as many rows as there are columns, and n columns; a row to begin with has n elements.
     #[doc(hidden)]
     unsafe fn multiply_block(
         block: &spread::Block<Self>,
-        columns: &[usize],
+        columns: &Grid,
         n: usize,
         b: &spread::Panels<Self>,
-        add: bool,
+        base: spread::Base<'_, Self>,
+        relu: bool,
     );
 
     /// C = A · B, `[m, k]` by `[k, n]` into a row-major `[m, n]`, whatever `c` held before. Where k is 0, C is 0.
@@ -212,18 +215,19 @@ macro_rules! gemm {
 
             unsafe fn multiply_block(
                 block: &spread::Block<Self>,
-                columns: &[usize],
+                columns: &Grid,
                 n: usize,
                 b: &spread::Panels<Self>,
-                add: bool,
+                base: spread::Base<'_, Self>,
+                relu: bool,
             ) {
                 #[cfg(target_arch = "x86_64")]
                 if crate::simd::has_avx2() {
                     // SAFETY: AVX2 and FMA are there; the rest is the caller's promise.
-                    return unsafe { spread_avx2::multiply_block(block, columns, n, b, add) };
+                    return unsafe { spread_avx2::multiply_block(block, columns, n, b, base, relu) };
                 }
                 // SAFETY: the caller's promise.
-                unsafe { portable::multiply_block(block, columns, n, b, add) };
+                unsafe { portable::multiply_block(block, columns, n, b, base, relu) };
             }
         }
     )*};

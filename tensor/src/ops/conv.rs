@@ -9,10 +9,11 @@ use std::ops::Range;
 use smallvec::SmallVec;
 
 use super::elements;
-use crate::convolution::{Convolution, Windows, steps, sums};
+use crate::convolution::{Convolution, steps};
 use crate::element::Float;
+use crate::grid::Grid;
 use crate::kernels::gemm::Mat;
-use crate::kernels::gemm::spread::{Rows, Spread, partial_sums, products, sum_of_products};
+use crate::kernels::gemm::spread::{Base, Rows, Spread, partial_sums, products, sum_of_products};
 use crate::shape::Shape;
 use crate::tensor::{Tensor, expect_shape};
 
@@ -33,18 +34,48 @@ impl<T: Float> Tensor<T> {
     #[track_caller]
     pub fn convolve(&self, kernel: &Tensor<T>, convolution: &Convolution) -> Tensor<T> {
         let shape = expect_shape("convolve", convolution.output_shape(self.shape(), kernel.shape()));
+        self.convolved(kernel, None, false, convolution, shape)
+    }
+
+    /// The [convolution](Tensor::convolve) plus a bias `[filters]`, in one pass over the output; of that what is negative
+    /// becomes 0 if `relu`.
+    ///
+    /// # Panics
+    /// If the shapes do not fit each other.
+    #[track_caller]
+    pub fn convolve_biased(
+        &self,
+        kernel: &Tensor<T>,
+        bias: &Tensor<T>,
+        relu: bool,
+        convolution: &Convolution,
+    ) -> Tensor<T> {
+        let shape = expect_shape("convolve_biased", convolution.output_shape(self.shape(), kernel.shape()));
+        if bias.shape()[..] != shape[shape.len() - 1..] {
+            panic_bias(bias.shape(), kernel.shape());
+        }
+        self.convolved(kernel, Some(bias), relu, convolution, shape)
+    }
+
+    fn convolved(
+        &self,
+        kernel: &Tensor<T>,
+        bias: Option<&Tensor<T>>,
+        relu: bool,
+        convolution: &Convolution,
+        shape: Shape,
+    ) -> Tensor<T> {
         let tables = Tables::new(self.shape(), kernel.shape(), &shape, convolution);
-        let (padded, kernel) = (tables.padded(self), kernel.contiguous());
+        let (padded, kernel, bias) = (tables.padded(self), kernel.contiguous(), bias.map(Tensor::contiguous));
         let (x, w) = (elements(&padded), elements(&kernel));
         Tensor::written(shape, |out| {
             for group in 0..convolution.groups {
-                let patches =
-                    Spread::new(x, tables.samples, tables.input_step, &tables.windows.starts, &tables.elements[group]);
-                let (k, filters) = (tables.elements[group].len(), tables.filters);
-                let all = filters * convolution.groups;
-                let weights = Mat::new(w, group * filters, [k, filters], [all as isize, 1]);
-                let rows: Vec<usize> = (0..tables.windows.starts.len()).map(|i| i * all + group * filters).collect();
-                products(patches, weights, out, Rows { step: tables.output_step, rows: &rows });
+                let (seen, results) = (tables.seen(group), tables.results(group));
+                let patches = Spread::new(x, tables.samples, tables.input_step, &tables.starts, &seen);
+                let (first, filters) = (group * tables.filters, tables.filters);
+                let weights = Mat::new(w, first, [seen.len(), filters], [tables.all_filters as isize, 1]);
+                let base = bias.as_ref().map_or(Base::Zero, |bias| Base::Row(&elements(bias)[first..first + filters]));
+                products(patches, weights, out, Rows { step: tables.output_step, rows: &results }, base, relu);
             }
         })
     }
@@ -67,16 +98,16 @@ impl<T: Float> Tensor<T> {
         let (padded, gradient) = (tables.padded(self), gradient.contiguous());
         let (x, g) = (elements(&padded), elements(&gradient));
         let (groups, filters) = (convolution.groups, tables.filters);
-        let (positions, per_group) = (tables.windows.starts.len(), tables.elements[0].len());
+        let (positions, per_group) = (tables.starts.len(), tables.elements.len());
         let partial = partial_sums(tables.samples, [per_group, positions, filters]);
         let mut partial = Tensor::written(partial.into(), |_| {});
         let by_group = Tensor::written([groups, per_group, filters].into(), |out| {
             for group in 0..groups {
-                let patches =
-                    Spread::new(x, tables.samples, tables.input_step, &tables.elements[group], &tables.windows.starts);
+                let seen = tables.seen(group);
+                let patches = Spread::new(x, tables.samples, tables.input_step, &seen, &tables.starts);
                 let of_sample = |sample: usize| {
                     let start = sample * tables.output_step + group * filters;
-                    Mat::new(g, start, [positions, filters], [(groups * filters) as isize, 1])
+                    Mat::new(g, start, [positions, filters], [tables.all_filters as isize, 1])
                 };
                 let out = &mut out[group * per_group * filters..][..per_group * filters];
                 sum_of_products(patches, of_sample, out, partial.as_mut_slice());
@@ -96,48 +127,61 @@ impl<T: Float> Tensor<T> {
         expect_gradient("convolve_input_gradient", self.shape(), &shape);
         let (rank, groups) = (convolution.rank(), convolution.groups);
         let (channels, filters) = (input[rank + 1] / groups, shape[rank + 1] / groups);
-        let axis = |axis: usize| Phase::of_axis(convolution, axis, input[axis + 1], kernel.shape()[axis]);
-        let phases: Vec<Vec<Phase>> = (0..rank).map(axis).collect();
+        let phase = |axis: usize, first| Phase::new(convolution, axis, first, input[axis + 1], kernel.shape()[axis]);
+        let phases =
+            |axis: usize| (0..convolution.strides[axis].min(input[axis + 1])).map(move |first| phase(axis, first));
 
         // Zeros around the gradient, so that every window that is asked for exists.
         let mut widths: SmallVec<[(usize, usize); 5]> = SmallVec::from_elem((0, 0), rank + 2);
-        for (axis, phases) in phases.iter().enumerate() {
-            let low = phases.iter().map(|phase| phase.windows.start).min().unwrap_or(0).min(0);
-            let high = phases.iter().map(|phase| phase.windows.end).max().unwrap_or(0).max(shape[axis + 1] as isize);
+        for axis in 0..rank {
+            let low = phases(axis).map(|phase| phase.windows.start).min().unwrap_or(0).min(0);
+            let high = phases(axis).map(|phase| phase.windows.end).max().unwrap_or(0).max(shape[axis + 1] as isize);
             widths[axis + 1] = (low.unsigned_abs(), high as usize - shape[axis + 1]);
         }
         let padded = self.pad(&widths, T::ZERO).contiguous();
         let (gradient_steps, input_steps) = (steps(&padded.shape()[1..]), steps(&input[1..]));
         let (gradient_step, input_step) = (padded.shape()[1..].iter().product(), input[1..].iter().product());
 
-        // A matrix [filters, channels] for each tap, as the product wants it.
+        // For each group and tap a matrix [filters, channels], as the product wants it.
         let taps: usize = kernel.shape()[..rank].iter().product();
-        let tap_steps = steps(&kernel.shape()[..rank]);
-        let turned = kernel.reshape([taps, channels, groups * filters]).permute([0, 2, 1]);
+        let turned = kernel.reshape([taps, channels, groups, filters]).permute([2, 0, 3, 1]).contiguous();
+        let (turned, tap_steps) = (elements(&turned), steps(&kernel.shape()[..rank]));
         Tensor::written(input.clone(), |out| {
-            for mut combination in 0..phases.iter().map(Vec::len).product() {
-                let (mut rows, mut columns, mut used, mut results) = (vec![0], vec![0], vec![0], vec![0]);
+            let combinations = (0..rank).map(|axis| convolution.strides[axis].min(input[axis + 1])).product();
+            for mut combination in 0..combinations {
+                let mut of_axes: SmallVec<[Phase; 3]> = SmallVec::new();
                 for axis in (0..rank).rev() {
-                    let phase = &phases[axis][combination % phases[axis].len()];
-                    combination /= phases[axis].len();
-                    let first = (phase.windows.start + widths[axis + 1].0 as isize) as usize;
-                    rows = sums((0..phase.count).map(|q| (first + q) * gradient_steps[axis]), &rows);
-                    columns = sums(phase.taps.iter().map(|tap| tap.window * gradient_steps[axis]), &columns);
-                    used = sums(phase.taps.iter().map(|tap| tap.index * tap_steps[axis]), &used);
-                    let place = |q: usize| (phase.first + q * convolution.strides[axis]) * input_steps[axis];
-                    results = sums((0..phase.count).map(place), &results);
+                    let count = convolution.strides[axis].min(input[axis + 1]);
+                    of_axes.insert(0, phase(axis, combination % count));
+                    combination /= count;
                 }
-                let used: Vec<i64> = used.into_iter().map(|tap| tap as i64).collect();
-                let used = turned.index_select(0, &used.into());
+                let grid = || Grid::new(0);
+                let (mut rows, mut columns, mut used, mut results) = (grid(), grid(), grid(), grid());
+                for (axis, phase) in of_axes.iter().enumerate() {
+                    let first = (phase.windows.start + widths[axis + 1].0 as isize) as usize;
+                    rows = rows.axis(phase.count, gradient_steps[axis]).moved(first * gradient_steps[axis]);
+                    columns = columns.axis(phase.taps, phase.window_step * gradient_steps[axis]);
+                    // From the last tap, which meets the first window, back to the first.
+                    used = used
+                        .axis(phase.taps, phase.tap_step * tap_steps[axis])
+                        .moved(phase.first_tap * tap_steps[axis]);
+                    results = results.axis(phase.count, convolution.strides[axis] * input_steps[axis]);
+                    results = results.moved(phase.first * input_steps[axis]);
+                }
+                columns = columns.axis(filters, 1);
+                let size = filters * channels;
+                let mut weights = Tensor::written([used.len(), size].into(), |_| {});
                 for group in 0..groups {
-                    let of_group = group * filters..(group + 1) * filters;
-                    let weights = used.slice(1, of_group.clone()).contiguous();
-                    let k = weights.shape()[0] * filters;
-                    let weights = Mat::new(elements(&weights), 0, [k, channels], [channels as isize, 1]);
-                    let columns = sums(columns.iter().copied(), &of_group.collect::<Vec<_>>());
-                    let results: Vec<usize> = results.iter().map(|place| place + group * channels).collect();
+                    let of_group = &turned[group * taps * size..][..taps * size];
+                    let mut matrices = weights.as_mut_slice().chunks_exact_mut(size.max(1)).rev();
+                    for (matrix, tap) in matrices.by_ref().zip(used.iter(0..used.len())) {
+                        matrix.copy_from_slice(&of_group[tap * size..][..size]);
+                    }
+                    let weights = Mat::new(elements(&weights), 0, [columns.len(), channels], [channels as isize, 1]);
+                    let (columns, results) =
+                        (columns.clone().moved(group * filters), results.clone().moved(group * channels));
                     let gradients = Spread::new(elements(&padded), input[0], gradient_step, &rows, &columns);
-                    products(gradients, weights, out, Rows { step: input_step, rows: &results });
+                    products(gradients, weights, out, Rows { step: input_step, rows: &results }, Base::Zero, false);
                 }
             }
         })
@@ -146,45 +190,67 @@ impl<T: Float> Tensor<T> {
 
 /// Where a convolution reads and writes.
 struct Tables {
-    windows: Windows,
+    /// What is put before and after each axis, those of batch and channels included.
+    widths: SmallVec<[(usize, usize); 5]>,
     samples: usize,
     /// From a padded sample to the next.
     input_step: usize,
     /// From a sample of the output to the next.
     output_step: usize,
-    /// Filters of a group.
+    /// Channels and filters of a group.
+    channels: usize,
     filters: usize,
-    /// Where in a window the elements lie that a group sees.
-    elements: Vec<Vec<usize>>,
+    all_filters: usize,
+    /// Where in a padded sample each window begins.
+    starts: Grid,
+    /// Where in a window the elements lie that the first group sees.
+    elements: Grid,
 }
 
 impl Tables {
     fn new(input: &Shape, kernel: &Shape, output: &Shape, convolution: &Convolution) -> Self {
-        let (rank, groups) = (convolution.rank(), convolution.groups);
-        let windows = convolution.windows(input, &output[1..=rank], &kernel[..rank]);
-        let channels = kernel[rank];
-        let of_group = |group: usize| {
-            sums(windows.places.iter().copied(), &(group * channels..(group + 1) * channels).collect::<Vec<_>>())
-        };
+        let rank = convolution.rank();
+        let mut widths = SmallVec::from_elem((0, 0), rank + 2);
+        widths[1..=rank].copy_from_slice(&convolution.padding);
+        let padded: Shape = input.iter().zip(&widths).map(|(&length, &(a, b))| a + length + b).collect();
+        let steps = steps(&padded[1..]);
+        let (mut starts, mut elements) = (Grid::new(0), Grid::new(0));
+        for axis in 0..rank {
+            starts = starts.axis(output[axis + 1], convolution.strides[axis] * steps[axis]);
+            elements = elements.axis(kernel[axis], convolution.dilation[axis] * steps[axis]);
+        }
         Tables {
+            widths,
             samples: input[0],
-            input_step: windows.padded[1..].iter().product(),
+            input_step: padded[1..].iter().product(),
             output_step: output[1..].iter().product(),
-            filters: kernel[rank + 1] / groups,
-            elements: (0..groups).map(of_group).collect(),
-            windows,
+            channels: kernel[rank],
+            filters: kernel[rank + 1] / convolution.groups,
+            all_filters: kernel[rank + 1],
+            starts,
+            elements: elements.axis(kernel[rank], 1),
         }
     }
 
     fn padded<T: Float>(&self, x: &Tensor<T>) -> Tensor<T> {
-        x.pad(&self.windows.widths, T::ZERO).contiguous()
+        x.pad(&self.widths, T::ZERO).contiguous()
+    }
+
+    /// Where in a window the elements lie that a group sees.
+    fn seen(&self, group: usize) -> Grid {
+        self.elements.clone().moved(group * self.channels)
+    }
+
+    /// Where in a sample of the output a group writes for each window.
+    fn results(&self, group: usize) -> Grid {
+        Grid::new(group * self.filters).axis(self.starts.len(), self.all_filters)
     }
 }
 
 /// Elements of the input along one axis that meet windows in the same way: those at `first + q stride`.
 ///
 /// The padded input at i meets the window o through the tap k where i = o stride + k dilation. With
-/// i = phase + stride q that is o = q + (phase - k dilation) / stride, for those k that make it whole: so the gradient
+/// i = place + stride q that is o = q + (place - k dilation) / stride, for those k that make it whole: so the gradient
 /// of the elements of one phase is a convolution of stride 1.
 struct Phase {
     /// The first such element of the input, and how many there are.
@@ -192,36 +258,39 @@ struct Phase {
     count: usize,
     /// The windows that they meet, before 0 and beyond the last where there are none.
     windows: Range<isize>,
-    taps: Vec<Tap>,
-}
-
-/// A tap of the kernel.
-struct Tap {
-    index: usize,
-    /// The window that the first element meets, counted from the first of the phase.
-    window: usize,
+    /// The taps of the kernel: the first of them, how many there are, how far they are apart, and the windows that two
+    /// neighbours meet.
+    first_tap: usize,
+    taps: usize,
+    tap_step: usize,
+    window_step: usize,
 }
 
 impl Phase {
-    /// The phases of an axis; those that no element has are left out.
-    fn of_axis(convolution: &Convolution, axis: usize, input: usize, kernel: usize) -> Vec<Phase> {
+    fn new(convolution: &Convolution, axis: usize, first: usize, input: usize, kernel: usize) -> Phase {
         let (stride, dilation) = (convolution.strides[axis], convolution.dilation[axis]);
-        let before = convolution.padding[axis].0;
-        let phase = |first: usize| {
-            let place = first + before;
-            let taps: Vec<(usize, isize)> = (0..kernel)
-                .map(|k| (k, place as isize - (k * dilation) as isize))
-                .filter(|(_, distance)| distance % stride as isize == 0)
-                .map(|(k, distance)| (k, distance / stride as isize))
-                .collect();
-            let least = taps.iter().map(|tap| tap.1).min().unwrap_or(0);
-            let most = taps.iter().map(|tap| tap.1).max().unwrap_or(0);
-            let count = (input - first).div_ceil(stride);
-            let taps = taps.into_iter().map(|(index, window)| Tap { index, window: (window - least) as usize });
-            Phase { first, count, windows: least..most + count as isize, taps: taps.collect() }
+        let place = (first + convolution.padding[axis].0) as isize;
+        let divides = |divisor: &usize| stride % divisor == 0 && dilation % divisor == 0;
+        let shared = (1..=stride).rev().find(divides).expect("1 divides all");
+        let (tap_step, window_step) = (stride / shared, dilation / shared);
+        let window = |tap: usize| (place - (tap * dilation) as isize) / stride as isize;
+        let meets = |tap: &usize| (place - (tap * dilation) as isize) % stride as isize == 0;
+        let count = (input - first).div_ceil(stride);
+        let (first_tap, taps, windows) = match (0..kernel.min(tap_step)).find(meets) {
+            Some(tap) => {
+                let taps = (kernel - tap).div_ceil(tap_step);
+                (tap, taps, window(tap + (taps - 1) * tap_step)..window(tap) + count as isize)
+            }
+            None => (0, 0, 0..count as isize),
         };
-        (0..stride.min(input)).map(phase).collect()
+        Phase { first, count, windows, first_tap, taps, tap_step, window_step }
     }
+}
+
+#[cold]
+#[track_caller]
+fn panic_bias(bias: &Shape, kernel: &Shape) -> ! {
+    panic!("convolve_biased: the bias must have one element for each filter: bias {bias}, kernel {kernel}")
 }
 
 #[track_caller]
@@ -351,6 +420,9 @@ mod tests {
             prop_assert_eq!(x.convolve(&kernel, c), y.clone());
             prop_assert_eq!(gradient.convolve_input_gradient(&kernel, x.shape(), c), dx.clone());
             prop_assert_eq!(x.convolve_kernel_gradient(&gradient, kernel.shape(), c), dk.clone());
+            let bias = integers([y.shape()[y.ndim() - 1]], 4);
+            prop_assert_eq!(x.convolve_biased(&kernel, &bias, false, c), &y + &bias);
+            prop_assert_eq!(x.convolve_biased(&kernel, &bias, true, c), (&y + &bias).relu());
             // The same in f32, and from views that lie otherwise.
             let (x, kernel, gradient) = (x.to::<f32>().flip(1).flip(1), kernel.to::<f32>(), gradient.to::<f32>());
             prop_assert_eq!(x.convolve(&kernel, c).to::<f64>(), y);
@@ -404,6 +476,23 @@ mod tests {
         };
         let one = bits(1);
         assert!(one == bits(2) && one == bits(3));
+    }
+
+    #[test]
+    fn a_rectified_convolution_keeps_what_is_not_a_number() {
+        let x = Tensor::new([[[f32::NAN], [-1.0], [1.0]]]);
+        let y = x.convolve_biased(&Tensor::new([[[2.0]]]), &Tensor::new([0.5]), true, &Convolution::new(1));
+        assert!(y.get([0, 0, 0]).is_nan());
+        assert_eq!(y.slice(1, 1..), Tensor::new([[[0.0], [2.5]]]));
+    }
+
+    #[test]
+    #[should_panic(
+        expected = "convolve_biased: the bias must have one element for each filter: bias [2], kernel [1, 1, 3]"
+    )]
+    fn a_bias_of_other_filters() {
+        let (x, kernel) = (Tensor::<f32>::zeros([1, 3, 1]), Tensor::zeros([1, 1, 3]));
+        x.convolve_biased(&kernel, &Tensor::zeros([2]), false, &Convolution::new(1));
     }
 
     #[test]

@@ -35,6 +35,8 @@ pub(crate) trait Lanes: Copy + Send + Sync + 'static {
     unsafe fn multiply_add(x: Self::Vector, y: Self::Vector, sum: Self::Vector) -> Self::Vector;
     /// x + y
     unsafe fn add(x: Self::Vector, y: Self::Vector) -> Self::Vector;
+    /// max(x, 0), lane by lane; NaN stays.
+    unsafe fn relu(x: Self::Vector) -> Self::Vector;
     /// The sum of the lanes, by halves.
     unsafe fn sum(vector: Self::Vector) -> Self;
     /// Writes the transpose of the square whose row i is `rows(i)`: row i of it at `target + i * stride`.
@@ -114,6 +116,13 @@ impl Lanes for f32 {
     unsafe fn add(x: __m256, y: __m256) -> __m256 {
         // SAFETY: the caller has AVX2.
         unsafe { _mm256_add_ps(x, y) }
+    }
+
+    #[inline(always)]
+    unsafe fn relu(x: __m256) -> __m256 {
+        // Of two zeros, or where one is NaN, the instruction gives its second operand.
+        // SAFETY: the caller has AVX2.
+        unsafe { _mm256_max_ps(_mm256_setzero_ps(), x) }
     }
 
     #[inline(always)]
@@ -223,6 +232,13 @@ impl Lanes for f64 {
     unsafe fn add(x: __m256d, y: __m256d) -> __m256d {
         // SAFETY: the caller has AVX2.
         unsafe { _mm256_add_pd(x, y) }
+    }
+
+    #[inline(always)]
+    unsafe fn relu(x: __m256d) -> __m256d {
+        // Of two zeros, or where one is NaN, the instruction gives its second operand.
+        // SAFETY: the caller has AVX2.
+        unsafe { _mm256_max_pd(_mm256_setzero_pd(), x) }
     }
 
     #[inline(always)]

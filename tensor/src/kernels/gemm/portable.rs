@@ -3,8 +3,9 @@
 use matrixmultiply::{dgemm, sgemm};
 use num_traits::NumAssign;
 
-use super::spread::{Block, Panels};
+use super::spread::{Base, Block, Panels};
 use super::{GRAIN, Mat, Origin, parts};
+use crate::grid::Grid;
 use crate::team;
 
 /// An element type that `matrixmultiply` knows.
@@ -80,30 +81,36 @@ pub(super) fn with_panels<T: Element, R>(b: Mat<'_, T>, body: impl FnOnce(&Panel
     body(&Panels { start: rows.as_ptr(), row: b.columns as isize, panel: 0 })
 }
 
-/// C = A · B or C += A · B for a block of rows: each of C is a sum of rows of B.
+/// C = base + A · B for a block of rows: each of C is a sum of rows of B.
 ///
 /// # Safety
 ///
 /// As [`Gemm::multiply_block`](super::Gemm::multiply_block).
-pub(super) unsafe fn multiply_block<T: Element + NumAssign>(
+pub(super) unsafe fn multiply_block<T: Element + NumAssign + PartialOrd>(
     block: &Block<T>,
-    columns: &[usize],
+    columns: &Grid,
     n: usize,
     b: &Panels<T>,
-    add: bool,
+    base: Base<'_, T>,
+    relu: bool,
 ) {
     let (a, c) = block.rows();
     for (&a, &c) in a.iter().zip(c) {
         // SAFETY: the caller's promise.
         let c = unsafe { std::slice::from_raw_parts_mut(c, n) };
-        if !add {
-            c.fill(T::zero());
+        match base {
+            Base::Zero => c.fill(T::zero()),
+            Base::Row(row) => c.copy_from_slice(row),
+            Base::Result => {}
         }
-        for (p, &column) in columns.iter().enumerate() {
+        for (p, column) in columns.iter(0..columns.len()).enumerate() {
             // SAFETY: the caller's promise.
             let (x, row) =
                 unsafe { (*a.add(column), std::slice::from_raw_parts(b.start.offset(p as isize * b.row), n)) };
             c.iter_mut().zip(row).for_each(|(c, &y)| *c += x * y);
+        }
+        if relu {
+            c.iter_mut().filter(|c| **c < T::zero()).for_each(|c| *c = T::zero());
         }
     }
 }

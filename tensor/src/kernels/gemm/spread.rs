@@ -1,13 +1,14 @@
-//! Products with a spread matrix: one whose elements lie where two tables say, added up.
+//! Products with a spread matrix: one whose elements lie on two grids, added up.
 //!
-//! The patches that a convolution multiplies with its weights are such a matrix: element (position, tap) lies at
-//! `rows[position] + columns[tap]`. So a convolution is a product that reads its input where it is, and the matrix of
+//! The patches that a convolution multiplies with its weights are such a matrix: element (position, tap) lies at the
+//! position's place plus the tap's. So a convolution is a product that reads its input where it is, and the matrix of
 //! patches, many times as large, is never written (Dukhan, "The indirect convolution algorithm", arXiv:1907.02129, has
-//! one table of pointers; that the places are sums makes two short ones do).
+//! a table of pointers; that the places are sums makes do without).
 
-use std::ops::AddAssign;
+use std::ops::{AddAssign, Range};
 
 use super::{GRAIN, Gemm, Mat, Parts, parts};
+use crate::grid::Grid;
 use crate::kernels::Shared;
 use crate::team;
 
@@ -33,8 +34,8 @@ impl<T> Block<T> {
         Block { a: [std::ptr::null(); MOST_ROWS], c: [std::ptr::null_mut(); MOST_ROWS], len: 0 }
     }
 
-    fn push(&mut self, a: &[T], c: &mut [T]) {
-        (self.a[self.len], self.c[self.len]) = (a.as_ptr(), c.as_mut_ptr());
+    fn push(&mut self, a: *const T, c: &mut [T]) {
+        (self.a[self.len], self.c[self.len]) = (a, c.as_mut_ptr());
         self.len += 1;
     }
 
@@ -43,7 +44,25 @@ impl<T> Block<T> {
     }
 }
 
-/// A stack of `count` matrices: element (i, p) of the s-th at `data[s * step + rows[i] + columns[p]]`.
+/// What a product is added to.
+pub enum Base<'a, T> {
+    /// Nothing.
+    Zero,
+    /// This row, for each row of C.
+    Row(&'a [T]),
+    /// What C holds.
+    Result,
+}
+
+impl<T> Clone for Base<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T> Copy for Base<'_, T> {}
+
+/// A stack of `count` matrices: element (i, p) of the s-th at `data[s * step]` and further by the i-th place of `rows`
+/// and the p-th of `columns`.
 ///
 /// Invariant: every element lies within the data.
 #[derive(Clone, Copy)]
@@ -51,40 +70,42 @@ pub struct Spread<'a, T> {
     data: &'a [T],
     count: usize,
     step: usize,
-    rows: &'a [usize],
-    columns: &'a [usize],
+    rows: &'a Grid,
+    columns: &'a Grid,
 }
 
 impl<'a, T> Spread<'a, T> {
-    /// The matrices that these tables find in `data`.
+    /// The matrices that these grids find in `data`.
     ///
     /// # Panics
     ///
     /// If an element would lie outside.
-    pub fn new(data: &'a [T], count: usize, step: usize, rows: &'a [usize], columns: &'a [usize]) -> Self {
-        if let (Some(row), Some(column), true) = (rows.iter().max(), columns.iter().max(), count > 0) {
+    pub fn new(data: &'a [T], count: usize, step: usize, rows: &'a Grid, columns: &'a Grid) -> Self {
+        if let (Some(row), Some(column), true) = (rows.greatest(), columns.greatest(), count > 0) {
             // Without wrapping around: places are offsets of pointers in the end.
-            let last = (count - 1).checked_mul(step).and_then(|last| last.checked_add(*row)?.checked_add(*column));
+            let last = (count - 1).checked_mul(step).and_then(|last| last.checked_add(row)?.checked_add(column));
             let last = last.unwrap_or(usize::MAX);
             assert!(last < data.len(), "element {last} of a spread matrix does not lie within {}", data.len());
         }
         Self { data, count, step, rows, columns }
     }
 
-    /// The elements from row i of the s-th matrix on, in which `columns` count.
+    /// Where row i of the s-th matrix begins, for these rows, in which `columns` count.
     #[inline(always)]
-    fn row(&self, matrix: usize, i: usize) -> &'a [T] {
-        &self.data[matrix * self.step + self.rows[i]..]
+    fn starts(&self, matrix: usize, rows: Range<usize>) -> impl Iterator<Item = *const T> {
+        let start = self.data.as_ptr().wrapping_add(matrix * self.step);
+        self.rows.iter(rows).map(move |place| start.wrapping_add(place))
     }
 }
 
-/// Where results go: row i of the s-th at `s * step + rows[i]`, its elements side by side.
+/// Where results go: row i of the s-th matrix at `s * step` and further by the i-th place of `rows`, its elements side by
+/// side.
 #[derive(Clone, Copy)]
 pub struct Rows<'a> {
     /// From a matrix to the next.
     pub step: usize,
     /// Where each row begins.
-    pub rows: &'a [usize],
+    pub rows: &'a Grid,
 }
 
 /// Rows of a task: few enough that where they begin fits onto the stack, enough to keep a panel of B busy.
@@ -94,38 +115,44 @@ const MOST_PARTIAL: usize = 1 << 20;
 /// The most partial sums.
 const MOST_PARTS: usize = 16;
 
-/// C_s = A_s · B for every matrix of a stack.
+/// C_s = base + A_s · B for every matrix of a stack, what is negative made 0 if `relu`.
 ///
 /// # Panics
 ///
 /// If the shapes do not match or a row of C does not lie within `c`.
-pub(crate) fn products<T: Gemm>(a: Spread<'_, T>, b: Mat<'_, T>, c: &mut [T], places: Rows<'_>) {
+pub(crate) fn products<T: Gemm>(
+    a: Spread<'_, T>,
+    b: Mat<'_, T>,
+    c: &mut [T],
+    places: Rows<'_>,
+    base: Base<'_, T>,
+    relu: bool,
+) {
     let (m, k, n) = (a.rows.len(), a.columns.len(), b.columns);
     assert!(b.rows == k && places.rows.len() == m, "products: {m} x {k} by {} x {n}", b.rows);
+    assert!(!matches!(base, Base::Row(row) if row.len() != n), "products: a row of other than {n} elements");
     let total = a.count * m;
     if total == 0 || n == 0 {
         return;
     }
-    let last = (a.count - 1) * places.step + places.rows.iter().max().expect("there are rows") + n;
+    let last = (a.count - 1) * places.step + places.rows.greatest().expect("there are rows") + n;
     assert!(last <= c.len(), "products: {last} elements into {}", c.len());
-    if k == 0 {
-        for place in 0..total {
-            c[place / m * places.step + places.rows[place % m]..][..n].fill(T::default());
-        }
-        return;
-    }
     T::with_panels(b, total, |b| {
         let each = (2 * GRAIN / (k * n).max(1)).next_multiple_of(24).clamp(24, MOST_ROWS);
         let c = Shared::new(c);
         team::split(total, each, |range| {
-            let mut block = Block::new();
-            for place in range {
+            let (mut block, mut place) = (Block::new(), range.start);
+            while place < range.end {
                 let (matrix, i) = (place / m, place % m);
-                // SAFETY: the rows of C are disjoint, and each belongs to one task.
-                block.push(a.row(matrix, i), unsafe { c.part(matrix * places.step + places.rows[i], n) });
+                let rows = i..m.min(i + range.end - place);
+                place += rows.len();
+                for (a, c_row) in a.starts(matrix, rows.clone()).zip(places.rows.iter(rows)) {
+                    // SAFETY: the rows of C are disjoint, and each belongs to one task.
+                    block.push(a, unsafe { c.part(matrix * places.step + c_row, n) });
+                }
             }
             // SAFETY: every element of A lies within its data, and the rows have been made for products of this size.
-            unsafe { T::multiply_block(&block, a.columns, n, b, false) };
+            unsafe { T::multiply_block(&block, a.columns, n, b, base, relu) };
         });
     });
 }
@@ -171,7 +198,8 @@ pub(crate) fn sum_of_products<'b, T: Gemm + AddAssign>(
             T::with_panels(b, rows.len(), |b| {
                 for start in rows.clone().step_by(MOST_ROWS) {
                     let mut block = Block::new();
-                    for i in start..rows.end.min(start + MOST_ROWS) {
+                    let rows = start..rows.end.min(start + MOST_ROWS);
+                    for (i, row) in rows.clone().zip(a.starts(matrix, rows)) {
                         // SAFETY: each task has rows of a part of the sums to itself.
                         let out = unsafe {
                             match part {
@@ -179,10 +207,11 @@ pub(crate) fn sum_of_products<'b, T: Gemm + AddAssign>(
                                 _ => others.part(((part - 1) * m + i) * n, n),
                             }
                         };
-                        block.push(a.row(matrix, i), out);
+                        block.push(row, out);
                     }
+                    let base = if turn > 0 { Base::Result } else { Base::Zero };
                     // SAFETY: every element of A lies within its data; the rest has just been compared.
-                    unsafe { T::multiply_block(&block, a.columns, n, b, turn > 0) };
+                    unsafe { T::multiply_block(&block, a.columns, n, b, base, false) };
                 }
             });
         }
@@ -210,23 +239,27 @@ mod tests {
     #[test]
     fn as_the_definition_says_with_and_without_vectors() {
         let (m, k, n) = (50, 300, 21);
-        let rows: Vec<usize> = (0..m).map(|i| i * 7 % 53).collect();
-        let columns: Vec<usize> = (0..k).map(|p| p * 5 % 401).collect();
+        let (rows, columns) = (Grid::new(2).axis(10, 7).axis(5, 3), Grid::new(0).axis(3, 50).axis(100, 4));
+        let places = |grid: &Grid| grid.iter(0..grid.len()).collect::<Vec<_>>();
+        let (of_row, of_column) = (places(&rows), places(&columns));
         let integers = |len: usize| (0..len).map(|i| (i * 31 % 19) as f32 - 9.0).collect::<Vec<_>>();
-        let (data, b) = (integers(1000), integers(k * n));
+        let (data, b, bias) = (integers(1100), integers(k * n), integers(n));
         let a = Spread::new(&data, 2, 500, &rows, &columns);
-        let element = |s: usize, i: usize, p: usize| data[s * 500 + rows[i] + columns[p]];
+        let element = |s: usize, i: usize, p: usize| data[s * 500 + of_row[i] + of_column[p]];
         for transposed in [false, true] {
             let strides = if transposed { [1, k as isize] } else { [n as isize, 1] };
             let of_b = |p: usize, j: usize| b[p * strides[0] as usize + j * strides[1] as usize];
             let sum = |s: usize, i: usize, j: usize| (0..k).map(|p| element(s, i, p) * of_b(p, j)).sum::<f32>();
             let matrix = Mat::new(&b, 0, [k, n], strides);
             let expected: Vec<f32> = (0..2 * m * n).map(|at| sum(at / (m * n), at / n % m, at % n)).collect();
+            let rectified: Vec<f32> = (0..2 * m * n).map(|at| (expected[at] + bias[at % n]).max(0.0)).collect();
 
-            let places: Vec<usize> = (0..m).map(|i| i * n).collect();
+            let places = Rows { step: m * n, rows: &Grid::new(0).axis(m, n) };
             let mut c = vec![f32::NAN; 2 * m * n];
-            products(a, matrix, &mut c, Rows { step: m * n, rows: &places });
+            products(a, matrix, &mut c, places, Base::Zero, false);
             assert_eq!(c, expected);
+            products(a, matrix, &mut c, places, Base::Row(&bias), true);
+            assert_eq!(c, rectified);
 
             let both: Vec<f32> = (0..m * n).map(|at| expected[at] + expected[m * n + at]).collect();
             let (mut c, mut partial) = (vec![f32::NAN; m * n], vec![f32::NAN; partial_sums(2, [m, k, n])]);
@@ -235,26 +268,29 @@ mod tests {
 
             let mut c = vec![f32::NAN; m * n];
             portable::with_panels(matrix, |b| {
-                for s in 0..2 {
+                let mut multiply = |s: usize, base: Base<'_, f32>, relu: bool| {
                     let mut block = Block::new();
-                    (0..m).zip(c.chunks_exact_mut(n)).for_each(|(i, c)| block.push(a.row(s, i), c));
+                    a.starts(s, 0..m).zip(c.chunks_exact_mut(n)).for_each(|(a, c)| block.push(a, c));
                     // SAFETY: rows, columns and panels are those of the two matrices.
-                    unsafe { portable::multiply_block(&block, &columns, n, b, s > 0) };
-                }
+                    unsafe { portable::multiply_block(&block, &columns, n, b, base, relu) };
+                    c.clone()
+                };
+                multiply(0, Base::Zero, false);
+                assert_eq!(multiply(1, Base::Result, false), both);
+                assert_eq!(multiply(1, Base::Row(&bias), true), rectified[m * n..]);
             });
-            assert_eq!(c, both);
         }
     }
 
     #[test]
     #[should_panic(expected = "element 12 of a spread matrix does not lie within 12")]
     fn a_spread_matrix_lies_within_its_data() {
-        Spread::new(&[0.0; 12], 2, 6, &[0, 3], &[1, 3]);
+        Spread::new(&[0.0; 12], 2, 6, &Grid::new(0).axis(2, 3), &Grid::new(1).axis(2, 2));
     }
 
     #[test]
     #[should_panic(expected = "of a spread matrix does not lie within 12")]
     fn places_do_not_wrap_around() {
-        Spread::new(&[0.0; 12], 2, 6, &[0, 3], &[0, usize::MAX]);
+        Spread::new(&[0.0; 12], 2, 6, &Grid::new(0).axis(2, 3), &Grid::new(0).axis(2, usize::MAX));
     }
 }
