@@ -3,6 +3,7 @@
 use smallvec::SmallVec;
 
 use crate::convolution::Convolution;
+use crate::kernels::windows::{Axis, Rule, Windows};
 use crate::shape::{Shape, ShapeError};
 
 /// The size of the windows of a pooling along each spatial axis, how far apart they lie, and how far they may reach
@@ -24,9 +25,13 @@ impl Pooling {
     /// Windows of this size side by side, none beyond the ends.
     ///
     /// # Panics
-    /// If a size is 0.
+    /// If there is not a size of 1 or more for each of one to three axes.
     #[track_caller]
     pub fn new(size: &[usize]) -> Self {
+        assert!(
+            (1..=3).contains(&size.len()) && !size.contains(&0),
+            "pooling: one to three axes need a size of 1 or more each, found {size:?}"
+        );
         Pooling { size: size.into(), windows: Convolution::new(size.len()).strides(size) }
     }
 
@@ -71,5 +76,20 @@ impl Pooling {
         }
         let lengths = self.output_lengths(&input[1..=rank])?;
         Ok(Shape::from(input[0]).join(&lengths).join(&input[rank + 1..]))
+    }
+
+    /// The windows over an input of this shape that an output of that shape belongs to.
+    pub(crate) fn windows(&self, input: &Shape, output: &Shape) -> Windows {
+        let axis = |axis: usize| Axis {
+            length: input[axis + 1],
+            windows: output[axis + 1],
+            rule: Rule::Strided {
+                size: self.size[axis],
+                stride: self.windows.strides[axis],
+                dilation: 1,
+                before: self.windows.padding[axis].0,
+            },
+        };
+        Windows::new((0..self.size.len()).map(axis), input[input.len() - 1])
     }
 }

@@ -16,6 +16,7 @@ pub(crate) mod rows;
 pub(crate) mod softmax;
 mod turn;
 pub(crate) mod update;
+pub(crate) mod windows;
 
 use crate::layout::Layout;
 

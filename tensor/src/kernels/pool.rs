@@ -1,101 +1,91 @@
-//! The largest, or the mean, of what lies in each window; channels last, so that all loops run along channels.
+//! The largest, the sum or the mean of what lies in each window, and their derivatives.
 
-use super::Shared;
+use super::windows::{Line, Window, Windows, in_blocks};
 use crate::element::Float;
-use crate::simd::vectorize;
-use crate::team;
 
-/// Where windows lie in a sample, and what lies in a window.
-pub(crate) struct Windows<'a> {
-    /// From a sample to the next.
-    pub step: usize,
-    /// Where each window begins.
-    pub starts: &'a [usize],
-    /// Where in a window each of its places lies.
-    pub places: &'a [usize],
-    pub channels: usize,
-}
-
-/// Channels whose state is kept at a time.
-const CHANNELS: usize = 64;
-
-impl Windows<'_> {
-    /// Calls `body` with the start of each window in `x` and its row of the output, in tasks of some windows each.
-    fn for_each<T: Float>(&self, out: &mut [T], body: impl Fn(usize, usize, &mut [T]) + Sync) {
-        if out.is_empty() {
-            return;
-        }
-        let each = (super::CHUNK / (self.places.len() * self.channels).max(1)).max(1);
-        let rows = out.len() / self.channels;
-        let out = Shared::new(out);
-        team::split(rows, each, |range| {
-            vectorize(
-                #[inline(always)]
-                || {
-                    for row in range {
-                        let (sample, window) = (row / self.starts.len(), row % self.starts.len());
-                        // SAFETY: each row of the output belongs to one task.
-                        let out = unsafe { out.part(row * self.channels, self.channels) };
-                        body(sample * self.step + self.starts[window], window, out);
-                    }
-                },
-            );
-        });
+impl Windows {
+    /// out = all that lies in a window, folded by `f`. Line by line of the input, which then streams through the caches;
+    /// the output's line stays in the nearest one.
+    #[inline(always)]
+    fn fold<T: Float>(
+        &self,
+        x: &[T],
+        out: &mut [T],
+        start: T,
+        f: impl Fn(T, T) -> T + Sync,
+        finish: impl Fn(&Line, &mut [T]) + Sync,
+    ) {
+        let channels = self.channels;
+        self.for_each_line(
+            out,
+            channels,
+            #[inline(always)]
+            |line, out| {
+                out.fill(start);
+                self.for_each_row(
+                    &line,
+                    #[inline(always)]
+                    |row, _| {
+                        for (window, out) in line.windows.clone().zip(out.chunks_exact_mut(channels)) {
+                            let taps = self.axes[2].taps(window);
+                            in_blocks!(channels, |BLOCK, first| {
+                                let out = &mut out[first..][..BLOCK];
+                                let mut folded = [start; BLOCK];
+                                folded.copy_from_slice(out);
+                                for place in taps.places() {
+                                    let x = &x[row + place * channels + first..][..BLOCK];
+                                    folded.iter_mut().zip(x).for_each(|(folded, &x)| *folded = f(*folded, x));
+                                }
+                                out.copy_from_slice(&folded);
+                            });
+                        }
+                    },
+                );
+                finish(&line, out);
+            },
+        );
     }
 
     /// out = the largest of each window; NaN where there is one.
     pub fn max<T: Float>(&self, x: &[T], out: &mut [T]) {
-        self.for_each(
+        self.fold(
+            x,
             out,
+            T::LOWEST,
+            larger,
             #[inline(always)]
-            |start, _, out| {
-                out.fill(T::LOWEST);
-                for place in self.places {
-                    for (out, &x) in out.iter_mut().zip(&x[start + place..]) {
-                        *out = if x > *out || x.is_nan_value() { x } else { *out };
-                    }
-                }
-            },
+            |_, _| (),
         );
     }
 
-    /// out = the sum of each window times its `scale`.
-    pub fn sum<T: Float>(&self, x: &[T], scales: &[T], out: &mut [T]) {
-        self.for_each(
+    /// out = the sum of each window.
+    pub fn sum<T: Float>(&self, x: &[T], out: &mut [T]) {
+        self.fold(
+            x,
             out,
+            T::ZERO,
+            plus,
             #[inline(always)]
-            |start, window, out| {
-                out.fill(T::ZERO);
-                for place in self.places {
-                    out.iter_mut().zip(&x[start + place..]).for_each(|(out, &x)| *out += x);
-                }
-                out.iter_mut().for_each(|out| *out *= scales[window]);
-            },
+            |_, _| (),
         );
     }
 
-    /// Calls `body` with each window of a sample of `dx` in turn, samples being tasks: windows of a sample may overlap.
-    fn for_each_back<T: Float>(&self, dx: &mut [T], body: impl Fn(usize, usize, &mut [T]) + Sync) {
-        if dx.is_empty() {
-            return;
-        }
-        let samples = dx.len() / self.step;
-        let dx = Shared::new(dx);
-        team::split(samples, (super::CHUNK / self.step).max(1), |range| {
-            vectorize(
-                #[inline(always)]
-                || {
-                    for sample in range {
-                        // SAFETY: each sample belongs to one task.
-                        let dx = unsafe { dx.part(sample * self.step, self.step) };
-                        dx.fill(T::ZERO);
-                        for window in 0..self.starts.len() {
-                            body(sample, window, dx);
-                        }
-                    }
-                },
-            );
-        });
+    /// out = the mean of each window.
+    pub fn mean<T: Float>(&self, x: &[T], out: &mut [T]) {
+        self.fold(
+            x,
+            out,
+            T::ZERO,
+            plus,
+            #[inline(always)]
+            |line, out| {
+                let outer = line.outer.iter().map(|taps| taps.count).product::<usize>();
+                for (window, out) in line.windows.clone().zip(out.chunks_exact_mut(self.channels)) {
+                    let share = share(outer * self.axes[2].taps(window).count);
+                    out.iter_mut().for_each(|out| *out *= share);
+                }
+            },
+        );
     }
 
     /// dx = the gradient g of each window, given to the first of its elements that is its largest, y.
@@ -103,39 +93,90 @@ impl Windows<'_> {
         self.for_each_back(
             dx,
             #[inline(always)]
-            |sample, window, dx| {
-                let row = (sample * self.starts.len() + window) * self.channels;
-                for first in (0..self.channels).step_by(CHANNELS) {
-                    let count = CHANNELS.min(self.channels - first);
-                    let (y, mut left) = (&y[row + first..][..count], [T::ZERO; CHANNELS]);
-                    left[..count].copy_from_slice(&g[row + first..][..count]);
-                    for place in self.places {
-                        let start = self.starts[window] + place + first;
-                        let x = &x[sample * self.step + start..][..count];
-                        let dx = &mut dx[start..][..count];
-                        for (((dx, &x), &y), left) in dx.iter_mut().zip(x).zip(y).zip(&mut left) {
-                            let here = if x == y { *left } else { T::ZERO };
-                            *dx += here;
-                            *left = if x == y { T::ZERO } else { *left };
-                        }
-                    }
-                }
+            |window, part| {
+                let row = window.number * self.channels;
+                in_blocks!(self.channels, |BLOCK, first| {
+                    let (mut largest, mut left) = ([T::ZERO; BLOCK], [T::ZERO; BLOCK]);
+                    largest.copy_from_slice(&y[row + first..][..BLOCK]);
+                    left.copy_from_slice(&g[row + first..][..BLOCK]);
+                    self.for_each_tap(
+                        &window,
+                        #[inline(always)]
+                        |tap, _| {
+                            let x = &x[tap + first..][..BLOCK];
+                            let mut here = [T::ZERO; BLOCK];
+                            for (((here, left), &x), &y) in here.iter_mut().zip(&mut left).zip(x).zip(&largest) {
+                                let (is, none) = (x == y, T::ZERO);
+                                (*here, *left) = if is { (*left, none) } else { (none, *left) };
+                            }
+                            if let Some(dx) = part.get(tap + first, BLOCK) {
+                                dx.iter_mut().zip(here).for_each(|(dx, here)| *dx += here);
+                            }
+                        },
+                    );
+                });
             },
         );
     }
 
-    /// dx = the gradient g of each window times its `scale`, given to all of its elements.
-    pub fn sum_gradient<T: Float>(&self, g: &[T], scales: &[T], dx: &mut [T]) {
+    /// dx = the gradient g of each window, given to all of its elements.
+    pub fn sum_gradient<T: Float>(&self, g: &[T], dx: &mut [T]) {
+        self.give(g, dx, one);
+    }
+
+    /// dx = the gradient g of each window, shared among its elements.
+    pub fn mean_gradient<T: Float>(&self, g: &[T], dx: &mut [T]) {
+        self.give(
+            g,
+            dx,
+            #[inline(always)]
+            |window| share(window.taps.iter().map(|taps| taps.count).product()),
+        );
+    }
+
+    #[inline(always)]
+    fn give<T: Float>(&self, g: &[T], dx: &mut [T], factor: impl Fn(&Window) -> T + Sync) {
         self.for_each_back(
             dx,
             #[inline(always)]
-            |sample, window, dx| {
-                let g = &g[(sample * self.starts.len() + window) * self.channels..][..self.channels];
-                for place in self.places {
-                    let dx = &mut dx[self.starts[window] + place..][..self.channels];
-                    dx.iter_mut().zip(g).for_each(|(dx, &g)| *dx += g * scales[window]);
-                }
+            |window, part| {
+                let (row, factor) = (window.number * self.channels, factor(&window));
+                in_blocks!(self.channels, |BLOCK, first| {
+                    let mut given = [T::ZERO; BLOCK];
+                    given.copy_from_slice(&g[row + first..][..BLOCK]);
+                    given.iter_mut().for_each(|given| *given *= factor);
+                    self.for_each_tap(
+                        &window,
+                        #[inline(always)]
+                        |tap, _| {
+                            if let Some(dx) = part.get(tap + first, BLOCK) {
+                                dx.iter_mut().zip(given).for_each(|(dx, given)| *dx += given);
+                            }
+                        },
+                    );
+                });
             },
         );
     }
+}
+
+#[inline(always)]
+fn larger<T: Float>(largest: T, x: T) -> T {
+    if x > largest || x.is_nan_value() { x } else { largest }
+}
+
+#[inline(always)]
+fn plus<T: Float>(sum: T, x: T) -> T {
+    sum + x
+}
+
+#[inline(always)]
+fn one<T: Float>(_: &Window) -> T {
+    T::ONE
+}
+
+/// The share of each of so many elements in their mean.
+#[inline(always)]
+fn share<T: Float>(count: usize) -> T {
+    T::of(1.0 / count.max(1) as f64)
 }

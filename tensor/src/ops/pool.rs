@@ -1,11 +1,10 @@
 //! Pooling over one, two or three axes, and its derivatives. Channels come last.
 
 use super::elements;
-use crate::convolution;
 use crate::element::Float;
-use crate::kernels::pool::Windows;
+use crate::kernels::windows::{Axis, Rule, Windows};
 use crate::pooling::Pooling;
-use crate::shape::Shape;
+use crate::shape::{Shape, ShapeError};
 use crate::tensor::{Tensor, expect_shape};
 
 impl<T: Float> Tensor<T> {
@@ -16,9 +15,8 @@ impl<T: Float> Tensor<T> {
     /// If the shapes do not fit each other; see [`Pooling::output_shape`].
     #[track_caller]
     pub fn max_pool(&self, pooling: &Pooling) -> Tensor<T> {
-        let tables = Tables::new("max_pool", self.shape(), pooling);
-        let x = tables.padded(self, T::LOWEST);
-        Tensor::written(tables.output.clone(), |out| tables.windows().max(elements(&x), out))
+        let output = expect_shape("max_pool", pooling.output_shape(self.shape()));
+        largest(self, pooling.windows(self.shape(), &output), output)
     }
 
     /// The gradient of [`max_pool`](Tensor::max_pool) with respect to this, its input, for its output and the gradient of
@@ -28,14 +26,10 @@ impl<T: Float> Tensor<T> {
     /// If the shapes do not fit each other.
     #[track_caller]
     pub fn max_pool_gradient(&self, output: &Tensor<T>, gradient: &Tensor<T>, pooling: &Pooling) -> Tensor<T> {
-        let tables = Tables::new("max_pool_gradient", self.shape(), pooling);
-        tables.expect("max_pool_gradient", output.shape());
-        tables.expect("max_pool_gradient", gradient.shape());
-        let (x, y, g) = (tables.padded(self, T::LOWEST), output.contiguous(), gradient.contiguous());
-        let dx = Tensor::written(x.shape().clone(), |dx| {
-            tables.windows().max_gradient(elements(&x), elements(&y), elements(&g), dx);
-        });
-        tables.inside(dx)
+        let shape = expect_shape("max_pool_gradient", pooling.output_shape(self.shape()));
+        expect_output("max_pool_gradient", output.shape(), &shape);
+        expect_output("max_pool_gradient", gradient.shape(), &shape);
+        largest_gradient(self, output, gradient, pooling.windows(self.shape(), &shape))
     }
 
     /// The mean of each window, channel by channel: `[n, spatial.., c]` to `[n, out.., c]`.
@@ -44,9 +38,8 @@ impl<T: Float> Tensor<T> {
     /// If the shapes do not fit each other; see [`Pooling::output_shape`].
     #[track_caller]
     pub fn average_pool(&self, pooling: &Pooling) -> Tensor<T> {
-        let tables = Tables::new("average_pool", self.shape(), pooling);
-        let (x, scales) = (tables.padded(self, T::ZERO), tables.scales(pooling));
-        Tensor::written(tables.output.clone(), |out| tables.windows().sum(elements(&x), &scales, out))
+        let output = expect_shape("average_pool", pooling.output_shape(self.shape()));
+        mean(self, pooling.windows(self.shape(), &output), output)
     }
 
     /// The gradient of [`average_pool`](Tensor::average_pool) with respect to its input, of shape `input`, where `self` is
@@ -56,69 +49,113 @@ impl<T: Float> Tensor<T> {
     /// If the shapes do not fit each other.
     #[track_caller]
     pub fn average_pool_gradient(&self, input: &Shape, pooling: &Pooling) -> Tensor<T> {
-        let tables = Tables::new("average_pool_gradient", input, pooling);
-        tables.expect("average_pool_gradient", self.shape());
-        let (g, scales) = (self.contiguous(), tables.scales(pooling));
-        let dx = Tensor::written(tables.windows.padded.clone(), |dx| {
-            tables.windows().sum_gradient(elements(&g), &scales, dx);
-        });
-        tables.inside(dx)
+        let shape = expect_shape("average_pool_gradient", pooling.output_shape(input));
+        expect_output("average_pool_gradient", self.shape(), &shape);
+        mean_gradient(self, pooling.windows(input, &shape), input)
+    }
+
+    /// The largest element of each of so many windows along each spatial axis: `[n, spatial.., c]` to `[n, lengths.., c]`.
+    /// Window i of m over n places is from i n / m rounded down to (i + 1) n / m rounded up, as in PyTorch: of equal
+    /// size where m divides n, else overlapping by a place at most.
+    ///
+    /// ```
+    /// use gradus_tensor::Tensor;
+    /// let x = Tensor::new([[[1.0], [4.0], [2.0], [0.0], [3.0]]]);
+    /// assert_eq!(x.adaptive_max_pool(&[2]), Tensor::new([[[4.0], [3.0]]]));
+    /// assert_eq!(x.adaptive_average_pool(&[1]), Tensor::new([[[2.0]]]));
+    /// ```
+    ///
+    /// # Panics
+    /// If there is not a length for each of one to three spatial axes, or one of these, given or present, is 0.
+    #[track_caller]
+    pub fn adaptive_max_pool(&self, lengths: &[usize]) -> Tensor<T> {
+        let output = expect_shape("adaptive_max_pool", adaptive_shape(self.shape(), lengths));
+        largest(self, adaptive(self.shape(), lengths), output)
+    }
+
+    /// The gradient of [`adaptive_max_pool`](Tensor::adaptive_max_pool) with respect to this, its input, for its output
+    /// and the gradient of that: of equal elements the first gets it all.
+    ///
+    /// # Panics
+    /// If the shapes do not fit each other.
+    #[track_caller]
+    pub fn adaptive_max_pool_gradient(&self, output: &Tensor<T>, gradient: &Tensor<T>) -> Tensor<T> {
+        let lengths = spatial(output.shape());
+        let shape = expect_shape("adaptive_max_pool_gradient", adaptive_shape(self.shape(), lengths));
+        expect_output("adaptive_max_pool_gradient", output.shape(), &shape);
+        expect_output("adaptive_max_pool_gradient", gradient.shape(), &shape);
+        largest_gradient(self, output, gradient, adaptive(self.shape(), lengths))
+    }
+
+    /// The mean of each of so many windows along each spatial axis, which lie as those of
+    /// [`adaptive_max_pool`](Tensor::adaptive_max_pool).
+    ///
+    /// # Panics
+    /// If there is not a length for each of one to three spatial axes, or one of these, given or present, is 0.
+    #[track_caller]
+    pub fn adaptive_average_pool(&self, lengths: &[usize]) -> Tensor<T> {
+        let output = expect_shape("adaptive_average_pool", adaptive_shape(self.shape(), lengths));
+        mean(self, adaptive(self.shape(), lengths), output)
+    }
+
+    /// The gradient of [`adaptive_average_pool`](Tensor::adaptive_average_pool) with respect to its input, of shape
+    /// `input`, where `self` is that of its output.
+    ///
+    /// # Panics
+    /// If the shapes do not fit each other.
+    #[track_caller]
+    pub fn adaptive_average_pool_gradient(&self, input: &Shape) -> Tensor<T> {
+        let lengths = spatial(self.shape());
+        let shape = expect_shape("adaptive_average_pool_gradient", adaptive_shape(input, lengths));
+        expect_output("adaptive_average_pool_gradient", self.shape(), &shape);
+        mean_gradient(self, adaptive(input, lengths), input)
     }
 }
 
-/// Where a pooling reads and writes.
-struct Tables {
-    input: Shape,
-    output: Shape,
-    windows: convolution::Windows,
+fn largest<T: Float>(x: &Tensor<T>, windows: Windows, output: Shape) -> Tensor<T> {
+    let x = x.contiguous();
+    Tensor::written(output, |out| windows.max(elements(&x), out))
 }
 
-impl Tables {
-    #[track_caller]
-    fn new(op: &str, input: &Shape, pooling: &Pooling) -> Self {
-        let output = expect_shape(op, pooling.output_shape(input));
-        let windows = pooling.windows.windows(input, &output[1..=pooling.size.len()], &pooling.size);
-        Tables { input: input.clone(), output, windows }
-    }
+fn largest_gradient<T: Float>(x: &Tensor<T>, y: &Tensor<T>, g: &Tensor<T>, windows: Windows) -> Tensor<T> {
+    let (x, y, g) = (x.contiguous(), y.contiguous(), g.contiguous());
+    Tensor::written(x.shape().clone(), |dx| windows.max_gradient(elements(&x), elements(&y), elements(&g), dx))
+}
 
-    fn windows(&self) -> Windows<'_> {
-        let convolution::Windows { padded, starts, places, .. } = &self.windows;
-        Windows { step: padded[1..].iter().product(), starts, places, channels: padded[padded.len() - 1] }
-    }
+fn mean<T: Float>(x: &Tensor<T>, windows: Windows, output: Shape) -> Tensor<T> {
+    let x = x.contiguous();
+    Tensor::written(output, |out| windows.mean(elements(&x), out))
+}
 
-    fn padded<T: Float>(&self, x: &Tensor<T>, value: T) -> Tensor<T> {
-        x.pad(&self.windows.widths, value).contiguous()
-    }
+fn mean_gradient<T: Float>(g: &Tensor<T>, windows: Windows, input: &Shape) -> Tensor<T> {
+    let g = g.contiguous();
+    Tensor::written(input.clone(), |dx| windows.mean_gradient(elements(&g), dx))
+}
 
-    /// Without what was padded.
-    fn inside<T: Float>(&self, x: Tensor<T>) -> Tensor<T> {
-        let inside = |x: Tensor<T>, axis: usize| {
-            let before = self.windows.widths[axis].0;
-            x.slice(axis as isize, before..before + self.input[axis])
-        };
-        (1..self.input.len() - 1).fold(x, inside)
-    }
+/// The axes between that of the batch and that of the channels.
+fn spatial(shape: &Shape) -> &[usize] {
+    shape.get(1..shape.len().saturating_sub(1)).unwrap_or(&[])
+}
 
-    /// For each window one over the number of its elements that lie in the input.
-    fn scales<T: Float>(&self, pooling: &Pooling) -> Vec<T> {
-        let mut counts = vec![1];
-        for (axis, &size) in pooling.size.iter().enumerate() {
-            let (before, length) = (self.windows.widths[axis + 1].0, self.input[axis + 1]);
-            let count = |window: usize| {
-                let start = window * pooling.windows.strides[axis];
-                (start + size).min(before + length).saturating_sub(start.max(before))
-            };
-            let along: Vec<usize> = (0..self.output[axis + 1]).map(count).collect();
-            counts = counts.iter().flat_map(|all| along.iter().map(move |count| all * count)).collect();
-        }
-        counts.into_iter().map(|count: usize| T::of(1.0 / count.max(1) as f64)).collect()
+/// The output's shape of adaptive pooling.
+fn adaptive_shape(input: &Shape, lengths: &[usize]) -> Result<Shape, ShapeError> {
+    let fits = input.len() == lengths.len() + 2 && (1..=3).contains(&lengths.len());
+    if !fits || lengths.iter().chain(spatial(input)).any(|&length| length == 0) {
+        let problem = format!("each of one to three spatial axes needs a length of 1 or more: {input} to {lengths:?}");
+        return Err(ShapeError::new(problem));
     }
+    Ok(Shape::from(input[0]).join(lengths).join(&input[lengths.len() + 1..]))
+}
 
-    #[track_caller]
-    fn expect(&self, op: &str, found: &Shape) {
-        if *found != self.output {
-            panic_output(op, found, &self.output);
-        }
+fn adaptive(input: &Shape, lengths: &[usize]) -> Windows {
+    let axis = |(&length, &windows): (&usize, &usize)| Axis { length, windows, rule: Rule::Adaptive };
+    Windows::new(spatial(input).iter().zip(lengths).map(axis), input[input.len() - 1])
+}
+
+#[track_caller]
+fn expect_output(op: &str, found: &Shape, expected: &Shape) {
+    if found != expected {
+        panic_output(op, found, expected);
     }
 }
 
@@ -181,6 +218,122 @@ mod tests {
                 prop_assert!((mean.get(index) - expected).abs() < 1e-12);
             }
         }
+    }
+
+    /// The definition of adaptive windows: [begin, end) along an axis.
+    fn adaptive_range(window: usize, windows: usize, length: usize) -> std::ops::Range<usize> {
+        window * length / windows..((window + 1) * length).div_ceil(windows)
+    }
+
+    proptest! {
+        #[test]
+        fn gradients_are_what_each_window_passes_back(
+            (n, h, w) in (0_usize..3, 1_usize..8, 1_usize..8), c in prop_oneof![0_usize..4, Just(9), Just(42)],
+            size in [1_usize..4, 1_usize..4],
+            strides in [1_usize..4, 1_usize..4],
+            padding in [(0_usize..3, 0_usize..3), (0_usize..3, 0_usize..3)],
+        ) {
+            prop_assume!(padding.iter().zip(size).all(|(&(a, b), size)| a.max(b) < size));
+            let pooling = Pooling::new(&size).strides(&strides).padding(&padding);
+            let x = values([n, w, h, c].into()).permute([0, 2, 1, 3]).flip(2);
+            let Ok(shape) = pooling.output_shape(x.shape()) else { return Ok(()) };
+            let (y, g) = (x.max_pool(&pooling), values(shape.clone()));
+            let mut expected = Tensor::<f64>::zeros(x.shape());
+            for window in 0..shape.size() {
+                let (c, rest) = (window % shape[3], window / shape[3]);
+                let (n, i, j) = (rest / shape[2] / shape[1], rest / shape[2] % shape[1], rest % shape[2]);
+                let inside = |axis: usize, window: usize| {
+                    let taps = (0..size[axis]).filter_map(move |tap| {
+                        (window * strides[axis] + tap).checked_sub(padding[axis].0)
+                    });
+                    taps.take_while(|&place| place < x.shape()[axis + 1]).collect::<Vec<_>>()
+                };
+                let (rows, columns) = (inside(0, i), inside(1, j));
+                let places = rows.iter().flat_map(|&row| columns.iter().map(move |&column| [n, row, column, c]));
+                let first = places.clone().find(|&place| x.get(place) == y.get([n, i, j, c])).expect("the largest");
+                let at = ((first[0] * h + first[1]) * w + first[2]) * x.shape()[3] + first[3];
+                expected.as_mut_slice()[at] += g.get([n, i, j, c]);
+            }
+            prop_assert_eq!(x.max_pool_gradient(&y, &g, &pooling), expected);
+            // The mean is linear: its gradient is its adjoint.
+            let dx = g.average_pool_gradient(x.shape(), &pooling);
+            let (there, back) = ((x.average_pool(&pooling) * &g).sum(..).item(), (dx * x).sum(..).item());
+            prop_assert!((there - back).abs() < 1e-9 * (1.0 + there.abs()));
+        }
+
+        #[test]
+        fn adaptive_windows_cover_everything(
+            (n, h, w, c) in (0_usize..3, 1_usize..9, 1_usize..9, 0_usize..4), lengths in [1_usize..9, 1_usize..9],
+        ) {
+            let x = values([n, w, h, c].into()).permute([0, 2, 1, 3]).flip(2);
+            let (largest, mean) = (x.adaptive_max_pool(&lengths), x.adaptive_average_pool(&lengths));
+            prop_assert_eq!(largest.shape(), &[n, lengths[0], lengths[1], c]);
+            for place in 0..largest.size() {
+                let (channel, j) = (place % c, place / c % lengths[1]);
+                let (i, n) = (place / c / lengths[1] % lengths[0], place / c / lengths[1] / lengths[0]);
+                let mut elements = Vec::new();
+                for row in adaptive_range(i, lengths[0], h) {
+                    elements.extend(adaptive_range(j, lengths[1], w).map(|column| x.get([n, row, column, channel])));
+                }
+                prop_assert_eq!(largest.get([n, i, j, channel]), elements.iter().copied().fold(f64::NEG_INFINITY, f64::max));
+                prop_assert!((mean.get([n, i, j, channel]) - elements.iter().sum::<f64>() / elements.len() as f64).abs() < 1e-12);
+            }
+            let g = values(mean.shape().clone());
+            let dx = g.adaptive_average_pool_gradient(x.shape());
+            let (there, back) = ((mean * &g).sum(..).item(), (dx * &x).sum(..).item());
+            prop_assert!((there - back).abs() < 1e-9 * (1.0 + there.abs()));
+            // All that a window gets it passes on.
+            let dx = x.adaptive_max_pool_gradient(&largest, &g);
+            prop_assert!((dx.sum(..).item() - g.sum(..).item()).abs() < 1e-9);
+            prop_assert!(((dx * &x).sum(..).item() - (largest * g).sum(..).item()).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn volumes_are_pooled_plane_by_plane() {
+        let x = values([2, 5, 4, 3, 2].into());
+        let pooling = Pooling::new(&[2, 1, 1]).strides(&[1, 1, 1]);
+        let planes = x.reshape([2, 5, 12, 2]);
+        let flat = Pooling::new(&[2, 1]).strides(&[1, 1]);
+        assert_eq!(x.max_pool(&pooling).reshape([2, 4, 12, 2]), planes.max_pool(&flat));
+        assert_eq!(x.average_pool(&pooling).reshape([2, 4, 12, 2]), planes.average_pool(&flat));
+        let rows = Pooling::new(&[1, 3, 2]).padding(&[(0, 0), (1, 1), (0, 1)]);
+        let each = x.reshape([10, 4, 3, 2]).max_pool(&Pooling::new(&[3, 2]).padding(&[(1, 1), (0, 1)]));
+        assert_eq!(x.max_pool(&rows).reshape(each.shape()), each);
+    }
+
+    #[test]
+    #[should_panic(
+        expected = "adaptive_max_pool: each of one to three spatial axes needs a length of 1 or more: [1, 3, 1] to [0]"
+    )]
+    fn no_windows_at_all() {
+        Tensor::<f32>::zeros([1, 3, 1]).adaptive_max_pool(&[0]);
+    }
+
+    #[test]
+    #[should_panic(expected = "pooling: one to three axes need a size of 1 or more each, found [2, 0]")]
+    fn windows_of_nothing() {
+        Pooling::new(&[2, 0]);
+    }
+
+    #[cfg(feature = "parallel")]
+    #[test]
+    fn the_number_of_threads_does_not_change_a_bit() {
+        let x: Tensor = crate::Generator::new(1).uniform([3, 60, 50, 40], -1.0..1.0);
+        let pooling = Pooling::new(&[3, 3]).strides(&[2, 2]).padding(&[(1, 0), (0, 1)]);
+        let all = || {
+            let y = x.average_pool(&pooling);
+            let dx =
+                y.average_pool_gradient(x.shape(), &pooling) + x.max_pool_gradient(&x.max_pool(&pooling), &y, &pooling);
+            (
+                y.to_vec(),
+                dx.to_vec(),
+                x.adaptive_average_pool(&[7, 7]).adaptive_average_pool_gradient(x.shape()).to_vec(),
+            )
+        };
+        let with = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(all);
+        let one = with(1);
+        assert!(with(2) == one && with(3) == one);
     }
 
     #[test]
