@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use gradus_autograd::{Tape, Var, gradcheck};
-use gradus_tensor::{Convolution, PadMode, Pooling, Tensor, keepdims, step};
+use gradus_tensor::{Convolution, Interpolation, PadMode, Pooling, Tensor, keepdims, step};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
@@ -372,6 +372,21 @@ fn pooled(c: &Case) -> Vec<Shape> {
     vec![[&[c.axis % 3], &[5, 3][..1 + c.number % 2], &[c.axis / 2]].concat()]
 }
 
+/// Lengths for the output's one spatial axis or two.
+fn lengths(c: &Case) -> Vec<usize> {
+    [1 + c.number / 2 % 7, 1 + c.number / 14 % 5][..1 + c.number % 2].to_vec()
+}
+
+/// The shape of unfolded windows.
+fn unfolded(c: &Case) -> Vec<Shape> {
+    let rank = 1 + c.number % 2;
+    let (mut shape, size) = (pooled(c).swap_remove(0), &[2, 3][..rank]);
+    let output = convolution(c).output_lengths(&shape[1..=rank], size).expect("they fit");
+    shape[1..=rank].copy_from_slice(&output);
+    shape[rank + 1] *= size.iter().product::<usize>();
+    vec![shape]
+}
+
 fn windows() -> Vec<Row> {
     vec![
         row!("convolve", convolved, ALL, |x, c| x[0].convolve(&x[1], &convolution(c))),
@@ -390,6 +405,14 @@ fn windows() -> Vec<Row> {
         ),
         row!("max_pool", pooled, ALL, |x, c| x[0].max_pool(&pooling(c))),
         row!("average_pool", pooled, ALL, |x, c| x[0].average_pool(&pooling(c))),
+        row!("adaptive_max_pool", pooled, ALL, |x, c| x[0].adaptive_max_pool(&lengths(c))),
+        row!("adaptive_average_pool", pooled, ALL, |x, c| x[0].adaptive_average_pool(&lengths(c))),
+        row!("resize", pooled, ALL, |x, c| x[0].resize(&lengths(c), Interpolation::Nearest)),
+        row!("resize", pooled, ALL, |x, c| x[0].resize(&lengths(c), Interpolation::Linear)),
+        row!("unfold", pooled, ALL, |x, c| x[0].unfold(&[2, 3][..1 + c.number % 2], &convolution(c))),
+        row!("fold", unfolded, ALL, |x, c| {
+            x[0].fold(&pooled(c).swap_remove(0).into(), &[2, 3][..1 + c.number % 2], &convolution(c))
+        }),
     ]
 }
 

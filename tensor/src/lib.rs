@@ -36,7 +36,7 @@ pub use convolution::Convolution;
 pub use create::NestedArray;
 pub use element::{Element, Float, Integer, Number, PerFloat};
 pub use kernels::math::Math;
-pub use ops::{Operand, PadMode, SELU_ALPHA, SELU_SCALE, update};
+pub use ops::{Interpolation, Operand, PadMode, SELU_ALPHA, SELU_SCALE, update};
 pub use pooling::Pooling;
 pub use random::Generator;
 pub use shape::{Axes, Shape, ShapeError, broadcast_shapes, keepdims, normalize_axis};

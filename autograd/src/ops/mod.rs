@@ -8,5 +8,6 @@ mod join;
 mod linear;
 mod reduce;
 mod softmax;
+mod spatial;
 mod unary;
 mod views;

@@ -12,9 +12,11 @@ pub(crate) mod order;
 pub(crate) mod paste;
 pub(crate) mod pool;
 pub(crate) mod reduce;
+pub(crate) mod resize;
 pub(crate) mod rows;
 pub(crate) mod softmax;
 mod turn;
+mod unfold;
 pub(crate) mod update;
 pub(crate) mod windows;
 

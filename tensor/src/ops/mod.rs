@@ -11,8 +11,10 @@ mod matmul;
 mod order;
 mod pool;
 mod reduce;
+mod resize;
 mod softmax;
 pub(crate) mod unary;
+mod unfold;
 
 use crate::element::Element;
 use crate::tensor::Tensor;
@@ -20,6 +22,7 @@ use crate::tensor::Tensor;
 pub use arithmetic::Operand;
 pub use assign::update;
 pub use join::PadMode;
+pub use resize::Interpolation;
 pub use unary::{SELU_ALPHA, SELU_SCALE};
 
 /// The elements of a tensor that has been made contiguous.

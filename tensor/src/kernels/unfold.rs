@@ -1,0 +1,78 @@
+//! What lies in each window, written out, and its adjoint.
+
+use super::windows::{Rule, Windows};
+use crate::element::Element;
+use crate::element::Float;
+
+impl Windows {
+    /// The number of a window's tap, of all that it has, those outside included.
+    #[inline(always)]
+    fn tap(&self, [i, j, k]: [usize; 3]) -> usize {
+        (i * self.axes[1].size() + j) * self.axes[2].size() + k
+    }
+
+    /// Whether no window reaches beyond an end.
+    fn lie_inside(&self) -> bool {
+        self.axes.iter().all(|axis| {
+            let whole = |window: usize| axis.taps(window).count == axis.size();
+            debug_assert!(matches!(axis.rule, Rule::Strided { .. }));
+            whole(0) && whole(axis.windows - 1)
+        })
+    }
+
+    /// out = what lies in each window, tap by tap in row-major order, 0 beyond the ends.
+    pub fn unfold<T: Element>(&self, x: &[T], out: &mut [T]) {
+        let channels = self.channels;
+        let each = self.size() * channels;
+        self.for_each_line(
+            out,
+            each,
+            #[inline(always)]
+            |line, out| {
+                if !self.lie_inside() {
+                    out.fill(T::ZERO);
+                }
+                let [a, b] = line.outer;
+                self.for_each_row(
+                    &line,
+                    #[inline(always)]
+                    |row, [i, j]| {
+                        for (window, out) in line.windows.clone().zip(out.chunks_exact_mut(each)) {
+                            let c = self.axes[2].taps(window);
+                            // Taps side by side are one run.
+                            let (runs, taps) = if c.step == 1 { (c.count.min(1), c.count) } else { (c.count, 1) };
+                            for run in 0..runs {
+                                let from = row + (c.start + run * c.step) * channels;
+                                let to = self.tap([a.skipped + i, b.skipped + j, c.skipped + run]) * channels;
+                                out[to..][..taps * channels].copy_from_slice(&x[from..][..taps * channels]);
+                            }
+                        }
+                    },
+                );
+            },
+        );
+    }
+
+    /// dx = what all windows hold of each place, added up: the adjoint of [`unfold`](Windows::unfold).
+    pub fn add_up<T: Float>(&self, windows: &[T], dx: &mut [T]) {
+        let channels = self.channels;
+        self.for_each_back(
+            dx,
+            #[inline(always)]
+            |window, part| {
+                let first = window.number * self.size();
+                let [a, b, c] = window.taps.map(|taps| taps.skipped);
+                self.for_each_tap(
+                    &window,
+                    #[inline(always)]
+                    |place, [i, j, k]| {
+                        if let Some(dx) = part.get(place, channels) {
+                            let given = &windows[(first + self.tap([a + i, b + j, c + k])) * channels..];
+                            dx.iter_mut().zip(given).for_each(|(dx, &given)| *dx += given);
+                        }
+                    },
+                );
+            },
+        );
+    }
+}
