@@ -2,6 +2,7 @@
 
 use smallvec::SmallVec;
 
+use crate::kernels::windows::{Axis, Rule, Windows};
 use crate::shape::{Shape, ShapeError};
 
 /// How the windows of a convolution lie: for each spatial axis its stride, its dilation and the zeros put before and
@@ -141,42 +142,21 @@ impl Convolution {
     }
 }
 
-/// Where windows lie in samples padded for them.
-pub(crate) struct Windows {
-    /// What is put before and after each axis, those of batch and channels included.
-    pub widths: SmallVec<[(usize, usize); 5]>,
-    /// The padded input.
-    pub padded: Shape,
-    /// Where in a padded sample each window begins.
-    pub starts: Vec<usize>,
-    /// Where in a window its elements of channel 0 lie.
-    pub places: Vec<usize>,
-}
-
 impl Convolution {
-    /// The windows of an input `[n, spatial.., c]` that these spatial lengths of output and kernel belong to.
-    pub(crate) fn windows(&self, input: &Shape, output: &[usize], kernel: &[usize]) -> Windows {
-        let mut widths = SmallVec::from_elem((0, 0), input.len());
-        widths[1..=self.rank()].copy_from_slice(&self.padding);
-        let padded: Shape = input.iter().zip(&widths).map(|(&length, &(a, b))| a + length + b).collect();
-        let steps = steps(&padded[1..]);
-        let (mut starts, mut places) = (vec![0], vec![0]);
-        for axis in (0..self.rank()).rev() {
-            starts = sums((0..output[axis]).map(|i| i * self.strides[axis] * steps[axis]), &starts);
-            places = sums((0..kernel[axis]).map(|i| i * self.dilation[axis] * steps[axis]), &places);
-        }
-        Windows { widths, padded, starts, places }
+    /// The windows of `size` over an input `[n, spatial.., c]` that an output of this shape belongs to.
+    pub(crate) fn windows(&self, input: &Shape, output: &Shape, size: &[usize]) -> Windows {
+        let axis = |axis: usize| {
+            let (stride, dilation, before) = (self.strides[axis], self.dilation[axis], self.padding[axis].0);
+            let rule = Rule::Strided { size: size[axis], stride, dilation, before };
+            Axis { length: input[axis + 1], windows: output[axis + 1], rule }
+        };
+        Windows::new((0..self.rank()).map(axis), input[input.len() - 1])
     }
 }
 
 /// From an element to the next along each of these axes in row-major order.
 pub(crate) fn steps(lengths: &[usize]) -> Lengths {
     (0..lengths.len()).map(|axis| lengths[axis + 1..].iter().product()).collect()
-}
-
-/// The sums of all pairs, the second running faster.
-pub(crate) fn sums(a: impl Iterator<Item = usize>, b: &[usize]) -> Vec<usize> {
-    a.flat_map(|a| b.iter().map(move |b| a + b)).collect()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use crate::convolution::Convolution;
-use crate::kernels::windows::{Axis, Rule, Windows};
+use crate::kernels::windows::Windows;
 use crate::shape::{Shape, ShapeError};
 
 /// The size of the windows of a pooling along each spatial axis, how far apart they lie, and how far they may reach
@@ -80,16 +80,6 @@ impl Pooling {
 
     /// The windows over an input of this shape that an output of that shape belongs to.
     pub(crate) fn windows(&self, input: &Shape, output: &Shape) -> Windows {
-        let axis = |axis: usize| Axis {
-            length: input[axis + 1],
-            windows: output[axis + 1],
-            rule: Rule::Strided {
-                size: self.size[axis],
-                stride: self.windows.strides[axis],
-                dilation: 1,
-                before: self.windows.padding[axis].0,
-            },
-        };
-        Windows::new((0..self.size.len()).map(axis), input[input.len() - 1])
+        self.windows.windows(input, output, &self.size)
     }
 }

@@ -3,7 +3,6 @@
 use super::elements;
 use crate::convolution::Convolution;
 use crate::element::Float;
-use crate::kernels::windows::{Axis, Rule, Windows};
 use crate::shape::{Shape, ShapeError};
 use crate::tensor::{Tensor, expect_shape};
 
@@ -27,7 +26,7 @@ impl<T: Float> Tensor<T> {
     #[track_caller]
     pub fn unfold(&self, size: &[usize], convolution: &Convolution) -> Tensor<T> {
         let output = expect_shape("unfold", unfolded(self.shape(), size, convolution));
-        let (x, windows) = (self.contiguous(), windows(self.shape(), &output, size, convolution));
+        let (x, windows) = (self.contiguous(), convolution.windows(self.shape(), &output, size));
         Tensor::written(output, |out| windows.unfold(elements(&x), out))
     }
 
@@ -49,7 +48,7 @@ impl<T: Float> Tensor<T> {
         if *self.shape() != expected {
             panic_windows(self.shape(), &expected, output);
         }
-        let (x, windows) = (self.contiguous(), windows(output, &expected, size, convolution));
+        let (x, windows) = (self.contiguous(), convolution.windows(output, &expected, size));
         Tensor::written(output.clone(), |out| windows.add_up(elements(&x), out))
     }
 }
@@ -65,20 +64,6 @@ fn unfolded(input: &Shape, size: &[usize], convolution: &Convolution) -> Result<
     // What overflows is refused where memory is asked for.
     let elements = size.iter().fold(input[rank + 1], |product, &size| product.saturating_mul(size));
     Ok(Shape::from(input[0]).join(&lengths).join(&[elements]))
-}
-
-fn windows(input: &Shape, output: &Shape, size: &[usize], convolution: &Convolution) -> Windows {
-    let axis = |axis: usize| Axis {
-        length: input[axis + 1],
-        windows: output[axis + 1],
-        rule: Rule::Strided {
-            size: size[axis],
-            stride: convolution.strides[axis],
-            dilation: convolution.dilation[axis],
-            before: convolution.padding[axis].0,
-        },
-    };
-    Windows::new((0..size.len()).map(axis), input[input.len() - 1])
 }
 
 #[cold]
