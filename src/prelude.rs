@@ -4,7 +4,9 @@
 //! error as a metric is `metrics::MeanSquaredError`. `Average` is the metrics'; the layer is `nn::Average`.
 
 pub use gradus_autograd::{Grads, Op, Params, Tape, Var, gradcheck, value_and_grad};
-pub use gradus_datasets::{Csv, Dataset, auto_mpg, cifar10, emnist, fashion_mnist, iris, kmnist, mnist, usps};
+pub use gradus_datasets::{
+    Augment, Csv, Dataset, Fill, Warp, auto_mpg, cifar10, emnist, fashion_mnist, iris, kmnist, mnist, usps,
+};
 pub use gradus_nn::losses::{self, *};
 pub use gradus_nn::*;
 pub use gradus_optim::*;

@@ -48,6 +48,8 @@ pub struct Batches<X: Element = f32, Y: Element = X> {
     size: usize,
     order: Order,
     drop_last: bool,
+    /// The seed of the changes, if the data set has an augmentation.
+    augmented: Option<u64>,
 }
 
 impl<X: Element, Y: Element> Batches<X, Y> {
@@ -55,7 +57,7 @@ impl<X: Element, Y: Element> Batches<X, Y> {
     pub(crate) fn new(dataset: Dataset<X, Y>, size: usize) -> Self {
         assert!(size > 0, "batches: a batch has at least one sample: a size of 0");
         let order = Order::sequential(dataset.len());
-        Batches { dataset, size, order, drop_last: false }
+        Batches { dataset, size, order, drop_last: false, augmented: None }
     }
 
     /// All samples in a random order: that of a seed, or the next one of a `&mut Generator`. For another order in every
@@ -84,6 +86,16 @@ impl<X: Element, Y: Element> Batches<X, Y> {
         Batches { drop_last, ..self }
     }
 
+    /// The samples changed at random as [`Dataset::augment`] said, if it did: by the draws of a seed, another one for each
+    /// epoch.
+    ///
+    /// # Errors
+    /// If samples were mapped to what cannot be augmented.
+    pub fn augmented(self, seed: u64) -> Result<Self> {
+        self.dataset.check_augmentation()?;
+        Ok(Batches { augmented: Some(seed), ..self })
+    }
+
     /// The same batches in the same order, gathered on a thread of their own, `ahead` of them in advance (at
     /// least one).
     ///
@@ -93,6 +105,15 @@ impl<X: Element, Y: Element> Batches<X, Y> {
     /// If the system has no thread to give.
     pub fn prefetch(self, ahead: usize) -> Prefetch<Batch<X, Y>> {
         Prefetch::new(self, ahead)
+    }
+
+    /// As [`prefetch`](Batches::prefetch), on so many threads, which make batches in turn. For pictures whose
+    /// augmentation takes one thread longer than a step takes.
+    ///
+    /// # Panics
+    /// If the system has no threads to give.
+    pub fn prefetch_on(self, threads: usize, ahead: usize) -> Prefetch<Batch<X, Y>> {
+        Prefetch::shared(self, threads, ahead)
     }
 
     /// The order, and how far the walk has come: what a checkpoint in the midst of an epoch writes down.
@@ -115,11 +136,25 @@ impl<X: Element, Y: Element> Iterator for Batches<X, Y> {
             return None;
         }
         let places = self.order.advance(self.size);
-        let samples = match self.order.list(places.clone()) {
+        let start = places.start;
+        let rows = self.order.list(places.clone());
+        let samples = match rows {
             Some(rows) => self.dataset.gather(rows),
             None => self.dataset.rows(places),
         };
-        Some(samples.into_batch())
+        let batch = samples.into_batch();
+        Some(match (self.augmented, self.dataset.augmentation()) {
+            (Some(seed), Some(augment)) => {
+                augment.batch(batch, seed, start, |index| rows.map_or(start + index, |rows| rows[index]))
+            }
+            _ => batch,
+        })
+    }
+
+    /// Goes past `count` batches without gathering them.
+    fn nth(&mut self, count: usize) -> Option<Self::Item> {
+        self.order.advance(count.saturating_mul(self.size));
+        self.next()
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -196,7 +231,14 @@ mod tests {
         for ahead in [0, 1, 2, 50] {
             let batches = numbered(23).batches(4).shuffled(1);
             let prefetched: Vec<_> = batches.clone().prefetch(ahead).collect();
-            assert_eq!(prefetched, batches.collect::<Vec<_>>());
+            assert_eq!(prefetched, batches.clone().collect::<Vec<_>>());
+            for threads in [1, 2, 3, 9] {
+                for drop_last in [false, true] {
+                    let batches = batches.clone().drop_last(drop_last);
+                    let prefetched: Vec<_> = batches.clone().prefetch_on(threads, ahead).collect();
+                    assert_eq!(prefetched, batches.collect::<Vec<_>>());
+                }
+            }
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use gradus_tensor::{Element, Shape, Tensor};
 
+use crate::augment::Augment;
 use crate::batches::{Batch, Batches};
 use crate::error::{DatasetError, Result};
 use crate::order::{Order, Randomness};
@@ -31,6 +32,8 @@ pub struct Dataset<X: Element = f32, Y: Element = X> {
     targets: Tensor<Y>,
     weights: Option<Tensor<f32>>,
     class_names: Option<Arc<[String]>>,
+    /// How the inputs are changed when they are trained on.
+    augmentation: Option<Arc<Augment>>,
 }
 
 impl<X: Element, Y: Element> Dataset<X, Y> {
@@ -54,7 +57,7 @@ impl<X: Element, Y: Element> Dataset<X, Y> {
                 "check how the data were read or filtered",
             ));
         }
-        Ok(Dataset { inputs, targets, weights: None, class_names: None })
+        Ok(Dataset { inputs, targets, weights: None, class_names: None, augmentation: None })
     }
 
     /// The same samples, each with a weight in the loss: `[n]`.
@@ -85,6 +88,10 @@ impl<X: Element, Y: Element> Dataset<X, Y> {
         Dataset { class_names: Some(names.into_iter().map(Into::into).collect()), ..self }
     }
 
+    pub(crate) fn with_augmentation(self, augmentation: Option<Arc<Augment>>) -> Self {
+        Dataset { augmentation, ..self }
+    }
+
     /// The number of samples; never 0.
     #[allow(clippy::len_without_is_empty)] // It never is.
     pub fn len(&self) -> usize {
@@ -109,6 +116,11 @@ impl<X: Element, Y: Element> Dataset<X, Y> {
     /// The names of the classes 0, 1, ...
     pub fn class_names(&self) -> Option<&[String]> {
         self.class_names.as_deref()
+    }
+
+    /// How the samples are changed when they are trained on (see [`Dataset::augment`]).
+    pub fn augmentation(&self) -> Option<&Augment> {
+        self.augmentation.as_deref()
     }
 
     /// The shape of one sample's input: `[28, 28]` for MNIST.
@@ -139,7 +151,8 @@ impl<X: Element, Y: Element> Dataset<X, Y> {
         let before = self.inputs.shape().clone();
         let inputs = f(self.inputs);
         check_mapped("map_inputs", &before, inputs.shape());
-        Dataset { inputs, targets: self.targets, weights: self.weights, class_names: self.class_names }
+        let Dataset { targets, weights, class_names, augmentation, .. } = self;
+        Dataset { inputs, targets, weights, class_names, augmentation }
     }
 
     /// The same samples with other targets: `f` of all of them at once.
@@ -151,7 +164,8 @@ impl<X: Element, Y: Element> Dataset<X, Y> {
         let before = self.targets.shape().clone();
         let targets = f(self.targets);
         check_mapped("map_targets", &before, targets.shape());
-        Dataset { inputs: self.inputs, targets, weights: self.weights, class_names: self.class_names }
+        let Dataset { inputs, weights, class_names, augmentation, .. } = self;
+        Dataset { inputs, targets, weights, class_names, augmentation }
     }
 
     /// The samples of a range, `train.slice(1000..)`, without copying.
@@ -238,6 +252,7 @@ impl<X: Element, Y: Element> Dataset<X, Y> {
             targets: self.targets.slice(0, range.clone()),
             weights: self.weights.as_ref().map(|weights| weights.slice(0, range)),
             class_names: self.class_names.clone(),
+            augmentation: self.augmentation.clone(),
         }
     }
 
@@ -248,6 +263,7 @@ impl<X: Element, Y: Element> Dataset<X, Y> {
             targets: self.targets.take_rows(indices),
             weights: self.weights.as_ref().map(|weights| weights.take_rows(indices)),
             class_names: self.class_names.clone(),
+            augmentation: self.augmentation.clone(),
         }
     }
 

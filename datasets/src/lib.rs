@@ -42,6 +42,11 @@
 //! not at hand, the environment variable `GRADUS_DATA` names a folder that holds `mnist/`, `fashion-mnist/` and so on, or
 //! `load_from` takes one. The page of each data set says where its files are published.
 //!
+//! # More pictures than there are
+//!
+//! [`Dataset::augment`] has pictures shifted, turned, flipped and so on, at random and anew in every epoch, by the thread
+//! that makes the batches: see [`Augment`]. [`Warp`] makes one exact change.
+//!
 //! # A data set of one's own
 //!
 //! [`Dataset::new`] takes two tensors, and a reader makes tensors from files. [`DataFiles`] finds the files, unpacks
@@ -58,6 +63,7 @@
 //! expected and one thing to do. The readers believe no header: they take memory for the bytes that are there.
 #![forbid(unsafe_code)]
 
+mod augment;
 pub mod auto_mpg;
 mod batches;
 pub mod cifar10;
@@ -81,6 +87,7 @@ mod splits;
 pub mod usps;
 
 pub use self::csv::{Column, Csv};
+pub use augment::{Augment, Fill, Warp};
 pub use batches::{Batch, Batches};
 pub use dataset::Dataset;
 pub use error::{DatasetError, Place, Result};

@@ -1,12 +1,14 @@
-//! Batches made ahead of their use, on a thread.
+//! Batches made ahead of their use, on threads.
 
+use std::any::Any;
+use std::collections::VecDeque;
 use std::fmt;
 use std::iter::FusedIterator;
 use std::panic::resume_unwind;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::{self, JoinHandle};
 
-/// An iterator's items, made ahead by a thread: the same ones in the same order.
+/// An iterator's items, made ahead by one thread or several: the same ones in the same order.
 ///
 /// [`Batches::prefetch`](crate::Batches::prefetch) makes one of plain batches; around a `map` that augments them, say,
 /// it is made directly:
@@ -20,10 +22,10 @@ use std::thread::{self, JoinHandle};
 /// # Ok::<(), gradus_datasets::DatasetError>(())
 /// ```
 ///
-/// Dropped early, it ends its thread; a panic on the thread goes on where the item would have been taken.
+/// Dropped early, it ends its threads; a panic on a thread goes on where the item would have been taken.
 pub struct Prefetch<T> {
-    /// Gone once there is no more to come.
-    worker: Option<Worker<T>>,
+    /// The worker whose turn it is comes first. None are left once there is no more to come.
+    workers: VecDeque<Worker<T>>,
     /// What the iterator said of its length, less what was taken.
     size_hint: (usize, Option<usize>),
 }
@@ -40,6 +42,28 @@ impl<T: Send + 'static> Prefetch<T> {
     /// If the system has no thread to give.
     pub fn new(items: impl Iterator<Item = T> + Send + 'static, ahead: usize) -> Self {
         let size_hint = items.size_hint();
+        Prefetch { workers: [Worker::new(items, ahead)].into(), size_hint }
+    }
+
+    /// On several threads, of which each makes the items of its turn and goes past those of the others by `nth`.
+    pub(crate) fn shared(
+        items: impl Iterator<Item = T> + Clone + Send + 'static,
+        threads: usize,
+        ahead: usize,
+    ) -> Self {
+        let size_hint = items.size_hint();
+        let threads = threads.max(1);
+        let workers = (0..threads).map(|turn| {
+            // The first `ahead % threads` workers make one more in advance than the others.
+            let share = (ahead + threads - 1 - turn) / threads;
+            Worker::new(items.clone().skip(turn).step_by(threads), share)
+        });
+        Prefetch { workers: workers.collect(), size_hint }
+    }
+}
+
+impl<T: Send + 'static> Worker<T> {
+    fn new(items: impl Iterator<Item = T> + Send + 'static, ahead: usize) -> Self {
         // The thread holds one item while it waits for room, so the channel holds one fewer than are made ahead.
         let (sender, receiver) = sync_channel(ahead.saturating_sub(1));
         let make = move || {
@@ -51,7 +75,20 @@ impl<T: Send + 'static> Prefetch<T> {
             }
         };
         let thread = thread::Builder::new().name("prefetch".into()).spawn(make).expect("the system starts a thread");
-        Prefetch { worker: Some(Worker { items: receiver, thread }), size_hint }
+        Worker { items: receiver, thread }
+    }
+}
+
+impl<T> Prefetch<T> {
+    /// Ends all threads; a panic of the one whose turn it is, is returned.
+    fn end(&mut self) -> Option<Box<dyn Any + Send>> {
+        // First all channels, so that threads that wait for room find out.
+        let threads: Vec<JoinHandle<()>> = self.workers.drain(..).map(|worker| worker.thread).collect();
+        // A panic over an item that nobody asked for is no concern of anybody's.
+        let mut ends = threads.into_iter().map(JoinHandle::join);
+        let first = ends.next()?.err();
+        ends.for_each(drop);
+        first
     }
 }
 
@@ -59,14 +96,14 @@ impl<T> Iterator for Prefetch<T> {
     type Item = T;
 
     fn next(&mut self) -> Option<T> {
-        if let Ok(item) = self.worker.as_ref()?.items.recv() {
+        if let Ok(item) = self.workers.front()?.items.recv() {
             let (least, most) = self.size_hint;
             self.size_hint = (least.saturating_sub(1), most.map(|most| most.saturating_sub(1)));
+            self.workers.rotate_left(1);
             return Some(item);
         }
         self.size_hint = (0, Some(0));
-        let Worker { thread, .. } = self.worker.take()?;
-        if let Err(panic) = thread.join() {
+        if let Some(panic) = self.end() {
             resume_unwind(panic);
         }
         None
@@ -81,12 +118,7 @@ impl<T> FusedIterator for Prefetch<T> {}
 
 impl<T> Drop for Prefetch<T> {
     fn drop(&mut self) {
-        if let Some(Worker { items, thread }) = self.worker.take() {
-            // First the channel, so that a thread that waits for room finds out.
-            drop(items);
-            // A panic over an item that nobody asked for is no concern of anybody's.
-            let _ = thread.join();
-        }
+        self.end();
     }
 }
 
@@ -139,6 +171,29 @@ mod tests {
         drop(prefetch);
         // The thread is gone, and what it held with it.
         assert_eq!(Arc::strong_count(&alive), 1);
+    }
+
+    #[test]
+    fn several_threads_take_turns() {
+        for (threads, ahead) in [(0, 0), (1, 2), (2, 0), (2, 3), (3, 7), (5, 3)] {
+            let mut prefetch = Prefetch::shared(0..23, threads, ahead);
+            assert!(prefetch.by_ref().take(5).eq(0..5));
+            assert_eq!(prefetch.size_hint(), (18, Some(18)));
+            assert!(prefetch.by_ref().eq(5..23), "{threads} {ahead}");
+            assert_eq!((prefetch.next(), prefetch.size_hint()), (None, (0, Some(0))));
+            // Dropped early, all threads end.
+            drop(Prefetch::shared(0.., threads, ahead));
+        }
+    }
+
+    #[test]
+    fn a_panic_on_any_thread_goes_on() {
+        let items = (0..9).inspect(|&i| assert!(i != 4, "item {i} is bad"));
+        let mut prefetch = Prefetch::shared(items.map(|i| i * 10), 3, 6);
+        // Each thread goes past the items of the others, and so meets the bad one; the first is asked for item 3 next.
+        let panic = catch_unwind(AssertUnwindSafe(|| prefetch.by_ref().take(9).count())).unwrap_err();
+        assert_eq!(panic.downcast_ref::<String>().unwrap(), "item 4 is bad");
+        assert_eq!(prefetch.next(), None);
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub struct Fit<T: Float = f32> {
     pub shuffle: bool,
     /// A factor on the loss for each class, for data in which some are rare.
     pub class_weights: Option<Vec<f64>>,
-    /// How many batches a thread gathers ahead of use; 0 gathers each when it is needed.
+    /// How many batches a thread gathers, and augments, ahead of use; 0 does each when it is needed.
     pub prefetch: usize,
     /// Whether to show progress: a bar on a terminal, elsewhere a line per epoch. On standard error.
     pub verbose: bool,

@@ -73,7 +73,8 @@ impl<L: Loss, R: Rule, T: Float> Trainer<L, R, T> {
         &self.optimizer
     }
 
-    /// Trains on `data`, from wherever the model is now, and returns what was measured.
+    /// Trains on `data`, from wherever the model is now, and returns what was measured. Data with an augmentation
+    /// ([`Dataset::augment`]) are changed anew in each epoch; what is held back for validation is not changed.
     ///
     /// # Errors
     /// If the data do not suit the model or the loss, a setting is out of range, the loss becomes NaN, or a callback
@@ -162,6 +163,9 @@ impl<L: Loss, R: Rule, T: Float> Trainer<L, R, T> {
         let mut batches = data.batches(fit.batch_size);
         if fit.shuffle {
             batches = batches.shuffled(self.generator.next_u64());
+        }
+        if data.augmentation().is_some() {
+            batches = batches.augmented(self.generator.next_u64())?;
         }
         let batches: Box<dyn Iterator<Item = Batch<X, Y>>> =
             if fit.prefetch > 0 { Box::new(batches.prefetch(fit.prefetch)) } else { Box::new(batches) };
