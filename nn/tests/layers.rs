@@ -3,11 +3,16 @@
 use std::collections::BTreeSet;
 
 use gradus_nn::{
-    Activation, Add, Average, AveragePooling1D, AveragePooling2D, AveragePooling3D, BatchNorm, Build, Built,
-    Concatenate, Conv1D, Conv2D, Conv3D, Dense, Dropout, ELU, Embedding, Error, Flatten, GaussianDropout,
-    GaussianNoise, Graph, Initializer, Layer, LayerCheck, LayerKinds, LayerNorm, LayerReader, LeakyReLU, MaxPooling1D,
-    MaxPooling2D, MaxPooling3D, Maximum, Minimum, Model, Multiply, Nested, Normalization, PReLU, Padding, Permute,
-    ReLU, Regularizer, RepeatVector, Rescaling, Reshape, Residual, Result, Sequential, Softmax, Subtract, check_layer,
+    Activation, AdaptiveAveragePooling1D, AdaptiveAveragePooling2D, AdaptiveAveragePooling3D, AdaptiveMaxPooling1D,
+    AdaptiveMaxPooling2D, AdaptiveMaxPooling3D, Add, Average, AveragePooling1D, AveragePooling2D, AveragePooling3D,
+    BatchNorm, Build, Built, Concatenate, Conv1D, Conv2D, Conv3D, Cropping1D, Cropping2D, Cropping3D, Dense, Dropout,
+    ELU, Embedding, Error, Flatten, GaussianDropout, GaussianNoise, GlobalAveragePooling1D, GlobalAveragePooling2D,
+    GlobalAveragePooling3D, GlobalMaxPooling1D, GlobalMaxPooling2D, GlobalMaxPooling3D, Graph, Initializer,
+    Interpolation, Layer, LayerCheck, LayerKinds, LayerNorm, LayerReader, LeakyReLU, MaxPooling1D, MaxPooling2D,
+    MaxPooling3D, Maximum, Minimum, Model, Multiply, Nested, Normalization, PReLU, Padding, Permute, ReLU,
+    ReflectionPadding1D, ReflectionPadding2D, ReflectionPadding3D, Regularizer, RepeatVector, ReplicationPadding1D,
+    ReplicationPadding2D, ReplicationPadding3D, Rescaling, Reshape, Residual, Result, Sequential, Softmax, Subtract,
+    UpSampling1D, UpSampling2D, UpSampling3D, ZeroPadding1D, ZeroPadding2D, ZeroPadding3D, check_layer,
 };
 use gradus_tensor::{Float, Tensor};
 use serde::{Deserialize, Serialize};
@@ -31,6 +36,12 @@ fn check_all() -> Sequential {
     row!(Activation::Mish, [2, 3]);
     row!(Activation::LogSoftmax, [2, 3]);
     row!(Activation::Squareplus { b: 4.0 }, [3]);
+    row!(AdaptiveAveragePooling1D::new([3]), [5, 2]);
+    row!(AdaptiveAveragePooling2D::new([2, 5]), [5, 3, 2]);
+    row!(AdaptiveAveragePooling3D::new([1, 2, 2]), [2, 3, 2, 2]);
+    row!(AdaptiveMaxPooling1D::new([2]), [5, 2]);
+    row!(AdaptiveMaxPooling2D::new([3, 2]), [5, 3, 2]);
+    row!(AdaptiveMaxPooling3D::new([1, 2, 2]), [2, 3, 2, 1]);
     row!(Add, LayerCheck::new([2, 3]).input([2, 3]) =>);
     row!(Add, LayerCheck::new([2, 1]).input([2, 3]).input([1, 3]) =>);
     row!(Average, LayerCheck::new([3]).input([3]).input([1]) =>);
@@ -56,6 +67,9 @@ fn check_all() -> Sequential {
         [3, 2, 1]
     );
     row!(Conv3D::new(2, [2, 1, 2]).strides([1, 2, 1]), [2, 3, 3, 2]);
+    row!(Cropping1D::new([(1, 2)]), [5, 2]);
+    row!(Cropping2D::new([(1, 0), (0, 2)]), [3, 4, 2]);
+    row!(Cropping3D::new([(0, 1), (0, 0), (1, 1)]), [3, 2, 3, 2]);
     row!(Dense::new(3), [2]);
     row!(Dense::new(3).use_bias(false).activation(Activation::Tanh), [4, 2]);
     row!(
@@ -74,6 +88,12 @@ fn check_all() -> Sequential {
     row!(Flatten, [2, 3, 2]);
     row!(GaussianDropout::new(0.3), [4]);
     row!(GaussianNoise::new(0.1), [2, 3]);
+    row!(GlobalAveragePooling1D::new(), [4, 3]);
+    row!(GlobalAveragePooling2D::new().keepdims(true), [3, 2, 3]);
+    row!(GlobalAveragePooling3D::new(), [2, 3, 2, 3]);
+    row!(GlobalMaxPooling1D::new().keepdims(true), [4, 3]);
+    row!(GlobalMaxPooling2D::new(), [3, 2, 3]);
+    row!(GlobalMaxPooling3D::new().keepdims(true), [2, 2, 3, 2]);
     row!(branching(), [2]);
     row!(LayerNorm::new(), [3]);
     row!(LayerNorm::new().center(false).scale(false).epsilon(0.1), [2, 3]);
@@ -94,7 +114,13 @@ fn check_all() -> Sequential {
     row!(Permute::new([2, 3, 1]), [2, 3, 4]);
     row!(ReLU::new(), [4]);
     row!(ReLU::new().max_value(0.8).negative_slope(0.1).threshold(0.2), [9]);
+    row!(ReflectionPadding1D::new([(2, 1)]), [3, 2]);
+    row!(ReflectionPadding2D::new([(1, 0), (2, 2)]), [2, 3, 2]);
+    row!(ReflectionPadding3D::new([(0, 1), (1, 1), (0, 0)]), [2, 3, 2, 2]);
     row!(RepeatVector::new(3), [2]);
+    row!(ReplicationPadding1D::new([(2, 4)]), [3, 2]);
+    row!(ReplicationPadding2D::new([(1, 0), (2, 2)]), [2, 1, 2]);
+    row!(ReplicationPadding3D::new([(0, 1), (3, 1), (0, 0)]), [2, 2, 2, 2]);
     row!(Rescaling::new(0.5), [2, 2]);
     row!(Rescaling::new(1.0 / 127.5).offset(-1.0), [2, 2]);
     row!(Reshape::new([3, -1, 2]), [4, 3]);
@@ -107,6 +133,14 @@ fn check_all() -> Sequential {
     );
     row!(Softmax::new().axis(1), [2, 3]);
     row!(Subtract, LayerCheck::new([2, 3]).input([2, 1]) =>);
+    row!(UpSampling1D::new([3]), [3, 2]);
+    row!(UpSampling1D::new([2]).interpolation(Interpolation::Linear), [3, 2]);
+    row!(UpSampling2D::new([2, 1]), [2, 3, 2]);
+    row!(UpSampling2D::new([2, 3]).interpolation(Interpolation::Linear), [2, 3, 2]);
+    row!(UpSampling3D::new([2, 1, 2]), [2, 2, 1, 2]);
+    row!(ZeroPadding1D::new([(2, 1)]), [3, 2]);
+    row!(ZeroPadding2D::new([(1, 0), (2, 2)]), [2, 3, 2]);
+    row!(ZeroPadding3D::new([(0, 1), (1, 1), (0, 0)]), [2, 1, 2, 2]);
     row!(Sequential::new().add(Dense::new(3)).add(BatchNorm::new()).add(Dropout::new(0.5)), [2]);
     network
 }
@@ -193,9 +227,7 @@ fn a_text_that_is_no_network_is_refused() {
         "from_json: this is no network: EOF while parsing an object at line 1 column 2; give a text that to_json has written"
     );
     let unknown = message(&format!("[{}]", record("0", "Conv9D", "null")));
-    assert!(
-        unknown.starts_with("from_json: layer 0: there is no kind of layer \"Conv9D\", only Activation, Add, Average")
-    );
+    assert!(unknown.starts_with("from_json: layer 0: there is no kind of layer \"Conv9D\", only Activation, Adaptive"));
     assert!(unknown.ends_with("; add your own kinds by LayerKinds::with and read by from_json_with"));
     assert_eq!(
         message(&format!("[{}]", record("0", "Dropout", r#"{"rate": 0.5, "seed": 1}"#))),

@@ -12,6 +12,7 @@ use crate::{
 };
 
 mod normalize;
+mod spatial;
 mod windows;
 
 fn x() -> Tensor<f64> {

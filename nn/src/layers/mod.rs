@@ -1,15 +1,18 @@
 //! The layers, one file each.
 
 mod activation;
+mod adaptive_pool;
 mod batch_norm;
 mod concatenate;
 mod conv;
+mod cropping;
 mod dense;
 mod dropout;
 mod elu;
 mod embedding;
 mod flatten;
 mod gaussian;
+mod global_pool;
 #[cfg(test)]
 mod keras;
 mod layer_norm;
@@ -17,6 +20,7 @@ mod leaky_relu;
 mod merge;
 mod normalization;
 mod normalize;
+mod padding;
 mod permute;
 mod pool;
 mod prelu;
@@ -26,21 +30,35 @@ mod rescaling;
 mod reshape;
 mod residual;
 mod softmax;
+mod up_sampling;
 mod windows;
 
+pub use adaptive_pool::{
+    AdaptiveAveragePooling1D, AdaptiveAveragePooling2D, AdaptiveAveragePooling3D, AdaptiveMaxPooling1D,
+    AdaptiveMaxPooling2D, AdaptiveMaxPooling3D,
+};
 pub use batch_norm::BatchNorm;
 pub use concatenate::Concatenate;
 pub use conv::{Conv1D, Conv2D, Conv3D};
+pub use cropping::{Cropping1D, Cropping2D, Cropping3D};
 pub use dense::Dense;
 pub use dropout::Dropout;
 pub use elu::ELU;
 pub use embedding::Embedding;
 pub use flatten::Flatten;
 pub use gaussian::{GaussianDropout, GaussianNoise};
+pub use global_pool::{
+    GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalAveragePooling3D, GlobalMaxPooling1D, GlobalMaxPooling2D,
+    GlobalMaxPooling3D,
+};
 pub use layer_norm::LayerNorm;
 pub use leaky_relu::LeakyReLU;
 pub use merge::{Add, Average, Maximum, Minimum, Multiply, Subtract};
 pub use normalization::Normalization;
+pub use padding::{
+    ReflectionPadding1D, ReflectionPadding2D, ReflectionPadding3D, ReplicationPadding1D, ReplicationPadding2D,
+    ReplicationPadding3D, ZeroPadding1D, ZeroPadding2D, ZeroPadding3D,
+};
 pub use permute::Permute;
 pub use pool::{AveragePooling1D, AveragePooling2D, AveragePooling3D, MaxPooling1D, MaxPooling2D, MaxPooling3D};
 pub use prelu::PReLU;
@@ -50,4 +68,5 @@ pub use rescaling::Rescaling;
 pub use reshape::Reshape;
 pub use residual::Residual;
 pub use softmax::Softmax;
+pub use up_sampling::{Interpolation, UpSampling1D, UpSampling2D, UpSampling3D};
 pub use windows::Padding;

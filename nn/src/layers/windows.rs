@@ -72,3 +72,13 @@ pub(super) fn check_lengths<T: Float>(build: &Build<'_, T>, rank: usize) -> Resu
     };
     Err(build.error(problem, hint))
 }
+
+/// As [`check_lengths`], where no spatial axis may be of length 0.
+pub(super) fn check_full<T: Float>(build: &Build<'_, T>, rank: usize) -> Result<Shape> {
+    let input = check_lengths(build, rank)?;
+    if input[..rank].contains(&0) {
+        let problem = format!("there is nothing in samples of shape {input}");
+        return Err(build.error(problem, "give samples without an axis of length 0"));
+    }
+    Ok(input)
+}

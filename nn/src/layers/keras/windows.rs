@@ -7,7 +7,7 @@ use super::model;
 use crate::{AveragePooling1D, AveragePooling2D, Conv1D, Conv2D, Conv3D, Layer, MaxPooling2D, Padding};
 
 /// `((7 i + 3 seed) mod 11 - 5) / 4` for the i-th element.
-fn values(shape: impl Into<Shape>, seed: usize) -> Tensor<f64> {
+pub(super) fn values(shape: impl Into<Shape>, seed: usize) -> Tensor<f64> {
     let shape = shape.into();
     let value = |i: usize| ((7 * i + 3 * seed) % 11) as f64 / 4.0 - 1.25;
     (0..shape.size()).map(value).collect::<Tensor<f64>>().reshape(shape)

@@ -1,0 +1,68 @@
+//! What spatial.py has written: padding, cropping, up-sampling, global and adaptive pooling against keras 3.15.1 on
+//! jax 0.10.2, and against torch 2.15.0 where Keras has no such layer or rounds to f32; outputs, and gradients by the input.
+
+use gradus_tensor::{Shape, Tensor};
+
+use super::windows::values;
+use super::{model, run};
+use crate::*;
+
+/// The layer that a line is named for.
+fn layer(name: &str) -> Sequential {
+    let smooth = Interpolation::Linear;
+    let network = Sequential::new();
+    match name {
+        "zeros 1" => network.add(ZeroPadding1D::new([(2, 1)])),
+        "zeros 2" => network.add(ZeroPadding2D::new([(1, 0), (0, 2)])),
+        "zeros 3" => network.add(ZeroPadding3D::new([(1, 0), (0, 1), (0, 2)])),
+        "reflection 1" => network.add(ReflectionPadding1D::new([(3, 1)])),
+        "reflection 2" => network.add(ReflectionPadding2D::new([(1, 0), (2, 1)])),
+        "reflection 3" => network.add(ReflectionPadding3D::new([(1, 1), (0, 1), (1, 0)])),
+        "replication 1" => network.add(ReplicationPadding1D::new([(3, 1)])),
+        "replication 2" => network.add(ReplicationPadding2D::new([(1, 0), (2, 1)])),
+        "replication 3" => network.add(ReplicationPadding3D::new([(2, 1), (0, 1), (1, 0)])),
+        "cropping 1" => network.add(Cropping1D::new([(1, 2)])),
+        "cropping 2" => network.add(Cropping2D::new([(1, 0), (0, 2)])),
+        "cropping 3" => network.add(Cropping3D::new([(0, 1), (1, 0), (1, 1)])),
+        "nearest 1" => network.add(UpSampling1D::new([3])),
+        "nearest 2" => network.add(UpSampling2D::new([2, 3])),
+        "nearest 3" => network.add(UpSampling3D::new([2, 1, 3])),
+        "linear 1" => network.add(UpSampling1D::new([4]).interpolation(smooth)),
+        "linear 2" => network.add(UpSampling2D::new([2, 3]).interpolation(smooth)),
+        "linear 3" => network.add(UpSampling3D::new([2, 3, 1]).interpolation(smooth)),
+        "global max 1" => network.add(GlobalMaxPooling1D::new()),
+        "global max 2" => network.add(GlobalMaxPooling2D::new().keepdims(true)),
+        "global max 3" => network.add(GlobalMaxPooling3D::new()),
+        "global mean 1" => network.add(GlobalAveragePooling1D::new().keepdims(true)),
+        "global mean 2" => network.add(GlobalAveragePooling2D::new()),
+        "global mean 3" => network.add(GlobalAveragePooling3D::new().keepdims(true)),
+        "adaptive max 1" => network.add(AdaptiveMaxPooling1D::new([3])),
+        "adaptive max 2" => network.add(AdaptiveMaxPooling2D::new([3, 5])),
+        "adaptive max 3" => network.add(AdaptiveMaxPooling3D::new([2, 3, 1])),
+        "adaptive mean 1" => network.add(AdaptiveAveragePooling1D::new([3])),
+        "adaptive mean 2" => network.add(AdaptiveAveragePooling2D::new([3, 5])),
+        "adaptive mean 3" => network.add(AdaptiveAveragePooling3D::new([2, 3, 1])),
+        name => panic!("no layer is named {name:?}"),
+    }
+}
+
+#[test]
+fn spatial_layers() {
+    let lines = include_str!("spatial.txt").lines();
+    assert_eq!(lines.clone().count(), 30);
+    for line in lines {
+        let [name, input, output, y, dx] = line.split("; ").collect::<Vec<_>>().try_into().expect("five parts");
+        let lengths = |text: &str| text.split(' ').map(|length| length.parse().unwrap()).collect::<Shape>();
+        let numbers = |text: &str, shape: &str| {
+            let numbers: Tensor<f64> = text.split(' ').map(|number| number.parse::<f64>().unwrap()).collect();
+            numbers.reshape(lengths(shape))
+        };
+        let x = values(lengths(input), 1);
+        let found = run(&model(layer(name), x.clone()), &x, &values(lengths(output), 2), false);
+        let near = |found: &Tensor<f64>, expected: Tensor<f64>| {
+            found.shape() == expected.shape() && found.allclose(&expected, 1e-12, 1e-14)
+        };
+        assert!(near(&found.output, numbers(y, output)), "{name}: {:?}", found.output);
+        assert!(near(&found.grad_x, numbers(dx, input)), "{name}, by its input: {:?}", found.grad_x);
+    }
+}
