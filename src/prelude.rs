@@ -4,6 +4,8 @@
 //! error as a metric is `metrics::MeanSquaredError`. `Average` is the metrics'; the layer is `nn::Average`.
 
 pub use gradus_autograd::{Grads, Op, Params, Tape, Var, gradcheck, value_and_grad};
+#[cfg(feature = "images")]
+pub use gradus_datasets::ImageFolder;
 pub use gradus_datasets::{
     Augment, Csv, Dataset, Fill, Warp, auto_mpg, cifar10, emnist, fashion_mnist, iris, kmnist, mnist, usps,
 };

@@ -54,8 +54,11 @@
 //!
 //! # Features
 //!
-//! `parallel`, on by default: the tensors' kernels use all cores. `bzip2`: files that bzip2 packed are unpacked, as gzip'd
-//! ones always are.
+//! | | |
+//! |---|---|
+//! | `parallel`, on by default | the tensors' kernels use all cores |
+//! | `bzip2` | files that bzip2 packed are unpacked, as gzip'd ones always are |
+//! | `images` | `ImageFolder` reads PNG and JPEG pictures, a folder for each class |
 //!
 //! # Errors
 //!
@@ -75,6 +78,8 @@ mod error;
 pub mod fashion_mnist;
 mod folder;
 pub mod idx;
+#[cfg(feature = "images")]
+mod image_folder;
 pub mod iris;
 pub mod kmnist;
 mod labelled_images;
@@ -92,6 +97,8 @@ pub use batches::{Batch, Batches};
 pub use dataset::Dataset;
 pub use error::{DatasetError, Place, Result};
 pub use folder::{DATA_VARIABLE, DataFiles, FoundFiles, Remote};
+#[cfg(feature = "images")]
+pub use image_folder::ImageFolder;
 pub use normalize::Moments;
 pub use order::{Order, Randomness};
 pub use prefetch::Prefetch;
