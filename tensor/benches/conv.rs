@@ -21,12 +21,40 @@ struct Case {
     filters: usize,
     stride: usize,
     padding: usize,
+    groups: usize,
 }
 
-const CASES: [Case; 5] = [
-    Case { name: "1 -> 32, 3x3 on 28x28", side: 28, channels: 1, kernel: 3, filters: 32, stride: 1, padding: 0 },
-    Case { name: "32 -> 64, 3x3 on 13x13", side: 13, channels: 32, kernel: 3, filters: 64, stride: 1, padding: 0 },
-    Case { name: "64 -> 64, 3x3 on 56x56", side: 56, channels: 64, kernel: 3, filters: 64, stride: 1, padding: 1 },
+const CASES: [Case; 6] = [
+    Case {
+        name: "1 -> 32, 3x3 on 28x28",
+        side: 28,
+        channels: 1,
+        kernel: 3,
+        filters: 32,
+        stride: 1,
+        padding: 0,
+        groups: 1,
+    },
+    Case {
+        name: "32 -> 64, 3x3 on 13x13",
+        side: 13,
+        channels: 32,
+        kernel: 3,
+        filters: 64,
+        stride: 1,
+        padding: 0,
+        groups: 1,
+    },
+    Case {
+        name: "64 -> 64, 3x3 on 56x56",
+        side: 56,
+        channels: 64,
+        kernel: 3,
+        filters: 64,
+        stride: 1,
+        padding: 1,
+        groups: 1,
+    },
     Case {
         name: "64 -> 128, 3x3 by 2 on 56x56",
         side: 56,
@@ -35,13 +63,33 @@ const CASES: [Case; 5] = [
         filters: 128,
         stride: 2,
         padding: 1,
+        groups: 1,
     },
-    Case { name: "256 -> 256, 1x1 on 14x14", side: 14, channels: 256, kernel: 1, filters: 256, stride: 1, padding: 0 },
+    Case {
+        name: "256 -> 256, 1x1 on 14x14",
+        side: 14,
+        channels: 256,
+        kernel: 1,
+        filters: 256,
+        stride: 1,
+        padding: 0,
+        groups: 1,
+    },
+    Case {
+        name: "depthwise 32, 3x3 on 112x112",
+        side: 112,
+        channels: 32,
+        kernel: 3,
+        filters: 32,
+        stride: 1,
+        padding: 1,
+        groups: 32,
+    },
 ];
 
 impl Case {
     fn convolution(&self) -> Convolution {
-        Convolution::new(2).strides(&[self.stride; 2]).padding(&[(self.padding, self.padding); 2])
+        Convolution::new(2).strides(&[self.stride; 2]).padding(&[(self.padding, self.padding); 2]).groups(self.groups)
     }
 
     fn input(&self) -> Shape {
@@ -49,7 +97,7 @@ impl Case {
     }
 
     fn kernel(&self) -> Shape {
-        [self.kernel, self.kernel, self.channels, self.filters].into()
+        [self.kernel, self.kernel, self.channels / self.groups, self.filters].into()
     }
 }
 
@@ -76,7 +124,7 @@ fn works(case: &Case) -> [Work; 3] {
 /// Multiply-adds of any of the three products.
 fn multiply_adds(case: &Case) -> f64 {
     let output = case.convolution().output_shape(&case.input(), &case.kernel()).unwrap();
-    (output.size() * case.kernel * case.kernel * case.channels) as f64
+    (output.size() * case.kernel * case.kernel * case.channels / case.groups) as f64
 }
 
 fn seconds(work: &mut dyn FnMut()) -> f64 {

@@ -8,10 +8,12 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 
+use super::depthwise::is_depthwise;
 use super::elements;
 use crate::convolution::{Convolution, steps};
 use crate::element::Float;
 use crate::grid::Grid;
+use crate::kernels::depthwise::Sweep;
 use crate::kernels::gemm::Mat;
 use crate::kernels::gemm::spread::{Base, Rows, Spread, partial_sums, products, sum_of_products};
 use crate::shape::Shape;
@@ -65,6 +67,9 @@ impl<T: Float> Tensor<T> {
         convolution: &Convolution,
         shape: Shape,
     ) -> Tensor<T> {
+        if is_depthwise(kernel.shape(), convolution) {
+            return self.depthwise(kernel, bias, relu, convolution, shape);
+        }
         let tables = Tables::new(self.shape(), kernel.shape(), &shape, convolution);
         let (padded, kernel, bias) = (tables.padded(self), kernel.contiguous(), bias.map(Tensor::contiguous));
         let (x, w) = (elements(&padded), elements(&kernel));
@@ -94,6 +99,9 @@ impl<T: Float> Tensor<T> {
     ) -> Tensor<T> {
         let shape = expect_shape("convolve_kernel_gradient", convolution.output_shape(self.shape(), kernel));
         expect_gradient("convolve_kernel_gradient", gradient.shape(), &shape);
+        if is_depthwise(kernel, convolution) {
+            return self.depthwise_kernel_gradient(gradient, kernel, convolution);
+        }
         let tables = Tables::new(self.shape(), kernel, &shape, convolution);
         let (padded, gradient) = (tables.padded(self), gradient.contiguous());
         let (x, g) = (elements(&padded), elements(&gradient));
@@ -127,15 +135,15 @@ impl<T: Float> Tensor<T> {
         expect_gradient("convolve_input_gradient", self.shape(), &shape);
         let (rank, groups) = (convolution.rank(), convolution.groups);
         let (channels, filters) = (input[rank + 1] / groups, shape[rank + 1] / groups);
-        let phase = |axis: usize, first| Phase::new(convolution, axis, first, input[axis + 1], kernel.shape()[axis]);
-        let phases =
-            |axis: usize| (0..convolution.strides[axis].min(input[axis + 1])).map(move |first| phase(axis, first));
-
+        if is_depthwise(kernel.shape(), convolution) {
+            return self.depthwise_input_gradient(kernel, input, convolution);
+        }
         // Zeros around the gradient, so that every window that is asked for exists.
         let mut widths: SmallVec<[(usize, usize); 5]> = SmallVec::from_elem((0, 0), rank + 2);
         for axis in 0..rank {
-            let low = phases(axis).map(|phase| phase.windows.start).min().unwrap_or(0).min(0);
-            let high = phases(axis).map(|phase| phase.windows.end).max().unwrap_or(0).max(shape[axis + 1] as isize);
+            let phases = || Phase::of_axis(convolution, axis, input, kernel.shape());
+            let low = phases().map(|phase| phase.windows.start).min().unwrap_or(0).min(0);
+            let high = phases().map(|phase| phase.windows.end).max().unwrap_or(0).max(shape[axis + 1] as isize);
             widths[axis + 1] = (low.unsigned_abs(), high as usize - shape[axis + 1]);
         }
         let padded = self.pad(&widths, T::ZERO).contiguous();
@@ -147,17 +155,10 @@ impl<T: Float> Tensor<T> {
         let turned = kernel.reshape([taps, channels, groups, filters]).permute([2, 0, 3, 1]).contiguous();
         let (turned, tap_steps) = (elements(&turned), steps(&kernel.shape()[..rank]));
         Tensor::written(input.clone(), |out| {
-            let combinations = (0..rank).map(|axis| convolution.strides[axis].min(input[axis + 1])).product();
-            for mut combination in 0..combinations {
-                let mut of_axes: SmallVec<[Phase; 3]> = SmallVec::new();
-                for axis in (0..rank).rev() {
-                    let count = convolution.strides[axis].min(input[axis + 1]);
-                    of_axes.insert(0, phase(axis, combination % count));
-                    combination /= count;
-                }
+            for phases in Phase::combinations(convolution, input, kernel.shape()) {
                 let grid = || Grid::new(0);
                 let (mut rows, mut columns, mut used, mut results) = (grid(), grid(), grid(), grid());
-                for (axis, phase) in of_axes.iter().enumerate() {
+                for (axis, phase) in phases.iter().enumerate() {
                     let first = (phase.windows.start + widths[axis + 1].0 as isize) as usize;
                     rows = rows.axis(phase.count, gradient_steps[axis]).moved(first * gradient_steps[axis]);
                     columns = columns.axis(phase.taps, phase.window_step * gradient_steps[axis]);
@@ -165,7 +166,7 @@ impl<T: Float> Tensor<T> {
                     used = used
                         .axis(phase.taps, phase.tap_step * tap_steps[axis])
                         .moved(phase.first_tap * tap_steps[axis]);
-                    results = results.axis(phase.count, convolution.strides[axis] * input_steps[axis]);
+                    results = results.axis(phase.count, phase.stride * input_steps[axis]);
                     results = results.moved(phase.first * input_steps[axis]);
                 }
                 columns = columns.axis(filters, 1);
@@ -252,10 +253,11 @@ impl Tables {
 /// The padded input at i meets the window o through the tap k where i = o stride + k dilation. With
 /// i = place + stride q that is o = q + (place - k dilation) / stride, for those k that make it whole: so the gradient
 /// of the elements of one phase is a convolution of stride 1.
-struct Phase {
-    /// The first such element of the input, and how many there are.
+pub(super) struct Phase {
+    /// The first such element of the input, how many there are, and how far they are apart.
     first: usize,
     count: usize,
+    stride: usize,
     /// The windows that they meet, before 0 and beyond the last where there are none.
     windows: Range<isize>,
     /// The taps of the kernel: the first of them, how many there are, how far they are apart, and the windows that two
@@ -267,6 +269,32 @@ struct Phase {
 }
 
 impl Phase {
+    /// Every combination of the phases of all axes.
+    pub fn combinations(
+        convolution: &Convolution,
+        input: &Shape,
+        kernel: &Shape,
+    ) -> impl Iterator<Item = SmallVec<[Phase; 3]>> {
+        let rank = convolution.rank();
+        let count = move |axis: usize| convolution.strides[axis].min(input[axis + 1]);
+        (0..(0..rank).map(count).product()).map(move |mut combination| {
+            let phase = |axis: usize| {
+                let first = combination % count(axis);
+                combination /= count(axis);
+                Phase::new(convolution, axis, first, input[axis + 1], kernel[axis])
+            };
+            let mut phases: SmallVec<[Phase; 3]> = (0..rank).rev().map(phase).collect();
+            phases.reverse();
+            phases
+        })
+    }
+
+    /// The phases of an axis; those that no element has are left out.
+    fn of_axis(convolution: &Convolution, axis: usize, input: &Shape, kernel: &Shape) -> impl Iterator<Item = Phase> {
+        let count = convolution.strides[axis].min(input[axis + 1]);
+        (0..count).map(move |first| Phase::new(convolution, axis, first, input[axis + 1], kernel[axis]))
+    }
+
     fn new(convolution: &Convolution, axis: usize, first: usize, input: usize, kernel: usize) -> Phase {
         let (stride, dilation) = (convolution.strides[axis], convolution.dilation[axis]);
         let place = (first + convolution.padding[axis].0) as isize;
@@ -283,7 +311,24 @@ impl Phase {
             }
             None => (0, 0, 0..count as isize),
         };
-        Phase { first, count, windows, first_tap, taps, tap_step, window_step }
+        Phase { first, count, stride, windows, first_tap, taps, tap_step, window_step }
+    }
+
+    /// The same as a sweep over a gradient of this length.
+    pub fn sweep(&self, length: usize) -> Sweep {
+        Sweep {
+            count: self.count,
+            first: self.first,
+            apart: self.stride,
+            length,
+            start: self.windows.start,
+            step: 1,
+            taps: self.taps,
+            distance: self.window_step,
+            // From the last tap, which meets the first window, back to the first.
+            weight: self.first_tap + self.taps.saturating_sub(1) * self.tap_step,
+            weight_step: -(self.tap_step as isize),
+        }
     }
 }
 
@@ -340,7 +385,7 @@ mod tests {
     fn cases() -> impl Strategy<Value = Case> {
         let axis = (1_usize..8, 1_usize..4, 1_usize..4, 1_usize..3, (0_usize..3, 0_usize..3));
         let axes = (1_usize..4).prop_flat_map(move |rank| prop::collection::vec(axis.clone(), rank));
-        (axes, 0_usize..3, 1_usize..4, 1_usize..20, 1_usize..3).prop_filter_map(
+        (axes, 0_usize..3, 1_usize..4, 1_usize..20, prop_oneof![1_usize..3, Just(21)]).prop_filter_map(
             "the kernel does not fit",
             |(axes, samples, channels, filters, groups)| {
                 let of = |f: fn(&Axis) -> usize| axes.iter().map(f).collect();

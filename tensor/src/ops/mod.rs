@@ -5,6 +5,7 @@ mod arithmetic;
 mod assign;
 mod compare;
 mod conv;
+mod depthwise;
 mod index;
 mod join;
 mod matmul;

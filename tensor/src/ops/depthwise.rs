@@ -1,0 +1,124 @@
+//! Convolution where each group is a single channel: no product of matrices, but a kernel of its own.
+
+use smallvec::SmallVec;
+
+use super::conv::Phase;
+use super::elements;
+use crate::convolution::Convolution;
+use crate::element::Float;
+use crate::kernels::depthwise::{Depthwise, Sweep};
+use crate::shape::Shape;
+use crate::tensor::Tensor;
+
+/// Whether each group of a convolution with this kernel is a single channel of several.
+pub(super) fn is_depthwise(kernel: &Shape, convolution: &Convolution) -> bool {
+    convolution.groups > 1 && kernel[convolution.rank()] == 1
+}
+
+impl<T: Float> Tensor<T> {
+    /// [`convolve`](Tensor::convolve) into `shape`, with a bias and rectified if so asked.
+    pub(super) fn depthwise(
+        &self,
+        kernel: &Tensor<T>,
+        bias: Option<&Tensor<T>>,
+        relu: bool,
+        convolution: &Convolution,
+        shape: Shape,
+    ) -> Tensor<T> {
+        let sweeps = forward(convolution, self.shape(), kernel.shape(), &shape);
+        let depthwise = depthwise(&sweeps, &shape, kernel.shape());
+        let (x, kernel) = (self.repeated(shape[shape.len() - 1]), kernel.contiguous());
+        let bias = bias.map(Tensor::contiguous);
+        Tensor::written(shape.clone(), |out| {
+            depthwise.convolve(elements(&x), elements(&kernel), bias.as_ref().map(elements), relu, out);
+        })
+    }
+
+    /// [`convolve_kernel_gradient`](Tensor::convolve_kernel_gradient).
+    pub(super) fn depthwise_kernel_gradient(
+        &self,
+        gradient: &Tensor<T>,
+        kernel: &Shape,
+        convolution: &Convolution,
+    ) -> Tensor<T> {
+        let output = gradient.shape();
+        let sweeps = forward(convolution, self.shape(), kernel, output);
+        let depthwise = depthwise(&sweeps, output, kernel);
+        let (x, gradient) = (self.repeated(output[output.len() - 1]), gradient.contiguous());
+        let mut partial = Tensor::written(depthwise.partial_sums().into(), |_| {});
+        Tensor::written(kernel.clone(), |out| {
+            depthwise.kernel_gradient(elements(&x), elements(&gradient), out, partial.as_mut_slice());
+        })
+    }
+
+    /// [`convolve_input_gradient`](Tensor::convolve_input_gradient).
+    pub(super) fn depthwise_input_gradient(
+        &self,
+        kernel: &Tensor<T>,
+        input: &Shape,
+        convolution: &Convolution,
+    ) -> Tensor<T> {
+        let rank = convolution.rank();
+        let (channels, filters) = (input[rank + 1], self.shape()[rank + 1]);
+        let (g, kernel) = (self.contiguous(), kernel.contiguous());
+        let wide = with_channels(input, filters);
+        let by_filter = Tensor::written(wide.clone(), |out| {
+            for phases in Phase::combinations(convolution, input, kernel.shape()) {
+                let sweep = |(axis, phase): (usize, &Phase)| phase.sweep(self.shape()[axis + 1]);
+                let sweeps: SmallVec<[Sweep; 3]> = phases.iter().enumerate().map(sweep).collect();
+                let depthwise = depthwise(&sweeps, &wide, kernel.shape());
+                depthwise.convolve(elements(&g), elements(&kernel), None, false, out);
+            }
+        });
+        if filters == channels {
+            return by_filter;
+        }
+        let by_channel = input.join(&[filters / channels]);
+        by_filter.reshape(&by_channel).sum(-1)
+    }
+
+    /// Each channel as often as there are filters for it.
+    fn repeated(&self, filters: usize) -> Tensor<T> {
+        let channels = self.shape()[self.ndim() - 1];
+        if channels == filters {
+            return self.contiguous();
+        }
+        let times = self.shape().join(&[filters / channels]);
+        self.unsqueeze(-1).broadcast_to(&times).reshape(with_channels(self.shape(), filters))
+    }
+}
+
+/// Each axis of a convolution from its input to its output.
+fn forward(convolution: &Convolution, input: &Shape, kernel: &Shape, output: &Shape) -> SmallVec<[Sweep; 3]> {
+    let sweep = |axis: usize| Sweep {
+        count: output[axis + 1],
+        first: 0,
+        apart: 1,
+        length: input[axis + 1],
+        start: -(convolution.padding[axis].0 as isize),
+        step: convolution.strides[axis],
+        taps: kernel[axis],
+        distance: convolution.dilation[axis],
+        weight: 0,
+        weight_step: 1,
+    };
+    (0..convolution.rank()).map(sweep).collect()
+}
+
+/// The convolution that sweeps these axes and has a result of the shape `output`.
+fn depthwise<'a>(axes: &'a [Sweep], output: &'a Shape, kernel: &'a Shape) -> Depthwise<'a> {
+    let rank = axes.len();
+    Depthwise {
+        samples: output[0],
+        channels: output[rank + 1],
+        axes,
+        output: &output[1..=rank],
+        kernel: &kernel[..rank],
+    }
+}
+
+fn with_channels(shape: &Shape, channels: usize) -> Shape {
+    let mut shape = shape.clone();
+    *shape.last_mut().expect("there is an axis of channels") = channels;
+    shape
+}
