@@ -155,6 +155,36 @@ fn networks() -> Vec<Row> {
              that divides both",
         ),
         (
+            "gives a convolution a negative padding",
+            Sequential::from_json(
+                &chain()
+                    .add(Conv2D::new(8, [3, 3]).padding(Padding::Explicit(vec![(7, 7), (7, 7)])))
+                    .to_json()
+                    .unwrap()
+                    .replace('7', "-7"),
+            )
+            .err()
+            .unwrap()
+            .to_string(),
+            "from_json: layer 0 (Conv2D): invalid value: integer `-7`, expected usize; compare it with what to_json \
+             writes",
+        ),
+        (
+            "pads what a transposed convolution makes away",
+            unbuilt(
+                chain().add(Conv2DTranspose::new(8, [3, 3]).padding(Padding::Explicit(vec![(2, 2), (0, 0)]))),
+                &[2, 6, 3],
+            ),
+            "layer 0 (Conv2DTranspose): padding Explicit([(2, 2), (0, 0)]) leaves nothing of the output for an input \
+             [2, 6]; pad by less, or give a larger input",
+        ),
+        (
+            "pads the output of a transposed convolution by more than its strides merge",
+            unbuilt(chain().add(Conv2DTranspose::new(8, [3, 3]).output_padding([1, 0])), &[6, 6, 3]),
+            "layer 0 (Conv2DTranspose): output_padding must be less than the strides [1, 1], found [1, 0]; it says which \
+             of the lengths that a stride merges is meant",
+        ),
+        (
             "pools by windows larger than the picture",
             unbuilt(chain().add(MaxPooling2D::new([4, 4])), &[3, 3, 1]),
             "layer 0 (MaxPooling2D): a kernel of [4, 4] (dilation [1, 1]) does not fit the input [3, 3] (padding \

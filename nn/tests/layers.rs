@@ -2,18 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use gradus_nn::{
-    Activation, AdaptiveAveragePooling1D, AdaptiveAveragePooling2D, AdaptiveAveragePooling3D, AdaptiveMaxPooling1D,
-    AdaptiveMaxPooling2D, AdaptiveMaxPooling3D, Add, Average, AveragePooling1D, AveragePooling2D, AveragePooling3D,
-    BatchNorm, Build, Built, Concatenate, Conv1D, Conv2D, Conv3D, Cropping1D, Cropping2D, Cropping3D, Dense, Dropout,
-    ELU, Embedding, Error, Flatten, GaussianDropout, GaussianNoise, GlobalAveragePooling1D, GlobalAveragePooling2D,
-    GlobalAveragePooling3D, GlobalMaxPooling1D, GlobalMaxPooling2D, GlobalMaxPooling3D, Graph, Initializer,
-    Interpolation, Layer, LayerCheck, LayerKinds, LayerNorm, LayerReader, LeakyReLU, MaxPooling1D, MaxPooling2D,
-    MaxPooling3D, Maximum, Minimum, Model, Multiply, Nested, Normalization, PReLU, Padding, Permute, ReLU,
-    ReflectionPadding1D, ReflectionPadding2D, ReflectionPadding3D, Regularizer, RepeatVector, ReplicationPadding1D,
-    ReplicationPadding2D, ReplicationPadding3D, Rescaling, Reshape, Residual, Result, Sequential, Softmax, Subtract,
-    UpSampling1D, UpSampling2D, UpSampling3D, ZeroPadding1D, ZeroPadding2D, ZeroPadding3D, check_layer,
-};
+use gradus_nn::*;
 use gradus_tensor::{Float, Tensor};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -66,7 +55,22 @@ fn check_all() -> Sequential {
             .bias_regularizer(Regularizer::L1(0.1)),
         [3, 2, 1]
     );
+    row!(Conv2D::new(2, [2, 2]).activation(Activation::Relu), [3, 2, 1]);
     row!(Conv3D::new(2, [2, 1, 2]).strides([1, 2, 1]), [2, 3, 3, 2]);
+    row!(Conv1DTranspose::new(2, [3]).strides([2]), [3, 2]);
+    row!(Conv1DTranspose::new(2, [2]).strides([3]).use_bias(false).activation(Activation::Tanh), [2, 1]);
+    row!(
+        Conv2DTranspose::new(1, [3, 2]).strides([2, 3]).padding(Padding::Same).kernel_regularizer(Regularizer::L2(0.1)),
+        [2, 2, 2]
+    );
+    row!(
+        Conv2DTranspose::new(2, [3, 3])
+            .strides([2, 2])
+            .padding(Padding::Explicit(vec![(1, 0), (1, 1)]))
+            .output_padding([1, 0]),
+        [2, 3, 1]
+    );
+    row!(Conv3DTranspose::new(1, [2, 1, 2]).dilation_rate([1, 1, 2]), [2, 2, 1, 2]);
     row!(Cropping1D::new([(1, 2)]), [5, 2]);
     row!(Cropping2D::new([(1, 0), (0, 2)]), [3, 4, 2]);
     row!(Cropping3D::new([(0, 1), (0, 0), (1, 1)]), [3, 2, 3, 2]);
@@ -80,6 +84,9 @@ fn check_all() -> Sequential {
             .bias_regularizer(Regularizer::L1(0.3)),
         [3]
     );
+    row!(DepthwiseConv1D::new([2]).dilation_rate([2]).activation(Activation::Relu), [4, 3]);
+    row!(DepthwiseConv2D::new([3, 2]).strides([2, 1]).padding(Padding::Same).depth_multiplier(2), [3, 3, 2]);
+    row!(DepthwiseConv2D::new([2, 2]).use_bias(false).depthwise_regularizer(Regularizer::L1(0.1)), [2, 3, 1]);
     row!(Dropout::new(0.4), [2, 5]);
     row!(Dropout::new(0.0), [2]);
     row!(ELU::default(), [4]);
@@ -130,6 +137,17 @@ fn check_all() -> Sequential {
             .shortcut(Dense::new(2).use_bias(false))
             .activation(Activation::Silu),
         [3]
+    );
+    row!(SeparableConv1D::new(3, [2]).padding(Padding::Causal), [4, 2]);
+    row!(
+        SeparableConv2D::new(2, [2, 3])
+            .strides([1, 2])
+            .padding(Padding::Same)
+            .depth_multiplier(2)
+            .activation(Activation::Relu)
+            .depthwise_regularizer(Regularizer::L2(0.1))
+            .pointwise_regularizer(Regularizer::L1(0.1)),
+        [3, 4, 2]
     );
     row!(Softmax::new().axis(1), [2, 3]);
     row!(Subtract, LayerCheck::new([2, 3]).input([2, 1]) =>);

@@ -1,10 +1,14 @@
 //! Convolutions and poolings against keras 3.15.1 on jax 0.10.2 in float64: strided, dilated, grouped, and padded on
-//! one side more than on the other. All numbers are multiples of a power of two, but for one mean.
+//! one side more than on the other; `windows.py` beside this file made them. All numbers are multiples of a power of
+//! two, but for one mean.
 
 use gradus_tensor::{Shape, Tensor};
 
 use super::model;
-use crate::{AveragePooling1D, AveragePooling2D, Conv1D, Conv2D, Conv3D, Layer, MaxPooling2D, Padding};
+use crate::{
+    AveragePooling1D, AveragePooling2D, Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, Conv3D, DepthwiseConv1D,
+    DepthwiseConv2D, Layer, MaxPooling2D, Padding, SeparableConv2D,
+};
 
 /// `((7 i + 3 seed) mod 11 - 5) / 4` for the i-th element.
 pub(super) fn values(shape: impl Into<Shape>, seed: usize) -> Tensor<f64> {
@@ -53,6 +57,68 @@ fn convolutions() {
         [1, 2, 3, 2, 1],
         [1, 2, 2, 2, 1],
         &[2.375, -0.875, -0.625, 0.5, -1.0625, -1.0625, 0.5, -0.125],
+    );
+}
+
+#[test]
+fn transposed_convolutions() {
+    check(
+        Conv1DTranspose::new(2, [3]).strides([2]).use_bias(false),
+        [1, 3, 2],
+        [1, 7, 2],
+        &[-1.0625, -0.5, 1.4375, -1.4375, -0.25, -0.0625, -0.8125, 0.875, 0.75, 1.125, -1.0, -0.25, 0.5, 1.25],
+    );
+    check(
+        Conv1DTranspose::new(1, [2]).strides([3]).use_bias(false),
+        [1, 3, 1],
+        [1, 9, 1],
+        &[-0.125, 0.375, 0.0, 0.3125, -0.9375, 0.0, 0.0625, -0.1875, 0.0],
+    );
+    check(
+        Conv2DTranspose::new(1, [3, 4]).strides([2, 3]).padding(Padding::Same).use_bias(false),
+        [1, 2, 2, 2],
+        [1, 4, 6, 1],
+        &[
+            -1.0625, -0.5, 1.4375, -0.8125, 0.25, -0.8125, -0.875, -0.3125, 1.625, -0.75, 0.125, -0.9375, -0.4375,
+            2.25, 0.8125, -1.75, -1.6875, 0.5, 0.5, 1.25, -0.75, -0.875, -1.0625, 1.5,
+        ],
+    );
+    check(
+        Conv1DTranspose::new(1, [3]).dilation_rate([2]).use_bias(false),
+        [1, 4, 1],
+        [1, 8, 1],
+        &[-0.125, 0.3125, 0.4375, -1.125, -0.6875, 1.8125, 0.25, -0.75],
+    );
+    check(
+        Conv1DTranspose::new(1, [3]).strides([2]).padding(Padding::Same).output_padding([1]).use_bias(false),
+        [1, 3, 1],
+        [1, 6, 1],
+        &[-0.125, 0.375, -0.1875, -0.9375, 1.3125, -0.1875],
+    );
+}
+
+#[test]
+fn convolutions_of_single_channels() {
+    check(
+        DepthwiseConv2D::new([3, 2]).strides([2, 2]).padding(Padding::Same).depth_multiplier(2).use_bias(false),
+        [1, 5, 4, 2],
+        [1, 3, 2, 4],
+        &[
+            -0.875, 1.1875, 3.0, 0.8125, 2.5625, -2.75, -0.0625, -1.375, -1.4375, 2.5, -1.4375, 0.25, 0.1875, -1.4375,
+            -0.625, -1.0625, -1.625, 1.5625, -1.375, -0.375, -0.375, 0.9375, 2.3125, 2.8125,
+        ],
+    );
+    check(
+        DepthwiseConv1D::new([2]).dilation_rate([2]).use_bias(false),
+        [1, 4, 3],
+        [1, 2, 3],
+        &[-0.125, -1.6875, 0.0625, -0.1875, -1.25, -0.375],
+    );
+    check(
+        SeparableConv2D::new(2, [2, 2]).depth_multiplier(2).use_bias(false),
+        [1, 3, 3, 2],
+        [1, 2, 2, 2],
+        &[-2.328125, -0.671875, 3.09375, -0.890625, -2.046875, -0.640625, 0.109375, -1.546875],
     );
 }
 

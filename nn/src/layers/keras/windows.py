@@ -1,0 +1,56 @@
+"""The numbers of windows.rs: convolutions and poolings of keras 3.15.1 on jax 0.10.2, and of TensorFlow 2.21.0 where a
+convolution is transposed and its padding uneven, in float64."""
+
+import os
+import sys
+
+os.environ["KERAS_BACKEND"] = sys.argv[1] if len(sys.argv) > 1 else "jax"
+if os.environ["KERAS_BACKEND"] == "jax":
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+import keras
+import numpy as np
+
+keras.backend.set_floatx("float64")
+
+
+def values(shape, seed):
+    """((7 i + 3 seed) mod 11 - 5) / 4 for the i-th element."""
+    return (((np.arange(int(np.prod(shape))) * 7 + seed * 3) % 11) - 5.0).reshape(shape) / 4
+
+
+layers = keras.layers
+plain = {"use_bias": False}
+CASES = {
+    "conv2d same": (layers.Conv2D(2, (3, 2), strides=(2, 2), padding="same", **plain), (1, 5, 4, 2)),
+    "conv2d dilated, groups": (layers.Conv2D(4, (2, 2), dilation_rate=(2, 1), groups=2, **plain), (1, 4, 3, 4)),
+    "conv1d causal": (layers.Conv1D(2, 3, padding="causal", dilation_rate=2, **plain), (1, 6, 1)),
+    "conv3d same": (layers.Conv3D(1, (2, 2, 2), strides=(1, 2, 1), padding="same", **plain), (1, 2, 3, 2, 1)),
+    "max same": (layers.MaxPooling2D((3, 2), strides=(2, 2), padding="same"), (1, 5, 5, 1)),
+    "average same": (layers.AveragePooling2D((3, 2), strides=(2, 2), padding="same"), (1, 5, 5, 1)),
+    "average valid": (layers.AveragePooling1D(2, strides=3), (1, 8, 1)),
+    "transpose valid": (layers.Conv1DTranspose(2, 3, strides=2, **plain), (1, 3, 2)),
+    "transpose valid, kernel < stride": (layers.Conv1DTranspose(1, 2, strides=3, **plain), (1, 3, 1)),
+    "transpose same": (layers.Conv2DTranspose(1, (3, 4), strides=(2, 3), padding="same", **plain), (1, 2, 2, 2)),
+    "transpose dilated": (layers.Conv1DTranspose(1, 3, dilation_rate=2, **plain), (1, 4, 1)),
+    "transpose same, output_padding": (
+        layers.Conv1DTranspose(1, 3, strides=2, padding="same", output_padding=1, **plain),
+        (1, 3, 1),
+    ),
+    "depthwise": (
+        layers.DepthwiseConv2D((3, 2), strides=(2, 2), padding="same", depth_multiplier=2, **plain),
+        (1, 5, 4, 2),
+    ),
+    "depthwise dilated": (layers.DepthwiseConv1D(2, dilation_rate=2, **plain), (1, 4, 3)),
+    "separable": (layers.SeparableConv2D(2, (2, 2), depth_multiplier=2, **plain), (1, 3, 3, 2)),
+}
+
+print(keras.__version__, keras.backend.backend())
+for name, (layer, shape) in CASES.items():
+    layer.build(shape)
+    if layer.weights:
+        layer.set_weights([values(weight.shape, 2) for weight in layer.weights])
+        print(name, [(weight.name, weight.shape) for weight in layer.weights])
+    y = np.asarray(layer(values(shape, 1)))
+    print(name, y.shape, y.reshape(-1).tolist())
