@@ -36,7 +36,8 @@ fn output_axis(
         }
         Padding::Explicit(widths) => {
             let (before, after) = widths[axis];
-            Some((whole.checked_add(extra.unwrap_or(0))?.checked_sub(before)?.checked_sub(after)?, widths[axis]))
+            let length = whole.checked_add(extra.unwrap_or(0))?.checked_sub(before)?.checked_sub(after)?;
+            (length > 0).then_some((length, widths[axis]))
         }
         Padding::Causal => None,
     }
