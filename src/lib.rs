@@ -31,6 +31,11 @@
 //! }
 //! ```
 //!
+//! # Features
+//!
+//! `parallel`, on by default, uses all cores. Of [`datasets`], `images` reads PNG and JPEG, `bzip2` unpacks what bzip2
+//! packed, and `download` fetches the files of data sets; it needs a C compiler.
+//!
 //! The crates behind it are modules here: [`tensor`], [`autograd`], [`nn`], [`optim`], [`datasets`], [`train`].
 #![forbid(unsafe_code)]
 

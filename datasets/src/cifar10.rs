@@ -3,8 +3,9 @@
 //! Pictures of 32 x 32 pixels of red, green and blue, unsigned bytes, and labels 0 to 9. By Alex Krizhevsky, "Learning
 //! multiple layers of features from tiny images" (2009); its authors ask to be cited and state no licence.
 //!
-//! The files are not part of this crate. Download the "binary version" from <https://www.cs.toronto.edu/~kriz/cifar.html>,
-//! unpack it, and let `GRADUS_DATA` name the folder that then holds `cifar-10-batches-bin`.
+//! The files are not part of this crate. With the feature `download`, [`load`] fetches them (170 MB). Or download the
+//! "binary version" from <https://www.cs.toronto.edu/~kriz/cifar.html>, unpack it, and let `GRADUS_DATA` name the
+//! folder that then holds `cifar-10-batches-bin`.
 
 use std::path::Path;
 

@@ -16,9 +16,9 @@
 //! Two things differ from the files. There the images are transposed, rows for columns: here they stand upright, as those
 //! of MNIST do. And there the labels of `Letters` count from 1: here all labels count from 0.
 //!
-//! The files are not part of this crate. Download the archive `gzip.zip` from
-//! <https://www.nist.gov/itl/products-and-services/emnist-dataset>, unpack it into a folder `emnist`, and let
-//! `GRADUS_DATA` name the folder around it.
+//! The files are not part of this crate. With the feature `download`, [`load`] fetches them (560 MB). Or download the
+//! archive `gzip.zip` from <https://www.nist.gov/itl/products-and-services/emnist-dataset>, unpack it into a folder
+//! `emnist`, and let `GRADUS_DATA` name the folder around it.
 
 use std::path::Path;
 

@@ -4,10 +4,10 @@
 //! Vollgraf, "Fashion-MNIST: a novel image dataset for benchmarking machine learning algorithms" (arXiv:1708.07747),
 //! under the MIT licence.
 //!
-//! The files are not part of this crate. On Debian and its kin `apt install dataset-fashion-mnist` puts them into
-//! `/usr/share/datasets/fashion-mnist`, where [`load`] finds them. Elsewhere, download the four files from
-//! <https://github.com/zalandoresearch/fashion-mnist> into a folder `fashion-mnist`, and let `GRADUS_DATA` name the
-//! folder around it.
+//! The files are not part of this crate. With the feature `download`, [`load`] fetches them. Debian and its kin have the
+//! package `dataset-fashion-mnist`, which puts them into `/usr/share/datasets/fashion-mnist`, where [`load`] finds them.
+//! Elsewhere, download the four files from <https://github.com/zalandoresearch/fashion-mnist> into a folder
+//! `fashion-mnist`, and let `GRADUS_DATA` name the folder around it.
 
 use std::path::Path;
 
@@ -23,8 +23,8 @@ pub const CLASSES: usize = 10;
 pub const CLASS_NAMES: [&str; CLASSES] =
     ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"];
 
-/// The files. The sums are those of the files in Debian's package dataset-fashion-mnist 0.0~git20200523.55506a9-1,
-/// unpacked.
+/// The files. The unpacked files' sums were taken from those in Debian's package dataset-fashion-mnist
+/// 0.0~git20200523.55506a9-1, which are the original ones packed anew.
 pub const FILES: DataFiles = DataFiles {
     name: "fashion-mnist",
     files: &[
@@ -33,22 +33,22 @@ pub const FILES: DataFiles = DataFiles {
         (TEST[0], Some("8181f5470baa50b63fa0f6fddb340f0a")),
         (TEST[1], Some("15d484375f8d13e6eb1aabb0c3f46965")),
     ],
-    // The address and the sums that torchvision uses (torchvision/datasets/mnist.py).
+    // The authors' repository; the sums are those of its README, and torchvision's (torchvision/datasets/mnist.py).
     remotes: &[
         Remote {
-            url: "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/train-images-idx3-ubyte.gz",
+            url: "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/train-images-idx3-ubyte.gz",
             md5: "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
         },
         Remote {
-            url: "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/train-labels-idx1-ubyte.gz",
+            url: "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/train-labels-idx1-ubyte.gz",
             md5: "25c81989df183df01b3e8a0aad5dffbe",
         },
         Remote {
-            url: "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/t10k-images-idx3-ubyte.gz",
+            url: "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/t10k-images-idx3-ubyte.gz",
             md5: "bef4ecab320f06d8554ea6380940ec79",
         },
         Remote {
-            url: "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/t10k-labels-idx1-ubyte.gz",
+            url: "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/t10k-labels-idx1-ubyte.gz",
             md5: "bb300cfdad3c16e7a12a480ee83cd310",
         },
     ],

@@ -77,8 +77,12 @@ impl DataFiles {
     /// this crate's source, or one that a package of the system installed in `/usr/share/datasets`, which are held
     /// against the sums of the originals.
     ///
+    /// With the feature `download`, what is published and in none of these places is fetched into the folder that the
+    /// environment variable `GRADUS_CACHE` names, or else into the folder `gradus` where the system keeps caches, and found
+    /// there the next time. What is fetched must have the published sum.
+    ///
     /// # Errors
-    /// If the files are in none of these places.
+    /// If the files are in none of these places and cannot be fetched.
     pub fn find(self) -> Result<FoundFiles> {
         self.find_with(env::var_os(DATA_VARIABLE), Path::new(OWN_DATA), Path::new(SYSTEM_DATA))
     }
@@ -98,6 +102,10 @@ impl DataFiles {
         let known = [own_data, system_data].map(|folder| folder.join(self.name));
         match known.iter().find(|folder| self.is_in(folder)) {
             Some(folder) => Ok(FoundFiles { files: self, folder: folder.clone(), verified: true }),
+            #[cfg(feature = "download")]
+            None if !self.remotes.is_empty() => {
+                Ok(FoundFiles { files: self, folder: crate::download::cached(self)?, verified: true })
+            }
             None => Err(self.missing(&known[0], &self.where_to_get())),
         }
     }
@@ -107,8 +115,11 @@ impl DataFiles {
         match self.remotes {
             [] => format!("set {DATA_VARIABLE} to a folder that holds {name}/, or name its folder to `load_from`"),
             [remote, ..] => {
-                let from = if is_archive(remote.url) { remote.url } else { parent(remote.url) };
-                format!("download them from {from} and set {DATA_VARIABLE} to the folder that holds {name}/ with them")
+                let from = if remote.is_archive() { remote.url } else { parent(remote.url) };
+                format!(
+                    "download them from {from} and set {DATA_VARIABLE} to the folder that holds {name}/ with them, or build \
+                     with the feature `download`"
+                )
             }
         }
     }
@@ -129,6 +140,16 @@ impl DataFiles {
         }
     }
 
+    /// Whether something that is published at `remote` is not in the folder.
+    #[cfg(feature = "download")]
+    pub(crate) fn lacks(self, remote: &Remote, folder: &Path) -> bool {
+        let is_there = |name: &str| path_in(folder, name).is_some();
+        match remote.is_archive() {
+            true => !self.files.iter().all(|(name, _)| is_there(name)),
+            false => !folder.join(crate::download::file_name(remote.url)).is_file(),
+        }
+    }
+
     fn is_in(self, folder: &Path) -> bool {
         self.files.iter().any(|(name, _)| path_in(folder, name).is_some())
     }
@@ -138,6 +159,13 @@ impl DataFiles {
         let names: Vec<&str> = self.files.iter().map(|(name, _)| *name).collect();
         let expected = format!("the files of {}, plain or packed: {}", self.name, names.join(", "));
         DatasetError::new(found, expected, hint).in_file(folder)
+    }
+}
+
+impl Remote {
+    /// Whether what is published there holds several files.
+    pub(crate) fn is_archive(&self) -> bool {
+        [".zip", ".tar.gz"].iter().any(|ending| self.url.ends_with(ending))
     }
 }
 
@@ -175,11 +203,6 @@ impl FoundFiles {
 /// The file of this name in the folder, plain or packed.
 fn path_in(folder: &Path, name: &str) -> Option<PathBuf> {
     PACKED.iter().map(|ending| folder.join(format!("{name}{ending}"))).find(|path| path.is_file())
-}
-
-/// Whether what is published holds several files.
-fn is_archive(url: &str) -> bool {
-    [".zip", ".tar.gz"].iter().any(|ending| url.ends_with(ending))
 }
 
 /// An address without its last part.
@@ -256,6 +279,20 @@ mod tests {
     }
 
     #[test]
+    #[cfg(not(feature = "download"))]
+    fn missing_files_that_are_published_say_where() {
+        let own = data_folder("published", &[]);
+        let remotes = &[Remote { url: "https://example.org/pair/one.gz", md5: "" }];
+        let error = DataFiles { remotes, ..PAIR }.find_with(None, &own, &own).unwrap_err();
+        assert_eq!(
+            error.hint(),
+            "download them from https://example.org/pair and set GRADUS_DATA to the folder that holds pair/ with them, or \
+             build with the feature `download`"
+        );
+        fs::remove_dir_all(own).unwrap();
+    }
+
+    #[test]
     fn missing_files_say_where_they_were_looked_for() {
         let own = data_folder("missing", &[]);
         let pair = own.join("pair");
@@ -266,12 +303,6 @@ mod tests {
                  a folder that holds pair/, or name its folder to `load_from`",
                 pair.display()
             )
-        );
-        let remotes = &[Remote { url: "https://example.org/pair/one.gz", md5: "" }];
-        let error = DataFiles { remotes, ..PAIR }.find_with(None, &own, &own).unwrap_err();
-        assert_eq!(
-            error.hint(),
-            "download them from https://example.org/pair and set GRADUS_DATA to the folder that holds pair/ with them"
         );
         assert_eq!(
             PAIR.find_in("no/such/folder").unwrap_err().to_string(),

@@ -5,8 +5,9 @@
 //! the National Institute of Japanese Literature and others, doi:10.20676/00000341, under the Creative Commons
 //! Attribution-ShareAlike 4.0 licence.
 //!
-//! The files are not part of this crate. Download the four files of "Kuzushiji-MNIST" from
-//! <http://codh.rois.ac.jp/kmnist/> into a folder `kmnist`, and let `GRADUS_DATA` name the folder around it.
+//! The files are not part of this crate. With the feature `download`, [`load`] fetches them. Or download the four files
+//! of "Kuzushiji-MNIST" from <https://codh.rois.ac.jp/kmnist/> into a folder `kmnist`, and let `GRADUS_DATA` name the
+//! folder around it.
 
 use std::path::Path;
 
@@ -25,22 +26,22 @@ pub const CLASS_NAMES: [&str; CLASSES] = ["o", "ki", "su", "tsu", "na", "ha", "m
 pub const FILES: DataFiles = DataFiles {
     name: "kmnist",
     files: &[(TRAIN[0], None), (TRAIN[1], None), (TEST[0], None), (TEST[1], None)],
-    // The address and the sums that torchvision uses (torchvision/datasets/mnist.py).
+    // The sums are those that torchvision uses (torchvision/datasets/mnist.py).
     remotes: &[
         Remote {
-            url: "http://codh.rois.ac.jp/kmnist/dataset/kmnist/train-images-idx3-ubyte.gz",
+            url: "https://codh.rois.ac.jp/kmnist/dataset/kmnist/train-images-idx3-ubyte.gz",
             md5: "bdb82020997e1d708af4cf47b453dcf7",
         },
         Remote {
-            url: "http://codh.rois.ac.jp/kmnist/dataset/kmnist/train-labels-idx1-ubyte.gz",
+            url: "https://codh.rois.ac.jp/kmnist/dataset/kmnist/train-labels-idx1-ubyte.gz",
             md5: "e144d726b3acfaa3e44228e80efcd344",
         },
         Remote {
-            url: "http://codh.rois.ac.jp/kmnist/dataset/kmnist/t10k-images-idx3-ubyte.gz",
+            url: "https://codh.rois.ac.jp/kmnist/dataset/kmnist/t10k-images-idx3-ubyte.gz",
             md5: "5c965bf0a639b31b8f53240b1b52f4d7",
         },
         Remote {
-            url: "http://codh.rois.ac.jp/kmnist/dataset/kmnist/t10k-labels-idx1-ubyte.gz",
+            url: "https://codh.rois.ac.jp/kmnist/dataset/kmnist/t10k-labels-idx1-ubyte.gz",
             md5: "7320c461ea6c1c855c0b718fb2a4b134",
         },
     ],

@@ -58,6 +58,7 @@
 //! |---|---|
 //! | `parallel`, on by default | the tensors' kernels use all cores |
 //! | `bzip2` | files that bzip2 packed are unpacked, as gzip'd ones always are |
+//! | `download` | files that are nowhere else are fetched into a cache ([`DataFiles::find`]); needs a C compiler to build |
 //! | `images` | `ImageFolder` reads PNG and JPEG pictures, a folder for each class |
 //!
 //! # Errors
@@ -66,6 +67,8 @@
 //! expected and one thing to do. The readers believe no header: they take memory for the bytes that are there.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "download")]
+mod archive;
 mod augment;
 pub mod auto_mpg;
 mod batches;
@@ -73,6 +76,8 @@ pub mod cifar10;
 mod classes;
 mod csv;
 mod dataset;
+#[cfg(feature = "download")]
+mod download;
 pub mod emnist;
 mod error;
 pub mod fashion_mnist;
@@ -95,6 +100,8 @@ pub use self::csv::{Column, Csv};
 pub use augment::{Augment, Fill, Warp};
 pub use batches::{Batch, Batches};
 pub use dataset::Dataset;
+#[cfg(feature = "download")]
+pub use download::CACHE_VARIABLE;
 pub use error::{DatasetError, Place, Result};
 pub use folder::{DATA_VARIABLE, DataFiles, FoundFiles, Remote};
 #[cfg(feature = "images")]

@@ -4,10 +4,10 @@
 //! handwritten text recognition research", IEEE Transactions on Pattern Analysis and Machine Intelligence 16 (1994); no
 //! licence is stated.
 //!
-//! The files are not part of this crate. Download `usps.bz2` and `usps.t.bz2` from
-//! <https://www.csie.ntu.edu.tw/~cjlin/libsvmtools/datasets/multiclass.html> into a folder `usps`, and let `GRADUS_DATA`
-//! name the folder around it. Reading them as they are takes the feature `bzip2`; without it, unpack them with `bunzip2`.
-//! They are text in the form of LIBSVM, where labels count from 1: here they count from 0.
+//! The files are not part of this crate. With the feature `download`, [`load`] fetches them. Or download `usps.bz2` and
+//! `usps.t.bz2` from <https://www.csie.ntu.edu.tw/~cjlin/libsvmtools/datasets/multiclass.html> into a folder `usps`,
+//! and let `GRADUS_DATA` name the folder around it. Reading them as they are takes the feature `bzip2`; without it,
+//! unpack them with `bunzip2`. They are text in the form of LIBSVM, where labels count from 1: here they count from 0.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
