@@ -7,6 +7,11 @@ use crate::element::Element;
 use crate::simd::vectorize;
 use crate::team;
 
+/// Inputs of more bytes are taken to come from memory, not from a cache.
+const CACHED: usize = 1 << 25;
+/// Bytes of a line that are read in one go where the input comes from memory.
+const RUN: usize = 1 << 11;
+
 /// How windows lie along an axis.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Rule {
@@ -196,6 +201,10 @@ impl Windows {
         let [high, wide, long] = [0, 1, 2].map(|axis| self.axes[axis].windows);
         let windows = out.len() / each;
         let task = (CHUNK / self.size().saturating_mul(self.channels).max(each)).max(1);
+        // From memory, short runs of several lines at once arrive sooner; from a cache, one line after the other.
+        let place = self.channels * size_of::<T>();
+        let from_memory = windows / (high * wide * long) * self.sample() * size_of::<T>() > CACHED;
+        let piece = if from_memory { (RUN * long / (self.axes[2].length * place).max(1)).max(1) } else { long };
         let out = Shared::new(out);
         team::split(windows, task, |range| {
             vectorize(
@@ -204,7 +213,7 @@ impl Windows {
                     let mut number = range.start;
                     while number < range.end {
                         let (line, begin) = (number / long, number % long);
-                        let end = long.min(begin + range.end - number);
+                        let end = long.min(begin + piece.min(range.end - number));
                         let (plane, sample) = (line / wide % high, line / wide / high);
                         let outer = [self.axes[0].taps(plane), self.axes[1].taps(line % wide)];
                         // SAFETY: each window's elements belong to the one task that has the window.

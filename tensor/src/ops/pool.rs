@@ -316,6 +316,33 @@ mod tests {
         Pooling::new(&[2, 0]);
     }
 
+    #[test]
+    fn large_batches_are_pooled_as_their_samples_are() {
+        // Together more than is taken for cached, each by itself less.
+        let x: Tensor<f64> = crate::Generator::new(1).uniform([2, 260, 250, 35], -1.0..1.0);
+        let pooling = Pooling::new(&[3, 2]).strides(&[2, 3]).padding(&[(0, 1), (1, 0)]);
+        let each = |sample: usize| x.slice(0, sample..sample + 1);
+        assert_eq!(x.max_pool(&pooling), Tensor::concat(&[0, 1].map(|sample| each(sample).max_pool(&pooling)), 0));
+        assert_eq!(
+            x.average_pool(&pooling),
+            Tensor::concat(&[0, 1].map(|sample| each(sample).average_pool(&pooling)), 0)
+        );
+    }
+
+    #[test]
+    fn windows_across_the_parts_of_tasks_give_to_both() {
+        // Several tasks for each sample. Whole numbers, so that sums are exact in any order.
+        let x = values([2, 90, 60, 40].into());
+        let pooling = Pooling::new(&[4, 3]).strides(&[1, 2]).padding(&[(2, 1), (0, 1)]);
+        let y = x.max_pool(&pooling);
+        let g = values(y.shape().clone());
+        let dx = x.max_pool_gradient(&y, &g, &pooling);
+        assert_eq!((dx.sum(..).item(), (dx * &x).sum(..).item()), (g.sum(..).item(), (&y * &g).sum(..).item()));
+        let dx = g.average_pool_gradient(x.shape(), &pooling);
+        let (there, back) = ((x.average_pool(&pooling) * &g).sum(..).item(), (dx * &x).sum(..).item());
+        assert!((there - back).abs() < 1e-9 * there.abs(), "{there} and {back}");
+    }
+
     #[cfg(feature = "parallel")]
     #[test]
     fn the_number_of_threads_does_not_change_a_bit() {
