@@ -1,6 +1,7 @@
 //! Files fetched from where they are published into a cache, where they are found the next time.
 
 use std::env;
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -22,7 +23,7 @@ const CHUNK_BYTES: usize = 1 << 16;
 
 /// The folder of a data set in the cache, with all of its files: those that are missing are fetched.
 pub(crate) fn cached(files: DataFiles) -> Result<PathBuf> {
-    let folder = cache_folder()?.join(files.name);
+    let folder = cache_folder(|name| env::var_os(name))?.join(files.name);
     fetch_missing(files, &folder, &agent().build().into())?;
     Ok(folder)
 }
@@ -36,21 +37,21 @@ fn agent() -> ureq::config::ConfigBuilder<ureq::typestate::AgentScope> {
 }
 
 /// What `GRADUS_CACHE` names, or else the folder `gradus` where the system keeps caches.
-fn cache_folder() -> Result<PathBuf> {
-    let folder = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+fn cache_folder(variable: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf> {
+    let folder = |name: &str| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     if let Some(folder) = folder(CACHE_VARIABLE) {
         return Ok(folder);
     }
     let caches = if cfg!(windows) {
         folder("LOCALAPPDATA")
     } else if cfg!(target_os = "macos") {
-        env::home_dir().map(|home| home.join("Library/Caches"))
+        folder("HOME").map(|home| home.join("Library/Caches"))
     } else {
-        folder("XDG_CACHE_HOME").or_else(|| env::home_dir().map(|home| home.join(".cache")))
+        folder("XDG_CACHE_HOME").or_else(|| Some(folder("HOME")?.join(".cache")))
     };
     caches.map(|caches| caches.join("gradus")).ok_or_else(|| {
-        let expected = "a folder for downloads: the user's home, or what GRADUS_CACHE names";
-        DatasetError::new("no home folder", expected, format!("set {CACHE_VARIABLE} to a folder"))
+        let expected = "a folder for downloads: the user's own, or what GRADUS_CACHE names";
+        DatasetError::new("no folder for caches", expected, format!("set {CACHE_VARIABLE} to a folder"))
     })
 }
 
@@ -252,6 +253,18 @@ mod tests {
 
     // md5 of "one", by md5sum.
     const ONE: &str = "f97c5d29941bfb1b2fdab0874906ab82";
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn the_cache_is_where_the_environment_says() {
+        let with = |variables: &[(&str, &str)]| {
+            cache_folder(|name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into()))
+        };
+        let all = [("HOME", "/home/ada"), ("XDG_CACHE_HOME", "/caches"), (CACHE_VARIABLE, "/data")];
+        let folders = [3, 2, 1].map(|count| with(&all[..count]).unwrap());
+        assert_eq!(folders, ["/data", "/caches/gradus", "/home/ada/.cache/gradus"].map(PathBuf::from));
+        assert_eq!(with(&[("HOME", ""), (CACHE_VARIABLE, "")]).unwrap_err().hint(), "set GRADUS_CACHE to a folder");
+    }
 
     #[test]
     fn a_file_is_fetched_once() {

@@ -203,13 +203,14 @@ fn decoded(bytes: Vec<u8>) -> Result<DynamicImage> {
     decode().map_err(|error| undecodable(&error))
 }
 
-/// Refuses a header that claims more pixels than the file could hold, before memory is taken for them.
+/// Refuses a header that claims no pixels, or more than the file could hold, before memory is taken for them.
 fn check_claim((width, height): (u32, u32), file_bytes: u64) -> Result<()> {
-    if u64::from(width) * u64::from(height) <= file_bytes.saturating_mul(PIXELS_PER_BYTE) {
+    let pixels = u64::from(width) * u64::from(height);
+    if (1..=file_bytes.saturating_mul(PIXELS_PER_BYTE)).contains(&pixels) {
         return Ok(());
     }
     let found = format!("a header that claims {height} x {width} pixels");
-    let expected = format!("no more than a file of {file_bytes} bytes can hold");
+    let expected = format!("some, but no more than a file of {file_bytes} bytes can hold");
     Err(DatasetError::new(found, expected, "the file is damaged: get it again"))
 }
 

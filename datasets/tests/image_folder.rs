@@ -116,7 +116,27 @@ fn a_header_is_not_believed() {
     bytes[29..33].copy_from_slice(&0xe945_6fed_u32.to_be_bytes());
     fs::write(&path, &bytes).unwrap();
     let error = ImageFolder::new(&folder).size(2, 2).load().unwrap_err().to_string();
-    assert!(error.contains("found a header that claims 30000 x 30000 pixels, expected no more than"), "{error}");
+    assert!(
+        error.contains("found a header that claims 30000 x 30000 pixels, expected some, but no more than"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_picture_without_pixels_is_refused() {
+    let folder = folder("flat");
+    counting(1).save(folder.join("dog/b.png")).unwrap();
+    let path = folder.join("cat/a.jpg");
+    counting(1).save(&path).unwrap();
+    let whole = fs::read(&path).unwrap();
+    // The frame's header (0xffc0) has the height after its length and precision, then the width.
+    let frame = whole.windows(2).position(|marker| marker == [0xff, 0xc0]).unwrap();
+    for side in [frame + 5, frame + 7] {
+        let mut flat = whole.clone();
+        flat[side..side + 2].fill(0);
+        fs::write(&path, &flat).unwrap();
+        assert!(error(&folder).starts_with(&path.display().to_string()));
+    }
 }
 
 #[test]
