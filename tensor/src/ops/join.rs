@@ -1,5 +1,7 @@
 //! Larger tensors from smaller ones: joined, padded, repeated.
 
+use std::ops::Range;
+
 use crate::element::Element;
 use crate::kernels::paste::paste;
 use crate::layout::Layout;
@@ -137,25 +139,15 @@ impl<T: Element> Tensor<T> {
             if length < shortest {
                 panic_too_short(axis, shortest, self.shape());
             }
-            let source = |place: usize| match place {
-                _ if place < before => {
-                    if reflect {
-                        before - place
-                    } else {
-                        0
-                    }
-                }
-                _ if place < before + length => place - before,
-                _ => {
-                    if reflect {
-                        2 * (length - 1) - (place - before)
-                    } else {
-                        length - 1
-                    }
-                }
+            let axis = axis as isize;
+            let [first, last] = if reflect {
+                let mirrored = |places: Range<usize>| padded.slice(axis, places).flip(axis);
+                [mirrored(1..before + 1), mirrored(length - 1 - after..length - 1)]
+            } else {
+                let repeated = |place: usize, count| padded.slice(axis, place..place + 1).repeat(count, axis);
+                [repeated(0, before), repeated(length - 1, after)]
             };
-            let sources: Vec<usize> = (0..before + length + after).map(source).collect();
-            padded = padded.take(axis, &sources, &[sources.len()].into());
+            padded = Tensor::concat(&[first, padded, last], axis);
         }
         padded
     }
