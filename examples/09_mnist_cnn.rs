@@ -45,9 +45,11 @@ fn main() -> Result<()> {
     let model = Model::build(network, [28, 28, 1], options.seed)?;
     println!("{}", model.summary());
 
-    let mut trainer = Trainer::new(model, CategoricalCrossentropy::default(), Adam::default())
-        .metric(Accuracy::default())
-        .seed(options.seed);
+    // A learning rate that rises fast and falls slowly gets further in five epochs than a constant one.
+    let steps = options.epochs * train.len().div_ceil(options.batch_size);
+    let adam = Adam::default().learning_rate(OneCycle::new(4e-3, steps as u64));
+    let mut trainer =
+        Trainer::new(model, CategoricalCrossentropy::default(), adam).metric(Accuracy::default()).seed(options.seed);
     trainer.fit(&train, Fit { epochs: options.epochs, batch_size: options.batch_size, ..Fit::default() })?;
 
     let scores = trainer.evaluate(&test)?;

@@ -1,0 +1,98 @@
+//! Lesson 11. Ways around: a residual network tells articles of clothing apart, and draws what it confuses.
+//!
+//! Fashion-MNIST is not part of this repository. `apt install dataset-fashion-mnist` puts it where the program looks;
+//! elsewhere, name the folder that holds its four files.
+//!
+//!     cargo run --release --example fashion_resnet
+//!     cargo run --release --example fashion_resnet -- --data ~/Downloads/fashion-mnist
+
+use std::path::PathBuf;
+
+use clap::Parser;
+use gradus::prelude::*;
+
+mod pictures;
+
+/// Trains a small residual network on Fashion-MNIST, and draws its filters and its confusions.
+#[derive(Parser)]
+struct Options {
+    /// How many times to go through the 60,000 training images
+    #[arg(long, default_value_t = 12)]
+    epochs: usize,
+    /// Images per training step
+    #[arg(long, default_value_t = 128)]
+    batch_size: usize,
+    /// Seed of the first weights, of the order of the images, of their changes and of dropout
+    #[arg(long, default_value_t = 42)]
+    seed: u64,
+    /// A folder with the four IDX files, or with a folder fashion-mnist that has them
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// Where the pictures go
+    #[arg(long, default_value = ".")]
+    pictures: PathBuf,
+}
+
+/// Two convolutions and a way around them, to as many filters and a fraction of the height and width.
+fn residual(filters: usize, stride: usize) -> Residual {
+    let convolution = |size, stride| {
+        Conv2D::new(filters, [size; 2])
+            .strides([stride; 2])
+            .padding(Padding::Same)
+            .use_bias(false)
+            .kernel_initializer(Initializer::HeNormal)
+    };
+    let body = Sequential::new()
+        .add(convolution(3, stride))
+        .add(BatchNorm::new().momentum(0.9))
+        .add(Activation::Relu)
+        .add(convolution(3, 1))
+        .add(BatchNorm::new().momentum(0.9));
+    let shortcut = Sequential::new().add(convolution(1, stride)).add(BatchNorm::new().momentum(0.9));
+    Residual::new(body).shortcut(shortcut).activation(Activation::Relu)
+}
+
+fn main() -> Result<()> {
+    let options = Options::parse();
+    let fashion = match &options.data {
+        Some(folder) => fashion_mnist::load_from(folder)?,
+        None => fashion_mnist::load()?,
+    };
+    let labels = fashion.test.targets().to::<f32>();
+    let (train, test) = fashion.map_inputs(|x| (x.to::<f32>() / 255.0).unsqueeze(-1)).to_categorical(10)?.split();
+    // A shoe seen from the other side is a shoe.
+    let train = train.augment(Augment::new().flip_horizontal().crop(2))?;
+
+    let network = Sequential::new()
+        .add_named("first", Conv2D::new(32, [5, 5]).padding(Padding::Same).use_bias(false))
+        .add(BatchNorm::new().momentum(0.9))
+        .add(Activation::Relu)
+        .add(MaxPooling2D::new([2, 2]))
+        .add(residual(64, 1))
+        .add(residual(128, 2))
+        .add(GlobalAveragePooling2D::new())
+        .add(Dropout::new(0.2))
+        .add(Dense::new(10).activation(Activation::Softmax));
+    let model = Model::build(network, [28, 28, 1], options.seed)?;
+    println!("{}", model.summary());
+
+    let steps = options.epochs * train.len().div_ceil(options.batch_size);
+    let adam = Adam::default().learning_rate(OneCycle::new(1e-2, steps as u64));
+    let mut trainer =
+        Trainer::new(model, CategoricalCrossentropy::default(), adam).metric(Accuracy::default()).seed(options.seed);
+    let fit = Fit { epochs: options.epochs, batch_size: options.batch_size, ..Fit::default() };
+    trainer.fit_validated(&train, &test, fit)?;
+    let scores = trainer.evaluate(&test)?;
+    println!("Test accuracy: {:.2}%", 100.0 * scores["accuracy"]);
+
+    let mut confusion = ConfusionMatrix::default();
+    confusion.update(&labels, &trainer.predict(test.inputs())?, None)?;
+    let file = options.pictures.join("fashion-confusion.svg");
+    pictures::confusion(&file, &confusion.counts(), &fashion_mnist::CLASS_NAMES)?;
+    println!("{} shows what is taken for what", file.display());
+    let filters = &trainer.model().params().get("first/kernel").expect("the first layer has a kernel").value;
+    let file = options.pictures.join("fashion-filters.svg");
+    pictures::filters(&file, filters)?;
+    println!("{} shows what the first layer looks for", file.display());
+    Ok(())
+}
