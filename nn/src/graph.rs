@@ -1,5 +1,6 @@
 //! Layers with branches and merges: the general network.
 
+use std::mem;
 use std::sync::Arc;
 
 use gradus_autograd::Var;
@@ -7,6 +8,7 @@ use gradus_tensor::{Float, Shape};
 use serde_json::Value;
 
 use crate::error::Result;
+use crate::fusion::{Absorbs, Channelwise, Follows};
 use crate::graph_json;
 use crate::layer::{AnyLayer, Build, Built, Context, Forward, Layer};
 use crate::registry::{self, LayerKinds, LayerReader};
@@ -282,12 +284,14 @@ impl Layer for Graph {
             let given: Vec<Shape> = places.iter().map(|&place| shapes[place].clone()).collect();
             let names = inputs.iter().map(|&source| self.name_of(source)).collect();
             let built = build.child_of(name, &**layer, &given, names)?;
-            shapes.push(built.output);
-            steps.push(Step { forward: built.forward, operands: places.into_iter().map(Operand::new).collect() });
+            shapes.push(built.output.clone());
+            let operands = places.into_iter().map(Operand::new).collect();
+            let Built { forward, follows, absorbs, .. } = built;
+            steps.push(Step { forward, follows, absorbs, operands, then: None });
         }
         let output = self.place(self.output);
         let shape = shapes.swap_remove(output);
-        let steps = Steps::new(steps, output);
+        let steps = Steps::new(steps, self.inputs, output);
         Ok(Built::merging(shape, move |context, inputs| steps.run(context, inputs)))
     }
 
@@ -307,13 +311,19 @@ impl From<Sequential> for Graph {
 /// The values are numbered: first the inputs, then each step's output.
 struct Steps<T: Float> {
     steps: Vec<Step<T>>,
+    /// The number of inputs.
+    inputs: usize,
     /// The value that is the network's output.
     output: usize,
 }
 
 struct Step<T: Float> {
     forward: Forward<T>,
+    follows: Option<Follows<T>>,
+    absorbs: Option<Absorbs<T>>,
     operands: Vec<Operand>,
+    /// The one step that takes this one's output, if there are no others.
+    then: Option<usize>,
 }
 
 /// A value that a step takes.
@@ -329,8 +339,17 @@ impl Operand {
     }
 }
 
+/// Where a value is kept while a network is computed.
+enum Slot<T: Float> {
+    /// To be computed.
+    Empty,
+    Value(Var<T>),
+    /// Taken by its last user; or never made, as the step before and the one after were computed as one.
+    Gone,
+}
+
 impl<T: Float> Steps<T> {
-    fn new(mut steps: Vec<Step<T>>, output: usize) -> Self {
+    fn new(mut steps: Vec<Step<T>>, inputs: usize, output: usize) -> Self {
         let mut needed = vec![output];
         for operand in steps.iter_mut().rev().flat_map(|step| step.operands.iter_mut().rev()) {
             operand.last = !needed.contains(&operand.value);
@@ -338,19 +357,68 @@ impl<T: Float> Steps<T> {
                 needed.push(operand.value);
             }
         }
-        Steps { steps, output }
+        let mut users = vec![Vec::new(); inputs + steps.len()];
+        for (index, step) in steps.iter().enumerate() {
+            step.operands.iter().for_each(|operand| users[operand.value].push(index));
+        }
+        for (index, step) in steps.iter_mut().enumerate() {
+            step.then = match users[inputs + index][..] {
+                [user] if inputs + index != output => Some(user),
+                _ => None,
+            };
+        }
+        Steps { steps, inputs, output }
     }
 
     fn run(&self, context: &mut Context<'_, T>, inputs: Vec<Var<T>>) -> Var<T> {
-        let mut values: Vec<Option<Var<T>>> = inputs.into_iter().map(Some).collect();
-        for Step { forward, operands } in &self.steps {
-            let operands = operands.iter().map(|&Operand { value, last }| {
-                let var = if last { values[value].take() } else { values[value].clone() };
-                var.expect("a value is kept until its last use")
+        let mut values: Vec<Slot<T>> = inputs.into_iter().map(Slot::Value).collect();
+        values.resize_with(self.inputs + self.steps.len(), || Slot::Empty);
+        for (index, step) in self.steps.iter().enumerate() {
+            if !matches!(values[self.inputs + index], Slot::Empty) {
+                continue;
+            }
+            let operands = step.operands.iter().map(|&Operand { value, last }| {
+                let slot = if last { mem::replace(&mut values[value], Slot::Gone) } else { values[value].clone() };
+                let Slot::Value(var) = slot else { unreachable!("a value is kept until its last use") };
+                var
             });
-            let operands = operands.collect();
-            values.push(Some(forward(context, operands)));
+            let operands: Vec<Var<T>> = operands.collect();
+            let (end, var) = match self.absorbed(index, context) {
+                Some((end, channelwise, absorbs)) => (end, absorbs(context, &operands[0], &channelwise)),
+                None => (index, (step.forward)(context, operands)),
+            };
+            let mut place = index;
+            while place != end {
+                values[self.inputs + place] = Slot::Gone;
+                place = self.steps[place].then.expect("one is behind the other");
+            }
+            values[self.inputs + end] = Slot::Value(var);
         }
-        values.swap_remove(self.output).expect("the output has no last use")
+        match values.swap_remove(self.output) {
+            Slot::Value(var) => var,
+            _ => unreachable!("the output has no last use"),
+        }
+    }
+
+    /// If a step takes over some of those behind it: the last of them, and what they do.
+    fn absorbed(&self, index: usize, context: &mut Context<'_, T>) -> Option<(usize, Channelwise<T>, &Absorbs<T>)> {
+        let absorbs = self.steps[index].absorbs.as_ref()?;
+        let (mut end, mut done) = (index, Channelwise { affine: None, relu: false });
+        while let Some(next) = self.steps[end].then {
+            let follows = self.steps[next].follows.as_ref().and_then(|follows| follows(context));
+            let Some(both) = follows.and_then(|next| done.clone().then(next)) else { break };
+            (end, done) = (next, both);
+        }
+        (end != index).then_some((end, done, absorbs))
+    }
+}
+
+impl<T: Float> Clone for Slot<T> {
+    fn clone(&self) -> Self {
+        match self {
+            Slot::Empty => Slot::Empty,
+            Slot::Value(var) => Slot::Value(var.clone()),
+            Slot::Gone => Slot::Gone,
+        }
     }
 }

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::error::{Error, Result};
+use crate::fusion::{Absorbs, Channelwise, Follows};
 use crate::initializers::Initializer;
 use crate::registry::LayerReader;
 use crate::regularizers::Regularizer;
@@ -87,6 +88,10 @@ pub struct Built<T: Float> {
     pub output: Shape,
     /// The computation.
     pub forward: Forward<T>,
+    /// What the layer may leave to the one before it.
+    pub(crate) follows: Option<Follows<T>>,
+    /// The computation that takes over what follows.
+    pub(crate) absorbs: Option<Absorbs<T>>,
 }
 
 impl<T: Float> Built<T> {
@@ -95,7 +100,7 @@ impl<T: Float> Built<T> {
         output: impl Into<Shape>,
         forward: impl Fn(&mut Context<'_, T>, &Var<T>) -> Var<T> + Send + Sync + 'static,
     ) -> Self {
-        Built { output: output.into(), forward: Arc::new(move |context, inputs| forward(context, &inputs[0])) }
+        Self::merging(output, move |context, inputs| forward(context, &inputs[0]))
     }
 
     /// A layer of several inputs.
@@ -103,7 +108,23 @@ impl<T: Float> Built<T> {
         output: impl Into<Shape>,
         forward: impl Fn(&mut Context<'_, T>, Vec<Var<T>>) -> Var<T> + Send + Sync + 'static,
     ) -> Self {
-        Built { output: output.into(), forward: Arc::new(forward) }
+        Built { output: output.into(), forward: Arc::new(forward), follows: None, absorbs: None }
+    }
+
+    /// The same layer, which may leave this to the one before it.
+    pub(crate) fn following(
+        self,
+        follows: impl Fn(&mut Context<'_, T>) -> Option<Channelwise<T>> + Send + Sync + 'static,
+    ) -> Self {
+        Built { follows: Some(Arc::new(follows)), ..self }
+    }
+
+    /// The same layer, which takes over what follows by this computation.
+    pub(crate) fn absorbing(
+        self,
+        absorbs: impl Fn(&mut Context<'_, T>, &Var<T>, &Channelwise<T>) -> Var<T> + Send + Sync + 'static,
+    ) -> Self {
+        Built { absorbs: Some(Arc::new(absorbs)), ..self }
     }
 }
 

@@ -8,6 +8,7 @@
 mod activation;
 mod check;
 mod error;
+mod fusion;
 mod graph;
 mod graph_json;
 mod initializers;

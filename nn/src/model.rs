@@ -74,7 +74,7 @@ impl<T: Float> Model<T> {
         let mut store = Store { params, penalties, layers, branches: false, generator };
         let inputs = std::slice::from_ref(&input);
         let mut build = Build { inputs, path: String::new(), kind: Graph::KIND, store: &mut store };
-        let Built { output, forward } = network.build(&mut build)?;
+        let Built { output, forward, .. } = network.build(&mut build)?;
         let Store { params, penalties, layers, branches, .. } = store;
         Ok(Model { network, input, output, layers, branches, params, penalties, forward })
     }

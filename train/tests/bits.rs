@@ -1,11 +1,14 @@
 //! Same seed, same bits: for any number of threads, run after run, by `fit` or by a loop of one's own.
 //!
-//! The network and its batches have MNIST's sizes, at which products, sums and updates are shared among threads.
+//! The networks and their batches have MNIST's sizes, at which products, sums and updates are shared among threads.
 
 use gradus_autograd::Params;
 use gradus_datasets::Dataset;
 use gradus_nn::losses::SparseCategoricalCrossentropy;
-use gradus_nn::{Activation, Dense, Flatten, Model, Sequential};
+use gradus_nn::{
+    Activation, AveragePooling2D, BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPooling2D, Model, Padding, Reshape,
+    Residual, SeparableConv2D, Sequential,
+};
 use gradus_optim::{Adam, Optimizer, Rule};
 use gradus_tensor::{Generator, Tensor};
 use gradus_train::metrics::Accuracy;
@@ -30,6 +33,26 @@ fn model() -> Model {
     Model::build(network, [28, 28], 1).unwrap()
 }
 
+/// A network of everything that sees: windows, depthwise and across channels, poolings, norms, a way around.
+fn seeing() -> Model {
+    let inner = Sequential::new()
+        .add(SeparableConv2D::new(32, [3, 3]).padding(Padding::Same))
+        .add(BatchNorm::new())
+        .add(Activation::Relu);
+    let network = Sequential::new()
+        .add(Reshape::new([28, 28, 1]))
+        .add(Conv2D::new(32, [3, 3]).activation(Activation::Relu))
+        .add(MaxPooling2D::new([2, 2]))
+        .add(Residual::new(inner))
+        .add(Conv2D::new(48, [3, 3]).strides([2, 2]).padding(Padding::Same).use_bias(false))
+        .add(BatchNorm::new())
+        .add(AveragePooling2D::new([2, 2]).padding(Padding::Same))
+        .add(Flatten)
+        .add(Dropout::new(0.5))
+        .add(Dense::new(10).activation(Activation::Softmax));
+    Model::build(network, [28, 28], 1).unwrap()
+}
+
 fn optimizer() -> Optimizer<Adam> {
     Adam::default().clip_global_norm(1.0)
 }
@@ -41,8 +64,12 @@ fn bits(params: &Params) -> Vec<Vec<u32>> {
 
 /// The weights after training, and what was measured.
 fn trained() -> (Vec<Vec<u32>>, History) {
+    train(model())
+}
+
+fn train(model: Model) -> (Vec<Vec<u32>>, History) {
     let loss = SparseCategoricalCrossentropy::default();
-    let mut trainer = Trainer::new(model(), loss, optimizer()).metric(Accuracy::default()).seed(SEED);
+    let mut trainer = Trainer::new(model, loss, optimizer()).metric(Accuracy::default()).seed(SEED);
     let fit = Fit { epochs: EPOCHS, batch_size: BATCH, validation_split: 0.2, verbose: false, ..Fit::default() };
     let history = trainer.fit(&data(), fit).unwrap();
     (bits(trainer.model().params()), history)
@@ -50,11 +77,14 @@ fn trained() -> (Vec<Vec<u32>>, History) {
 
 #[test]
 fn the_number_of_threads_does_not_change_a_bit() {
-    let with_threads = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(trained);
-    let expected = with_threads(1);
-    for threads in [2, 3] {
-        // Not assert_eq: a hundred thousand numbers are no message.
-        assert!(with_threads(threads) == expected, "{threads} threads train other weights than one");
+    for model in [model, seeing] {
+        let with_threads =
+            |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(|| train(model()));
+        let expected = with_threads(1);
+        for threads in [2, 3] {
+            // Not assert_eq: a hundred thousand numbers are no message.
+            assert!(with_threads(threads) == expected, "{threads} threads train other weights than one");
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use gradus_tensor::Float;
 
 use crate::activation::Activation;
 use crate::error::Result;
+use crate::fusion::Channelwise;
 use crate::layer::{Build, Built, Layer};
 
 /// y = activation(x). Shape: unchanged. Keras's `Activation` layer: `network.add(Activation::Relu)`.
@@ -16,6 +17,7 @@ impl Layer for Activation {
             build.features()?;
         }
         let activation = *self;
-        Ok(Built::new(build.input()?, move |_, x| activation.apply(x)))
+        let built = Built::new(build.input()?, move |_, x| activation.apply(x));
+        Ok(if activation == Activation::Relu { built.following(|_| Some(Channelwise::RELU)) } else { built })
     }
 }

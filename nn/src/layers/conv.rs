@@ -33,7 +33,7 @@ fn build_conv<T: Float>(
     build.penalty(kernel, regularizer);
     let finish = finish(build)?;
     let output = lengths.join(&[filters]);
-    Ok(Built::new(output, move |context, x| finish.convolve(context, x, context.weight(kernel), &convolution)))
+    Ok(finish.convolution(output, convolution, move |context, x| (x.clone(), context.weight(kernel).clone())))
 }
 
 macro_rules! conv {

@@ -6,8 +6,9 @@ use gradus_tensor::{Convolution, Float, Shape};
 use super::windows::{Padding, check_lengths};
 use crate::activation::Activation;
 use crate::error::Result;
+use crate::fusion::Channelwise;
 use crate::initializers::Initializer;
-use crate::layer::{Build, Context, ParamId};
+use crate::layer::{Build, Built, Context, ParamId};
 use crate::regularizers::Regularizer;
 
 /// How the windows of a layer lie.
@@ -92,21 +93,41 @@ impl Finish {
         Ok(Finish { bias, activation })
     }
 
-    /// The convolution of x, finished in its own pass over the output as far as that goes.
-    pub fn convolve<T: Float>(
-        &self,
-        context: &Context<'_, T>,
-        x: &Var<T>,
-        kernel: &Var<T>,
-        convolution: &Convolution,
-    ) -> Var<T> {
-        match self.bias {
-            Some(bias) if self.activation == Activation::Relu => {
-                x.convolve_biased(kernel, context.weight(bias), true, convolution)
+    /// The layer that convolves what `operands` makes of its input with the kernel that it gives, finished in the
+    /// convolution's own pass over the output as far as that goes; so may be what follows the layer.
+    pub fn convolution<T: Float>(
+        self,
+        output: Shape,
+        convolution: Convolution,
+        operands: impl Fn(&Context<'_, T>, &Var<T>) -> (Var<T>, Var<T>) + Clone + Send + Sync + 'static,
+    ) -> Built<T> {
+        let (twin, same) = (operands.clone(), convolution.clone());
+        let built = Built::new(output, move |context, x| {
+            let (x, kernel) = operands(context, x);
+            match self.bias.map(|bias| context.weight(bias)) {
+                Some(bias) if self.activation == Activation::Relu => {
+                    x.convolve_biased(&kernel, bias, true, &convolution)
+                }
+                Some(bias) => self.activation.apply(&x.convolve_biased(&kernel, bias, false, &convolution)),
+                None => self.activation.apply(&x.convolve(&kernel, &convolution)),
             }
-            Some(bias) => self.activation.apply(&x.convolve_biased(kernel, context.weight(bias), false, convolution)),
-            None => self.activation.apply(&x.convolve(kernel, convolution)),
+        });
+        if self.activation != Activation::Linear {
+            return built;
         }
+        built.absorbing(move |context, x, Channelwise { affine, relu }| {
+            let ((x, kernel), bias) = (twin(context, x), self.bias.map(|bias| context.weight(bias)));
+            // scale (x * kernel + bias) + shift = x * (scale kernel) + (scale bias + shift)
+            match (affine, bias) {
+                (Some((scale, shift)), Some(bias)) => {
+                    x.convolve_biased(&(kernel * scale), &(bias * scale + shift), *relu, &same)
+                }
+                (Some((scale, shift)), None) => x.convolve_biased(&(kernel * scale), shift, *relu, &same),
+                (None, Some(bias)) => x.convolve_biased(&kernel, bias, *relu, &same),
+                (None, None) if *relu => x.convolve(&kernel, &same).relu(),
+                (None, None) => x.convolve(&kernel, &same),
+            }
+        })
     }
 
     /// The same of what has been computed already.

@@ -48,8 +48,8 @@ fn build_depthwise<T: Float>(
     let kernel = kernel.build(geometry.kernel_size, channels, build)?;
     let finish = finish(filters, build)?;
     let grouped = [geometry.kernel_size, &[1, filters]].concat();
-    Ok(Built::new(lengths.join(&[filters]), move |context, x| {
-        finish.convolve(context, x, &context.weight(kernel).reshape(&grouped[..]), &convolution)
+    Ok(finish.convolution(lengths.join(&[filters]), convolution, move |context, x| {
+        (x.clone(), context.weight(kernel).reshape(&grouped[..]))
     }))
 }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::activation::elementwise;
 use crate::error::Result;
+use crate::fusion::Channelwise;
 use crate::layer::{Build, Built, Layer};
 
 /// max(x, 0), or with options: `max_value` where x reaches it, x from `threshold` on, and below that
@@ -52,7 +53,7 @@ impl Layer for ReLU {
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
         let shape = build.input()?;
         if self.max_value.is_none() && self.negative_slope == 0.0 && self.threshold == 0.0 {
-            return Ok(Built::new(shape, |_, x| x.relu()));
+            return Ok(Built::new(shape, |_, x| x.relu()).following(|_| Some(Channelwise::RELU)));
         }
         let max = self.max_value.map_or(T::HIGHEST, T::of);
         let (slope, threshold) = (T::of(self.negative_slope), T::of(self.threshold));

@@ -34,9 +34,9 @@ fn build_separable<T: Float>(
     build.penalty(pointwise, regularizer);
     let finish = finish(build)?;
     let (grouped, across) = ([geometry.kernel_size, &[1, inner]].concat(), Convolution::new(rank));
-    Ok(Built::new(lengths.join(&[filters]), move |context, x| {
+    Ok(finish.convolution(lengths.join(&[filters]), across, move |context, x| {
         let y = x.convolve(&context.weight(depthwise).reshape(&grouped[..]), &convolution);
-        finish.convolve(context, &y, context.weight(pointwise), &across)
+        (y, context.weight(pointwise).clone())
     }))
 }
 
