@@ -137,7 +137,7 @@ impl LayerKinds {
 ///
 ///     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
 ///         let shapes = build.inputs().to_vec();
-///         let Built { output, forward } = build.child("inner", &*self.inner, &shapes)?;
+///         let Built { output, forward, .. } = build.child("inner", &*self.inner, &shapes)?;
 ///         Ok(Built::merging(output, move |context, inputs| forward(context, inputs) * T::of(2.0)))
 ///     }
 ///
