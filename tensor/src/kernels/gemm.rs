@@ -1,6 +1,6 @@
 //! C = A · B for matrices with any strides, in place.
 //!
-//! On x86-64 with AVX2 and FMA the product is our own (`avx2`); elsewhere it is the crate `matrixmultiply`'s
+//! On x86-64 with AVX-512, or AVX2 and FMA, the product is our own (`driver`); elsewhere it is the crate `matrixmultiply`'s
 //! (`portable`). Either way the shape alone decides how C is cut into tiles, and a tile is one task of the [`team`]:
 //! the sum along k is never cut between threads, so the bits of a result do not depend on their number.
 //!
@@ -14,9 +14,9 @@ use crate::grid::Grid;
 use crate::team;
 
 #[cfg(target_arch = "x86_64")]
-mod avx2;
-#[cfg(target_arch = "x86_64")]
 mod dot;
+#[cfg(target_arch = "x86_64")]
+mod driver;
 #[cfg(target_arch = "x86_64")]
 mod kernel;
 #[cfg(target_arch = "x86_64")]
@@ -28,7 +28,7 @@ mod portable;
 mod scratch;
 pub(crate) mod spread;
 #[cfg(target_arch = "x86_64")]
-mod spread_avx2;
+mod spread_kernel;
 #[cfg(target_arch = "x86_64")]
 mod tile;
 
@@ -191,24 +191,29 @@ pub trait Gemm: portable::Element + Default {
     }
 }
 
+/// For each type, the vectors to multiply with: the first that the processor has.
 macro_rules! gemm {
-    ($($type:ident),*) => {$(
+    ($type:ident: $($has:ident => $Lanes:ty),+) => {
         impl Gemm for $type {
             fn multiply(a: Mat<'_, Self>, b: Mat<'_, Self>, c: &mut [Self]) {
-                #[cfg(target_arch = "x86_64")]
-                if crate::simd::has_avx2() {
-                    // SAFETY: AVX2 and FMA are there, and `gemm` has compared the shapes.
-                    return unsafe { avx2::multiply(a, b, c) };
-                }
+                $(
+                    #[cfg(target_arch = "x86_64")]
+                    if crate::simd::$has() {
+                        // SAFETY: the instructions are there, and `gemm` has compared the shapes.
+                        return unsafe { driver::multiply::<$Lanes>(a, b, c) };
+                    }
+                )+
                 portable::multiply(a, b, c);
             }
 
             fn with_panels<R>(b: Mat<'_, Self>, rows: usize, body: impl FnOnce(&spread::Panels<Self>) -> R) -> R {
-                #[cfg(target_arch = "x86_64")]
-                if crate::simd::has_avx2() {
-                    // SAFETY: AVX2 and FMA are there.
-                    return unsafe { spread_avx2::with_panels(b, rows, body) };
-                }
+                $(
+                    #[cfg(target_arch = "x86_64")]
+                    if crate::simd::$has() {
+                        // SAFETY: the instructions are there.
+                        return unsafe { spread_kernel::with_panels::<$Lanes, R>(b, rows, body) };
+                    }
+                )+
                 let _ = rows;
                 portable::with_panels(b, body)
             }
@@ -221,19 +226,23 @@ macro_rules! gemm {
                 base: spread::Base<'_, Self>,
                 relu: bool,
             ) {
-                #[cfg(target_arch = "x86_64")]
-                if crate::simd::has_avx2() {
-                    // SAFETY: AVX2 and FMA are there; the rest is the caller's promise.
-                    return unsafe { spread_avx2::multiply_block(block, columns, n, b, base, relu) };
-                }
+                $(
+                    #[cfg(target_arch = "x86_64")]
+                    if crate::simd::$has() {
+                        // SAFETY: the instructions are there; the rest is the caller's promise.
+                        return unsafe { spread_kernel::multiply_block::<$Lanes>(block, columns, n, b, base, relu) };
+                    }
+                )+
                 // SAFETY: the caller's promise.
                 unsafe { portable::multiply_block(block, columns, n, b, base, relu) };
             }
         }
-    )*};
+    };
 }
 
-gemm!(f32, f64);
+// In f64 gradients are checked, for which the shorter vectors are fast enough.
+gemm!(f32: has_avx512 => lanes::Avx512, has_avx2 => lanes::Avx2<f32>);
+gemm!(f64: has_avx2 => lanes::Avx2<f64>);
 
 /// Where the tasks of a product write, each to places of its own.
 struct Origin<T>(*mut T);
@@ -316,7 +325,33 @@ mod tests {
         (0..a.rows * b.columns).map(|at| sum(at / b.columns, at % b.columns)).collect()
     }
 
-    fn check<T: Float>([m, k, n]: [usize; 3], lies: [Lie; 2]) {
+    /// A type whose every way to a product can be taken.
+    trait Ways: Float {
+        /// The product by each but the best one on this processor, which `gemm` takes.
+        fn others(a: Mat<'_, Self>, b: Mat<'_, Self>, c: &mut [Self], check: impl FnMut(&str, &mut [Self]));
+    }
+
+    impl Ways for f64 {
+        fn others(a: Mat<'_, f64>, b: Mat<'_, f64>, c: &mut [f64], mut check: impl FnMut(&str, &mut [f64])) {
+            portable::multiply(a, b, c);
+            check("portable", c);
+        }
+    }
+
+    impl Ways for f32 {
+        fn others(a: Mat<'_, f32>, b: Mat<'_, f32>, c: &mut [f32], mut check: impl FnMut(&str, &mut [f32])) {
+            portable::multiply(a, b, c);
+            check("portable", c);
+            #[cfg(target_arch = "x86_64")]
+            if crate::simd::has_avx2() {
+                // SAFETY: the instructions are there, and the shapes match.
+                unsafe { driver::multiply::<lanes::Avx2<f32>>(a, b, c) };
+                check("AVX2", c);
+            }
+        }
+    }
+
+    fn check<T: Ways>([m, k, n]: [usize; 3], lies: [Lie; 2]) {
         let (a, b) = (integers::<T>(m, k, 1), integers::<T>(k, n, 2));
         let (a, b) = (lies[0].matrix(&a, [m, k]), lies[1].matrix(&b, [k, n]));
         let expected = naive(a, b);
@@ -325,8 +360,10 @@ mod tests {
         assert!(c == expected, "{m} x {k} x {n}, {lies:?}");
         c.fill(T::nan());
         if !c.is_empty() && k > 0 {
-            portable::multiply(a, b, &mut c);
-            assert!(c == expected, "portable, {m} x {k} x {n}, {lies:?}");
+            T::others(a, b, &mut c, |way, c| {
+                assert!(c == expected, "{way}, {m} x {k} x {n}, {lies:?}");
+                c.fill(T::nan());
+            });
         }
     }
 

@@ -10,7 +10,7 @@ use std::mem::MaybeUninit;
 use smallvec::SmallVec;
 
 #[cfg(target_arch = "x86_64")]
-use super::gemm::lanes::Lanes;
+use super::gemm::lanes::{Avx2, Shuffle};
 use super::nest::Nest;
 use super::{CHUNK, View};
 use crate::layout::Layout;
@@ -164,10 +164,10 @@ pub(super) unsafe fn transpose<W: Copy>(
             let lanes = 32 / size_of::<W>();
             match size_of::<W>() {
                 4 if rows.min(columns) >= lanes => {
-                    return squares::<f32>(shape, source.cast(), step[1], target.cast(), pitch);
+                    return squares::<Avx2<f32>>(shape, source.cast(), step[1], target.cast(), pitch);
                 }
                 8 if rows.min(columns) >= lanes => {
-                    return squares::<f64>(shape, source.cast(), step[1], target.cast(), pitch);
+                    return squares::<Avx2<f64>>(shape, source.cast(), step[1], target.cast(), pitch);
                 }
                 _ => {}
             }
@@ -191,17 +191,23 @@ pub(super) unsafe fn transpose<W: Copy>(
 /// As for `transpose`; there are at least as many rows and columns as a vector has elements.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn squares<L: Lanes>(shape: [usize; 2], source: *const L, step: isize, target: *mut L, pitch: usize) {
+unsafe fn squares<V: Shuffle>(
+    shape: [usize; 2],
+    source: *const V::Element,
+    step: isize,
+    target: *mut V::Element,
+    pitch: usize,
+) {
     let [rows, columns] = shape;
-    for column in (0..columns).step_by(L::LANES) {
-        let column = column.min(columns - L::LANES);
-        for row in (0..rows).step_by(L::LANES) {
-            let row = row.min(rows - L::LANES);
+    for column in (0..columns).step_by(V::LANES) {
+        let column = column.min(columns - V::LANES);
+        for row in (0..rows).step_by(V::LANES) {
+            let row = row.min(rows - V::LANES);
             // SAFETY: the square lies within the matrix.
             unsafe {
                 let first = source.add(row).offset(column as isize * step);
-                let vector = |i: usize| L::load(first.offset(i as isize * step));
-                L::store_transposed(vector, target.add(row * pitch + column), pitch);
+                let vector = |i: usize| V::load(first.offset(i as isize * step));
+                V::store_transposed(vector, target.add(row * pitch + column), pitch);
             }
         }
     }

@@ -1,270 +1,65 @@
-//! What the kernels ask of vectors of 256 bits, for the two element types.
+//! What the kernels ask of a processor's vectors.
 
-use std::arch::x86_64::*;
+mod avx2;
+mod avx512;
 
-/// An element type with vectors: `LANES` elements in 256 bits.
+pub(crate) use avx2::Avx2;
+pub(crate) use avx512::Avx512;
+
+/// Vectors of one type of elements, by one set of instructions.
 ///
 /// # Safety
 ///
-/// The methods may be called only where AVX2 and FMA are available. Pointers are used for as many elements as a vector
-/// has, or for the lanes that a mask or a count names, and need no alignment.
-pub(crate) trait Lanes: Copy + Send + Sync + 'static {
+/// The methods may be called only where the instructions are available. They are fast only where they are inlined into
+/// what [`with`](Lanes::with) calls. Pointers are used for as many elements as a vector has, or for the lanes that a mask
+/// or a count names, and need no alignment.
+pub(crate) trait Lanes: 'static {
+    /// An element.
+    type Element: Copy + Send + Sync + 'static;
+    /// Vectors of the same elements for what gains nothing by longer ones: copies, and what memory limits.
+    type Short: Shuffle<Element = Self::Element>;
     /// A vector.
     type Vector: Copy;
     /// Which lanes to load.
     type Mask: Copy;
     /// Elements in a vector.
     const LANES: usize;
+    /// The most vectors in a row of a tile of many rows, such that their sums, a row of B and an element of A fit into
+    /// the registers.
+    const VECTORS: usize;
+    /// The most elements along k at a time, such that as many rows of that many vectors stay in the first-level cache.
+    const DEPTH: usize;
 
+    /// Calls `body`, compiled for the instructions. What it calls must inline into it (`#[inline(always)]`).
+    unsafe fn with<R>(body: impl FnOnce() -> R) -> R;
     /// All zeros.
     unsafe fn zero() -> Self::Vector;
     /// `*source` in every lane.
-    unsafe fn splat(source: *const Self) -> Self::Vector;
+    unsafe fn splat(source: *const Self::Element) -> Self::Vector;
     /// The vector at `source`.
-    unsafe fn load(source: *const Self) -> Self::Vector;
+    unsafe fn load(source: *const Self::Element) -> Self::Vector;
     /// Writes the vector to `target`.
-    unsafe fn store(target: *mut Self, vector: Self::Vector);
+    unsafe fn store(target: *mut Self::Element, vector: Self::Vector);
     /// The mask of the first `count` lanes.
     unsafe fn mask(count: usize) -> Self::Mask;
     /// The lanes of `mask` at `source`, zeros elsewhere.
-    unsafe fn load_masked(source: *const Self, mask: Self::Mask) -> Self::Vector;
-    /// Writes the first `count` lanes to `target`, `count` less than `LANES`. (A masked store takes AMD's processors a
-    /// dozen cycles.)
-    unsafe fn store_first(target: *mut Self, vector: Self::Vector, count: usize);
+    unsafe fn load_masked(source: *const Self::Element, mask: Self::Mask) -> Self::Vector;
+    /// Writes the first `count` lanes to `target`, `count` less than `LANES`.
+    unsafe fn store_first(target: *mut Self::Element, vector: Self::Vector, count: usize);
     /// x · y + sum
     unsafe fn multiply_add(x: Self::Vector, y: Self::Vector, sum: Self::Vector) -> Self::Vector;
-    /// x + y
-    unsafe fn add(x: Self::Vector, y: Self::Vector) -> Self::Vector;
     /// max(x, 0), lane by lane; NaN stays.
     unsafe fn relu(x: Self::Vector) -> Self::Vector;
+}
+
+/// Vectors whose elements can be rearranged.
+///
+/// # Safety
+///
+/// As for [`Lanes`].
+pub(crate) trait Shuffle: Lanes {
     /// The sum of the lanes, by halves.
-    unsafe fn sum(vector: Self::Vector) -> Self;
+    unsafe fn sum(vector: Self::Vector) -> Self::Element;
     /// Writes the transpose of the square whose row i is `rows(i)`: row i of it at `target + i * stride`.
-    unsafe fn store_transposed(rows: impl Fn(usize) -> Self::Vector, target: *mut Self, stride: usize);
-}
-
-impl Lanes for f32 {
-    type Vector = __m256;
-    type Mask = __m256i;
-    const LANES: usize = 8;
-
-    #[inline(always)]
-    unsafe fn zero() -> __m256 {
-        // SAFETY: the caller has AVX2.
-        unsafe { _mm256_setzero_ps() }
-    }
-
-    #[inline(always)]
-    unsafe fn splat(source: *const f32) -> __m256 {
-        // SAFETY: the caller has AVX2 and a pointer to an element.
-        unsafe { _mm256_broadcast_ss(&*source) }
-    }
-
-    #[inline(always)]
-    unsafe fn load(source: *const f32) -> __m256 {
-        // SAFETY: the caller has AVX2 and a pointer to a vector.
-        unsafe { _mm256_loadu_ps(source) }
-    }
-
-    #[inline(always)]
-    unsafe fn store(target: *mut f32, vector: __m256) {
-        // SAFETY: the caller has AVX2 and a pointer to a vector.
-        unsafe { _mm256_storeu_ps(target, vector) }
-    }
-
-    #[inline(always)]
-    unsafe fn mask(count: usize) -> __m256i {
-        const BITS: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
-        // SAFETY: the caller has AVX2; eight elements from the (8 - count)-th are within the table.
-        unsafe { _mm256_loadu_si256(BITS.as_ptr().add(8 - count).cast()) }
-    }
-
-    #[inline(always)]
-    unsafe fn load_masked(source: *const f32, mask: __m256i) -> __m256 {
-        // SAFETY: the caller has AVX2 and a pointer to the lanes of the mask.
-        unsafe { _mm256_maskload_ps(source, mask) }
-    }
-
-    #[inline(always)]
-    unsafe fn store_first(mut target: *mut f32, vector: __m256, count: usize) {
-        // SAFETY: the caller has AVX2 and a pointer to `count` elements, which 4, 2 and 1 add up to.
-        unsafe {
-            let mut half = _mm256_castps256_ps128(vector);
-            if count & 4 != 0 {
-                _mm_storeu_ps(target, half);
-                target = target.add(4);
-                half = _mm256_extractf128_ps::<1>(vector);
-            }
-            if count & 2 != 0 {
-                _mm_storel_pd(target.cast(), _mm_castps_pd(half));
-                target = target.add(2);
-                half = _mm_movehl_ps(half, half);
-            }
-            if count & 1 != 0 {
-                _mm_store_ss(target, half);
-            }
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn multiply_add(x: __m256, y: __m256, sum: __m256) -> __m256 {
-        // SAFETY: the caller has FMA.
-        unsafe { _mm256_fmadd_ps(x, y, sum) }
-    }
-
-    #[inline(always)]
-    unsafe fn add(x: __m256, y: __m256) -> __m256 {
-        // SAFETY: the caller has AVX2.
-        unsafe { _mm256_add_ps(x, y) }
-    }
-
-    #[inline(always)]
-    unsafe fn relu(x: __m256) -> __m256 {
-        // Of two zeros, or where one is NaN, the instruction gives its second operand.
-        // SAFETY: the caller has AVX2.
-        unsafe { _mm256_max_ps(_mm256_setzero_ps(), x) }
-    }
-
-    #[inline(always)]
-    unsafe fn sum(vector: __m256) -> f32 {
-        // SAFETY: the caller has AVX2.
-        unsafe {
-            let four = _mm_add_ps(_mm256_castps256_ps128(vector), _mm256_extractf128_ps::<1>(vector));
-            let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
-            _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn store_transposed(rows: impl Fn(usize) -> __m256, target: *mut f32, stride: usize) {
-        // SAFETY: the caller has AVX2 and a pointer to eight vectors, `stride` apart.
-        unsafe {
-            // Pairs of rows interleaved, then pairs of pairs, then halves exchanged.
-            let pair = |i: usize| {
-                let (x, y) = (rows(i), rows(i + 1));
-                (_mm256_unpacklo_ps(x, y), _mm256_unpackhi_ps(x, y))
-            };
-            let quad = |i: usize| {
-                let ((x, z), (y, w)) = (pair(i), pair(i + 2));
-                [
-                    _mm256_shuffle_ps::<0b01_00_01_00>(x, y),
-                    _mm256_shuffle_ps::<0b11_10_11_10>(x, y),
-                    _mm256_shuffle_ps::<0b01_00_01_00>(z, w),
-                    _mm256_shuffle_ps::<0b11_10_11_10>(z, w),
-                ]
-            };
-            let (upper, lower) = (quad(0), quad(4));
-            for i in 0..4 {
-                let low = _mm256_permute2f128_ps::<0x20>(upper[i], lower[i]);
-                let high = _mm256_permute2f128_ps::<0x31>(upper[i], lower[i]);
-                Self::store(target.add(i * stride), low);
-                Self::store(target.add((i + 4) * stride), high);
-            }
-        }
-    }
-}
-
-impl Lanes for f64 {
-    type Vector = __m256d;
-    type Mask = __m256i;
-    const LANES: usize = 4;
-
-    #[inline(always)]
-    unsafe fn zero() -> __m256d {
-        // SAFETY: the caller has AVX2.
-        unsafe { _mm256_setzero_pd() }
-    }
-
-    #[inline(always)]
-    unsafe fn splat(source: *const f64) -> __m256d {
-        // SAFETY: the caller has AVX2 and a pointer to an element.
-        unsafe { _mm256_broadcast_sd(&*source) }
-    }
-
-    #[inline(always)]
-    unsafe fn load(source: *const f64) -> __m256d {
-        // SAFETY: the caller has AVX2 and a pointer to a vector.
-        unsafe { _mm256_loadu_pd(source) }
-    }
-
-    #[inline(always)]
-    unsafe fn store(target: *mut f64, vector: __m256d) {
-        // SAFETY: the caller has AVX2 and a pointer to a vector.
-        unsafe { _mm256_storeu_pd(target, vector) }
-    }
-
-    #[inline(always)]
-    unsafe fn mask(count: usize) -> __m256i {
-        const BITS: [i64; 8] = [-1, -1, -1, -1, 0, 0, 0, 0];
-        // SAFETY: the caller has AVX2; four elements from the (4 - count)-th are within the table.
-        unsafe { _mm256_loadu_si256(BITS.as_ptr().add(4 - count).cast()) }
-    }
-
-    #[inline(always)]
-    unsafe fn load_masked(source: *const f64, mask: __m256i) -> __m256d {
-        // SAFETY: the caller has AVX2 and a pointer to the lanes of the mask.
-        unsafe { _mm256_maskload_pd(source, mask) }
-    }
-
-    #[inline(always)]
-    unsafe fn store_first(mut target: *mut f64, vector: __m256d, count: usize) {
-        // SAFETY: the caller has AVX2 and a pointer to `count` elements, which 2 and 1 add up to.
-        unsafe {
-            let mut half = _mm256_castpd256_pd128(vector);
-            if count & 2 != 0 {
-                _mm_storeu_pd(target, half);
-                target = target.add(2);
-                half = _mm256_extractf128_pd::<1>(vector);
-            }
-            if count & 1 != 0 {
-                _mm_store_sd(target, half);
-            }
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn multiply_add(x: __m256d, y: __m256d, sum: __m256d) -> __m256d {
-        // SAFETY: the caller has FMA.
-        unsafe { _mm256_fmadd_pd(x, y, sum) }
-    }
-
-    #[inline(always)]
-    unsafe fn add(x: __m256d, y: __m256d) -> __m256d {
-        // SAFETY: the caller has AVX2.
-        unsafe { _mm256_add_pd(x, y) }
-    }
-
-    #[inline(always)]
-    unsafe fn relu(x: __m256d) -> __m256d {
-        // Of two zeros, or where one is NaN, the instruction gives its second operand.
-        // SAFETY: the caller has AVX2.
-        unsafe { _mm256_max_pd(_mm256_setzero_pd(), x) }
-    }
-
-    #[inline(always)]
-    unsafe fn sum(vector: __m256d) -> f64 {
-        // SAFETY: the caller has AVX2.
-        unsafe {
-            let two = _mm_add_pd(_mm256_castpd256_pd128(vector), _mm256_extractf128_pd::<1>(vector));
-            _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)))
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn store_transposed(rows: impl Fn(usize) -> __m256d, target: *mut f64, stride: usize) {
-        // SAFETY: the caller has AVX2 and a pointer to four vectors, `stride` apart.
-        unsafe {
-            let pair = |i: usize| {
-                let (x, y) = (rows(i), rows(i + 1));
-                [_mm256_unpacklo_pd(x, y), _mm256_unpackhi_pd(x, y)]
-            };
-            let (upper, lower) = (pair(0), pair(2));
-            for i in 0..2 {
-                let low = _mm256_permute2f128_pd::<0x20>(upper[i], lower[i]);
-                let high = _mm256_permute2f128_pd::<0x31>(upper[i], lower[i]);
-                Self::store(target.add(i * stride), low);
-                Self::store(target.add((i + 2) * stride), high);
-            }
-        }
-    }
+    unsafe fn store_transposed(rows: impl Fn(usize) -> Self::Vector, target: *mut Self::Element, stride: usize);
 }

@@ -235,10 +235,14 @@ mod tests {
     use super::super::portable;
     use super::*;
 
-    /// Two matrices of 50 rows, more than a strip and less than a block, and 300 columns, more than a block of k.
     #[test]
     fn as_the_definition_says_with_and_without_vectors() {
-        let (m, k, n) = (50, 300, 21);
+        [21, 48, 75].into_iter().for_each(as_the_definition_says);
+    }
+
+    /// Two matrices of 50 rows, more than a strip and less than a block, and 300 columns, more than a block of k.
+    fn as_the_definition_says(n: usize) {
+        let (m, k) = (50, 300);
         let (rows, columns) = (Grid::new(2).axis(10, 7).axis(5, 3), Grid::new(0).axis(3, 50).axis(100, 4));
         let places = |grid: &Grid| grid.iter(0..grid.len()).collect::<Vec<_>>();
         let (of_row, of_column) = (places(&rows), places(&columns));
@@ -266,19 +270,35 @@ mod tests {
             sum_of_products(a, |_| matrix, &mut c, &mut partial);
             assert_eq!(c, both);
 
-            let mut c = vec![f32::NAN; m * n];
-            portable::with_panels(matrix, |b| {
-                let mut multiply = |s: usize, base: Base<'_, f32>, relu: bool| {
-                    let mut block = Block::new();
-                    a.starts(s, 0..m).zip(c.chunks_exact_mut(n)).for_each(|(a, c)| block.push(a, c));
-                    // SAFETY: rows, columns and panels are those of the two matrices.
-                    unsafe { portable::multiply_block(&block, &columns, n, b, base, relu) };
-                    c.clone()
+            // The ways that this processor does not take, being able to do better.
+            macro_rules! by {
+                ($with_panels:expr, $multiply_block:expr) => {
+                    let check = |b: &Panels<f32>| {
+                        let mut c = vec![f32::NAN; m * n];
+                        let mut multiply = |s: usize, base: Base<'_, f32>, relu: bool| {
+                            let mut block = Block::new();
+                            a.starts(s, 0..m).zip(c.chunks_exact_mut(n)).for_each(|(a, c)| block.push(a, c));
+                            // SAFETY: rows, columns and panels are those of the two matrices.
+                            unsafe { $multiply_block(&block, &columns, n, b, base, relu) };
+                            c.clone()
+                        };
+                        multiply(0, Base::Zero, false);
+                        assert_eq!(multiply(1, Base::Result, false), both);
+                        assert_eq!(multiply(1, Base::Row(&bias), true), rectified[m * n..]);
+                    };
+                    ($with_panels)(&check);
                 };
-                multiply(0, Base::Zero, false);
-                assert_eq!(multiply(1, Base::Result, false), both);
-                assert_eq!(multiply(1, Base::Row(&bias), true), rectified[m * n..]);
-            });
+            }
+            by!(|check: &dyn Fn(&Panels<f32>)| portable::with_panels(matrix, check), portable::multiply_block);
+            #[cfg(target_arch = "x86_64")]
+            if crate::simd::has_avx2() {
+                use super::super::{lanes::Avx2, spread_kernel};
+                let with_panels = |check: &dyn Fn(&Panels<f32>)| {
+                    // SAFETY: the instructions are there.
+                    unsafe { spread_kernel::with_panels::<Avx2<f32>, _>(matrix, m, check) }
+                };
+                by!(with_panels, spread_kernel::multiply_block::<Avx2<f32>>);
+            }
         }
     }
 

@@ -6,10 +6,6 @@ use super::kernel::{self, HEIGHT, Step};
 use super::lanes::Lanes;
 use super::parts;
 
-/// k is walked in blocks of at most this many, so that a panel of B (16 KiB) stays in the first-level cache while strips
-/// of A pass.
-pub(super) const DEPTH: usize = 256;
-
 /// Rows of A, in place or packed: row i of strip s at `start + s * strip + i * row`, its elements `column` apart.
 pub(super) struct Strips<T> {
     pub(super) start: *const T,
@@ -41,23 +37,23 @@ impl<T> Strips<T> {
 }
 
 /// Columns of B, in place or packed: row p of panel j at `start + j * panel + p * row`, its elements side by side.
-pub(super) struct Panels<T> {
-    pub(super) start: *const T,
+pub(super) struct Panels<V: Lanes> {
+    pub(super) start: *const V::Element,
     /// From a row to the next.
     pub(super) row: isize,
     /// From a panel to the next.
     pub(super) panel: isize,
-    /// Vectors in a row of a panel: at most 2, or for 3 rows of A at most 4, or for one row at most 8.
+    /// Vectors in a row of a panel: at most [`Lanes::VECTORS`], or for 3 rows of A at most 4, or for one row at most 8.
     pub(super) vectors: usize,
 }
 
 // SAFETY: as for strips.
-unsafe impl<T: Sync> Sync for Panels<T> {}
+unsafe impl<V: Lanes> Sync for Panels<V> {}
 
-impl<T: Lanes> Panels<T> {
+impl<V: Lanes> Panels<V> {
     /// Columns in a panel.
     pub(super) fn width(&self) -> usize {
-        self.vectors * T::LANES
+        self.vectors * V::LANES
     }
 
     /// The panels from that of column `first` on; it must be the first of a panel.
@@ -92,13 +88,18 @@ pub(super) enum Nearest {
 ///
 /// # Safety
 ///
-/// AVX2 and FMA must be available, and every element that the arguments describe within bounds; no other thread may use
+/// The instructions must be available, and every element that the arguments describe within bounds; no other thread may use
 /// the block of C meanwhile.
-#[target_feature(enable = "avx2,fma")]
-pub(super) unsafe fn multiply<T: Lanes>(k: usize, a: Strips<T>, b: Panels<T>, c: Block<T>, nearest: Nearest) {
+pub(super) unsafe fn multiply<V: Lanes>(
+    k: usize,
+    a: Strips<V::Element>,
+    b: Panels<V>,
+    c: Block<V::Element>,
+    nearest: Nearest,
+) {
     let width = b.width();
     let panels = c.columns.div_ceil(width);
-    let depths = parts(k, 1, k.div_ceil(DEPTH));
+    let depths = parts(k, 1, k.div_ceil(V::DEPTH));
     for p in (0..depths.count).map(|block| depths.range(block)) {
         let one = |(s, rows): (usize, Range<usize>), j: usize| {
             let strip = a.strip.map_or(rows.start as isize * a.row, |strip| s as isize * strip);
@@ -117,12 +118,12 @@ pub(super) unsafe fn multiply<T: Lanes>(k: usize, a: Strips<T>, b: Panels<T>, c:
             // SAFETY: the caller's promise; the tile has these rows and columns.
             unsafe {
                 match rows.len() {
-                    1 => kernel::up_to_8::<T, 1>(columns, &step),
-                    2 => kernel::up_to_4::<T, 2>(columns, &step),
-                    3 => kernel::up_to_4::<T, 3>(columns, &step),
-                    4 => kernel::up_to_2::<T, 4>(columns, &step),
-                    5 => kernel::up_to_2::<T, 5>(columns, &step),
-                    _ => kernel::up_to_2::<T, 6>(columns, &step),
+                    1 => kernel::up_to_8::<V, 1>(columns, &step),
+                    2 => kernel::up_to_4::<V, 2>(columns, &step),
+                    3 => kernel::up_to_4::<V, 3>(columns, &step),
+                    4 => kernel::tile::<V, 4>(columns, &step),
+                    5 => kernel::tile::<V, 5>(columns, &step),
+                    _ => kernel::tile::<V, 6>(columns, &step),
                 }
             }
         };

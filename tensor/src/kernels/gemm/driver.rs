@@ -1,12 +1,12 @@
-//! The driver for AVX2 with FMA: chooses by shape what is copied first and how C is cut into tasks.
+//! The driver: chooses by shape what is copied first and how C is cut into tasks.
 //!
 //! The loops are BLIS's, with the choice to leave an operand where it lies. The limits were measured on a Zen 3.
 
 use super::kernel::HEIGHT;
-use super::lanes::Lanes;
+use super::lanes::{Lanes, Shuffle};
 use super::pack::pack;
 use super::scratch::with_room;
-use super::tile::{self, Block, DEPTH, Nearest, Panels, Strips};
+use super::tile::{self, Block, Nearest, Panels, Strips};
 use super::{GRAIN, Mat, Origin, Parts, dot, parts};
 use crate::team;
 
@@ -32,23 +32,23 @@ const ENOUGH_TASKS: usize = 16;
 ///
 /// # Safety
 ///
-/// AVX2 and FMA must be available, the shapes match, and no dimension be 0.
-pub(super) unsafe fn multiply<T: Lanes>(a: Mat<'_, T>, b: Mat<'_, T>, c: &mut [T]) {
+/// The instructions must be available, the shapes match, and no dimension be 0.
+pub(super) unsafe fn multiply<V: Lanes>(a: Mat<'_, V::Element>, b: Mat<'_, V::Element>, c: &mut [V::Element]) {
     let n = b.columns;
     // SAFETY: the caller's promise; a column lies as the row that is its transpose.
     unsafe {
         if n == 1 && a.rows > 1 {
-            multiply(b.transposed(), a.transposed(), c);
+            multiply::<V>(b.transposed(), a.transposed(), c);
         } else if a.rows <= 3 && a.column_stride == 1 && b.row_stride == 1 && b.column_stride != 1 {
-            dots(a, b, c);
+            dots::<V>(a, b, c);
         } else {
-            tiles(a, b, c);
+            tiles::<V>(a, b, c);
         }
     }
 }
 
 /// The product of few rows by columns that lie in one piece.
-unsafe fn dots<T: Lanes>(a: Mat<'_, T>, b: Mat<'_, T>, c: &mut [T]) {
+unsafe fn dots<V: Lanes>(a: Mat<'_, V::Element>, b: Mat<'_, V::Element>, c: &mut [V::Element]) {
     let (m, k, n) = (a.rows, a.columns, b.columns);
     let c = Origin(c.as_mut_ptr());
     // Memory is what limits it, so that there is less than the usual work in a task.
@@ -56,15 +56,15 @@ unsafe fn dots<T: Lanes>(a: Mat<'_, T>, b: Mat<'_, T>, c: &mut [T]) {
     team::run(columns.count, |task| {
         let j = columns.range(task);
         // SAFETY: the caller's promise; each task has columns of C of its own.
-        unsafe { dot::multiply(a, b.part([0, j.start], [k, j.len()]), c.at(j.start), n) };
+        unsafe { dot::multiply::<V::Short>(a, b.part([0, j.start], [k, j.len()]), c.at(j.start), n) };
     });
 }
 
 /// The product tile by tile, each operand packed first if that pays.
-unsafe fn tiles<T: Lanes>(a: Mat<'_, T>, b: Mat<'_, T>, c: &mut [T]) {
+unsafe fn tiles<V: Lanes>(a: Mat<'_, V::Element>, b: Mat<'_, V::Element>, c: &mut [V::Element]) {
     let (m, k, n) = (a.rows, a.columns, b.columns);
-    let far = |stride: isize| stride.unsigned_abs() * size_of::<T>() > FAR;
-    let bytes = k * n * size_of::<T>();
+    let far = |stride: isize| stride.unsigned_abs() * size_of::<V::Element>() > FAR;
+    let bytes = k * n * size_of::<V::Element>();
     let in_rows = b.column_stride == 1 || n == 1;
     let pack_b = !in_rows || bytes > NEAR && m >= if far(b.row_stride) { LEAST_ROWS } else { 128 };
     let pack_a = a.column_stride != 1 && far(a.column_stride) && m >= LEAST_ROWS && k >= 64 && n >= 256;
@@ -72,28 +72,28 @@ unsafe fn tiles<T: Lanes>(a: Mat<'_, T>, b: Mat<'_, T>, c: &mut [T]) {
     // A step of the loops below: some columns of C, a block of k and some rows.
     let most = |len: usize, packed: bool| if packed { len.min(MOST_PACKED) } else { len };
     let (rows, columns) = (most(m, pack_a), most(n, pack_b));
-    let depths = parts(k, 1, if pack_a || pack_b { k.div_ceil(DEPTH) } else { 1 });
+    let depths = parts(k, 1, if pack_a || pack_b { k.div_ceil(V::DEPTH) } else { 1 });
     let vectors = match m {
-        _ if pack_b => 2,
+        _ if pack_b => V::VECTORS,
         1 => 8,
         2 | 3 => 4,
-        _ => 2,
+        _ => V::VECTORS,
     };
-    let width = vectors * T::LANES;
-    let height = HEIGHT.next_multiple_of(T::LANES);
+    let width = vectors * V::LANES;
+    let height = HEIGHT.next_multiple_of(V::Short::LANES);
     let a_room = if pack_a { rows.div_ceil(HEIGHT) * height * depths.each } else { 0 };
     let b_room = if pack_b { columns.next_multiple_of(width) * depths.each } else { 0 };
     let nearest = if bytes <= NEAR || m <= 3 { Nearest::Strip } else { Nearest::Panel };
     let c = Origin(c.as_mut_ptr());
-    with_room(a_room + b_room, |room: *mut T| {
+    with_room(a_room + b_room, |room: *mut V::Element| {
         let (a_room, b_room) = (Origin(room), Origin(room.wrapping_add(a_room)));
         for j in (0..n).step_by(columns) {
             let columns = columns.min(n - j);
             for p in (0..depths.count).map(|block| depths.range(block)) {
                 let b = b.part([p.start, j], [p.len(), columns]);
-                let panels = if pack_b {
+                let panels: Panels<V> = if pack_b {
                     // SAFETY: the room is as large as that, and nobody else's.
-                    unsafe { pack_all(b, width, &b_room) };
+                    unsafe { pack_all::<V::Short>(b, width, &b_room) };
                     Panels { start: b_room.at(0), row: width as isize, panel: (width * p.len()) as isize, vectors }
                 } else {
                     Panels { start: b.start, row: b.row_stride, panel: width as isize, vectors }
@@ -102,7 +102,7 @@ unsafe fn tiles<T: Lanes>(a: Mat<'_, T>, b: Mat<'_, T>, c: &mut [T]) {
                     let a = a.part([i, p.start], [rows.min(m - i), p.len()]);
                     let strips = if pack_a {
                         // SAFETY: as above.
-                        unsafe { pack_all(a.transposed(), HEIGHT, &a_room) };
+                        unsafe { pack_all::<V::Short>(a.transposed(), HEIGHT, &a_room) };
                         let strip = Some((height * p.len()) as isize);
                         Strips { start: a_room.at(0), row: 1, column: height as isize, strip }
                     } else {
@@ -110,7 +110,7 @@ unsafe fn tiles<T: Lanes>(a: Mat<'_, T>, b: Mat<'_, T>, c: &mut [T]) {
                     };
                     let block = Block { start: c.at(i * n + j), rows: a.rows, columns, row: n, add: p.start > 0 };
                     // SAFETY: the caller's promise, for a part of the operands and of C.
-                    unsafe { multiply_block(p.len(), &strips, &panels, block, nearest) };
+                    unsafe { multiply_block::<V>(p.len(), &strips, &panels, block, nearest) };
                 }
             }
         }
@@ -118,23 +118,29 @@ unsafe fn tiles<T: Lanes>(a: Mat<'_, T>, b: Mat<'_, T>, c: &mut [T]) {
 }
 
 /// C = A · B or C += A · B for operands that lie as they shall be read.
-unsafe fn multiply_block<T: Lanes>(k: usize, a: &Strips<T>, b: &Panels<T>, c: Block<T>, nearest: Nearest) {
-    let [rows, columns] = grid([c.rows, k, c.columns], b.width());
+unsafe fn multiply_block<V: Lanes>(
+    k: usize,
+    a: &Strips<V::Element>,
+    b: &Panels<V>,
+    c: Block<V::Element>,
+    nearest: Nearest,
+) {
+    let [rows, columns] = grid::<V>([c.rows, k, c.columns], b.width());
     let start = Origin(c.start);
     let (row, add) = (c.row, c.add);
     team::run(rows.count * columns.count, |task| {
         let (i, j) = (rows.range(task / columns.count), columns.range(task % columns.count));
         let c = Block { start: start.at(i.start * row + j.start), rows: i.len(), columns: j.len(), row, add };
         // SAFETY: the caller's promise; the tiles of C are disjoint.
-        unsafe { tile::multiply(k, a.skip(i.start), b.skip(j.start), c, nearest) };
+        unsafe { tile::multiply::<V>(k, a.skip(i.start), b.skip(j.start), c, nearest) };
     });
 }
 
 /// The rows and columns of the tiles that C is cut into: small enough for the second-level cache, and as many as are
 /// worth while. The longer side is cut first.
-fn grid([m, k, n]: [usize; 3], width: usize) -> [Parts; 2] {
+fn grid<V: Lanes>([m, k, n]: [usize; 3], width: usize) -> [Parts; 2] {
     let wanted = (m * k * n / GRAIN).min(ENOUGH_TASKS);
-    let most_rows = CACHED / k.min(DEPTH).max(n.min(COLUMNS));
+    let most_rows = CACHED / k.min(V::DEPTH).max(n.min(COLUMNS));
     let (mut rows, mut columns) = (m.div_ceil(most_rows), n.div_ceil(COLUMNS));
     let rows_first = m / rows > n / columns;
     if rows_first {
@@ -152,14 +158,14 @@ fn grid([m, k, n]: [usize; 3], width: usize) -> [Parts; 2] {
 /// # Safety
 ///
 /// AVX2 must be available, and the room large enough and nobody else's: see [`pack`].
-unsafe fn pack_all<T: Lanes>(source: Mat<'_, T>, unit: usize, room: &Origin<T>) {
-    let panel = unit.next_multiple_of(T::LANES) * source.rows;
+unsafe fn pack_all<V: Shuffle>(source: Mat<'_, V::Element>, unit: usize, room: &Origin<V::Element>) {
+    let panel = unit.next_multiple_of(V::LANES) * source.rows;
     let wanted = (source.rows * source.columns / PACK_GRAIN).clamp(1, ENOUGH_TASKS);
     let columns = parts(source.columns, unit, wanted);
     team::run(columns.count, |task| {
         let columns = columns.range(task);
         let part = source.part([0, columns.start], [source.rows, columns.len()]);
         // SAFETY: the caller's promise; each task has panels of its own.
-        unsafe { pack(part, unit, room.at(columns.start / unit * panel)) };
+        unsafe { pack::<V>(part, unit, room.at(columns.start / unit * panel)) };
     });
 }

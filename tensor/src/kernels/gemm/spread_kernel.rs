@@ -1,4 +1,4 @@
-//! The micro-kernel for spread matrices, for AVX2 with FMA: as [`kernel`](super::kernel), but each row of A and of C has
+//! The micro-kernel for spread matrices: as [`kernel`](super::kernel), but each row of A and of C has
 //! a place of its own, and a table says where along a row of A the next element lies.
 
 use super::kernel::HEIGHT;
@@ -6,12 +6,11 @@ use super::lanes::Lanes;
 use super::pack::pack;
 use super::scratch::with_room;
 use super::spread::{Base, Block, Panels};
-use super::tile::DEPTH;
 use super::{Mat, parts};
 use crate::grid::Grid;
 
-/// Vectors in a row of a panel of B.
-const VECTORS: usize = 2;
+/// No vectors' [`Lanes::DEPTH`] is larger.
+const MOST_DEPTH: usize = 256;
 /// Rows of A from which on it pays to pack B.
 const WORTH_PACKING: usize = 24;
 
@@ -19,15 +18,19 @@ const WORTH_PACKING: usize = 24;
 ///
 /// # Safety
 ///
-/// AVX2 and FMA must be available.
-pub(super) unsafe fn with_panels<T: Lanes, R>(b: Mat<'_, T>, rows: usize, body: impl FnOnce(&Panels<T>) -> R) -> R {
-    let width = VECTORS * T::LANES;
+/// The instructions must be available.
+pub(super) unsafe fn with_panels<V: Lanes, R>(
+    b: Mat<'_, V::Element>,
+    rows: usize,
+    body: impl FnOnce(&Panels<V::Element>) -> R,
+) -> R {
+    let width = V::VECTORS * V::LANES;
     if b.column_stride == 1 && rows < WORTH_PACKING {
         return body(&Panels { start: b.start, row: b.row_stride, panel: width as isize });
     }
-    with_room(b.columns.next_multiple_of(width) * b.rows, |room: *mut T| {
+    with_room(b.columns.next_multiple_of(width) * b.rows, |room: *mut V::Element| {
         // SAFETY: the caller has AVX2, and the room is as large as that.
-        unsafe { pack(b, width, room) };
+        unsafe { pack::<V::Short>(b, width, room) };
         body(&Panels { start: room, row: width as isize, panel: (width * b.rows) as isize })
     })
 }
@@ -36,21 +39,20 @@ pub(super) unsafe fn with_panels<T: Lanes, R>(b: Mat<'_, T>, rows: usize, body: 
 ///
 /// # Safety
 ///
-/// AVX2 and FMA must be available; every element of A, B and C lie where the caller may read, or write, it; a row to
+/// The instructions must be available; every element of A, B and C lie where the caller may read, or write, it; a row to
 /// begin with have n elements.
-#[target_feature(enable = "avx2,fma")]
-pub(super) unsafe fn multiply_block<T: Lanes>(
-    block: &Block<T>,
+pub(super) unsafe fn multiply_block<V: Lanes>(
+    block: &Block<V::Element>,
     columns: &Grid,
     n: usize,
-    b: &Panels<T>,
-    base: Base<'_, T>,
+    b: &Panels<V::Element>,
+    base: Base<'_, V::Element>,
     relu: bool,
 ) {
-    let width = VECTORS * T::LANES;
+    let width = V::VECTORS * V::LANES;
     let (rows, k) = (block.rows(), columns.len());
-    let depths = parts(k.max(1), 1, k.div_ceil(DEPTH));
-    let mut places = [0; DEPTH];
+    let depths = parts(k.max(1), 1, k.div_ceil(V::DEPTH));
+    let mut places = [0; MOST_DEPTH];
     for depth in 0..depths.count {
         let p = depths.range(depth);
         let p = p.start..p.end.min(k);
@@ -65,14 +67,14 @@ pub(super) unsafe fn multiply_block<T: Lanes>(
                 relu: relu && depth + 1 == depths.count,
             };
             let columns = width.min(n - j * width);
-            let last = columns % T::LANES;
             // SAFETY: the caller's promise.
             unsafe {
-                match (columns.div_ceil(T::LANES), last) {
-                    (1, 0) => strips::<T, 1, false>(rows, last, &panel),
-                    (1, _) => strips::<T, 1, true>(rows, last, &panel),
-                    (_, 0) => strips::<T, 2, false>(rows, last, &panel),
-                    (_, _) => strips::<T, 2, true>(rows, last, &panel),
+                match columns.div_ceil(V::LANES) {
+                    1 => strips::<V, 1>(rows, columns, &panel),
+                    2 => strips::<V, 2>(rows, columns, &panel),
+                    3 if V::VECTORS > 2 => strips::<V, 3>(rows, columns, &panel),
+                    4 if V::VECTORS > 2 => strips::<V, 4>(rows, columns, &panel),
+                    vectors => unreachable!("a panel of {vectors} vectors"),
                 }
             }
         }
@@ -91,12 +93,35 @@ struct Panel<'a, T> {
     relu: bool,
 }
 
-/// All rows, cut into strips of even height: their starts in A and in C.
-#[target_feature(enable = "avx2,fma")]
-unsafe fn strips<T: Lanes, const NV: usize, const PARTIAL: bool>(
-    (mut a, mut c): (&[*const T], &[*mut T]),
+/// All rows by `NV` vectors, of which the last may be partial, the rows being given by their starts in A and in C.
+unsafe fn strips<V: Lanes, const NV: usize>(
+    rows: (&[*const V::Element], &[*mut V::Element]),
+    columns: usize,
+    panel: &Panel<'_, V::Element>,
+) {
+    let last = columns % V::LANES;
+    // SAFETY: the caller's promise.
+    unsafe {
+        if last == 0 {
+            V::with(
+                #[inline(always)]
+                || tiles::<V, NV, false>(rows, last, panel),
+            );
+        } else {
+            V::with(
+                #[inline(always)]
+                || tiles::<V, NV, true>(rows, last, panel),
+            );
+        }
+    }
+}
+
+/// All rows, cut into strips of even height.
+#[inline(always)]
+unsafe fn tiles<V: Lanes, const NV: usize, const PARTIAL: bool>(
+    (mut a, mut c): (&[*const V::Element], &[*mut V::Element]),
     last: usize,
-    panel: &Panel<'_, T>,
+    panel: &Panel<'_, V::Element>,
 ) {
     let count = a.len().div_ceil(HEIGHT).max(1);
     let (height, higher) = (a.len() / count, a.len() % count);
@@ -106,12 +131,12 @@ unsafe fn strips<T: Lanes, const NV: usize, const PARTIAL: bool>(
         unsafe {
             match height {
                 0 => {}
-                1 => tile::<T, 1, NV, PARTIAL>(a, c, last, panel),
-                2 => tile::<T, 2, NV, PARTIAL>(a, c, last, panel),
-                3 => tile::<T, 3, NV, PARTIAL>(a, c, last, panel),
-                4 => tile::<T, 4, NV, PARTIAL>(a, c, last, panel),
-                5 => tile::<T, 5, NV, PARTIAL>(a, c, last, panel),
-                _ => tile::<T, 6, NV, PARTIAL>(a, c, last, panel),
+                1 => tile::<V, 1, NV, PARTIAL>(a, c, last, panel),
+                2 => tile::<V, 2, NV, PARTIAL>(a, c, last, panel),
+                3 => tile::<V, 3, NV, PARTIAL>(a, c, last, panel),
+                4 => tile::<V, 4, NV, PARTIAL>(a, c, last, panel),
+                5 => tile::<V, 5, NV, PARTIAL>(a, c, last, panel),
+                _ => tile::<V, 6, NV, PARTIAL>(a, c, last, panel),
             }
         }
         (a, c) = (&a[height..], &c[height..]);
@@ -119,25 +144,24 @@ unsafe fn strips<T: Lanes, const NV: usize, const PARTIAL: bool>(
 }
 
 /// A tile of the first `MR` rows and `NV` vectors, of the last just the first `last` lanes if it is `PARTIAL`.
-#[inline]
-#[target_feature(enable = "avx2,fma")]
-unsafe fn tile<T: Lanes, const MR: usize, const NV: usize, const PARTIAL: bool>(
-    a: &[*const T],
-    c: &[*mut T],
+#[inline(always)]
+unsafe fn tile<V: Lanes, const MR: usize, const NV: usize, const PARTIAL: bool>(
+    a: &[*const V::Element],
+    c: &[*mut V::Element],
     last: usize,
-    panel: &Panel<'_, T>,
+    panel: &Panel<'_, V::Element>,
 ) {
-    // SAFETY: the caller's promise: AVX2 and FMA, and the tile within the matrices.
+    // SAFETY: the caller's promise: the instructions, and the tile within the matrices.
     unsafe {
-        let mask = T::mask(last);
-        let load = |source: *const T, v: usize| {
-            let source = source.add(v * T::LANES);
-            if PARTIAL && v == NV - 1 { T::load_masked(source, mask) } else { T::load(source) }
+        let mask = V::mask(last);
+        let load = |source: *const V::Element, v: usize| {
+            let source = source.add(v * V::LANES);
+            if PARTIAL && v == NV - 1 { V::load_masked(source, mask) } else { V::load(source) }
         };
         let (mut rows, mut results) = ([std::ptr::null(); MR], [std::ptr::null_mut(); MR]);
         rows.copy_from_slice(&a[..MR]);
         results.copy_from_slice(&c[..MR]);
-        let mut sums = [[T::zero(); NV]; MR];
+        let mut sums = [[V::zero(); NV]; MR];
         if !matches!(panel.base, Base::Zero) {
             for (sums, &c) in sums.iter_mut().zip(&results) {
                 let source = if let Base::Row(row) = panel.base { row.as_ptr() } else { c };
@@ -146,14 +170,14 @@ unsafe fn tile<T: Lanes, const MR: usize, const NV: usize, const PARTIAL: bool>(
         }
         let mut b = panel.b;
         for &column in panel.columns {
-            let mut vectors = [T::zero(); NV];
+            let mut vectors = [V::zero(); NV];
             for (v, vector) in vectors.iter_mut().enumerate() {
                 *vector = load(b, v);
             }
             for (row, sums) in rows.iter().zip(&mut sums) {
-                let x = T::splat(row.add(column));
+                let x = V::splat(row.add(column));
                 for (sum, &y) in sums.iter_mut().zip(&vectors) {
-                    *sum = T::multiply_add(x, y, *sum);
+                    *sum = V::multiply_add(x, y, *sum);
                 }
             }
             b = b.wrapping_offset(panel.b_row);
@@ -161,9 +185,9 @@ unsafe fn tile<T: Lanes, const MR: usize, const NV: usize, const PARTIAL: bool>(
         for (&c, sums) in results.iter().zip(&sums) {
             let c = c.add(panel.first);
             for (v, &sum) in sums.iter().enumerate() {
-                let sum = if panel.relu { T::relu(sum) } else { sum };
-                let c = c.add(v * T::LANES);
-                if PARTIAL && v == NV - 1 { T::store_first(c, sum, last) } else { T::store(c, sum) }
+                let sum = if panel.relu { V::relu(sum) } else { sum };
+                let c = c.add(v * V::LANES);
+                if PARTIAL && v == NV - 1 { V::store_first(c, sum, last) } else { V::store(c, sum) }
             }
         }
     }

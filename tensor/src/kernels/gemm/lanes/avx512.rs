@@ -1,0 +1,82 @@
+//! Vectors of 512 bits.
+
+use std::arch::x86_64::*;
+
+use super::{Avx2, Lanes};
+
+/// Those of AVX-512, for f32 alone: in f64 gradients are checked, and that is fast enough without.
+pub(crate) struct Avx512;
+
+impl Lanes for Avx512 {
+    type Element = f32;
+    type Short = Avx2<f32>;
+    type Vector = __m512;
+    type Mask = __mmask16;
+    const LANES: usize = 16;
+    const VECTORS: usize = 4;
+    const DEPTH: usize = 128;
+
+    #[inline(always)]
+    unsafe fn with<R>(body: impl FnOnce() -> R) -> R {
+        #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma,bmi1,bmi2")]
+        fn with_avx512<R>(body: impl FnOnce() -> R) -> R {
+            body()
+        }
+        // SAFETY: the caller has AVX-512.
+        unsafe { with_avx512(body) }
+    }
+
+    #[inline(always)]
+    unsafe fn zero() -> __m512 {
+        // SAFETY: the caller has AVX-512.
+        unsafe { _mm512_setzero_ps() }
+    }
+
+    #[inline(always)]
+    unsafe fn splat(source: *const f32) -> __m512 {
+        // SAFETY: the caller has AVX-512 and a pointer to an element.
+        unsafe { _mm512_set1_ps(*source) }
+    }
+
+    #[inline(always)]
+    unsafe fn load(source: *const f32) -> __m512 {
+        // SAFETY: the caller has AVX-512 and a pointer to a vector.
+        unsafe { _mm512_loadu_ps(source) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(target: *mut f32, vector: __m512) {
+        // SAFETY: the caller has AVX-512 and a pointer to a vector.
+        unsafe { _mm512_storeu_ps(target, vector) }
+    }
+
+    #[inline(always)]
+    unsafe fn mask(count: usize) -> __mmask16 {
+        ((1_u32 << count) - 1) as __mmask16
+    }
+
+    #[inline(always)]
+    unsafe fn load_masked(source: *const f32, mask: __mmask16) -> __m512 {
+        // SAFETY: the caller has AVX-512 and a pointer to the lanes of the mask.
+        unsafe { _mm512_maskz_loadu_ps(mask, source) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_first(target: *mut f32, vector: __m512, count: usize) {
+        // SAFETY: the caller has AVX-512 and a pointer to `count` elements.
+        unsafe { _mm512_mask_storeu_ps(target, Self::mask(count), vector) }
+    }
+
+    #[inline(always)]
+    unsafe fn multiply_add(x: __m512, y: __m512, sum: __m512) -> __m512 {
+        // SAFETY: the caller has AVX-512.
+        unsafe { _mm512_fmadd_ps(x, y, sum) }
+    }
+
+    #[inline(always)]
+    unsafe fn relu(x: __m512) -> __m512 {
+        // Of two zeros, or where one is NaN, the instruction gives its second operand.
+        // SAFETY: the caller has AVX-512.
+        unsafe { _mm512_max_ps(_mm512_setzero_ps(), x) }
+    }
+}
