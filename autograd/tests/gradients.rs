@@ -372,6 +372,19 @@ fn pooled(c: &Case) -> Vec<Shape> {
     vec![[&[c.axis % 3], &[5, 3][..1 + c.number % 2], &[c.axis / 2]].concat()]
 }
 
+/// The shapes of an input, a kernel and a bias such that the convolution has something to pool.
+fn convolved_and_pooled(c: &Case) -> Vec<Shape> {
+    let (rank, filters) = (1 + c.number % 2, 1 + c.axis / 3);
+    let (input, kernel) = (&[7, 5][..rank], &[2, 2][..rank]);
+    vec![[&[c.axis % 3], input, &[2]].concat(), [kernel, &[2, filters]].concat(), vec![filters]]
+}
+
+/// Windows side by side or overlapping, which do not see all of that.
+fn pooling_behind(c: &Case) -> Pooling {
+    let (rank, n) = (1 + c.number % 2, c.number / 2);
+    Pooling::new(&[2 + n % 2, 2][..rank]).strides(&[2, 1 + n / 2 % 2][..rank])
+}
+
 /// Lengths for the output's one spatial axis or two.
 fn lengths(c: &Case) -> Vec<usize> {
     [1 + c.number / 2 % 7, 1 + c.number / 14 % 5][..1 + c.number % 2].to_vec()
@@ -396,6 +409,24 @@ fn windows() -> Vec<Row> {
             c.number % 2 == 0,
             &convolution(c)
         )),
+        row!(
+            "convolve_pooled",
+            convolved_and_pooled,
+            ALL,
+            // Sums of the inputs themselves, which are even steps apart, would often be equal.
+            |x, c| x[0].exp().convolve_pooled(
+                &x[1],
+                (c.number % 3 > 0).then_some(&x[2]),
+                c.number % 5 > 2,
+                &Convolution::new(1 + c.number % 2),
+                &pooling_behind(c)
+            ),
+            |x, c| {
+                let bias = (c.number % 3 > 0).then_some(&x[2]);
+                let convolution = Convolution::new(1 + c.number % 2);
+                x[0].exp().convolve_pooled(&x[1], bias, c.number % 5 > 2, &convolution, &pooling_behind(c)).0
+            }
+        ),
         row!(
             "convolve_transposed",
             deconvolved,

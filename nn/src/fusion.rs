@@ -6,29 +6,42 @@
 use std::sync::Arc;
 
 use gradus_autograd::Var;
-use gradus_tensor::Float;
+use gradus_tensor::{Float, Pooling};
 
 use crate::layer::Context;
 
-/// What is done to each channel: y = scale x + shift, and then, if `relu`, max(y, 0).
+/// What is done to each channel: y = scale x + shift, then, if `relu`, max(y, 0), then the largest of each window.
 #[derive(Clone)]
 pub(crate) struct Channelwise<T: Float> {
     /// Scale and shift, `[channels]` each.
     pub affine: Option<(Var<T>, Var<T>)>,
     pub relu: bool,
+    pub pooling: Option<Pooling>,
 }
 
 impl<T: Float> Channelwise<T> {
+    /// x
+    pub const NOTHING: Self = Channelwise { affine: None, relu: false, pooling: None };
     /// max(x, 0)
-    pub const RELU: Self = Channelwise { affine: None, relu: true };
+    pub const RELU: Self = Channelwise { relu: true, ..Self::NOTHING };
 
     /// This, and then that; none if one such thing does not do both.
     pub fn then(self, next: Self) -> Option<Self> {
-        match (self, next) {
-            (first, Channelwise { affine: None, relu }) => Some(Channelwise { relu: first.relu || relu, ..first }),
-            (Channelwise { affine: None, relu: false }, next) => Some(next),
-            (Channelwise { affine: Some((scale, shift)), relu: false }, Channelwise { affine: Some((a, b)), relu }) => {
-                Some(Channelwise { affine: Some((scale * &a, shift * a + b)), relu })
+        let Channelwise { affine, relu, pooling } = self;
+        match next {
+            // A largest element is still the largest when all that are negative are 0.
+            Channelwise { affine: None, relu: next, pooling: None } => {
+                Some(Channelwise { affine, relu: relu || next, pooling })
+            }
+            Channelwise { affine: None, relu: next, pooling: Some(then) } if pooling.is_none() => {
+                Some(Channelwise { affine, relu: relu || next, pooling: Some(then) })
+            }
+            Channelwise { affine: Some((a, b)), relu: next, pooling: then } if !relu && pooling.is_none() => {
+                let affine = match affine {
+                    Some((scale, shift)) => (scale * &a, shift * a + b),
+                    None => (a, b),
+                };
+                Some(Channelwise { affine: Some(affine), relu: next, pooling: then })
             }
             _ => None,
         }
@@ -39,4 +52,10 @@ impl<T: Float> Channelwise<T> {
 pub(crate) type Follows<T> = Arc<dyn Fn(&mut Context<'_, T>) -> Option<Channelwise<T>> + Send + Sync>;
 
 /// A layer's computation, with what is done to each channel of its output.
-pub(crate) type Absorbs<T> = Arc<dyn Fn(&mut Context<'_, T>, &Var<T>, &Channelwise<T>) -> Var<T> + Send + Sync>;
+pub(crate) struct Absorbs<T: Float> {
+    /// Whether the layer makes what is negative 0 by itself.
+    pub relu: bool,
+    pub compute: Box<Compute<T>>,
+}
+
+pub(crate) type Compute<T> = dyn Fn(&mut Context<'_, T>, &Var<T>, &Channelwise<T>) -> Var<T> + Send + Sync;

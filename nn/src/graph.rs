@@ -8,7 +8,7 @@ use gradus_tensor::{Float, Shape};
 use serde_json::Value;
 
 use crate::error::Result;
-use crate::fusion::{Absorbs, Channelwise, Follows};
+use crate::fusion::{Absorbs, Channelwise, Compute, Follows};
 use crate::graph_json;
 use crate::layer::{AnyLayer, Build, Built, Context, Forward, Layer};
 use crate::registry::{self, LayerKinds, LayerReader};
@@ -384,7 +384,7 @@ impl<T: Float> Steps<T> {
             });
             let operands: Vec<Var<T>> = operands.collect();
             let (end, var) = match self.absorbed(index, context) {
-                Some((end, channelwise, absorbs)) => (end, absorbs(context, &operands[0], &channelwise)),
+                Some((end, channelwise, compute)) => (end, compute(context, &operands[0], &channelwise)),
                 None => (index, (step.forward)(context, operands)),
             };
             let mut place = index;
@@ -401,15 +401,15 @@ impl<T: Float> Steps<T> {
     }
 
     /// If a step takes over some of those behind it: the last of them, and what they do.
-    fn absorbed(&self, index: usize, context: &mut Context<'_, T>) -> Option<(usize, Channelwise<T>, &Absorbs<T>)> {
+    fn absorbed(&self, index: usize, context: &mut Context<'_, T>) -> Option<(usize, Channelwise<T>, &Compute<T>)> {
         let absorbs = self.steps[index].absorbs.as_ref()?;
-        let (mut end, mut done) = (index, Channelwise { affine: None, relu: false });
+        let (mut end, mut done) = (index, Channelwise { relu: absorbs.relu, ..Channelwise::NOTHING });
         while let Some(next) = self.steps[end].then {
             let follows = self.steps[next].follows.as_ref().and_then(|follows| follows(context));
             let Some(both) = follows.and_then(|next| done.clone().then(next)) else { break };
             (end, done) = (next, both);
         }
-        (end != index).then_some((end, done, absorbs))
+        (end != index).then_some((end, done, &*absorbs.compute))
     }
 }
 

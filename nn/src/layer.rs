@@ -119,12 +119,13 @@ impl<T: Float> Built<T> {
         Built { follows: Some(Arc::new(follows)), ..self }
     }
 
-    /// The same layer, which takes over what follows by this computation.
+    /// The same layer, which makes what is negative 0 if `relu`, and takes over what follows by this computation.
     pub(crate) fn absorbing(
         self,
-        absorbs: impl Fn(&mut Context<'_, T>, &Var<T>, &Channelwise<T>) -> Var<T> + Send + Sync + 'static,
+        relu: bool,
+        compute: impl Fn(&mut Context<'_, T>, &Var<T>, &Channelwise<T>) -> Var<T> + Send + Sync + 'static,
     ) -> Self {
-        Built { absorbs: Some(Arc::new(absorbs)), ..self }
+        Built { absorbs: Some(Absorbs { relu, compute: Box::new(compute) }), ..self }
     }
 }
 

@@ -5,6 +5,7 @@ use smallvec::SmallVec;
 use crate::convolution::Convolution;
 use crate::kernels::windows::Windows;
 use crate::shape::{Shape, ShapeError};
+use crate::tensor::expect_shape;
 
 /// The size of the windows of a pooling along each spatial axis, how far apart they lie, and how far they may reach
 /// beyond the ends, where there is nothing: what is padded is never the largest and does not count for the mean.
@@ -76,6 +77,24 @@ impl Pooling {
         }
         let lengths = self.output_lengths(&input[1..=rank])?;
         Ok(Shape::from(input[0]).join(&lengths).join(&input[rank + 1..]))
+    }
+
+    /// The part of an input `[n, spatial.., c]` that windows see: as far as the last of them reaches along each axis.
+    ///
+    /// # Panics
+    /// If the number of axes differs.
+    #[track_caller]
+    pub fn seen(&self, input: &Shape) -> Shape {
+        let output = expect_shape("seen", self.output_shape(input));
+        let windows = self.windows(input, &output);
+        let axes = &windows.axes[windows.axes.len() - self.size.len()..];
+        let lengths: Shape = axes.iter().map(|axis| axis.reach_of(0..axis.windows).end).collect();
+        Shape::from(input[0]).join(&lengths).join(&input[input.len() - 1..])
+    }
+
+    /// The number of elements of a window.
+    pub fn window(&self) -> usize {
+        self.size.iter().fold(1, |product, &size| product.saturating_mul(size))
     }
 
     /// The windows over an input of this shape that an output of that shape belongs to.

@@ -23,24 +23,39 @@ impl<T: Float> Var<T> {
     #[track_caller]
     pub fn convolve_biased(&self, kernel: &Var<T>, bias: &Var<T>, relu: bool, convolution: &Convolution) -> Var<T> {
         let y = self.value().convolve_biased(kernel.value(), bias.value(), relu, convolution);
-        // On the way back these are three ops. The first two have the result in place of values of their own, which no
-        // derivative asks for.
-        let product = self.convolved(kernel, convolution, y.clone());
-        let sum = Op::new("convolve_biased", y.clone()).input(&product, |g| g).input(bias, |g| g).finish();
-        if !relu {
-            return sum;
-        }
-        let derivative = move |g: Tensor<T>| {
-            g.zip_map(
-                y,
-                #[inline(always)]
-                |g, y| if y > T::ZERO { g } else { T::ZERO },
-            )
-        };
-        Op::new("convolve_biased", sum.value().clone()).input(&sum, derivative).finish()
+        // On the way back these are up to three ops. The first ones have the result in place of values of their own, which
+        // no derivative asks for.
+        let product = self.convolved(kernel, convolution, y);
+        finished("convolve_biased", product, Some(bias), relu)
     }
 
-    /// The op of a convolution whose value is `y`.
+    /// The largest of each window over the [convolution](Var::convolve), plus a bias `[filters]` if there is one, and 0
+    /// instead of what is negative if `relu`: computed in one pass, in which the convolution's output is never written. Of
+    /// equal elements the first gets the gradient.
+    ///
+    /// # Panics
+    /// If the shapes do not fit each other, or a window has more than 256 elements.
+    #[track_caller]
+    pub fn convolve_pooled(
+        &self,
+        kernel: &Var<T>,
+        bias: Option<&Var<T>>,
+        relu: bool,
+        convolution: &Convolution,
+        pooling: &Pooling,
+    ) -> Var<T> {
+        let (x, w) = (self.value(), kernel.value());
+        let (y, places) = x.convolve_pooled(w, bias.map(Var::value), relu, convolution, pooling);
+        let convolved = convolution.output_shape(x.shape(), w.shape()).expect("it has just been convolved");
+        let (seen, pooling) = (pooling.seen(&convolved), pooling.clone());
+        // The bias and what is made 0 are the same for all of a window, so they come last, where there is least of them.
+        let product = self.convolved(kernel, convolution, Tensor::scalar(T::ZERO).broadcast_to(&seen));
+        let unpool = move |g: Tensor<T>| g.max_unpool(&places, &seen, &pooling);
+        let pooled = Op::new("convolve_pooled", y).input(&product, unpool).finish();
+        finished("convolve_pooled", pooled, bias, relu)
+    }
+
+    /// The op of a convolution; `y` has the shape of its output and stands in for it.
     #[track_caller]
     fn convolved(&self, kernel: &Var<T>, convolution: &Convolution, y: Tensor<T>) -> Var<T> {
         let (x, w, shape) = (self.value().clone(), kernel.value().clone(), kernel.shape().clone());
@@ -88,4 +103,24 @@ impl<T: Float> Var<T> {
             .input(self, move |g| g.average_pool_gradient(&input, &pooling))
             .finish()
     }
+}
+
+/// The op that adds a bias and makes what is negative 0, where that has been done already in the value.
+fn finished<T: Float>(op: &'static str, value: Var<T>, bias: Option<&Var<T>>, relu: bool) -> Var<T> {
+    let y = value.value().clone();
+    let sum = match bias {
+        Some(bias) => Op::new(op, y.clone()).input(&value, |g| g).input(bias, |g| g).finish(),
+        None => value,
+    };
+    if !relu {
+        return sum;
+    }
+    let derivative = |g: Tensor<T>| {
+        g.zip_map(
+            y,
+            #[inline(always)]
+            |g, y| if y > T::ZERO { g } else { T::ZERO },
+        )
+    };
+    Op::new(op, sum.value().clone()).input(&sum, derivative).finish()
 }

@@ -112,22 +112,27 @@ impl Finish {
                 None => self.activation.apply(&x.convolve(&kernel, &convolution)),
             }
         });
-        if self.activation != Activation::Linear {
+        if !matches!(self.activation, Activation::Linear | Activation::Relu) {
             return built;
         }
-        built.absorbing(move |context, x, Channelwise { affine, relu }| {
-            let ((x, kernel), bias) = (twin(context, x), self.bias.map(|bias| context.weight(bias)));
-            // scale (x * kernel + bias) + shift = x * (scale kernel) + (scale bias + shift)
-            match (affine, bias) {
-                (Some((scale, shift)), Some(bias)) => {
-                    x.convolve_biased(&(kernel * scale), &(bias * scale + shift), *relu, &same)
+        built.absorbing(
+            self.activation == Activation::Relu,
+            move |context, x, Channelwise { affine, relu, pooling }| {
+                let ((x, kernel), bias) = (twin(context, x), self.bias.map(|bias| context.weight(bias)));
+                // scale (x * kernel + bias) + shift = x * (scale kernel) + (scale bias + shift)
+                let (kernel, bias) = match (affine, bias) {
+                    (Some((scale, shift)), Some(bias)) => (kernel * scale, Some(bias * scale + shift)),
+                    (Some((scale, shift)), None) => (kernel * scale, Some(shift.clone())),
+                    (None, bias) => (kernel, bias.cloned()),
+                };
+                match (pooling, bias) {
+                    (Some(pooling), bias) => x.convolve_pooled(&kernel, bias.as_ref(), *relu, &same, pooling),
+                    (None, Some(bias)) => x.convolve_biased(&kernel, &bias, *relu, &same),
+                    (None, None) if *relu => x.convolve(&kernel, &same).relu(),
+                    (None, None) => x.convolve(&kernel, &same),
                 }
-                (Some((scale, shift)), None) => x.convolve_biased(&(kernel * scale), shift, *relu, &same),
-                (None, Some(bias)) => x.convolve_biased(&kernel, bias, *relu, &same),
-                (None, None) if *relu => x.convolve(&kernel, &same).relu(),
-                (None, None) => x.convolve(&kernel, &same),
-            }
-        })
+            },
+        )
     }
 
     /// The same of what has been computed already.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::windows::{Padding, check_lengths};
 use crate::error::Result;
+use crate::fusion::Channelwise;
 use crate::layer::{Build, Built, Layer};
 
 /// Checks the input and returns the layer that pools as these arguments say, by `pool`.
@@ -14,6 +15,7 @@ fn build_pool<T: Float>(
     [size, strides]: [&[usize]; 2],
     padding: &Padding,
     pool: fn(&Var<T>, &Pooling) -> Var<T>,
+    largest: bool,
 ) -> Result<Built<T>> {
     let rank = size.len();
     let input = check_lengths(build, rank)?;
@@ -33,11 +35,19 @@ fn build_pool<T: Float>(
     let lengths = pooling
         .output_lengths(&input[..rank])
         .map_err(|error| build.error(error.to_string(), "make the windows smaller, or pad with Padding::Same"))?;
-    Ok(Built::new(lengths.join(&input[rank..]), move |_, x| pool(x, &pooling)))
+    // A convolution may pool its own output, as long as a byte tells where in a window the largest is.
+    let left = (largest && pooling.window() <= 256).then(|| pooling.clone());
+    let built = Built::new(lengths.join(&input[rank..]), move |_, x| pool(x, &pooling));
+    Ok(match left {
+        Some(pooling) => {
+            built.following(move |_| Some(Channelwise { pooling: Some(pooling.clone()), ..Channelwise::NOTHING }))
+        }
+        None => built,
+    })
 }
 
 macro_rules! pool {
-    ($(#[$doc:meta])+ $Name:ident, $rank:literal, $kind:literal, $pool:ident) => {
+    ($(#[$doc:meta])+ $Name:ident, $rank:literal, $kind:literal, $pool:ident, $largest:literal) => {
         $(#[$doc])+
         #[derive(Clone, Debug, Serialize, Deserialize)]
         #[serde(deny_unknown_fields)]
@@ -69,7 +79,7 @@ macro_rules! pool {
             crate::layer::compiled_here!();
 
             fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
-                build_pool(build, [&self.pool_size, &self.strides], &self.padding, Var::$pool)
+                build_pool(build, [&self.pool_size, &self.strides], &self.padding, Var::$pool, $largest)
             }
         }
     };
@@ -77,7 +87,7 @@ macro_rules! pool {
 
 pool! {
     /// The largest of each window of a sequence. Shapes: `[n, length, channels]` to `[n, out, channels]`.
-    MaxPooling1D, 1, "MaxPooling1D", max_pool
+    MaxPooling1D, 1, "MaxPooling1D", max_pool, true
 }
 pool! {
     /// The largest of each window of a picture.
@@ -89,23 +99,23 @@ pool! {
     /// let half = MaxPooling2D::new([2, 2]);
     /// let overlapping = MaxPooling2D::new([3, 3]).strides([2, 2]);
     /// ```
-    MaxPooling2D, 2, "MaxPooling2D", max_pool
+    MaxPooling2D, 2, "MaxPooling2D", max_pool, true
 }
 pool! {
     /// The largest of each window of a volume. Shapes: `[n, depth, height, width, channels]` to the same with shorter
     /// spatial axes.
-    MaxPooling3D, 3, "MaxPooling3D", max_pool
+    MaxPooling3D, 3, "MaxPooling3D", max_pool, true
 }
 pool! {
     /// The mean of each window of a sequence. Shapes: `[n, length, channels]` to `[n, out, channels]`.
-    AveragePooling1D, 1, "AveragePooling1D", average_pool
+    AveragePooling1D, 1, "AveragePooling1D", average_pool, false
 }
 pool! {
     /// The mean of each window of a picture. Shapes: `[n, height, width, channels]` to `[n, out, out, channels]`.
-    AveragePooling2D, 2, "AveragePooling2D", average_pool
+    AveragePooling2D, 2, "AveragePooling2D", average_pool, false
 }
 pool! {
     /// The mean of each window of a volume. Shapes: `[n, depth, height, width, channels]` to the same with shorter spatial
     /// axes.
-    AveragePooling3D, 3, "AveragePooling3D", average_pool
+    AveragePooling3D, 3, "AveragePooling3D", average_pool, false
 }

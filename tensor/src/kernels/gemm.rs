@@ -23,8 +23,8 @@ mod kernel;
 pub(super) mod lanes;
 #[cfg(target_arch = "x86_64")]
 mod pack;
+pub(crate) mod pooled;
 mod portable;
-#[cfg(target_arch = "x86_64")]
 mod scratch;
 pub(crate) mod spread;
 #[cfg(target_arch = "x86_64")]

@@ -1,7 +1,10 @@
 //! The largest, the sum or the mean of what lies in each window, and their derivatives.
 
 use super::windows::{Line, Window, Windows, in_blocks};
+use super::{CHUNK, Shared};
 use crate::element::Float;
+use crate::simd::vectorize;
+use crate::team;
 
 impl Windows {
     /// out = all that lies in a window, folded by `f`. Line by line of the input, which then streams through the caches;
@@ -56,6 +59,116 @@ impl Windows {
             #[inline(always)]
             |_, _| (),
         );
+    }
+
+    /// out = the largest of each window, and 0 instead of what is negative if `relu`; places = the number of the tap where
+    /// it is, of equal ones the first.
+    pub fn largest<T: Float>(&self, x: &[T], relu: bool, out: &mut [T], places: &mut [u8]) {
+        let (channels, places) = (self.channels, Shared::new(places));
+        self.for_each_line(
+            out,
+            channels,
+            #[inline(always)]
+            |line, out| {
+                // SAFETY: each window's places belong to the one task that has its elements of the output.
+                let places = unsafe { places.part(line.number * channels, out.len()) };
+                let windows = line.windows.clone().zip(out.chunks_exact_mut(channels));
+                for ((window, out), places) in windows.zip(places.chunks_exact_mut(channels)) {
+                    let taps = self.axes[2].taps(window);
+                    let [a, b] = line.outer;
+                    let start = self.number_of([a.skipped, b.skipped, taps.skipped]) as u32;
+                    in_blocks!(channels, |BLOCK, first| {
+                        let (mut largest, mut place) = ([T::LOWEST; BLOCK], [start; BLOCK]);
+                        self.for_each_row(
+                            &line,
+                            #[inline(always)]
+                            |row, [i, j]| {
+                                for (k, at) in taps.places().enumerate() {
+                                    let tap = self.number_of([a.skipped + i, b.skipped + j, taps.skipped + k]) as u32;
+                                    let x = &x[row + at * channels + first..][..BLOCK];
+                                    for ((largest, place), &x) in largest.iter_mut().zip(&mut place).zip(x) {
+                                        let is = x > *largest || x.is_nan_value();
+                                        *place = if is { tap } else { *place };
+                                        *largest = if is { x } else { *largest };
+                                    }
+                                }
+                            },
+                        );
+                        for (out, largest) in out[first..].iter_mut().zip(largest) {
+                            *out = if relu && largest < T::ZERO { T::ZERO } else { largest };
+                        }
+                        places[first..].iter_mut().zip(place).for_each(|(out, place)| *out = place as u8);
+                    });
+                }
+            },
+        );
+    }
+
+    /// dx = the gradient g of each window, given to the element at its place.
+    pub fn largest_gradient<T: Float>(&self, g: &[T], places: &[u8], dx: &mut [T]) {
+        if self.are_tiles() {
+            return self.tile(g, places, dx);
+        }
+        self.for_each_back(
+            dx,
+            #[inline(always)]
+            |window, part| {
+                let row = window.number * self.channels;
+                let [a, b, c] = window.taps.map(|taps| taps.skipped);
+                in_blocks!(self.channels, |BLOCK, first| {
+                    let (g, places) = (&g[row + first..][..BLOCK], &places[row + first..][..BLOCK]);
+                    self.for_each_tap(
+                        &window,
+                        #[inline(always)]
+                        |at, [i, j, k]| {
+                            let tap = self.number_of([a + i, b + j, c + k]) as u8;
+                            if let Some(dx) = part.get(at + first, BLOCK) {
+                                for ((dx, &g), &place) in dx.iter_mut().zip(g).zip(places) {
+                                    *dx += if place == tap { g } else { T::ZERO };
+                                }
+                            }
+                        },
+                    );
+                });
+            },
+        );
+    }
+
+    /// [`largest_gradient`](Windows::largest_gradient) where every element lies in one window: written line by line, read
+    /// never.
+    fn tile<T: Float>(&self, g: &[T], places: &[u8], dx: &mut [T]) {
+        if dx.is_empty() {
+            return;
+        }
+        let channels = self.channels;
+        let [_, high, wide] = self.axes.map(|axis| axis.length);
+        let [depth, height, width] = self.axes.map(|axis| axis.size());
+        let line = wide * channels;
+        let lines = dx.len() / line;
+        let dx = Shared::new(dx);
+        team::split(lines, (CHUNK / line).max(1), |range| {
+            // SAFETY: each line belongs to one task.
+            let dx = unsafe { dx.part(range.start * line, range.len() * line) };
+            vectorize(
+                #[inline(always)]
+                || {
+                    for (dx, number) in dx.chunks_exact_mut(line).zip(range) {
+                        let (plane, row) = (number / high, number % high);
+                        let windows = (plane / depth * (high / height) + row / height) * (wide / width) * channels;
+                        let tap = self.number_of([plane % depth, row % height, 0]);
+                        let window = dx.chunks_exact_mut(width * channels).zip(g[windows..].chunks_exact(channels));
+                        for ((dx, g), places) in window.zip(places[windows..].chunks_exact(channels)) {
+                            for (k, dx) in dx.chunks_exact_mut(channels).enumerate() {
+                                let tap = (tap + k) as u8;
+                                for ((dx, &g), &place) in dx.iter_mut().zip(g).zip(places) {
+                                    *dx = if place == tap { g } else { T::ZERO };
+                                }
+                            }
+                        }
+                    }
+                },
+            );
+        });
     }
 
     /// out = the sum of each window.

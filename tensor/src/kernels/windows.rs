@@ -88,6 +88,21 @@ impl Axis {
         }
     }
 
+    /// How far windows are apart, if no place lies in two of them.
+    pub fn apart(&self) -> Option<usize> {
+        match self.rule {
+            Rule::Strided { size, stride, dilation, .. } => ((size - 1) * dilation < stride).then_some(stride),
+            Rule::Adaptive | Rule::Nearest => None,
+        }
+    }
+
+    /// The places that these windows reach.
+    pub fn reach_of(&self, windows: Range<usize>) -> Range<usize> {
+        let clamp = |place: isize| usize::try_from(place).unwrap_or(0).min(self.length);
+        let windows = windows.start..windows.end.min(self.windows);
+        if windows.is_empty() { 0..0 } else { clamp(self.reach(windows.start).0)..clamp(self.reach(windows.end - 1).1) }
+    }
+
     /// The windows that reach into these places.
     fn reaching(&self, places: &Range<usize>) -> Range<usize> {
         let first = partition_point(self.windows, |window| self.reach(window).1 <= places.start as isize);
@@ -133,13 +148,14 @@ pub(crate) struct Window {
     pub taps: [Taps; 3],
 }
 
-/// Windows side by side along the last axis: the sample that they lie in, their taps along the other axes, and which they
-/// are.
+/// Windows side by side along the last axis: the sample that they lie in, their taps along the other axes, which they are,
+/// and the number of the first among all of the batch.
 #[derive(Clone)]
 pub(crate) struct Line {
     pub sample: usize,
     pub outer: [Taps; 2],
     pub windows: Range<usize>,
+    pub number: usize,
 }
 
 /// The part of a tensor that a task writes to.
@@ -163,6 +179,34 @@ impl Windows {
         let mut all = [Axis::ONE; 3];
         all.iter_mut().rev().zip(axes.rev()).for_each(|(place, axis)| *place = axis);
         Windows { axes: all, channels }
+    }
+
+    /// Some windows along an axis, and the places that they reach, to which these are the windows.
+    pub fn part(&self, axis: usize, windows: Range<usize>) -> (Range<usize>, Windows) {
+        let places = self.axes[axis].reach_of(windows.clone());
+        let mut part = self.clone();
+        if let Rule::Strided { size, stride, dilation, before } = self.axes[axis].rule {
+            let before = (before + places.start) - windows.start * stride;
+            let rule = Rule::Strided { size, stride, dilation, before };
+            part.axes[axis] = Axis { length: places.len(), windows: windows.len(), rule };
+        }
+        (places, part)
+    }
+
+    /// Whether every place lies in exactly one window.
+    pub fn are_tiles(&self) -> bool {
+        self.axes.iter().all(|axis| match axis.rule {
+            Rule::Strided { size, stride, dilation, before } => {
+                (size == stride && dilation == 1 && before == 0) && axis.windows * size == axis.length
+            }
+            Rule::Adaptive | Rule::Nearest => false,
+        })
+    }
+
+    /// The number of a tap among all of a window, in row-major order, those that are not inside included.
+    #[inline(always)]
+    pub fn number_of(&self, taps: [usize; 3]) -> usize {
+        (taps[0] * self.axes[1].size() + taps[1]) * self.axes[2].size() + taps[2]
     }
 
     /// Elements of a sample.
@@ -218,7 +262,7 @@ impl Windows {
                         let outer = [self.axes[0].taps(plane), self.axes[1].taps(line % wide)];
                         // SAFETY: each window's elements belong to the one task that has the window.
                         let out = unsafe { out.part(number * each, (end - begin) * each) };
-                        body(Line { sample, outer, windows: begin..end }, out);
+                        body(Line { sample, outer, windows: begin..end, number }, out);
                         number += end - begin;
                     }
                 },

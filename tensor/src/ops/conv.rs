@@ -4,8 +4,6 @@
 //! that a window sees lie side by side, channel by channel, and all three products (forward, and the two of the
 //! derivatives) are those of a spread matrix with a dense one: see [`spread`](crate::kernels::gemm::spread).
 
-use std::ops::Range;
-
 use smallvec::SmallVec;
 
 use super::depthwise::is_depthwise;
@@ -13,7 +11,6 @@ use super::elements;
 use crate::convolution::{Convolution, steps};
 use crate::element::Float;
 use crate::grid::Grid;
-use crate::kernels::depthwise::Sweep;
 use crate::kernels::gemm::Mat;
 use crate::kernels::gemm::spread::{Base, Rows, Spread, partial_sums, products, sum_of_products};
 use crate::shape::Shape;
@@ -53,13 +50,11 @@ impl<T: Float> Tensor<T> {
         convolution: &Convolution,
     ) -> Tensor<T> {
         let shape = expect_shape("convolve_biased", convolution.output_shape(self.shape(), kernel.shape()));
-        if bias.shape()[..] != shape[shape.len() - 1..] {
-            panic_bias(bias.shape(), kernel.shape());
-        }
+        expect_bias("convolve_biased", bias, kernel);
         self.convolved(kernel, Some(bias), relu, convolution, shape)
     }
 
-    fn convolved(
+    pub(super) fn convolved(
         &self,
         kernel: &Tensor<T>,
         bias: Option<&Tensor<T>>,
@@ -70,23 +65,23 @@ impl<T: Float> Tensor<T> {
         if is_depthwise(kernel.shape(), convolution) {
             return self.depthwise(kernel, bias, relu, convolution, shape);
         }
-        let tables = Tables::new(self.shape(), kernel.shape(), &shape, convolution);
-        let (padded, kernel, bias) = (tables.padded(self), kernel.contiguous(), bias.map(Tensor::contiguous));
+        let places = Places::new(self.shape(), kernel.shape(), &shape, convolution);
+        let (padded, kernel, bias) = (places.padded(self), kernel.contiguous(), bias.map(Tensor::contiguous));
         let (x, w) = (elements(&padded), elements(&kernel));
         Tensor::written(shape, |out| {
             for group in 0..convolution.groups {
-                let (seen, results) = (tables.seen(group), tables.results(group));
-                let patches = Spread::new(x, tables.samples, tables.input_step, &tables.starts, &seen);
-                let (first, filters) = (group * tables.filters, tables.filters);
-                let weights = Mat::new(w, first, [seen.len(), filters], [tables.all_filters as isize, 1]);
+                let (seen, results) = (places.seen(group), places.results(group));
+                let patches = Spread::new(x, places.samples, places.input_step, &places.starts, &seen);
+                let (first, filters) = (group * places.filters, places.filters);
+                let weights = Mat::new(w, first, [seen.len(), filters], [places.all_filters as isize, 1]);
                 let base = bias.as_ref().map_or(Base::Zero, |bias| Base::Row(&elements(bias)[first..first + filters]));
-                products(patches, weights, out, Rows { step: tables.output_step, rows: &results }, base, relu);
+                products(patches, weights, out, Rows { step: places.output_step, rows: &results }, base, relu);
             }
         })
     }
 
     /// The gradient of [`convolve`](Tensor::convolve) with respect to its kernel, of shape `kernel`, where `gradient`
-    /// is that of its output.
+    /// is that of its output: of all, or of the first windows along each axis, where it is 0 for the others.
     ///
     /// # Panics
     /// If the shapes do not fit each other.
@@ -102,20 +97,20 @@ impl<T: Float> Tensor<T> {
         if is_depthwise(kernel, convolution) {
             return self.depthwise_kernel_gradient(gradient, kernel, convolution);
         }
-        let tables = Tables::new(self.shape(), kernel, &shape, convolution);
-        let (padded, gradient) = (tables.padded(self), gradient.contiguous());
+        let places = Places::new(self.shape(), kernel, gradient.shape(), convolution);
+        let (padded, gradient) = (places.padded(self), gradient.contiguous());
         let (x, g) = (elements(&padded), elements(&gradient));
-        let (groups, filters) = (convolution.groups, tables.filters);
-        let (positions, per_group) = (tables.starts.len(), tables.elements.len());
-        let partial = partial_sums(tables.samples, [per_group, positions, filters]);
+        let (groups, filters) = (convolution.groups, places.filters);
+        let (positions, per_group) = (places.starts.len(), places.elements.len());
+        let partial = partial_sums(places.samples, [per_group, positions, filters]);
         let mut partial = Tensor::written(partial.into(), |_| {});
         let by_group = Tensor::written([groups, per_group, filters].into(), |out| {
             for group in 0..groups {
-                let seen = tables.seen(group);
-                let patches = Spread::new(x, tables.samples, tables.input_step, &seen, &tables.starts);
+                let seen = places.seen(group);
+                let patches = Spread::new(x, places.samples, places.input_step, &seen, &places.starts);
                 let of_sample = |sample: usize| {
-                    let start = sample * tables.output_step + group * filters;
-                    Mat::new(g, start, [positions, filters], [tables.all_filters as isize, 1])
+                    let start = sample * places.output_step + group * filters;
+                    Mat::new(g, start, [positions, filters], [places.all_filters as isize, 1])
                 };
                 let out = &mut out[group * per_group * filters..][..per_group * filters];
                 sum_of_products(patches, of_sample, out, partial.as_mut_slice());
@@ -123,93 +118,29 @@ impl<T: Float> Tensor<T> {
         });
         by_group.permute([1, 0, 2]).reshape(kernel)
     }
-
-    /// The gradient of [`convolve`](Tensor::convolve) with respect to its input, of shape `input`, where `self` is that
-    /// of its output. Seen by itself it is the transposed convolution.
-    ///
-    /// # Panics
-    /// If the shapes do not fit each other.
-    #[track_caller]
-    pub fn convolve_input_gradient(&self, kernel: &Tensor<T>, input: &Shape, convolution: &Convolution) -> Tensor<T> {
-        let shape = expect_shape("convolve_input_gradient", convolution.output_shape(input, kernel.shape()));
-        expect_gradient("convolve_input_gradient", self.shape(), &shape);
-        let (rank, groups) = (convolution.rank(), convolution.groups);
-        let (channels, filters) = (input[rank + 1] / groups, shape[rank + 1] / groups);
-        if is_depthwise(kernel.shape(), convolution) {
-            return self.depthwise_input_gradient(kernel, input, convolution);
-        }
-        // Zeros around the gradient, so that every window that is asked for exists.
-        let mut widths: SmallVec<[(usize, usize); 5]> = SmallVec::from_elem((0, 0), rank + 2);
-        for axis in 0..rank {
-            let phases = || Phase::of_axis(convolution, axis, input, kernel.shape());
-            let low = phases().map(|phase| phase.windows.start).min().unwrap_or(0).min(0);
-            let high = phases().map(|phase| phase.windows.end).max().unwrap_or(0).max(shape[axis + 1] as isize);
-            widths[axis + 1] = (low.unsigned_abs(), high as usize - shape[axis + 1]);
-        }
-        let padded = self.pad(&widths, T::ZERO).contiguous();
-        let (gradient_steps, input_steps) = (steps(&padded.shape()[1..]), steps(&input[1..]));
-        let (gradient_step, input_step) = (padded.shape()[1..].iter().product(), input[1..].iter().product());
-
-        // For each group and tap a matrix [filters, channels], as the product wants it.
-        let taps: usize = kernel.shape()[..rank].iter().product();
-        let turned = kernel.reshape([taps, channels, groups, filters]).permute([2, 0, 3, 1]).contiguous();
-        let (turned, tap_steps) = (elements(&turned), steps(&kernel.shape()[..rank]));
-        Tensor::written(input.clone(), |out| {
-            for phases in Phase::combinations(convolution, input, kernel.shape()) {
-                let grid = || Grid::new(0);
-                let (mut rows, mut columns, mut used, mut results) = (grid(), grid(), grid(), grid());
-                for (axis, phase) in phases.iter().enumerate() {
-                    let first = (phase.windows.start + widths[axis + 1].0 as isize) as usize;
-                    rows = rows.axis(phase.count, gradient_steps[axis]).moved(first * gradient_steps[axis]);
-                    columns = columns.axis(phase.taps, phase.window_step * gradient_steps[axis]);
-                    // From the last tap, which meets the first window, back to the first.
-                    used = used
-                        .axis(phase.taps, phase.tap_step * tap_steps[axis])
-                        .moved(phase.first_tap * tap_steps[axis]);
-                    results = results.axis(phase.count, phase.stride * input_steps[axis]);
-                    results = results.moved(phase.first * input_steps[axis]);
-                }
-                columns = columns.axis(filters, 1);
-                let size = filters * channels;
-                let mut weights = Tensor::written([used.len(), size].into(), |_| {});
-                for group in 0..groups {
-                    let of_group = &turned[group * taps * size..][..taps * size];
-                    let mut matrices = weights.as_mut_slice().chunks_exact_mut(size.max(1)).rev();
-                    for (matrix, tap) in matrices.by_ref().zip(used.iter(0..used.len())) {
-                        matrix.copy_from_slice(&of_group[tap * size..][..size]);
-                    }
-                    let weights = Mat::new(elements(&weights), 0, [columns.len(), channels], [channels as isize, 1]);
-                    let (columns, results) =
-                        (columns.clone().moved(group * filters), results.clone().moved(group * channels));
-                    let gradients = Spread::new(elements(&padded), input[0], gradient_step, &rows, &columns);
-                    products(gradients, weights, out, Rows { step: input_step, rows: &results }, Base::Zero, false);
-                }
-            }
-        })
-    }
 }
 
 /// Where a convolution reads and writes.
-struct Tables {
+pub(super) struct Places {
     /// What is put before and after each axis, those of batch and channels included.
-    widths: SmallVec<[(usize, usize); 5]>,
-    samples: usize,
+    pub widths: SmallVec<[(usize, usize); 5]>,
+    pub samples: usize,
     /// From a padded sample to the next.
-    input_step: usize,
+    pub input_step: usize,
     /// From a sample of the output to the next.
-    output_step: usize,
+    pub output_step: usize,
     /// Channels and filters of a group.
-    channels: usize,
-    filters: usize,
-    all_filters: usize,
+    pub channels: usize,
+    pub filters: usize,
+    pub all_filters: usize,
     /// Where in a padded sample each window begins.
-    starts: Grid,
+    pub starts: Grid,
     /// Where in a window the elements lie that the first group sees.
-    elements: Grid,
+    pub elements: Grid,
 }
 
-impl Tables {
-    fn new(input: &Shape, kernel: &Shape, output: &Shape, convolution: &Convolution) -> Self {
+impl Places {
+    pub fn new(input: &Shape, kernel: &Shape, output: &Shape, convolution: &Convolution) -> Self {
         let rank = convolution.rank();
         let mut widths = SmallVec::from_elem((0, 0), rank + 2);
         widths[1..=rank].copy_from_slice(&convolution.padding);
@@ -220,7 +151,7 @@ impl Tables {
             starts = starts.axis(output[axis + 1], convolution.strides[axis] * steps[axis]);
             elements = elements.axis(kernel[axis], convolution.dilation[axis] * steps[axis]);
         }
-        Tables {
+        Places {
             widths,
             samples: input[0],
             input_step: padded[1..].iter().product(),
@@ -233,12 +164,12 @@ impl Tables {
         }
     }
 
-    fn padded<T: Float>(&self, x: &Tensor<T>) -> Tensor<T> {
+    pub fn padded<T: Float>(&self, x: &Tensor<T>) -> Tensor<T> {
         x.pad(&self.widths, T::ZERO).contiguous()
     }
 
     /// Where in a window the elements lie that a group sees.
-    fn seen(&self, group: usize) -> Grid {
+    pub fn seen(&self, group: usize) -> Grid {
         self.elements.clone().moved(group * self.channels)
     }
 
@@ -248,99 +179,29 @@ impl Tables {
     }
 }
 
-/// Elements of the input along one axis that meet windows in the same way: those at `first + q stride`.
-///
-/// The padded input at i meets the window o through the tap k where i = o stride + k dilation. With
-/// i = place + stride q that is o = q + (place - k dilation) / stride, for those k that make it whole: so the gradient
-/// of the elements of one phase is a convolution of stride 1.
-pub(super) struct Phase {
-    /// The first such element of the input, how many there are, and how far they are apart.
-    first: usize,
-    count: usize,
-    stride: usize,
-    /// The windows that they meet, before 0 and beyond the last where there are none.
-    windows: Range<isize>,
-    /// The taps of the kernel: the first of them, how many there are, how far they are apart, and the windows that two
-    /// neighbours meet.
-    first_tap: usize,
-    taps: usize,
-    tap_step: usize,
-    window_step: usize,
-}
-
-impl Phase {
-    /// Every combination of the phases of all axes.
-    pub fn combinations(
-        convolution: &Convolution,
-        input: &Shape,
-        kernel: &Shape,
-    ) -> impl Iterator<Item = SmallVec<[Phase; 3]>> {
-        let rank = convolution.rank();
-        let count = move |axis: usize| convolution.strides[axis].min(input[axis + 1]);
-        (0..(0..rank).map(count).product()).map(move |mut combination| {
-            let phase = |axis: usize| {
-                let first = combination % count(axis);
-                combination /= count(axis);
-                Phase::new(convolution, axis, first, input[axis + 1], kernel[axis])
-            };
-            let mut phases: SmallVec<[Phase; 3]> = (0..rank).rev().map(phase).collect();
-            phases.reverse();
-            phases
-        })
-    }
-
-    /// The phases of an axis; those that no element has are left out.
-    fn of_axis(convolution: &Convolution, axis: usize, input: &Shape, kernel: &Shape) -> impl Iterator<Item = Phase> {
-        let count = convolution.strides[axis].min(input[axis + 1]);
-        (0..count).map(move |first| Phase::new(convolution, axis, first, input[axis + 1], kernel[axis]))
-    }
-
-    fn new(convolution: &Convolution, axis: usize, first: usize, input: usize, kernel: usize) -> Phase {
-        let (stride, dilation) = (convolution.strides[axis], convolution.dilation[axis]);
-        let place = (first + convolution.padding[axis].0) as isize;
-        let divides = |divisor: &usize| stride % divisor == 0 && dilation % divisor == 0;
-        let shared = (1..=stride).rev().find(divides).expect("1 divides all");
-        let (tap_step, window_step) = (stride / shared, dilation / shared);
-        let window = |tap: usize| (place - (tap * dilation) as isize) / stride as isize;
-        let meets = |tap: &usize| (place - (tap * dilation) as isize) % stride as isize == 0;
-        let count = (input - first).div_ceil(stride);
-        let (first_tap, taps, windows) = match (0..kernel.min(tap_step)).find(meets) {
-            Some(tap) => {
-                let taps = (kernel - tap).div_ceil(tap_step);
-                (tap, taps, window(tap + (taps - 1) * tap_step)..window(tap) + count as isize)
-            }
-            None => (0, 0, 0..count as isize),
-        };
-        Phase { first, count, stride, windows, first_tap, taps, tap_step, window_step }
-    }
-
-    /// The same as a sweep over a gradient of this length.
-    pub fn sweep(&self, length: usize) -> Sweep {
-        Sweep {
-            count: self.count,
-            first: self.first,
-            apart: self.stride,
-            length,
-            start: self.windows.start,
-            step: 1,
-            taps: self.taps,
-            distance: self.window_step,
-            // From the last tap, which meets the first window, back to the first.
-            weight: self.first_tap + self.taps.saturating_sub(1) * self.tap_step,
-            weight_step: -(self.tap_step as isize),
-        }
+#[track_caller]
+pub(super) fn expect_bias<T: Float>(op: &str, bias: &Tensor<T>, kernel: &Tensor<T>) {
+    if bias.shape()[..] != kernel.shape()[kernel.ndim() - 1..] {
+        panic_bias(op, bias.shape(), kernel.shape());
     }
 }
 
 #[cold]
 #[track_caller]
-fn panic_bias(bias: &Shape, kernel: &Shape) -> ! {
-    panic!("convolve_biased: the bias must have one element for each filter: bias {bias}, kernel {kernel}")
+fn panic_bias(op: &str, bias: &Shape, kernel: &Shape) -> ! {
+    panic!("{op}: the bias must have one element for each filter: bias {bias}, kernel {kernel}")
 }
 
+/// Refuses what is no gradient of an output of this shape, of which it may leave out the last windows along each axis.
 #[track_caller]
-fn expect_gradient(op: &str, found: &Shape, expected: &Shape) {
-    if found != expected {
+pub(super) fn expect_gradient(op: &str, found: &Shape, expected: &Shape) {
+    let last = expected.len() - 1;
+    let fits = |axis: usize| match axis {
+        0 => found[axis] == expected[axis],
+        _ if axis == last => found[axis] == expected[axis],
+        _ => found[axis] <= expected[axis],
+    };
+    if found.len() != expected.len() || !(0..=last).all(fits) {
         panic_gradient(op, found, expected);
     }
 }
@@ -348,7 +209,7 @@ fn expect_gradient(op: &str, found: &Shape, expected: &Shape) {
 #[cold]
 #[track_caller]
 fn panic_gradient(op: &str, found: &Shape, expected: &Shape) -> ! {
-    panic!("{op}: the gradient must have the output's shape {expected}, found {found}")
+    panic!("{op}: the gradient must have the output's shape {expected}, or shorter spatial axes, found {found}")
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::conv::Phase;
+use super::conv_input_gradient::Phase;
 use super::elements;
 use crate::convolution::Convolution;
 use crate::element::Float;

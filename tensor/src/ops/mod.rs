@@ -5,6 +5,8 @@ mod arithmetic;
 mod assign;
 mod compare;
 mod conv;
+mod conv_input_gradient;
+mod conv_pooled;
 mod depthwise;
 mod index;
 mod join;

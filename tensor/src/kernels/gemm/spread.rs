@@ -30,12 +30,12 @@ pub struct Block<T> {
 }
 
 impl<T> Block<T> {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Block { a: [std::ptr::null(); MOST_ROWS], c: [std::ptr::null_mut(); MOST_ROWS], len: 0 }
     }
 
-    fn push(&mut self, a: *const T, c: &mut [T]) {
-        (self.a[self.len], self.c[self.len]) = (a, c.as_mut_ptr());
+    pub(super) fn push(&mut self, a: *const T, c: *mut T) {
+        (self.a[self.len], self.c[self.len]) = (a, c);
         self.len += 1;
     }
 
@@ -68,10 +68,10 @@ impl<T> Copy for Base<'_, T> {}
 #[derive(Clone, Copy)]
 pub struct Spread<'a, T> {
     data: &'a [T],
-    count: usize,
+    pub(super) count: usize,
     step: usize,
-    rows: &'a Grid,
-    columns: &'a Grid,
+    pub(super) rows: &'a Grid,
+    pub(super) columns: &'a Grid,
 }
 
 impl<'a, T> Spread<'a, T> {
@@ -92,7 +92,7 @@ impl<'a, T> Spread<'a, T> {
 
     /// Where row i of the s-th matrix begins, for these rows, in which `columns` count.
     #[inline(always)]
-    fn starts(&self, matrix: usize, rows: Range<usize>) -> impl Iterator<Item = *const T> {
+    pub(super) fn starts(&self, matrix: usize, rows: Range<usize>) -> impl Iterator<Item = *const T> {
         let start = self.data.as_ptr().wrapping_add(matrix * self.step);
         self.rows.iter(rows).map(move |place| start.wrapping_add(place))
     }
@@ -109,7 +109,7 @@ pub struct Rows<'a> {
 }
 
 /// Rows of a task: few enough that where they begin fits onto the stack, enough to keep a panel of B busy.
-const MOST_ROWS: usize = 96;
+pub(super) const MOST_ROWS: usize = 96;
 /// Elements of all partial sums of a [`sum_of_products`] together.
 const MOST_PARTIAL: usize = 1 << 20;
 /// The most partial sums.
@@ -148,7 +148,7 @@ pub(crate) fn products<T: Gemm>(
                 place += rows.len();
                 for (a, c_row) in a.starts(matrix, rows.clone()).zip(places.rows.iter(rows)) {
                     // SAFETY: the rows of C are disjoint, and each belongs to one task.
-                    block.push(a, unsafe { c.part(matrix * places.step + c_row, n) });
+                    block.push(a, unsafe { c.part(matrix * places.step + c_row, n) }.as_mut_ptr());
                 }
             }
             // SAFETY: every element of A lies within its data, and the rows have been made for products of this size.
@@ -207,7 +207,7 @@ pub(crate) fn sum_of_products<'b, T: Gemm + AddAssign>(
                                 _ => others.part(((part - 1) * m + i) * n, n),
                             }
                         };
-                        block.push(row, out);
+                        block.push(row, out.as_mut_ptr());
                     }
                     let base = if turn > 0 { Base::Result } else { Base::Zero };
                     // SAFETY: every element of A lies within its data; the rest has just been compared.
@@ -277,7 +277,9 @@ mod tests {
                         let mut c = vec![f32::NAN; m * n];
                         let mut multiply = |s: usize, base: Base<'_, f32>, relu: bool| {
                             let mut block = Block::new();
-                            a.starts(s, 0..m).zip(c.chunks_exact_mut(n)).for_each(|(a, c)| block.push(a, c));
+                            a.starts(s, 0..m)
+                                .zip(c.chunks_exact_mut(n))
+                                .for_each(|(a, c)| block.push(a, c.as_mut_ptr()));
                             // SAFETY: rows, columns and panels are those of the two matrices.
                             unsafe { $multiply_block(&block, &columns, n, b, base, relu) };
                             c.clone()
