@@ -101,6 +101,14 @@ pub trait Float: Number + num_traits::Float + num_traits::NumAssign + Math + Gem
     /// and not in every crate and program that calls it.
     #[doc(hidden)]
     fn elementwise(function: Unary, x: &Tensor<Self>, parameter: Self) -> Tensor<Self>;
+
+    /// A value whose bits hold a byte: what comes with another value and is chosen by the same masks.
+    #[doc(hidden)]
+    fn hold(byte: u8) -> Self;
+
+    /// The byte that it holds.
+    #[doc(hidden)]
+    fn held(self) -> u8;
 }
 
 /// Something that exists for f32 and for f64: how generic code calls what cannot be generic, such as a trait object.
@@ -228,6 +236,14 @@ macro_rules! float {
             }
             fn elementwise(function: Unary, x: &Tensor<Self>, parameter: Self) -> Tensor<Self> {
                 unary::elementwise(function, x, parameter)
+            }
+            #[inline(always)]
+            fn hold(byte: u8) -> Self {
+                <$type>::from_bits(byte.into())
+            }
+            #[inline(always)]
+            fn held(self) -> u8 {
+                self.to_bits() as u8
             }
         }
     )*};

@@ -17,6 +17,7 @@ use crate::team;
 mod dot;
 #[cfg(target_arch = "x86_64")]
 mod driver;
+pub(crate) mod folded;
 #[cfg(target_arch = "x86_64")]
 mod kernel;
 #[cfg(target_arch = "x86_64")]

@@ -64,7 +64,8 @@ impl Windows {
     /// out = the largest of each window, and 0 instead of what is negative if `relu`; places = the number of the tap where
     /// it is, of equal ones the first.
     pub fn largest<T: Float>(&self, x: &[T], relu: bool, out: &mut [T], places: &mut [u8]) {
-        let (channels, places) = (self.channels, Shared::new(places));
+        let (channels, places, numbers) = (self.channels, Shared::new(places), self.numbers());
+        let least = if relu { T::ZERO } else { T::LOWEST };
         self.for_each_line(
             out,
             channels,
@@ -73,31 +74,32 @@ impl Windows {
                 // SAFETY: each window's places belong to the one task that has its elements of the output.
                 let places = unsafe { places.part(line.number * channels, out.len()) };
                 let windows = line.windows.clone().zip(out.chunks_exact_mut(channels));
+                let [a, b] = line.outer;
                 for ((window, out), places) in windows.zip(places.chunks_exact_mut(channels)) {
                     let taps = self.axes[2].taps(window);
-                    let [a, b] = line.outer;
-                    let start = self.number_of([a.skipped, b.skipped, taps.skipped]) as u32;
                     in_blocks!(channels, |BLOCK, first| {
+                        let start = T::hold(numbers.of([a.skipped, b.skipped, taps.skipped]) as u8);
                         let (mut largest, mut place) = ([T::LOWEST; BLOCK], [start; BLOCK]);
                         self.for_each_row(
                             &line,
                             #[inline(always)]
                             |row, [i, j]| {
+                                let number = numbers.of([a.skipped + i, b.skipped + j, taps.skipped]);
                                 for (k, at) in taps.places().enumerate() {
-                                    let tap = self.number_of([a.skipped + i, b.skipped + j, taps.skipped + k]) as u32;
+                                    let tap = T::hold((number + k) as u8);
                                     let x = &x[row + at * channels + first..][..BLOCK];
                                     for ((largest, place), &x) in largest.iter_mut().zip(&mut place).zip(x) {
                                         let is = x > *largest || x.is_nan_value();
-                                        *place = if is { tap } else { *place };
-                                        *largest = if is { x } else { *largest };
+                                        (*largest, *place) = if is { (x, tap) } else { (*largest, *place) };
                                     }
                                 }
                             },
                         );
-                        for (out, largest) in out[first..].iter_mut().zip(largest) {
-                            *out = if relu && largest < T::ZERO { T::ZERO } else { largest };
+                        let (out, places) = (&mut out[first..][..BLOCK], &mut places[first..][..BLOCK]);
+                        for c in 0..BLOCK {
+                            out[c] = if largest[c] < least { least } else { largest[c] };
+                            places[c] = place[c].held();
                         }
-                        places[first..].iter_mut().zip(place).for_each(|(out, place)| *out = place as u8);
                     });
                 }
             },
@@ -109,6 +111,7 @@ impl Windows {
         if self.are_tiles() {
             return self.tile(g, places, dx);
         }
+        let numbers = self.numbers();
         self.for_each_back(
             dx,
             #[inline(always)]
@@ -121,7 +124,7 @@ impl Windows {
                         &window,
                         #[inline(always)]
                         |at, [i, j, k]| {
-                            let tap = self.number_of([a + i, b + j, c + k]) as u8;
+                            let tap = numbers.of([a + i, b + j, c + k]) as u8;
                             if let Some(dx) = part.get(at + first, BLOCK) {
                                 for ((dx, &g), &place) in dx.iter_mut().zip(g).zip(places) {
                                     *dx += if place == tap { g } else { T::ZERO };
@@ -143,6 +146,7 @@ impl Windows {
         let channels = self.channels;
         let [_, high, wide] = self.axes.map(|axis| axis.length);
         let [depth, height, width] = self.axes.map(|axis| axis.size());
+        let numbers = self.numbers();
         let line = wide * channels;
         let lines = dx.len() / line;
         let dx = Shared::new(dx);
@@ -155,7 +159,7 @@ impl Windows {
                     for (dx, number) in dx.chunks_exact_mut(line).zip(range) {
                         let (plane, row) = (number / high, number % high);
                         let windows = (plane / depth * (high / height) + row / height) * (wide / width) * channels;
-                        let tap = self.number_of([plane % depth, row % height, 0]);
+                        let tap = numbers.of([plane % depth, row % height, 0]);
                         let window = dx.chunks_exact_mut(width * channels).zip(g[windows..].chunks_exact(channels));
                         for ((dx, g), places) in window.zip(places[windows..].chunks_exact(channels)) {
                             for (k, dx) in dx.chunks_exact_mut(channels).enumerate() {

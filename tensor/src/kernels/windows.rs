@@ -104,7 +104,7 @@ impl Axis {
     }
 
     /// The windows that reach into these places.
-    fn reaching(&self, places: &Range<usize>) -> Range<usize> {
+    pub fn reaching(&self, places: &Range<usize>) -> Range<usize> {
         let first = partition_point(self.windows, |window| self.reach(window).1 <= places.start as isize);
         let end = partition_point(self.windows, |window| self.reach(window).0 < places.end as isize);
         first..end.max(first)
@@ -148,6 +148,20 @@ pub(crate) struct Window {
     pub taps: [Taps; 3],
 }
 
+/// The numbers of taps among all of a window, in row-major order, those that are not inside included.
+#[derive(Clone, Copy)]
+pub(crate) struct Numbers {
+    high: usize,
+    long: usize,
+}
+
+impl Numbers {
+    #[inline(always)]
+    pub fn of(self, taps: [usize; 3]) -> usize {
+        (taps[0] * self.high + taps[1]) * self.long + taps[2]
+    }
+}
+
 /// Windows side by side along the last axis: the sample that they lie in, their taps along the other axes, which they are,
 /// and the number of the first among all of the batch.
 #[derive(Clone)]
@@ -164,7 +178,12 @@ pub(crate) struct Part<'a, T> {
     elements: &'a mut [T],
 }
 
-impl<T> Part<'_, T> {
+impl<'a, T> Part<'a, T> {
+    /// These, of which the first is that element of the tensor.
+    pub fn new(first: usize, elements: &'a mut [T]) -> Self {
+        Part { first, elements }
+    }
+
     /// Elements `start..start + len` of the tensor, if they lie in this part.
     #[inline(always)]
     pub fn get(&mut self, start: usize, len: usize) -> Option<&mut [T]> {
@@ -193,6 +212,11 @@ impl Windows {
         (places, part)
     }
 
+    /// The outermost axis along which there is more than one place and one window.
+    pub fn outer(&self) -> usize {
+        self.axes.iter().position(|axis| axis.length.max(axis.windows) > 1).unwrap_or(2)
+    }
+
     /// Whether every place lies in exactly one window.
     pub fn are_tiles(&self) -> bool {
         self.axes.iter().all(|axis| match axis.rule {
@@ -203,10 +227,9 @@ impl Windows {
         })
     }
 
-    /// The number of a tap among all of a window, in row-major order, those that are not inside included.
-    #[inline(always)]
-    pub fn number_of(&self, taps: [usize; 3]) -> usize {
-        (taps[0] * self.axes[1].size() + taps[1]) * self.axes[2].size() + taps[2]
+    /// How the taps of a window are numbered.
+    pub fn numbers(&self) -> Numbers {
+        Numbers { high: self.axes[1].size(), long: self.axes[2].size() }
     }
 
     /// Elements of a sample.
@@ -290,7 +313,7 @@ impl Windows {
         if dx.is_empty() {
             return;
         }
-        let outer = self.axes.iter().position(|axis| axis.length.max(axis.windows) > 1).unwrap_or(2);
+        let outer = self.outer();
         let length = self.axes[outer].length;
         let entry = self.sample() / length;
         let entries = dx.len() / entry;
@@ -304,7 +327,7 @@ impl Windows {
                 #[inline(always)]
                 || {
                     elements.fill(T::ZERO);
-                    let mut part = Part { first: range.start * entry, elements };
+                    let mut part = Part::new(range.start * entry, elements);
                     for sample in range.start / length..range.end.div_ceil(length) {
                         let first = sample * length;
                         let places = range.start.max(first) - first..range.end.min(first + length) - first;

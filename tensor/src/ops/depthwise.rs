@@ -1,8 +1,9 @@
 //! Convolution where each group is a single channel: no product of matrices, but a kernel of its own.
 
+use std::ops::Range;
+
 use smallvec::SmallVec;
 
-use super::conv_input_gradient::Phase;
 use super::elements;
 use crate::convolution::Convolution;
 use crate::element::Float;
@@ -85,6 +86,84 @@ impl<T: Float> Tensor<T> {
         }
         let times = self.shape().join(&[filters / channels]);
         self.unsqueeze(-1).broadcast_to(&times).reshape(with_channels(self.shape(), filters))
+    }
+}
+
+/// Elements of the input along one axis that meet windows in the same way: those at `first + q stride`.
+///
+/// The padded input at i meets the window o through the tap k where i = o stride + k dilation. With
+/// i = place + stride q that is o = q + (place - k dilation) / stride, for those k that make it whole: so the gradient
+/// of the elements of one phase is a convolution of stride 1.
+struct Phase {
+    /// The first such element of the input, how many there are, and how far they are apart.
+    first: usize,
+    count: usize,
+    stride: usize,
+    /// The windows that they meet, before 0 and beyond the last where there are none.
+    windows: Range<isize>,
+    /// The taps of the kernel: the first of them, how many there are, how far they are apart, and the windows that two
+    /// neighbours meet.
+    first_tap: usize,
+    taps: usize,
+    tap_step: usize,
+    window_step: usize,
+}
+
+impl Phase {
+    /// Every combination of the phases of all axes.
+    fn combinations(
+        convolution: &Convolution,
+        input: &Shape,
+        kernel: &Shape,
+    ) -> impl Iterator<Item = SmallVec<[Phase; 3]>> {
+        let rank = convolution.rank();
+        let count = move |axis: usize| convolution.strides[axis].min(input[axis + 1]);
+        (0..(0..rank).map(count).product()).map(move |mut combination| {
+            let phase = |axis: usize| {
+                let first = combination % count(axis);
+                combination /= count(axis);
+                Phase::new(convolution, axis, first, input[axis + 1], kernel[axis])
+            };
+            let mut phases: SmallVec<[Phase; 3]> = (0..rank).rev().map(phase).collect();
+            phases.reverse();
+            phases
+        })
+    }
+
+    fn new(convolution: &Convolution, axis: usize, first: usize, input: usize, kernel: usize) -> Phase {
+        let (stride, dilation) = (convolution.strides[axis], convolution.dilation[axis]);
+        let place = (first + convolution.padding[axis].0) as isize;
+        let divides = |divisor: &usize| stride % divisor == 0 && dilation % divisor == 0;
+        let shared = (1..=stride).rev().find(divides).expect("1 divides all");
+        let (tap_step, window_step) = (stride / shared, dilation / shared);
+        let window = |tap: usize| (place - (tap * dilation) as isize) / stride as isize;
+        let meets = |tap: &usize| (place - (tap * dilation) as isize) % stride as isize == 0;
+        let count = (input - first).div_ceil(stride);
+        let (first_tap, taps, windows) = match (0..kernel.min(tap_step)).find(meets) {
+            Some(tap) => {
+                let taps = (kernel - tap).div_ceil(tap_step);
+                (tap, taps, window(tap + (taps - 1) * tap_step)..window(tap) + count as isize)
+            }
+            None => (0, 0, 0..count as isize),
+        };
+        Phase { first, count, stride, windows, first_tap, taps, tap_step, window_step }
+    }
+
+    /// The same as a sweep over a gradient of this length.
+    fn sweep(&self, length: usize) -> Sweep {
+        Sweep {
+            count: self.count,
+            first: self.first,
+            apart: self.stride,
+            length,
+            start: self.windows.start,
+            step: 1,
+            taps: self.taps,
+            distance: self.window_step,
+            // From the last tap, which meets the first window, back to the first.
+            weight: self.first_tap + self.taps.saturating_sub(1) * self.tap_step,
+            weight_step: -(self.tap_step as isize),
+        }
     }
 }
 

@@ -26,7 +26,7 @@ pub(crate) struct Chunks {
 /// How products with `n` columns under these windows can be pooled at once. They can where no result is in the windows of
 /// two chunks, and those of a chunk are few.
 pub(crate) fn chunks<T>(windows: &Windows, n: usize) -> Option<Chunks> {
-    let axis = windows.axes.iter().position(|axis| axis.length.max(axis.windows) > 1).unwrap_or(2);
+    let axis = windows.outer();
     let rows: usize = windows.axes[axis + 1..].iter().map(|axis| axis.length).product();
     let (apart, count) = (windows.axes[axis].apart()?, windows.axes[axis].windows);
     let wanted = MOST_ROWS / (apart * rows).max(1);
