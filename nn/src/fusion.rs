@@ -1,4 +1,4 @@
-//! Steps computed in the same pass over memory: what follows a convolution, where it is a matter of single channels.
+//! Steps computed in the same pass over memory: what follows a layer, where it is a matter of single channels.
 //!
 //! A layer may say what it does to each channel, and another that it can do such a thing to its own output. A network
 //! that finds the one behind the other, and nobody else looking at what is between them, leaves it to the first.
@@ -19,6 +19,8 @@ pub(crate) struct Channelwise<T: Float> {
 }
 
 impl<T: Float> Channelwise<T> {
+    /// x
+    pub const IDENTITY: Self = Channelwise { affine: None, relu: false };
     /// max(x, 0)
     pub const RELU: Self = Channelwise { affine: None, relu: true };
 
@@ -31,6 +33,17 @@ impl<T: Float> Channelwise<T> {
                 Some(Channelwise { affine: Some((scale * &a, shift * a + b)), relu })
             }
             _ => None,
+        }
+    }
+
+    /// This of y + bias, in one pass over it.
+    pub fn of_sum(&self, y: Var<T>, bias: Option<&Var<T>>) -> Var<T> {
+        match (&self.affine, bias) {
+            (Some((scale, shift)), Some(bias)) => y.affine(scale, &(bias * scale + shift), self.relu),
+            (Some((scale, shift)), None) => y.affine(scale, shift, self.relu),
+            (None, Some(bias)) => y.affine(&bias.value().ones_like().into(), bias, self.relu),
+            (None, None) if self.relu => y.relu(),
+            (None, None) => y,
         }
     }
 }

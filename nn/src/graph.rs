@@ -403,7 +403,7 @@ impl<T: Float> Steps<T> {
     /// If a step takes over some of those behind it: the last of them, and what they do.
     fn absorbed(&self, index: usize, context: &mut Context<'_, T>) -> Option<(usize, Channelwise<T>, &Absorbs<T>)> {
         let absorbs = self.steps[index].absorbs.as_ref()?;
-        let (mut end, mut done) = (index, Channelwise { affine: None, relu: false });
+        let (mut end, mut done) = (index, Channelwise::IDENTITY);
         while let Some(next) = self.steps[end].then {
             let follows = self.steps[next].follows.as_ref().and_then(|follows| follows(context));
             let Some(both) = follows.and_then(|next| done.clone().then(next)) else { break };

@@ -101,7 +101,7 @@ impl Finish {
         convolution: Convolution,
         operands: impl Fn(&Context<'_, T>, &Var<T>) -> (Var<T>, Var<T>) + Clone + Send + Sync + 'static,
     ) -> Built<T> {
-        let (twin, same) = (operands.clone(), convolution.clone());
+        let (twin, same, size) = (operands.clone(), convolution.clone(), output.size());
         let built = Built::new(output, move |context, x| {
             let (x, kernel) = operands(context, x);
             match self.bias.map(|bias| context.weight(bias)) {
@@ -115,8 +115,13 @@ impl Finish {
         if self.activation != Activation::Linear {
             return built;
         }
-        built.absorbing(move |context, x, Channelwise { affine, relu }| {
+        built.absorbing(move |context, x, then| {
             let ((x, kernel), bias) = (twin(context, x), self.bias.map(|bias| context.weight(bias)));
+            // A kernel larger than the output costs more to scale than the output.
+            if then.affine.is_some() && kernel.value().size() > x.shape()[0] * size {
+                return then.of_sum(x.convolve(&kernel, &same), bias);
+            }
+            let Channelwise { affine, relu } = then;
             // scale (x * kernel + bias) + shift = x * (scale kernel) + (scale bias + shift)
             match (affine, bias) {
                 (Some((scale, shift)), Some(bias)) => {
@@ -130,11 +135,25 @@ impl Finish {
         })
     }
 
-    /// The same of what has been computed already.
-    pub fn apply<T: Float>(&self, context: &Context<'_, T>, y: Var<T>) -> Var<T> {
-        self.activation.apply(&match self.bias {
-            Some(bias) => y + context.weight(bias),
-            None => y,
+    /// The layer that adds the bias to what `compute` makes of its input, in the same pass as what may follow.
+    pub fn computed<T: Float>(
+        self,
+        output: Shape,
+        compute: impl Fn(&Context<'_, T>, &Var<T>) -> Var<T> + Clone + Send + Sync + 'static,
+    ) -> Built<T> {
+        let twin = compute.clone();
+        let built = Built::new(output, move |context, x| {
+            let y = compute(context, x);
+            self.activation.apply(&match self.bias {
+                Some(bias) => y + context.weight(bias),
+                None => y,
+            })
+        });
+        if self.activation != Activation::Linear {
+            return built;
+        }
+        built.absorbing(move |context, x, then| {
+            then.of_sum(twin(context, x), self.bias.map(|bias| context.weight(bias)))
         })
     }
 }
