@@ -349,9 +349,9 @@ fn same_together_and_apart(layer: impl Layer) {
                 let what = format!("{layer:?}, {norms} norms, {relu}, {samples} samples");
                 assert!(together.allclose(&apart, 1e-12, 1e-12), "{what}: {together:?}, {apart:?}");
                 let targets = apart * 0.5 + 1.0;
-                let [apart, together] = models.each_ref().map(|model| {
-                    model.grad(&x, &targets, None, &MeanSquaredError::default(), &mut Generator::new(1)).unwrap()
-                });
+                let [apart, together] = models
+                    .each_ref()
+                    .map(|model| model.grad(&x, &targets, None, &MeanSquaredError, &mut Generator::new(1)).unwrap());
                 assert!(together.outputs.allclose(&apart.outputs, 1e-12, 1e-12), "{what}");
                 for index in 0..models[0].params().len() {
                     let name = &models[1].params()[index].name;
