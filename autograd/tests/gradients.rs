@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use gradus_autograd::{Tape, Var, gradcheck};
-use gradus_tensor::{Convolution, Interpolation, PadMode, Pooling, Tensor, keepdims, step};
+use gradus_tensor::{Convolution, Interpolation, PadMode, Pooling, Standardization, Tensor, keepdims, step};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
@@ -200,6 +200,7 @@ fn rows() -> Vec<Row> {
     rows.extend(views());
     rows.extend(joins_and_indices());
     rows.extend(windows());
+    rows.extend(standardizations());
     rows
 }
 
@@ -444,6 +445,33 @@ fn windows() -> Vec<Row> {
         row!("fold", unfolded, ALL, |x, c| {
             x[0].fold(&pooled(c).swap_remove(0).into(), &[2, 3][..1 + c.number % 2], &convolution(c))
         }),
+    ]
+}
+
+/// Any kind of standardisation, with groups of two channels.
+fn standardization(c: &Case) -> Standardization {
+    let kinds = [
+        Standardization::of_channels(),
+        Standardization::of_groups(1 + c.axis % 3),
+        Standardization::of_rows(),
+        Standardization::of_rows_by_square(),
+    ];
+    kinds[c.number % 4].epsilon(0.1)
+}
+
+/// The shapes of samples with one spatial axis or two, of gamma and of beta.
+fn standardized(c: &Case) -> Vec<Shape> {
+    let channels = 2 * (1 + c.axis % 3);
+    vec![[&[c.number / 4 % 3], &[3, 2][..c.number / 12 % 3], &[channels]].concat(), vec![channels], vec![channels]]
+}
+
+fn standardizations() -> Vec<Row> {
+    vec![
+        row!("standardize", standardized, ALL, |x, c| x[0].standardize(&x[1], &x[2], &standardization(c)).0),
+        row!("standardize", standardized, ALL, |x, c| {
+            x[0].standardize(&x[1], &x[2], &standardization(c).relu(true)).0
+        }),
+        row!("affine", standardized, ALL, |x, c| x[0].affine(&x[1], &x[2], c.number % 2 == 0)),
     ]
 }
 

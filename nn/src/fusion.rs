@@ -1,4 +1,4 @@
-//! Steps computed in the same pass over memory: what follows a convolution, where it is a matter of single channels.
+//! Steps computed in the same pass over memory: what follows a layer, where it is a matter of single channels.
 //!
 //! A layer may say what it does to each channel, and another that it can do such a thing to its own output. A network
 //! that finds the one behind the other, and nobody else looking at what is between them, leaves it to the first.
@@ -21,9 +21,9 @@ pub(crate) struct Channelwise<T: Float> {
 
 impl<T: Float> Channelwise<T> {
     /// x
-    pub const NOTHING: Self = Channelwise { affine: None, relu: false, pooling: None };
+    pub const IDENTITY: Self = Channelwise { affine: None, relu: false, pooling: None };
     /// max(x, 0)
-    pub const RELU: Self = Channelwise { relu: true, ..Self::NOTHING };
+    pub const RELU: Self = Channelwise { relu: true, ..Self::IDENTITY };
 
     /// This, and then that; none if one such thing does not do both.
     pub fn then(self, next: Self) -> Option<Self> {
@@ -46,6 +46,17 @@ impl<T: Float> Channelwise<T> {
             _ => None,
         }
     }
+
+    /// This of y + bias, in one pass over it; it must not pool.
+    pub fn of_sum(&self, y: Var<T>, bias: Option<&Var<T>>) -> Var<T> {
+        match (&self.affine, bias) {
+            (Some((scale, shift)), Some(bias)) => y.affine(scale, &(bias * scale + shift), self.relu),
+            (Some((scale, shift)), None) => y.affine(scale, shift, self.relu),
+            (None, Some(bias)) => y.affine(&bias.value().ones_like().into(), bias, self.relu),
+            (None, None) if self.relu => y.relu(),
+            (None, None) => y,
+        }
+    }
 }
 
 /// What a layer does to each channel in this pass, or none if it is something else.
@@ -53,9 +64,22 @@ pub(crate) type Follows<T> = Arc<dyn Fn(&mut Context<'_, T>) -> Option<Channelwi
 
 /// A layer's computation, with what is done to each channel of its output.
 pub(crate) struct Absorbs<T: Float> {
-    /// Whether the layer makes what is negative 0 by itself.
-    pub relu: bool,
+    pub takes: Takes,
     pub compute: Box<Compute<T>>,
+}
+
+/// What a layer takes over.
+#[derive(Clone, Copy)]
+pub(crate) struct Takes {
+    /// Whether the layer makes what is negative 0 by itself, so that no scale and no shift may follow.
+    pub relu: bool,
+    /// Whether it takes over a pooling.
+    pub pooling: bool,
+}
+
+impl Takes {
+    /// Scale and shift, and what makes 0 of negative ones.
+    pub const ELEMENTWISE: Takes = Takes { relu: false, pooling: false };
 }
 
 pub(crate) type Compute<T> = dyn Fn(&mut Context<'_, T>, &Var<T>, &Channelwise<T>) -> Var<T> + Send + Sync;

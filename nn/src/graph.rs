@@ -271,6 +271,18 @@ impl Layer for Graph {
     crate::layer::compiled_here!();
 
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
+        let (shape, steps) = self.steps(build)?;
+        Ok(Built::merging(shape, move |context, inputs| steps.run(context, inputs)))
+    }
+
+    fn read(config: Value, reader: &LayerReader<'_>) -> Result<Self> {
+        graph_json::read(config, reader)
+    }
+}
+
+impl Graph {
+    /// Builds the layers; returns the output's shape and the computation.
+    fn steps<T: Float>(&self, build: &mut Build<'_, T>) -> Result<(Shape, Steps<T>)> {
         if build.inputs().len() != self.inputs {
             let inputs = if self.inputs == 1 { "input" } else { "inputs" };
             let problem = format!("takes {} {inputs}, found {}", self.inputs, build.inputs().len());
@@ -291,12 +303,7 @@ impl Layer for Graph {
         }
         let output = self.place(self.output);
         let shape = shapes.swap_remove(output);
-        let steps = Steps::new(steps, self.inputs, output);
-        Ok(Built::merging(shape, move |context, inputs| steps.run(context, inputs)))
-    }
-
-    fn read(config: Value, reader: &LayerReader<'_>) -> Result<Self> {
-        graph_json::read(config, reader)
+        Ok((shape, Steps::new(steps, self.inputs, output)))
     }
 }
 
@@ -403,10 +410,11 @@ impl<T: Float> Steps<T> {
     /// If a step takes over some of those behind it: the last of them, and what they do.
     fn absorbed(&self, index: usize, context: &mut Context<'_, T>) -> Option<(usize, Channelwise<T>, &Compute<T>)> {
         let absorbs = self.steps[index].absorbs.as_ref()?;
-        let (mut end, mut done) = (index, Channelwise { relu: absorbs.relu, ..Channelwise::NOTHING });
+        let (mut end, mut done) = (index, Channelwise { relu: absorbs.takes.relu, ..Channelwise::IDENTITY });
         while let Some(next) = self.steps[end].then {
             let follows = self.steps[next].follows.as_ref().and_then(|follows| follows(context));
-            let Some(both) = follows.and_then(|next| done.clone().then(next)) else { break };
+            let taken = follows.filter(|next| absorbs.takes.pooling || next.pooling.is_none());
+            let Some(both) = taken.and_then(|next| done.clone().then(next)) else { break };
             (end, done) = (next, both);
         }
         (end != index).then_some((end, done, &*absorbs.compute))
@@ -420,5 +428,70 @@ impl<T: Float> Clone for Slot<T> {
             Slot::Value(var) => Slot::Value(var.clone()),
             Slot::Gone => Slot::Gone,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gradus_autograd::Params;
+    use gradus_tensor::Generator;
+
+    use super::*;
+    use crate::layer::Store;
+    use crate::{Activation, BatchNorm, Conv2D, Dense, DepthwiseConv2D, Dropout, LayerNorm, ReLU};
+
+    /// The layers of a chain that are computed together: the first and the last of each such run.
+    fn together(network: Sequential, training: bool, frozen: &[&str]) -> Vec<[usize; 2]> {
+        let (params, penalties, layers) = (Params::new(), Vec::new(), Vec::new());
+        let mut store = Store { params, penalties, layers, branches: false, generator: Generator::new(0) };
+        let inputs = &[Shape::from([4, 4, 2])];
+        let mut build = Build { inputs, path: String::new(), kind: Graph::KIND, store: &mut store };
+        let (_, steps) = network.into_graph().steps::<f32>(&mut build).unwrap();
+        frozen.iter().for_each(|layer| store.params.freeze(layer));
+        let vars: Vec<Var<f32>> = store.params.iter().map(|param| Var::from(&param.value)).collect();
+        let mut generator = Generator::new(0);
+        let mut context = Context::new(&store.params, &vars, training.then_some(&mut generator));
+        let mut runs = Vec::new();
+        let mut next = 0;
+        while next < steps.steps.len() {
+            let end = steps.absorbed(next, &mut context).map_or(next, |(end, ..)| end);
+            runs.push([next, end]);
+            next = end + 1;
+        }
+        runs
+    }
+
+    #[test]
+    fn what_follows_a_layer_is_computed_with_it() {
+        let network = || {
+            Sequential::new()
+                .add(Conv2D::new(3, [2, 2]).use_bias(false))
+                .add(BatchNorm::new())
+                .add(Activation::Relu)
+                .add(DepthwiseConv2D::new([2, 2]))
+                .add(BatchNorm::new())
+                .add(ReLU::new())
+                .add(Dropout::new(0.5))
+                .add(BatchNorm::new())
+                .add(Activation::Relu)
+                .add(Dense::new(3))
+                .add(BatchNorm::new())
+                .add(LayerNorm::new())
+                .add(Activation::Relu)
+                .add(Activation::Tanh)
+        };
+        let [dropout, tanh] = [[6, 6], [13, 13]];
+        assert_eq!(together(network(), false, &[]), [[0, 2], [3, 5], dropout, [7, 8], [9, 10], [11, 12], tanh]);
+        let learning = [[0, 0], [1, 2], [3, 3], [4, 5], dropout, [7, 8], [9, 9], [10, 10], [11, 12], tanh];
+        assert_eq!(together(network(), true, &[]), learning);
+        // A frozen one has its moving statistics in training too.
+        let frozen = [[0, 2], [3, 3], [4, 5], dropout, [7, 8], [9, 9], [10, 10], [11, 12], tanh];
+        assert_eq!(together(network(), true, &["1"]), frozen);
+    }
+
+    #[test]
+    fn channels_that_come_first_are_a_layers_own_business() {
+        let network = Sequential::new().add(Conv2D::new(2, [1, 1])).add(BatchNorm::new().axis(1)).add(ReLU::new());
+        assert_eq!(together(network, false, &[]), [[0, 0], [1, 1], [2, 2]]);
     }
 }

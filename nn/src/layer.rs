@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::error::{Error, Result};
-use crate::fusion::{Absorbs, Channelwise, Follows};
+use crate::fusion::{Absorbs, Channelwise, Follows, Takes};
 use crate::initializers::Initializer;
 use crate::registry::LayerReader;
 use crate::regularizers::Regularizer;
@@ -119,13 +119,13 @@ impl<T: Float> Built<T> {
         Built { follows: Some(Arc::new(follows)), ..self }
     }
 
-    /// The same layer, which makes what is negative 0 if `relu`, and takes over what follows by this computation.
+    /// The same layer, which takes over what follows, as far as `takes` says, by this computation.
     pub(crate) fn absorbing(
         self,
-        relu: bool,
+        takes: Takes,
         compute: impl Fn(&mut Context<'_, T>, &Var<T>, &Channelwise<T>) -> Var<T> + Send + Sync + 'static,
     ) -> Self {
-        Built { absorbs: Some(Absorbs { relu, compute: Box::new(compute) }), ..self }
+        Built { absorbs: Some(Absorbs { takes, compute: Box::new(compute) }), ..self }
     }
 }
 

@@ -4,9 +4,10 @@ use std::sync::Mutex;
 
 use gradus_nn::losses::MeanSquaredError;
 use gradus_nn::{
-    Activation, Add, Average, BatchNorm, Build, Built, Concatenate, Conv2D, Dense, Dropout, Flatten, Graph,
-    GraphBuilder, Layer, LayerKinds, LayerNorm, Maximum, Minimum, Model, Multiply, Node, Padding, Rescaling, Reshape,
-    Residual, Result, Sequential, Subtract,
+    Activation, Add, Average, BatchNorm, Build, Built, Concatenate, Conv2D, Conv2DTranspose, Dense, DepthwiseConv2D,
+    Dropout, Flatten, Graph, GraphBuilder, GroupNorm, InstanceNorm, Layer, LayerKinds, LayerNorm, Maximum, Minimum,
+    Model, Multiply, Node, Padding, RMSNorm, ReLU, Rescaling, Reshape, Residual, Result, SeparableConv2D, Sequential,
+    Subtract,
 };
 use gradus_tensor::{Float, Generator, Tensor};
 use serde::{Deserialize, Serialize};
@@ -310,4 +311,77 @@ fn a_text_that_is_no_network_with_branches_is_refused() {
         Graph::from_json("{}").unwrap_err().to_string().starts_with("from_json: this is no network: missing field")
     );
     assert!(LayerKinds::standard().names().any(|kind| kind == "Graph"));
+}
+
+/// The layer and what follows it, with nothing between them or a layer that does nothing, which keeps them apart.
+fn followed(layer: impl Layer, norms: usize, relu: bool, apart: bool) -> Model<f64> {
+    let between = |network: Sequential| if apart { network.add(Activation::Linear) } else { network };
+    let mut network = between(Sequential::new().add(layer));
+    for _ in 0..norms {
+        network = between(network.add(BatchNorm::new()));
+    }
+    if relu {
+        network = network.add(ReLU::new());
+    }
+    let mut model = Model::build_as(network, [5, 4, 3], 7).unwrap();
+    let mut generator = Generator::new(8);
+    for param in model.params_mut().iter_mut() {
+        let value = generator.normal(param.value.shape(), 0.0, 1.0);
+        param.value = if param.name.ends_with("moving_variance") { value.abs() + 0.5 } else { value };
+    }
+    model
+}
+
+#[track_caller]
+fn same_together_and_apart(layer: impl Layer) {
+    let mut generator = Generator::new(9);
+    for (norms, relu) in [(0, true), (1, false), (1, true), (2, true)] {
+        for frozen in [false, true] {
+            let mut models = [true, false].map(|apart| followed(layer.clone(), norms, relu, apart));
+            // The second norm where there are two: the one behind the layer still learns.
+            for (model, apart) in models.iter_mut().zip([true, false]).filter(|_| frozen && norms > 0) {
+                model.freeze(&(norms * if apart { 2 } else { 1 }).to_string()).unwrap();
+            }
+            // One sample has fewer elements than the larger kernels.
+            for samples in [1, 6] {
+                let x = generator.normal([samples, 5, 4, 3], 0.0, 1.0);
+                let [apart, together] = models.each_ref().map(|model| model.predict(&x).unwrap());
+                let what = format!("{layer:?}, {norms} norms, {relu}, {samples} samples");
+                assert!(together.allclose(&apart, 1e-12, 1e-12), "{what}: {together:?}, {apart:?}");
+                let targets = apart * 0.5 + 1.0;
+                let [apart, together] = models
+                    .each_ref()
+                    .map(|model| model.grad(&x, &targets, None, &MeanSquaredError, &mut Generator::new(1)).unwrap());
+                assert!(together.outputs.allclose(&apart.outputs, 1e-12, 1e-12), "{what}");
+                for index in 0..models[0].params().len() {
+                    let name = &models[1].params()[index].name;
+                    match (&together.grads[index], &apart.grads[index]) {
+                        (Some(found), Some(expected)) => {
+                            assert!(found.allclose(expected, 1e-9, 1e-9), "{what}, {name}: {found:?}, {expected:?}");
+                        }
+                        (found, expected) => assert_eq!(found.is_some(), expected.is_some(), "{what}, {name}"),
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn layers_computed_together_compute_what_they_do_apart() {
+    same_together_and_apart(Conv2D::new(4, [2, 3]));
+    same_together_and_apart(Conv2D::new(40, [5, 4]));
+    same_together_and_apart(Conv2D::new(40, [5, 4]).use_bias(false));
+    same_together_and_apart(Conv2D::new(2, [3, 3]).use_bias(false));
+    same_together_and_apart(DepthwiseConv2D::new([2, 2]).depth_multiplier(2));
+    same_together_and_apart(SeparableConv2D::new(4, [2, 2]));
+    same_together_and_apart(Conv2DTranspose::new(2, [3, 3]).strides([2, 2]));
+    same_together_and_apart(Conv2DTranspose::new(2, [2, 2]).use_bias(false));
+    same_together_and_apart(Dense::new(4));
+    same_together_and_apart(Dense::new(4).use_bias(false));
+    same_together_and_apart(BatchNorm::new().center(false));
+    same_together_and_apart(LayerNorm::new().scale(false));
+    same_together_and_apart(GroupNorm::new().groups(3));
+    same_together_and_apart(InstanceNorm::new());
+    same_together_and_apart(RMSNorm::new());
 }

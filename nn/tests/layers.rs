@@ -102,6 +102,11 @@ fn check_all() -> Sequential {
     row!(GlobalMaxPooling2D::new(), [3, 2, 3]);
     row!(GlobalMaxPooling3D::new().keepdims(true), [2, 2, 3, 2]);
     row!(branching(), [2]);
+    row!(GroupNorm::new().groups(2), [3, 4]);
+    row!(GroupNorm::new().groups(-1).center(false), [2, 3, 2]);
+    row!(GroupNorm::new().groups(2).axis(1).scale(false).epsilon(0.1), [4, 3]);
+    row!(InstanceNorm::new(), [3, 2]);
+    row!(InstanceNorm::new().center(false).scale(false).epsilon(0.1), [2, 3, 2]);
     row!(LayerNorm::new(), [3]);
     row!(LayerNorm::new().center(false).scale(false).epsilon(0.1), [2, 3]);
     row!(LayerNorm::new().axis(1), [3, 2, 2]);
@@ -119,6 +124,9 @@ fn check_all() -> Sequential {
     row!(PReLU::new().alpha_initializer(Initializer::Constant(0.25)), [2, 3]);
     row!(PReLU::new().shared_axes([1]).alpha_regularizer(Regularizer::L2(0.1)), [2, 3]);
     row!(Permute::new([2, 3, 1]), [2, 3, 4]);
+    row!(RMSNorm::new(), [2, 3]);
+    row!(RMSNorm::new().axes([1, 2]).epsilon(0.1), [3, 2, 2]);
+    row!(RMSNorm::new().axis(1), [3, 2]);
     row!(ReLU::new(), [4]);
     row!(ReLU::new().max_value(0.8).negative_slope(0.1).threshold(0.2), [9]);
     row!(ReflectionPadding1D::new([(2, 1)]), [3, 2]);
@@ -150,6 +158,9 @@ fn check_all() -> Sequential {
         [3, 4, 2]
     );
     row!(Softmax::new().axis(1), [2, 3]);
+    row!(SpatialDropout1D::new(0.4), [3, 5]);
+    row!(SpatialDropout2D::new(0.4), [2, 3, 4]);
+    row!(SpatialDropout3D::new(0.4), [2, 1, 2, 4]);
     row!(Subtract, LayerCheck::new([2, 3]).input([2, 1]) =>);
     row!(UpSampling1D::new([3]), [3, 2]);
     row!(UpSampling1D::new([2]).interpolation(Interpolation::Linear), [3, 2]);
@@ -511,6 +522,41 @@ fn bad_shapes_and_numbers_are_refused_at_build() {
         network().add(LayerNorm::new().epsilon(0.0)),
         &[2],
         "layer 0 (LayerNormalization): epsilon must be positive and finite, found 0; Keras's is 0.001",
+    );
+    of(
+        network().add(RMSNorm::new().epsilon(-1.0)),
+        &[2],
+        "layer 0 (RMSNormalization): epsilon must be positive and finite, found -1; Keras's is 0.000001",
+    );
+    of(
+        network().add(GroupNorm::new()),
+        &[28, 28, 48],
+        "layer 0 (GroupNormalization): 32 groups must divide the 48 channels; \
+         choose a number of groups that does, or -1 for a group of each channel",
+    );
+    of(
+        network().add(GroupNorm::new().groups(-2)),
+        &[4],
+        "layer 0 (GroupNormalization): -2 groups must divide the 4 channels; \
+         choose a number of groups that does, or -1 for a group of each channel",
+    );
+    of(
+        network().add(InstanceNorm::new()),
+        &[4],
+        "layer 0 (InstanceNormalization): needs an axis besides the channels, found samples of shape [4]; \
+         take LayerNorm for vectors",
+    );
+    of(
+        network().add(SpatialDropout2D::new(0.5)),
+        &[4, 5],
+        "layer 0 (SpatialDropout2D): needs samples of shape [height, width, channels], found [4, 5]; \
+         add an axis of one channel: Reshape it, or unsqueeze(-1) the data",
+    );
+    of(
+        network().add(SpatialDropout1D::new(1.0)),
+        &[4, 5],
+        "layer 0 (SpatialDropout1D): the rate must be at least 0 and less than 1, found 1; \
+         give the share to drop: 0.5 is half",
     );
 }
 

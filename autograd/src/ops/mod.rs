@@ -9,5 +9,6 @@ mod linear;
 mod reduce;
 mod softmax;
 mod spatial;
+mod standardize;
 mod unary;
 mod views;

@@ -1,12 +1,13 @@
 //! Each feature brought to mean 0 and variance 1 over the batch.
 
 use gradus_autograd::Var;
-use gradus_tensor::{Float, Tensor};
+use gradus_tensor::{Float, Standardization, Tensor};
 use serde::{Deserialize, Serialize};
 
-use super::normalize::{Affine, Features, check_epsilon, normalize};
+use super::normalize::{Affine, Features, Standardizing, check_epsilon};
 use crate::error::Result;
-use crate::layer::{Build, Built, Layer};
+use crate::fusion::{Channelwise, Takes};
+use crate::layer::{Build, Built, Context, Layer, ParamId};
 
 /// y = gamma (x - mean) / sqrt(variance + epsilon) + beta, for each feature: each place on the last axis, or another.
 ///
@@ -77,32 +78,68 @@ impl Layer for BatchNorm {
 
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
         let features = Features::new(&[self.axis], build)?;
-        let epsilon = check_epsilon(self.epsilon, build)?;
+        let epsilon = check_epsilon(self.epsilon, 1e-3, build)?;
         if !(0.0..=1.0).contains(&self.momentum) {
             let problem = format!("the momentum must be from 0 to 1, found {}", self.momentum);
             return Err(build.error(problem, "Keras's is 0.99"));
         }
-        let (keep, take) = (T::of(self.momentum), T::of(1.0 - self.momentum));
         let affine = Affine::new(self.scale, self.center, &features, build)?;
         let moving_mean = build.state("moving_mean", Tensor::zeros(&features.shape))?;
         let moving_variance = build.state("moving_variance", Tensor::ones(&features.shape))?;
-        let output = build.input()?.clone();
-        let others: Vec<usize> = (0..=output.len()).filter(|axis| !features.axes.contains(axis)).collect();
+        let are_channels = features.are_channels();
+        let how = Standardization::of_channels().epsilon(epsilon);
+        let batch = Standardizing { features, affine, how };
+        let of_batch = Computation { batch, moving_mean, moving_variance, epsilon, momentum: self.momentum };
+        let (absorbing, following) = (of_batch.clone(), of_batch.clone());
 
-        Ok(Built::new(output, move |context, x| {
-            let y = if context.training().is_some() && !context.is_frozen(moving_mean) {
-                let batch = normalize(x, &others[..], epsilon);
-                for (state, statistic) in [(moving_mean, batch.mean), (moving_variance, batch.variance)] {
-                    let moving = context.weight(state).value();
-                    let next = moving * keep + statistic.reshape(&features.shape) * take;
-                    context.update(state, next);
-                }
-                batch.output
-            } else {
-                let scale = Var::from((context.weight(moving_variance).value() + epsilon).rsqrt());
-                (x - features.spread(context.weight(moving_mean))) * features.spread(&scale)
-            };
-            affine.apply(y, &features, context)
+        let built = Built::new(build.input()?, move |context, x| of_batch.compute(context, x, &Channelwise::IDENTITY));
+        if !are_channels {
+            return Ok(built);
+        }
+        let built = built.absorbing(Takes::ELEMENTWISE, move |context, x, then| absorbing.compute(context, x, then));
+        Ok(built.following(move |context| {
+            let affine = (!following.learns(context)).then(|| following.moving(context, &Channelwise::IDENTITY))?;
+            Some(Channelwise { affine: Some(affine), ..Channelwise::IDENTITY })
         }))
+    }
+}
+
+/// What the built layer does.
+#[derive(Clone)]
+struct Computation {
+    batch: Standardizing,
+    moving_mean: ParamId,
+    moving_variance: ParamId,
+    epsilon: f64,
+    momentum: f64,
+}
+
+impl Computation {
+    /// Whether the statistics are those of the batch.
+    fn learns<T: Float>(&self, context: &mut Context<'_, T>) -> bool {
+        context.training().is_some() && !context.is_frozen(self.moving_mean)
+    }
+
+    /// y = scale x + shift is the layer with its moving statistics, and then what follows.
+    fn moving<T: Float>(&self, context: &Context<'_, T>, then: &Channelwise<T>) -> (Var<T>, Var<T>) {
+        let [gamma, beta] = self.batch.affine.weights(context, then);
+        let variance = context.weight(self.moving_variance).value();
+        let scale = gamma * &(variance + T::of(self.epsilon)).rsqrt();
+        let shift = beta - &scale * context.weight(self.moving_mean).value();
+        (scale, shift)
+    }
+
+    fn compute<T: Float>(&self, context: &mut Context<'_, T>, x: &Var<T>, then: &Channelwise<T>) -> Var<T> {
+        if !self.learns(context) {
+            let (scale, shift) = self.moving(context, then);
+            return self.batch.features.as_channels(x, |x| x.affine(&scale, &shift, then.relu));
+        }
+        let (y, moments) = self.batch.compute(context, x, then);
+        let (keep, take) = (T::of(self.momentum), T::of(1.0 - self.momentum));
+        for (state, statistic) in [(self.moving_mean, moments.mean), (self.moving_variance, moments.variance)] {
+            let next = context.weight(state).value() * keep + statistic * take;
+            context.update(state, next);
+        }
+        y
     }
 }

@@ -95,9 +95,9 @@ fn build_transposed<T: Float>(
     build.penalty(kernel, regularizer);
     let finish = finish(build)?;
     let output = lengths.join(&[filters]);
-    Ok(Built::new(output.clone(), move |context, x| {
+    Ok(finish.computed(output.clone(), move |context, x| {
         let shape = output.with_axis(0, x.shape()[0]);
-        finish.apply(context, x.convolve_transposed(context.weight(kernel), shape, &convolution))
+        x.convolve_transposed(context.weight(kernel), shape, &convolution)
     }))
 }
 

@@ -6,7 +6,7 @@ use gradus_tensor::{Convolution, Float, Shape};
 use super::windows::{Padding, check_lengths};
 use crate::activation::Activation;
 use crate::error::Result;
-use crate::fusion::Channelwise;
+use crate::fusion::Takes;
 use crate::initializers::Initializer;
 use crate::layer::{Build, Built, Context, ParamId};
 use crate::regularizers::Regularizer;
@@ -101,7 +101,7 @@ impl Finish {
         convolution: Convolution,
         operands: impl Fn(&Context<'_, T>, &Var<T>) -> (Var<T>, Var<T>) + Clone + Send + Sync + 'static,
     ) -> Built<T> {
-        let (twin, same) = (operands.clone(), convolution.clone());
+        let (twin, same, size) = (operands.clone(), convolution.clone(), output.size());
         let built = Built::new(output, move |context, x| {
             let (x, kernel) = operands(context, x);
             match self.bias.map(|bias| context.weight(bias)) {
@@ -115,31 +115,47 @@ impl Finish {
         if !matches!(self.activation, Activation::Linear | Activation::Relu) {
             return built;
         }
-        built.absorbing(
-            self.activation == Activation::Relu,
-            move |context, x, Channelwise { affine, relu, pooling }| {
-                let ((x, kernel), bias) = (twin(context, x), self.bias.map(|bias| context.weight(bias)));
-                // scale (x * kernel + bias) + shift = x * (scale kernel) + (scale bias + shift)
-                let (kernel, bias) = match (affine, bias) {
-                    (Some((scale, shift)), Some(bias)) => (kernel * scale, Some(bias * scale + shift)),
-                    (Some((scale, shift)), None) => (kernel * scale, Some(shift.clone())),
-                    (None, bias) => (kernel, bias.cloned()),
-                };
-                match (pooling, bias) {
-                    (Some(pooling), bias) => x.convolve_pooled(&kernel, bias.as_ref(), *relu, &same, pooling),
-                    (None, Some(bias)) => x.convolve_biased(&kernel, &bias, *relu, &same),
-                    (None, None) if *relu => x.convolve(&kernel, &same).relu(),
-                    (None, None) => x.convolve(&kernel, &same),
-                }
-            },
-        )
+        let takes = Takes { relu: self.activation == Activation::Relu, pooling: true };
+        built.absorbing(takes, move |context, x, then| {
+            let ((x, kernel), bias) = (twin(context, x), self.bias.map(|bias| context.weight(bias)));
+            // A kernel larger than the output costs more to scale than the output.
+            if then.affine.is_some() && then.pooling.is_none() && kernel.value().size() > x.shape()[0] * size {
+                return then.of_sum(x.convolve(&kernel, &same), bias);
+            }
+            // scale (x * kernel + bias) + shift = x * (scale kernel) + (scale bias + shift)
+            let (kernel, bias) = match (&then.affine, bias) {
+                (Some((scale, shift)), Some(bias)) => (kernel * scale, Some(bias * scale + shift)),
+                (Some((scale, shift)), None) => (kernel * scale, Some(shift.clone())),
+                (None, bias) => (kernel, bias.cloned()),
+            };
+            match (&then.pooling, bias) {
+                (Some(pooling), bias) => x.convolve_pooled(&kernel, bias.as_ref(), then.relu, &same, pooling),
+                (None, Some(bias)) => x.convolve_biased(&kernel, &bias, then.relu, &same),
+                (None, None) if then.relu => x.convolve(&kernel, &same).relu(),
+                (None, None) => x.convolve(&kernel, &same),
+            }
+        })
     }
 
-    /// The same of what has been computed already.
-    pub fn apply<T: Float>(&self, context: &Context<'_, T>, y: Var<T>) -> Var<T> {
-        self.activation.apply(&match self.bias {
-            Some(bias) => y + context.weight(bias),
-            None => y,
+    /// The layer that adds the bias to what `compute` makes of its input, in the same pass as what may follow.
+    pub fn computed<T: Float>(
+        self,
+        output: Shape,
+        compute: impl Fn(&Context<'_, T>, &Var<T>) -> Var<T> + Clone + Send + Sync + 'static,
+    ) -> Built<T> {
+        let twin = compute.clone();
+        let built = Built::new(output, move |context, x| {
+            let y = compute(context, x);
+            self.activation.apply(&match self.bias {
+                Some(bias) => y + context.weight(bias),
+                None => y,
+            })
+        });
+        if self.activation != Activation::Linear {
+            return built;
+        }
+        built.absorbing(Takes::ELEMENTWISE, move |context, x, then| {
+            then.of_sum(twin(context, x), self.bias.map(|bias| context.weight(bias)))
         })
     }
 }

@@ -3,6 +3,7 @@
 use gradus_tensor::Float;
 use serde::{Deserialize, Serialize};
 
+use super::convolving::Finish;
 use crate::activation::Activation;
 use crate::error::Result;
 use crate::initializers::Initializer;
@@ -93,17 +94,8 @@ impl Layer for Dense {
 
         let kernel = build.weight("kernel", [features, self.units], self.kernel_initializer)?;
         build.penalty(kernel, self.kernel_regularizer);
-        let bias = self.use_bias.then(|| build.weight("bias", self.units, self.bias_initializer)).transpose()?;
-        if let Some(bias) = bias {
-            build.penalty(bias, self.bias_regularizer);
-        }
-        let activation = self.activation;
-        Ok(Built::new(output, move |context, x| {
-            let product = x.matmul(context.weight(kernel));
-            activation.apply(&match bias {
-                Some(bias) => product + context.weight(bias),
-                None => product,
-            })
-        }))
+        let bias = self.use_bias.then_some(self.bias_initializer);
+        let finish = Finish::new(self.units, bias, self.bias_regularizer, self.activation, build)?;
+        Ok(finish.computed(output, move |context, x| x.matmul(context.weight(kernel))))
     }
 }

@@ -8,7 +8,7 @@ use gradus_tensor::{Generator, Tensor};
 
 use crate::{
     Activation, Dense, Dropout, Embedding, GaussianDropout, GaussianNoise, Layer, Model, Normalization, Rescaling,
-    Sequential,
+    Sequential, SpatialDropout2D,
 };
 
 mod normalize;
@@ -210,6 +210,18 @@ fn noise_has_the_moments_that_keras_documents() {
     near(moments_in_training(Dropout::new(0.25)), [1.0, (1.0_f64 / 3.0).sqrt(), 0.25]);
     near(moments_in_training(GaussianDropout::new(0.25)), [1.0, (1.0_f64 / 3.0).sqrt(), 0.0]);
     near(moments_in_training(GaussianNoise::new(0.5)), [1.0, 0.5, 0.0]);
+}
+
+#[test]
+fn spatial_dropout_drops_whole_channels() {
+    let ones = Tensor::ones([50, 3, 2, 40]);
+    let y = run(&model(SpatialDropout2D::new(0.25), ones.clone()), &ones, &ones, true).output;
+    // Of each channel of each sample all places are alike: 0, or 1 / 0.75.
+    let channels = y.slice(1, ..1).slice(2, ..1);
+    assert_eq!(y, channels.broadcast_to(y.shape()));
+    assert_eq!(y.max(..).item(), 1.0 / 0.75);
+    assert_eq!(y.min(..).item(), 0.0);
+    assert!((channels.equal(0.0).to::<f64>().mean(..).item() - 0.25).abs() < 0.03);
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! Each sample's features brought to mean 0 and variance 1.
 
-use gradus_tensor::Float;
+use gradus_tensor::{Float, Standardization};
 use serde::{Deserialize, Serialize};
 
-use super::normalize::{Affine, Features, check_epsilon, normalize};
+use super::normalize::{Affine, Features, Standardizing, check_epsilon};
 use crate::error::Result;
 use crate::layer::{Build, Built, Layer};
 
@@ -71,11 +71,8 @@ impl Layer for LayerNorm {
 
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
         let features = Features::new(&self.axis, build)?;
-        let epsilon = check_epsilon(self.epsilon, build)?;
+        let how = Standardization::of_rows().epsilon(check_epsilon(self.epsilon, 1e-3, build)?);
         let affine = Affine::new(self.scale, self.center, &features, build)?;
-        Ok(Built::new(build.input()?, move |context, x| {
-            let y = normalize(x, &features.axes[..], epsilon).output;
-            affine.apply(y, &features, context)
-        }))
+        Standardizing { features, affine, how }.layer(build)
     }
 }

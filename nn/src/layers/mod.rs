@@ -16,6 +16,8 @@ mod embedding;
 mod flatten;
 mod gaussian;
 mod global_pool;
+mod group_norm;
+mod instance_norm;
 #[cfg(test)]
 mod keras;
 mod layer_norm;
@@ -32,8 +34,10 @@ mod repeat_vector;
 mod rescaling;
 mod reshape;
 mod residual;
+mod rms_norm;
 mod separable_conv;
 mod softmax;
+mod spatial_dropout;
 mod up_sampling;
 mod windows;
 
@@ -57,6 +61,8 @@ pub use global_pool::{
     GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalAveragePooling3D, GlobalMaxPooling1D, GlobalMaxPooling2D,
     GlobalMaxPooling3D,
 };
+pub use group_norm::GroupNorm;
+pub use instance_norm::InstanceNorm;
 pub use layer_norm::LayerNorm;
 pub use leaky_relu::LeakyReLU;
 pub use merge::{Add, Average, Maximum, Minimum, Multiply, Subtract};
@@ -73,7 +79,9 @@ pub use repeat_vector::RepeatVector;
 pub use rescaling::Rescaling;
 pub use reshape::Reshape;
 pub use residual::Residual;
+pub use rms_norm::RMSNorm;
 pub use separable_conv::{SeparableConv1D, SeparableConv2D};
 pub use softmax::Softmax;
+pub use spatial_dropout::{SpatialDropout1D, SpatialDropout2D, SpatialDropout3D};
 pub use up_sampling::{Interpolation, UpSampling1D, UpSampling2D, UpSampling3D};
 pub use windows::Padding;

@@ -1,20 +1,20 @@
-//! What layer and batch normalisation share.
+//! What the normalising layers share.
 
-use gradus_autograd::{Op, Var};
-use gradus_tensor::{Axes, Float, Shape, Tensor, keepdims};
+use gradus_autograd::Var;
+use gradus_tensor::{Float, Moments, Shape, Standardization, Tensor};
 
 use crate::error::Result;
+use crate::fusion::{Channelwise, Takes};
 use crate::initializers::Initializer;
-use crate::layer::{Build, Context, ParamId};
+use crate::layer::{Build, Built, Context, ParamId};
 
 /// The axes of an input along which a normalising layer has weights: one for each place on them.
+#[derive(Clone)]
 pub(super) struct Features {
-    /// Counted with the batch axis, in ascending order.
-    pub axes: Vec<usize>,
-    /// The shape of the weights: the lengths of the axes.
+    /// The shape of the weights: the lengths of the axes, in ascending order of these.
     pub shape: Shape,
-    /// The same with length 1 for each other axis behind the first of them, so that it broadcasts to the input.
-    spread: Shape,
+    /// The axes of the input with these at the end; nothing where they are.
+    order: Option<Vec<isize>>,
 }
 
 impl Features {
@@ -23,28 +23,50 @@ impl Features {
         let input = build.input()?;
         let mut places = axes.iter().map(|&axis| build.axis(axis)).collect::<Result<Vec<usize>>>()?;
         places.sort_unstable();
-        let Some(&first) = places.first() else {
+        if places.is_empty() {
             return Err(build.error("needs an axis to normalise, found none", "-1 is the last"));
-        };
+        }
         if places.windows(2).any(|pair| pair[0] == pair[1]) {
             let problem = format!("the axes {axes:?} name one of samples of shape {input} twice");
             return Err(build.error(problem, "name each axis once"));
         }
+        let others = (0..=input.len()).filter(|axis| !places.contains(axis));
+        let order: Vec<isize> = others.chain(places.iter().copied()).map(|axis| axis as isize).collect();
         let shape = places.iter().map(|&axis| input[axis - 1]).collect();
-        let spread = (first..=input.len()).map(|axis| if places.contains(&axis) { input[axis - 1] } else { 1 });
-        Ok(Features { shape, spread: spread.collect(), axes: places })
+        Ok(Features { shape, order: (!order.is_sorted()).then_some(order) })
     }
 
-    /// A weight so shaped that it broadcasts to the input; no op where it does so by itself.
-    pub fn spread<T: Float>(&self, weight: &Var<T>) -> Var<T> {
-        if self.spread == self.shape { weight.clone() } else { weight.reshape(&self.spread) }
+    /// Whether they are the last axis, as channels are.
+    pub fn are_channels(&self) -> bool {
+        self.order.is_none() && self.shape.len() == 1
+    }
+
+    /// What `compute` makes of `x`, of which it sees the features as one axis, the last.
+    pub fn as_channels<T: Float>(&self, x: &Var<T>, compute: impl FnOnce(&Var<T>) -> Var<T>) -> Var<T> {
+        if self.are_channels() {
+            return compute(x);
+        }
+        let turned = self.order.as_ref().map_or_else(|| x.clone(), |order| x.permute(order));
+        let places = turned.shape().len() - self.shape.len();
+        let y = compute(&turned.reshape([&turned.shape()[..places], &[self.shape.size()]].concat()));
+        let y = y.reshape(turned.shape());
+        match &self.order {
+            None => y,
+            Some(order) => {
+                let mut back = vec![0; order.len()];
+                order.iter().enumerate().for_each(|(place, &axis)| back[axis as usize] = place as isize);
+                y.permute(back)
+            }
+        }
     }
 }
 
 /// y = gamma x + beta, the last step of a normalisation: one of each per feature, or none.
+#[derive(Clone)]
 pub(super) struct Affine {
     gamma: Option<ParamId>,
     beta: Option<ParamId>,
+    size: usize,
 }
 
 impl Affine {
@@ -52,56 +74,69 @@ impl Affine {
     pub fn new<T: Float>(scale: bool, center: bool, features: &Features, build: &mut Build<'_, T>) -> Result<Self> {
         let gamma = scale.then(|| build.weight("gamma", &features.shape, Initializer::Ones)).transpose()?;
         let beta = center.then(|| build.weight("beta", &features.shape, Initializer::Zeros)).transpose()?;
-        Ok(Affine { gamma, beta })
+        Ok(Affine { gamma, beta, size: features.shape.size() })
     }
 
-    /// The computation.
-    pub fn apply<T: Float>(&self, mut y: Var<T>, features: &Features, context: &Context<'_, T>) -> Var<T> {
-        if let Some(gamma) = self.gamma {
-            y = y * features.spread(context.weight(gamma));
+    /// With gamma alone, under the name that Keras gives it where there is no beta.
+    pub fn scale<T: Float>(features: &Features, build: &mut Build<'_, T>) -> Result<Self> {
+        let gamma = build.weight("scale", &features.shape, Initializer::Ones)?;
+        Ok(Affine { gamma: Some(gamma), beta: None, size: features.shape.size() })
+    }
+
+    /// gamma and beta of all features in one line, and of what follows.
+    pub fn weights<T: Float>(&self, context: &Context<'_, T>, then: &Channelwise<T>) -> [Var<T>; 2] {
+        let line = |weight: &Var<T>| if weight.shape().len() == 1 { weight.clone() } else { weight.flatten() };
+        let gamma = self.gamma.map_or_else(|| Tensor::ones([self.size]).into(), |gamma| line(context.weight(gamma)));
+        let beta = self.beta.map_or_else(|| Tensor::zeros([self.size]).into(), |beta| line(context.weight(beta)));
+        match &then.affine {
+            None => [gamma, beta],
+            Some((scale, shift)) => [gamma * scale, beta * scale + shift],
         }
-        if let Some(beta) = self.beta {
-            y = y + features.spread(context.weight(beta));
+    }
+}
+
+/// Standardises features as `how` says, then scales and shifts them.
+#[derive(Clone)]
+pub(super) struct Standardizing {
+    pub features: Features,
+    pub affine: Affine,
+    pub how: Standardization,
+}
+
+impl Standardizing {
+    /// The computation with what follows, and the moments.
+    pub fn compute<T: Float>(
+        &self,
+        context: &Context<'_, T>,
+        x: &Var<T>,
+        then: &Channelwise<T>,
+    ) -> (Var<T>, Moments<T>) {
+        let [gamma, beta] = self.affine.weights(context, then);
+        let mut moments = None;
+        let y = self.features.as_channels(x, |x| {
+            let (y, found) = x.standardize(&gamma, &beta, &self.how.relu(then.relu));
+            moments = Some(found);
+            y
+        });
+        (y, moments.expect("the computation was called"))
+    }
+
+    /// The layer that does no more than that.
+    pub fn layer<T: Float>(self, build: &Build<'_, T>) -> Result<Built<T>> {
+        let twin = self.clone();
+        let built = Built::new(build.input()?, move |context, x| twin.compute(context, x, &Channelwise::IDENTITY).0);
+        if !self.features.are_channels() {
+            return Ok(built);
         }
-        y
+        Ok(built.absorbing(Takes::ELEMENTWISE, move |context, x, then| self.compute(context, x, then).0))
     }
 }
 
 /// The epsilon, if a variance of 0 plus it has a root to divide by.
-pub(super) fn check_epsilon<T: Float>(epsilon: f64, build: &Build<'_, T>) -> Result<T> {
+pub(super) fn check_epsilon<T: Float>(epsilon: f64, usual: f64, build: &Build<'_, T>) -> Result<f64> {
     if epsilon > 0.0 && epsilon.is_finite() {
-        return Ok(T::of(epsilon));
+        return Ok(epsilon);
     }
-    Err(build.error(format!("epsilon must be positive and finite, found {epsilon}"), "Keras's is 0.001"))
-}
-
-/// What [`normalize`] yields.
-pub(super) struct Normalized<T: Float> {
-    /// Mean 0 and variance 1 over the axes. Shape: the input's.
-    pub output: Var<T>,
-    /// The mean over the axes, which stay with length 1.
-    pub mean: Tensor<T>,
-    /// The population variance over the axes, which stay with length 1.
-    pub variance: Tensor<T>,
-}
-
-/// y = (x - mean) / sqrt(variance + epsilon), mean and variance over `axes`.
-///
-/// The gradient reaches x through the mean and the variance, too: g' = (g - mean(g) - y mean(g y)) / sqrt(variance +
-/// epsilon). Ioffe and Szegedy, arXiv:1502.03167, section 3, with their three terms put together.
-pub(super) fn normalize<T: Float>(x: &Var<T>, axes: impl Into<Axes>, epsilon: T) -> Normalized<T> {
-    let axes = keepdims(axes);
-    let mean = x.value().mean(axes.clone());
-    let centered = x.value() - &mean;
-    let variance = centered.square().mean(axes.clone());
-    let scale = (&variance + epsilon).rsqrt();
-    let y = centered * &scale;
-    let output = Op::new("normalize", y.clone())
-        .input(x, move |g| {
-            let along = (&g * &y).mean(axes.clone());
-            let mean = g.mean(axes);
-            (g - mean - y * along) * scale
-        })
-        .finish();
-    Normalized { output, mean, variance }
+    let problem = format!("epsilon must be positive and finite, found {epsilon}");
+    Err(build.error(problem, &format!("Keras's is {usual}")))
 }

@@ -40,7 +40,7 @@ fn build_pool<T: Float>(
     let built = Built::new(lengths.join(&input[rank..]), move |_, x| pool(x, &pooling));
     Ok(match left {
         Some(pooling) => {
-            built.following(move |_| Some(Channelwise { pooling: Some(pooling.clone()), ..Channelwise::NOTHING }))
+            built.following(move |_| Some(Channelwise { pooling: Some(pooling.clone()), ..Channelwise::IDENTITY }))
         }
         None => built,
     })

@@ -16,6 +16,7 @@ pub(crate) mod reduce;
 pub(crate) mod resize;
 pub(crate) mod rows;
 pub(crate) mod softmax;
+pub(crate) mod standardize;
 mod turn;
 mod unfold;
 pub(crate) mod update;
@@ -68,6 +69,21 @@ impl<T> Shared<T> {
         assert!(start + len <= self.len);
         // SAFETY: the caller's promise.
         unsafe { std::slice::from_raw_parts_mut(self.start.add(start), len) }
+    }
+
+    /// Elements `start..start + len`, to be read, by several tasks if need be.
+    ///
+    /// # Safety
+    /// The part lies within the slice, nobody writes to it while it is alive, and the slice outlives it.
+    #[inline(always)]
+    pub unsafe fn read<'a>(self, start: usize, len: usize) -> &'a [T]
+    where
+        T: Sync,
+    {
+        #[cfg(debug_assertions)]
+        assert!(start + len <= self.len);
+        // SAFETY: the caller's promise.
+        unsafe { std::slice::from_raw_parts(self.start.add(start), len) }
     }
 }
 

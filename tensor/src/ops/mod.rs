@@ -16,6 +16,7 @@ mod pool;
 mod reduce;
 mod resize;
 mod softmax;
+mod standardize;
 pub(crate) mod unary;
 mod unfold;
 
@@ -26,6 +27,7 @@ pub use arithmetic::Operand;
 pub use assign::update;
 pub use join::PadMode;
 pub use resize::Interpolation;
+pub use standardize::Moments;
 pub use unary::{SELU_ALPHA, SELU_SCALE};
 
 /// The elements of a tensor that has been made contiguous.

@@ -1,9 +1,10 @@
 //! The normalising layers. They compute in float32 there: the numbers are the formula's in float64, held against them.
 
-use gradus_tensor::{Generator, Tensor};
+use gradus_tensor::{Generator, Shape, Tensor};
 
+use super::windows::values;
 use super::{Found, close, g3, model, run, set, x};
-use crate::{BatchNorm, LayerNorm, Model};
+use crate::{BatchNorm, GroupNorm, InstanceNorm, LayerNorm, Model, RMSNorm, Sequential};
 
 /// gamma and beta of the normalising layers.
 fn set_affine(model: &mut Model<f64>) {
@@ -477,6 +478,48 @@ fn every_axis_is_normalised_alike() {
                     close(direct, turned);
                 }
             }
+        }
+    }
+}
+
+/// The layer that a line of normalize.txt is named for.
+fn layer(name: &str) -> Sequential {
+    let network = Sequential::new();
+    match name {
+        "groups 2" => network.add(GroupNorm::new().groups(2)),
+        "groups 3, axis 1" => network.add(GroupNorm::new().groups(3).axis(1).epsilon(0.1)),
+        "groups -1" => network.add(GroupNorm::new().groups(-1)),
+        "groups of vectors" => network.add(GroupNorm::new().groups(2)),
+        "instance" => network.add(InstanceNorm::new()),
+        "instance 1" => network.add(InstanceNorm::new().epsilon(0.1)),
+        "rms" => network.add(RMSNorm::new()),
+        "rms, axis 1" => network.add(RMSNorm::new().axis(1).epsilon(0.1)),
+        "rms, axes 1 and 2" => network.add(RMSNorm::new().axes([1, 2])),
+        name => panic!("no layer is named {name:?}"),
+    }
+}
+
+/// What normalize.py has written: torch 2.15.0, held against keras 3.15.1.
+#[test]
+fn group_instance_and_rms_normalization() {
+    let lines = include_str!("normalize.txt").lines();
+    assert_eq!(lines.clone().count(), 9);
+    for line in lines {
+        let parts: Vec<&str> = line.split("; ").collect();
+        let lengths = |part: usize| parts[part].split(' ').map(|length| length.parse().unwrap()).collect::<Shape>();
+        let (input, weights) = (lengths(1), lengths(2));
+        let x = values(input.clone(), 1);
+        let mut model = model(layer(parts[0]), x.clone());
+        let trainable = model.params().iter().map(|param| param.name.clone()).collect::<Vec<String>>();
+        for (name, seed) in trainable.iter().zip([3, 4]) {
+            set(&mut model, name, values(weights.clone(), seed));
+        }
+        let found = run(&model, &x, &values(input.clone(), 2), true);
+        let all = [&[found.output, found.grad_x], &found.grads[..]].concat();
+        assert_eq!(all.len(), parts.len() - 3, "{}", parts[0]);
+        for (found, expected) in all.iter().zip(&parts[3..]) {
+            let expected: Tensor<f64> = expected.split(' ').map(|number| number.parse::<f64>().unwrap()).collect();
+            assert!(found.flatten().allclose(&expected, 1e-12, 1e-13), "{}: {found:?}\n{expected:?}", parts[0]);
         }
     }
 }

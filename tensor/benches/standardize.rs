@@ -1,0 +1,108 @@
+//! Batch, group and layer normalisation and their derivatives as a fraction of memcpy's bandwidth, in the same run.
+//!
+//! `cargo bench -p gradus-tensor --bench standardize`. What is counted is what the two passes must move: forward x is read
+//! twice and y written once; backward x and g are read twice, and the gradient by x is written once, in the memory of g.
+//! (Each of a memcpy's bytes is read or written once.) Where a slot stays in the cache between the passes, of a layer
+//! normalisation and of small samples, each is counted once. After criterion's report a table gives, for one thread and for
+//! all, the bandwidth of each and its fraction of that of a memcpy on one thread that moves as many bytes, measured in turn
+//! with it.
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use criterion::Criterion;
+use gradus_tensor::{Generator, Standardization, Tensor};
+use rayon::ThreadPoolBuilder;
+
+struct Case {
+    name: &'static str,
+    shape: [usize; 3],
+    how: Standardization,
+    /// How often x has to be read.
+    reads: usize,
+}
+
+fn cases() -> [Case; 5] {
+    let (large, small) = ([32, 56 * 56, 64], [128, 26 * 26, 32]);
+    let case = |name, shape, how, reads| Case { name, shape, how, reads };
+    [
+        case("batch [32*56*56, 64]", large, Standardization::of_channels(), 2),
+        case("batch, relu [32*56*56, 64]", large, Standardization::of_channels().relu(true), 2),
+        case("batch [128*26*26, 32]", small, Standardization::of_channels(), 2),
+        case("8 groups [128, 26*26, 32]", small, Standardization::of_groups(8), 1),
+        case("layer [32*56*7, 512]", [32 * 56, 7, 512], Standardization::of_rows(), 1),
+    ]
+}
+
+/// An operation by its name, ready to be computed again and again, and the elements that it reads and writes.
+type Work = (&'static str, usize, Box<dyn FnMut()>);
+
+fn works(case: &Case) -> [Work; 2] {
+    let x: Tensor = Generator::new(1).normal(case.shape, 0.5, 2.0);
+    let channels = case.shape[2];
+    let (gamma, beta) = (Tensor::linspace(0.5, 1.5, channels), Tensor::linspace(-0.5, 0.5, channels));
+    let how = case.how;
+    let (y, moments) = x.standardize(&gamma, &beta, &how);
+    let mut g = Some(y * 0.5);
+    let (size, x1, gamma1, beta1) = (x.size(), x.clone(), gamma.clone(), beta.clone());
+    [
+        ("forward", (case.reads + 1) * size, Box::new(move || _ = black_box(x1.standardize(&gamma1, &beta1, &how)))),
+        (
+            "backward",
+            (2 * case.reads + 1) * size,
+            Box::new(move || {
+                let before = g.take().expect("it is put back");
+                let [by_x, ..] = black_box(x.standardize_gradient(before, &gamma, &beta, &moments, &how));
+                g = Some(by_x);
+            }),
+        ),
+    ]
+}
+
+fn seconds(work: &mut dyn FnMut()) -> f64 {
+    let start = Instant::now();
+    work();
+    start.elapsed().as_secs_f64()
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+fn ratios(threads: usize) {
+    println!("\n{threads} threads, as a fraction of memcpy's bandwidth:");
+    for case in cases() {
+        for (name, elements, mut work) in works(&case) {
+            let bytes = elements * size_of::<f32>();
+            let (source, mut target) = (vec![1_u8; bytes / 2], vec![0_u8; bytes / 2]);
+            let mut copy = || black_box(&mut target).copy_from_slice(black_box(&source));
+            let (copies, these): (Vec<f64>, Vec<f64>) =
+                (0..15).map(|_| (seconds(&mut copy), seconds(&mut work))).unzip();
+            let (memcpy, this) = (median(copies), median(these));
+            println!(
+                "{:28} {name:10} {:8.3} ms {:6.1} GB/s  {:.2} of {:.1}",
+                case.name,
+                this * 1e3,
+                bytes as f64 / this * 1e-9,
+                memcpy / this,
+                bytes as f64 / memcpy * 1e-9,
+            );
+        }
+    }
+}
+
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
+    for case in cases() {
+        let mut group = criterion.benchmark_group(case.name);
+        group.sample_size(10);
+        for (name, _, mut work) in works(&case) {
+            group.bench_function(name, |b| b.iter(&mut work));
+        }
+        group.finish();
+    }
+    criterion.final_summary();
+    ThreadPoolBuilder::new().num_threads(1).build().unwrap().install(|| ratios(1));
+    ratios(rayon::current_num_threads());
+}

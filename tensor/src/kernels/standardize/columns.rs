@@ -1,0 +1,233 @@
+//! Loops over a matrix `[rows, channels]` in row-major order in which each column has numbers of its own.
+//!
+//! A column's running sums and factors wait in small buffers beside those of its neighbours, so the loops run along rows,
+//! by vectors, however few channels there are: a buffer holds the numbers of few channels several times over and meets
+//! several rows at once.
+
+use std::ops::Range;
+
+use crate::element::Float;
+use crate::simd::vectorize;
+
+/// Numbers side by side in a buffer, 2 KiB of f32: three or four of them leave the first-level cache room for the rows.
+const WIDTH: usize = 512;
+
+/// Columns that are handled together.
+#[derive(Clone, Copy)]
+struct Strip {
+    channels: usize,
+    /// The first of the columns and their number.
+    first: usize,
+    width: usize,
+    /// How many rows at once.
+    repeat: usize,
+}
+
+impl Strip {
+    /// All columns of a matrix, in strips.
+    #[inline(always)]
+    fn all(channels: usize) -> impl Iterator<Item = Strip> {
+        let repeat = (WIDTH / channels).max(1);
+        let firsts = (0..channels).step_by(WIDTH);
+        firsts.map(move |first| Strip { channels, first, width: WIDTH.min(channels - first), repeat })
+    }
+
+    /// Where the strip lies in a matrix of `len` elements, in stretches as long as a buffer or, at the end, shorter.
+    #[inline(always)]
+    fn stretches(self, len: usize) -> impl Iterator<Item = Range<usize>> {
+        let starts = (self.first..len).step_by(self.channels * self.repeat);
+        starts.map(move |start| start..len.min(start + self.width * self.repeat))
+    }
+
+    /// A buffer of one number for each column.
+    #[inline(always)]
+    fn spread<T: Float>(self, numbers: &[T]) -> [T; WIDTH] {
+        let mut buffer = [T::ZERO; WIDTH];
+        buffer[..self.width].copy_from_slice(&numbers[self.first..][..self.width]);
+        for place in 1..self.repeat {
+            buffer.copy_within(..self.width, place * self.width);
+        }
+        buffer
+    }
+
+    /// The sum of a buffer for each column, times a factor.
+    #[inline(always)]
+    fn gather<T: Float>(self, buffer: &[T; WIDTH], factor: T, sums: &mut [T]) {
+        let sums = &mut sums[self.first..][..self.width];
+        sums.copy_from_slice(&buffer[..self.width]);
+        for more in buffer[..self.width * self.repeat].chunks_exact(self.width).skip(1) {
+            sums.iter_mut().zip(more).for_each(|(sum, &more)| *sum += more);
+        }
+        sums.iter_mut().for_each(|sum| *sum *= factor);
+    }
+}
+
+/// What makes y = (x - mean) scale + shift of each column, one slice each.
+#[derive(Clone, Copy)]
+pub(super) struct Factors<'a, T> {
+    pub mean: &'a [T],
+    pub scale: &'a [T],
+    pub shift: &'a [T],
+}
+
+/// y = (x - mean) scale + shift, of which what is negative becomes 0 if `RELU`; NaN stays.
+#[inline(always)]
+pub(super) fn standardized<T: Float, const RELU: bool>(x: T, mean: T, scale: T, shift: T) -> T {
+    let y = (x - mean) * scale + shift;
+    if RELU && y < T::ZERO { T::ZERO } else { y }
+}
+
+/// The gradient g by the result of [`standardized`], as it is before the negative results became 0.
+#[inline(always)]
+pub(super) fn masked<T: Float, const RELU: bool>(g: T, x: T, mean: T, scale: T, shift: T) -> T {
+    // The very numbers of the way forward again, so nothing else has to be saved.
+    if !RELU || standardized::<T, false>(x, mean, scale, shift) > T::ZERO { g } else { T::ZERO }
+}
+
+/// The mean of each column, and the sum of the squared distances from it: `[2, channels]`.
+pub(super) fn moments<T: Float>(x: &[T], out: &mut [T]) {
+    let channels = out.len() / 2;
+    let (means, squares) = out.split_at_mut(channels);
+    let factor = T::of((x.len() / channels) as f64).recip();
+    vectorize(
+        #[inline(always)]
+        || {
+            for strip in Strip::all(channels) {
+                // Distances from the first row are small where the mean is large, and sum up without loss.
+                let (origin, mut sums) = (strip.spread(x), [T::ZERO; WIDTH]);
+                for stretch in strip.stretches(x.len()) {
+                    for ((sum, &x), &origin) in sums.iter_mut().zip(&x[stretch]).zip(&origin) {
+                        *sum += x - origin;
+                    }
+                }
+                strip.gather(&sums, factor, means);
+                means[strip.first..].iter_mut().zip(&origin[..strip.width]).for_each(|(mean, &origin)| *mean += origin);
+                let (mean, mut sums) = (strip.spread(means), [T::ZERO; WIDTH]);
+                for stretch in strip.stretches(x.len()) {
+                    for ((sum, &x), &mean) in sums.iter_mut().zip(&x[stretch]).zip(&mean) {
+                        *sum += (x - mean) * (x - mean);
+                    }
+                }
+                strip.gather(&sums, T::ONE, squares);
+            }
+        },
+    );
+}
+
+/// [`standardized`], each column by its factors.
+pub(super) fn apply<T: Float, const RELU: bool>(x: &[T], factors: Factors<'_, T>, out: &mut [T]) {
+    vectorize(
+        #[inline(always)]
+        || {
+            for strip in Strip::all(factors.mean.len()) {
+                let (mean, scale) = (strip.spread(factors.mean), strip.spread(factors.scale));
+                let shift = strip.spread(factors.shift);
+                for stretch in strip.stretches(x.len()) {
+                    let (out, x) = (&mut out[stretch.clone()], &x[stretch]);
+                    for ((((out, &x), &mean), &scale), &shift) in
+                        out.iter_mut().zip(x).zip(&mean).zip(&scale).zip(&shift)
+                    {
+                        *out = standardized::<T, RELU>(x, mean, scale, shift);
+                    }
+                }
+            }
+        },
+    );
+}
+
+/// The sums of g and of g (x - mean) down each column, g masked: `[2, channels]`.
+pub(super) fn sums<T: Float, const RELU: bool>(x: &[T], g: &[T], factors: Factors<'_, T>, out: &mut [T]) {
+    let channels = factors.mean.len();
+    let (sums_of_g, products) = out.split_at_mut(channels);
+    vectorize(
+        #[inline(always)]
+        || {
+            for strip in Strip::all(channels) {
+                let (mean, scale) = (strip.spread(factors.mean), strip.spread(factors.scale));
+                let shift = strip.spread(factors.shift);
+                let (mut sums, mut product) = ([T::ZERO; WIDTH], [T::ZERO; WIDTH]);
+                for stretch in strip.stretches(x.len()) {
+                    let (x, g) = (&x[stretch.clone()], &g[stretch]);
+                    let sums = sums.iter_mut().zip(&mut product);
+                    for (((((&x, &g), (sum, product)), &mean), &scale), &shift) in
+                        x.iter().zip(g).zip(sums).zip(&mean).zip(&scale).zip(&shift)
+                    {
+                        let g = masked::<T, RELU>(g, x, mean, scale, shift);
+                        *sum += g;
+                        *product += g * (x - mean);
+                    }
+                }
+                strip.gather(&sums, T::ONE, sums_of_g);
+                strip.gather(&product, T::ONE, products);
+            }
+        },
+    );
+}
+
+/// g becomes scale g - a - b (x - mean), g masked, each column by its factors.
+pub(super) fn pass_back<T: Float, const RELU: bool>(x: &[T], factors: Factors<'_, T>, [a, b]: [&[T]; 2], g: &mut [T]) {
+    vectorize(
+        #[inline(always)]
+        || {
+            for strip in Strip::all(factors.mean.len()) {
+                let (mean, scale) = (strip.spread(factors.mean), strip.spread(factors.scale));
+                let (shift, a, b) = (strip.spread(factors.shift), strip.spread(a), strip.spread(b));
+                for stretch in strip.stretches(x.len()) {
+                    let (x, g) = (&x[stretch.clone()], &mut g[stretch]);
+                    for ((((((g, &x), &mean), &scale), &shift), &a), &b) in
+                        g.iter_mut().zip(x).zip(&mean).zip(&scale).zip(&shift).zip(&a).zip(&b)
+                    {
+                        let before = masked::<T, RELU>(*g, x, mean, scale, shift);
+                        *g = scale * before - a - b * (x - mean);
+                    }
+                }
+            }
+        },
+    );
+}
+
+/// Moments of pieces, `[pieces, 2, channels]` as [`moments`] gives them, into those of all: in the place of the first.
+/// All pieces have `rows` rows but the last, which has what is left of `length`.
+pub(super) fn merge_moments<T: Float>(pieces: &mut [T], channels: usize, rows: usize, length: usize) {
+    let count = pieces.len() / (2 * channels);
+    if count == 1 {
+        return;
+    }
+    let rows_of = |piece: usize| rows.min(length - piece * rows) as f64;
+    for first in (0..channels).step_by(WIDTH) {
+        let width = WIDTH.min(channels - first);
+        let (mut means, mut squares) = ([0.0; WIDTH], [0.0; WIDTH]);
+        for piece in 0..count {
+            let share = rows_of(piece) / length as f64;
+            for (mean, x) in means.iter_mut().zip(&pieces[2 * piece * channels + first..][..width]) {
+                *mean += share * x.as_f64();
+            }
+        }
+        for piece in 0..count {
+            let (part, rest) = pieces[2 * piece * channels + first..].split_at(width);
+            for (((sum, mean), x), square) in squares.iter_mut().zip(&means).zip(part).zip(&rest[channels - width..]) {
+                let away = x.as_f64() - mean;
+                *sum += square.as_f64() + rows_of(piece) * away * away;
+            }
+        }
+        for column in 0..width {
+            pieces[first + column] = T::of(means[column]);
+            pieces[channels + first + column] = T::of(squares[column]);
+        }
+    }
+}
+
+/// Rows summed into the first, in order.
+pub(super) fn merge_sums<T: Float>(rows: &mut [T], columns: usize) {
+    if rows.len() == columns {
+        return;
+    }
+    for first in (0..columns).step_by(WIDTH) {
+        let width = WIDTH.min(columns - first);
+        let mut sums = [0.0; WIDTH];
+        for row in rows.chunks_exact(columns) {
+            sums.iter_mut().zip(&row[first..][..width]).for_each(|(sum, x)| *sum += x.as_f64());
+        }
+        rows[first..][..width].iter_mut().zip(&sums).for_each(|(out, &sum)| *out = T::of(sum));
+    }
+}

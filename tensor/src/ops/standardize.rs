@@ -1,0 +1,352 @@
+//! Standardisation with scale and shift, and scale and shift alone, each in as few passes over memory as can be.
+
+use super::elements;
+use crate::buffer::Buffer;
+use crate::element::Float;
+use crate::kernels::standardize::{self as kernels, Form, Rule};
+use crate::shape::Shape;
+use crate::standardization::Standardization;
+use crate::tensor::{Tensor, expect_shape};
+
+/// The mean and the variance of what was standardised together.
+#[derive(Clone, Debug)]
+pub struct Moments<T: Float> {
+    /// The mean.
+    pub mean: Tensor<T>,
+    /// The variance: the mean squared distance from the mean.
+    pub variance: Tensor<T>,
+}
+
+/// Panics unless the weights have one number for each channel.
+#[track_caller]
+fn check_weights<T: Float>(op: &str, x: &Shape, weights: [&Tensor<T>; 2]) {
+    let channels = x.last().copied();
+    if weights.iter().any(|weight| weight.ndim() != 1 || weight.shape().last().copied() != channels) {
+        panic_weights(op, x, weights.map(Tensor::shape));
+    }
+}
+
+#[cold]
+#[track_caller]
+fn panic_weights(op: &str, x: &Shape, [a, b]: [&Shape; 2]) -> ! {
+    panic!("{op}: each weight must have one number for each channel: {x}, {a} and {b}")
+}
+
+#[track_caller]
+fn check_gradient(op: &str, x: &Shape, g: &Shape) {
+    assert!(x == g, "{op}: the gradient must have the result's shape: {g} and {x}");
+}
+
+impl<T: Float> Tensor<T> {
+    /// y = gamma (x - mean) / sqrt(variance + epsilon) + beta, and the mean and the variance, which are those of the
+    /// elements that belong together by `how`.
+    ///
+    /// Shapes: `[.., channels]`, unchanged; gamma and beta `[channels]`. [`Standardization`] has an example. Of no elements
+    /// the moments are NaN.
+    ///
+    /// # Panics
+    /// If the shapes do not fit each other, or the groups not the channels.
+    #[track_caller]
+    pub fn standardize(&self, gamma: &Tensor<T>, beta: &Tensor<T>, how: &Standardization) -> (Tensor<T>, Moments<T>) {
+        let (form, shape) = expect_shape("standardize", how.form(self.shape()));
+        check_weights("standardize", self.shape(), [gamma, beta]);
+        let nothing = Tensor::full(shape, T::nan());
+        let (mut mean, mut variance) = (nothing.clone(), nothing);
+        if self.is_empty() {
+            return (self.clone(), Moments { mean, variance });
+        }
+        let (x, gamma, beta) = (self.contiguous(), gamma.contiguous(), beta.contiguous());
+        let rule = rule(&gamma, &beta, how);
+        let y = Tensor::written(self.shape().clone(), |out| {
+            let moments = [mean.as_mut_slice(), variance.as_mut_slice()];
+            kernels::standardize(elements(&x), form, rule, moments, &mut Buffer::unspecified(form.scratch()), out);
+        });
+        (y, Moments { mean, variance })
+    }
+
+    /// The gradients of [`standardize`](Tensor::standardize) by this, its input, by gamma and by beta, for the gradient `g`
+    /// of its result. The first is written to the memory of `g` where nobody else holds that.
+    ///
+    /// # Panics
+    /// If the shapes do not fit each other.
+    #[track_caller]
+    pub fn standardize_gradient(
+        &self,
+        mut g: Tensor<T>,
+        gamma: &Tensor<T>,
+        beta: &Tensor<T>,
+        moments: &Moments<T>,
+        how: &Standardization,
+    ) -> [Tensor<T>; 3] {
+        let (form, shape) = expect_shape("standardize_gradient", how.form(self.shape()));
+        check_weights("standardize_gradient", self.shape(), [gamma, beta]);
+        check_gradient("standardize_gradient", self.shape(), g.shape());
+        let fits = *moments.mean.shape() == shape && *moments.variance.shape() == shape;
+        assert!(fits, "standardize_gradient: the moments must have the shape {shape}: {}", moments.mean.shape());
+        let (mut by_gamma, mut by_beta) = (gamma.zeros_like(), beta.zeros_like());
+        if !self.is_empty() {
+            let (x, gamma, beta) = (self.contiguous(), gamma.contiguous(), beta.contiguous());
+            let (mean, variance) = (moments.mean.contiguous(), moments.variance.contiguous());
+            let (rule, moments) = (rule(&gamma, &beta, how), [elements(&mean), elements(&variance)]);
+            let weights = [by_gamma.as_mut_slice(), by_beta.as_mut_slice()];
+            let scratch = &mut Buffer::unspecified(form.scratch_of_gradient());
+            kernels::standardize_gradient(elements(&x), form, rule, moments, scratch, weights, g.as_mut_slice());
+        }
+        [g, by_gamma, by_beta]
+    }
+
+    /// y = scale x + shift for each channel, and max(y, 0) in its place if `relu`, in one pass.
+    ///
+    /// Shapes: `[.., channels]`, unchanged; scale and shift `[channels]`.
+    ///
+    /// ```
+    /// use gradus_tensor::Tensor;
+    /// let y = Tensor::new([[1.0, 2.0]]).affine(&Tensor::new([3.0, -1.0]), &Tensor::new([0.5, 1.0]), true);
+    /// assert_eq!(y, Tensor::new([[3.5, 0.0]]));
+    /// ```
+    ///
+    /// # Panics
+    /// If the shapes do not fit each other.
+    #[track_caller]
+    pub fn affine(&self, scale: &Tensor<T>, shift: &Tensor<T>, relu: bool) -> Tensor<T> {
+        check_weights("affine", self.shape(), [scale, shift]);
+        if self.is_empty() {
+            return self.clone();
+        }
+        let (x, scale, shift) = (self.contiguous(), scale.contiguous(), shift.contiguous());
+        let zeros = scale.zeros_like();
+        Tensor::written(self.shape().clone(), |out| {
+            kernels::affine(elements(&x), elements(&scale), elements(&shift), elements(&zeros), relu, out);
+        })
+    }
+
+    /// The gradients of [`affine`](Tensor::affine) by this, its input, by scale and by shift, for the gradient `g` of its
+    /// result. The first is written to the memory of `g` where nobody else holds that.
+    ///
+    /// # Panics
+    /// If the shapes do not fit each other.
+    #[track_caller]
+    pub fn affine_gradient(
+        &self,
+        mut g: Tensor<T>,
+        scale: &Tensor<T>,
+        shift: &Tensor<T>,
+        relu: bool,
+    ) -> [Tensor<T>; 3] {
+        check_weights("affine_gradient", self.shape(), [scale, shift]);
+        check_gradient("affine_gradient", self.shape(), g.shape());
+        let (mut by_scale, mut by_shift) = (scale.zeros_like(), shift.zeros_like());
+        if !self.is_empty() {
+            let (x, scale, shift) = (self.contiguous(), scale.contiguous(), shift.contiguous());
+            let channels = scale.size();
+            let form = Form { slots: 1, length: x.size() / channels, channels, groups: channels };
+            let rule = rule(&scale, &shift, &Standardization::of_channels().relu(relu));
+            let weights = [by_scale.as_mut_slice(), by_shift.as_mut_slice()];
+            let scratch = &mut Buffer::unspecified(form.scratch_of_gradient());
+            kernels::affine_gradient(elements(&x), form, rule, scratch, weights, g.as_mut_slice());
+        }
+        [g, by_scale, by_shift]
+    }
+}
+
+/// What the kernels are told, of contiguous weights.
+fn rule<'a, T: Float>(gamma: &'a Tensor<T>, beta: &'a Tensor<T>, how: &Standardization) -> Rule<'a, T> {
+    Rule {
+        gamma: elements(gamma),
+        beta: elements(beta),
+        epsilon: T::of(how.epsilon),
+        centered: how.is_centered(),
+        relu: how.relu,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shape::keepdims;
+    use crate::{Axes, Generator};
+
+    /// Every form of standardisation, the shape in which the axes that belong together are apart, and these.
+    fn forms(shape: &[usize]) -> Vec<(Standardization, Vec<usize>, Axes)> {
+        let last = shape.len() - 1;
+        let mut forms = vec![
+            (Standardization::of_channels(), shape.to_vec(), (0..last as isize).collect()),
+            (Standardization::of_rows(), shape.to_vec(), [-1].into()),
+            (Standardization::of_rows_by_square(), shape.to_vec(), [-1].into()),
+        ];
+        for groups in [1, 2, 3, shape[last]] {
+            if last > 0 && groups > 0 && shape[last].is_multiple_of(groups) {
+                let apart = [&shape[..last], &[groups, shape[last] / groups]].concat();
+                let axes = (1..=last as isize + 1).filter(|&axis| axis != last as isize).collect();
+                forms.push((Standardization::of_groups(groups), apart, axes));
+            }
+        }
+        forms
+    }
+
+    struct Naive {
+        y: Tensor<f64>,
+        mean: Tensor<f64>,
+        variance: Tensor<f64>,
+        gradients: [Tensor<f64>; 3],
+    }
+
+    /// By the formulas, one tensor after another.
+    fn naive([x, g, gamma, beta]: [&Tensor<f64>; 4], how: &Standardization, apart: &[usize], axes: &Axes) -> Naive {
+        let shape = x.shape();
+        let leading = (0..shape.len() as isize - 1).collect::<Axes>();
+        let seen = |x: &Tensor<f64>| x.reshape(apart);
+        let over = |x: &Tensor<f64>| x.mean(keepdims(axes.clone()));
+        let mean = if how.is_centered() { over(&seen(x)) } else { over(&seen(x)) * 0.0 };
+        let variance = over(&(seen(x) - &mean).square());
+        let scale = (&variance + how.epsilon).rsqrt();
+        let normal = (seen(x) - &mean) * &scale;
+        let y = normal.reshape(shape) * gamma + beta;
+        let g = if how.relu { y.greater(0.0).where_(g, 0.0) } else { g.clone() };
+        let weighed = seen(&(&g * gamma));
+        let along = over(&(&weighed * &normal));
+        let through = if how.is_centered() { over(&weighed) } else { over(&weighed) * 0.0 };
+        let by_x = ((&weighed - through) - &normal * along) * scale;
+        let by_gamma = (&g * normal.reshape(shape)).sum(leading.clone());
+        let gradients = [by_x.reshape(shape), by_gamma, g.sum(leading)];
+        let y = if how.relu { y.relu() } else { y };
+        Naive { y, mean, variance, gradients }
+    }
+
+    #[track_caller]
+    fn near(what: &str, found: &Tensor<f64>, exact: &Tensor<f64>, tolerance: f64) {
+        let exact = exact.reshape(found.shape());
+        assert!(found.allclose(&exact, tolerance, tolerance), "{what}: {found:?}\n{exact:?}");
+    }
+
+    #[test]
+    fn all_forms_of_all_shapes_are_as_defined() {
+        let mut generator = Generator::new(1);
+        for shape in [
+            &[1][..],
+            &[5],
+            &[4, 1],
+            &[3, 0],
+            &[7, 6],
+            &[70, 3],
+            &[1, 1, 6],
+            &[2, 9, 12],
+            &[9, 41, 6],
+            &[3, 2000, 18],
+            &[2, 40, 1026],
+            &[60, 4, 5, 8],
+            &[2, 33_000],
+            &[0, 3, 4],
+        ] {
+            let mut draw = |shape: &[usize], mean: f64| -> Tensor<f64> { generator.normal(shape, mean, 1.5) };
+            let (x, g) = (draw(shape, 0.5), draw(shape, 0.0));
+            let weights = [draw(&shape[shape.len() - 1..], 1.0), draw(&shape[shape.len() - 1..], 0.0)];
+            let [gamma, beta] = &weights;
+            for (how, apart, axes) in forms(shape) {
+                for relu in [false, true] {
+                    let how = how.epsilon(0.01).relu(relu);
+                    let exact = naive([&x, &g, gamma, beta], &how, &apart, &axes);
+                    let what = format!("{how:?} of {shape:?}");
+                    let (y, moments) = x.standardize(gamma, beta, &how);
+                    let gradients = x.standardize_gradient(g.clone(), gamma, beta, &moments, &how);
+                    near(&what, &y, &exact.y, 1e-12);
+                    if x.is_empty() {
+                        assert!(moments.mean.is_nan().all(..).item());
+                        continue;
+                    }
+                    near(&what, &moments.mean, &exact.mean, 1e-12);
+                    near(&what, &moments.variance, &exact.variance, 1e-12);
+                    for (found, exact) in gradients.iter().zip(&exact.gradients) {
+                        near(&what, found, exact, 1e-11);
+                    }
+                    // In f32, except where a result is so near 0 that its sign is not certain.
+                    let single = |x: &Tensor<f64>| x.to::<f32>();
+                    let (y, _) = single(&x).standardize(&single(gamma), &single(beta), &how);
+                    near(&what, &y.to(), &exact.y, 1e-4);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn views_are_standardised_as_their_copies() {
+        let x: Tensor = Generator::new(2).normal([6, 5, 8], 0.0, 1.0);
+        let weights: Tensor = Generator::new(3).normal([2, 8], 1.0, 1.0);
+        let (gamma, beta) = (weights.select(0, 0).flip(0), weights.select(0, 1));
+        for view in [x.permute([1, 0, 2]), x.flip(1), x.slice(0, crate::step(.., 2)), x.select(1, 2).unsqueeze(1)] {
+            for how in [Standardization::of_channels(), Standardization::of_groups(2), Standardization::of_rows()] {
+                let copy = |x: &Tensor| Tensor::from_vec(x.to_vec(), x.shape().clone()).unwrap();
+                let (y, moments) = view.standardize(&gamma, &beta, &how);
+                let (expected, _) = copy(&view).standardize(&copy(&gamma), &copy(&beta), &how);
+                assert_eq!(y, expected);
+                let g = view.flip(0);
+                let found = view.standardize_gradient(g.clone(), &gamma, &beta, &moments, &how);
+                let expected = copy(&view).standardize_gradient(copy(&g), &copy(&gamma), &copy(&beta), &moments, &how);
+                assert_eq!(found, expected);
+            }
+        }
+    }
+
+    #[test]
+    fn a_mean_far_from_zero_costs_no_digits() {
+        // By hand: of 1e4 + (0, 1, 0, 1, ..) the variance is 1/4, the squares of the elements hold no trace of it in f32.
+        for (rows, channels, how) in [
+            (1000, 3, Standardization::of_channels()),
+            (200_000, 3, Standardization::of_channels()),
+            (2, 200_000, Standardization::of_rows()),
+        ] {
+            let x: Tensor = (0..rows * channels).map(|i| 1e4 + ((i % channels + i / channels) % 2) as f32).collect();
+            let x = x.reshape([rows, channels]);
+            let (y, moments) = x.standardize(&Tensor::ones([channels]), &Tensor::zeros([channels]), &how);
+            assert!((&moments.variance - 0.25).abs().max(..).item() < 1e-5, "{:?}", moments.variance);
+            assert!((y.abs() - 0.5 / 0.251_f32.sqrt()).abs().max(..).item() < 2e-3);
+        }
+    }
+
+    #[test]
+    fn scale_and_shift_of_channels() {
+        let mut generator = Generator::new(4);
+        for shape in [&[5][..], &[0, 3], &[3, 0], &[7, 3], &[40, 50, 17], &[30, 1100]] {
+            let (x, g): (Tensor<f64>, Tensor<f64>) =
+                (generator.normal(shape, 0.0, 1.0), generator.normal(shape, 0.0, 1.0));
+            let channels = &shape[shape.len() - 1..];
+            let (scale, shift) = (generator.normal(channels, 0.0, 1.0), generator.normal(channels, 0.0, 1.0));
+            let leading = (0..shape.len() as isize - 1).collect::<Axes>();
+            for relu in [false, true] {
+                let exact = &x * &scale + &shift;
+                let masked = if relu { exact.greater(0.0).where_(&g, 0.0) } else { g.clone() };
+                let exact = if relu { exact.relu() } else { exact };
+                near("affine", &x.affine(&scale, &shift, relu), &exact, 1e-14);
+                let [by_x, by_scale, by_shift] = x.affine_gradient(g.clone(), &scale, &shift, relu);
+                near("by x", &by_x, &(&masked * &scale), 1e-14);
+                near("by scale", &by_scale, &(&masked * &x).sum(leading.clone()), 1e-12);
+                near("by shift", &by_shift, &masked.sum(leading.clone()), 1e-12);
+            }
+        }
+    }
+
+    #[cfg(feature = "parallel")]
+    #[test]
+    fn the_number_of_threads_changes_no_bit() {
+        let (x, g): (Tensor, Tensor) =
+            (Generator::new(5).normal([3, 9000, 24], 3.0, 1.0), Generator::new(6).normal([3, 9000, 24], 0.0, 1.0));
+        let (gamma, beta) = (Tensor::linspace(0.5, 2.0, 24), Tensor::linspace(-1.0, 1.0, 24));
+        for how in [Standardization::of_channels(), Standardization::of_groups(4), Standardization::of_rows()] {
+            let compute = || {
+                let (y, moments) = x.standardize(&gamma, &beta, &how.relu(true));
+                let gradients = x.standardize_gradient(g.clone(), &gamma, &beta, &moments, &how.relu(true));
+                (y, moments.mean, moments.variance, gradients)
+            };
+            let on = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(compute);
+            let one = on(1);
+            assert!(on(2) == one && on(3) == one);
+        }
+    }
+
+    #[test]
+    fn nan_stays_nan_behind_the_relu() {
+        let x = Tensor::new([[1.0, f32::NAN], [2.0, 3.0]]);
+        let (y, _) = x.standardize(&Tensor::ones([2]), &Tensor::zeros([2]), &Standardization::of_channels().relu(true));
+        assert!(y.select(1, 1).is_nan().all(..).item() && !y.select(1, 0).is_nan().any(..).item());
+    }
+}
