@@ -9,7 +9,7 @@ use std::ops::Range;
 use smallvec::SmallVec;
 
 use super::depthwise::is_depthwise;
-use super::elements;
+use super::{elements, expect_output_shape};
 use crate::convolution::{Convolution, steps};
 use crate::element::Float;
 use crate::grid::Grid;
@@ -98,7 +98,7 @@ impl<T: Float> Tensor<T> {
         convolution: &Convolution,
     ) -> Tensor<T> {
         let shape = expect_shape("convolve_kernel_gradient", convolution.output_shape(self.shape(), kernel));
-        expect_gradient("convolve_kernel_gradient", gradient.shape(), &shape);
+        expect_output_shape("convolve_kernel_gradient", "the gradient", gradient.shape(), &shape);
         if is_depthwise(kernel, convolution) {
             return self.depthwise_kernel_gradient(gradient, kernel, convolution);
         }
@@ -132,7 +132,7 @@ impl<T: Float> Tensor<T> {
     #[track_caller]
     pub fn convolve_input_gradient(&self, kernel: &Tensor<T>, input: &Shape, convolution: &Convolution) -> Tensor<T> {
         let shape = expect_shape("convolve_input_gradient", convolution.output_shape(input, kernel.shape()));
-        expect_gradient("convolve_input_gradient", self.shape(), &shape);
+        expect_output_shape("convolve_input_gradient", "the gradient", self.shape(), &shape);
         let (rank, groups) = (convolution.rank(), convolution.groups);
         let (channels, filters) = (input[rank + 1] / groups, shape[rank + 1] / groups);
         if is_depthwise(kernel.shape(), convolution) {
@@ -338,24 +338,14 @@ fn panic_bias(bias: &Shape, kernel: &Shape) -> ! {
     panic!("convolve_biased: the bias must have one element for each filter: bias {bias}, kernel {kernel}")
 }
 
-#[track_caller]
-fn expect_gradient(op: &str, found: &Shape, expected: &Shape) {
-    if found != expected {
-        panic_gradient(op, found, expected);
-    }
-}
-
-#[cold]
-#[track_caller]
-fn panic_gradient(op: &str, found: &Shape, expected: &Shape) -> ! {
-    panic!("{op}: the gradient must have the output's shape {expected}, found {found}")
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    #[cfg(feature = "parallel")]
+    use crate::ops::testing::assert_same_on_threads;
+    use crate::ops::testing::{WAYS, indices, integers, lying, place};
 
     /// A case: spatial lengths of input and kernel, and the convolution.
     #[derive(Debug, Clone)]
@@ -383,9 +373,9 @@ mod tests {
     type Axis = (usize, usize, usize, usize, (usize, usize));
 
     fn cases() -> impl Strategy<Value = Case> {
-        let axis = (1_usize..8, 1_usize..4, 1_usize..4, 1_usize..3, (0_usize..3, 0_usize..3));
+        let axis = (0_usize..8, 1_usize..4, 1_usize..4, 1_usize..3, (0_usize..3, 0_usize..3));
         let axes = (1_usize..4).prop_flat_map(move |rank| prop::collection::vec(axis.clone(), rank));
-        (axes, 0_usize..3, 1_usize..4, 1_usize..20, prop_oneof![1_usize..3, Just(21)]).prop_filter_map(
+        (axes, 0_usize..3, 0_usize..4, 0_usize..20, prop_oneof![1_usize..3, Just(21)]).prop_filter_map(
             "the kernel does not fit",
             |(axes, samples, channels, filters, groups)| {
                 let of = |f: fn(&Axis) -> usize| axes.iter().map(f).collect();
@@ -406,18 +396,8 @@ mod tests {
         let (input, kernel) = (case.input(), case.kernel());
         let output = convolution.output_shape(&input, &kernel).unwrap();
         let rank = convolution.rank();
-        let every = |shape: &[usize]| {
-            let mut all = vec![vec![]];
-            for &length in shape {
-                all = all
-                    .iter()
-                    .flat_map(|start: &Vec<usize>| (0..length).map(|i| [&start[..], &[i]].concat()))
-                    .collect();
-            }
-            all
-        };
-        let kernels = every(&kernel);
-        for o in every(&output) {
+        let kernels = indices(&kernel);
+        for o in indices(&output) {
             let group = o[rank + 1] / case.filters;
             for k in kernels.iter().filter(|k| k[rank + 1] == o[rank + 1]) {
                 let mut x = vec![o[0]];
@@ -436,43 +416,40 @@ mod tests {
         }
     }
 
-    /// Small integers, so that sums are exact in any order.
-    fn integers(shape: impl Into<Shape>, seed: usize) -> Tensor<f64> {
-        let shape = shape.into();
-        let digit = |i: usize| (((i + seed).wrapping_mul(0x9E37_79B9) >> 7) % 15) as f64 - 7.0;
-        Tensor::from_vec((0..shape.size()).map(digit).collect(), shape).unwrap()
-    }
-
-    fn place(x: &Tensor<f64>, index: &[usize]) -> usize {
-        index.iter().zip(x.shape().iter()).fold(0, |place, (&i, &length)| place * length + i)
+    /// The convolution of x with a kernel, its gradients, and the convolution with a bias, as it is and rectified, each
+    /// operand lying in its way.
+    fn found<T: Float>(operands: &[Tensor<f64>; 4], ways: [usize; 4], c: &Convolution) -> [Tensor<f64>; 5] {
+        let [x, kernel, gradient, bias] = std::array::from_fn(|i| lying(&operands[i].to::<T>(), ways[i]));
+        let all = [
+            x.convolve(&kernel, c),
+            gradient.convolve_input_gradient(&kernel, x.shape(), c),
+            x.convolve_kernel_gradient(&gradient, kernel.shape(), c),
+            x.convolve_biased(&kernel, &bias, false, c),
+            x.convolve_biased(&kernel, &bias, true, c),
+        ];
+        all.map(|tensor| tensor.to())
     }
 
     proptest! {
         #[test]
-        fn as_the_definition_says(case in cases()) {
+        fn as_the_definition_says(case in cases(), ways in [0..WAYS, 0..WAYS, 0..WAYS, 0..WAYS]) {
             let (x, kernel) = (integers(case.input(), 1), integers(case.kernel(), 2));
             let shape = case.convolution.output_shape(x.shape(), kernel.shape()).unwrap();
+            let bias = integers([shape[shape.len() - 1]], 4);
             let gradient = integers(shape.clone(), 3);
             let (mut y, mut dx, mut dk) = (Tensor::zeros(shape), x.zeros_like(), kernel.zeros_like());
             visit(&case, |i, k, o| {
-                let (i, k, o) = (place(&x, i), place(&kernel, k), place(&gradient, o));
+                let (i, k, o) = (place(x.shape(), i), place(kernel.shape(), k), place(gradient.shape(), o));
                 let (xs, ks, gs) = (x.as_slice().unwrap(), kernel.as_slice().unwrap(), gradient.as_slice().unwrap());
                 y.as_mut_slice()[o] += xs[i] * ks[k];
                 dx.as_mut_slice()[i] += gs[o] * ks[k];
                 dk.as_mut_slice()[k] += gs[o] * xs[i];
             });
-            let c = &case.convolution;
-            prop_assert_eq!(x.convolve(&kernel, c), y.clone());
-            prop_assert_eq!(gradient.convolve_input_gradient(&kernel, x.shape(), c), dx.clone());
-            prop_assert_eq!(x.convolve_kernel_gradient(&gradient, kernel.shape(), c), dk.clone());
-            let bias = integers([y.shape()[y.ndim() - 1]], 4);
-            prop_assert_eq!(x.convolve_biased(&kernel, &bias, false, c), &y + &bias);
-            prop_assert_eq!(x.convolve_biased(&kernel, &bias, true, c), (&y + &bias).relu());
-            // The same in f32, and from views that lie otherwise.
-            let (x, kernel, gradient) = (x.to::<f32>().flip(1).flip(1), kernel.to::<f32>(), gradient.to::<f32>());
-            prop_assert_eq!(x.convolve(&kernel, c).to::<f64>(), y);
-            prop_assert_eq!(gradient.convolve_input_gradient(&kernel, x.shape(), c).to::<f64>(), dx);
-            prop_assert_eq!(x.convolve_kernel_gradient(&gradient, kernel.shape(), c).to::<f64>(), dk);
+            let biased = &y + &bias;
+            let expected = [y, dx, dk, biased.clone(), biased.relu()];
+            let operands = [x, kernel, gradient, bias];
+            prop_assert_eq!(&found::<f64>(&operands, ways, &case.convolution), &expected);
+            prop_assert_eq!(&found::<f32>(&operands, ways, &case.convolution), &expected);
         }
     }
 
@@ -507,20 +484,23 @@ mod tests {
     #[cfg(feature = "parallel")]
     #[test]
     fn the_same_bits_for_any_number_of_threads() {
-        let (x, kernel) =
-            (integers([8, 20, 20, 16], 1).to::<f32>().sin(), integers([3, 3, 16, 24], 2).to::<f32>().sin());
-        let convolution = Convolution::new(2).strides(&[1, 2]);
-        let bits = |threads| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| {
+        let waves = |shape: &[usize], seed| integers(shape, seed).to::<f32>().sin();
+        let x = waves(&[8, 20, 20, 16], 1);
+        let strided = || Convolution::new(2).strides(&[1, 2]);
+        // In one group, in four, and each channel by itself with two filters.
+        for (kernel, convolution) in [
+            (waves(&[3, 3, 16, 24], 2), strided()),
+            (waves(&[3, 3, 4, 24], 2), strided().groups(4)),
+            (waves(&[3, 3, 1, 32], 2), strided().groups(16)),
+        ] {
+            assert_same_on_threads(|| {
                 let y = x.convolve(&kernel, &convolution);
+                // Seen by itself, the transposed convolution.
                 let by_input = y.convolve_input_gradient(&kernel, x.shape(), &convolution);
                 let by_kernel = x.convolve_kernel_gradient(&y, kernel.shape(), &convolution);
-                [y, by_input, by_kernel].map(|tensor| tensor.iter().map(f32::to_bits).collect::<Vec<_>>())
-            })
-        };
-        let one = bits(1);
-        assert!(one == bits(2) && one == bits(3));
+                vec![y, by_input, by_kernel]
+            });
+        }
     }
 
     #[test]
