@@ -187,8 +187,8 @@ fn networks() -> Vec<Row> {
         (
             "pools by windows larger than the picture",
             unbuilt(chain().add(MaxPooling2D::new([4, 4])), &[3, 3, 1]),
-            "layer 0 (MaxPooling2D): a kernel of [4, 4] (dilation [1, 1]) does not fit the input [3, 3] (padding \
-             [(0, 0), (0, 0)]); make the windows smaller, or pad with Padding::Same",
+            "layer 0 (MaxPooling2D): windows of [4, 4] do not fit the input [3, 3] (padding [(0, 0), (0, 0)]); make the \
+             windows smaller, or pad with Padding::Same",
         ),
         (
             "feeds a dense layer single numbers",
