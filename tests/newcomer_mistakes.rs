@@ -315,6 +315,16 @@ fn networks() -> Vec<Row> {
              their shape",
         ),
         (
+            "shows a network pictures of another size",
+            {
+                let network = chain().add(Conv2D::new(8, [3, 3])).add(Flatten).add(Dense::new(10));
+                let model = Model::build(network, [28, 28, 1], 0).unwrap();
+                error(model.predict(&Tensor::ones([5, 32, 32, 1])))
+            },
+            "predict: the model takes inputs of shape [n, 28, 28, 1], found [5, 32, 32, 1]; resize or crop the pictures, \
+             or build the model for their size",
+        ),
+        (
             "freezes a layer that is not there",
             error(two_layers().freeze("2")),
             "freeze: there is no layer \"2\", only 0, 1; the summary lists the layers",
