@@ -93,13 +93,28 @@ struct Taps {
 }
 
 impl Line {
-    /// The line that two taps read, and the row of the kernel that it is multiplied with.
-    #[inline(always)]
-    fn source(&self, outer: usize, inner: usize) -> (usize, usize) {
+    /// How many lines are read.
+    fn reads(&self) -> usize {
+        self.outer.count * self.inner.count
+    }
+
+    /// One of them.
+    fn source(&self, number: usize) -> Source {
+        let (outer, inner) = (number / self.inner.count, number % self.inner.count);
         let weights = self.weights + outer as isize * self.outer.weights + inner as isize * self.inner.weights;
-        (self.line + outer * self.outer.line + inner * self.inner.line, weights as usize)
+        Source { line: self.line + outer * self.outer.line + inner * self.inner.line, weights: weights as usize }
     }
 }
+
+/// A line that is read, and the row of the kernel that it is multiplied with: where they begin.
+#[derive(Clone, Copy, Default)]
+struct Source {
+    line: usize,
+    weights: usize,
+}
+
+/// The most lines that are read in one pass over a line of the result.
+const SOURCES: usize = 16;
 
 /// Channels whose sums are made together.
 const CHANNELS: usize = 32;
@@ -161,11 +176,20 @@ impl Depthwise<'_> {
                 let (line, inner) = (self.line(line), self.inner());
                 // SAFETY: each line of the result is swept by one task.
                 let out = unsafe { out.part(line.result, self.output[self.output.len() - 1] * self.channels) };
-                let pass = Pass { x, w, bias, relu, line, inner, channels: self.channels };
-                vectorize(
-                    #[inline(always)]
-                    || pass.sweep(out),
-                );
+                let (mut sources, reads) = ([Source::default(); SOURCES], line.reads());
+                // One pass at least, for the bias; nearly always it is the only one.
+                for first in (0..reads.max(1)).step_by(SOURCES) {
+                    let end = (first + SOURCES).min(reads);
+                    sources.iter_mut().zip(first..end).for_each(|(source, number)| *source = line.source(number));
+                    let sources = &sources[..end - first];
+                    let start = if first == 0 { Start::Bias(bias) } else { Start::Sums };
+                    let pass =
+                        Pass { x, w, start, relu: relu && end == reads, sources, inner, channels: self.channels };
+                    vectorize(
+                        #[inline(always)]
+                        || pass.line(out),
+                    );
+                }
             }
         });
     }
@@ -199,10 +223,8 @@ impl Depthwise<'_> {
                 vectorize(
                     #[inline(always)]
                     || {
-                        for outer in 0..line.outer.count {
-                            for inner in 0..line.inner.count {
-                                self.add_line(x, g, line.result, line.source(outer, inner), sums);
-                            }
+                        for number in 0..line.reads() {
+                            self.add_line(x, g, line.result, line.source(number), sums);
                         }
                     },
                 );
@@ -214,15 +236,15 @@ impl Depthwise<'_> {
         }
     }
 
-    /// sums += the products of a line of g with the one of x that begins at `source`, for the kernel's row at `weights`.
+    /// sums += the products of the line of g that begins at `line` with what it reads of x.
     #[inline(always)]
-    fn add_line<T: Float>(&self, x: &[T], g: &[T], line: usize, (source, weights): (usize, usize), sums: &mut [T]) {
+    fn add_line<T: Float>(&self, x: &[T], g: &[T], line: usize, source: Source, sums: &mut [T]) {
         let (inner, channels) = (self.inner(), self.channels);
         for tap in 0..inner.taps {
             let places = inner.places(tap);
-            let sums = &mut sums[weights + inner.weight_of(tap) * channels..][..channels];
+            let sums = &mut sums[source.weights + inner.weight_of(tap) * channels..][..channels];
             if let Some(last) = places.len().checked_sub(1) {
-                let from = source + inner.source(places.start, tap) * channels;
+                let from = source.line + inner.source(places.start, tap) * channels;
                 let step = inner.step * channels;
                 let x = &x[from..][..last * step + channels];
                 let g = &g[line + places.start * channels..][..places.len() * channels];
@@ -232,20 +254,28 @@ impl Depthwise<'_> {
     }
 }
 
-/// The convolution of one line.
+/// What the sums of a pass begin with.
+enum Start<'a, T> {
+    /// The bias, or 0.
+    Bias(Option<&'a [T]>),
+    /// Those of the passes before.
+    Sums,
+}
+
+/// The convolution of one line, or of some of what it reads.
 struct Pass<'a, T> {
     x: &'a [T],
     w: &'a [T],
-    bias: Option<&'a [T]>,
+    start: Start<'a, T>,
     relu: bool,
-    line: Line,
+    sources: &'a [Source],
     inner: &'a Sweep,
     channels: usize,
 }
 
 impl<T: Float> Pass<'_, T> {
     #[inline(always)]
-    fn sweep(&self, out: &mut [T]) {
+    fn line(&self, out: &mut [T]) {
         let inside = self.inner.inside();
         for q in 0..self.inner.count {
             // Without dividing, but at the ends.
@@ -270,20 +300,21 @@ impl<T: Float> Pass<'_, T> {
     /// `C` channels from c on of place q.
     #[inline(always)]
     fn block<const C: usize>(&self, q: usize, taps: Range<usize>, c: usize, out: &mut [T]) {
-        let mut sums = self.bias.map_or([T::ZERO; C], |bias| std::array::from_fn(|i| bias[c + i]));
-        for outer in 0..self.line.outer.count {
-            for inner in 0..self.line.inner.count {
-                let (source, weights) = self.line.source(outer, inner);
-                for tap in taps.clone() {
-                    let w = &self.w[weights + self.inner.weight_of(tap) * self.channels + c..][..C];
-                    let x = &self.x[source + self.inner.source(q, tap) * self.channels + c..][..C];
-                    for i in 0..C {
-                        sums[i] = num_traits::Float::mul_add(x[i], w[i], sums[i]);
-                    }
+        let out = &mut out[c..][..C];
+        let mut sums = match self.start {
+            Start::Bias(None) => [T::ZERO; C],
+            Start::Bias(Some(bias)) => std::array::from_fn(|i| bias[c + i]),
+            Start::Sums => std::array::from_fn(|i| out[i]),
+        };
+        for source in self.sources {
+            for tap in taps.clone() {
+                let w = &self.w[source.weights + self.inner.weight_of(tap) * self.channels + c..][..C];
+                let x = &self.x[source.line + self.inner.source(q, tap) * self.channels + c..][..C];
+                for i in 0..C {
+                    sums[i] = num_traits::Float::mul_add(x[i], w[i], sums[i]);
                 }
             }
         }
-        let out = &mut out[c..][..C];
         for i in 0..C {
             out[i] = if self.relu && sums[i] < T::ZERO { T::ZERO } else { sums[i] };
         }

@@ -481,6 +481,31 @@ mod tests {
         assert_eq!(y.get([0, 4, 5, 6]), sum);
     }
 
+    #[test]
+    fn many_lines_of_taps() {
+        // Of single channels more than are read in one pass: 5 x 5 lines of 2 taps.
+        let convolution = Convolution::new(3).padding(&[(2, 2), (1, 3), (0, 1)]).groups(3);
+        let case = Case {
+            samples: 2,
+            input: vec![4, 5, 3],
+            kernel: vec![5, 5, 2],
+            channels: 1,
+            filters: 1,
+            convolution: convolution.clone(),
+        };
+        let (x, kernel, bias) = (integers(case.input(), 1), integers(case.kernel(), 2), integers([3], 3));
+        let mut y = Tensor::zeros(convolution.output_shape(x.shape(), kernel.shape()).unwrap());
+        visit(&case, |i, k, o| {
+            let o = place(y.shape(), o);
+            y.as_mut_slice()[o] += x.get(i) * kernel.get(k);
+        });
+        assert_eq!(x.convolve(&kernel, &convolution), y);
+        assert_eq!(x.convolve_biased(&kernel, &bias, true, &convolution), (&y + &bias).relu());
+        let squares = (&y * &y).sum(..).item();
+        assert_eq!((y.convolve_input_gradient(&kernel, x.shape(), &convolution) * &x).sum(..).item(), squares);
+        assert_eq!((x.convolve_kernel_gradient(&y, kernel.shape(), &convolution) * &kernel).sum(..).item(), squares);
+    }
+
     #[cfg(feature = "parallel")]
     #[test]
     fn the_same_bits_for_any_number_of_threads() {
