@@ -1,5 +1,7 @@
 //! Lesson 11. Ways around: a residual network tells articles of clothing apart, and draws what it confuses.
 //!
+//! As in lesson 10 the validation figures shown while it trains are those of the test images. No choice is made by them.
+//!
 //! Fashion-MNIST is not part of this repository. `apt install dataset-fashion-mnist` puts it where the program looks;
 //! elsewhere, name the folder that holds its four files.
 //!

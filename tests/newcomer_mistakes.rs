@@ -187,8 +187,8 @@ fn networks() -> Vec<Row> {
         (
             "pools by windows larger than the picture",
             unbuilt(chain().add(MaxPooling2D::new([4, 4])), &[3, 3, 1]),
-            "layer 0 (MaxPooling2D): a kernel of [4, 4] (dilation [1, 1]) does not fit the input [3, 3] (padding \
-             [(0, 0), (0, 0)]); make the windows smaller, or pad with Padding::Same",
+            "layer 0 (MaxPooling2D): windows of [4, 4] do not fit the input [3, 3] (padding [(0, 0), (0, 0)]); make the \
+             windows smaller, or pad with Padding::Same",
         ),
         (
             "feeds a dense layer single numbers",
@@ -313,6 +313,16 @@ fn networks() -> Vec<Row> {
             error(two_layers().predict(&Tensor::ones([10, 4]))),
             "predict: the model takes inputs of shape [n, 3], found [10, 4]; reshape the inputs, or build the model for \
              their shape",
+        ),
+        (
+            "shows a network pictures of another size",
+            {
+                let network = chain().add(Conv2D::new(8, [3, 3])).add(Flatten).add(Dense::new(10));
+                let model = Model::build(network, [28, 28, 1], 0).unwrap();
+                error(model.predict(&Tensor::ones([5, 32, 32, 1])))
+            },
+            "predict: the model takes inputs of shape [n, 28, 28, 1], found [5, 32, 32, 1]; resize or crop the pictures, \
+             or build the model for their size",
         ),
         (
             "freezes a layer that is not there",

@@ -357,9 +357,52 @@ fn biased(c: &Case) -> Vec<Shape> {
 
 /// The shapes of an output of it and of the kernel.
 fn deconvolved(c: &Case) -> Vec<Shape> {
-    let [input, kernel] = convolved(c).try_into().expect("two shapes");
-    let output = convolution(c).output_shape(&input.into(), &kernel[..].into()).expect("they fit");
+    backwards(convolved(c), &convolution(c))
+}
+
+/// The same of channels each by itself, two or three of them, with one filter or two for each.
+fn depthwise(c: &Case) -> Convolution {
+    convolution(c).groups(2 + c.number / 48 % 2)
+}
+
+fn depthwise_shapes(c: &Case) -> Vec<Shape> {
+    let (rank, channels) = (1 + c.number % 2, 2 + c.number / 48 % 2);
+    let (input, kernel) = (&[5, 3][..rank], &[2, 3][..rank]);
+    vec![[&[c.axis % 3], input, &[channels]].concat(), [kernel, &[1, channels * (1 + c.axis / 3)]].concat()]
+}
+
+/// A convolution over three axes, in one group or in two.
+fn volume_convolution(c: &Case) -> Convolution {
+    let n = c.number;
+    Convolution::new(3)
+        .strides(&[1 + n % 2, 2, 1])
+        .dilation(&[1, 1 + n / 2 % 2, 1])
+        .padding(&[(n / 4 % 2, 1), (0, 1), (n / 8 % 3, 0)])
+        .groups(1 + n / 24 % 2)
+}
+
+/// Shapes for it: of two channels in each group, or of one, which is then by itself.
+fn volumes(c: &Case) -> Vec<Shape> {
+    let (groups, channels) = (1 + c.number / 24 % 2, 1 + c.number / 48 % 2);
+    let kernel = vec![2, 2, 3, channels, groups * (1 + c.axis / 3)];
+    vec![vec![c.axis % 3, 3, 4, 3, groups * channels], kernel]
+}
+
+/// An output of a convolution of these shapes in place of the input.
+fn backwards(shapes: Vec<Shape>, convolution: &Convolution) -> Vec<Shape> {
+    let [input, kernel] = shapes.try_into().expect("two shapes");
+    let output = convolution.output_shape(&input.into(), &kernel[..].into()).expect("they fit");
     vec![output.to_vec(), kernel]
+}
+
+/// A pooling over three axes.
+fn volume_pooling(c: &Case) -> Pooling {
+    let n = c.number;
+    Pooling::new(&[2, 1 + n % 2, 2]).strides(&[1 + n / 2 % 3, 1, 2]).padding(&[(n / 6 % 2, 1), (0, 0), (1, n / 12 % 2)])
+}
+
+fn volume(c: &Case) -> Vec<Shape> {
+    vec![vec![c.axis % 3, 3, 2, 4, c.axis / 2]]
 }
 
 /// A pooling over one axis or two, of windows that overlap, leave gaps, or reach beyond the ends.
@@ -435,6 +478,34 @@ fn windows() -> Vec<Row> {
             |x, c| x[0].convolve_transposed(&x[1], convolved(c).swap_remove(0), &convolution(c)),
             |x, c| x[0].convolve_input_gradient(&x[1], &convolved(c).swap_remove(0).into(), &convolution(c))
         ),
+        row!("convolve", depthwise_shapes, ALL, |x, c| x[0].convolve(&x[1], &depthwise(c))),
+        row!(
+            "convolve_biased",
+            |c| {
+                let mut shapes = depthwise_shapes(c);
+                shapes.push(vec![shapes[1][shapes[1].len() - 1]]);
+                shapes
+            },
+            ALL,
+            |x, c| x[0].convolve_biased(&x[1], &x[2], c.number / 2 % 2 == 0, &depthwise(c))
+        ),
+        row!(
+            "convolve_transposed",
+            |c| backwards(depthwise_shapes(c), &depthwise(c)),
+            ALL,
+            |x, c| x[0].convolve_transposed(&x[1], depthwise_shapes(c).swap_remove(0), &depthwise(c)),
+            |x, c| x[0].convolve_input_gradient(&x[1], &depthwise_shapes(c).swap_remove(0).into(), &depthwise(c))
+        ),
+        row!("convolve", volumes, ALL, |x, c| x[0].convolve(&x[1], &volume_convolution(c))),
+        row!(
+            "convolve_transposed",
+            |c| backwards(volumes(c), &volume_convolution(c)),
+            ALL,
+            |x, c| x[0].convolve_transposed(&x[1], volumes(c).swap_remove(0), &volume_convolution(c)),
+            |x, c| x[0].convolve_input_gradient(&x[1], &volumes(c).swap_remove(0).into(), &volume_convolution(c))
+        ),
+        row!("max_pool", volume, ALL, |x, c| x[0].max_pool(&volume_pooling(c))),
+        row!("average_pool", volume, ALL, |x, c| x[0].average_pool(&volume_pooling(c))),
         row!("max_pool", pooled, ALL, |x, c| x[0].max_pool(&pooling(c))),
         row!("average_pool", pooled, ALL, |x, c| x[0].average_pool(&pooling(c))),
         row!("adaptive_max_pool", pooled, ALL, |x, c| x[0].adaptive_max_pool(&lengths(c))),

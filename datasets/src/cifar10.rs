@@ -14,6 +14,7 @@ use gradus_tensor::Tensor;
 use crate::dataset::Dataset;
 use crate::error::{DatasetError, Place, Result};
 use crate::folder::{DataFiles, FoundFiles, Remote};
+use crate::source::Source;
 use crate::splits::Splits;
 
 /// The number of classes.
@@ -41,6 +42,8 @@ pub const FILES: DataFiles = DataFiles {
 const SIDE: usize = 32;
 const CHANNELS: usize = 3;
 const PLANE: usize = SIDE * SIDE;
+/// The records of each file.
+const RECORDS: usize = 10_000;
 /// A record is a label and the planes of red, green and blue.
 const RECORD: usize = 1 + CHANNELS * PLANE;
 
@@ -76,7 +79,13 @@ fn read(found: &FoundFiles) -> Result<Splits<u8, u8>> {
 }
 
 fn samples(found: &FoundFiles, files: &[&str]) -> Result<Dataset<u8, u8>> {
-    let contents: Vec<Vec<u8>> = files.iter().map(|name| records(found, name)).collect::<Result<_>>()?;
+    let contents: Vec<Vec<u8>> = files.iter().map(|name| records(found.open(name)?)).collect::<Result<_>>()?;
+    let (inputs, targets) = pictures(&contents);
+    Dataset::new(inputs, targets).map_err(|error| error.in_file(found.folder()))
+}
+
+/// Pictures and labels of whole records, the channels last.
+fn pictures(contents: &[Vec<u8>]) -> (Tensor<u8>, Tensor<u8>) {
     let count = contents.iter().map(|bytes| bytes.len() / RECORD).sum();
     let mut inputs = Tensor::<u8>::zeros([count, SIDE, SIDE, CHANNELS]);
     let mut targets = Tensor::<u8>::zeros([count]);
@@ -91,20 +100,19 @@ fn samples(found: &FoundFiles, files: &[&str]) -> Result<Dataset<u8, u8>> {
             *pixel = [red, green, blue];
         }
     }
-    Dataset::new(inputs, targets).map_err(|error| error.in_file(found.folder()))
+    (inputs, targets)
 }
 
-/// The bytes of a file, which must be whole records with labels that there are.
-fn records(found: &FoundFiles, name: &str) -> Result<Vec<u8>> {
-    let mut source = found.open(name)?;
+/// The bytes of a file, which must be as many records as there are, with labels that there are.
+fn records(mut source: Source<'_>) -> Result<Vec<u8>> {
     let bytes = source.read_up_to(u64::MAX)?;
     let refuse = |found, expected: String, hint: &str, place| {
         Err(DatasetError::new(found, expected, hint).in_file(source.name()).at(Place::Byte(place)))
     };
-    let whole = bytes.len() - bytes.len() % RECORD;
-    if bytes.is_empty() || whole < bytes.len() {
-        let found = format!("the end after {} bytes of a record", bytes.len() - whole);
-        let expected = format!("whole records of {RECORD} bytes, a label and {CHANNELS} planes of {SIDE} x {SIDE}");
+    if bytes.len() != RECORDS * RECORD {
+        let (whole, rest) = (bytes.len() / RECORD, bytes.len() % RECORD);
+        let found = format!("the end after {whole} records and {rest} bytes");
+        let expected = format!("{RECORDS} records of {RECORD} bytes, a label and {CHANNELS} planes of {SIDE} x {SIDE}");
         return refuse(found, expected, "the file is cut off or not CIFAR-10's: get it again", bytes.len() as u64);
     }
     if let Some(record) = bytes.chunks_exact(RECORD).position(|record| usize::from(record[0]) >= CLASSES) {
@@ -114,4 +122,23 @@ fn records(found: &FoundFiles, name: &str) -> Result<Vec<u8>> {
         return refuse(found, expected, hint, (record * RECORD) as u64);
     }
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn channels_come_last() {
+        // Pixel i is red i, green i + 1, blue i + 2, all modulo 251.
+        let record = |label: u8| {
+            let planes = (0..3).flat_map(|channel| (0..1024).map(move |i| ((i + channel) % 251) as u8));
+            std::iter::once(label).chain(planes).collect::<Vec<u8>>()
+        };
+        let (inputs, targets) = pictures(&[[record(7), record(0)].concat(), record(3)]);
+        assert_eq!(inputs.shape(), &[3, 32, 32, 3]);
+        assert_eq!(targets.to_vec(), [7, 0, 3]);
+        // Row 3, column 4 is pixel 100.
+        assert_eq!([0, 1, 2].map(|channel| inputs.get([1, 3, 4, channel])), [100, 101, 102]);
+    }
 }

@@ -37,6 +37,7 @@
 //! | [`auto_mpg`] | cars: 9 numbers to predict one, 392 samples |
 //! | [`idx`] | the format of MNIST, read and written, every element type |
 //! | [`Csv`] | tables of numbers and labels |
+//! | `ImageFolder`, with the feature `images` | PNG and JPEG pictures, a folder for each class |
 //!
 //! The files of MNIST, iris and Auto MPG lie in the folder `data` of this crate's source. Of the others, and where that is
 //! not at hand, the environment variable `GRADUS_DATA` names a folder that holds `mnist/`, `fashion-mnist/` and so on, or

@@ -10,8 +10,8 @@ use std::thread::{self, JoinHandle};
 
 /// An iterator's items, made ahead by one thread or several: the same ones in the same order.
 ///
-/// [`Batches::prefetch`](crate::Batches::prefetch) makes one of plain batches; around a `map` that augments them, say,
-/// it is made directly:
+/// [`Batches::prefetch`](crate::Batches::prefetch) makes one of batches, augmented ones too; around a `map` of one's own it
+/// is made directly:
 ///
 /// ```
 /// use gradus_datasets::{Dataset, Prefetch};

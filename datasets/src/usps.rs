@@ -41,6 +41,9 @@ pub const FILES: DataFiles = DataFiles {
     ],
 };
 
+/// The samples of either file.
+const TRAIN: usize = 7291;
+const TEST: usize = 2007;
 const SIDE: usize = 16;
 const PIXELS: usize = SIDE * SIDE;
 /// Some 3,400 bytes is the longest line that there is.
@@ -72,11 +75,11 @@ pub fn load_from(folder: impl AsRef<Path>) -> Result<Splits<f32, u8>> {
 }
 
 fn read(found: &FoundFiles) -> Result<Splits<f32, u8>> {
-    Ok(Splits { train: samples(found.open("usps")?)?, test: samples(found.open("usps.t")?)? })
+    Ok(Splits { train: samples(found.open("usps")?, TRAIN)?, test: samples(found.open("usps.t")?, TEST)? })
 }
 
-/// Lines of a label and of pixels `index:value`; those left out are 0, as LIBSVM has it.
-fn samples(source: Source<'_>) -> Result<Dataset<f32, u8>> {
+/// So many lines of a label and of pixels `index:value`; those left out are 0, as LIBSVM has it.
+fn samples(source: Source<'_>, count: usize) -> Result<Dataset<f32, u8>> {
     let name = source.name().to_owned();
     let (mut pixels, mut labels) = (Vec::new(), Vec::new());
     let mut lines = BufReader::new(source);
@@ -112,6 +115,11 @@ fn samples(source: Source<'_>) -> Result<Dataset<f32, u8>> {
             }
         }
     }
+    if labels.len() != count {
+        let found = format!("the end after {} samples", labels.len());
+        let hint = "the file is cut off or not USPS's: get it again";
+        return Err(DatasetError::new(found, format!("{count} samples"), hint).in_file(name));
+    }
     let inputs = Tensor::from(pixels).reshape([labels.len(), SIDE, SIDE]);
     Dataset::new(inputs, Tensor::from(labels)).map_err(|error| error.in_file(name))
 }
@@ -119,4 +127,22 @@ fn samples(source: Source<'_>) -> Result<Dataset<f32, u8>> {
 /// As much of a field as a message should show.
 fn shown(field: &str) -> String {
     field.chars().take(40).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_read_as_libsvm_writes_them() {
+        // What is left out is 0; blank lines and a missing last newline do no harm.
+        let text = b"10 1:-1 2:0.25 256:1.0\n\n1 17:-0.5 \n7";
+        let digits = samples(Source::new(&text[..], "usps").unwrap(), 3).unwrap();
+        assert_eq!(digits.inputs().shape(), &[3, 16, 16]);
+        assert_eq!(digits.targets().to_vec(), [9, 0, 6]);
+        let image = digits.inputs().select(0, 0);
+        let pixels = [[0, 0], [0, 1], [0, 2], [15, 15]].map(|place| image.get(place));
+        assert_eq!(pixels, [-1.0, 0.25, 0.0, 1.0]);
+        assert_eq!(digits.inputs().get([1, 1, 0]), -0.5);
+    }
 }

@@ -58,55 +58,55 @@ fn emnist_stands_upright_and_counts_from_zero() {
     assert!(error.contains("expected the files of emnist, plain or packed: emnist-balanced-train-images"), "{error}");
 }
 
-/// A record of CIFAR-10: pixel `i` is red `i`, green `i + 1`, blue `i + 2`, all modulo 251.
-fn record(label: u8) -> Vec<u8> {
-    let planes = (0..3).flat_map(|channel| (0..1024).map(move |i| ((i + channel) % 251) as u8));
-    std::iter::once(label).chain(planes).collect()
-}
+const RECORD: u64 = 3073;
 
-fn cifar(name: &str, last: &[u8]) -> PathBuf {
+/// A folder of files of CIFAR-10 with black aeroplanes alone, of which the first has so many bytes, those at its
+/// beginning given.
+fn cifar(name: &str, first: &[u8], length: u64) -> PathBuf {
     let folder = folder(name).join("cifar-10-batches-bin");
     fs::create_dir_all(&folder).unwrap();
-    for batch in 1..=5 {
-        fs::write(folder.join(format!("data_batch_{batch}.bin")), record(batch)).unwrap();
-    }
-    fs::write(folder.join("test_batch.bin"), last).unwrap();
+    // Zeros that take no room.
+    let blank = |file: &str, length| fs::File::create(folder.join(file)).unwrap().set_len(length).unwrap();
+    (1..=5).for_each(|batch| blank(&format!("data_batch_{batch}.bin"), 10_000 * RECORD));
+    blank("test_batch.bin", 10_000 * RECORD);
+    fs::write(folder.join("data_batch_1.bin"), first).unwrap();
+    fs::OpenOptions::new().append(true).open(folder.join("data_batch_1.bin")).unwrap().set_len(length).unwrap();
     folder
 }
 
 #[test]
-fn cifar10_has_channels_last() {
-    let folder = cifar("cifar", &[record(7), record(0)].concat());
+fn all_of_cifar10_is_read() {
+    let folder = cifar("cifar", &[6, 1, 2, 3], 10_000 * RECORD);
     // The folder around it will do too.
     let (train, test) = cifar10::load_from(folder.parent().unwrap()).unwrap().split();
-    assert_eq!((train.inputs().shape(), test.inputs().shape()), (&[5, 32, 32, 3].into(), &[2, 32, 32, 3].into()));
-    assert_eq!((train.targets().to_vec(), test.targets().to_vec()), (vec![1, 2, 3, 4, 5], vec![7, 0]));
-    // Row 3, column 4 is pixel 100.
-    let pixel = |channel| test.inputs().get([1, 3, 4, channel]);
-    assert_eq!([pixel(0), pixel(1), pixel(2)], [100, 101, 102]);
+    assert_eq!(train.inputs().shape(), &[50_000, 32, 32, 3]);
+    assert_eq!(test.inputs().shape(), &[10_000, 32, 32, 3]);
+    assert_eq!((train.targets().get([0]), train.targets().get([1])), (6, 0));
+    assert_eq!(train.inputs().slice(0, ..1).slice(2, ..3).select(1, 0).select(-1, 0).to_vec(), [1, 2, 3]);
     assert_eq!(train.class_names().unwrap()[6], "frog");
 }
 
 #[test]
 fn damaged_files_of_cifar10_explain_themselves() {
-    let refused = |name: &str, bytes: &[u8]| {
-        let folder = cifar(name, bytes);
+    let refused = |name: &str, first: &[u8], length: u64| {
+        let folder = cifar(name, first, length);
         let error = cifar10::load_from(&folder).unwrap_err();
-        assert_eq!(error.file().unwrap(), folder.join("test_batch.bin").display().to_string());
+        assert_eq!(error.file().unwrap(), folder.join("data_batch_1.bin").display().to_string());
         (error.place().unwrap(), error.found().to_owned(), error.hint().to_owned())
     };
-    let cut = [record(1), record(2)].concat();
-    assert_eq!(
-        refused("cut", &cut[..6000]),
-        (
-            Place::Byte(6000),
-            "the end after 2927 bytes of a record".into(),
-            "the file is cut off or not CIFAR-10's: get it again".into()
-        )
-    );
-    assert_eq!(refused("empty", b"").0, Place::Byte(0));
-    let (place, found, _) = refused("label", &[record(1), record(10)].concat());
-    assert_eq!((place, found.as_str()), (Place::Byte(3073), "label 10"));
+    let hint = "the file is cut off or not CIFAR-10's: get it again";
+    for (name, length, found) in [
+        ("cut", 6000, "the end after 1 records and 2927 bytes"),
+        ("cut-between", 9_999 * RECORD, "the end after 9999 records and 0 bytes"),
+        ("long", 10_001 * RECORD, "the end after 10001 records and 0 bytes"),
+        ("empty", 0, "the end after 0 records and 0 bytes"),
+    ] {
+        assert_eq!(refused(name, b"", length), (Place::Byte(length), found.into(), hint.into()));
+    }
+    let mut second = vec![0; RECORD as usize];
+    second.push(10);
+    let (place, found, _) = refused("label", &second, 10_000 * RECORD);
+    assert_eq!((place, found.as_str()), (Place::Byte(RECORD), "label 10"));
 }
 
 fn read_usps(name: &str, text: &[u8]) -> Result<gradus_datasets::Splits<f32, u8>, gradus_datasets::DatasetError> {
@@ -117,15 +117,18 @@ fn read_usps(name: &str, text: &[u8]) -> Result<gradus_datasets::Splits<f32, u8>
 }
 
 #[test]
-fn usps_is_read_as_libsvm_writes_it() {
-    // What is left out is 0; blank lines and a missing last newline do no harm.
-    let (train, test) = read_usps("usps", b"10 1:-1 2:0.25 256:1.0\n\n1 17:-0.5 \n7").unwrap().split();
-    assert_eq!(train.inputs().shape(), &[3, 16, 16]);
-    assert_eq!(train.targets().to_vec(), [9, 0, 6]);
-    let image = train.inputs().select(0, 0);
-    assert_eq!([image.get([0, 0]), image.get([0, 1]), image.get([0, 2]), image.get([15, 15])], [-1.0, 0.25, 0.0, 1.0]);
-    assert_eq!(train.inputs().get([1, 1, 0]), -0.5);
-    assert_eq!(test.targets().to_vec(), [2]);
+fn all_of_usps_is_read() {
+    let folder = folder("usps");
+    fs::write(folder.join("usps"), "10 256:0.5\n".repeat(7291)).unwrap();
+    fs::write(folder.join("usps.t"), "3 1:0.5\n".repeat(2007)).unwrap();
+    let (train, test) = usps::load_from(&folder).unwrap().split();
+    assert_eq!((train.len(), test.len()), (7291, 2007));
+    assert_eq!((train.targets().get([7290]), test.targets().get([2006])), (9, 2));
+    // Cut off between two lines.
+    fs::write(folder.join("usps.t"), "3 1:0.5\n".repeat(2006)).unwrap();
+    let error = usps::load_from(&folder).unwrap_err();
+    assert_eq!((error.found(), error.expected()), ("the end after 2006 samples", "2007 samples"));
+    assert_eq!(error.file().unwrap(), folder.join("usps.t").display().to_string());
 }
 
 #[test]
@@ -146,7 +149,7 @@ fn what_is_not_usps_explains_itself() {
         assert!(error.contains(expected) && error.ends_with(hint), "{error}");
     }
     let error = read_usps("no-usps", b"\n").unwrap_err().to_string();
-    assert!(error.contains("found no sample"), "{error}");
+    assert!(error.contains("found the end after 0 samples, expected 7291 samples"), "{error}");
 }
 
 proptest! {
@@ -155,6 +158,6 @@ proptest! {
     #[test]
     fn no_bytes_do_more_than_explain_themselves(bytes in prop::collection::vec(any::<u8>(), 0..4000)) {
         let _ = read_usps("any-usps", &bytes);
-        let _ = cifar10::load_from(cifar("any-cifar", &bytes));
+        let _ = cifar10::load_from(cifar("any-cifar", &bytes, bytes.len() as u64));
     }
 }

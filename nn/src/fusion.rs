@@ -83,3 +83,60 @@ impl Takes {
 }
 
 pub(crate) type Compute<T> = dyn Fn(&mut Context<'_, T>, &Var<T>, &Channelwise<T>) -> Var<T> + Send + Sync;
+
+#[cfg(test)]
+mod tests {
+    use gradus_tensor::Tensor;
+
+    use super::*;
+
+    /// What is done to x, by the definition.
+    fn apply(channelwise: &Channelwise<f64>, x: &Tensor<f64>) -> Tensor<f64> {
+        let y = match &channelwise.affine {
+            Some((scale, shift)) => x * scale.value() + shift.value(),
+            None => x.clone(),
+        };
+        if channelwise.relu { y.maximum(0.0) } else { y }
+    }
+
+    #[test]
+    fn one_thing_and_then_another() {
+        let affine = |scale: [f64; 2], shift: [f64; 2]| Some((Tensor::from(scale).into(), Tensor::from(shift).into()));
+        let all = |affine: Option<(Var<f64>, Var<f64>)>| {
+            [None, affine].into_iter().flat_map(|affine| {
+                [false, true].map(|relu| Channelwise { affine: affine.clone(), relu, pooling: None })
+            })
+        };
+        let x = Tensor::from([[-3.0, -1.0], [-0.5, 0.0], [0.25, 2.0], [4.0, -2.0]]);
+        for first in all(affine([2.0, -1.0], [0.5, 1.0])) {
+            for second in all(affine([-3.0, 0.25], [1.0, -2.0])) {
+                let impossible = first.relu && second.affine.is_some();
+                match first.clone().then(second.clone()) {
+                    // Powers of two and small numbers: nothing is rounded.
+                    Some(both) => assert_eq!(apply(&both, &x), apply(&second, &apply(&first, &x))),
+                    None => assert!(impossible),
+                }
+            }
+        }
+        // By hand: -3 (2 x + 0.5) + 1 = -6 x - 0.5, and 0.25 (1 - x) - 2 = -0.25 x - 1.75.
+        let [first, second] = [affine([2.0, -1.0], [0.5, 1.0]), affine([-3.0, 0.25], [1.0, -2.0])];
+        let [first, second] = [first, second].map(|affine| Channelwise { affine, ..Channelwise::IDENTITY });
+        let (scale, shift) = first.then(second).unwrap().affine.unwrap();
+        assert_eq!((scale.value(), shift.value()), (&Tensor::from([-6.0, -0.25]), &Tensor::from([-0.5, -1.75])));
+    }
+
+    #[test]
+    fn nothing_scales_what_has_been_rectified() {
+        let affine = Channelwise::<f64> { affine: Some((Var::from(2.0), Var::from(0.5))), ..Channelwise::IDENTITY };
+        assert!(Channelwise::RELU.then(affine).is_none());
+    }
+
+    #[test]
+    fn a_pooling_ends_what_is_scaled_and_comes_once() {
+        let pooling = |size| Channelwise::<f64> { pooling: Some(Pooling::new(&[size])), ..Channelwise::IDENTITY };
+        let affine = Channelwise { affine: Some((Var::from(2.0), Var::from(0.5))), ..Channelwise::IDENTITY };
+        assert!(pooling(2).then(affine.clone()).is_none() && pooling(2).then(pooling(3)).is_none());
+        let all = affine.then(pooling(2)).and_then(|both| both.then(Channelwise::RELU)).unwrap();
+        assert!(all.affine.is_some() && all.relu && all.pooling == Some(Pooling::new(&[2])));
+    }
+}

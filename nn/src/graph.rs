@@ -14,7 +14,10 @@ use crate::layer::{AnyLayer, Build, Built, Context, Forward, Layer};
 use crate::registry::{self, LayerKinds, LayerReader};
 use crate::sequential::Sequential;
 
-/// A network of layers that feed one another: branches, merges, several inputs, one output.
+/// A network of layers that feed one another: branches, merges, one output.
+///
+/// A [`Model`](crate::Model) is built from a graph of one input; one of several can only be a layer of another network,
+/// which feeds it.
 ///
 /// Made by a [`GraphBuilder`]. A network is data: it can be printed, cloned, nested as a layer, and written to and read
 /// from JSON. Weights belong to the [`Model`](crate::Model) built from it. [`Sequential`](crate::Sequential) is the
@@ -193,7 +196,8 @@ pub struct Node {
 }
 
 impl GraphBuilder {
-    /// A new input of the network, named `"input"`, further ones `"input_1"`, `"input_2"`, ...
+    /// A new input of the network, named `"input"`, further ones `"input_1"`, `"input_2"`, ... A network of several can
+    /// only be nested in another: a model takes one.
     pub fn input(&mut self) -> Node {
         self.inputs += 1;
         self.node(Source::Input(self.inputs - 1))

@@ -246,6 +246,8 @@ impl<T: Float> Model<T> {
         let hint = if inputs.shape()[..] == self.input[..] {
             "give a single sample a batch axis by unsqueeze(0), and leave the batch axis out of the shape that the model \
              is built for"
+        } else if self.input.len() == 3 && inputs.ndim() == 4 && inputs.shape()[3] == self.input[2] {
+            "resize or crop the pictures, or build the model for their size"
         } else {
             "reshape the inputs, or build the model for their shape"
         };

@@ -5,9 +5,9 @@ use std::sync::Mutex;
 use gradus_nn::losses::MeanSquaredError;
 use gradus_nn::{
     Activation, Add, Average, BatchNorm, Build, Built, Concatenate, Conv2D, Conv2DTranspose, Dense, DepthwiseConv2D,
-    Dropout, Flatten, Graph, GraphBuilder, GroupNorm, InstanceNorm, Layer, LayerKinds, LayerNorm, Maximum, Minimum,
-    Model, Multiply, Node, Padding, RMSNorm, ReLU, Rescaling, Reshape, Residual, Result, SeparableConv2D, Sequential,
-    Subtract,
+    Dropout, Flatten, Graph, GraphBuilder, GroupNorm, Initializer, InstanceNorm, Layer, LayerKinds, LayerNorm, Maximum,
+    Minimum, Model, Multiply, Node, Padding, RMSNorm, ReLU, Rescaling, Reshape, Residual, Result, SeparableConv2D,
+    Sequential, Subtract,
 };
 use gradus_tensor::{Float, Generator, Tensor};
 use serde::{Deserialize, Serialize};
@@ -128,6 +128,118 @@ fn a_value_is_given_away_at_its_last_use() {
     let model = Model::build(graph.output(e), [2], 0).unwrap();
     model.predict(&Tensor::ones([1, 2])).unwrap();
     assert_eq!(*ALONE.lock().unwrap(), [false, true, true, true]);
+}
+
+/// x, behind which nothing can be left to the layer before.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Apart;
+
+impl Layer for Apart {
+    const KIND: &'static str = "Apart";
+
+    fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
+        Ok(Built::new(build.input()?, |_, x| x.clone()))
+    }
+}
+
+/// Fails unless the network computes the same, with the same gradients, with an [`Apart`] where it is asked for one.
+#[track_caller]
+fn same_as_apart(network: impl Fn(&dyn Fn(&mut GraphBuilder, Node) -> Node, &mut GraphBuilder, Node) -> Node) {
+    let pass = |apart: bool| {
+        let mut graph = Graph::builder();
+        let x = graph.input();
+        // So that the gradient by the convolution's input shows.
+        let before = graph.add(Dense::new(4), [x]);
+        let between = |graph: &mut GraphBuilder, node| if apart { graph.add(Apart, [node]) } else { node };
+        let output = network(&between, &mut graph, before);
+        let model = Model::build(graph.output(output), [5, 4, 2], 3).unwrap();
+        let mut random = Generator::new(5);
+        let x: Tensor = random.normal([3, 5, 4, 2], 0.0, 1.0);
+        let y: Tensor = random.normal([&[3], &model.output_shape()[..]].concat(), 0.0, 1.0);
+        let pass = model.grad(&x, &y, None, &MeanSquaredError, &mut random).unwrap();
+        let grads: Vec<Tensor> = pass.grads.iter().map(|grad| grad.clone().expect("all are trained")).collect();
+        assert!(grads.iter().all(|grad| grad.iter().any(|grad| grad != 0.0)), "{grads:?}");
+        (model.predict(&x).unwrap(), pass.outputs, grads)
+    };
+    assert_eq!(pass(false), pass(true));
+}
+
+#[test]
+fn what_a_convolution_does_of_the_next_layer_is_what_that_would_do() {
+    type Between<'a> = &'a dyn Fn(&mut GraphBuilder, Node) -> Node;
+    let noise = Initializer::RandomNormal { mean: 0.0, stddev: 0.5 };
+    let convolution = |use_bias: bool| Conv2D::new(3, [2, 3]).use_bias(use_bias).bias_initializer(noise);
+    for bias in [false, true] {
+        // The three kinds of convolution, under the two names that the function has.
+        same_as_apart(|between: Between<'_>, graph, x| {
+            let y = graph.add(convolution(bias).strides([2, 1]).padding(Padding::Same), [x]);
+            let y = between(graph, y);
+            graph.add(Activation::Relu, [y])
+        });
+        same_as_apart(|between: Between<'_>, graph, x| {
+            let layer = DepthwiseConv2D::new([3, 2]).depth_multiplier(2).use_bias(bias).bias_initializer(noise);
+            let y = graph.add(layer, [x]);
+            let y = between(graph, y);
+            graph.add(ReLU::new(), [y])
+        });
+        same_as_apart(|between: Between<'_>, graph, x| {
+            let y = graph.add(SeparableConv2D::new(3, [2, 2]).use_bias(bias).bias_initializer(noise), [x]);
+            let y = between(graph, y);
+            graph.add(ReLU::new(), [y])
+        });
+        // Twice the same, and once more by a layer that does something else.
+        same_as_apart(|between: Between<'_>, graph, x| {
+            let y = graph.add(convolution(bias), [x]);
+            let y = between(graph, y);
+            let y = graph.add(Activation::Relu, [y]);
+            let y = between(graph, y);
+            let y = graph.add(ReLU::new(), [y]);
+            let y = between(graph, y);
+            graph.add(Activation::Tanh, [y])
+        });
+        // What others need as well must be there.
+        same_as_apart(|between: Between<'_>, graph, x| {
+            let y = graph.add(convolution(bias), [x]);
+            let y = between(graph, y);
+            let rectified = graph.add(Activation::Relu, [y]);
+            graph.add(Subtract, [rectified, y])
+        });
+        same_as_apart(|between: Between<'_>, graph, x| {
+            let y = graph.add(convolution(bias), [x]);
+            let y = between(graph, y);
+            let rectified = graph.add(Activation::Relu, [y]);
+            let square = graph.add(Multiply, [rectified, rectified]);
+            graph.add(Add, [square, rectified])
+        });
+        // A layer takes its one input twice.
+        same_as_apart(|between: Between<'_>, graph, x| {
+            let y = graph.add(convolution(bias), [x]);
+            let y = between(graph, y);
+            graph.add(Multiply, [y, y])
+        });
+        // The convolution is the output, of the network or of one within it.
+        same_as_apart(|between: Between<'_>, graph, x| {
+            let rectified = graph.add(Activation::Relu, [x]);
+            let y = graph.add(convolution(bias), [rectified]);
+            between(graph, y)
+        });
+        same_as_apart(|between: Between<'_>, graph, x| {
+            let y = graph.add(Sequential::new().add(Activation::Tanh).add(convolution(bias)), [x]);
+            let y = between(graph, y);
+            graph.add(Activation::Relu, [y])
+        });
+        // What looks like it and is something else: another function of the convolution's own, a rectifier with options.
+        same_as_apart(|between: Between<'_>, graph, x| {
+            let y = graph.add(convolution(bias).activation(Activation::Tanh), [x]);
+            let y = between(graph, y);
+            graph.add(Activation::Relu, [y])
+        });
+        same_as_apart(|between: Between<'_>, graph, x| {
+            let y = graph.add(convolution(bias), [x]);
+            let y = between(graph, y);
+            graph.add(ReLU::new().max_value(0.5), [y])
+        });
+    }
 }
 
 #[test]

@@ -201,6 +201,29 @@ fn every_layer_is_sound() {
     assert_eq!(checked, expected.into_iter().collect::<Vec<&str>>());
 }
 
+/// What `exports`, the source of a module, makes public and no row of `table`, the source of [`check_all`], is about.
+fn without_a_row(exports: &str, table: &str) -> Vec<String> {
+    let statements = exports.split("pub use ").skip(1).map(|rest| rest.split(';').next().expect("a part at least"));
+    let names = statements.flat_map(|statement| {
+        let (_, names) = statement.split_once("::").expect("from a module");
+        names.split(|c: char| !c.is_alphanumeric()).filter(|name| !name.is_empty()).map(str::to_owned)
+    });
+    let rows: Vec<&str> = table.split("row!(").map(str::trim_start).collect();
+    let is_about = |row: &&str, name: &str| {
+        row.strip_prefix(name).is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric()))
+    };
+    names.filter(|name| !rows.iter().any(|row| is_about(row, name))).collect()
+}
+
+#[test]
+fn every_layer_has_a_row() {
+    let (exports, table) = (include_str!("../src/layers/mod.rs"), include_str!("layers.rs"));
+    // Arguments of layers, not layers.
+    assert_eq!(without_a_row(exports, table), ["Interpolation", "Padding"]);
+    let exports = "pub use other::Conv;\npub use own::{\n    Conv2D, Unchecked,\n};";
+    assert_eq!(without_a_row(exports, table), ["Conv", "Unchecked"]);
+}
+
 #[test]
 fn a_network_in_json_is_its_layers_in_order() {
     let network = Sequential::new()
@@ -243,36 +266,6 @@ fn a_network_in_json_is_its_layers_in_order() {
   }
 ]"#;
     assert_eq!(network.to_json().unwrap(), golden);
-}
-
-#[test]
-fn a_text_that_is_no_network_is_refused() {
-    let message = |json: &str| Sequential::from_json(json).unwrap_err().to_string();
-    let record = |name: &str, kind: &str, config: &str| {
-        format!("{{\"name\": \"{name}\", \"layer\": \"{kind}\", \"config\": {config}}}")
-    };
-    assert_eq!(
-        message("[{"),
-        "from_json: this is no network: EOF while parsing an object at line 1 column 2; give a text that to_json has written"
-    );
-    let unknown = message(&format!("[{}]", record("0", "Conv9D", "null")));
-    assert!(unknown.starts_with("from_json: layer 0: there is no kind of layer \"Conv9D\", only Activation, Adaptive"));
-    assert!(unknown.ends_with("; add your own kinds by LayerKinds::with and read by from_json_with"));
-    assert_eq!(
-        message(&format!("[{}]", record("0", "Dropout", r#"{"rate": 0.5, "seed": 1}"#))),
-        "from_json: layer 0 (Dropout): unknown field `seed`, expected `rate`; compare it with what to_json writes"
-    );
-    let nested = record("1", "Sequential", &format!("[{}]", record("0", "Dropout", "{}")));
-    assert_eq!(
-        message(&format!("[{nested}]")),
-        "from_json: layer 1/0 (Dropout): missing field `rate`; compare it with what to_json writes"
-    );
-    let twice = record("0", "Flatten", "null");
-    assert_eq!(
-        message(&format!("[{twice}, {twice}]")),
-        "from_json: layer 0 (Flatten): a layer's name must be new, not empty and without '/': \"0\"; \
-         name the layers of a network differently"
-    );
 }
 
 /// y = x scale, a layer of one's own.
@@ -381,225 +374,5 @@ fn check_layer_finds_what_is_wrong() {
         problem(Wrong::NamesTwice),
         "layer 0 (Wrong): the name of a weight must be new and not empty, found \"w\"; \
          name each weight of the layer differently"
-    );
-}
-
-#[test]
-fn bad_shapes_and_numbers_are_refused_at_build() {
-    let message = |network: Sequential, input: &[usize]| -> String {
-        let error: Error = Model::build(network, input, 0).err().expect("the network is wrong");
-        error.to_string()
-    };
-    let of = |layer: Sequential, input: &[usize], expected: &str| assert_eq!(message(layer, input), expected);
-    let network = Sequential::new;
-    of(
-        network().add(Flatten).add(Dense::new(0)),
-        &[4],
-        "layer 1 (Dense): needs at least one unit, found 0; give the number of outputs",
-    );
-    of(
-        network().add(Dense::new(3)),
-        &[],
-        "layer 0 (Dense): needs an input with a last axis of features, found one number per sample: []; \
-         give the inputs the shape [n, 1]",
-    );
-    of(
-        network().add(Dense::new(usize::MAX)),
-        &[4],
-        "layer 0 (Dense): no memory holds the weight \"kernel\" of shape [4, 18446744073709551615]; make the layer smaller",
-    );
-    of(
-        network().add_named("hidden", Dense::new(3).bias_initializer(Initializer::Orthogonal { gain: 1.0 })),
-        &[4],
-        "layer hidden (Dense): the weight \"bias\": Orthogonal needs a weight of two axes or more, found [3]; \
-         use it for kernels, and Zeros for biases",
-    );
-    of(
-        network().add(Dense::new(3).kernel_initializer(Initializer::RandomNormal { mean: 0.0, stddev: -1.0 })),
-        &[4],
-        "layer 0 (Dense): the weight \"kernel\": nothing can be drawn from RandomNormal { mean: 0.0, stddev: -1.0 }; \
-         give finite numbers, minval below maxval, stddev not below 0",
-    );
-    of(
-        network().add(Reshape::new([5, -1])),
-        &[28, 28],
-        "layer 0 (Reshape): samples of shape [28, 28], 784 elements, do not fill [5, -1]; \
-         make the lengths' product that number, or one length -1",
-    );
-    of(
-        network().add(Permute::new([1, 3])),
-        &[2, 3],
-        "layer 0 (Permute): the axes [1, 3] are no order of those of samples of shape [2, 3]; \
-         name each axis once, counted from 1",
-    );
-    of(
-        network().add(Sequential::new().add(Dropout::new(1.5))),
-        &[2],
-        "layer 0/0 (Dropout): the rate must be at least 0 and less than 1, found 1.5; give the share to drop: 0.5 is half",
-    );
-    of(
-        network().add(GaussianNoise::new(-1.0)),
-        &[2],
-        "layer 0 (GaussianNoise): the standard deviation must be finite and not negative, found -1; \
-         give it in the units of the input",
-    );
-    of(
-        network().add(Normalization::new([0.0, 1.0], [1.0, 1.0])),
-        &[3],
-        "layer 0 (Normalization): was adapted to 2 features, found samples of shape [3]; \
-         adapt it to data of the shape that the network is built for",
-    );
-    of(
-        network().add(RepeatVector::new(2)),
-        &[2, 3],
-        "layer 0 (RepeatVector): takes vectors, samples of one axis, found samples of shape [2, 3]; put a Flatten before it",
-    );
-    of(
-        network().add(Softmax::new().axis(0)),
-        &[2],
-        "layer 0 (Softmax): there is no axis 0 in samples of shape [2]; \
-         count axes from 1, the first after the batch, or from -1, the last",
-    );
-    of(
-        network().add(PReLU::new().shared_axes([3])),
-        &[2],
-        "layer 0 (PReLU): axis 3 cannot be shared, found samples of shape [2]; \
-         count axes from 1, the first after the batch",
-    );
-    of(
-        network().add(BatchNorm::new().momentum(1.5)),
-        &[2],
-        "layer 0 (BatchNormalization): the momentum must be from 0 to 1, found 1.5; Keras's is 0.99",
-    );
-    of(
-        network().add(BatchNorm::new().axis(3)),
-        &[4, 5],
-        "layer 0 (BatchNormalization): there is no axis 3 in samples of shape [4, 5]; \
-         count axes from 1, the first after the batch, or from -1, the last",
-    );
-    of(
-        network().add(BatchNorm::new().axis(-3)),
-        &[4, 5],
-        "layer 0 (BatchNormalization): there is no axis -3 in samples of shape [4, 5]; \
-         count axes from 1, the first after the batch, or from -1, the last",
-    );
-    of(
-        network().add(LayerNorm::new().axes([1, 0])),
-        &[2],
-        "layer 0 (LayerNormalization): there is no axis 0 in samples of shape [2]; \
-         count axes from 1, the first after the batch, or from -1, the last",
-    );
-    of(
-        network().add(LayerNorm::new().axes([2, -1])),
-        &[4, 5],
-        "layer 0 (LayerNormalization): the axes [2, -1] name one of samples of shape [4, 5] twice; name each axis once",
-    );
-    of(
-        network().add(LayerNorm::new().axes([])),
-        &[2],
-        "layer 0 (LayerNormalization): needs an axis to normalise, found none; -1 is the last",
-    );
-    of(
-        network().add(Residual::new(Dense::new(3))),
-        &[4, 5],
-        "layer 0 (Residual): the body's output has shape [4, 3], the input [4, 5]; \
-         keep the shape in the body by Padding::Same and as many filters as channels, or give a shortcut that changes it \
-         alike",
-    );
-    of(
-        network().add(Residual::new(Dense::new(3)).shortcut(Sequential::new().add(Dense::new(0)))),
-        &[5],
-        "layer 0/shortcut/0 (Dense): needs at least one unit, found 0; give the number of outputs",
-    );
-    of(
-        network().add(Residual::new(Dense::new(3)).shortcut(Flatten)),
-        &[4, 5],
-        "layer 0 (Residual): the body's output has shape [4, 3], the shortcut's [20]; \
-         keep the shape in the body by Padding::Same and as many filters as channels, or give a shortcut that changes it \
-         alike",
-    );
-    of(
-        network().add(LayerNorm::new().epsilon(0.0)),
-        &[2],
-        "layer 0 (LayerNormalization): epsilon must be positive and finite, found 0; Keras's is 0.001",
-    );
-    of(
-        network().add(RMSNorm::new().epsilon(-1.0)),
-        &[2],
-        "layer 0 (RMSNormalization): epsilon must be positive and finite, found -1; Keras's is 0.000001",
-    );
-    of(
-        network().add(GroupNorm::new()),
-        &[28, 28, 48],
-        "layer 0 (GroupNormalization): 32 groups must divide the 48 channels; \
-         choose a number of groups that does, or -1 for a group of each channel",
-    );
-    of(
-        network().add(GroupNorm::new().groups(-2)),
-        &[4],
-        "layer 0 (GroupNormalization): -2 groups must divide the 4 channels; \
-         choose a number of groups that does, or -1 for a group of each channel",
-    );
-    of(
-        network().add(InstanceNorm::new()),
-        &[4],
-        "layer 0 (InstanceNormalization): needs an axis besides the channels, found samples of shape [4]; \
-         take LayerNorm for vectors",
-    );
-    of(
-        network().add(SpatialDropout2D::new(0.5)),
-        &[4, 5],
-        "layer 0 (SpatialDropout2D): needs samples of shape [height, width, channels], found [4, 5]; \
-         add an axis of one channel: Reshape it, or unsqueeze(-1) the data",
-    );
-    of(
-        network().add(SpatialDropout1D::new(1.0)),
-        &[4, 5],
-        "layer 0 (SpatialDropout1D): the rate must be at least 0 and less than 1, found 1; \
-         give the share to drop: 0.5 is half",
-    );
-}
-
-#[test]
-fn inputs_that_cannot_be_merged_are_refused_at_build() {
-    // Of x, and x once more with its axes exchanged.
-    fn message(layer: impl Layer, twice: bool, input: &[usize]) -> String {
-        let mut graph = Graph::builder();
-        let x = graph.input();
-        let turned = graph.add(Permute::new([2, 1]), [x]);
-        let inputs = if twice { vec![x, turned] } else { vec![turned] };
-        let output = graph.add_named("merge", layer, inputs);
-        Model::build(graph.output(output), input, 0).err().expect("the network is wrong").to_string()
-    }
-    assert_eq!(
-        message(Add, true, &[2, 3]),
-        "layer merge (Add): merges inputs of one shape, found [2, 3], [3, 2]; \
-         make the shapes agree, or the lengths that differ 1"
-    );
-    assert_eq!(
-        message(Maximum, false, &[2, 3]),
-        "layer merge (Maximum): merges two inputs or more, found 1; feed it with several layers of a Graph"
-    );
-    assert_eq!(
-        message(Subtract, false, &[2, 3]),
-        "layer merge (Subtract): takes two inputs, found 1; feed it with what to subtract from, and what to subtract"
-    );
-    assert_eq!(
-        message(Dense::new(2), true, &[2, 3]),
-        "layer merge (Dense): takes one input, found 2; merge them by a layer before it"
-    );
-    assert_eq!(
-        message(Concatenate::new(), true, &[2, 3]),
-        "layer merge (Concatenate): joins along axis 2 inputs that agree along the others, found [2, 3], [3, 2]; \
-         make the shapes agree, or join along another axis"
-    );
-    assert_eq!(
-        message(Concatenate::new().axis(0), true, &[2, 2]),
-        "layer merge (Concatenate): there is no axis 0 in samples of shape [2, 2]; \
-         count axes from 1, the first after the batch, or from -1, the last"
-    );
-    assert_eq!(
-        message(branching(), true, &[2, 3]),
-        "layer merge (Graph): takes 1 input, found 2; feed it with as many as it was made with"
     );
 }

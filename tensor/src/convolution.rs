@@ -25,8 +25,13 @@ pub struct Convolution {
 pub(crate) type Lengths = SmallVec<[usize; 3]>;
 
 impl Convolution {
-    /// Over so many spatial axes: strides and dilation 1, no padding, one group.
+    /// Over one to three spatial axes: strides and dilation 1, no padding, one group.
+    ///
+    /// # Panics
+    /// If there are not one to three.
+    #[track_caller]
     pub fn new(rank: usize) -> Self {
+        assert!((1..=3).contains(&rank), "convolution: one to three spatial axes are needed, found {rank}");
         Convolution {
             strides: SmallVec::from_elem(1, rank),
             dilation: SmallVec::from_elem(1, rank),
@@ -103,20 +108,24 @@ impl Convolution {
             let problem = format!("{} spatial axes are needed: input {input:?}, kernel {kernel:?}", self.rank());
             return Err(ShapeError::new(problem));
         }
-        let length = |axis: usize| {
+        self.counts(input, kernel).ok_or_else(|| {
+            ShapeError::new(format!(
+                "a kernel of {kernel:?} (dilation {:?}) does not fit the input {input:?} (padding {:?})",
+                &self.dilation[..],
+                &self.padding[..],
+            ))
+        })
+    }
+
+    /// How many windows of this size there are along each axis, if they fit their padded input.
+    pub(crate) fn counts(&self, input: &[usize], size: &[usize]) -> Option<Shape> {
+        let count = |axis: usize| {
             let (before, after) = self.padding[axis];
-            let padded = input[axis].checked_add(before).and_then(|length| length.checked_add(after));
-            let reach = kernel[axis].checked_sub(1).and_then(|steps| steps.checked_mul(self.dilation[axis]));
-            match (padded, reach) {
-                (Some(padded), Some(reach)) if reach < padded => Ok((padded - reach - 1) / self.strides[axis] + 1),
-                _ => Err(ShapeError::new(format!(
-                    "a kernel of {kernel:?} (dilation {:?}) does not fit the input {input:?} (padding {:?})",
-                    &self.dilation[..],
-                    &self.padding[..],
-                ))),
-            }
+            let padded = input[axis].checked_add(before)?.checked_add(after)?;
+            let reach = size[axis].checked_sub(1)?.checked_mul(self.dilation[axis])?;
+            (reach < padded).then(|| (padded - reach - 1) / self.strides[axis] + 1)
         };
-        (0..self.rank()).map(length).collect()
+        (0..self.rank()).map(count).collect()
     }
 
     /// The shape of the output for an input `[n, spatial.., c]` and a kernel `[spatial.., c / groups, filters]`.

@@ -58,18 +58,31 @@ impl Pooling {
         Pooling { windows: self.windows.padding(padding), ..self }
     }
 
-    /// The spatial lengths of the output for those of the input.
+    /// The spatial lengths of the output for those of the input:
+    /// `(input + padding - size) / stride + 1`, rounded down.
     ///
     /// # Errors
-    /// If the number of axes differs, or a window is larger than its padded input.
+    /// If the number of axes differs, a window is larger than its padded input, or there is nothing in the input.
     pub fn output_lengths(&self, input: &[usize]) -> Result<Shape, ShapeError> {
-        self.windows.output_lengths(input, &self.size)
+        let (size, padding) = (&self.size[..], &self.windows.padding[..]);
+        if input.len() != size.len() {
+            let problem = format!("{} spatial axes are needed: input {input:?}, windows of {size:?}", size.len());
+            return Err(ShapeError::new(problem));
+        }
+        // What is padded does not count: there would be nothing at all in a window.
+        if input.contains(&0) {
+            return Err(ShapeError::new(format!("there is nothing for windows of {size:?} in the input {input:?}")));
+        }
+        let counts = self.windows.counts(input, size);
+        counts.ok_or_else(|| {
+            ShapeError::new(format!("windows of {size:?} do not fit the input {input:?} (padding {padding:?})"))
+        })
     }
 
     /// The shape of the output for an input `[n, spatial.., c]`: the same but for the spatial lengths.
     ///
     /// # Errors
-    /// If the number of axes differs, or a window is larger than its padded input.
+    /// If the number of axes differs, a window is larger than its padded input, or there is nothing in the input.
     pub fn output_shape(&self, input: &Shape) -> Result<Shape, ShapeError> {
         let rank = self.size.len();
         if input.len() != rank + 2 {

@@ -1,10 +1,10 @@
-//! What a mistake is told: one row for each message of the tensor operations. They name the operation, what is wrong
-//! and all shapes, and point at the caller's line.
+//! What mistakes with tensors are told. Messages name the operation, what is wrong and all shapes, and point at the caller's
+//! line. Some more are tested beside the operations.
 
 use std::panic::{Location, catch_unwind};
 use std::sync::Mutex;
 
-use gradus_tensor::{Generator, PadMode, Tensor, keepdims, step, update};
+use gradus_tensor::{Convolution, Generator, Interpolation, PadMode, Pooling, Tensor, keepdims, step, update};
 
 /// The message and the file of the panic that `mistake` ends in.
 #[track_caller]
@@ -100,6 +100,104 @@ const MISTAKES: &[(fn(), &str)] = &[
     ),
     (|| drop(Generator::new(0).bernoulli([2], 1.5)), "bernoulli: the probability must be in 0..=1: 1.5"),
     (|| drop(Generator::new(0).integers([2], 3..3)), "integers: the range is empty: 3 .. 3"),
+    (|| drop(Convolution::new(0)), "convolution: one to three spatial axes are needed, found 0"),
+    (|| drop(Convolution::new(2).strides(&[1])), "strides: 2 axes need a number of 1 or more each, found [1]"),
+    (|| drop(Convolution::new(1).dilation(&[0])), "dilation: 1 axes need a number of 1 or more each, found [0]"),
+    (
+        || drop(Convolution::new(2).padding(&[(1, 1)])),
+        "padding: 2 axes need a pair (before, after) each, found [(1, 1)]",
+    ),
+    (|| drop(Convolution::new(1).groups(0)), "groups: at least one is needed, found 0"),
+    (
+        || drop(zeros([1, 3, 1]).convolve(&zeros([2, 1]), &Convolution::new(1))),
+        "convolve: input and kernel must have 3 axes: [1, 3, 1] and [2, 1]",
+    ),
+    (
+        || drop(zeros([1, 4, 3]).convolve(&zeros([2, 1, 4]), &Convolution::new(1).groups(2))),
+        "convolve: 2 groups must divide 3 channels and 4 filters, and the kernel must have channels / groups = 1 on its \
+         last but one axis: [1, 4, 3] and [2, 1, 4]",
+    ),
+    (
+        || drop(zeros([1, 4, 3]).convolve(&zeros([2, 2, 4]), &Convolution::new(1))),
+        "convolve: 1 groups must divide 3 channels and 4 filters, and the kernel must have channels / groups = 3 on its \
+         last but one axis: [1, 4, 3] and [2, 2, 4]",
+    ),
+    (
+        || drop(zeros([1, 4, 1]).convolve_biased(&zeros([2, 1, 3]), &zeros([1]), true, &Convolution::new(1))),
+        "convolve_biased: the bias must have one element for each filter: bias [1], kernel [2, 1, 3]",
+    ),
+    (
+        || {
+            let convolution = Convolution::new(1);
+            drop(zeros([1, 4, 1]).convolve_kernel_gradient(&zeros([1, 4, 2]), &[2, 1, 2].into(), &convolution));
+        },
+        "convolve_kernel_gradient: the gradient must have the output's shape [1, 3, 2], found [1, 4, 2]",
+    ),
+    (
+        || {
+            let convolution = Convolution::new(1);
+            drop(zeros([1, 4, 2]).convolve_input_gradient(&zeros([2, 1, 2]), &[1, 4, 1].into(), &convolution));
+        },
+        "convolve_input_gradient: the gradient must have the output's shape [1, 3, 2], found [1, 4, 2]",
+    ),
+    (
+        || drop(Pooling::new(&[2, 2, 2, 2])),
+        "pooling: one to three axes need a size of 1 or more each, found [2, 2, 2, 2]",
+    ),
+    (|| drop(Pooling::new(&[2]).strides(&[0])), "strides: 1 axes need a number of 1 or more each, found [0]"),
+    (
+        || drop(Pooling::new(&[2]).padding(&[(0, 2)])),
+        "padding: windows of [2] must reach into their input, found [(0, 2)]",
+    ),
+    (
+        || drop(Pooling::new(&[2, 2]).padding(&[(0, 1)])),
+        "padding: 2 axes need a pair (before, after) each, found [(0, 1)]",
+    ),
+    (|| drop(zeros([3, 1]).max_pool(&Pooling::new(&[2]))), "max_pool: 3 axes are needed, found [3, 1]"),
+    (
+        || drop(zeros([1, 3, 2, 1]).average_pool(&Pooling::new(&[2, 4]).padding(&[(0, 0), (1, 0)]))),
+        "average_pool: windows of [2, 4] do not fit the input [3, 2] (padding [(0, 0), (1, 0)])",
+    ),
+    (
+        || drop(zeros([1, 0, 1]).max_pool(&Pooling::new(&[2]).padding(&[(1, 1)]))),
+        "max_pool: there is nothing for windows of [2] in the input [0]",
+    ),
+    (
+        || drop(zeros([1, 4, 1]).max_pool_gradient(&zeros([1, 2, 1]), &zeros([1, 3, 1]), &Pooling::new(&[2]))),
+        "max_pool_gradient: output and gradient must have the output's shape [1, 2, 1], found [1, 3, 1]",
+    ),
+    (
+        || drop(zeros([1, 3, 1]).average_pool_gradient(&[1, 4, 1].into(), &Pooling::new(&[2]))),
+        "average_pool_gradient: the gradient must have the output's shape [1, 2, 1], found [1, 3, 1]",
+    ),
+    (
+        || drop(zeros([1, 4, 1]).adaptive_average_pool(&[2, 2])),
+        "adaptive_average_pool: each of one to three spatial axes needs a length of 1 or more: [1, 4, 1] to [2, 2]",
+    ),
+    (
+        || drop(zeros([1, 4, 1]).adaptive_max_pool_gradient(&zeros([1, 2, 1]), &zeros([1, 2, 2]))),
+        "adaptive_max_pool_gradient: output and gradient must have the output's shape [1, 2, 1], found [1, 2, 2]",
+    ),
+    (
+        || drop(zeros([1, 4, 1]).resize(&[0], Interpolation::Linear)),
+        "resize: each of one to three spatial axes needs a length of 1 or more: [1, 4, 1] to [0]",
+    ),
+    (
+        || drop(zeros([1, 4, 2]).resize_gradient(&[1, 3, 1].into(), Interpolation::Nearest)),
+        "resize_gradient: the gradient must have the output's shape [1, 4, 1], found [1, 4, 2]",
+    ),
+    (
+        || drop(zeros([1, 4, 1]).unfold(&[2, 2], &Convolution::new(1))),
+        "unfold: 3 axes are needed, 1 of them spatial: [1, 4, 1] by windows of [2, 2]",
+    ),
+    (
+        || drop(zeros([1, 4, 1]).unfold(&[3], &Convolution::new(1).dilation(&[2]))),
+        "unfold: windows of [3] (dilation [2]) do not fit the input [4] (padding [(0, 0)])",
+    ),
+    (
+        || drop(zeros([1, 2, 4]).fold(&[1, 4, 1].into(), &[3], &Convolution::new(1))),
+        "fold: windows of [1, 4, 1] have the shape [1, 2, 3], found [1, 2, 4]",
+    ),
 ];
 
 /// Operators that assign cannot stand in an expression.

@@ -111,7 +111,8 @@ conv! {
     /// A convolution over one axis: y = activation(x * kernel + bias), along sequences.
     ///
     /// Shapes: `[n, length, channels]` to `[n, out, filters]`. Weights: `kernel` `[size, channels / groups, filters]`,
-    /// Glorot uniform, and `bias` `[filters]`, zeros.
+    /// Glorot uniform, and `bias` `[filters]`, zeros. Channels come last; sequences that hold them first are turned by
+    /// [`Permute::new([2, 1])`](crate::Permute).
     ///
     /// ```
     /// use gradus_nn::{Activation, Conv1D, Padding};
@@ -123,7 +124,8 @@ conv! {
     /// A convolution over two axes: y = activation(x * kernel + bias), over pictures.
     ///
     /// Shapes: `[n, height, width, channels]` to `[n, out, out, filters]`. Weights: `kernel`
-    /// `[height, width, channels / groups, filters]`, Glorot uniform, and `bias` `[filters]`, zeros.
+    /// `[height, width, channels / groups, filters]`, Glorot uniform, and `bias` `[filters]`, zeros. Channels come last;
+    /// pictures that hold them first are turned by [`Permute::new([2, 3, 1])`](crate::Permute).
     ///
     /// ```
     /// use gradus_nn::{Activation, Conv2D};
@@ -135,7 +137,8 @@ conv! {
     /// A convolution over three axes: y = activation(x * kernel + bias), over volumes or films.
     ///
     /// Shapes: `[n, depth, height, width, channels]` to `[n, out, out, out, filters]`. Weights: `kernel`
-    /// `[depth, height, width, channels / groups, filters]`, Glorot uniform, and `bias` `[filters]`, zeros.
+    /// `[depth, height, width, channels / groups, filters]`, Glorot uniform, and `bias` `[filters]`, zeros. Channels come
+    /// last; volumes that hold them first are turned by [`Permute::new([2, 3, 4, 1])`](crate::Permute).
     ///
     /// ```
     /// use gradus_nn::Conv3D;

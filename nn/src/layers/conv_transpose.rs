@@ -11,7 +11,8 @@ use crate::initializers::Initializer;
 use crate::layer::{Build, Built, Layer};
 use crate::regularizers::Regularizer;
 
-/// Along one axis the length of the output, and what the convolution that takes it back is padded with.
+/// Along one axis the length of the output, and what the convolution that takes it back is padded with; none if nothing
+/// is left of the output, or it would be longer than can be said.
 ///
 /// Of the lengths that the convolution makes the input's of, the output's is as long as TensorFlow and Keras make it.
 fn output_axis(
@@ -24,23 +25,23 @@ fn output_axis(
     let reach = (geometry.kernel_size[axis] - 1).checked_mul(geometry.dilation_rate[axis])?.checked_add(1)?;
     let steps = input.checked_sub(1)?.checked_mul(stride)?;
     let whole = steps.checked_add(reach)?;
-    match geometry.padding {
-        Padding::Valid => Some((whole.checked_add(extra.unwrap_or(stride.saturating_sub(reach)))?, (0, 0))),
+    let (length, widths) = match geometry.padding {
+        Padding::Valid => (whole.checked_add(extra.unwrap_or(stride.saturating_sub(reach)))?, (0, 0)),
         Padding::Same => {
             let length = match extra {
                 Some(extra) => steps.checked_add(reach % 2)?.checked_add(extra)?,
                 None => input.checked_mul(stride)?,
             };
             let total = whole.saturating_sub(length);
-            Some((length, (total / 2, total.div_ceil(2))))
+            (length, (total / 2, total.div_ceil(2)))
         }
         Padding::Explicit(widths) => {
             let (before, after) = widths[axis];
-            let length = whole.checked_add(extra.unwrap_or(0))?.checked_sub(before)?.checked_sub(after)?;
-            (length > 0).then_some((length, widths[axis]))
+            (whole.checked_add(extra.unwrap_or(0))?.checked_sub(before)?.checked_sub(after)?, (before, after))
         }
-        Padding::Causal => None,
-    }
+        Padding::Causal => return None,
+    };
+    (length > 0).then_some((length, widths))
 }
 
 /// Checks the input and returns the layer that convolves it backwards.
@@ -78,17 +79,6 @@ fn build_transposed<T: Float>(
     }
     let convolution =
         Convolution::new(rank).strides(geometry.strides).dilation(geometry.dilation_rate).padding(&padding);
-    match convolution.output_lengths(&lengths, geometry.kernel_size) {
-        Ok(back) if back[..] == input[..rank] => {}
-        _ => {
-            let problem = format!(
-                "no output of {lengths} comes of an input {:?} by a kernel of {:?}",
-                &input[..rank],
-                geometry.kernel_size
-            );
-            return Err(build.error(problem, "pad by less than the kernel reaches"));
-        }
-    }
     let (initializer, regularizer) = kernel;
     let shape = [geometry.kernel_size, &[filters, input[rank]]].concat();
     let kernel = build.weight("kernel", shape, initializer)?;
@@ -210,4 +200,33 @@ conv_transpose! {
     /// [`Conv1DTranspose`]. Weights: `kernel` `[depth, height, width, filters, channels]`, Glorot uniform, and `bias`
     /// `[filters]`, zeros.
     Conv3DTranspose, 3, "Conv3DTranspose"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_convolution_takes_every_output_back() {
+        let mut found = 0;
+        let paddings =
+            [Padding::Valid, Padding::Same, Padding::Explicit(vec![(2, 1)]), Padding::Explicit(vec![(0, 3)])];
+        for case in 0..5 * 5 * 4 * 3_usize {
+            let (input, size, stride, dilation) = (1 + case % 5, 1 + case / 5 % 5, 1 + case / 25 % 4, 1 + case / 100);
+            for padding in &paddings {
+                let geometry =
+                    Geometry { kernel_size: &[size], strides: &[stride], padding, dilation_rate: &[dilation] };
+                for extra in [None].into_iter().chain((0..stride).map(Some)) {
+                    let extra = extra.as_ref().map(std::slice::from_ref);
+                    let Some((length, widths)) = output_axis(&geometry, extra, 0, input) else { continue };
+                    let convolution = Convolution::new(1).strides(&[stride]).dilation(&[dilation]).padding(&[widths]);
+                    let back = convolution.output_lengths(&[length], &[size]);
+                    let case = format!("{input} to {length} by {size}, {stride}, {dilation}, {padding:?}, {extra:?}");
+                    assert_eq!(back.map(|back| back[0]), Ok(input), "{case}");
+                    found += 1;
+                }
+            }
+        }
+        assert!(found > 2000, "{found}");
+    }
 }

@@ -3,7 +3,7 @@
 use gradus_autograd::Var;
 use gradus_tensor::{Convolution, Float, Shape};
 
-use super::windows::{Padding, check_lengths};
+use super::windows::{Padding, check_full};
 use crate::activation::Activation;
 use crate::error::Result;
 use crate::fusion::Takes;
@@ -23,7 +23,7 @@ impl Geometry<'_> {
     /// The input's shape, once that and the layer's numbers are found to make sense.
     pub fn check<T: Float>(&self, build: &Build<'_, T>) -> Result<Shape> {
         let rank = self.kernel_size.len();
-        let input = check_lengths(build, rank)?;
+        let input = check_full(build, rank)?;
         let sizes =
             [("kernel_size", self.kernel_size), ("strides", self.strides), ("dilation_rate", self.dilation_rate)];
         for (name, numbers) in sizes {

@@ -4,7 +4,7 @@ use gradus_autograd::Var;
 use gradus_tensor::{Float, Pooling};
 use serde::{Deserialize, Serialize};
 
-use super::windows::{Padding, check_lengths};
+use super::windows::{Padding, check_full};
 use crate::error::Result;
 use crate::fusion::Channelwise;
 use crate::layer::{Build, Built, Layer};
@@ -18,7 +18,7 @@ fn build_pool<T: Float>(
     largest: bool,
 ) -> Result<Built<T>> {
     let rank = size.len();
-    let input = check_lengths(build, rank)?;
+    let input = check_full(build, rank)?;
     padding.check(rank, build)?;
     for (name, numbers) in [("pool_size", size), ("strides", strides)] {
         if numbers.contains(&0) {

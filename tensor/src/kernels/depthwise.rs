@@ -6,8 +6,6 @@
 
 use std::ops::Range;
 
-use smallvec::SmallVec;
-
 use super::Shared;
 use crate::element::Float;
 use crate::simd::vectorize;
@@ -74,11 +72,49 @@ pub(crate) struct Depthwise<'a> {
     pub kernel: &'a [usize],
 }
 
-/// What a line of the result reads: where the line begins, and the row of the kernel that it is multiplied with.
+/// A line of the result: where it begins, and what it reads. That is a line for each two taps of the axes around it that
+/// find something, and the row of the kernel that it is multiplied with.
+struct Line {
+    result: usize,
+    /// The first of those lines and of those rows.
+    line: usize,
+    weights: isize,
+    outer: Taps,
+    inner: Taps,
+}
+
+/// The taps of an axis that find something; a single one where there is no such axis.
+#[derive(Clone, Copy)]
+struct Taps {
+    count: usize,
+    /// From a tap's line to the next one's, and from its row of the kernel.
+    line: usize,
+    weights: isize,
+}
+
+impl Line {
+    /// How many lines are read.
+    fn reads(&self) -> usize {
+        self.outer.count * self.inner.count
+    }
+
+    /// One of them.
+    fn source(&self, number: usize) -> Source {
+        let (outer, inner) = (number / self.inner.count, number % self.inner.count);
+        let weights = self.weights + outer as isize * self.outer.weights + inner as isize * self.inner.weights;
+        Source { line: self.line + outer * self.outer.line + inner * self.inner.line, weights: weights as usize }
+    }
+}
+
+/// A line that is read, and the row of the kernel that it is multiplied with: where they begin.
+#[derive(Clone, Copy, Default)]
 struct Source {
     line: usize,
     weights: usize,
 }
+
+/// The most lines that are read in one pass over a line of the result.
+const SOURCES: usize = 16;
 
 /// Channels whose sums are made together.
 const CHANNELS: usize = 32;
@@ -100,37 +136,31 @@ impl Depthwise<'_> {
         self.axes.iter().map(|axis| axis.taps).product::<usize>() * self.inner().count * self.channels
     }
 
-    /// Line `line` of all samples': where in the result it begins, and what it reads.
-    fn line(&self, line: usize, sources: &mut SmallVec<[Source; 16]>) -> usize {
-        let outer = self.axes.len() - 1;
+    /// Line `line` of all samples'.
+    fn line(&self, line: usize) -> Line {
+        let around = self.axes.len() - 1;
         let (sample, mut rest) = (line / self.lines(), line % self.lines());
-        let mut place: SmallVec<[usize; 2]> = SmallVec::from_elem(0, outer);
-        for (place, axis) in place.iter_mut().zip(self.axes).rev() {
-            *place = rest % axis.count;
+        // The elements of a line of the input and of the result, and of a row of the kernel; then of planes, and so on.
+        let mut read = self.inner().length * self.channels;
+        let (mut written, mut row) = (self.output[around] * self.channels, self.kernel[around] * self.channels);
+        let one = Taps { count: 1, line: 0, weights: 0 };
+        let mut found = Line { result: 0, line: 0, weights: 0, outer: one, inner: one };
+        for (i, axis) in self.axes[..around].iter().enumerate().rev() {
+            let q = rest % axis.count;
             rest /= axis.count;
-        }
-        sources.clear();
-        sources.push(Source { line: sample, weights: 0 });
-        let mut result = sample;
-        for ((&q, axis), (&length, &size)) in place.iter().zip(self.axes).zip(self.output.iter().zip(self.kernel)) {
-            result = result * length + axis.first + q * axis.apart;
-            // Each so far becomes one for each tap of this axis.
-            let (taps, before) = (axis.taps(q), sources.len());
-            for tap in taps {
-                for i in 0..before {
-                    let Source { line, weights } = sources[i];
-                    let line = line * axis.length + axis.source(q, tap);
-                    sources.push(Source { line, weights: weights * size + axis.weight_of(tap) });
-                }
+            let range = axis.taps(q);
+            found.result += (axis.first + q * axis.apart) * written;
+            if !range.is_empty() {
+                found.line += axis.source(q, range.start) * read;
+                found.weights += (axis.weight_of(range.start) * row) as isize;
             }
-            sources.drain(..before);
+            let (line, weights) = (axis.distance * read, axis.weight_step * row as isize);
+            (found.outer, found.inner) = (Taps { count: range.len(), line, weights }, found.outer);
+            (written, read, row) = (written * self.output[i], read * axis.length, row * self.kernel[i]);
         }
-        let (inner, length) = (self.inner(), self.output[outer]);
-        for source in sources.iter_mut() {
-            source.line *= inner.length * self.channels;
-            source.weights *= self.kernel[outer] * self.channels;
-        }
-        result * length * self.channels
+        found.result += sample * written;
+        found.line += sample * read;
+        found
     }
 
     /// out = bias + the convolution of x with w, what is negative made 0 if `relu`, at the places that are swept.
@@ -142,16 +172,24 @@ impl Depthwise<'_> {
         let each = (super::CHUNK / self.work().max(1)).max(1);
         let out = Shared::new(out);
         team::split(lines, each, |range| {
-            let mut sources = SmallVec::new();
             for line in range {
-                let (result, inner) = (self.line(line, &mut sources), self.inner());
+                let (line, inner) = (self.line(line), self.inner());
                 // SAFETY: each line of the result is swept by one task.
-                let out = unsafe { out.part(result, self.output[self.output.len() - 1] * self.channels) };
-                let pass = Pass { x, w, bias, relu, sources: &sources, inner, channels: self.channels };
-                vectorize(
-                    #[inline(always)]
-                    || pass.line(out),
-                );
+                let out = unsafe { out.part(line.result, self.output[self.output.len() - 1] * self.channels) };
+                let (mut sources, reads) = ([Source::default(); SOURCES], line.reads());
+                // One pass at least, for the bias; nearly always it is the only one.
+                for first in (0..reads.max(1)).step_by(SOURCES) {
+                    let end = (first + SOURCES).min(reads);
+                    sources.iter_mut().zip(first..end).for_each(|(source, number)| *source = line.source(number));
+                    let sources = &sources[..end - first];
+                    let start = if first == 0 { Start::Bias(bias) } else { Start::Sums };
+                    let pass =
+                        Pass { x, w, start, relu: relu && end == reads, sources, inner, channels: self.channels };
+                    vectorize(
+                        #[inline(always)]
+                        || pass.line(out),
+                    );
+                }
             }
         });
     }
@@ -180,25 +218,13 @@ impl Depthwise<'_> {
                 }
             };
             sums.fill(T::ZERO);
-            let mut sources = SmallVec::new();
             for line in lines * part / parts..lines * (part + 1) / parts {
-                let (result, inner) = (self.line(line, &mut sources), self.inner());
+                let line = self.line(line);
                 vectorize(
                     #[inline(always)]
                     || {
-                        for source in &sources {
-                            for tap in 0..inner.taps {
-                                let places = inner.places(tap);
-                                let sums =
-                                    &mut sums[source.weights + inner.weight_of(tap) * self.channels..][..self.channels];
-                                if let Some(last) = places.len().checked_sub(1) {
-                                    let from = source.line + inner.source(places.start, tap) * self.channels;
-                                    let step = inner.step * self.channels;
-                                    let x = &x[from..][..last * step + self.channels];
-                                    let g = &g[result + places.start * self.channels..][..places.len() * self.channels];
-                                    add_products(x, step, g, sums);
-                                }
-                            }
+                        for number in 0..line.reads() {
+                            self.add_line(x, g, line.result, line.source(number), sums);
                         }
                     },
                 );
@@ -209,13 +235,38 @@ impl Depthwise<'_> {
             dw.iter_mut().zip(others).for_each(|(sum, &other)| *sum += other);
         }
     }
+
+    /// sums += the products of the line of g that begins at `line` with what it reads of x.
+    #[inline(always)]
+    fn add_line<T: Float>(&self, x: &[T], g: &[T], line: usize, source: Source, sums: &mut [T]) {
+        let (inner, channels) = (self.inner(), self.channels);
+        for tap in 0..inner.taps {
+            let places = inner.places(tap);
+            let sums = &mut sums[source.weights + inner.weight_of(tap) * channels..][..channels];
+            if let Some(last) = places.len().checked_sub(1) {
+                let from = source.line + inner.source(places.start, tap) * channels;
+                let step = inner.step * channels;
+                let x = &x[from..][..last * step + channels];
+                let g = &g[line + places.start * channels..][..places.len() * channels];
+                add_products(x, step, g, sums);
+            }
+        }
+    }
 }
 
-/// The convolution of one line.
+/// What the sums of a pass begin with.
+enum Start<'a, T> {
+    /// The bias, or 0.
+    Bias(Option<&'a [T]>),
+    /// Those of the passes before.
+    Sums,
+}
+
+/// The convolution of one line, or of some of what it reads.
 struct Pass<'a, T> {
     x: &'a [T],
     w: &'a [T],
-    bias: Option<&'a [T]>,
+    start: Start<'a, T>,
     relu: bool,
     sources: &'a [Source],
     inner: &'a Sweep,
@@ -249,7 +300,12 @@ impl<T: Float> Pass<'_, T> {
     /// `C` channels from c on of place q.
     #[inline(always)]
     fn block<const C: usize>(&self, q: usize, taps: Range<usize>, c: usize, out: &mut [T]) {
-        let mut sums = self.bias.map_or([T::ZERO; C], |bias| std::array::from_fn(|i| bias[c + i]));
+        let out = &mut out[c..][..C];
+        let mut sums = match self.start {
+            Start::Bias(None) => [T::ZERO; C],
+            Start::Bias(Some(bias)) => std::array::from_fn(|i| bias[c + i]),
+            Start::Sums => std::array::from_fn(|i| out[i]),
+        };
         for source in self.sources {
             for tap in taps.clone() {
                 let w = &self.w[source.weights + self.inner.weight_of(tap) * self.channels + c..][..C];
@@ -259,7 +315,6 @@ impl<T: Float> Pass<'_, T> {
                 }
             }
         }
-        let out = &mut out[c..][..C];
         for i in 0..C {
             out[i] = if self.relu && sums[i] < T::ZERO { T::ZERO } else { sums[i] };
         }

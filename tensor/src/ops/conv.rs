@@ -7,7 +7,7 @@
 use smallvec::SmallVec;
 
 use super::depthwise::is_depthwise;
-use super::elements;
+use super::{elements, expect_output_shape};
 use crate::convolution::{Convolution, steps};
 use crate::element::Float;
 use crate::grid::Grid;
@@ -93,7 +93,7 @@ impl<T: Float> Tensor<T> {
         convolution: &Convolution,
     ) -> Tensor<T> {
         let shape = expect_shape("convolve_kernel_gradient", convolution.output_shape(self.shape(), kernel));
-        expect_gradient("convolve_kernel_gradient", gradient.shape(), &shape);
+        expect_output_shape("convolve_kernel_gradient", "the gradient", gradient.shape(), &shape);
         if is_depthwise(kernel, convolution) {
             return self.depthwise_kernel_gradient(gradient, kernel, convolution);
         }
@@ -202,14 +202,8 @@ pub(super) fn expect_gradient(op: &str, found: &Shape, expected: &Shape) {
         _ => found[axis] <= expected[axis],
     };
     if found.len() != expected.len() || !(0..=last).all(fits) {
-        panic_gradient(op, found, expected);
+        expect_output_shape(op, "the gradient", found, expected);
     }
-}
-
-#[cold]
-#[track_caller]
-fn panic_gradient(op: &str, found: &Shape, expected: &Shape) -> ! {
-    panic!("{op}: the gradient must have the output's shape {expected}, or shorter spatial axes, found {found}")
 }
 
 #[cfg(test)]
@@ -217,6 +211,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    #[cfg(feature = "parallel")]
+    use crate::ops::testing::assert_same_on_threads;
+    use crate::ops::testing::{WAYS, indices, integers, lying, place};
 
     /// A case: spatial lengths of input and kernel, and the convolution.
     #[derive(Debug, Clone)]
@@ -244,9 +241,9 @@ mod tests {
     type Axis = (usize, usize, usize, usize, (usize, usize));
 
     fn cases() -> impl Strategy<Value = Case> {
-        let axis = (1_usize..8, 1_usize..4, 1_usize..4, 1_usize..3, (0_usize..3, 0_usize..3));
+        let axis = (0_usize..8, 1_usize..4, 1_usize..4, 1_usize..3, (0_usize..3, 0_usize..3));
         let axes = (1_usize..4).prop_flat_map(move |rank| prop::collection::vec(axis.clone(), rank));
-        (axes, 0_usize..3, 1_usize..4, 1_usize..20, prop_oneof![1_usize..3, Just(21)]).prop_filter_map(
+        (axes, 0_usize..3, 0_usize..4, 0_usize..20, prop_oneof![1_usize..3, Just(21)]).prop_filter_map(
             "the kernel does not fit",
             |(axes, samples, channels, filters, groups)| {
                 let of = |f: fn(&Axis) -> usize| axes.iter().map(f).collect();
@@ -267,18 +264,8 @@ mod tests {
         let (input, kernel) = (case.input(), case.kernel());
         let output = convolution.output_shape(&input, &kernel).unwrap();
         let rank = convolution.rank();
-        let every = |shape: &[usize]| {
-            let mut all = vec![vec![]];
-            for &length in shape {
-                all = all
-                    .iter()
-                    .flat_map(|start: &Vec<usize>| (0..length).map(|i| [&start[..], &[i]].concat()))
-                    .collect();
-            }
-            all
-        };
-        let kernels = every(&kernel);
-        for o in every(&output) {
+        let kernels = indices(&kernel);
+        for o in indices(&output) {
             let group = o[rank + 1] / case.filters;
             for k in kernels.iter().filter(|k| k[rank + 1] == o[rank + 1]) {
                 let mut x = vec![o[0]];
@@ -297,43 +284,40 @@ mod tests {
         }
     }
 
-    /// Small integers, so that sums are exact in any order.
-    fn integers(shape: impl Into<Shape>, seed: usize) -> Tensor<f64> {
-        let shape = shape.into();
-        let digit = |i: usize| (((i + seed).wrapping_mul(0x9E37_79B9) >> 7) % 15) as f64 - 7.0;
-        Tensor::from_vec((0..shape.size()).map(digit).collect(), shape).unwrap()
-    }
-
-    fn place(x: &Tensor<f64>, index: &[usize]) -> usize {
-        index.iter().zip(x.shape().iter()).fold(0, |place, (&i, &length)| place * length + i)
+    /// The convolution of x with a kernel, its gradients, and the convolution with a bias, as it is and rectified, each
+    /// operand lying in its way.
+    fn found<T: Float>(operands: &[Tensor<f64>; 4], ways: [usize; 4], c: &Convolution) -> [Tensor<f64>; 5] {
+        let [x, kernel, gradient, bias] = std::array::from_fn(|i| lying(&operands[i].to::<T>(), ways[i]));
+        let all = [
+            x.convolve(&kernel, c),
+            gradient.convolve_input_gradient(&kernel, x.shape(), c),
+            x.convolve_kernel_gradient(&gradient, kernel.shape(), c),
+            x.convolve_biased(&kernel, &bias, false, c),
+            x.convolve_biased(&kernel, &bias, true, c),
+        ];
+        all.map(|tensor| tensor.to())
     }
 
     proptest! {
         #[test]
-        fn as_the_definition_says(case in cases()) {
+        fn as_the_definition_says(case in cases(), ways in [0..WAYS, 0..WAYS, 0..WAYS, 0..WAYS]) {
             let (x, kernel) = (integers(case.input(), 1), integers(case.kernel(), 2));
             let shape = case.convolution.output_shape(x.shape(), kernel.shape()).unwrap();
+            let bias = integers([shape[shape.len() - 1]], 4);
             let gradient = integers(shape.clone(), 3);
             let (mut y, mut dx, mut dk) = (Tensor::zeros(shape), x.zeros_like(), kernel.zeros_like());
             visit(&case, |i, k, o| {
-                let (i, k, o) = (place(&x, i), place(&kernel, k), place(&gradient, o));
+                let (i, k, o) = (place(x.shape(), i), place(kernel.shape(), k), place(gradient.shape(), o));
                 let (xs, ks, gs) = (x.as_slice().unwrap(), kernel.as_slice().unwrap(), gradient.as_slice().unwrap());
                 y.as_mut_slice()[o] += xs[i] * ks[k];
                 dx.as_mut_slice()[i] += gs[o] * ks[k];
                 dk.as_mut_slice()[k] += gs[o] * xs[i];
             });
-            let c = &case.convolution;
-            prop_assert_eq!(x.convolve(&kernel, c), y.clone());
-            prop_assert_eq!(gradient.convolve_input_gradient(&kernel, x.shape(), c), dx.clone());
-            prop_assert_eq!(x.convolve_kernel_gradient(&gradient, kernel.shape(), c), dk.clone());
-            let bias = integers([y.shape()[y.ndim() - 1]], 4);
-            prop_assert_eq!(x.convolve_biased(&kernel, &bias, false, c), &y + &bias);
-            prop_assert_eq!(x.convolve_biased(&kernel, &bias, true, c), (&y + &bias).relu());
-            // The same in f32, and from views that lie otherwise.
-            let (x, kernel, gradient) = (x.to::<f32>().flip(1).flip(1), kernel.to::<f32>(), gradient.to::<f32>());
-            prop_assert_eq!(x.convolve(&kernel, c).to::<f64>(), y);
-            prop_assert_eq!(gradient.convolve_input_gradient(&kernel, x.shape(), c).to::<f64>(), dx);
-            prop_assert_eq!(x.convolve_kernel_gradient(&gradient, kernel.shape(), c).to::<f64>(), dk);
+            let biased = &y + &bias;
+            let expected = [y, dx, dk, biased.clone(), biased.relu()];
+            let operands = [x, kernel, gradient, bias];
+            prop_assert_eq!(&found::<f64>(&operands, ways, &case.convolution), &expected);
+            prop_assert_eq!(&found::<f32>(&operands, ways, &case.convolution), &expected);
         }
     }
 
@@ -365,23 +349,51 @@ mod tests {
         assert_eq!(y.get([0, 4, 5, 6]), sum);
     }
 
+    #[test]
+    fn many_lines_of_taps() {
+        // Of single channels more than are read in one pass: 5 x 5 lines of 2 taps.
+        let convolution = Convolution::new(3).padding(&[(2, 2), (1, 3), (0, 1)]).groups(3);
+        let case = Case {
+            samples: 2,
+            input: vec![4, 5, 3],
+            kernel: vec![5, 5, 2],
+            channels: 1,
+            filters: 1,
+            convolution: convolution.clone(),
+        };
+        let (x, kernel, bias) = (integers(case.input(), 1), integers(case.kernel(), 2), integers([3], 3));
+        let mut y = Tensor::zeros(convolution.output_shape(x.shape(), kernel.shape()).unwrap());
+        visit(&case, |i, k, o| {
+            let o = place(y.shape(), o);
+            y.as_mut_slice()[o] += x.get(i) * kernel.get(k);
+        });
+        assert_eq!(x.convolve(&kernel, &convolution), y);
+        assert_eq!(x.convolve_biased(&kernel, &bias, true, &convolution), (&y + &bias).relu());
+        let squares = (&y * &y).sum(..).item();
+        assert_eq!((y.convolve_input_gradient(&kernel, x.shape(), &convolution) * &x).sum(..).item(), squares);
+        assert_eq!((x.convolve_kernel_gradient(&y, kernel.shape(), &convolution) * &kernel).sum(..).item(), squares);
+    }
+
     #[cfg(feature = "parallel")]
     #[test]
     fn the_same_bits_for_any_number_of_threads() {
-        let (x, kernel) =
-            (integers([8, 20, 20, 16], 1).to::<f32>().sin(), integers([3, 3, 16, 24], 2).to::<f32>().sin());
-        let convolution = Convolution::new(2).strides(&[1, 2]);
-        let bits = |threads| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| {
+        let waves = |shape: &[usize], seed| integers(shape, seed).to::<f32>().sin();
+        let x = waves(&[8, 20, 20, 16], 1);
+        let strided = || Convolution::new(2).strides(&[1, 2]);
+        // In one group, in four, and each channel by itself with two filters.
+        for (kernel, convolution) in [
+            (waves(&[3, 3, 16, 24], 2), strided()),
+            (waves(&[3, 3, 4, 24], 2), strided().groups(4)),
+            (waves(&[3, 3, 1, 32], 2), strided().groups(16)),
+        ] {
+            assert_same_on_threads(|| {
                 let y = x.convolve(&kernel, &convolution);
+                // Seen by itself, the transposed convolution.
                 let by_input = y.convolve_input_gradient(&kernel, x.shape(), &convolution);
                 let by_kernel = x.convolve_kernel_gradient(&y, kernel.shape(), &convolution);
-                [y, by_input, by_kernel].map(|tensor| tensor.iter().map(f32::to_bits).collect::<Vec<_>>())
-            })
-        };
-        let one = bits(1);
-        assert!(one == bits(2) && one == bits(3));
+                vec![y, by_input, by_kernel]
+            });
+        }
     }
 
     #[test]

@@ -17,10 +17,13 @@ mod reduce;
 mod resize;
 mod softmax;
 mod standardize;
+#[cfg(test)]
+mod testing;
 pub(crate) mod unary;
 mod unfold;
 
 use crate::element::Element;
+use crate::shape::{Shape, ShapeError};
 use crate::tensor::Tensor;
 
 pub use arithmetic::Operand;
@@ -33,4 +36,33 @@ pub use unary::{SELU_ALPHA, SELU_SCALE};
 /// The elements of a tensor that has been made contiguous.
 fn elements<T: Element>(x: &Tensor<T>) -> &[T] {
     x.as_slice().expect("just made contiguous")
+}
+
+/// The shape of an input `[n, spatial.., c]` once its spatial axes have these lengths.
+fn with_lengths(input: &Shape, lengths: &[usize]) -> Result<Shape, ShapeError> {
+    let fits = input.len() == lengths.len() + 2 && (1..=3).contains(&lengths.len());
+    if !fits || lengths.iter().chain(spatial(input)).any(|&length| length == 0) {
+        let problem = format!("each of one to three spatial axes needs a length of 1 or more: {input} to {lengths:?}");
+        return Err(ShapeError::new(problem));
+    }
+    Ok(Shape::from(input[0]).join(lengths).join(&input[lengths.len() + 1..]))
+}
+
+/// The axes between that of the batch and that of the channels.
+fn spatial(shape: &Shape) -> &[usize] {
+    shape.get(1..shape.len().saturating_sub(1)).unwrap_or(&[])
+}
+
+/// Refuses `what`, unless it is of the output's shape.
+#[track_caller]
+fn expect_output_shape(op: &str, what: &str, found: &Shape, output: &Shape) {
+    if found != output {
+        panic_output_shape(op, what, found, output);
+    }
+}
+
+#[cold]
+#[track_caller]
+fn panic_output_shape(op: &str, what: &str, found: &Shape, output: &Shape) -> ! {
+    panic!("{op}: {what} must have the output's shape {output}, found {found}")
 }

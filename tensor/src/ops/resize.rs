@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::elements;
+use super::{elements, expect_output_shape, spatial, with_lengths};
 use crate::element::Float;
 use crate::kernels::resize::Resize;
 use crate::kernels::windows::{Axis, Rule, Windows};
-use crate::shape::{Shape, ShapeError};
+use crate::shape::Shape;
 use crate::tensor::{Tensor, expect_shape};
 
 /// What [`Tensor::resize`] puts between the elements that there are.
@@ -39,7 +39,7 @@ impl<T: Float> Tensor<T> {
     /// If there is not a length for each of one to three spatial axes, or one of these, given or present, is 0.
     #[track_caller]
     pub fn resize(&self, lengths: &[usize], interpolation: Interpolation) -> Tensor<T> {
-        let output = expect_shape("resize", resized(self.shape(), lengths));
+        let output = expect_shape("resize", with_lengths(self.shape(), lengths));
         match interpolation {
             Interpolation::Nearest => {
                 let (x, windows) = (self.contiguous(), nearest(self.shape(), &output));
@@ -59,11 +59,8 @@ impl<T: Float> Tensor<T> {
     /// If the shapes do not fit each other.
     #[track_caller]
     pub fn resize_gradient(&self, input: &Shape, interpolation: Interpolation) -> Tensor<T> {
-        let lengths = self.shape().get(1..self.ndim().saturating_sub(1)).unwrap_or(&[]);
-        let output = expect_shape("resize_gradient", resized(input, lengths));
-        if *self.shape() != output {
-            panic_gradient(self.shape(), &output);
-        }
+        let output = expect_shape("resize_gradient", with_lengths(input, spatial(self.shape())));
+        expect_output_shape("resize_gradient", "the gradient", self.shape(), &output);
         match interpolation {
             Interpolation::Nearest => {
                 let (g, windows) = (self.contiguous(), nearest(input, &output));
@@ -88,25 +85,10 @@ impl<T: Float> Tensor<T> {
     }
 }
 
-fn resized(input: &Shape, lengths: &[usize]) -> Result<Shape, ShapeError> {
-    let rank = lengths.len();
-    if !(1..=3).contains(&rank) || input.len() != rank + 2 || input[1..=rank].iter().chain(lengths).any(|&n| n == 0) {
-        let problem = format!("each of one to three spatial axes needs a length of 1 or more: {input} to {lengths:?}");
-        return Err(ShapeError::new(problem));
-    }
-    Ok(Shape::from(input[0]).join(lengths).join(&input[rank + 1..]))
-}
-
 /// For each old element the new ones that it is nearest to.
 fn nearest(input: &Shape, output: &Shape) -> Windows {
     let axis = |axis: usize| Axis { length: output[axis], windows: input[axis], rule: Rule::Nearest };
     Windows::new((1..input.len() - 1).map(axis), input[input.len() - 1])
-}
-
-#[cold]
-#[track_caller]
-fn panic_gradient(found: &Shape, expected: &Shape) -> ! {
-    panic!("resize_gradient: the gradient must have the output's shape {expected}, found {found}")
 }
 
 #[cfg(test)]
@@ -115,12 +97,13 @@ mod tests {
 
     use super::*;
     use crate::Generator;
+    #[cfg(feature = "parallel")]
+    use crate::ops::testing::assert_same_on_threads;
+    use crate::ops::testing::{WAYS, indices, lying, place};
 
-    /// The definition, element by element.
-    fn naive(x: &Tensor<f64>, [height, width]: [usize; 2], interpolation: Interpolation) -> Tensor<f64> {
-        let [n, h, w, c] = [0, 1, 2, 3].map(|axis| x.shape()[axis]);
-        // The elements along an axis that a new one is made of, with their weights.
-        let parts = |place: usize, from: usize, to: usize| match interpolation {
+    /// The elements along an axis that a new one is made of, with their weights.
+    fn parts(place: usize, [from, to]: [usize; 2], interpolation: Interpolation) -> Vec<(usize, f64)> {
+        match interpolation {
             // In whole numbers, for what lies midway must not be left to rounding.
             Interpolation::Nearest => vec![((2 * place + 1) * from / (2 * to), 1.0)],
             Interpolation::Linear => {
@@ -128,51 +111,77 @@ mod tests {
                 let near = (0..from).map(|old| (old, 1.0 - (centre - old as f64).abs()));
                 near.filter(|part| part.1 > 0.0).collect()
             }
-        };
-        let shape = Shape::from([n, height, width, c]);
-        let element = |place: usize| {
-            let (channel, column) = (place % c, place / c % width);
-            let (row, sample) = (place / c / width % height, place / c / width / height);
-            let mut sum = 0.0;
-            for (i, a) in parts(row, h, height) {
-                sum +=
-                    parts(column, w, width).iter().map(|&(j, b)| a * b * x.get([sample, i, j, channel])).sum::<f64>();
+        }
+    }
+
+    /// The definition, element by element: x resized to the shape of g, and what that passes back of g.
+    fn naive(x: &Tensor<f64>, g: &Tensor<f64>, interpolation: Interpolation) -> [Tensor<f64>; 2] {
+        let (mut y, mut dx) = (g.zeros_like(), x.zeros_like());
+        for (out, new) in indices(g.shape()).iter().enumerate() {
+            let of_axis = |axis: usize| match axis {
+                0 => vec![(new[0], 1.0)],
+                axis if axis == x.ndim() - 1 => vec![(new[axis], 1.0)],
+                axis => parts(new[axis], [x.shape()[axis], g.shape()[axis]], interpolation),
+            };
+            let axes: Vec<Vec<(usize, f64)>> = (0..x.ndim()).map(of_axis).collect();
+            for choice in indices(&axes.iter().map(Vec::len).collect::<Vec<_>>()) {
+                let chosen = || choice.iter().zip(&axes).map(|(&i, axis)| axis[i]);
+                let weight: f64 = chosen().map(|part| part.1).product();
+                let old = place(x.shape(), &chosen().map(|part| part.0).collect::<Vec<_>>());
+                y.as_mut_slice()[out] += weight * x.as_slice().unwrap()[old];
+                dx.as_mut_slice()[old] += weight * g.as_slice().unwrap()[out];
             }
-            sum
-        };
-        (0..shape.size()).map(element).collect::<Tensor<f64>>().reshape(shape)
+        }
+        [y, dx]
+    }
+
+    fn found<T: Float>(operands: [&Tensor<f64>; 2], ways: [usize; 2], how: Interpolation) -> [Tensor<f64>; 2] {
+        let [x, g] = std::array::from_fn(|i| lying(&operands[i].to::<T>(), ways[i]));
+        [x.resize(spatial(g.shape()), how), g.resize_gradient(x.shape(), how)].map(|tensor| tensor.to())
     }
 
     proptest! {
         #[test]
-        fn as_the_definition_says_and_the_gradient_is_the_adjoint(
-            (n, h, w) in (0_usize..3, 1_usize..8, 1_usize..8),
+        fn as_the_definition_says(
+            n in 0_usize..3,
+            axes in prop_oneof![
+                prop::collection::vec((1_usize..10, 1_usize..12), 1),
+                prop::collection::vec((1_usize..8, 1_usize..12), 2),
+                prop::collection::vec((1_usize..5, 1_usize..6), 3),
+            ],
             c in prop_oneof![0_usize..4, Just(11), Just(600)],
-            lengths in [1_usize..12, 1_usize..12],
             linear in any::<bool>(),
+            ways in [0..WAYS, 0..WAYS],
         ) {
             let interpolation = if linear { Interpolation::Linear } else { Interpolation::Nearest };
+            // As many channels over more than one axis would take long.
+            let c = if axes.len() > 1 { c.min(40) } else { c };
+            let [from, to]: [Vec<usize>; 2] =
+                [axes.iter().map(|axis| axis.0).collect(), axes.iter().map(|axis| axis.1).collect()];
             let mut generator = Generator::new(1);
-            let x: Tensor<f64> = generator.uniform([n, w, h, c], -1.0..1.0).permute([0, 2, 1, 3]).flip(1);
-            let y = x.resize(&lengths, interpolation);
-            prop_assert_eq!(y.shape(), &[n, lengths[0], lengths[1], c]);
-            prop_assert!(y.allclose(&naive(&x, lengths, interpolation), 1e-12, 1e-12));
-            let g: Tensor<f64> = generator.uniform(y.shape(), -1.0..1.0);
-            let dx = g.resize_gradient(x.shape(), interpolation);
-            prop_assert!(((y * g).sum(..).item() - (dx * x).sum(..).item()).abs() < 1e-10);
+            let x: Tensor<f64> = generator.uniform([&[n], &from[..], &[c]].concat(), -1.0..1.0);
+            let g: Tensor<f64> = generator.uniform([&[n], &to[..], &[c]].concat(), -1.0..1.0);
+            let expected = naive(&x, &g, interpolation);
+            let of_f64 = found::<f64>([&x, &g], ways, interpolation);
+            let of_f32 = found::<f32>([&x, &g], ways, interpolation);
+            for (expected, (of_f64, of_f32)) in expected.iter().zip(of_f64.iter().zip(&of_f32)) {
+                prop_assert!(of_f64.shape() == expected.shape() && of_f64.allclose(expected, 1e-12, 1e-12));
+                prop_assert!(of_f32.shape() == expected.shape() && of_f32.allclose(expected, 1e-4, 1e-4));
+            }
         }
     }
 
+    #[cfg(feature = "parallel")]
     #[test]
-    fn volumes_are_resized_along_each_axis() {
-        // By hand: every other plane, row and column of twice as many.
-        let x: Tensor<f64> = Generator::new(1).uniform([2, 3, 2, 4, 2], -1.0..1.0);
-        for interpolation in [Interpolation::Nearest, Interpolation::Linear] {
-            let same = x.resize(&[3, 2, 4], interpolation);
-            assert_eq!(same, x);
-            let planes = x.reshape([2, 3, 8, 2]).resize(&[6, 8], interpolation).reshape([2, 6, 2, 4, 2]);
-            assert_eq!(x.resize(&[6, 2, 4], interpolation), planes);
-        }
+    fn the_number_of_threads_does_not_change_a_bit() {
+        let x: Tensor = Generator::new(1).uniform([3, 40, 50, 20], -1.0..1.0);
+        assert_same_on_threads(|| {
+            let both = [Interpolation::Nearest, Interpolation::Linear].map(|how| {
+                let y = x.resize(&[90, 33], how);
+                [y.resize_gradient(x.shape(), how), y]
+            });
+            both.into_iter().flatten().collect()
+        });
     }
 
     #[test]

@@ -22,7 +22,7 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If there are not one to three spatial axes, or a window does not fit its padded input.
+    /// If there are not as many spatial axes as the convolution has, or a window does not fit its padded input.
     #[track_caller]
     pub fn unfold(&self, size: &[usize], convolution: &Convolution) -> Tensor<T> {
         let output = expect_shape("unfold", unfolded(self.shape(), size, convolution));
@@ -56,14 +56,21 @@ impl<T: Float> Tensor<T> {
 /// The shape of unfolded windows.
 fn unfolded(input: &Shape, size: &[usize], convolution: &Convolution) -> Result<Shape, ShapeError> {
     let rank = convolution.rank();
-    if !(1..=3).contains(&rank) || input.len() != rank + 2 {
-        let problem = format!("{} axes are needed, one to three of them spatial, found {input}", rank + 2);
+    if input.len() != rank + 2 || size.len() != rank {
+        let problem = format!("{} axes are needed, {rank} of them spatial: {input} by windows of {size:?}", rank + 2);
         return Err(ShapeError::new(problem));
     }
-    let lengths = convolution.output_lengths(&input[1..=rank], size)?;
+    let Some(counts) = convolution.counts(&input[1..=rank], size) else {
+        return Err(ShapeError::new(format!(
+            "windows of {size:?} (dilation {:?}) do not fit the input {:?} (padding {:?})",
+            &convolution.dilation[..],
+            &input[1..=rank],
+            &convolution.padding[..],
+        )));
+    };
     // What overflows is refused where memory is asked for.
     let elements = size.iter().fold(input[rank + 1], |product, &size| product.saturating_mul(size));
-    Ok(Shape::from(input[0]).join(&lengths).join(&[elements]))
+    Ok(Shape::from(input[0]).join(&counts).join(&[elements]))
 }
 
 #[cold]
@@ -78,45 +85,86 @@ mod tests {
 
     use super::*;
     use crate::Generator;
+    #[cfg(feature = "parallel")]
+    use crate::ops::testing::assert_same_on_threads;
+    use crate::ops::testing::{WAYS, indices, integers, lying, place};
 
-    /// The definition, element by element.
-    fn naive(x: &Tensor<f64>, size: [usize; 2], convolution: &Convolution, shape: &Shape) -> Tensor<f64> {
-        let [_, height, width, channels] = [0, 1, 2, 3].map(|axis| x.shape()[axis]);
-        let element = |place: usize| {
-            let (within, window) = (place % shape[3], place / shape[3]);
-            let (n, i, j) = (window / shape[2] / shape[1], window / shape[2] % shape[1], window % shape[2]);
-            let (tap, c) = (within / channels, within % channels);
-            let along = |axis: usize, window: usize, tap: usize| {
-                (window * convolution.strides[axis] + tap * convolution.dilation[axis])
-                    .checked_sub(convolution.padding[axis].0)
-            };
-            match (along(0, i, tap / size[1]), along(1, j, tap % size[1])) {
-                (Some(row), Some(column)) if row < height && column < width => x.get([n, row, column, c]),
-                _ => 0.0,
+    /// The definition, element by element: the windows of x, and what those in g hold of each place added up.
+    fn naive(x: &Tensor<f64>, g: &Tensor<f64>, size: &[usize], convolution: &Convolution) -> [Tensor<f64>; 2] {
+        let (mut windows, mut sum) = (g.zeros_like(), x.zeros_like());
+        let (rank, channels) = (size.len(), x.shape()[size.len() + 1]);
+        // What the last axis holds: the taps, each with its channels.
+        let taps = indices(&[size, &[channels]].concat());
+        for window in indices(&g.shape()[..=rank]) {
+            for (within, tap) in taps.iter().enumerate() {
+                let mut index = vec![window[0]];
+                index.extend((0..rank).map_while(|axis| {
+                    let (stride, dilation) = (convolution.strides[axis], convolution.dilation[axis]);
+                    let place = window[axis + 1] * stride + tap[axis] * dilation;
+                    place.checked_sub(convolution.padding[axis].0).filter(|&place| place < x.shape()[axis + 1])
+                }));
+                if index.len() == rank + 1 {
+                    index.push(tap[rank]);
+                    let out = place(g.shape(), &[&window[..], &[within]].concat());
+                    windows.as_mut_slice()[out] = x.get(&index);
+                    sum.as_mut_slice()[place(x.shape(), &index)] += g.as_slice().unwrap()[out];
+                }
             }
-        };
-        (0..shape.size()).map(element).collect::<Tensor<f64>>().reshape(shape)
+        }
+        [windows, sum]
+    }
+
+    fn found<T: Float>(
+        operands: [&Tensor<f64>; 2],
+        ways: [usize; 2],
+        size: &[usize],
+        convolution: &Convolution,
+    ) -> [Tensor<f64>; 2] {
+        let [x, g] = std::array::from_fn(|i| lying(&operands[i].to::<T>(), ways[i]));
+        [x.unfold(size, convolution), g.fold(x.shape(), size, convolution)].map(|tensor| tensor.to())
+    }
+
+    /// Of one axis: length, size of the window, stride, dilation and padding.
+    type Axis = (usize, usize, usize, usize, (usize, usize));
+
+    fn axes() -> impl Strategy<Value = Vec<Axis>> {
+        (1_usize..4).prop_flat_map(|rank| {
+            let lengths = 0..[10_usize, 8, 5][rank - 1];
+            prop::collection::vec((lengths, 1_usize..4, 1_usize..4, 1_usize..3, (0_usize..4, 0_usize..4)), rank)
+        })
     }
 
     proptest! {
         #[test]
-        fn as_the_definition_says_and_fold_is_the_adjoint(
-            (n, h, w, c) in (0_usize..3, 1_usize..8, 1_usize..8, 0_usize..4),
-            size in [1_usize..4, 1_usize..4],
-            strides in [1_usize..4, 1_usize..4],
-            dilation in [1_usize..3, 1_usize..3],
-            padding in [(0_usize..4, 0_usize..4), (0_usize..4, 0_usize..4)],
-        ) {
-            let convolution = Convolution::new(2).strides(&strides).dilation(&dilation).padding(&padding);
-            let mut generator = Generator::new(1);
-            let x: Tensor<f64> = generator.uniform([n, w, h, c], -1.0..1.0).permute([0, 2, 1, 3]).flip(1);
-            let Ok(shape) = unfolded(x.shape(), &size, &convolution) else { return Ok(()) };
-            let windows = x.unfold(&size, &convolution);
-            prop_assert_eq!(&windows, &naive(&x, size, &convolution, &shape));
-            let g: Tensor<f64> = generator.uniform(shape, -1.0..1.0);
-            let folded = g.fold(x.shape(), &size, &convolution);
-            prop_assert!(((windows * g).sum(..).item() - (folded * x).sum(..).item()).abs() < 1e-11);
+        fn as_the_definition_says(n in 0_usize..3, axes in axes(), c in 0_usize..4, ways in [0..WAYS, 0..WAYS]) {
+            let of = |f: fn(&Axis) -> usize| axes.iter().map(f).collect::<Vec<_>>();
+            let (lengths, size) = (of(|axis| axis.0), of(|axis| axis.1));
+            let padding: Vec<_> = axes.iter().map(|axis| axis.4).collect();
+            let convolution = Convolution::new(axes.len())
+                .strides(&of(|axis| axis.2))
+                .dilation(&of(|axis| axis.3))
+                .padding(&padding);
+            let x = integers([&[n], &lengths[..], &[c]].concat(), 1);
+            let shape = unfolded(x.shape(), &size, &convolution);
+            let fits = axes.iter().all(|&(length, size, _, dilation, (a, b))| a + length + b > (size - 1) * dilation);
+            prop_assert_eq!(shape.is_ok(), fits);
+            let Ok(shape) = shape else { return Ok(()) };
+            let g = integers(shape, 2);
+            let expected = naive(&x, &g, &size, &convolution);
+            prop_assert_eq!(&found::<f64>([&x, &g], ways, &size, &convolution), &expected);
+            prop_assert_eq!(&found::<f32>([&x, &g], ways, &size, &convolution), &expected);
         }
+    }
+
+    #[cfg(feature = "parallel")]
+    #[test]
+    fn the_number_of_threads_does_not_change_a_bit() {
+        let x: Tensor = Generator::new(1).uniform([3, 40, 50, 6], -1.0..1.0);
+        let convolution = Convolution::new(2).padding(&[(1, 1), (0, 2)]);
+        assert_same_on_threads(|| {
+            let windows = x.unfold(&[3, 3], &convolution);
+            vec![windows.fold(x.shape(), &[3, 3], &convolution), windows]
+        });
     }
 
     #[test]
@@ -137,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "unfold: 4 axes are needed, one to three of them spatial, found [4, 4, 1]")]
+    #[should_panic(expected = "unfold: 4 axes are needed, 2 of them spatial: [4, 4, 1] by windows of [2, 2]")]
     fn a_tensor_without_a_batch() {
         Tensor::<f32>::zeros([4, 4, 1]).unfold(&[2, 2], &Convolution::new(2));
     }
