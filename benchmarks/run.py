@@ -23,8 +23,8 @@ TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", HERE / "target")).resol
 # Below this a network has not learnt, and its time says nothing; and the same for a peer that runs only a part of each epoch.
 PLAUSIBLE = {"dense": 0.95, "convnet": 0.97}
 PLAUSIBLE_OF_A_PART = 0.85
-# glibc's malloc otherwise returns memory to the system after a step, and the next one pays for it page by page.
-KEEP_MEMORY = {"MALLOC_TOP_PAD_": "268435456", "MALLOC_TRIM_THRESHOLD_": "4294967296", "MALLOC_MMAP_THRESHOLD_": "4294967296"}
+# So that glibc's malloc returns no memory to the system after a step, which the next one would pay for page by page.
+KEEP_MEMORY = {"MALLOC_TOP_PAD_": "268435456", "MALLOC_TRIM_THRESHOLD_": "2147483648", "MALLOC_MMAP_THRESHOLD_": "1073741824"}
 
 
 @dataclass
@@ -74,7 +74,7 @@ def convnet_peers():
         Peer("PyTorch, `DataLoader`", "pytorch.py", "eager"),
         Peer("Keras, the epoch compiled", "keras_tf.py", "compiled"),
         Peer("Keras, `fit`", "keras_tf.py", "fit"),
-        Peer("JAX, the epoch in one scan", "jax_optax.py", "scan"),
+        Peer("JAX, the epoch in one scan", "jax_optax.py", "scan", is_slow=True),
         Peer("JAX, a compiled step", "jax_optax.py", "step"),
         Peer("burn, flex", "burn", "flex", is_slow=True),
         Peer("burn, ndarray", "burn", "ndarray", is_slow=True),
