@@ -15,14 +15,32 @@ use flate2::read::GzDecoder;
 pub const PIXELS: usize = 28 * 28;
 pub const CLASSES: usize = 10;
 pub const HIDDEN: usize = 128;
-pub const BATCH: usize = 32;
 pub const LEARNING_RATE: f64 = 1e-3;
 
-/// The options that every peer takes: `--data FOLDER --epochs N --seed N --setting NAME`.
+/// What is trained; README.md lists the layers.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Network {
+    Dense,
+    Convnet,
+}
+
+impl Network {
+    pub fn batch(self) -> usize {
+        match self {
+            Self::Dense => 32,
+            Self::Convnet => 128,
+        }
+    }
+}
+
+/// The options that every peer takes: `--network dense|convnet --data FOLDER --epochs N --fraction F --seed N --setting NAME`.
 pub struct Options {
+    pub network: Network,
     pub data: PathBuf,
     /// Timed epochs, after one that is not.
     pub epochs: usize,
+    /// The part of an epoch that is run, from 0 to 1; the time is scaled to a whole one.
+    pub fraction: f64,
     pub seed: u64,
     /// Which way of writing it, where a peer has several; empty for its only or first one.
     pub setting: String,
@@ -30,19 +48,41 @@ pub struct Options {
 
 impl Options {
     pub fn parse() -> Self {
-        let mut options = Self { data: "datasets/data/mnist".into(), epochs: 2, seed: 0, setting: String::new() };
+        let mut options = Self {
+            network: Network::Dense,
+            data: "datasets/data/mnist".into(),
+            epochs: 2,
+            fraction: 1.0,
+            seed: 0,
+            setting: String::new(),
+        };
         let mut arguments = std::env::args().skip(1);
         while let Some(name) = arguments.next() {
             let value = arguments.next().unwrap_or_else(|| panic!("{name} wants a value"));
             match name.as_str() {
+                "--network" => {
+                    options.network = match value.as_str() {
+                        "dense" => Network::Dense,
+                        "convnet" => Network::Convnet,
+                        _ => panic!("--network wants dense or convnet, not {value}"),
+                    }
+                }
                 "--data" => options.data = value.into(),
                 "--epochs" => options.epochs = value.parse().expect("--epochs wants a number"),
+                "--fraction" => options.fraction = value.parse().expect("--fraction wants a number"),
                 "--seed" => options.seed = value.parse().expect("--seed wants a number"),
                 "--setting" => options.setting = value,
-                _ => panic!("{name} is not an option: --data, --epochs, --seed, --setting"),
+                _ => panic!("{name} is not an option: --network, --data, --epochs, --fraction, --seed, --setting"),
             }
         }
         options
+    }
+
+    /// How many of the `total` shuffled rows an epoch goes through: all, or whole batches of the first of them.
+    pub fn rows(&self, total: usize) -> usize {
+        let batch = self.network.batch();
+        let steps = (total.div_ceil(batch) as f64 * self.fraction).round().max(1.0);
+        (steps as usize * batch).min(total)
     }
 }
 
@@ -108,16 +148,33 @@ impl Random {
     }
 }
 
-/// Runs one epoch to warm up, then times `epochs` of them: seconds each.
-pub fn time_epochs(epochs: usize, mut epoch: impl FnMut()) -> Vec<f64> {
-    epoch();
-    (0..epochs)
+/// What training was measured to take.
+pub struct Training {
+    /// Seconds of each timed epoch.
+    pub epochs: Vec<f64>,
+    /// The most memory that the process has had resident since its start, in MiB; 0 where the system does not say.
+    pub peak_mib: f64,
+}
+
+/// Runs one epoch to warm up, then times those asked for. `epoch` is given how many rows of a fresh order to go through.
+pub fn time_epochs(options: &Options, total: usize, mut epoch: impl FnMut(usize)) -> Training {
+    let rows = options.rows(total);
+    epoch(rows);
+    let epochs = (0..options.epochs)
         .map(|_| {
             let start = Instant::now();
-            epoch();
-            start.elapsed().as_secs_f64()
+            epoch(rows);
+            start.elapsed().as_secs_f64() * total as f64 / rows as f64
         })
-        .collect()
+        .collect();
+    Training { epochs, peak_mib: peak_mib() }
+}
+
+fn peak_mib() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let kib =
+        status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.split_whitespace().next()?.parse::<f64>().ok());
+    kib.unwrap_or(0.0) / 1024.0
 }
 
 /// The median time of predicting one image, in microseconds.
@@ -134,8 +191,10 @@ pub fn time_predict(mut predict: impl FnMut(usize)) -> f64 {
     times[times.len() / 2]
 }
 
-/// The share of rows whose greatest of ten scores is at the label.
-pub fn accuracy(scores: &[f32], labels: &[u8]) -> f64 {
+/// The share of images whose greatest of ten scores is at the label. `predict` is given a thousand images at once, and
+/// returns their scores in a row.
+pub fn accuracy(images: &[f32], labels: &[u8], predict: impl FnMut(&[f32]) -> Vec<f32>) -> f64 {
+    let scores: Vec<f32> = images.chunks(1_000 * PIXELS).flat_map(predict).collect();
     let hits = scores
         .chunks_exact(CLASSES)
         .zip(labels)
@@ -148,8 +207,9 @@ pub fn accuracy(scores: &[f32], labels: &[u8]) -> f64 {
 }
 
 /// Prints the one line of JSON that `run.py` reads.
-pub fn report(version: &str, epochs: &[f64], accuracy: f64, predict_us: f64) {
+pub fn report(version: &str, training: &Training, accuracy: f64, predict_us: f64) {
+    let Training { epochs, peak_mib } = training;
     println!(
-        "{{\"version\": \"{version}\", \"epochs\": {epochs:?}, \"accuracy\": {accuracy:.4}, \"predict_us\": {predict_us:.3}}}"
+        "{{\"version\": \"{version}\", \"epochs\": {epochs:?}, \"peak_mib\": {peak_mib:.1}, \"accuracy\": {accuracy:.4}, \"predict_us\": {predict_us:.3}}}"
     );
 }

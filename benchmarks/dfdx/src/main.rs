@@ -3,14 +3,17 @@
 #[path = "../../common.rs"]
 mod common;
 
-use common::{BATCH, CLASSES, HIDDEN, LEARNING_RATE, Options, PIXELS, Random};
+use common::{CLASSES, HIDDEN, LEARNING_RATE, Options, PIXELS, Random};
 use dfdx::optim::{Adam, AdamConfig};
 use dfdx::prelude::*;
+
+const BATCH: usize = 32;
 
 type Network = ((Linear<PIXELS, HIDDEN>, ReLU), Linear<HIDDEN, CLASSES>);
 
 fn main() {
     let options = Options::parse();
+    assert!(options.network == common::Network::Dense, "dfdx has convolutional layers only with a nightly compiler");
     let (train, test) = common::mnist(&options.data);
     let targets = train.one_hot();
     // As its own MNIST example does.
@@ -24,10 +27,10 @@ fn main() {
     let mut order: Vec<u32> = (0..train.len() as u32).collect();
     let mut random = Random(options.seed);
 
-    let epochs = common::time_epochs(options.epochs, || {
+    let training = common::time_epochs(&options, train.len(), |rows| {
         random.shuffle(&mut order);
         let mut sum = 0.0;
-        for rows in order.chunks_exact(BATCH) {
+        for rows in order[..rows].chunks_exact(BATCH) {
             let mut x = Vec::with_capacity(BATCH * PIXELS);
             let mut y = Vec::with_capacity(BATCH * CLASSES);
             for &row in rows {
@@ -47,15 +50,14 @@ fn main() {
         assert!(sum.is_finite());
     });
 
-    let scores: Vec<f32> = (0..test.len())
-        .flat_map(|i| {
-            let x = device.tensor_from_vec(test.image(i).to_vec(), (Const::<PIXELS>,));
-            network.forward(x).array()
-        })
-        .collect();
+    let predict = |image: &[f32]| {
+        let x = device.tensor_from_vec(image.to_vec(), (Const::<PIXELS>,));
+        network.forward(x).softmax().array()
+    };
+    let accuracy =
+        common::accuracy(&test.images, &test.labels, |images| images.chunks_exact(PIXELS).flat_map(predict).collect());
     let predict_us = common::time_predict(|i| {
-        let x = device.tensor_from_vec(test.image(i).to_vec(), (Const::<PIXELS>,));
-        std::hint::black_box(network.forward(x).softmax().array());
+        std::hint::black_box(predict(test.image(i)));
     });
-    common::report("0.13.0", &epochs, common::accuracy(&scores, &test.labels), predict_us);
+    common::report("0.13.0", &training, accuracy, predict_us);
 }
