@@ -93,7 +93,7 @@ impl<T: Float> Tensor<T> {
         convolution: &Convolution,
     ) -> Tensor<T> {
         let shape = expect_shape("convolve_kernel_gradient", convolution.output_shape(self.shape(), kernel));
-        expect_output_shape("convolve_kernel_gradient", "the gradient", gradient.shape(), &shape);
+        expect_gradient("convolve_kernel_gradient", gradient.shape(), &shape);
         if is_depthwise(kernel, convolution) {
             return self.depthwise_kernel_gradient(gradient, kernel, convolution);
         }
