@@ -2,7 +2,7 @@
 //!
 //! The gradient of a window's result times the weights is what each element of the window gets. As many products are
 //! computed as the forward pass has, no more: an input's gradient seen as a convolution of its own multiplies zeros
-//! beyond the ends, 2 of 5 times for 3 by 3 on 13 by 13.
+//! beyond the ends, 2 of 7 times for 3 by 3 on 13 by 13.
 
 use std::ops::Range;
 

@@ -14,6 +14,9 @@ use crate::team;
 /// Bytes of the results that wait to be pooled, at most: they stay in the second-level cache.
 const MOST_WAITING: usize = 1 << 17;
 
+/// Multiply-adds that take as long as to write a result and to pool it.
+const POOLING: usize = 32;
+
 /// How the windows over each matrix of results are cut: by the outermost axis, so many rows of results to a place on it,
 /// and at most so many to a chunk.
 pub(crate) struct Chunks {
@@ -63,7 +66,7 @@ pub(crate) fn pooled_products<T: Float>(
         return;
     }
     let entry = results / windows.axes[axis].windows;
-    let work = windows.sample() / parts.count * k;
+    let work = windows.sample() / parts.count * (k + POOLING);
     let (out, places) = (Shared::new(out), Shared::new(places));
     T::with_panels(b, a.count * a.rows.len(), |b| {
         team::split(a.count * parts.count, (GRAIN / work.max(1)).max(1), |range| {
