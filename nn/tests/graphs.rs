@@ -5,9 +5,9 @@ use std::sync::Mutex;
 use gradus_nn::losses::MeanSquaredError;
 use gradus_nn::{
     Activation, Add, Average, BatchNorm, Build, Built, Concatenate, Conv2D, Conv2DTranspose, Dense, DepthwiseConv2D,
-    Dropout, Flatten, Graph, GraphBuilder, GroupNorm, Initializer, InstanceNorm, Layer, LayerKinds, LayerNorm, Maximum,
-    Minimum, Model, Multiply, Node, Padding, RMSNorm, ReLU, Rescaling, Reshape, Residual, Result, SeparableConv2D,
-    Sequential, Subtract,
+    Dropout, Flatten, Graph, GraphBuilder, GroupNorm, Initializer, InstanceNorm, Layer, LayerKinds, LayerNorm,
+    MaxPooling2D, Maximum, Minimum, Model, Multiply, Node, Padding, RMSNorm, ReLU, Rescaling, Reshape, Residual,
+    Result, SeparableConv2D, Sequential, Subtract,
 };
 use gradus_tensor::{Float, Generator, Tensor};
 use serde::{Deserialize, Serialize};
@@ -142,10 +142,12 @@ impl Layer for Apart {
     }
 }
 
-/// Fails unless the network computes the same, with the same gradients, with an [`Apart`] where it is asked for one.
-#[track_caller]
-fn same_as_apart(network: impl Fn(&dyn Fn(&mut GraphBuilder, Node) -> Node, &mut GraphBuilder, Node) -> Node) {
-    let pass = |apart: bool| {
+/// What a network predicts, what it computes in training, and the gradients.
+type Pass = (Tensor, Tensor, Vec<Tensor>);
+
+/// Those of a network without, and with, an [`Apart`] where it is asked for one.
+fn passes(network: impl Fn(&dyn Fn(&mut GraphBuilder, Node) -> Node, &mut GraphBuilder, Node) -> Node) -> [Pass; 2] {
+    [false, true].map(|apart| {
         let mut graph = Graph::builder();
         let x = graph.input();
         // So that the gradient by the convolution's input shows.
@@ -160,8 +162,34 @@ fn same_as_apart(network: impl Fn(&dyn Fn(&mut GraphBuilder, Node) -> Node, &mut
         let grads: Vec<Tensor> = pass.grads.iter().map(|grad| grad.clone().expect("all are trained")).collect();
         assert!(grads.iter().all(|grad| grad.iter().any(|grad| grad != 0.0)), "{grads:?}");
         (model.predict(&x).unwrap(), pass.outputs, grads)
-    };
-    assert_eq!(pass(false), pass(true));
+    })
+}
+
+/// Fails unless the network computes the same, with the same gradients, with an [`Apart`] where it is asked for one.
+#[track_caller]
+fn same_as_apart(network: impl Fn(&dyn Fn(&mut GraphBuilder, Node) -> Node, &mut GraphBuilder, Node) -> Node) {
+    let [together, apart] = passes(network);
+    assert_eq!(together, apart);
+}
+
+#[test]
+fn a_convolution_pools_as_the_next_layer_would() {
+    let noise = Initializer::RandomNormal { mean: 0.0, stddev: 0.5 };
+    for (bias, activation) in [(true, Activation::Linear), (false, Activation::Relu), (true, Activation::Relu)] {
+        let [together, apart] = passes(|between, graph, x| {
+            let convolution = Conv2D::new(3, [2, 2]).use_bias(bias).bias_initializer(noise).activation(activation);
+            let y = graph.add(convolution, [x]);
+            let y = between(graph, y);
+            let y = graph.add(MaxPooling2D::new([2, 3]).strides([2, 1]), [y]);
+            let y = between(graph, y);
+            graph.add(Activation::Relu, [y])
+        });
+        // Values are the same bits; gradients are summed in another order.
+        assert_eq!((&together.0, &together.1), (&apart.0, &apart.1));
+        for (together, apart) in together.2.iter().zip(&apart.2) {
+            assert!(together.allclose(apart, 1e-5, 1e-6), "{together:?}, {apart:?}");
+        }
+    }
 }
 
 #[test]
