@@ -19,7 +19,7 @@ mod pictures;
 #[derive(Parser)]
 struct Options {
     /// How many times to go through the 60,000 training images
-    #[arg(long, default_value_t = 12)]
+    #[arg(long, default_value_t = 14)]
     epochs: usize,
     /// Images per training step
     #[arg(long, default_value_t = 128)]
@@ -63,7 +63,7 @@ fn main() -> Result<()> {
     let labels = fashion.test.targets().to::<f32>();
     let (train, test) = fashion.map_inputs(|x| (x.to::<f32>() / 255.0).unsqueeze(-1)).to_categorical(10)?.split();
     // A shoe seen from the other side is a shoe.
-    let train = train.augment(Augment::new().flip_horizontal().crop(2))?;
+    let train = train.augment(Augment::new().flip_horizontal().crop(1))?;
 
     let network = Sequential::new()
         .add_named("first", Conv2D::new(32, [5, 5]).padding(Padding::Same).use_bias(false))
