@@ -123,16 +123,16 @@ impl<T: Float> Tensor<T> {
 /// Where a convolution reads and writes.
 pub(super) struct Places {
     /// What is put before and after each axis, those of batch and channels included.
-    pub widths: SmallVec<[(usize, usize); 5]>,
+    widths: SmallVec<[(usize, usize); 5]>,
     pub samples: usize,
     /// From a padded sample to the next.
     pub input_step: usize,
     /// From a sample of the output to the next.
-    pub output_step: usize,
+    output_step: usize,
     /// Channels and filters of a group.
-    pub channels: usize,
-    pub filters: usize,
-    pub all_filters: usize,
+    channels: usize,
+    filters: usize,
+    all_filters: usize,
     /// Where in a padded sample each window begins.
     pub starts: Grid,
     /// Where in a window the elements lie that the first group sees.

@@ -2,7 +2,6 @@
 //! is never written.
 
 use super::conv::{Places, expect_bias};
-use super::depthwise::is_depthwise;
 use super::elements;
 use crate::convolution::Convolution;
 use crate::element::Float;
@@ -49,8 +48,7 @@ impl<T: Float> Tensor<T> {
         let windows = pooling.windows(&seen, &output);
         let filters = kernel.shape()[kernel.ndim() - 1];
         let mut places = Tensor::written(output.clone(), |_| {});
-        let apart = convolution.groups > 1 || is_depthwise(kernel.shape(), convolution);
-        let Some(chunks) = chunks::<T>(&windows, filters).filter(|_| !apart) else {
+        let Some(chunks) = chunks::<T>(&windows, filters).filter(|_| convolution.groups == 1) else {
             let y = self.convolved(kernel, bias, false, convolution, convolved.clone());
             let windows = pooling.windows(&convolved, &output);
             let y = Tensor::written(output, |out| windows.largest(elements(&y), relu, out, places.as_mut_slice()));
