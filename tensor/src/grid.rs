@@ -4,11 +4,14 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 
+/// Three spatial axes and one of channels.
+const MOST_AXES: usize = 4;
+
 /// Numbers on a grid: an offset plus, along each axis, multiples of a step, in row-major order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grid {
     offset: usize,
-    axes: SmallVec<[Axis; 4]>,
+    axes: SmallVec<[Axis; MOST_AXES]>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +32,10 @@ impl Grid {
             // The two are one run, or the new one has nothing to add.
             Some(last) if last.step == count * step => *last = Axis { count: last.count * count, step },
             Some(_) if count == 1 => {}
-            _ => self.axes.push(Axis { count, step }),
+            _ => {
+                assert!(self.axes.len() < MOST_AXES, "a grid of more than {MOST_AXES} axes");
+                self.axes.push(Axis { count, step });
+            }
         }
         self
     }
@@ -51,52 +57,58 @@ impl Grid {
         self.axes.iter().try_fold(self.offset, reach)
     }
 
-    /// Those of a range.
-    pub fn iter(&self, range: Range<usize>) -> Places<'_> {
-        let (mut index, mut rest, mut place) = (SmallVec::from_elem(0, self.axes.len()), range.start, self.offset);
-        for (index, axis) in index.iter_mut().zip(&self.axes).rev() {
-            if rest == 0 {
-                break;
-            }
-            *index = rest % axis.count;
-            rest /= axis.count;
-            place += *index * axis.step;
-        }
-        Places { axes: &self.axes, index, place, left: range.len() }
+    /// How many at a time follow one another, each greater by 1 than the one before.
+    pub fn run(&self) -> usize {
+        self.axes.last().filter(|axis| axis.step == 1).map_or(1, |axis| axis.count)
     }
-}
 
-/// The numbers of a [`Grid`] one after the other.
-pub struct Places<'a> {
-    axes: &'a [Axis],
-    index: SmallVec<[usize; 4]>,
-    /// The next number.
-    place: usize,
-    left: usize,
-}
-
-impl Iterator for Places<'_> {
-    type Item = usize;
-
+    /// Calls `body` with those of a range, run by run along the last axis.
+    // (An iterator would be moved, just after it was written piece by piece: the processor would wait for the pieces to
+    // reach the cache, behind all the results on their way to memory.)
     #[inline(always)]
-    fn next(&mut self) -> Option<usize> {
-        self.left = self.left.checked_sub(1)?;
-        let place = self.place;
-        for (index, axis) in self.index.iter_mut().zip(self.axes).rev() {
-            *index += 1;
-            self.place += axis.step;
-            if *index < axis.count {
-                break;
+    pub fn for_each_run(&self, range: Range<usize>, mut body: impl FnMut(Run)) {
+        let (&Axis { count, step }, axes) = self.axes.split_last().unwrap_or((&Axis { count: 1, step: 0 }, &[]));
+        let (mut index, mut start, mut first, mut left) = ([0; MOST_AXES], self.offset, 0, range.len());
+        if range.start > 0 && left > 0 {
+            let mut rest = range.start / count;
+            first = range.start % count;
+            for (index, axis) in index[..axes.len()].iter_mut().zip(axes).rev() {
+                *index = rest % axis.count;
+                rest /= axis.count;
+                start += *index * axis.step;
             }
-            self.place -= axis.step * axis.count;
-            *index = 0;
         }
-        Some(place)
+        while left > 0 {
+            let len = left.min(count - first);
+            body(Run { start: start + first * step, step, count: len });
+            left -= len;
+            first = 0;
+            for (index, axis) in index[..axes.len()].iter_mut().zip(axes).rev() {
+                *index += 1;
+                start += axis.step;
+                if *index < axis.count {
+                    break;
+                }
+                start -= axis.step * axis.count;
+                *index = 0;
+            }
+        }
     }
 
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.left, Some(self.left))
+    /// All in a table.
+    pub fn table(&self) -> Vec<usize> {
+        let mut table = Vec::with_capacity(self.len());
+        self.for_each_run(0..self.len(), |run| table.extend((0..run.count).map(|i| run.start + i * run.step)));
+        table
     }
+}
+
+/// Numbers of a [`Grid`] that are evenly apart: `count` from `start` on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run {
+    pub start: usize,
+    pub step: usize,
+    pub count: usize,
 }
 
 #[cfg(test)]
@@ -114,10 +126,15 @@ mod tests {
                 all = all.iter().flat_map(|start| (0..count).map(move |i| start + i * step)).collect();
             }
             prop_assert_eq!(grid.len(), all.len());
+            prop_assert_eq!(&grid.table(), &all);
             prop_assert_eq!(grid.greatest(), all.iter().copied().max());
             for start in 0..=all.len() {
                 for end in start..=all.len() {
-                    prop_assert_eq!(grid.iter(start..end).collect::<Vec<_>>(), &all[start..end]);
+                    let mut part = Vec::new();
+                    grid.for_each_run(start..end, |Run { start, step, count }| {
+                        part.extend((0..count).map(|i| start + i * step));
+                    });
+                    prop_assert_eq!(&part, &all[start..end]);
                 }
             }
         }

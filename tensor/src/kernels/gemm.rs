@@ -10,7 +10,6 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use super::Shared;
-use crate::grid::Grid;
 use crate::team;
 
 #[cfg(target_arch = "x86_64")]
@@ -22,6 +21,8 @@ pub(crate) mod folded;
 mod kernel;
 #[cfg(target_arch = "x86_64")]
 pub(super) mod lanes;
+#[cfg(target_arch = "x86_64")]
+mod narrow_kernel;
 #[cfg(target_arch = "x86_64")]
 mod pack;
 pub(crate) mod pooled;
@@ -114,9 +115,19 @@ pub trait Gemm: portable::Element + Default {
     #[doc(hidden)]
     fn multiply(a: Mat<'_, Self>, b: Mat<'_, Self>, c: &mut [Self]);
 
-    /// Calls `body` with B as the blocks of a product with a [`Spread`](spread::Spread) matrix of `rows` rows read it.
+    /// Calls `body` with B as the blocks of a product with a [`Spread`](spread::Spread) matrix of these columns and of `rows`
+    /// rows read it.
     #[doc(hidden)]
-    fn with_panels<R>(b: Mat<'_, Self>, rows: usize, body: impl FnOnce(&spread::Panels<Self>) -> R) -> R;
+    fn with_panels<R>(
+        b: Mat<'_, Self>,
+        columns: &spread::Columns,
+        rows: usize,
+        body: impl FnOnce(&spread::Panels<Self>) -> R,
+    ) -> R;
+
+    /// Whether products with `n` columns of B and runs of so many elements of A are computed along k, lane by lane.
+    #[doc(hidden)]
+    fn is_narrow(n: usize, run: usize) -> bool;
 
     /// C = base + A · B for the rows of a block, A's elements being found by `columns`, C having n columns; what is
     /// negative becomes 0 if `relu`.
@@ -128,7 +139,7 @@ pub trait Gemm: portable::Element + Default {
     #[doc(hidden)]
     unsafe fn multiply_block(
         block: &spread::Block<Self>,
-        columns: &Grid,
+        columns: &spread::Columns,
         n: usize,
         b: &spread::Panels<Self>,
         base: spread::Base<'_, Self>,
@@ -207,21 +218,37 @@ macro_rules! gemm {
                 portable::multiply(a, b, c);
             }
 
-            fn with_panels<R>(b: Mat<'_, Self>, rows: usize, body: impl FnOnce(&spread::Panels<Self>) -> R) -> R {
+            fn with_panels<R>(
+                b: Mat<'_, Self>,
+                columns: &spread::Columns,
+                rows: usize,
+                body: impl FnOnce(&spread::Panels<Self>) -> R,
+            ) -> R {
                 $(
                     #[cfg(target_arch = "x86_64")]
                     if crate::simd::$has() {
                         // SAFETY: the instructions are there.
-                        return unsafe { spread_kernel::with_panels::<$Lanes, R>(b, rows, body) };
+                        return unsafe { spread_kernel::with_panels::<$Lanes, R>(b, columns, rows, body) };
                     }
                 )+
-                let _ = rows;
+                let _ = (columns, rows);
                 portable::with_panels(b, body)
+            }
+
+            fn is_narrow(n: usize, run: usize) -> bool {
+                $(
+                    #[cfg(target_arch = "x86_64")]
+                    if crate::simd::$has() {
+                        return narrow_kernel::is_worth_while::<$Lanes>(n, run);
+                    }
+                )+
+                let _ = (n, run);
+                false
             }
 
             unsafe fn multiply_block(
                 block: &spread::Block<Self>,
-                columns: &Grid,
+                columns: &spread::Columns,
                 n: usize,
                 b: &spread::Panels<Self>,
                 base: spread::Base<'_, Self>,

@@ -12,7 +12,7 @@ use crate::convolution::{Convolution, steps};
 use crate::element::Float;
 use crate::grid::Grid;
 use crate::kernels::gemm::Mat;
-use crate::kernels::gemm::spread::{Base, Rows, Spread, partial_sums, products, sum_of_products};
+use crate::kernels::gemm::spread::{Base, Products, Rows, Spread, partial_sums, products, sum_of_products};
 use crate::shape::Shape;
 use crate::tensor::{Tensor, expect_shape};
 
@@ -75,7 +75,8 @@ impl<T: Float> Tensor<T> {
                 let (first, filters) = (group * places.filters, places.filters);
                 let weights = Mat::new(w, first, [seen.len(), filters], [places.all_filters as isize, 1]);
                 let base = bias.as_ref().map_or(Base::Zero, |bias| Base::Row(&elements(bias)[first..first + filters]));
-                products(patches, weights, out, Rows { step: places.output_step, rows: &results }, base, relu);
+                let places = Rows { step: places.output_step, rows: &results };
+                products(Products { a: patches, b: weights, places }, out, base, relu);
             }
         })
     }
@@ -243,9 +244,15 @@ mod tests {
     fn cases() -> impl Strategy<Value = Case> {
         let axis = (0_usize..8, 1_usize..4, 1_usize..4, 1_usize..3, (0_usize..3, 0_usize..3));
         let axes = (1_usize..4).prop_flat_map(move |rank| prop::collection::vec(axis.clone(), rank));
-        (axes, 0_usize..3, 0_usize..4, 0_usize..20, prop_oneof![1_usize..3, Just(21)]).prop_filter_map(
+        // Few of both, and many of one, which are computed in other ways.
+        let sizes = prop_oneof![
+            2 => (0_usize..4, 0_usize..20, prop_oneof![1_usize..3, Just(21)]),
+            1 => (0_usize..6, 16_usize..40, 1_usize..3),
+            1 => (16_usize..40, 0_usize..6, 1_usize..3),
+        ];
+        (axes, 0_usize..3, sizes).prop_filter_map(
             "the kernel does not fit",
-            |(axes, samples, channels, filters, groups)| {
+            |(axes, samples, (channels, filters, groups))| {
                 let of = |f: fn(&Axis) -> usize| axes.iter().map(f).collect();
                 let (input, kernel): (Vec<_>, Vec<_>) = (of(|a| a.0), of(|a| a.1));
                 let (strides, dilation): (Vec<_>, Vec<_>) = (of(|a| a.2), of(|a| a.3));
@@ -380,9 +387,11 @@ mod tests {
         let waves = |shape: &[usize], seed| integers(shape, seed).to::<f32>().sin();
         let x = waves(&[8, 20, 20, 16], 1);
         let strided = || Convolution::new(2).strides(&[1, 2]);
-        // In one group, in four, and each channel by itself with two filters.
+        // In one group, in four, each channel by itself with two filters, with few filters and with few channels.
         for (kernel, convolution) in [
             (waves(&[3, 3, 16, 24], 2), strided()),
+            (waves(&[3, 3, 16, 3], 2), strided()),
+            (waves(&[3, 3, 2, 128], 2), strided().groups(8)),
             (waves(&[3, 3, 4, 24], 2), strided().groups(4)),
             (waves(&[3, 3, 1, 32], 2), strided().groups(16)),
         ] {

@@ -7,10 +7,10 @@
 use std::ops::Range;
 
 use super::scratch::with_room;
-use super::spread::{Base, Block, MOST_ROWS};
+use super::spread::{Base, Block, Columns, MOST_ROWS};
 use super::{Mat, parts};
 use crate::element::Float;
-use crate::grid::Grid;
+use crate::grid::{Grid, Run};
 use crate::kernels::Shared;
 use crate::kernels::windows::{Part, Windows};
 use crate::simd::vectorize;
@@ -25,7 +25,7 @@ const TASKS: usize = 16;
 const LEAST_REACHES: usize = 8;
 
 /// The rows of a matrix for each window: that of window w of sample s begins at `data[first + s * sample + w * window]`.
-pub(crate) struct Rows<'a, T> {
+pub(crate) struct WindowRows<'a, T> {
     pub data: &'a [T],
     pub first: usize,
     pub sample: usize,
@@ -39,7 +39,7 @@ pub(crate) struct Rows<'a, T> {
 ///
 /// If the shapes do not match.
 pub(crate) fn folded_products<T: Float>(
-    rows: &Rows<'_, T>,
+    rows: &WindowRows<'_, T>,
     b: Mat<'_, T>,
     windows: &Windows,
     channels: Range<usize>,
@@ -62,9 +62,9 @@ pub(crate) fn folded_products<T: Float>(
     let reach = axis.reach_of(0..1).len().max(1);
     let cut = parts(axis.length, 1, TASKS.div_ceil(count).min(axis.length / (LEAST_REACHES * reach)).max(1));
     let most = (MOST_WAITING / (n * size_of::<T>()).max(1)).clamp(6, MOST_ROWS);
-    let columns = Grid::new(0).axis(b.rows, 1);
+    let columns = Columns::new(&Grid::new(0).axis(b.rows, 1));
     let dx = Shared::new(dx);
-    T::with_panels(b, count * each, |b| {
+    T::with_panels(b, &columns, count * each, |b| {
         team::run(count * cut.count, |task| {
             let (s, places) = (task / cut.count, cut.range(task % cut.count));
             let first = s * sample + places.start * entry;
@@ -77,15 +77,17 @@ pub(crate) fn folded_products<T: Float>(
             let inner: usize = windows.axes[outer + 1..].iter().map(|axis| axis.windows).product();
             let reaching = axis.reaching(&places);
             let numbers = reaching.start * inner..reaching.end * inner;
+            let mut block = Block::new();
             with_room(most * n, |room: *mut T| {
                 for start in numbers.clone().step_by(most) {
                     let numbers = start..numbers.end.min(start + most);
-                    let mut block = Block::new();
-                    for number in numbers.clone() {
-                        let row = &rows.data[rows.first + s * rows.sample + number * rows.window..];
-                        block.push(row.as_ptr(), room.wrapping_add((number - start) * n));
-                    }
-                    // SAFETY: each row has as many elements as B has rows, and there is room for as many results.
+                    block.clear();
+                    let first = rows.data[rows.first + s * rows.sample + start * rows.window..].as_ptr();
+                    let run = |step| Run { start: 0, step, count: numbers.len() };
+                    block.add_to_a(first, run(rows.window));
+                    block.add_to_c(room, run(n));
+                    // SAFETY: each row has as many elements as B has rows, the last of all within the data, and there is
+                    // room for as many results.
                     let results = unsafe {
                         T::multiply_block(&block, &columns, n, b, Base::Zero, false);
                         std::slice::from_raw_parts(room, numbers.len() * n)

@@ -1,5 +1,7 @@
 //! What the kernels ask of a processor's vectors.
 
+use std::arch::x86_64::{_MM_HINT_ET0, _mm_prefetch};
+
 mod avx2;
 mod avx512;
 
@@ -50,6 +52,14 @@ pub(crate) trait Lanes: 'static {
     unsafe fn multiply_add(x: Self::Vector, y: Self::Vector, sum: Self::Vector) -> Self::Vector;
     /// max(x, 0), lane by lane; NaN stays.
     unsafe fn relu(x: Self::Vector) -> Self::Vector;
+    /// Says that the line of `target`, which may be any address, will be written.
+    #[inline(always)]
+    fn prefetch_to_write(target: *mut Self::Element) {
+        // SAFETY: a hint, which every x86-64 processor takes or ignores.
+        unsafe { _mm_prefetch::<_MM_HINT_ET0>(target.cast_const().cast()) }
+    }
+    /// A short vector with the same sum: halves added up until one fits.
+    unsafe fn shortened(vector: Self::Vector) -> <Self::Short as Lanes>::Vector;
 }
 
 /// Vectors whose elements can be rearranged.
@@ -60,6 +70,8 @@ pub(crate) trait Lanes: 'static {
 pub(crate) trait Shuffle: Lanes {
     /// The sum of the lanes, by halves.
     unsafe fn sum(vector: Self::Vector) -> Self::Element;
+    /// Writes the sums of as many vectors as a vector has lanes: of `vectors(i)` to `target + i`.
+    unsafe fn store_sums(vectors: impl Fn(usize) -> Self::Vector, target: *mut Self::Element);
     /// Writes the transpose of the square whose row i is `rows(i)`: row i of it at `target + i * stride`.
     unsafe fn store_transposed(rows: impl Fn(usize) -> Self::Vector, target: *mut Self::Element, stride: usize);
 }

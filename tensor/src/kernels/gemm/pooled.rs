@@ -4,9 +4,10 @@
 use std::ops::Range;
 
 use super::scratch::with_room;
-use super::spread::{Base, Block, MOST_ROWS, Spread};
+use super::spread::{Base, Block, Columns, MOST_ROWS, Panels, Spread};
 use super::{GRAIN, Mat, Parts, parts};
 use crate::element::Float;
+use crate::grid::Run;
 use crate::kernels::Shared;
 use crate::kernels::windows::Windows;
 use crate::team;
@@ -68,14 +69,15 @@ pub(crate) fn pooled_products<T: Float>(
     let entry = results / windows.axes[axis].windows;
     let work = windows.sample() / parts.count * (k + POOLING);
     let (out, places) = (Shared::new(out), Shared::new(places));
-    T::with_panels(b, a.count * a.rows.len(), |b| {
+    let columns = Columns::new(a.columns);
+    T::with_panels(b, &columns, a.count * a.rows.len(), |b| {
         team::split(a.count * parts.count, (GRAIN / work.max(1)).max(1), |range| {
             with_room(most * n, |room: *mut T| {
                 for chunk in range {
                     let (sample, part) = (chunk / parts.count, parts.range(chunk % parts.count));
                     let (entries, local) = windows.part(axis, part.clone());
                     let results = entries.start * rows..entries.end * rows;
-                    multiply(a, sample, results.clone(), b, n, base, room);
+                    multiply(a, sample, results.clone(), (&columns, b), n, base, room);
                     // SAFETY: all of these results have just been written.
                     let results = unsafe { std::slice::from_raw_parts(room, results.len() * n) };
                     let first = (sample * windows.axes[axis].windows + part.start) * entry;
@@ -94,18 +96,18 @@ fn multiply<T: Float>(
     a: Spread<'_, T>,
     sample: usize,
     rows: Range<usize>,
-    b: &super::spread::Panels<T>,
+    (columns, b): (&Columns, &Panels<T>),
     n: usize,
     base: Base<'_, T>,
     room: *mut T,
 ) {
+    let mut block = Block::new();
     for first in rows.clone().step_by(MOST_ROWS) {
-        let mut block = Block::new();
+        block.clear();
         let part = first..rows.end.min(first + MOST_ROWS);
-        for (i, row) in part.clone().zip(a.starts(sample, part)) {
-            block.push(row, room.wrapping_add((i - rows.start) * n));
-        }
+        block.add_to_c(room, Run { start: (first - rows.start) * n, step: n, count: part.len() });
+        a.rows.for_each_run(part, |run| block.add_to_a(a.start(sample), run));
         // SAFETY: every element of A lies within its data, and there is room for these rows.
-        unsafe { T::multiply_block(&block, a.columns, n, b, base, false) };
+        unsafe { T::multiply_block(&block, columns, n, b, base, false) };
     }
 }

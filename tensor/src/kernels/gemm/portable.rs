@@ -3,9 +3,8 @@
 use matrixmultiply::{dgemm, sgemm};
 use num_traits::NumAssign;
 
-use super::spread::{Base, Block, Panels};
+use super::spread::{Base, Block, Columns, Panels};
 use super::{GRAIN, Mat, Origin, parts};
-use crate::grid::Grid;
 use crate::team;
 
 /// An element type that `matrixmultiply` knows.
@@ -73,12 +72,12 @@ pub(super) fn multiply<T: Element>(a: Mat<'_, T>, b: Mat<'_, T>, c: &mut [T]) {
 /// Calls `body` with the rows of B, copied if they do not lie in one piece each.
 pub(super) fn with_panels<T: Element, R>(b: Mat<'_, T>, body: impl FnOnce(&Panels<T>) -> R) -> R {
     if b.column_stride == 1 {
-        return body(&Panels { start: b.start, row: b.row_stride, panel: 0 });
+        return body(&Panels { start: b.start, row: b.row_stride, panel: 0, narrow: false });
     }
     // SAFETY: elements of a matrix lie within a borrowed slice.
     let element = |at: usize| unsafe { *b.at(at / b.columns, at % b.columns) };
     let rows: Vec<T> = (0..b.rows * b.columns).map(element).collect();
-    body(&Panels { start: rows.as_ptr(), row: b.columns as isize, panel: 0 })
+    body(&Panels { start: rows.as_ptr(), row: b.columns as isize, panel: 0, narrow: false })
 }
 
 /// C = base + A · B for a block of rows: each of C is a sum of rows of B.
@@ -88,7 +87,7 @@ pub(super) fn with_panels<T: Element, R>(b: Mat<'_, T>, body: impl FnOnce(&Panel
 /// As [`Gemm::multiply_block`](super::Gemm::multiply_block).
 pub(super) unsafe fn multiply_block<T: Element + NumAssign + PartialOrd>(
     block: &Block<T>,
-    columns: &Grid,
+    columns: &Columns,
     n: usize,
     b: &Panels<T>,
     base: Base<'_, T>,
@@ -103,7 +102,7 @@ pub(super) unsafe fn multiply_block<T: Element + NumAssign + PartialOrd>(
             Base::Row(row) => c.copy_from_slice(row),
             Base::Result => {}
         }
-        for (p, column) in columns.iter(0..columns.len()).enumerate() {
+        for (p, column) in columns.places.iter().copied().enumerate() {
             // SAFETY: the caller's promise.
             let (x, row) =
                 unsafe { (*a.add(column), std::slice::from_raw_parts(b.start.offset(p as isize * b.row), n)) };

@@ -7,8 +7,8 @@
 
 use std::ops::{AddAssign, Range};
 
-use super::{GRAIN, Gemm, Mat, Parts, parts};
-use crate::grid::Grid;
+use super::{GRAIN, Gemm, Mat, Origin, Parts, parts};
+use crate::grid::{Grid, Run};
 use crate::kernels::Shared;
 use crate::team;
 
@@ -17,30 +17,67 @@ pub struct Panels<T> {
     pub(super) start: *const T,
     pub(super) row: isize,
     pub(super) panel: isize,
+    /// Whether the width is 1, for sums along k in the lanes of vectors.
+    pub(super) narrow: bool,
 }
 
 // SAFETY: panels are a shared borrow of a slice, or of room that nobody writes to meanwhile.
 unsafe impl<T: Sync> Sync for Panels<T> {}
 
-/// Some rows of A and of C: where each begins.
+/// Some rows of A and of C, at most [`MOST_ROWS`]: where each begins.
 pub struct Block<T> {
     a: [*const T; MOST_ROWS],
     c: [*mut T; MOST_ROWS],
-    len: usize,
+    of_a: usize,
+    of_c: usize,
 }
 
 impl<T> Block<T> {
     pub(super) fn new() -> Self {
-        Block { a: [std::ptr::null(); MOST_ROWS], c: [std::ptr::null_mut(); MOST_ROWS], len: 0 }
+        Block { a: [std::ptr::null(); MOST_ROWS], c: [std::ptr::null_mut(); MOST_ROWS], of_a: 0, of_c: 0 }
     }
 
-    pub(super) fn push(&mut self, a: *const T, c: *mut T) {
-        (self.a[self.len], self.c[self.len]) = (a, c);
-        self.len += 1;
+    /// Adds rows of A, which begin at these places from `start` on.
+    #[inline(always)]
+    pub(super) fn add_to_a(&mut self, start: *const T, run: Run) {
+        let mut place = start.wrapping_add(run.start);
+        for row in &mut self.a[self.of_a..][..run.count] {
+            *row = place;
+            place = place.wrapping_add(run.step);
+        }
+        self.of_a += run.count;
+    }
+
+    /// Adds rows of C, as many as of A.
+    #[inline(always)]
+    pub(super) fn add_to_c(&mut self, start: *mut T, run: Run) {
+        let mut place = start.wrapping_add(run.start);
+        for row in &mut self.c[self.of_c..][..run.count] {
+            *row = place;
+            place = place.wrapping_add(run.step);
+        }
+        self.of_c += run.count;
+    }
+
+    pub(super) fn clear(&mut self) {
+        (self.of_a, self.of_c) = (0, 0);
     }
 
     pub(super) fn rows(&self) -> (&[*const T], &[*mut T]) {
-        (&self.a[..self.len], &self.c[..self.len])
+        debug_assert_eq!(self.of_a, self.of_c);
+        (&self.a[..self.of_a], &self.c[..self.of_c])
+    }
+}
+
+/// Where along a row of A its elements lie, `run` at a time side by side.
+pub struct Columns {
+    pub(super) places: Vec<usize>,
+    pub(super) run: usize,
+}
+
+impl Columns {
+    pub(super) fn new(grid: &Grid) -> Self {
+        Columns { places: grid.table(), run: grid.run() }
     }
 }
 
@@ -90,11 +127,10 @@ impl<'a, T> Spread<'a, T> {
         Self { data, count, step, rows, columns }
     }
 
-    /// Where row i of the s-th matrix begins, for these rows, in which `columns` count.
+    /// Where the s-th matrix begins.
     #[inline(always)]
-    pub(super) fn starts(&self, matrix: usize, rows: Range<usize>) -> impl Iterator<Item = *const T> {
-        let start = self.data.as_ptr().wrapping_add(matrix * self.step);
-        self.rows.iter(rows).map(move |place| start.wrapping_add(place))
+    pub(super) fn start(&self, matrix: usize) -> *const T {
+        self.data.as_ptr().wrapping_add(matrix * self.step)
     }
 }
 
@@ -115,45 +151,102 @@ const MOST_PARTIAL: usize = 1 << 20;
 /// The most partial sums.
 const MOST_PARTS: usize = 16;
 
+/// A_s · B for every matrix of a stack, and where the results go.
+#[derive(Clone, Copy)]
+pub struct Products<'a, T> {
+    pub a: Spread<'a, T>,
+    pub b: Mat<'a, T>,
+    pub places: Rows<'a>,
+}
+
+impl<T: Gemm> Products<'_, T> {
+    fn rows(&self) -> usize {
+        self.a.count * self.a.rows.len()
+    }
+
+    /// # Panics
+    ///
+    /// If the shapes do not match or a row of C does not lie within `c`.
+    fn check(&self, c: &[T]) {
+        let (m, k, n) = (self.a.rows.len(), self.a.columns.len(), self.b.columns);
+        assert!(self.b.rows == k && self.places.rows.len() == m, "products: {m} x {k} by {} x {n}", self.b.rows);
+        if let Some(last) = self.places.rows.greatest().filter(|_| self.a.count > 0 && n > 0) {
+            let last = (self.a.count - 1) * self.places.step + last + n;
+            assert!(last <= c.len(), "products: {last} elements into {}", c.len());
+        }
+    }
+
+    /// The products of some of all the rows, in which those of a matrix count after those of the one before.
+    fn compute(
+        &self,
+        rows: Range<usize>,
+        (columns, b): (&Columns, &Panels<T>),
+        c: &Origin<T>,
+        base: Base<'_, T>,
+        relu: bool,
+    ) {
+        let m = self.a.rows.len();
+        let mut block = Block::new();
+        for start in rows.clone().step_by(MOST_ROWS) {
+            let (mut place, end) = (start, rows.end.min(start + MOST_ROWS));
+            block.clear();
+            while place < end {
+                let (matrix, i) = (place / m, place % m);
+                let rows = i..m.min(i + end - place);
+                place += rows.len();
+                let (a, c) = (self.a.start(matrix), c.at(matrix * self.places.step));
+                self.a.rows.for_each_run(rows.clone(), |run| block.add_to_a(a, run));
+                self.places.rows.for_each_run(rows, |run| block.add_to_c(c, run));
+            }
+            // SAFETY: every element of A lies within its data, and every row of C where `check` has found room. The caller
+            // gives each row to one task, and they are disjoint.
+            unsafe { T::multiply_block(&block, columns, self.b.columns, b, base, relu) };
+        }
+    }
+}
+
 /// C_s = base + A_s · B for every matrix of a stack, what is negative made 0 if `relu`.
 ///
 /// # Panics
 ///
 /// If the shapes do not match or a row of C does not lie within `c`.
-pub(crate) fn products<T: Gemm>(
-    a: Spread<'_, T>,
-    b: Mat<'_, T>,
-    c: &mut [T],
-    places: Rows<'_>,
-    base: Base<'_, T>,
-    relu: bool,
-) {
-    let (m, k, n) = (a.rows.len(), a.columns.len(), b.columns);
-    assert!(b.rows == k && places.rows.len() == m, "products: {m} x {k} by {} x {n}", b.rows);
+pub(crate) fn products<T: Gemm>(products: Products<'_, T>, c: &mut [T], base: Base<'_, T>, relu: bool) {
+    let (total, k, n) = (products.rows(), products.a.columns.len(), products.b.columns);
     assert!(!matches!(base, Base::Row(row) if row.len() != n), "products: a row of other than {n} elements");
-    let total = a.count * m;
+    products.check(c);
     if total == 0 || n == 0 {
         return;
     }
-    let last = (a.count - 1) * places.step + places.rows.greatest().expect("there are rows") + n;
-    assert!(last <= c.len(), "products: {last} elements into {}", c.len());
-    T::with_panels(b, total, |b| {
-        let each = (2 * GRAIN / (k * n).max(1)).next_multiple_of(24).clamp(24, MOST_ROWS);
-        let c = Shared::new(c);
-        team::split(total, each, |range| {
-            let (mut block, mut place) = (Block::new(), range.start);
-            while place < range.end {
-                let (matrix, i) = (place / m, place % m);
-                let rows = i..m.min(i + range.end - place);
-                place += rows.len();
-                for (a, c_row) in a.starts(matrix, rows.clone()).zip(places.rows.iter(rows)) {
-                    // SAFETY: the rows of C are disjoint, and each belongs to one task.
-                    block.push(a, unsafe { c.part(matrix * places.step + c_row, n) }.as_mut_ptr());
-                }
-            }
-            // SAFETY: every element of A lies within its data, and the rows have been made for products of this size.
-            unsafe { T::multiply_block(&block, a.columns, n, b, base, relu) };
-        });
+    let columns = Columns::new(products.a.columns);
+    T::with_panels(products.b, &columns, total, |b| {
+        let each = (2 * GRAIN / (k * n).max(1)).next_multiple_of(24).max(24);
+        let c = Origin(c.as_mut_ptr());
+        team::split(total, each, |rows| products.compute(rows, (&columns, b), &c, base, relu));
+    });
+}
+
+/// Several products of stacks as high as each other, which read the same data: each task computes all of some matrices,
+/// so that the data come from memory once.
+///
+/// # Panics
+///
+/// If the shapes do not match or a row of C does not lie within `c`.
+pub(crate) fn products_together<T: Gemm>(all: &[Products<'_, T>], c: &mut [T]) {
+    let Some(count) = all.first().map(|products| products.a.count) else { return };
+    assert!(all.iter().all(|products| products.a.count == count), "products_together: stacks of other heights");
+    all.iter().for_each(|products| products.check(c));
+    let work = |products: &Products<'_, T>| products.a.rows.len() * products.a.columns.len() * products.b.columns;
+    let each = (GRAIN / all.iter().map(work).sum::<usize>().max(1)).max(1);
+    let columns: Vec<_> = all.iter().map(|products| Columns::new(products.a.columns)).collect();
+    let c = Origin(c.as_mut_ptr());
+    team::split(count, each, |matrices| {
+        for (products, columns) in all.iter().zip(&columns) {
+            let m = products.a.rows.len();
+            let rows = matrices.start * m..matrices.end * m;
+            T::with_panels(products.b, columns, rows.len(), |b| {
+                products.compute(rows, (columns, b), &c, Base::Zero, false);
+            });
+        }
     });
 }
 
@@ -189,29 +282,25 @@ pub(crate) fn sum_of_products<'b, T: Gemm + AddAssign>(
     let n = c.len() / m;
     let [stack, rows] = cut(a.count, [m, k, n]);
     assert!(c.len() == m * n && partial.len() == (stack.count - 1) * m * n, "sum_of_products: {m} x {n}");
-    let (first, others) = (Shared::new(c), Shared::new(partial));
+    let (first, others) = (Origin(c.as_mut_ptr()), Origin(partial.as_mut_ptr()));
+    let columns = Columns::new(a.columns);
     team::run(stack.count * rows.count, |task| {
+        let mut block = Block::new();
         let (part, rows) = (task / rows.count, rows.range(task % rows.count));
+        let sums = if part == 0 { first.at(0) } else { others.at((part - 1) * m * n) };
         for (turn, matrix) in stack.range(part).enumerate() {
             let b = b(matrix);
             assert!(b.rows == k && b.columns == n, "sum_of_products: {m} x {k} by {} x {}", b.rows, b.columns);
-            T::with_panels(b, rows.len(), |b| {
+            T::with_panels(b, &columns, rows.len(), |b| {
                 for start in rows.clone().step_by(MOST_ROWS) {
-                    let mut block = Block::new();
+                    block.clear();
                     let rows = start..rows.end.min(start + MOST_ROWS);
-                    for (i, row) in rows.clone().zip(a.starts(matrix, rows)) {
-                        // SAFETY: each task has rows of a part of the sums to itself.
-                        let out = unsafe {
-                            match part {
-                                0 => first.part(i * n, n),
-                                _ => others.part(((part - 1) * m + i) * n, n),
-                            }
-                        };
-                        block.push(row, out.as_mut_ptr());
-                    }
+                    block.add_to_c(sums, Run { start: start * n, step: n, count: rows.len() });
+                    a.rows.for_each_run(rows, |run| block.add_to_a(a.start(matrix), run));
                     let base = if turn > 0 { Base::Result } else { Base::Zero };
-                    // SAFETY: every element of A lies within its data; the rest has just been compared.
-                    unsafe { T::multiply_block(&block, a.columns, n, b, base, false) };
+                    // SAFETY: every element of A lies within its data; the rest has been compared. Each task has rows of
+                    // a part of the sums to itself.
+                    unsafe { T::multiply_block(&block, &columns, n, b, base, false) };
                 }
             });
         }
@@ -219,6 +308,7 @@ pub(crate) fn sum_of_products<'b, T: Gemm + AddAssign>(
     if stack.count == 1 {
         return;
     }
+    let (first, others) = (Shared::new(c), Shared::new(partial));
     team::split(m * n, 1 << 14, |range| {
         // SAFETY: the ranges are disjoint, and nobody else writes any more.
         let sums = unsafe { first.part(range.start, range.len()) };
@@ -237,18 +327,20 @@ mod tests {
 
     #[test]
     fn as_the_definition_says_with_and_without_vectors() {
-        [21, 48, 75].into_iter().for_each(as_the_definition_says);
+        // Columns apart; then in runs, for as few of B as are multiplied along k, and for more.
+        let (apart, runs) = (Grid::new(0).axis(3, 50).axis(100, 4), Grid::new(1).axis(3, 150).axis(100, 1));
+        [1, 21, 48, 75].into_iter().for_each(|n| as_the_definition_says(&apart, n));
+        [1, 2, 3, 4, 5, 7, 8, 9].into_iter().for_each(|n| as_the_definition_says(&runs, n));
     }
 
     /// Two matrices of 50 rows, more than a strip and less than a block, and 300 columns, more than a block of k.
-    fn as_the_definition_says(n: usize) {
+    fn as_the_definition_says(columns: &Grid, n: usize) {
         let (m, k) = (50, 300);
-        let (rows, columns) = (Grid::new(2).axis(10, 7).axis(5, 3), Grid::new(0).axis(3, 50).axis(100, 4));
-        let places = |grid: &Grid| grid.iter(0..grid.len()).collect::<Vec<_>>();
-        let (of_row, of_column) = (places(&rows), places(&columns));
+        let rows = Grid::new(2).axis(10, 7).axis(5, 3);
+        let (of_row, of_column) = (rows.table(), columns.table());
         let integers = |len: usize| (0..len).map(|i| (i * 31 % 19) as f32 - 9.0).collect::<Vec<_>>();
         let (data, b, bias) = (integers(1100), integers(k * n), integers(n));
-        let a = Spread::new(&data, 2, 500, &rows, &columns);
+        let a = Spread::new(&data, 2, 500, &rows, columns);
         let element = |s: usize, i: usize, p: usize| data[s * 500 + of_row[i] + of_column[p]];
         for transposed in [false, true] {
             let strides = if transposed { [1, k as isize] } else { [n as isize, 1] };
@@ -259,10 +351,11 @@ mod tests {
             let rectified: Vec<f32> = (0..2 * m * n).map(|at| (expected[at] + bias[at % n]).max(0.0)).collect();
 
             let places = Rows { step: m * n, rows: &Grid::new(0).axis(m, n) };
+            let product = Products { a, b: matrix, places };
             let mut c = vec![f32::NAN; 2 * m * n];
-            products(a, matrix, &mut c, places, Base::Zero, false);
+            products(product, &mut c, Base::Zero, false);
             assert_eq!(c, expected);
-            products(a, matrix, &mut c, places, Base::Row(&bias), true);
+            products(product, &mut c, Base::Row(&bias), true);
             assert_eq!(c, rectified);
 
             let both: Vec<f32> = (0..m * n).map(|at| expected[at] + expected[m * n + at]).collect();
@@ -271,17 +364,17 @@ mod tests {
             assert_eq!(c, both);
 
             // The ways that this processor does not take, being able to do better.
+            let listed = Columns::new(columns);
             macro_rules! by {
                 ($with_panels:expr, $multiply_block:expr) => {
                     let check = |b: &Panels<f32>| {
                         let mut c = vec![f32::NAN; m * n];
                         let mut multiply = |s: usize, base: Base<'_, f32>, relu: bool| {
                             let mut block = Block::new();
-                            a.starts(s, 0..m)
-                                .zip(c.chunks_exact_mut(n))
-                                .for_each(|(a, c)| block.push(a, c.as_mut_ptr()));
+                            rows.for_each_run(0..m, |run| block.add_to_a(a.start(s), run));
+                            block.add_to_c(c.as_mut_ptr(), Run { start: 0, step: n, count: m });
                             // SAFETY: rows, columns and panels are those of the two matrices.
-                            unsafe { $multiply_block(&block, &columns, n, b, base, relu) };
+                            unsafe { $multiply_block(&block, &listed, n, b, base, relu) };
                             c.clone()
                         };
                         multiply(0, Base::Zero, false);
@@ -297,7 +390,7 @@ mod tests {
                 use super::super::{lanes::Avx2, spread_kernel};
                 let with_panels = |check: &dyn Fn(&Panels<f32>)| {
                     // SAFETY: the instructions are there.
-                    unsafe { spread_kernel::with_panels::<Avx2<f32>, _>(matrix, m, check) }
+                    unsafe { spread_kernel::with_panels::<Avx2<f32>, _>(matrix, &listed, m, check) }
                 };
                 by!(with_panels, spread_kernel::multiply_block::<Avx2<f32>>);
             }

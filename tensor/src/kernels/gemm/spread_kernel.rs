@@ -5,33 +5,37 @@ use super::kernel::HEIGHT;
 use super::lanes::Lanes;
 use super::pack::pack;
 use super::scratch::with_room;
-use super::spread::{Base, Block, Panels};
-use super::{Mat, parts};
-use crate::grid::Grid;
+use super::spread::{Base, Block, Columns, Panels};
+use super::{Mat, narrow_kernel, parts};
 
-/// No vectors' [`Lanes::DEPTH`] is larger.
-const MOST_DEPTH: usize = 256;
 /// Rows of A from which on it pays to pack B.
 const WORTH_PACKING: usize = 24;
 
-/// Calls `body` with B in panels, packed if that pays for so many rows of A.
+/// Calls `body` with B in panels, packed if it does not lie so, and if that pays for so many rows of A.
 ///
 /// # Safety
 ///
 /// The instructions must be available.
 pub(super) unsafe fn with_panels<V: Lanes, R>(
     b: Mat<'_, V::Element>,
+    columns: &Columns,
     rows: usize,
     body: impl FnOnce(&Panels<V::Element>) -> R,
 ) -> R {
+    if narrow_kernel::is_worth_while::<V>(b.columns, columns.run) {
+        return narrow_kernel::with_panels(b, body);
+    }
     let width = V::VECTORS * V::LANES;
-    if b.column_stride == 1 && rows < WORTH_PACKING {
-        return body(&Panels { start: b.start, row: b.row_stride, panel: width as isize });
+    let panels = |start, row, panel| Panels { start, row, panel: panel as isize, narrow: false };
+    // In one panel rows side by side lie as they would when packed.
+    let packed = b.columns <= width && b.row_stride.unsigned_abs() <= width;
+    if b.column_stride == 1 && (packed || rows < WORTH_PACKING) {
+        return body(&panels(b.start, b.row_stride, width));
     }
     with_room(b.columns.next_multiple_of(width) * b.rows, |room: *mut V::Element| {
         // SAFETY: the caller has AVX2, and the room is as large as that.
         unsafe { pack::<V::Short>(b, width, room) };
-        body(&Panels { start: room, row: width as isize, panel: (width * b.rows) as isize })
+        body(&panels(room, width as isize, width * b.rows))
     })
 }
 
@@ -43,23 +47,25 @@ pub(super) unsafe fn with_panels<V: Lanes, R>(
 /// begin with have n elements.
 pub(super) unsafe fn multiply_block<V: Lanes>(
     block: &Block<V::Element>,
-    columns: &Grid,
+    columns: &Columns,
     n: usize,
     b: &Panels<V::Element>,
     base: Base<'_, V::Element>,
     relu: bool,
 ) {
+    if b.narrow {
+        // SAFETY: the caller's promise.
+        return unsafe { narrow_kernel::multiply_block::<V>(block, columns, n, b, base, relu) };
+    }
     let width = V::VECTORS * V::LANES;
-    let (rows, k) = (block.rows(), columns.len());
+    let (rows, k) = (block.rows(), columns.places.len());
     let depths = parts(k.max(1), 1, k.div_ceil(V::DEPTH));
-    let mut places = [0; MOST_DEPTH];
     for depth in 0..depths.count {
         let p = depths.range(depth);
         let p = p.start..p.end.min(k);
-        places.iter_mut().zip(columns.iter(p.clone())).for_each(|(place, column)| *place = column);
         for j in 0..n.div_ceil(width) {
             let panel = Panel {
-                columns: &places[..p.len()],
+                columns: &columns.places[p.clone()],
                 b: b.start.wrapping_offset(j as isize * b.panel + p.start as isize * b.row),
                 b_row: b.row,
                 first: j * width,
@@ -127,6 +133,10 @@ unsafe fn tiles<V: Lanes, const NV: usize, const PARTIAL: bool>(
     let (height, higher) = (a.len() / count, a.len() % count);
     for strip in 0..count {
         let height = height + usize::from(strip < higher);
+        // Where C comes from memory, its lines are on their way while this strip is computed.
+        for next in &c[height..c.len().min(2 * height)] {
+            (0..NV).for_each(|v| V::prefetch_to_write(next.wrapping_add(panel.first + v * V::LANES)));
+        }
         // SAFETY: the caller's promise.
         unsafe {
             match height {

@@ -99,6 +99,11 @@ impl Lanes for Avx2<f32> {
         // SAFETY: the caller has AVX2.
         unsafe { _mm256_max_ps(_mm256_setzero_ps(), x) }
     }
+
+    #[inline(always)]
+    unsafe fn shortened(vector: __m256) -> __m256 {
+        vector
+    }
 }
 
 impl Shuffle for Avx2<f32> {
@@ -109,6 +114,19 @@ impl Shuffle for Avx2<f32> {
             let four = _mm_add_ps(_mm256_castps256_ps128(vector), _mm256_extractf128_ps::<1>(vector));
             let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
             _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store_sums(vectors: impl Fn(usize) -> __m256, target: *mut f32) {
+        // SAFETY: the caller has AVX2 and a pointer to eight elements.
+        unsafe {
+            // Neighbours added, then pairs of neighbours, then halves.
+            let (v, w) = (_mm256_hadd_ps(vectors(0), vectors(1)), _mm256_hadd_ps(vectors(2), vectors(3)));
+            let (x, y) = (_mm256_hadd_ps(vectors(4), vectors(5)), _mm256_hadd_ps(vectors(6), vectors(7)));
+            let (x, y) = (_mm256_hadd_ps(v, w), _mm256_hadd_ps(x, y));
+            let (low, high) = (_mm256_permute2f128_ps::<0x20>(x, y), _mm256_permute2f128_ps::<0x31>(x, y));
+            Self::store(target, _mm256_add_ps(low, high));
         }
     }
 
@@ -221,6 +239,11 @@ impl Lanes for Avx2<f64> {
         // SAFETY: the caller has AVX2.
         unsafe { _mm256_max_pd(_mm256_setzero_pd(), x) }
     }
+
+    #[inline(always)]
+    unsafe fn shortened(vector: __m256d) -> __m256d {
+        vector
+    }
 }
 
 impl Shuffle for Avx2<f64> {
@@ -230,6 +253,16 @@ impl Shuffle for Avx2<f64> {
         unsafe {
             let two = _mm_add_pd(_mm256_castpd256_pd128(vector), _mm256_extractf128_pd::<1>(vector));
             _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store_sums(vectors: impl Fn(usize) -> __m256d, target: *mut f64) {
+        // SAFETY: the caller has AVX2 and a pointer to four elements.
+        unsafe {
+            let (x, y) = (_mm256_hadd_pd(vectors(0), vectors(1)), _mm256_hadd_pd(vectors(2), vectors(3)));
+            let (low, high) = (_mm256_permute2f128_pd::<0x20>(x, y), _mm256_permute2f128_pd::<0x31>(x, y));
+            Self::store(target, _mm256_add_pd(low, high));
         }
     }
 

@@ -79,4 +79,10 @@ impl Lanes for Avx512 {
         // SAFETY: the caller has AVX-512.
         unsafe { _mm512_max_ps(_mm512_setzero_ps(), x) }
     }
+
+    #[inline(always)]
+    unsafe fn shortened(vector: __m512) -> __m256 {
+        // SAFETY: the caller has AVX-512.
+        unsafe { _mm256_add_ps(_mm512_castps512_ps256(vector), _mm512_extractf32x8_ps::<1>(vector)) }
+    }
 }
