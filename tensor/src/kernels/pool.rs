@@ -1,9 +1,11 @@
 //! The largest, the sum or the mean of what lies in each window, and their derivatives.
 
+use smallvec::SmallVec;
+
 use super::windows::{Line, Window, Windows, in_blocks};
 use super::{CHUNK, Shared};
 use crate::element::Float;
-use crate::simd::vectorize;
+use crate::simd::vectorize_choices;
 use crate::team;
 
 impl Windows {
@@ -73,28 +75,30 @@ impl Windows {
             |line, out| {
                 // SAFETY: each window's places belong to the one task that has its elements of the output.
                 let places = unsafe { places.part(line.number * channels, out.len()) };
+                // The lines of the input that these windows see, and the numbers of their first taps there.
+                let (mut rows, [a, b]) = (SmallVec::<[(usize, usize); 16]>::new(), line.outer);
+                self.for_each_row(
+                    &line,
+                    #[inline(always)]
+                    |row, [i, j]| rows.push((row, numbers.of([a.skipped + i, b.skipped + j, 0]))),
+                );
                 let windows = line.windows.clone().zip(out.chunks_exact_mut(channels));
-                let [a, b] = line.outer;
                 for ((window, out), places) in windows.zip(places.chunks_exact_mut(channels)) {
                     let taps = self.axes[2].taps(window);
+                    let first_number = rows.first().map_or(0, |&(_, number)| number + taps.skipped);
                     in_blocks!(channels, |BLOCK, first| {
-                        let start = T::hold(numbers.of([a.skipped, b.skipped, taps.skipped]) as u8);
-                        let (mut largest, mut place) = ([T::LOWEST; BLOCK], [start; BLOCK]);
-                        self.for_each_row(
-                            &line,
-                            #[inline(always)]
-                            |row, [i, j]| {
-                                let number = numbers.of([a.skipped + i, b.skipped + j, taps.skipped]);
-                                for (k, at) in taps.places().enumerate() {
-                                    let tap = T::hold((number + k) as u8);
-                                    let x = &x[row + at * channels + first..][..BLOCK];
-                                    for ((largest, place), &x) in largest.iter_mut().zip(&mut place).zip(x) {
-                                        let is = x > *largest || x.is_nan_value();
-                                        (*largest, *place) = if is { (x, tap) } else { (*largest, *place) };
-                                    }
+                        let (mut largest, mut place) = ([T::LOWEST; BLOCK], [T::hold(first_number as u8); BLOCK]);
+                        for &(row, number) in &rows {
+                            let mut at = row + taps.start * channels + first;
+                            for tap in number + taps.skipped..number + taps.skipped + taps.count {
+                                let (x, tap) = (&x[at..][..BLOCK], T::hold(tap as u8));
+                                for c in 0..BLOCK {
+                                    let is = x[c] > largest[c] || x[c].is_nan_value();
+                                    (largest[c], place[c]) = if is { (x[c], tap) } else { (largest[c], place[c]) };
                                 }
-                            },
-                        );
+                                at += taps.step * channels;
+                            }
+                        }
                         let (out, places) = (&mut out[first..][..BLOCK], &mut places[first..][..BLOCK]);
                         for c in 0..BLOCK {
                             out[c] = if largest[c] < least { least } else { largest[c] };
@@ -153,7 +157,7 @@ impl Windows {
         team::split(lines, (CHUNK / line).max(1), |range| {
             // SAFETY: each line belongs to one task.
             let dx = unsafe { dx.part(range.start * line, range.len() * line) };
-            vectorize(
+            vectorize_choices(
                 #[inline(always)]
                 || {
                     for (dx, number) in dx.chunks_exact_mut(line).zip(range) {

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::{CHUNK, Shared};
 use crate::element::Element;
-use crate::simd::vectorize;
+use crate::simd::vectorize_choices;
 use crate::team;
 
 /// Inputs of more bytes are taken to come from memory, not from a cache.
@@ -274,7 +274,7 @@ impl Windows {
         let piece = if from_memory { (RUN * long / (self.axes[2].length * place).max(1)).max(1) } else { long };
         let out = Shared::new(out);
         team::split(windows, task, |range| {
-            vectorize(
+            vectorize_choices(
                 #[inline(always)]
                 || {
                     let mut number = range.start;
@@ -323,7 +323,7 @@ impl Windows {
         team::split(entries, task, |range| {
             // SAFETY: each entry belongs to one task.
             let elements = unsafe { dx.part(range.start * entry, range.len() * entry) };
-            vectorize(
+            vectorize_choices(
                 #[inline(always)]
                 || {
                     elements.fill(T::ZERO);

@@ -144,7 +144,7 @@ impl Along {
                 };
                 let mut taps = (0..kernel).filter(|&tap| window(tap).is_some());
                 let first_tap = taps.next();
-                let last_tap = taps.last().or(first_tap);
+                let last_tap = taps.next_back().or(first_tap);
                 let (first_tap, taps, first_window) = match (first_tap, last_tap) {
                     (Some(first), Some(last)) => (first, (last - first) / tap_step + 1, window(last).unwrap_or(0)),
                     _ => (0, 0, 0),

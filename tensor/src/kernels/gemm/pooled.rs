@@ -72,12 +72,13 @@ pub(crate) fn pooled_products<T: Float>(
     let columns = Columns::new(a.columns);
     T::with_panels(b, &columns, a.count * a.rows.len(), |b| {
         team::split(a.count * parts.count, (GRAIN / work.max(1)).max(1), |range| {
+            let mut block = Block::new();
             with_room(most * n, |room: *mut T| {
                 for chunk in range {
                     let (sample, part) = (chunk / parts.count, parts.range(chunk % parts.count));
                     let (entries, local) = windows.part(axis, part.clone());
                     let results = entries.start * rows..entries.end * rows;
-                    multiply(a, sample, results.clone(), (&columns, b), n, base, room);
+                    multiply(a, sample, results.clone(), (&columns, b), n, base, &mut block, room);
                     // SAFETY: all of these results have just been written.
                     let results = unsafe { std::slice::from_raw_parts(room, results.len() * n) };
                     let first = (sample * windows.axes[axis].windows + part.start) * entry;
@@ -99,15 +100,15 @@ fn multiply<T: Float>(
     (columns, b): (&Columns, &Panels<T>),
     n: usize,
     base: Base<'_, T>,
+    block: &mut Block<T>,
     room: *mut T,
 ) {
-    let mut block = Block::new();
     for first in rows.clone().step_by(MOST_ROWS) {
         block.clear();
         let part = first..rows.end.min(first + MOST_ROWS);
         block.add_to_c(room, Run { start: (first - rows.start) * n, step: n, count: part.len() });
         a.rows.for_each_run(part, |run| block.add_to_a(a.start(sample), run));
         // SAFETY: every element of A lies within its data, and there is room for these rows.
-        unsafe { T::multiply_block(&block, columns, n, b, base, false) };
+        unsafe { T::multiply_block(block, columns, n, b, base, false) };
     }
 }
