@@ -78,7 +78,7 @@ pub(crate) fn pooled_products<T: Float>(
                     let (sample, part) = (chunk / parts.count, parts.range(chunk % parts.count));
                     let (entries, local) = windows.part(axis, part.clone());
                     let results = entries.start * rows..entries.end * rows;
-                    multiply(a, sample, results.clone(), (&columns, b), n, base, &mut block, room);
+                    multiply((a, sample), results.clone(), (&columns, b), n, base, &mut block, room);
                     // SAFETY: all of these results have just been written.
                     let results = unsafe { std::slice::from_raw_parts(room, results.len() * n) };
                     let first = (sample * windows.axes[axis].windows + part.start) * entry;
@@ -94,8 +94,7 @@ pub(crate) fn pooled_products<T: Float>(
 
 /// Writes some rows of base + A_s · B to `room`, one after the other.
 fn multiply<T: Float>(
-    a: Spread<'_, T>,
-    sample: usize,
+    (a, sample): (Spread<'_, T>, usize),
     rows: Range<usize>,
     (columns, b): (&Columns, &Panels<T>),
     n: usize,
