@@ -4,11 +4,15 @@
 //! rate of each as a fraction of that of a product of 1024 cubed on as many threads, measured in turn with it.
 
 use std::hint::black_box;
-use std::time::Instant;
 
 use criterion::Criterion;
 use gradus_tensor::{Convolution, Generator, Shape, Tensor};
 use rayon::ThreadPoolBuilder;
+
+#[path = "support/in_turn.rs"]
+mod in_turn;
+
+use in_turn::medians;
 
 const BATCH: usize = 32;
 
@@ -127,17 +131,6 @@ fn multiply_adds(case: &Case) -> f64 {
     (output.size() * case.kernel * case.kernel * case.channels / case.groups) as f64
 }
 
-fn seconds(work: &mut dyn FnMut()) -> f64 {
-    let start = Instant::now();
-    work();
-    start.elapsed().as_secs_f64()
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
 fn ratios(threads: usize) {
     let mut generator = Generator::new(1);
     let (a, b): (Tensor, Tensor) =
@@ -147,9 +140,8 @@ fn ratios(threads: usize) {
     for case in CASES {
         for (name, mut work) in works(&case) {
             let repeats = (2e8 / multiply_adds(&case)).ceil() as usize;
-            let mut pairs = || (seconds(&mut product), seconds(&mut || (0..repeats).for_each(|_| work())));
-            let (whole, parts): (Vec<f64>, Vec<f64>) = (0..9).map(|_| pairs()).unzip();
-            let (gemm, this) = (median(whole), median(parts) / repeats as f64);
+            let [gemm, these] = medians(9, [&mut product, &mut || (0..repeats).for_each(|_| work())]);
+            let this = these / repeats as f64;
             let (gemm_rate, rate) = (1024_f64.powi(3) / gemm, multiply_adds(&case) / this);
             println!(
                 "{:30} {name:16} {:8.3} ms  {:6.1} GFLOP/s  {:.2} of {:.1}",

@@ -5,11 +5,15 @@
 //! memcpy on one thread that moves as many bytes, measured in turn with it.
 
 use std::hint::black_box;
-use std::time::Instant;
 
 use criterion::Criterion;
 use gradus_tensor::{Generator, Pooling, Shape, Tensor};
 use rayon::ThreadPoolBuilder;
+
+#[path = "support/in_turn.rs"]
+mod in_turn;
+#[path = "support/memcpy.rs"]
+mod memcpy;
 
 /// Windows over a batch of pictures.
 struct Case {
@@ -44,35 +48,11 @@ fn works(case: &Case) -> [Work; 4] {
     ]
 }
 
-fn seconds(work: &mut dyn FnMut()) -> f64 {
-    let start = Instant::now();
-    work();
-    start.elapsed().as_secs_f64()
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
 fn ratios(threads: usize) {
     println!("\n{threads} threads, as a fraction of memcpy's bandwidth:");
     for case in CASES {
         for (name, elements, mut work) in works(&case) {
-            let bytes = elements * size_of::<f32>();
-            let (source, mut target) = (vec![1_u8; bytes / 2], vec![0_u8; bytes / 2]);
-            let mut copy = || black_box(&mut target).copy_from_slice(black_box(&source));
-            let (copies, these): (Vec<f64>, Vec<f64>) =
-                (0..15).map(|_| (seconds(&mut copy), seconds(&mut work))).unzip();
-            let (memcpy, this) = (median(copies), median(these));
-            println!(
-                "{:32} {name:18} {:8.3} ms {:6.1} GB/s  {:.2} of {:.1}",
-                case.name,
-                this * 1e3,
-                bytes as f64 / this * 1e-9,
-                memcpy / this,
-                bytes as f64 / memcpy * 1e-9,
-            );
+            memcpy::compare(&format!("{} {name}", case.name), elements * size_of::<f32>(), &mut work);
         }
     }
 }

@@ -4,7 +4,9 @@
 use std::panic::{Location, catch_unwind};
 use std::sync::Mutex;
 
-use gradus_tensor::{Convolution, Generator, Interpolation, PadMode, Pooling, Tensor, keepdims, step, update};
+use gradus_tensor::{
+    Convolution, Generator, Interpolation, PadMode, Pooling, Standardization, Tensor, keepdims, step, update,
+};
 
 /// The message and the file of the panic that `mistake` ends in.
 #[track_caller]
@@ -197,6 +199,59 @@ const MISTAKES: &[(fn(), &str)] = &[
     (
         || drop(zeros([1, 2, 4]).fold(&[1, 4, 1].into(), &[3], &Convolution::new(1))),
         "fold: windows of [1, 4, 1] have the shape [1, 2, 3], found [1, 2, 4]",
+    ),
+    (
+        || drop(zeros([4, 3]).standardize(&zeros([3]), &zeros([2]), &Standardization::of_channels())),
+        "standardize: each weight must have one number for each channel: [4, 3], [3] and [2]",
+    ),
+    (
+        || drop(zeros([4, 3]).standardize(&zeros([3]), &zeros([3]), &Standardization::of_groups(2))),
+        "standardize: the channels are no 2 groups of one size: [4, 3]",
+    ),
+    (
+        || {
+            let (x, ones, how) = (zeros([4, 3]), zeros([3]), Standardization::of_rows());
+            let (y, moments) = x.standardize(&ones, &ones, &how);
+            drop(x.standardize_gradient(y.slice(0, 1..), &ones, &ones, &moments, &how));
+        },
+        "standardize_gradient: the gradient must have the result's shape: [3, 3] and [4, 3]",
+    ),
+    (
+        || {
+            let (x, ones, how) = (zeros([4, 3]), zeros([3]), Standardization::of_rows());
+            let (y, moments) = x.standardize(&ones, &ones, &Standardization::of_channels());
+            drop(x.standardize_gradient(y, &ones, &ones, &moments, &how));
+        },
+        "standardize_gradient: the moments must have the shape [4]: [3]",
+    ),
+    (
+        || drop(zeros([4, 3]).affine(&zeros([4]), &zeros([3]), false)),
+        "affine: each weight must have one number for each channel: [4, 3], [4] and [3]",
+    ),
+    (
+        || drop(zeros([4, 3]).affine_gradient(zeros([4, 2]), &zeros([3]), &zeros([3]), true)),
+        "affine_gradient: the gradient must have the result's shape: [4, 2] and [4, 3]",
+    ),
+    (
+        || {
+            let (x, kernel) = (zeros([1, 4, 1]), zeros([2, 1, 1]));
+            drop(x.convolve_pooled(&kernel, None, false, &Convolution::new(1), &Pooling::new(&[4])));
+        },
+        "convolve_pooled: windows of [4] do not fit the input [3] (padding [(0, 0)])",
+    ),
+    (
+        || {
+            let (x, kernel, bias) = (zeros([1, 4, 1]), zeros([2, 1, 1]), zeros([2]));
+            drop(x.convolve_pooled(&kernel, Some(&bias), false, &Convolution::new(1), &Pooling::new(&[2])));
+        },
+        "convolve_pooled: the bias must have one element for each filter: bias [2], kernel [2, 1, 1]",
+    ),
+    (
+        || {
+            let places = Tensor::<u8>::zeros([1, 1, 1]);
+            drop(zeros([1, 2, 1]).max_unpool(&places, &[1, 4, 1].into(), &Pooling::new(&[2])));
+        },
+        "max_unpool: gradient and places must have the output's shape [1, 2, 1]: [1, 2, 1] and [1, 1, 1]",
     ),
 ];
 

@@ -21,8 +21,10 @@ pub struct Fit<T: Float = f32> {
     pub shuffle: bool,
     /// A factor on the loss for each class, for data in which some are rare.
     pub class_weights: Option<Vec<f64>>,
-    /// How many batches a thread gathers, and augments, ahead of use; 0 does each when it is needed.
+    /// How many batches are gathered, and augmented, ahead of use; 0 does each when it is needed.
     pub prefetch: usize,
+    /// How many threads do so, at least one, if any are to be ahead.
+    pub workers: usize,
     /// Whether to show progress: a bar on a terminal, elsewhere a line per epoch. On standard error.
     pub verbose: bool,
     /// What else to do along the way, in order.
@@ -38,6 +40,7 @@ impl<T: Float> Default for Fit<T> {
             shuffle: true,
             class_weights: None,
             prefetch: 0,
+            workers: 1,
             verbose: true,
             callbacks: Vec::new(),
         }

@@ -167,8 +167,10 @@ impl<L: Loss, R: Rule, T: Float> Trainer<L, R, T> {
         if data.augmentation().is_some() {
             batches = batches.augmented(self.generator.next_u64())?;
         }
-        let batches: Box<dyn Iterator<Item = Batch<X, Y>>> =
-            if fit.prefetch > 0 { Box::new(batches.prefetch(fit.prefetch)) } else { Box::new(batches) };
+        let batches: Box<dyn Iterator<Item = Batch<X, Y>>> = match fit.prefetch {
+            0 => Box::new(batches),
+            ahead => Box::new(batches.prefetch_on(fit.workers, ahead)),
+        };
         let (mut done, mut last_loss) = (0, f64::NAN);
         for batch in batches {
             let (inputs, targets, weights) = converted(batch, fit.class_weights.as_deref())?;

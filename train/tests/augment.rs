@@ -48,8 +48,9 @@ fn a_loop_by_hand_gives_the_same_bits_and_so_does_prefetching() {
     let data = pictures().augment(augment()).unwrap();
     let mut fitted = trainer(0.1);
     fitted.fit(&data, fit(2)).unwrap();
-    let mut prefetched = trainer(0.1);
+    let [mut prefetched, mut shared] = [trainer(0.1), trainer(0.1)];
     prefetched.fit(&data, Fit { prefetch: 3, ..fit(2) }).unwrap();
+    shared.fit(&data, Fit { prefetch: 3, workers: 2, ..fit(2) }).unwrap();
 
     let (mut by_hand, loss) = (model(), CategoricalCrossentropy::default());
     let mut optimizer = Sgd::default().learning_rate(0.1);
@@ -61,7 +62,7 @@ fn a_loop_by_hand_gives_the_same_bits_and_so_does_prefetching() {
         }
     }
     for (name, value) in by_hand.params().iter().map(|param| (&param.name, &param.value)) {
-        for trainer in [&fitted, &prefetched] {
+        for trainer in [&fitted, &prefetched, &shared] {
             let found = trainer.model().params().iter().find(|param| param.name == *name).unwrap();
             assert_eq!(found.value, *value, "{name}");
         }
