@@ -1,7 +1,7 @@
 //! Clipping and decay where several parameters are concerned, against arithmetic by hand.
 
 use gradus_autograd::{Grads, Params};
-use gradus_optim::{Optimizer, Rule, Sgd};
+use gradus_optim::{Adam, Optimizer, Rule, Sgd};
 use gradus_tensor::Tensor;
 
 /// Gradients of norm 5 and 12, together 13, and a frozen one that must not count.
@@ -80,5 +80,26 @@ fn nan_is_not_hidden() {
         let mut optimizer: Optimizer<Sgd, f64> = optimizer;
         optimizer.step(&mut params, &grads);
         assert!(params[0].value.get([0]).is_nan());
+    }
+}
+
+#[test]
+fn averages_of_nothing_end_at_zero() {
+    // 0.9^1000 is 1.7e-46, less than any f32; by arithmetic alone the least of them, 1e-45, would stay.
+    let plain = || Adam::default().learning_rate(0.1);
+    for mut optimizer in [plain(), plain().clip_value(1e3).l2(0.0)] {
+        let mut params = Params::<f32>::new();
+        params.add("kernel", Tensor::from([1.0, -1.0]));
+        for step in 0..1000 {
+            let gradient = Tensor::new([if step == 0 { 1.0 } else { 0.0 }, 1e-3]);
+            optimizer.step(&mut params, &[Some(gradient)].into_iter().collect());
+        }
+        let state = optimizer.state();
+        let [(first, momentum), (second, velocity)] = &state.slots[..] else { panic!("two slots: {state:?}") };
+        assert!(first.ends_with("momentum") && second.ends_with("velocity"), "{first}, {second}");
+        assert_eq!(momentum.get([0]), 0.0);
+        assert!((momentum.get([1]) - 1e-3).abs() < 1e-8);
+        // 0.001 times 0.999^999
+        assert!((velocity.get([0]) - 3.68e-4).abs() < 1e-6, "{velocity:?}");
     }
 }
