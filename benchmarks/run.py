@@ -22,7 +22,7 @@ ROOT = HERE.parent
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", HERE / "target")).resolve()
 # Below this a network has not learnt, and its time says nothing; and the same for a peer that runs only a part of each epoch.
 PLAUSIBLE = {"dense": 0.95, "convnet": 0.97}
-PLAUSIBLE_OF_A_PART = 0.85
+PLAUSIBLE_OF_A_PART = 0.8
 # So that glibc's malloc returns no memory to the system after a step, which the next one would pay for page by page.
 KEEP_MEMORY = {"MALLOC_TOP_PAD_": "268435456", "MALLOC_TRIM_THRESHOLD_": "2147483648", "MALLOC_MMAP_THRESHOLD_": "1073741824"}
 
