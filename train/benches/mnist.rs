@@ -118,7 +118,7 @@ impl ByHand {
                 sums.iter_mut().zip(row).for_each(|(sum, &g)| *sum += g);
             }
         }
-        // Adam.
+        // Adam. Moments that have become subnormal are 0, as in the framework: see `optim`'s `settle`.
         self.steps += 1;
         let (beta1, beta2) = (0.9_f32, 0.999_f32);
         let correct2 = 1.0 / (1.0 - beta2.powi(self.steps)).sqrt();
@@ -130,9 +130,10 @@ impl ByHand {
                 #[inline(always)]
                 || {
                     for (((w, &g), m), v) in w.iter_mut().zip(g).zip(m).zip(v) {
-                        *m += (1.0 - beta1) * (g - *m);
-                        *v += (1.0 - beta2) * (g * g - *v);
-                        *w -= rate * *m / (v.sqrt() * correct2 + 1e-8);
+                        let (mean, square) = (*m + (1.0 - beta1) * (g - *m), *v + (1.0 - beta2) * (g * g - *v));
+                        *w -= rate * mean / (square.sqrt() * correct2 + 1e-8);
+                        *m = if mean.abs() < f32::MIN_POSITIVE { 0.0 } else { mean };
+                        *v = if square < f32::MIN_POSITIVE { 0.0 } else { square };
                     }
                 },
             );

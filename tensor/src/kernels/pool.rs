@@ -64,7 +64,7 @@ impl Windows {
     }
 
     /// out = the largest of each window, and 0 instead of what is negative if `relu`; places = the number of the tap where
-    /// it is, of equal ones the first.
+    /// it is, of equal ones the first, of those that are not a number the last.
     pub fn largest<T: Float>(&self, x: &[T], relu: bool, out: &mut [T], places: &mut [u8]) {
         let (channels, places, numbers) = (self.channels, Shared::new(places), self.numbers());
         let least = if relu { T::ZERO } else { T::LOWEST };

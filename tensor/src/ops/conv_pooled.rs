@@ -15,7 +15,7 @@ use crate::tensor::{Tensor, expect_shape};
 impl<T: Float> Tensor<T> {
     /// The largest of each window over the [convolution](Tensor::convolve), plus a bias `[filters]` if there is one, and 0
     /// instead of what is negative if `relu`: `[n, out.., filters]`. With it comes the place of each: the number of the
-    /// window's element, in row-major order, of equal ones the first.
+    /// window's element, in row-major order, of equal ones the first, of those that are not a number the last.
     ///
     /// ```
     /// use gradus_tensor::{Convolution, Pooling, Tensor};
