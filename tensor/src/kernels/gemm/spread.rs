@@ -226,23 +226,27 @@ pub(crate) fn products<T: Gemm>(products: Products<'_, T>, c: &mut [T], base: Ba
 }
 
 /// Several products of stacks as high as each other, which read the same data: each task computes all of some matrices,
-/// so that the data come from memory once.
+/// so that the data come from memory once, or like parts of all for one matrix.
 ///
 /// # Panics
 ///
 /// If the shapes do not match or a row of C does not lie within `c`.
 pub(crate) fn products_together<T: Gemm>(all: &[Products<'_, T>], c: &mut [T]) {
-    let Some(count) = all.first().map(|products| products.a.count) else { return };
+    let Some(count) = all.first().map(|products| products.a.count).filter(|&count| count > 0) else { return };
     assert!(all.iter().all(|products| products.a.count == count), "products_together: stacks of other heights");
     all.iter().for_each(|products| products.check(c));
     let work = |products: &Products<'_, T>| products.a.rows.len() * products.a.columns.len() * products.b.columns;
-    let each = (GRAIN / all.iter().map(work).sum::<usize>().max(1)).max(1);
+    let work = all.iter().map(work).sum::<usize>().max(1);
+    let stack = parts(count, 1, (work * count / GRAIN).clamp(1, count.max(1)));
+    let cut = if stack.each == 1 { (work / GRAIN).clamp(1, MOST_PARTS.div_ceil(count)) } else { 1 };
     let columns: Vec<_> = all.iter().map(|products| Columns::new(products.a.columns)).collect();
     let c = Origin(c.as_mut_ptr());
-    team::split(count, each, |matrices| {
+    team::run(stack.count * cut, |task| {
+        let (matrices, part) = (stack.range(task / cut), task % cut);
         for (products, columns) in all.iter().zip(&columns) {
             let m = products.a.rows.len();
-            let rows = matrices.start * m..matrices.end * m;
+            let end = |part| matrices.start * m + matrices.len() * m * part / cut;
+            let rows = end(part)..end(part + 1);
             T::with_panels(products.b, columns, rows.len(), |b| {
                 products.compute(rows, (columns, b), &c, Base::Zero, false);
             });
