@@ -161,6 +161,14 @@ impl Convolution {
         };
         Windows::new((0..self.rank()).map(axis), input[input.len() - 1])
     }
+
+    /// From a tap through which an element meets a window along an axis to the next such tap, and between those windows.
+    pub(crate) fn meeting_steps(&self, axis: usize) -> (usize, usize) {
+        let (stride, dilation) = (self.strides[axis], self.dilation[axis]);
+        let divides = |divisor: &usize| stride % divisor == 0 && dilation % divisor == 0;
+        let shared = (1..=stride).rev().find(divides).expect("1 divides all");
+        (stride / shared, dilation / shared)
+    }
 }
 
 /// From an element to the next along each of these axes in row-major order.

@@ -13,7 +13,7 @@ use crate::convolution::{Convolution, steps};
 use crate::element::Float;
 use crate::grid::Grid;
 use crate::kernels::gemm::Mat;
-use crate::kernels::gemm::folded::{WindowRows, folded_products};
+use crate::kernels::gemm::folded::folded_products;
 use crate::kernels::gemm::spread::{Products, Rows, Spread, products_together};
 use crate::shape::Shape;
 use crate::tensor::{Tensor, expect_shape};
@@ -44,6 +44,8 @@ impl<T: Float> Tensor<T> {
             return gradient.gathered(&kernel, input, convolution);
         }
         let (g, w, columns) = (elements(&gradient), elements(&kernel), windows.size() * channels);
+        let sample: usize = self.shape()[1..].iter().product();
+        let rows = Grid::new(0).axis(self.shape()[1..=rank].iter().product(), all_filters);
         Tensor::written(input.clone(), |dx| {
             for group in 0..groups {
                 // Seen from a filter: an element for each tap and channel.
@@ -52,9 +54,9 @@ impl<T: Float> Tensor<T> {
                     let rows = Mat::new(g, 0, [dx.len() / channels.max(1), filters], [filters as isize, 1]);
                     return T::gemm(rows, weights, dx);
                 }
-                let sample = self.shape()[1..].iter().product();
-                let rows = WindowRows { data: g, first: group * filters, sample, window: all_filters };
-                folded_products(&rows, weights, &windows, group * channels..(group + 1) * channels, group > 0, dx);
+                let (rows, columns) = (rows.clone().moved(group * filters), Grid::new(0).axis(filters, 1));
+                let gradients = Spread::new(g, input[0], sample, &rows, &columns);
+                folded_products(gradients, weights, &windows, group * channels..(group + 1) * channels, group > 0, dx);
             }
         })
     }
@@ -130,9 +132,7 @@ struct Along {
 impl Along {
     fn all(convolution: &Convolution, axis: usize, windows: usize, input: usize, kernel: usize) -> Vec<Along> {
         let (stride, dilation) = (convolution.strides[axis], convolution.dilation[axis]);
-        let divides = |divisor: &usize| stride % divisor == 0 && dilation % divisor == 0;
-        let shared = (1..=stride).rev().find(divides).expect("1 divides all");
-        let (tap_step, window_step) = (stride / shared, dilation / shared);
+        let (tap_step, window_step) = convolution.meeting_steps(axis);
         let mut all: Vec<Along> = Vec::new();
         for phase in 0..stride.min(input) {
             let begin = all.len();

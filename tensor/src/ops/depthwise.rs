@@ -133,9 +133,7 @@ impl Phase {
     fn new(convolution: &Convolution, axis: usize, first: usize, input: usize, kernel: usize) -> Phase {
         let (stride, dilation) = (convolution.strides[axis], convolution.dilation[axis]);
         let place = (first + convolution.padding[axis].0) as isize;
-        let divides = |divisor: &usize| stride % divisor == 0 && dilation % divisor == 0;
-        let shared = (1..=stride).rev().find(divides).expect("1 divides all");
-        let (tap_step, window_step) = (stride / shared, dilation / shared);
+        let (tap_step, window_step) = convolution.meeting_steps(axis);
         let window = |tap: usize| (place - (tap * dilation) as isize) / stride as isize;
         let meets = |tap: &usize| (place - (tap * dilation) as isize) % stride as isize == 0;
         let count = (input - first).div_ceil(stride);

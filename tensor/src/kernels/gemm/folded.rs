@@ -7,10 +7,9 @@
 use std::ops::Range;
 
 use super::scratch::with_room;
-use super::spread::{Base, Block, Columns, MOST_ROWS};
+use super::spread::{Base, Block, Columns, MOST_ROWS, Spread};
 use super::{Mat, parts};
 use crate::element::Float;
-use crate::grid::{Grid, Run};
 use crate::kernels::Shared;
 use crate::kernels::windows::{Part, Windows};
 use crate::simd::vectorize;
@@ -24,22 +23,14 @@ const TASKS: usize = 16;
 /// The least places of a part of a sample, in reaches of a window: what reaches two parts is computed twice.
 const LEAST_REACHES: usize = 8;
 
-/// The rows of a matrix for each window: that of window w of sample s begins at `data[first + s * sample + w * window]`.
-pub(crate) struct WindowRows<'a, T> {
-    pub data: &'a [T],
-    pub first: usize,
-    pub sample: usize,
-    pub window: usize,
-}
-
-/// For each window, its row times B is added to the elements of its taps in `dx`: for each tap, as many as there are
-/// `channels`, which are these of all. `dx` is first set to 0, unless these add to what it holds.
+/// For each window of each sample, its row of A times B is added to the elements of its taps in `dx`: for each tap, as many
+/// as there are `channels`, which are these of all. `dx` is first set to 0, unless these add to what it holds.
 ///
 /// # Panics
 ///
 /// If the shapes do not match.
 pub(crate) fn folded_products<T: Float>(
-    rows: &WindowRows<'_, T>,
+    a: Spread<'_, T>,
     b: Mat<'_, T>,
     windows: &Windows,
     channels: Range<usize>,
@@ -52,17 +43,14 @@ pub(crate) fn folded_products<T: Float>(
     }
     let (count, each) = (dx.len() / sample, windows.axes.map(|axis| axis.windows).iter().product::<usize>());
     assert!(n == windows.size() * channels.len() && channels.end <= windows.channels, "folded_products: {n} columns");
-    if count * each > 0 {
-        let last = rows.first + (count - 1) * rows.sample + (each - 1) * rows.window + b.rows;
-        assert!(last <= rows.data.len(), "folded_products: {last} elements of {}", rows.data.len());
-    }
+    assert!(a.count == count && a.rows.len() == each && a.columns.len() == b.rows, "folded_products: {count} x {each}");
     let outer = windows.outer();
     let axis = windows.axes[outer];
     let entry = sample / axis.length;
     let reach = axis.reach_of(0..1).len().max(1);
     let cut = parts(axis.length, 1, TASKS.div_ceil(count).min(axis.length / (LEAST_REACHES * reach)).max(1));
     let most = (MOST_WAITING / (n * size_of::<T>()).max(1)).clamp(6, MOST_ROWS);
-    let columns = Columns::new(&Grid::new(0).axis(b.rows, 1));
+    let columns = Columns::new(a.columns);
     let dx = Shared::new(dx);
     T::with_panels(b, &columns, count * each, |b| {
         team::run(count * cut.count, |task| {
@@ -81,15 +69,9 @@ pub(crate) fn folded_products<T: Float>(
             with_room(most * n, |room: *mut T| {
                 for start in numbers.clone().step_by(most) {
                     let numbers = start..numbers.end.min(start + most);
-                    block.clear();
-                    let first = rows.data[rows.first + s * rows.sample + start * rows.window..].as_ptr();
-                    let run = |step| Run { start: 0, step, count: numbers.len() };
-                    block.add_to_a(first, run(rows.window));
-                    block.add_to_c(room, run(n));
-                    // SAFETY: each row has as many elements as B has rows, the last of all within the data, and there is
-                    // room for as many results.
+                    // SAFETY: the shapes have been compared, there is room for these results, and then they are written.
                     let results = unsafe {
-                        T::multiply_block(&block, &columns, n, b, Base::Zero, false);
+                        a.multiply((s, numbers.clone()), (&columns, b), Base::Zero, &mut block, (room, n));
                         std::slice::from_raw_parts(room, numbers.len() * n)
                     };
                     fold.add(numbers, results);

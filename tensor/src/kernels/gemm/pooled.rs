@@ -1,13 +1,10 @@
 //! Products whose results are pooled at once: of a convolution that a pooling follows, only what is largest in its window
 //! goes to memory.
 
-use std::ops::Range;
-
 use super::scratch::with_room;
-use super::spread::{Base, Block, Columns, MOST_ROWS, Panels, Spread};
+use super::spread::{Base, Block, Columns, MOST_ROWS, Spread};
 use super::{GRAIN, Mat, Parts, parts};
 use crate::element::Float;
-use crate::grid::Run;
 use crate::kernels::Shared;
 use crate::kernels::windows::Windows;
 use crate::team;
@@ -78,9 +75,11 @@ pub(crate) fn pooled_products<T: Float>(
                     let (sample, part) = (chunk / parts.count, parts.range(chunk % parts.count));
                     let (entries, local) = windows.part(axis, part.clone());
                     let results = entries.start * rows..entries.end * rows;
-                    multiply((a, sample), results.clone(), (&columns, b), n, base, &mut block, room);
-                    // SAFETY: all of these results have just been written.
-                    let results = unsafe { std::slice::from_raw_parts(room, results.len() * n) };
+                    // SAFETY: the shapes have been compared, there is room for these results, and then they are written.
+                    let results = unsafe {
+                        a.multiply((sample, results.clone()), (&columns, b), base, &mut block, (room, n));
+                        std::slice::from_raw_parts(room, results.len() * n)
+                    };
                     let first = (sample * windows.axes[axis].windows + part.start) * entry;
                     let len = part.len() * entry;
                     // SAFETY: each window's results belong to the one task that has its chunk.
@@ -90,24 +89,4 @@ pub(crate) fn pooled_products<T: Float>(
             });
         });
     });
-}
-
-/// Writes some rows of base + A_s · B to `room`, one after the other.
-fn multiply<T: Float>(
-    (a, sample): (Spread<'_, T>, usize),
-    rows: Range<usize>,
-    (columns, b): (&Columns, &Panels<T>),
-    n: usize,
-    base: Base<'_, T>,
-    block: &mut Block<T>,
-    room: *mut T,
-) {
-    for first in rows.clone().step_by(MOST_ROWS) {
-        block.clear();
-        let part = first..rows.end.min(first + MOST_ROWS);
-        block.add_to_c(room, Run { start: (first - rows.start) * n, step: n, count: part.len() });
-        a.rows.for_each_run(part, |run| block.add_to_a(a.start(sample), run));
-        // SAFETY: every element of A lies within its data, and there is room for these rows.
-        unsafe { T::multiply_block(block, columns, n, b, base, false) };
-    }
 }

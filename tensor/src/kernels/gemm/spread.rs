@@ -129,8 +129,34 @@ impl<'a, T> Spread<'a, T> {
 
     /// Where the s-th matrix begins.
     #[inline(always)]
-    pub(super) fn start(&self, matrix: usize) -> *const T {
+    fn start(&self, matrix: usize) -> *const T {
         self.data.as_ptr().wrapping_add(matrix * self.step)
+    }
+}
+
+impl<T: Gemm> Spread<'_, T> {
+    /// Writes some rows of base + A_s · B to `c`, n elements each, one row after the other.
+    ///
+    /// # Safety
+    ///
+    /// `c` must have room for so many, that nobody else uses; the columns and panels be those of this and of a B with n
+    /// columns; a row to begin with have n elements.
+    pub(super) unsafe fn multiply(
+        &self,
+        (matrix, rows): (usize, Range<usize>),
+        (columns, b): (&Columns, &Panels<T>),
+        base: Base<'_, T>,
+        block: &mut Block<T>,
+        (c, n): (*mut T, usize),
+    ) {
+        for start in rows.clone().step_by(MOST_ROWS) {
+            let part = start..rows.end.min(start + MOST_ROWS);
+            block.clear();
+            block.add_to_c(c, Run { start: (start - rows.start) * n, step: n, count: part.len() });
+            self.rows.for_each_run(part, |run| block.add_to_a(self.start(matrix), run));
+            // SAFETY: every element of A lies within its data; the rest is the caller's promise.
+            unsafe { T::multiply_block(block, columns, n, b, base, false) };
+        }
     }
 }
 
@@ -291,21 +317,17 @@ pub(crate) fn sum_of_products<'b, T: Gemm + AddAssign>(
     team::run(stack.count * rows.count, |task| {
         let mut block = Block::new();
         let (part, rows) = (task / rows.count, rows.range(task % rows.count));
-        let sums = if part == 0 { first.at(0) } else { others.at((part - 1) * m * n) };
+        let sums = match part {
+            0 => first.at(rows.start * n),
+            _ => others.at(((part - 1) * m + rows.start) * n),
+        };
         for (turn, matrix) in stack.range(part).enumerate() {
             let b = b(matrix);
             assert!(b.rows == k && b.columns == n, "sum_of_products: {m} x {k} by {} x {}", b.rows, b.columns);
             T::with_panels(b, &columns, rows.len(), |b| {
-                for start in rows.clone().step_by(MOST_ROWS) {
-                    block.clear();
-                    let rows = start..rows.end.min(start + MOST_ROWS);
-                    block.add_to_c(sums, Run { start: start * n, step: n, count: rows.len() });
-                    a.rows.for_each_run(rows, |run| block.add_to_a(a.start(matrix), run));
-                    let base = if turn > 0 { Base::Result } else { Base::Zero };
-                    // SAFETY: every element of A lies within its data; the rest has been compared. Each task has rows of
-                    // a part of the sums to itself.
-                    unsafe { T::multiply_block(&block, &columns, n, b, base, false) };
-                }
+                let base = if turn > 0 { Base::Result } else { Base::Zero };
+                // SAFETY: the shapes have been compared, and each task has rows of a part of the sums to itself.
+                unsafe { a.multiply((matrix, rows.clone()), (&columns, b), base, &mut block, (sums, n)) };
             });
         }
     });
