@@ -6,14 +6,14 @@
 
 use std::hint::black_box;
 
-use criterion::Criterion;
 use gradus_tensor::{Generator, Pooling, Shape, Tensor};
-use rayon::ThreadPoolBuilder;
 
 #[path = "support/in_turn.rs"]
 mod in_turn;
 #[path = "support/memcpy.rs"]
 mod memcpy;
+
+use memcpy::Work;
 
 /// Windows over a batch of pictures.
 struct Case {
@@ -27,9 +27,6 @@ const CASES: [Case; 2] = [
     Case { name: "2x2 on [128, 26, 26, 32]", input: [128, 26, 26, 32], size: 2, stride: 2 },
     Case { name: "3x3 by 2 on [32, 112, 112, 64]", input: [32, 112, 112, 64], size: 3, stride: 2 },
 ];
-
-/// An operation by its name, ready to be computed again and again, and the elements that it reads and writes.
-type Work = (&'static str, usize, Box<dyn FnMut()>);
 
 fn works(case: &Case) -> [Work; 4] {
     let pooling = Pooling::new(&[case.size; 2]).strides(&[case.stride; 2]);
@@ -48,26 +45,6 @@ fn works(case: &Case) -> [Work; 4] {
     ]
 }
 
-fn ratios(threads: usize) {
-    println!("\n{threads} threads, as a fraction of memcpy's bandwidth:");
-    for case in CASES {
-        for (name, elements, mut work) in works(&case) {
-            memcpy::compare(&format!("{} {name}", case.name), elements * size_of::<f32>(), &mut work);
-        }
-    }
-}
-
 fn main() {
-    let mut criterion = Criterion::default().configure_from_args();
-    for case in CASES {
-        let mut group = criterion.benchmark_group(case.name);
-        group.sample_size(10);
-        for (name, _, mut work) in works(&case) {
-            group.bench_function(name, |b| b.iter(&mut work));
-        }
-        group.finish();
-    }
-    criterion.final_summary();
-    ThreadPoolBuilder::new().num_threads(1).build().unwrap().install(|| ratios(1));
-    ratios(rayon::current_num_threads());
+    memcpy::report(&CASES, |case| case.name, works);
 }

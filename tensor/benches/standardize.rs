@@ -9,14 +9,14 @@
 
 use std::hint::black_box;
 
-use criterion::Criterion;
 use gradus_tensor::{Generator, Standardization, Tensor};
-use rayon::ThreadPoolBuilder;
 
 #[path = "support/in_turn.rs"]
 mod in_turn;
 #[path = "support/memcpy.rs"]
 mod memcpy;
+
+use memcpy::Work;
 
 struct Case {
     name: &'static str,
@@ -37,9 +37,6 @@ fn cases() -> [Case; 5] {
         case("layer [32*56*7, 512]", [32 * 56, 7, 512], Standardization::of_rows(), 1),
     ]
 }
-
-/// An operation by its name, ready to be computed again and again, and the elements that it reads and writes.
-type Work = (&'static str, usize, Box<dyn FnMut()>);
 
 fn works(case: &Case) -> [Work; 2] {
     let x: Tensor = Generator::new(1).normal(case.shape, 0.5, 2.0);
@@ -63,26 +60,6 @@ fn works(case: &Case) -> [Work; 2] {
     ]
 }
 
-fn ratios(threads: usize) {
-    println!("\n{threads} threads, as a fraction of memcpy's bandwidth:");
-    for case in cases() {
-        for (name, elements, mut work) in works(&case) {
-            memcpy::compare(&format!("{} {name}", case.name), elements * size_of::<f32>(), &mut work);
-        }
-    }
-}
-
 fn main() {
-    let mut criterion = Criterion::default().configure_from_args();
-    for case in cases() {
-        let mut group = criterion.benchmark_group(case.name);
-        group.sample_size(10);
-        for (name, _, mut work) in works(&case) {
-            group.bench_function(name, |b| b.iter(&mut work));
-        }
-        group.finish();
-    }
-    criterion.final_summary();
-    ThreadPoolBuilder::new().num_threads(1).build().unwrap().install(|| ratios(1));
-    ratios(rayon::current_num_threads());
+    memcpy::report(&cases(), |case| case.name, works);
 }
