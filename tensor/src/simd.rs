@@ -15,15 +15,9 @@
 #[inline(always)]
 pub fn vectorize<R>(body: impl FnOnce() -> R) -> R {
     #[cfg(target_arch = "x86_64")]
-    {
-        #[target_feature(enable = "avx2,fma,bmi1,bmi2")]
-        fn for_avx2<R>(body: impl FnOnce() -> R) -> R {
-            body()
-        }
-        if has_avx2() {
-            // SAFETY: the features that `for_avx2` is compiled for have just been detected on this processor.
-            return unsafe { for_avx2(body) };
-        }
+    if has_avx2() {
+        // SAFETY: the features have just been detected on this processor.
+        return unsafe { with_avx2(body) };
     }
     body()
 }
@@ -33,17 +27,25 @@ pub fn vectorize<R>(body: impl FnOnce() -> R) -> R {
 #[inline(always)]
 pub(crate) fn vectorize_choices<R>(body: impl FnOnce() -> R) -> R {
     #[cfg(target_arch = "x86_64")]
-    {
-        #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma,bmi1,bmi2")]
-        fn for_avx512<R>(body: impl FnOnce() -> R) -> R {
-            body()
-        }
-        if has_avx512() {
-            // SAFETY: the features that `for_avx512` is compiled for have just been detected on this processor.
-            return unsafe { for_avx512(body) };
-        }
+    if has_avx512() {
+        // SAFETY: the features have just been detected on this processor.
+        return unsafe { with_avx512(body) };
     }
     vectorize(body)
+}
+
+/// Calls `body`, compiled for what [`has_avx2`] asks for. What it calls must inline into it.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,bmi1,bmi2")]
+pub(crate) fn with_avx2<R>(body: impl FnOnce() -> R) -> R {
+    body()
+}
+
+/// Calls `body`, compiled for what [`has_avx512`] asks for. What it calls must inline into it.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma,bmi1,bmi2")]
+pub(crate) fn with_avx512<R>(body: impl FnOnce() -> R) -> R {
+    body()
 }
 
 /// Whether this processor has AVX2, FMA and BMI; the standard library detects once and caches the answer.

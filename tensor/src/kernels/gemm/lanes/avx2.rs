@@ -4,14 +4,10 @@ use std::arch::x86_64::*;
 use std::marker::PhantomData;
 
 use super::{Lanes, Shuffle};
+use crate::simd::with_avx2;
 
 /// Those of AVX2 with FMA.
 pub(crate) struct Avx2<T>(PhantomData<T>);
-
-#[target_feature(enable = "avx2,fma,bmi1,bmi2")]
-fn with_avx2<R>(body: impl FnOnce() -> R) -> R {
-    body()
-}
 
 impl Lanes for Avx2<f32> {
     type Element = f32;

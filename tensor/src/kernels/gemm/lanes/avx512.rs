@@ -3,6 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::{Avx2, Lanes};
+use crate::simd::with_avx512;
 
 /// Those of AVX-512, for f32 alone: in f64 gradients are checked, and that is fast enough without.
 pub(crate) struct Avx512;
@@ -18,10 +19,6 @@ impl Lanes for Avx512 {
 
     #[inline(always)]
     unsafe fn with<R>(body: impl FnOnce() -> R) -> R {
-        #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma,bmi1,bmi2")]
-        fn with_avx512<R>(body: impl FnOnce() -> R) -> R {
-            body()
-        }
         // SAFETY: the caller has AVX-512.
         unsafe { with_avx512(body) }
     }
