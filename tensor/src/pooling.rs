@@ -105,9 +105,9 @@ impl Pooling {
         Shape::from(input[0]).join(&lengths).join(&input[input.len() - 1..])
     }
 
-    /// The number of elements of a window.
-    pub fn window(&self) -> usize {
-        self.size.iter().fold(1, |product, &size| product.saturating_mul(size))
+    /// Whether a byte tells where in a window an element is: there are at most 256.
+    pub fn fits_a_byte(&self) -> bool {
+        self.size.iter().fold(1, |product: usize, &size| product.saturating_mul(size)) <= 256
     }
 
     /// The windows over an input of this shape that an output of that shape belongs to.

@@ -36,7 +36,7 @@ fn build_pool<T: Float>(
         .output_lengths(&input[..rank])
         .map_err(|error| build.error(error.to_string(), "make the windows smaller, or pad with Padding::Same"))?;
     // A convolution may pool its own output, as long as a byte tells where in a window the largest is.
-    let left = (largest && pooling.window() <= 256).then(|| pooling.clone());
+    let left = (largest && pooling.fits_a_byte()).then(|| pooling.clone());
     let built = Built::new(lengths.join(&input[rank..]), move |_, x| pool(x, &pooling));
     Ok(match left {
         Some(pooling) => {

@@ -84,7 +84,7 @@ impl<T: Float> Tensor<T> {
 
 #[track_caller]
 fn expect_counted(op: &str, pooling: &Pooling) {
-    if pooling.window() > 256 {
+    if !pooling.fits_a_byte() {
         panic_counted(op, pooling);
     }
 }
