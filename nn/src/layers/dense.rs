@@ -3,7 +3,7 @@
 use gradus_tensor::Float;
 use serde::{Deserialize, Serialize};
 
-use super::convolving::Finish;
+use super::finish::Finish;
 use crate::activation::Activation;
 use crate::error::Result;
 use crate::initializers::Initializer;

@@ -3,7 +3,9 @@
 use gradus_tensor::Float;
 use serde::{Deserialize, Serialize};
 
-use super::convolving::{Finish, Geometry, check_channels, options, shared_options};
+use super::convolving::{Geometry, check_channels, shared_options};
+use super::finish::Finish;
+use super::options::options;
 use super::windows::Padding;
 use crate::activation::Activation;
 use crate::error::Result;

@@ -3,8 +3,8 @@
 use gradus_tensor::{Float, Standardization};
 use serde::{Deserialize, Serialize};
 
-use super::convolving::options;
 use super::normalize::{Affine, Features, Standardizing, check_epsilon};
+use super::options::options;
 use crate::error::Result;
 use crate::layer::{Build, Built, Layer};
 

@@ -3,8 +3,10 @@
 use gradus_tensor::{Convolution, Float};
 use serde::{Deserialize, Serialize};
 
-use super::convolving::{Finish, Geometry, check_channels, check_filters, options, shared_options};
+use super::convolving::{Geometry, check_channels, check_filters, shared_options};
 use super::depthwise_conv::DepthwiseKernel;
+use super::finish::Finish;
+use super::options::options;
 use super::windows::Padding;
 use crate::activation::Activation;
 use crate::error::Result;
