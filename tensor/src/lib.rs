@@ -13,6 +13,7 @@
 #![allow(unsafe_code)]
 
 mod buffer;
+mod columns;
 mod convolution;
 mod create;
 mod display;
@@ -33,6 +34,7 @@ mod tensor;
 mod views;
 
 pub use buffer::release_memory;
+pub use columns::{AnyTensor, Columns};
 pub use convolution::Convolution;
 pub use create::NestedArray;
 pub use element::{Element, Float, Integer, Number, PerFloat};
