@@ -7,8 +7,8 @@ use gradus_autograd::Var;
 use gradus_tensor::{Float, Shape};
 use serde_json::Value;
 
+use crate::epilogue::{AsEpilogue, Compute, Epilogue, WithEpilogue};
 use crate::error::Result;
-use crate::fusion::{Absorbs, Channelwise, Compute, Follows};
 use crate::graph_json;
 use crate::layer::{AnyLayer, Build, Built, Context, Forward, Layer};
 use crate::registry::{self, LayerKinds, LayerReader};
@@ -302,8 +302,8 @@ impl Graph {
             let built = build.child_of(name, &**layer, &given, names)?;
             shapes.push(built.output.clone());
             let operands = places.into_iter().map(Operand::new).collect();
-            let Built { forward, follows, absorbs, .. } = built;
-            steps.push(Step { forward, follows, absorbs, operands, then: None });
+            let Built { forward, with_epilogue, as_epilogue, .. } = built;
+            steps.push(Step { forward, with_epilogue, as_epilogue, operands, then: None });
         }
         let output = self.place(self.output);
         let shape = shapes.swap_remove(output);
@@ -330,8 +330,8 @@ struct Steps<T: Float> {
 
 struct Step<T: Float> {
     forward: Forward<T>,
-    follows: Option<Follows<T>>,
-    absorbs: Option<Absorbs<T>>,
+    with_epilogue: Option<WithEpilogue<T>>,
+    as_epilogue: Option<AsEpilogue<T>>,
     operands: Vec<Operand>,
     /// The one step that takes this one's output, if there are no others.
     then: Option<usize>,
@@ -394,8 +394,8 @@ impl<T: Float> Steps<T> {
                 var
             });
             let operands: Vec<Var<T>> = operands.collect();
-            let (end, var) = match self.absorbed(index, context) {
-                Some((end, channelwise, compute)) => (end, compute(context, &operands[0], &channelwise)),
+            let (end, var) = match self.epilogue(index, context) {
+                Some((end, epilogue, compute)) => (end, compute(context, &operands[0], &epilogue)),
                 None => (index, (step.forward)(context, operands)),
             };
             let mut place = index;
@@ -411,17 +411,18 @@ impl<T: Float> Steps<T> {
         }
     }
 
-    /// If a step takes over some of those behind it: the last of them, and what they do.
-    fn absorbed(&self, index: usize, context: &mut Context<'_, T>) -> Option<(usize, Channelwise<T>, &Compute<T>)> {
-        let absorbs = self.steps[index].absorbs.as_ref()?;
-        let (mut end, mut done) = (index, Channelwise { relu: absorbs.takes.relu, ..Channelwise::IDENTITY });
+    /// The epilogue that the steps behind this one make together, if this one supports it: the last of them, the
+    /// epilogue, and the computation that takes it.
+    fn epilogue(&self, index: usize, context: &mut Context<'_, T>) -> Option<(usize, Epilogue<T>, &Compute<T>)> {
+        let WithEpilogue { supports, compute } = self.steps[index].with_epilogue.as_ref()?;
+        let (mut end, mut epilogue) = (index, Epilogue::IDENTITY);
         while let Some(next) = self.steps[end].then {
-            let follows = self.steps[next].follows.as_ref().and_then(|follows| follows(context));
-            let taken = follows.filter(|next| absorbs.takes.pooling || next.pooling.is_none());
-            let Some(both) = taken.and_then(|next| done.clone().then(next)) else { break };
-            (end, done) = (next, both);
+            let further = self.steps[next].as_epilogue.as_ref().and_then(|as_epilogue| as_epilogue(context));
+            let further = further.filter(|further| supports.contain(further));
+            let Some(both) = further.and_then(|further| epilogue.clone().then(further)) else { break };
+            (end, epilogue) = (next, both);
         }
-        (end != index).then_some((end, done, &*absorbs.compute))
+        (end != index).then_some((end, epilogue, &**compute))
     }
 }
 
@@ -458,7 +459,7 @@ mod tests {
         let mut runs = Vec::new();
         let mut next = 0;
         while next < steps.steps.len() {
-            let end = steps.absorbed(next, &mut context).map_or(next, |(end, ..)| end);
+            let end = steps.epilogue(next, &mut context).map_or(next, |(end, ..)| end);
             runs.push([next, end]);
             next = end + 1;
         }
@@ -466,7 +467,7 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_a_layer_is_computed_with_it() {
+    fn epilogues_are_computed_with_the_layer_before() {
         let network = || {
             Sequential::new()
                 .add(Conv2D::new(3, [2, 2]).use_bias(false))

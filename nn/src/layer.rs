@@ -10,8 +10,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::epilogue::{AsEpilogue, Epilogue, Supports, WithEpilogue};
 use crate::error::{Error, Result};
-use crate::fusion::{Absorbs, Channelwise, Follows, Takes};
 use crate::initializers::Initializer;
 use crate::registry::LayerReader;
 use crate::regularizers::Regularizer;
@@ -88,10 +88,10 @@ pub struct Built<T: Float> {
     pub output: Shape,
     /// The computation.
     pub forward: Forward<T>,
-    /// What the layer may leave to the one before it.
-    pub(crate) follows: Option<Follows<T>>,
-    /// The computation that takes over what follows.
-    pub(crate) absorbs: Option<Absorbs<T>>,
+    /// The computation with an epilogue behind it, if the layer takes one.
+    pub(crate) with_epilogue: Option<WithEpilogue<T>>,
+    /// The computation as an epilogue of the layer before it, if it can be one.
+    pub(crate) as_epilogue: Option<AsEpilogue<T>>,
 }
 
 impl<T: Float> Built<T> {
@@ -108,24 +108,28 @@ impl<T: Float> Built<T> {
         output: impl Into<Shape>,
         forward: impl Fn(&mut Context<'_, T>, Vec<Var<T>>) -> Var<T> + Send + Sync + 'static,
     ) -> Self {
-        Built { output: output.into(), forward: Arc::new(forward), follows: None, absorbs: None }
+        Built { output: output.into(), forward: Arc::new(forward), with_epilogue: None, as_epilogue: None }
     }
 
-    /// The same layer, which may leave this to the one before it.
-    pub(crate) fn following(
-        self,
-        follows: impl Fn(&mut Context<'_, T>) -> Option<Channelwise<T>> + Send + Sync + 'static,
+    /// A layer of one input whose computation takes an epilogue. It gets [`Epilogue::IDENTITY`], or an epilogue whose
+    /// parts it `supports`, made of the layers behind it.
+    pub(crate) fn with_epilogue(
+        output: impl Into<Shape>,
+        supports: Supports,
+        compute: impl Fn(&mut Context<'_, T>, &Var<T>, &Epilogue<T>) -> Var<T> + Send + Sync + 'static,
     ) -> Self {
-        Built { follows: Some(Arc::new(follows)), ..self }
+        let compute = Arc::new(compute);
+        let alone = Arc::clone(&compute);
+        let built = Built::new(output, move |context, x| alone(context, x, &Epilogue::IDENTITY));
+        Built { with_epilogue: Some(WithEpilogue { supports, compute }), ..built }
     }
 
-    /// The same layer, which takes over what follows, as far as `takes` says, by this computation.
-    pub(crate) fn absorbing(
+    /// The same layer, which is this epilogue of the layer before it wherever the function gives one.
+    pub(crate) fn or_epilogue(
         self,
-        takes: Takes,
-        compute: impl Fn(&mut Context<'_, T>, &Var<T>, &Channelwise<T>) -> Var<T> + Send + Sync + 'static,
+        epilogue: impl Fn(&mut Context<'_, T>) -> Option<Epilogue<T>> + Send + Sync + 'static,
     ) -> Self {
-        Built { absorbs: Some(Absorbs { takes, compute: Box::new(compute) }), ..self }
+        Built { as_epilogue: Some(Arc::new(epilogue)), ..self }
     }
 }
 

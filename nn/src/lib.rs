@@ -7,8 +7,8 @@
 
 mod activation;
 mod check;
+mod epilogue;
 mod error;
-mod fusion;
 mod graph;
 mod graph_json;
 mod initializers;

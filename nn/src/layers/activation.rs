@@ -3,8 +3,8 @@
 use gradus_tensor::Float;
 
 use crate::activation::Activation;
+use crate::epilogue::Epilogue;
 use crate::error::Result;
-use crate::fusion::Channelwise;
 use crate::layer::{Build, Built, Layer};
 
 /// y = activation(x). Shape: unchanged. Keras's `Activation` layer: `network.add(Activation::Relu)`.
@@ -18,6 +18,6 @@ impl Layer for Activation {
         }
         let activation = *self;
         let built = Built::new(build.input()?, move |_, x| activation.apply(x));
-        Ok(if activation == Activation::Relu { built.following(|_| Some(Channelwise::RELU)) } else { built })
+        Ok(if activation == Activation::Relu { built.or_epilogue(|_| Some(Epilogue::RELU)) } else { built })
     }
 }

@@ -5,8 +5,8 @@ use gradus_tensor::{Float, Standardization, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::normalize::{Affine, Features, Standardizing, check_epsilon};
+use crate::epilogue::{Epilogue, Supports};
 use crate::error::Result;
-use crate::fusion::{Channelwise, Takes};
 use crate::layer::{Build, Built, Context, Layer, ParamId};
 
 /// y = gamma (x - mean) / sqrt(variance + epsilon) + beta, for each feature: each place on the last axis, or another.
@@ -89,22 +89,23 @@ impl Layer for BatchNorm {
         let are_channels = features.are_channels();
         let how = Standardization::of_channels().epsilon(epsilon);
         let batch = Standardizing { features, affine, how };
-        let of_batch = Computation { batch, moving_mean, moving_variance, epsilon, momentum: self.momentum };
-        let (absorbing, following) = (of_batch.clone(), of_batch.clone());
-
-        let built = Built::new(build.input()?, move |context, x| of_batch.compute(context, x, &Channelwise::IDENTITY));
+        let computation = Computation { batch, moving_mean, moving_variance, epsilon, momentum: self.momentum };
+        let moving = computation.clone();
+        let supports = if are_channels { Supports::ELEMENTWISE } else { Supports::NOTHING };
+        let built = Built::with_epilogue(build.input()?, supports, move |context, x, epilogue| {
+            computation.compute(context, x, epilogue)
+        });
         if !are_channels {
             return Ok(built);
         }
-        let built = built.absorbing(Takes::ELEMENTWISE, move |context, x, then| absorbing.compute(context, x, then));
-        Ok(built.following(move |context| {
-            let affine = (!following.learns(context)).then(|| following.moving(context, &Channelwise::IDENTITY))?;
-            Some(Channelwise { affine: Some(affine), ..Channelwise::IDENTITY })
+        Ok(built.or_epilogue(move |context| {
+            let affine = (!moving.learns(context)).then(|| moving.moving(context, &Epilogue::IDENTITY))?;
+            Some(Epilogue { affine: Some(affine), ..Epilogue::IDENTITY })
         }))
     }
 }
 
-/// What the built layer does.
+/// The computation of the built layer.
 #[derive(Clone)]
 struct Computation {
     batch: Standardizing,
@@ -120,21 +121,21 @@ impl Computation {
         context.training().is_some() && !context.is_frozen(self.moving_mean)
     }
 
-    /// y = scale x + shift is the layer with its moving statistics, and then what follows.
-    fn moving<T: Float>(&self, context: &Context<'_, T>, then: &Channelwise<T>) -> (Var<T>, Var<T>) {
-        let [gamma, beta] = self.batch.affine.weights(context, then);
+    /// Scale and shift of y = scale x + shift: the layer with its moving statistics, and the epilogue's affine part.
+    fn moving<T: Float>(&self, context: &Context<'_, T>, epilogue: &Epilogue<T>) -> (Var<T>, Var<T>) {
+        let [gamma, beta] = self.batch.affine.weights(context, epilogue);
         let variance = context.weight(self.moving_variance).value();
         let scale = gamma * &(variance + T::of(self.epsilon)).rsqrt();
         let shift = beta - &scale * context.weight(self.moving_mean).value();
         (scale, shift)
     }
 
-    fn compute<T: Float>(&self, context: &mut Context<'_, T>, x: &Var<T>, then: &Channelwise<T>) -> Var<T> {
+    fn compute<T: Float>(&self, context: &mut Context<'_, T>, x: &Var<T>, epilogue: &Epilogue<T>) -> Var<T> {
         if !self.learns(context) {
-            let (scale, shift) = self.moving(context, then);
-            return self.batch.features.as_channels(x, |x| x.affine(&scale, &shift, then.relu));
+            let (scale, shift) = self.moving(context, epilogue);
+            return self.batch.features.as_channels(x, |x| x.affine(&scale, &shift, epilogue.relu));
         }
-        let (y, moments) = self.batch.compute(context, x, then);
+        let (y, moments) = self.batch.compute(context, x, epilogue);
         let (keep, take) = (T::of(self.momentum), T::of(1.0 - self.momentum));
         for (state, statistic) in [(self.moving_mean, moments.mean), (self.moving_variance, moments.variance)] {
             let next = context.weight(state).value() * keep + statistic * take;

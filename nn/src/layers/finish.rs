@@ -4,8 +4,8 @@ use gradus_autograd::Var;
 use gradus_tensor::{Convolution, Float, Shape};
 
 use crate::activation::Activation;
+use crate::epilogue::Supports;
 use crate::error::Result;
-use crate::fusion::Takes;
 use crate::initializers::Initializer;
 use crate::layer::{Build, Built, Context, ParamId};
 use crate::regularizers::Regularizer;
@@ -33,69 +33,53 @@ impl Finish {
         Ok(Finish { bias, activation })
     }
 
-    /// The layer that convolves what `operands` makes of its input with the kernel that it gives, finished in the
-    /// convolution's own pass over the output as far as that goes; so may be what follows the layer.
+    /// The layer that convolves the input with the kernel, both given by `operands`. Bias, ReLU and epilogue are computed
+    /// in the convolution's own pass over the output.
     pub fn convolution<T: Float>(
         self,
         output: Shape,
         convolution: Convolution,
-        operands: impl Fn(&Context<'_, T>, &Var<T>) -> (Var<T>, Var<T>) + Clone + Send + Sync + 'static,
+        operands: impl Fn(&Context<'_, T>, &Var<T>) -> (Var<T>, Var<T>) + Send + Sync + 'static,
     ) -> Built<T> {
-        let (twin, same, size) = (operands.clone(), convolution.clone(), output.size());
-        let built = Built::new(output, move |context, x| {
-            let (x, kernel) = operands(context, x);
-            match self.bias.map(|bias| context.weight(bias)) {
-                Some(bias) if self.activation == Activation::Relu => {
-                    x.convolve_biased(&kernel, bias, true, &convolution)
-                }
-                Some(bias) => self.activation.apply(&x.convolve_biased(&kernel, bias, false, &convolution)),
-                None => self.activation.apply(&x.convolve(&kernel, &convolution)),
-            }
-        });
-        if !matches!(self.activation, Activation::Linear | Activation::Relu) {
-            return built;
-        }
-        let takes = Takes { relu: self.activation == Activation::Relu, pooling: true };
-        built.absorbing(takes, move |context, x, then| {
-            let ((x, kernel), bias) = (twin(context, x), self.bias.map(|bias| context.weight(bias)));
+        let (size, relu) = (output.size(), self.activation == Activation::Relu);
+        let is_last = !relu && self.activation != Activation::Linear;
+        // A scale and a shift cannot follow the layer's own ReLU, and nothing another activation.
+        let supports = Supports { affine: !relu && !is_last, relu: !is_last, pooling: !is_last };
+        Built::with_epilogue(output, supports, move |context, x, epilogue| {
+            let ((x, kernel), bias) = (operands(context, x), self.bias.map(|bias| context.weight(bias)));
             // A kernel larger than the output costs more to scale than the output.
-            if then.affine.is_some() && then.pooling.is_none() && kernel.value().size() > x.shape()[0] * size {
-                return then.of_sum(x.convolve(&kernel, &same), bias);
+            let scaled = epilogue.affine.is_some() && epilogue.pooling.is_none();
+            if scaled && kernel.value().size() > x.shape()[0] * size {
+                return epilogue.of_sum(x.convolve(&kernel, &convolution), bias);
             }
             // scale (x * kernel + bias) + shift = x * (scale kernel) + (scale bias + shift)
-            let (kernel, bias) = match (&then.affine, bias) {
+            let (kernel, bias) = match (&epilogue.affine, bias) {
                 (Some((scale, shift)), Some(bias)) => (kernel * scale, Some(bias * scale + shift)),
                 (Some((scale, shift)), None) => (kernel * scale, Some(shift.clone())),
                 (None, bias) => (kernel, bias.cloned()),
             };
-            match (&then.pooling, bias) {
-                (Some(pooling), bias) => x.convolve_pooled(&kernel, bias.as_ref(), then.relu, &same, pooling),
-                (None, Some(bias)) => x.convolve_biased(&kernel, &bias, then.relu, &same),
-                (None, None) if then.relu => x.convolve(&kernel, &same).relu(),
-                (None, None) => x.convolve(&kernel, &same),
-            }
+            let relu = relu || epilogue.relu;
+            let y = match (&epilogue.pooling, bias) {
+                (Some(pooling), bias) => x.convolve_pooled(&kernel, bias.as_ref(), relu, &convolution, pooling),
+                (None, Some(bias)) => x.convolve_biased(&kernel, &bias, relu, &convolution),
+                (None, None) if relu => x.convolve(&kernel, &convolution).relu(),
+                (None, None) => x.convolve(&kernel, &convolution),
+            };
+            if is_last { self.activation.apply(&y) } else { y }
         })
     }
 
-    /// The layer that adds the bias to what `compute` makes of its input, in the same pass as what may follow.
+    /// The layer that adds the bias to the result of `compute`, in one pass with the epilogue.
     pub fn computed<T: Float>(
         self,
         output: Shape,
-        compute: impl Fn(&Context<'_, T>, &Var<T>) -> Var<T> + Clone + Send + Sync + 'static,
+        compute: impl Fn(&Context<'_, T>, &Var<T>) -> Var<T> + Send + Sync + 'static,
     ) -> Built<T> {
-        let twin = compute.clone();
-        let built = Built::new(output, move |context, x| {
-            let y = compute(context, x);
-            self.activation.apply(&match self.bias {
-                Some(bias) => y + context.weight(bias),
-                None => y,
-            })
-        });
-        if self.activation != Activation::Linear {
-            return built;
-        }
-        built.absorbing(Takes::ELEMENTWISE, move |context, x, then| {
-            then.of_sum(twin(context, x), self.bias.map(|bias| context.weight(bias)))
+        let is_linear = self.activation == Activation::Linear;
+        let supports = if is_linear { Supports::ELEMENTWISE } else { Supports::NOTHING };
+        Built::with_epilogue(output, supports, move |context, x, epilogue| {
+            let y = epilogue.of_sum(compute(context, x), self.bias.map(|bias| context.weight(bias)));
+            if is_linear { y } else { self.activation.apply(&y) }
         })
     }
 }

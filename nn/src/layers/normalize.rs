@@ -3,8 +3,8 @@
 use gradus_autograd::Var;
 use gradus_tensor::{Float, Moments, Shape, Standardization, Tensor};
 
+use crate::epilogue::{Epilogue, Supports};
 use crate::error::Result;
-use crate::fusion::{Channelwise, Takes};
 use crate::initializers::Initializer;
 use crate::layer::{Build, Built, Context, ParamId};
 
@@ -83,12 +83,12 @@ impl Affine {
         Ok(Affine { gamma: Some(gamma), beta: None, size: features.shape.size() })
     }
 
-    /// gamma and beta of all features in one line, and of what follows.
-    pub fn weights<T: Float>(&self, context: &Context<'_, T>, then: &Channelwise<T>) -> [Var<T>; 2] {
+    /// gamma and beta of all features in one line, with the epilogue's scale and shift in them.
+    pub fn weights<T: Float>(&self, context: &Context<'_, T>, epilogue: &Epilogue<T>) -> [Var<T>; 2] {
         let line = |weight: &Var<T>| if weight.shape().len() == 1 { weight.clone() } else { weight.flatten() };
         let gamma = self.gamma.map_or_else(|| Tensor::ones([self.size]).into(), |gamma| line(context.weight(gamma)));
         let beta = self.beta.map_or_else(|| Tensor::zeros([self.size]).into(), |beta| line(context.weight(beta)));
-        match &then.affine {
+        match &epilogue.affine {
             None => [gamma, beta],
             Some((scale, shift)) => [gamma * scale, beta * scale + shift],
         }
@@ -104,31 +104,29 @@ pub(super) struct Standardizing {
 }
 
 impl Standardizing {
-    /// The computation with what follows, and the moments.
+    /// The computation with an epilogue, and the moments.
     pub fn compute<T: Float>(
         &self,
         context: &Context<'_, T>,
         x: &Var<T>,
-        then: &Channelwise<T>,
+        epilogue: &Epilogue<T>,
     ) -> (Var<T>, Moments<T>) {
-        let [gamma, beta] = self.affine.weights(context, then);
+        let [gamma, beta] = self.affine.weights(context, epilogue);
         let mut moments = None;
         let y = self.features.as_channels(x, |x| {
-            let (y, found) = x.standardize(&gamma, &beta, &self.how.relu(then.relu));
+            let (y, found) = x.standardize(&gamma, &beta, &self.how.relu(epilogue.relu));
             moments = Some(found);
             y
         });
         (y, moments.expect("the computation was called"))
     }
 
-    /// The layer that does no more than that.
+    /// The layer of this computation alone.
     pub fn layer<T: Float>(self, build: &Build<'_, T>) -> Result<Built<T>> {
-        let twin = self.clone();
-        let built = Built::new(build.input()?, move |context, x| twin.compute(context, x, &Channelwise::IDENTITY).0);
-        if !self.features.are_channels() {
-            return Ok(built);
-        }
-        Ok(built.absorbing(Takes::ELEMENTWISE, move |context, x, then| self.compute(context, x, then).0))
+        let supports = if self.features.are_channels() { Supports::ELEMENTWISE } else { Supports::NOTHING };
+        Ok(Built::with_epilogue(build.input()?, supports, move |context, x, epilogue| {
+            self.compute(context, x, epilogue).0
+        }))
     }
 }
 

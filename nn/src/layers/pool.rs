@@ -5,8 +5,8 @@ use gradus_tensor::{Float, Pooling};
 use serde::{Deserialize, Serialize};
 
 use super::windows::{Padding, check_full};
+use crate::epilogue::Epilogue;
 use crate::error::Result;
-use crate::fusion::Channelwise;
 use crate::layer::{Build, Built, Layer};
 
 /// Checks the input and returns the layer that pools as these arguments say, by `pool`.
@@ -36,11 +36,11 @@ fn build_pool<T: Float>(
         .output_lengths(&input[..rank])
         .map_err(|error| build.error(error.to_string(), "make the windows smaller, or pad with Padding::Same"))?;
     // A convolution may pool its own output, as long as a byte tells where in a window the largest is.
-    let left = (largest && pooling.fits_a_byte()).then(|| pooling.clone());
+    let epilogue = (largest && pooling.fits_a_byte()).then(|| pooling.clone());
     let built = Built::new(lengths.join(&input[rank..]), move |_, x| pool(x, &pooling));
-    Ok(match left {
+    Ok(match epilogue {
         Some(pooling) => {
-            built.following(move |_| Some(Channelwise { pooling: Some(pooling.clone()), ..Channelwise::IDENTITY }))
+            built.or_epilogue(move |_| Some(Epilogue { pooling: Some(pooling.clone()), ..Epilogue::IDENTITY }))
         }
         None => built,
     })

@@ -5,8 +5,8 @@ use gradus_tensor::Float;
 use serde::{Deserialize, Serialize};
 
 use crate::activation::elementwise;
+use crate::epilogue::Epilogue;
 use crate::error::Result;
-use crate::fusion::Channelwise;
 use crate::layer::{Build, Built, Layer};
 
 /// max(x, 0), or with options: `max_value` where x reaches it, x from `threshold` on, and below that
@@ -53,7 +53,7 @@ impl Layer for ReLU {
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
         let shape = build.input()?;
         if self.max_value.is_none() && self.negative_slope == 0.0 && self.threshold == 0.0 {
-            return Ok(Built::new(shape, |_, x| x.relu()).following(|_| Some(Channelwise::RELU)));
+            return Ok(Built::new(shape, |_, x| x.relu()).or_epilogue(|_| Some(Epilogue::RELU)));
         }
         let max = self.max_value.map_or(T::HIGHEST, T::of);
         let (slope, threshold) = (T::of(self.negative_slope), T::of(self.threshold));
