@@ -5,7 +5,7 @@
 use gradus::prelude::*;
 
 fn main() -> Result<()> {
-    // A var on a tape: what is computed from it is recorded, so that the gradient can go back.
+    // A var on a tape: ops on it are recorded, so that gradients can be computed backwards.
     let tape = Tape::new();
     let x = tape.var(Tensor::new([0.0, 1.0, 2.0]));
     let y = (x.square() * 3.0 + &x).sum(..);
@@ -13,7 +13,7 @@ fn main() -> Result<()> {
     println!("its gradient, 6 x + 1: {}\n", tape.backward(&y).of(&x));
 
     // Weights live in Params. `value_and_grad` lends them to a closure and returns a loss with its gradients.
-    // Here: find the point of the parabola (w - 3)^2 + 1 that lies lowest, by small steps downhill.
+    // Here: find the lowest point of the parabola (w - 3)^2 + 1 by small steps downhill.
     let mut params = Params::new();
     params.add("w", Tensor::new(0.0));
     for step in 0..=20 {
@@ -25,8 +25,8 @@ fn main() -> Result<()> {
         params[0].value -= gradient * 0.2;
     }
 
-    // Every derivative of the library is held against finite differences; so can one's own be.
-    // An op is its value, and one derivative for each input.
+    // Every derivative of the library is checked against finite differences. Yours can be, too.
+    // An op is its value and one derivative for each input.
     let cube = |x: &Var<f64>| {
         let value = x.value().clone();
         Op::new("cube", &value * &value * &value).input(x, move |g| g * value.square() * 3.0).finish()

@@ -1,4 +1,4 @@
-//! Lesson 4. XOR: what no single line can separate, a hidden layer can.
+//! Lesson 4. XOR: a hidden layer separates four points that no single line can.
 //!
 //!     cargo run --release --example xor
 

@@ -63,7 +63,7 @@ fn main() -> Result<()> {
     show_predictions(&trainer, &test.take(6))
 }
 
-/// Draws digits side by side, each above what the network takes it for.
+/// Draws digits side by side, each above the network's prediction.
 fn show_predictions(trainer: &Trainer<CategoricalCrossentropy, Adam>, digits: &Dataset) -> Result<()> {
     let probabilities = trainer.predict(digits.inputs())?;
     let (predicted, labels) = (probabilities.argmax(-1), digits.targets().argmax(-1));

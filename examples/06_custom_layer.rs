@@ -1,4 +1,4 @@
-//! Lesson 6. A layer of one's own: some 20 lines, checked, trained, saved and read like the library's.
+//! Lesson 6. Your own layer: some 20 lines, checked, trained, saved and read like the library's.
 //!
 //!     cargo run --release --example custom_layer
 
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// A layer is plain data; its one function checks the input, asks for weights and returns the computation.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Wave {
-    /// The frequency that every feature begins with.
+    /// The initial frequency of every feature.
     frequency: f64,
 }
 
@@ -49,7 +49,7 @@ fn main() -> Result<()> {
 
     println!("(Twice as loud upside down, half a turn later, is the same tone.)");
 
-    // To read a network with layers of one's own, say which there are.
+    // To read a network that has your own layers, say which kinds there are.
     let kinds = LayerKinds::standard().with::<Wave>();
     let copy = Sequential::from_json_with(&json, &kinds)?;
     println!("\nread back from JSON: {} layers\n{json}", copy.len());

@@ -1,4 +1,4 @@
-//! Lesson 7. A training loop by hand, from the same step that `fit` takes, and by hand down to the gradients.
+//! Lesson 7. A training loop by hand: first from the step that `fit` takes, then down to the gradients.
 //!
 //!     cargo run --release --example training_loop
 
@@ -27,7 +27,7 @@ fn main() -> Result<()> {
     let mut optimizer = Optimizer::from(Adam::default()).learning_rate(schedule).clip_global_norm(1.0);
     let mut generator = Generator::new(4);
 
-    // What `Trainer::fit` does, without callbacks and validation: the same calls come to the same bits.
+    // These are the calls of `Trainer::fit` without callbacks and validation. They give the same bits.
     for epoch in 1..=60 {
         let mut total = 0.0;
         for batch in train.batches(32).shuffled(generator.next_u64()) {

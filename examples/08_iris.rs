@@ -1,4 +1,4 @@
-//! Lesson 8. A table: 150 irises of three species, told apart by the sizes of their leaves.
+//! Lesson 8. A table: a network tells three species of iris apart by the sizes of their leaves.
 //!
 //!     cargo run --release --example iris
 
@@ -10,7 +10,7 @@ fn main() -> Result<()> {
     let names: Vec<String> = iris.class_names().expect("the file names the species").to_vec();
     println!("{} flowers, {} measurements each: {}\n", iris.len(), iris.input_shape()[0], names.join(", "));
 
-    // In random order; the last third is for testing. The training flowers say how to normalise all of them.
+    // The samples in random order; the last third is for testing. Mean and deviation come from the training flowers.
     let (train, test) = iris.shuffle(11).validation_split(1.0 / 3.0)?;
     let moments = train.moments();
     println!("means in cm: {}, deviations: {}\n", moments.mean, moments.std);
@@ -22,7 +22,7 @@ fn main() -> Result<()> {
         .add(Dense::new(3).activation(Activation::Softmax));
     let model = Model::build(network, [4], 1)?;
 
-    // Class indices call for the sparse loss. Training ends when a fifth of the flowers, held back, gains no more.
+    // Class indices need the sparse loss. Training stops when the loss of a held-back fifth no longer falls.
     let mut trainer =
         Trainer::new(model, SparseCategoricalCrossentropy::default(), Adam::default().learning_rate(0.01))
             .metric(Accuracy::default())

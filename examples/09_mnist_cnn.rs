@@ -45,7 +45,7 @@ fn main() -> Result<()> {
     let model = Model::build(network, [28, 28, 1], options.seed)?;
     println!("{}", model.summary());
 
-    // A learning rate that rises fast and falls slowly gets further in five epochs than a constant one.
+    // A learning rate that rises fast and falls slowly reaches more in five epochs than a constant one.
     let steps = options.epochs * train.len().div_ceil(options.batch_size);
     let adam = Adam::default().learning_rate(OneCycle::new(4e-3, steps as u64));
     let mut trainer =

@@ -1,8 +1,8 @@
-//! Lesson 10. More than the pictures there are: batch normalisation, augmentation and a schedule take a deeper network to
-//! five mistakes in a thousand.
+//! Lesson 10. Augmentation: with changed pictures, batch normalisation and a learning-rate schedule a deeper network makes
+//! three mistakes in a thousand.
 //!
-//! What is shown of the test images after each epoch is there to be watched: nothing is chosen by it. Whoever compares
-//! networks or numbers of epochs takes validation images from the training set for that, and the test images once.
+//! The figures after each epoch are those of the test images. They are only shown: no choice depends on them. To compare
+//! networks or numbers of epochs, take validation images from the training set, and use the test images once.
 //!
 //!     cargo run --release --example mnist_augmented
 //!     cargo run --release --example mnist_augmented -- --epochs 20 --seed 7

@@ -1,6 +1,6 @@
-//! Lesson 11. Ways around: a residual network tells articles of clothing apart, and draws what it confuses.
+//! Lesson 11. Residual connections: a network tells articles of clothing apart, and its confusions are drawn.
 //!
-//! As in lesson 10 the validation figures shown while it trains are those of the test images. No choice is made by them.
+//! As in lesson 10, the validation figures are those of the test images, and no choice depends on them.
 //!
 //! Fashion-MNIST is not part of this repository. `apt install dataset-fashion-mnist` puts it where the program looks;
 //! elsewhere, name the folder that holds its four files.
@@ -35,7 +35,7 @@ struct Options {
     pictures: PathBuf,
 }
 
-/// Two convolutions and a way around them, to as many filters and a fraction of the height and width.
+/// A residual block of two convolutions with this many filters, which divides height and width by the stride.
 fn residual(filters: usize, stride: usize) -> Residual {
     let convolution = |size, stride| {
         Conv2D::new(filters, [size; 2])
@@ -62,7 +62,7 @@ fn main() -> Result<()> {
     };
     let labels = fashion.test.targets().to::<f32>();
     let (train, test) = fashion.map_inputs(|x| (x.to::<f32>() / 255.0).unsqueeze(-1)).to_categorical(10)?.split();
-    // A shoe seen from the other side is a shoe.
+    // A shoe seen from the other side is still a shoe.
     let train = train.augment(Augment::new().flip_horizontal().crop(1))?;
 
     let network = Sequential::new()

@@ -10,8 +10,8 @@ use crate::var::Var;
 /// Checks the derivatives of `f` at `inputs` against central differences.
 ///
 /// For a random weighting u of the outputs and a random direction v of the inputs, the gradient of <u, f(x)> along v
-/// must equal (<u, f(x + hv)> - <u, f(x - hv)>) / 2h. Each input is also moved on its own, so that a wrong derivative
-/// is told by the input it belongs to. `f` may return any shape, and should be smooth within 1e-5 of the inputs.
+/// must equal (<u, f(x + hv)> - <u, f(x - hv)>) / 2h. Each input is also moved on its own, so that the error names the
+/// input whose derivative is wrong. `f` may return any shape, and should be smooth within 1e-5 of the inputs.
 ///
 /// ```
 /// use gradus_autograd::gradcheck;
@@ -73,11 +73,11 @@ fn spread(like: &Tensor<f64>, seed: usize) -> Tensor<f64> {
 pub struct GradientMismatch {
     /// The index of the input whose derivative is wrong.
     pub input: usize,
-    /// Its shape.
+    /// The shape of that input.
     pub shape: gradus_tensor::Shape,
-    /// The gradient along the direction, as the derivative says.
+    /// The gradient along the direction, from the derivative.
     pub analytic: f64,
-    /// The same by central differences.
+    /// The gradient along the direction, from central differences.
     pub numeric: f64,
 }
 

@@ -1,4 +1,4 @@
-//! Drawings of what a network has learnt, as SVG files that any browser shows.
+//! Pictures of a network's filters and confusions, as SVG files that any browser shows.
 
 use std::path::Path;
 
@@ -10,8 +10,8 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
-/// A square for each filter of a kernel `[height, width, channels, filters]`, of its first channel: what is negative is
-/// blue, what is positive red.
+/// The filters of a kernel `[height, width, channels, filters]`, one square each, first channel only: negative weights are
+/// blue, positive ones red.
 pub fn filters(file: &Path, kernel: &Tensor) -> Result<()> {
     let [height, width, _, count] = kernel.shape()[..] else {
         return Err(format!("a kernel has four axes, found {}", kernel.shape()).into());
@@ -39,7 +39,7 @@ pub fn filters(file: &Path, kernel: &Tensor) -> Result<()> {
     Ok(())
 }
 
-/// A confusion matrix: a row for each class, a column for what it was taken for, the darker the more often.
+/// A confusion matrix: a row for each true class, a column for each predicted one; the darker, the more often.
 pub fn confusion(file: &Path, counts: &Tensor<f64>, names: &[&str]) -> Result<()> {
     let (classes, cell, margin) = (names.len(), 56, 110);
     let side = (margin + cell * classes + 20) as u32;

@@ -35,7 +35,7 @@ fn div<T: Float>(a: &Var<T>, b: &Var<T>) -> Var<T> {
         .finish()
 }
 
-// A number on one side needs neither a tensor of its own nor a derivative.
+// A plain number as an operand is not stored and has no derivative.
 
 fn add_number<T: Float>(a: &Var<T>, number: T) -> Var<T> {
     Op::new("add", a.value() + number).input(a, |g| g).finish()

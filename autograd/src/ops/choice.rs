@@ -5,8 +5,8 @@ use gradus_tensor::{Float, Tensor};
 use crate::op::Op;
 use crate::var::Var;
 
-/// What a chosen element passes on of the gradient: all if it was better than the other, half if they are equal. NaN,
-/// which is neither, passes all.
+/// The share of the gradient that a chosen element passes on: all if it won, half if both are equal. NaN, which is
+/// neither, passes all.
 fn share<T: Float>(a: Tensor<T>, b: Tensor<T>, worse: impl Fn(T, T) -> bool + Sync) -> Tensor<T> {
     a.zip_map(
         b,
@@ -49,7 +49,7 @@ impl<T: Float> Var<T> {
             .finish()
     }
 
-    /// Every element brought into `low..=high`. The gradient passes where the element was in it, the ends included.
+    /// Every element clamped to `low..=high`. The gradient passes where the element was in that range, ends included.
     pub fn clamp(&self, low: T, high: T) -> Var<T> {
         let x = self.value().clone();
         Op::new("clamp", x.clamp(low, high))

@@ -1,5 +1,5 @@
-//! Elements chosen by index or by order. Their gradients go back to the places that they came from, and add up where a
-//! place was chosen more than once.
+//! Elements chosen by index or by order. Each gradient goes back to the place that its element came from; gradients of a
+//! place that was chosen more than once are added.
 
 use gradus_tensor::{Float, Integer, Tensor};
 
@@ -20,7 +20,7 @@ impl<T: Float> Var<T> {
     /// ```
     ///
     /// # Panics
-    /// If the axis or an index is out of range; negative indices are.
+    /// If the axis or an index is out of range; a negative index is.
     #[track_caller]
     pub fn index_select(&self, axis: isize, index: &Tensor<impl Integer>) -> Var<T> {
         let places = index.clone();
@@ -29,7 +29,7 @@ impl<T: Float> Var<T> {
             .finish()
     }
 
-    /// The rows (entries of the first axis) named, in that order.
+    /// The rows (entries of the first axis) at these indices, in that order.
     ///
     /// # Panics
     /// If there are no axes, or a row is out of range.
@@ -41,8 +41,8 @@ impl<T: Float> Var<T> {
             .finish()
     }
 
-    /// One element for each of `index`, which says where along the axis it lies; along the other axes it lies where the
-    /// index does: `out[i, j] = self[i, index[i, j]]` for axis 1 of two. Shape: that of `index`.
+    /// The elements that `index` names along an axis: `out[i, j] = self[i, index[i, j]]` for axis 1 of two. NumPy's
+    /// `take_along_axis`. Shape: that of `index`.
     ///
     /// # Panics
     /// If the axis or an index is out of range, or the index is longer than this var along another axis.
@@ -64,7 +64,7 @@ impl<T: Float> Var<T> {
     pub fn scatter_add(&self, axis: isize, index: &Tensor<impl Integer>, source: &Var<T>) -> Var<T> {
         let value = self.value().scatter_add(axis, index, source.value());
         let places = index.clone();
-        // The source may be longer than the index: what is not added has no gradient.
+        // Elements of the source beyond the index are not added and have no gradient.
         let beyond: Vec<_> = source.shape().iter().zip(index.shape().iter()).map(|(s, i)| (0, s - i)).collect();
         Op::new("scatter_add", value)
             .input(self, |g| g)

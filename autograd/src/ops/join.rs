@@ -6,7 +6,7 @@ use crate::op::Op;
 use crate::var::Var;
 
 impl<T: Float> Var<T> {
-    /// The vars one after the other along an axis that they have.
+    /// The vars one after the other along an existing axis.
     ///
     /// ```
     /// use gradus_autograd::{Tape, Var};
@@ -45,7 +45,8 @@ impl<T: Float> Var<T> {
         op.finish()
     }
 
-    /// With elements put before and after each axis, as many as `widths` says: a value, or what [`PadMode`] offers.
+    /// The var padded: `widths` says how many elements come before and after each axis, [`PadMode`] which ones. NumPy's
+    /// `pad`.
     ///
     /// # Panics
     /// If `widths` does not name each axis, or an axis is too short: reflecting needs more elements than it adds on a
@@ -87,7 +88,7 @@ impl<T: Float> Var<T> {
         let in_front = |shape: &[usize]| -> Vec<usize> {
             std::iter::repeat_n(1, ndim - shape.len()).chain(shape.iter().copied()).collect()
         };
-        // Every axis behind one that counts its copies.
+        // Each axis gets a new axis before it, which counts its copies.
         let copies: Shape = in_front(counts).into_iter().zip(in_front(&before)).flat_map(<[usize; 2]>::from).collect();
         let counted: Axes = (0..ndim as isize).map(|axis| 2 * axis).collect();
         Op::new("tile", self.value().tile(counts))
@@ -96,7 +97,7 @@ impl<T: Float> Var<T> {
     }
 }
 
-/// The gradient at each padded place of an axis added to that of the place inside which it repeats.
+/// The gradient of an axis with that of each padded place added to the place that it copies.
 fn fold<T: Float>(g: Tensor<T>, axis: usize, length: usize, widths: (usize, usize), mode: PadMode<i64>) -> Tensor<T> {
     let sources = Tensor::arange(0, length as i64, 1).pad(&[widths], mode);
     let mut shape = g.shape().clone();

@@ -49,7 +49,7 @@ impl<T: Float> Var<T> {
     }
 }
 
-/// A stack of matrices as the one matrix of all their rows.
+/// A stack of matrices as one matrix that has all their rows.
 fn rows<T: Float>(stack: &Tensor<T>) -> Tensor<T> {
     let columns = stack.shape()[stack.ndim() - 1];
     let rows = stack.shape()[..stack.ndim() - 1].iter().product();

@@ -5,8 +5,8 @@ use gradus_tensor::{Axes, Float, Math, Shape, Tensor, keepdims};
 use crate::op::Op;
 use crate::var::Var;
 
-/// The shape of the input with the reduced axes of length 1, to which a reduction's gradient is put back before it
-/// broadcasts.
+/// The shape of the input with each reduced axis of length 1. A reduction's gradient takes this shape and is then
+/// broadcast.
 #[track_caller]
 fn kept_shape<T: Float>(op: &str, x: &Tensor<T>, axes: &Axes) -> Shape {
     let mask = axes.mask(op, x.shape());
@@ -125,7 +125,7 @@ impl<T: Float> Var<T> {
             .finish()
     }
 
-    /// The product over `axes`; 1 of nothing. Its derivative is right at 0, too.
+    /// The product over `axes`; 1 of nothing. Its derivative is also right where elements are 0.
     ///
     /// # Panics
     /// If an axis is out of range or named twice.
@@ -135,8 +135,8 @@ impl<T: Float> Var<T> {
         let kept = kept_shape("prod", &x, &axes);
         Op::new("prod", x.prod(axes.clone()))
             .input(self, move |g| {
-                // The product of the others: y / x, but of a single 0 it is the product without it, and next to a 0 it
-                // is 0.
+                // The derivative is the product of all other elements: y / x where no element is 0; where one is, it
+                // is the product without that one at its place and 0 elsewhere.
                 let g = g.reshape(kept);
                 let zeros = x.map(|x| if x == T::ZERO { T::ONE } else { T::ZERO }).sum(keepdims(axes.clone()));
                 let product = x.map(|x| if x == T::ZERO { T::ONE } else { x }).prod(keepdims(axes)) * g;
@@ -169,7 +169,7 @@ impl<T: Float> Var<T> {
     }
 }
 
-/// g / y where y is a length, 0 where there is none.
+/// g / y, and 0 where y is 0.
 fn over_length<T: Float>(g: Tensor<T>, y: Tensor<T>) -> Tensor<T> {
     g.zip_map(y, |g, y| if y == T::ZERO { T::ZERO } else { g / y })
 }

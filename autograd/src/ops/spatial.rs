@@ -6,7 +6,8 @@ use crate::op::Op;
 use crate::var::Var;
 
 impl<T: Float> Var<T> {
-    /// The largest element of each of so many windows along each spatial axis; of equal ones the first gets the gradient.
+    /// Adaptive maximum pooling: each spatial axis is divided into `lengths` windows, and the largest element of each is
+    /// kept. Of equal elements the first gets the gradient.
     /// See [`Tensor::adaptive_max_pool`](gradus_tensor::Tensor::adaptive_max_pool).
     ///
     /// # Panics
@@ -18,8 +19,8 @@ impl<T: Float> Var<T> {
         Op::new("adaptive_max_pool", y.clone()).input(self, move |g| x.adaptive_max_pool_gradient(&y, &g)).finish()
     }
 
-    /// The mean of each of so many windows along each spatial axis.
-    /// See [`Tensor::adaptive_max_pool`](gradus_tensor::Tensor::adaptive_max_pool) for where they lie.
+    /// Adaptive average pooling: each spatial axis is divided into `lengths` windows, and the mean of each is kept.
+    /// See [`Tensor::adaptive_max_pool`](gradus_tensor::Tensor::adaptive_max_pool) for where the windows lie.
     ///
     /// # Panics
     /// If there is not a length for each of one to three spatial axes, or one of these, given or present, is 0.
@@ -44,7 +45,8 @@ impl<T: Float> Var<T> {
             .finish()
     }
 
-    /// What each window of a convolution sees: `[n, spatial.., c]` to `[n, out.., taps c]`.
+    /// The elements of each window of a convolution in a row (im2col): `[n, spatial.., c]` to `[n, out.., positions c]`,
+    /// with one position for each element of the kernel.
     /// See [`Tensor::unfold`](gradus_tensor::Tensor::unfold).
     ///
     /// # Panics
@@ -57,7 +59,8 @@ impl<T: Float> Var<T> {
             .finish()
     }
 
-    /// What all windows hold of each place of `output`, added up: the adjoint of [`unfold`](Var::unfold).
+    /// The elements of all windows added at the places of `output` that they came from (col2im): the adjoint of
+    /// [`unfold`](Var::unfold).
     ///
     /// # Panics
     /// If this is not of the shape that `unfold` would make of `output`.

@@ -16,7 +16,7 @@ impl<T: Float> Var<T> {
         Op::new("reshape", self.value().reshape(shape)).input(self, move |g| g.reshape(before)).finish()
     }
 
-    /// Without an axis of length 1.
+    /// The var without an axis of length 1.
     ///
     /// # Panics
     /// If the axis is out of range or longer.
@@ -26,7 +26,7 @@ impl<T: Float> Var<T> {
         Op::new("squeeze", self.value().squeeze(axis)).input(self, move |g| g.reshape(before)).finish()
     }
 
-    /// With a new axis of length 1 before `axis`; -1 puts it last.
+    /// The var with a new axis of length 1 before `axis`; -1 puts it last.
     ///
     /// # Panics
     /// If `axis` is not in `-ndim - 1 ..= ndim`.
@@ -74,7 +74,7 @@ impl<T: Float> Var<T> {
     }
 
     /// A range of one axis: `x.slice(0, 1..3)`, `x.slice(-1, ..-1)`, `x.slice(0, (1, -1))`;
-    /// [`step`](gradus_tensor::step) takes every so many, or backwards.
+    /// [`step`](gradus_tensor::step) takes every n-th element, or goes backwards.
     ///
     /// # Panics
     /// If the axis is out of range.
@@ -86,7 +86,7 @@ impl<T: Float> Var<T> {
             .finish()
     }
 
-    /// One element of an axis, which goes away. A negative index counts from the end.
+    /// The elements at one index of an axis, which is removed. A negative index counts from the end.
     ///
     /// # Panics
     /// If the axis or the index is out of range.
