@@ -13,6 +13,7 @@
 #![allow(unsafe_code)]
 
 mod buffer;
+mod cache;
 mod columns;
 mod convolution;
 mod create;
@@ -21,6 +22,7 @@ mod element;
 mod grid;
 mod kernels;
 mod layout;
+mod memory;
 pub mod npy;
 mod ops;
 mod pooling;
@@ -33,12 +35,12 @@ pub mod team;
 mod tensor;
 mod views;
 
-pub use buffer::release_memory;
 pub use columns::{AnyTensor, Columns};
 pub use convolution::Convolution;
 pub use create::NestedArray;
 pub use element::{Element, Float, Integer, Number, PerFloat};
 pub use kernels::math::Math;
+pub use memory::release_memory;
 pub use ops::{Interpolation, Moments, Operand, PadMode, SELU_ALPHA, SELU_SCALE, update};
 pub use pooling::Pooling;
 pub use random::Generator;

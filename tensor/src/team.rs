@@ -71,6 +71,8 @@ mod crew {
     use std::thread::yield_now;
     use std::time::{Duration, Instant};
 
+    use crate::cache::CachePadded;
+
     /// How long a helper waits for the next region before rayon gets its thread back.
     const PATIENCE: Duration = Duration::from_micros(200);
     /// After this long without a region, a waiting helper offers its core to others between looks.
@@ -97,9 +99,9 @@ mod crew {
     const ABANDONED: u64 = 1 << 31;
 
     static CREW: Crew = Crew {
-        taken: AtomicBool::new(false),
+        taken: CachePadded(AtomicBool::new(false)),
         helpers: AtomicUsize::new(0),
-        gate: Line(AtomicU64::new(0)),
+        gate: CachePadded(AtomicU64::new(0)),
         region: AtomicPtr::new(ptr::null_mut()),
     };
 
@@ -110,16 +112,12 @@ mod crew {
     /// 2. While the gate is open, or counts a helper inside, `region` points to a live [`Region`].
     /// 3. A helper touches the region only between entering the gate and leaving it.
     struct Crew {
-        taken: AtomicBool,
+        taken: CachePadded<AtomicBool>,
         /// Helpers spawned onto rayon that have not ended, begun or not.
         helpers: AtomicUsize,
-        gate: Line<AtomicU64>,
+        gate: CachePadded<AtomicU64>,
         region: AtomicPtr<Region<'static>>,
     }
-
-    /// A value with a pair of cache lines to itself: neighbours written by other threads would slow it down.
-    #[repr(align(128))]
-    struct Line<T>(T);
 
     /// One call of `run`, on the stack of its caller.
     struct Region<'a> {
@@ -127,7 +125,7 @@ mod crew {
         tasks: usize,
         /// Tasks taken from the front in the lower half, from the back in the upper half. The caller takes the front
         /// and helpers the back, so that in a loop of like regions each core meets the data that its cache holds.
-        claimed: Line<AtomicU64>,
+        claimed: CachePadded<AtomicU64>,
         panic: Mutex<Option<Box<dyn Any + Send>>>,
     }
 
@@ -160,14 +158,18 @@ mod crew {
     /// Runs the tasks on the team, or returns false if there is no team to be had.
     pub(super) fn run(tasks: usize, body: &(dyn Fn(usize) + Sync)) -> bool {
         let helpers = (rayon::current_num_threads() - 1).min(tasks - 1).min(0x7FFF);
-        if helpers == 0 || tasks > MOST_TASKS || CREW.taken.swap(true, Ordering::Acquire) {
+        if helpers == 0 || tasks > MOST_TASKS {
             return false;
         }
-        let region = Region { body, tasks, claimed: Line(AtomicU64::new(0)), panic: Mutex::new(None) };
+        // Callers that find the team taken only read the flag, so its line stays in all their caches.
+        if CREW.taken.0.load(Ordering::Relaxed) || CREW.taken.0.swap(true, Ordering::Acquire) {
+            return false;
+        }
+        let region = Region { body, tasks, claimed: CachePadded(AtomicU64::new(0)), panic: Mutex::new(None) };
         CREW.open(&region, helpers);
         region.work(FRONT);
         CREW.close();
-        CREW.taken.store(false, Ordering::Release);
+        CREW.taken.0.store(false, Ordering::Release);
         if let Some(panic) = region.panic.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()) {
             resume_unwind(panic);
         }

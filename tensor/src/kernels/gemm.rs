@@ -27,7 +27,6 @@ mod narrow_kernel;
 mod pack;
 pub(crate) mod pooled;
 mod portable;
-mod scratch;
 pub(crate) mod spread;
 #[cfg(target_arch = "x86_64")]
 mod spread_kernel;

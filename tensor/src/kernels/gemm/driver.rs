@@ -5,9 +5,9 @@
 use super::kernel::HEIGHT;
 use super::lanes::{Lanes, Shuffle};
 use super::pack::pack;
-use super::scratch::with_room;
 use super::tile::{self, Block, Nearest, Panels, Strips};
 use super::{GRAIN, Mat, Origin, Parts, dot, parts};
+use crate::memory::with_scratch;
 use crate::team;
 
 /// Rows of an operand further apart than this, in bytes, are slow to read in place: they share few sets of a cache, and
@@ -15,7 +15,7 @@ use crate::team;
 const FAR: usize = 1024;
 /// A whole B of at most so many bytes stays in the first-level cache.
 const NEAR: usize = 16 << 10;
-/// The most rows or columns that are packed at a time, so that the room needed is bounded (2 MiB of f32 each).
+/// The most rows or columns that are packed at a time, so that the scratch is bounded (2 MiB of f32 each).
 const MOST_PACKED: usize = 2048;
 /// Elements whose packing is worth a task of its own.
 const PACK_GRAIN: usize = 1 << 15;
@@ -81,20 +81,20 @@ unsafe fn tiles<V: Lanes>(a: Mat<'_, V::Element>, b: Mat<'_, V::Element>, c: &mu
     };
     let width = vectors * V::LANES;
     let height = HEIGHT.next_multiple_of(V::Short::LANES);
-    let a_room = if pack_a { rows.div_ceil(HEIGHT) * height * depths.each } else { 0 };
-    let b_room = if pack_b { columns.next_multiple_of(width) * depths.each } else { 0 };
+    let a_scratch = if pack_a { rows.div_ceil(HEIGHT) * height * depths.each } else { 0 };
+    let b_scratch = if pack_b { columns.next_multiple_of(width) * depths.each } else { 0 };
     let nearest = if bytes <= NEAR || m <= 3 { Nearest::Strip } else { Nearest::Panel };
     let c = Origin(c.as_mut_ptr());
-    with_room(a_room + b_room, |room: *mut V::Element| {
-        let (a_room, b_room) = (Origin(room), Origin(room.wrapping_add(a_room)));
+    with_scratch(a_scratch + b_scratch, |scratch: *mut V::Element| {
+        let (a_scratch, b_scratch) = (Origin(scratch), Origin(scratch.wrapping_add(a_scratch)));
         for j in (0..n).step_by(columns) {
             let columns = columns.min(n - j);
             for p in (0..depths.count).map(|block| depths.range(block)) {
                 let b = b.part([p.start, j], [p.len(), columns]);
                 let panels: Panels<V> = if pack_b {
-                    // SAFETY: the room is as large as that, and nobody else's.
-                    unsafe { pack_all::<V::Short>(b, width, &b_room) };
-                    Panels { start: b_room.at(0), row: width as isize, panel: (width * p.len()) as isize, vectors }
+                    // SAFETY: the scratch is as large as that, and nobody else's.
+                    unsafe { pack_all::<V::Short>(b, width, &b_scratch) };
+                    Panels { start: b_scratch.at(0), row: width as isize, panel: (width * p.len()) as isize, vectors }
                 } else {
                     Panels { start: b.start, row: b.row_stride, panel: width as isize, vectors }
                 };
@@ -102,9 +102,9 @@ unsafe fn tiles<V: Lanes>(a: Mat<'_, V::Element>, b: Mat<'_, V::Element>, c: &mu
                     let a = a.part([i, p.start], [rows.min(m - i), p.len()]);
                     let strips = if pack_a {
                         // SAFETY: as above.
-                        unsafe { pack_all::<V::Short>(a.transposed(), HEIGHT, &a_room) };
+                        unsafe { pack_all::<V::Short>(a.transposed(), HEIGHT, &a_scratch) };
                         let strip = Some((height * p.len()) as isize);
-                        Strips { start: a_room.at(0), row: 1, column: height as isize, strip }
+                        Strips { start: a_scratch.at(0), row: 1, column: height as isize, strip }
                     } else {
                         Strips { start: a.start, row: a.row_stride, column: a.column_stride, strip: None }
                     };
@@ -157,8 +157,8 @@ fn grid<V: Lanes>([m, k, n]: [usize; 3], width: usize) -> [Parts; 2] {
 ///
 /// # Safety
 ///
-/// AVX2 must be available, and the room large enough and nobody else's: see [`pack`].
-unsafe fn pack_all<V: Shuffle>(source: Mat<'_, V::Element>, unit: usize, room: &Origin<V::Element>) {
+/// AVX2 must be available, and the scratch large enough and nobody else's: see [`pack`].
+unsafe fn pack_all<V: Shuffle>(source: Mat<'_, V::Element>, unit: usize, scratch: &Origin<V::Element>) {
     let panel = unit.next_multiple_of(V::LANES) * source.rows;
     let wanted = (source.rows * source.columns / PACK_GRAIN).clamp(1, ENOUGH_TASKS);
     let columns = parts(source.columns, unit, wanted);
@@ -166,6 +166,6 @@ unsafe fn pack_all<V: Shuffle>(source: Mat<'_, V::Element>, unit: usize, room: &
         let columns = columns.range(task);
         let part = source.part([0, columns.start], [source.rows, columns.len()]);
         // SAFETY: the caller's promise; each task has panels of its own.
-        unsafe { pack::<V>(part, unit, room.at(columns.start / unit * panel)) };
+        unsafe { pack::<V>(part, unit, scratch.at(columns.start / unit * panel)) };
     });
 }

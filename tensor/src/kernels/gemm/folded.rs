@@ -6,12 +6,12 @@
 
 use std::ops::Range;
 
-use super::scratch::with_room;
 use super::spread::{Base, Block, Columns, MOST_ROWS, Spread};
 use super::{Mat, parts};
 use crate::element::Float;
 use crate::kernels::Shared;
 use crate::kernels::windows::{Part, Windows};
+use crate::memory::with_scratch;
 use crate::simd::vectorize;
 use crate::team;
 
@@ -66,13 +66,13 @@ pub(crate) fn folded_products<T: Float>(
             let reaching = axis.reaching(&places);
             let numbers = reaching.start * inner..reaching.end * inner;
             let mut block = Block::new();
-            with_room(most * n, |room: *mut T| {
+            with_scratch(most * n, |scratch: *mut T| {
                 for start in numbers.clone().step_by(most) {
                     let numbers = start..numbers.end.min(start + most);
-                    // SAFETY: the shapes have been compared, there is room for these results, and then they are written.
+                    // SAFETY: the shapes have been compared, the scratch is as large as these results, which are then written.
                     let results = unsafe {
-                        a.multiply((s, numbers.clone()), (&columns, b), Base::Zero, &mut block, (room, n));
-                        std::slice::from_raw_parts(room, numbers.len() * n)
+                        a.multiply((s, numbers.clone()), (&columns, b), Base::Zero, &mut block, (scratch, n));
+                        std::slice::from_raw_parts(scratch, numbers.len() * n)
                     };
                     fold.add(numbers, results);
                 }

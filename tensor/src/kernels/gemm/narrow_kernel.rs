@@ -5,8 +5,8 @@ use std::mem::MaybeUninit;
 
 use super::Mat;
 use super::lanes::{Lanes, Shuffle};
-use super::scratch::with_room;
 use super::spread::{Base, Block, Columns, Panels};
+use crate::memory::with_scratch;
 
 /// Sums under way: as many as the processor can start before the first is done, and as few as AVX2 has registers for.
 const SUMS: usize = 8;
@@ -22,14 +22,14 @@ pub(super) fn with_panels<T: Copy, R>(b: Mat<'_, T>, body: impl FnOnce(&Panels<T
     if b.row_stride == 1 {
         return body(&panels(b.start, b.column_stride));
     }
-    with_room(b.rows * b.columns, |room: *mut T| {
+    with_scratch(b.rows * b.columns, |scratch: *mut T| {
         for j in 0..b.columns {
             for p in 0..b.rows {
-                // SAFETY: an element of B, which lies within a borrowed slice; the room is as large.
-                unsafe { *room.add(j * b.rows + p) = *b.at(p, j) };
+                // SAFETY: an element of B, which lies within a borrowed slice; the scratch is as large.
+                unsafe { *scratch.add(j * b.rows + p) = *b.at(p, j) };
             }
         }
-        body(&panels(room.cast_const(), b.rows as isize))
+        body(&panels(scratch.cast_const(), b.rows as isize))
     })
 }
 

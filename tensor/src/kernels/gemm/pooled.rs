@@ -1,12 +1,12 @@
 //! Products whose results are pooled at once: of a convolution that a pooling follows, only what is largest in its window
 //! goes to memory.
 
-use super::scratch::with_room;
 use super::spread::{Base, Block, Columns, MOST_ROWS, Spread};
 use super::{GRAIN, Mat, Parts, parts};
 use crate::element::Float;
 use crate::kernels::Shared;
 use crate::kernels::windows::Windows;
+use crate::memory::with_scratch;
 use crate::team;
 
 /// Bytes of the results that wait to be pooled, at most: they stay in the second-level cache.
@@ -70,15 +70,15 @@ pub(crate) fn pooled_products<T: Float>(
     T::with_panels(b, &columns, a.count * a.rows.len(), |b| {
         team::split(a.count * parts.count, (GRAIN / work.max(1)).max(1), |range| {
             let mut block = Block::new();
-            with_room(most * n, |room: *mut T| {
+            with_scratch(most * n, |scratch: *mut T| {
                 for chunk in range {
                     let (sample, part) = (chunk / parts.count, parts.range(chunk % parts.count));
                     let (entries, local) = windows.part(axis, part.clone());
                     let results = entries.start * rows..entries.end * rows;
-                    // SAFETY: the shapes have been compared, there is room for these results, and then they are written.
+                    // SAFETY: the shapes have been compared, the scratch is as large as these results, which are then written.
                     let results = unsafe {
-                        a.multiply((sample, results.clone()), (&columns, b), base, &mut block, (room, n));
-                        std::slice::from_raw_parts(room, results.len() * n)
+                        a.multiply((sample, results.clone()), (&columns, b), base, &mut block, (scratch, n));
+                        std::slice::from_raw_parts(scratch, results.len() * n)
                     };
                     let first = (sample * windows.axes[axis].windows + part.start) * entry;
                     let len = part.len() * entry;

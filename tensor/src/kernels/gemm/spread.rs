@@ -21,7 +21,7 @@ pub struct Panels<T> {
     pub(super) narrow: bool,
 }
 
-// SAFETY: panels are a shared borrow of a slice, or of room that nobody writes to meanwhile.
+// SAFETY: panels are a shared borrow of a slice, or of scratch that nobody writes to meanwhile.
 unsafe impl<T: Sync> Sync for Panels<T> {}
 
 /// Some rows of A and of C, at most [`MOST_ROWS`]: where each begins.

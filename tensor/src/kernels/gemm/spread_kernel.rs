@@ -4,9 +4,9 @@
 use super::kernel::HEIGHT;
 use super::lanes::Lanes;
 use super::pack::pack;
-use super::scratch::with_room;
 use super::spread::{Base, Block, Columns, Panels};
 use super::{Mat, narrow_kernel, parts};
+use crate::memory::with_scratch;
 
 /// Rows of A from which on it pays to pack B.
 const WORTH_PACKING: usize = 24;
@@ -32,10 +32,10 @@ pub(super) unsafe fn with_panels<V: Lanes, R>(
     if b.column_stride == 1 && (packed || rows < WORTH_PACKING) {
         return body(&panels(b.start, b.row_stride, width));
     }
-    with_room(b.columns.next_multiple_of(width) * b.rows, |room: *mut V::Element| {
-        // SAFETY: the caller has AVX2, and the room is as large as that.
-        unsafe { pack::<V::Short>(b, width, room) };
-        body(&panels(room, width as isize, width * b.rows))
+    with_scratch(b.columns.next_multiple_of(width) * b.rows, |scratch: *mut V::Element| {
+        // SAFETY: the caller has AVX2, and the scratch is as large as that.
+        unsafe { pack::<V::Short>(b, width, scratch) };
+        body(&panels(scratch, width as isize, width * b.rows))
     })
 }
 

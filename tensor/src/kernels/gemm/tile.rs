@@ -17,7 +17,7 @@ pub(super) struct Strips<T> {
     pub(super) strip: Option<isize>,
 }
 
-// SAFETY: strips are a shared borrow of a slice, or of room that nobody writes to meanwhile.
+// SAFETY: strips are a shared borrow of a slice, or of scratch that nobody writes to meanwhile.
 unsafe impl<T: Sync> Sync for Strips<T> {}
 
 impl<T> Strips<T> {

@@ -1,0 +1,338 @@
+//! Memory of tensors and of kernels' scratch: aligned, always initialised, recycled.
+//!
+//! A training step asks for the same sizes again and again, and fresh memory is slow: the system hands out pages that
+//! fault on first touch. So a dropped [`Block`] waits, sorted by size class, for the next request of that class.
+//!
+//! Idle blocks lie on several shelves, each behind its own lock. Every thread has a shelf that it uses first, so threads
+//! that compute side by side rarely meet at a lock. A thread that finds no block on its own shelf looks on the others: a
+//! batch that one thread makes and another thread drops comes back in this way. Shelves outlive threads, so the memory of a
+//! thread that has ended is found too.
+//!
+//! Idle memory is one of the crate's two globals; the other is the worker team. Neither can change a result: the elements
+//! of a new block are unspecified, and its owner writes each before reading it.
+
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::cache::CachePadded;
+
+/// One cache line, and more than any vector register needs.
+const ALIGNMENT: usize = 64;
+/// Smaller blocks go straight to the system allocator, which keeps such sizes for each thread.
+const LARGEST_UNPOOLED: usize = 1024;
+/// Idle memory is at most this many bytes; a block beyond that is given back to the system.
+const MOST_IDLE: usize = 1 << 30;
+/// Shelves; threads beyond this number share them.
+const SHELVES: usize = 16;
+/// Bytes by which a shelf's allowance grows and shrinks, so that it rarely touches the count that all shelves share.
+const ALLOWANCE_STEP: usize = 1 << 20;
+
+static IDLE: IdleMemory = IdleMemory::new(MOST_IDLE);
+
+/// Threads that have a shelf; their numbers follow each other.
+static THREADS: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    /// The shelf that this thread uses first.
+    static SHELF: usize = THREADS.fetch_add(1, Ordering::Relaxed) % SHELVES;
+}
+
+/// Some bytes of initialised memory with one owner, aligned to a cache line.
+pub(crate) struct Block {
+    start: NonNull<u8>,
+    /// The bytes that it has: a size class, or 0.
+    class: usize,
+}
+
+// SAFETY: a block owns its bytes.
+unsafe impl Send for Block {}
+// SAFETY: as above; a shared block gives away no more than its address.
+unsafe impl Sync for Block {}
+
+impl Block {
+    /// A block of at least `bytes` bytes and whether it is recycled. A recycled block holds what its last owner left
+    /// there, any other block zeros.
+    pub fn new(bytes: usize) -> (Block, bool) {
+        if bytes == 0 {
+            return (Block { start: NonNull::<Aligned>::dangling().cast(), class: 0 }, false);
+        }
+        let class = size_class(bytes);
+        if class > LARGEST_UNPOOLED
+            && let Some(start) = IDLE.take(class)
+        {
+            return (Block { start, class }, true);
+        }
+        let layout = block_layout(class);
+        // SAFETY: the size is not zero.
+        let start = unsafe { alloc_zeroed(layout) };
+        (Block { start: NonNull::new(start).unwrap_or_else(|| handle_alloc_error(layout)), class }, false)
+    }
+
+    /// The first byte.
+    #[inline(always)]
+    pub fn start(&self) -> NonNull<u8> {
+        self.start
+    }
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        if self.class > 0 && !(self.class > LARGEST_UNPOOLED && IDLE.keep(self.start, self.class)) {
+            // SAFETY: the block was allocated with this layout, and its one owner is giving it up.
+            unsafe { dealloc(self.start.as_ptr(), block_layout(self.class)) };
+        }
+    }
+}
+
+/// Calls `body` with scratch for `len` elements, aligned to a cache line. Their values are unspecified.
+pub(crate) fn with_scratch<T: Copy, R>(len: usize, body: impl FnOnce(*mut T) -> R) -> R {
+    const { assert!(align_of::<T>() <= ALIGNMENT) };
+    let bytes = len.checked_mul(size_of::<T>()).expect("scratch size overflows");
+    // Small scratch is recycled too: from the system it would be cleared each time.
+    let (block, _) = Block::new(if bytes > 0 { bytes.max(LARGEST_UNPOOLED + 1) } else { 0 });
+    body(block.start.as_ptr().cast())
+}
+
+/// Gives all idle memory back to the system.
+///
+/// Dropped tensors leave their memory to later ones of the same size, up to 1 GiB in all. A program that is done with
+/// tensors for a while can hand that memory back.
+pub fn release_memory() {
+    IDLE.release(|start, class| {
+        // SAFETY: an idle block was allocated with this layout and has no other owner.
+        unsafe { dealloc(start.as_ptr(), block_layout(class)) };
+    });
+}
+
+#[repr(align(64))]
+struct Aligned;
+const _: () = assert!(align_of::<Aligned>() == ALIGNMENT);
+
+/// The bytes that a request is rounded up to: quarter steps between powers of two, so at most a fifth is wasted.
+fn size_class(bytes: usize) -> usize {
+    if bytes <= LARGEST_UNPOOLED {
+        return bytes.next_multiple_of(ALIGNMENT);
+    }
+    let quarter = (bytes.next_power_of_two() / 8).max(ALIGNMENT);
+    bytes.next_multiple_of(quarter)
+}
+
+fn block_layout(class: usize) -> Layout {
+    Layout::from_size_align(class, ALIGNMENT).expect("tensor size overflows")
+}
+
+/// Idle blocks of all threads.
+///
+/// Invariant: the allowances of all shelves and `unclaimed` add up to the limit, and no shelf holds more bytes than its
+/// allowance.
+struct IdleMemory {
+    shelves: [CachePadded<Mutex<Shelf>>; SHELVES],
+    /// Bytes of the limit that are in no shelf's allowance.
+    unclaimed: AtomicUsize,
+}
+
+/// Idle blocks: a stack for each size class that was ever put here, sorted by class.
+struct Shelf {
+    stacks: Vec<(usize, Vec<IdleBlock>)>,
+    /// Bytes of the blocks here.
+    bytes: usize,
+    /// Bytes that the blocks here may have.
+    allowance: usize,
+}
+
+/// The first byte of an idle block.
+struct IdleBlock(NonNull<u8>);
+
+// SAFETY: an idle block belongs to its shelf alone.
+unsafe impl Send for IdleBlock {}
+
+impl IdleMemory {
+    const fn new(limit: usize) -> Self {
+        IdleMemory {
+            shelves: [const { CachePadded(Mutex::new(Shelf { stacks: Vec::new(), bytes: 0, allowance: 0 })) }; SHELVES],
+            unclaimed: AtomicUsize::new(limit),
+        }
+    }
+
+    fn shelf(&self, number: usize) -> MutexGuard<'_, Shelf> {
+        // Nothing panics while a shelf is locked but a failed allocation, which leaves the shelf whole.
+        self.shelves[number].0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An idle block of this class: from the thread's own shelf, or else from another one.
+    fn take(&self, class: usize) -> Option<NonNull<u8>> {
+        let own = SHELF.with(|&shelf| shelf);
+        let used = THREADS.load(Ordering::Relaxed).min(SHELVES);
+        (0..used).find_map(|further| self.shelf((own + further) % used).take(class, &self.unclaimed))
+    }
+
+    /// Puts a block on the thread's own shelf; returns whether the limit allowed it.
+    fn keep(&self, start: NonNull<u8>, class: usize) -> bool {
+        self.shelf(SHELF.with(|&shelf| shelf)).keep(start, class, &self.unclaimed)
+    }
+
+    /// Empties all shelves, calling `free` for each block and its class.
+    fn release(&self, free: impl Fn(NonNull<u8>, usize)) {
+        for number in 0..SHELVES {
+            let stacks = self.shelf(number).clear(&self.unclaimed);
+            for (class, stack) in stacks {
+                stack.into_iter().for_each(|block| free(block.0, class));
+            }
+        }
+    }
+}
+
+impl Shelf {
+    fn take(&mut self, class: usize, unclaimed: &AtomicUsize) -> Option<NonNull<u8>> {
+        let place = self.stacks.binary_search_by_key(&class, |stack| stack.0).ok()?;
+        let block = self.stacks[place].1.pop()?;
+        self.bytes -= class;
+        if self.allowance - self.bytes > 2 * ALLOWANCE_STEP {
+            let rest = self.allowance - self.bytes - ALLOWANCE_STEP;
+            self.allowance -= rest;
+            unclaimed.fetch_add(rest, Ordering::Relaxed);
+        }
+        Some(block.0)
+    }
+
+    fn keep(&mut self, start: NonNull<u8>, class: usize, unclaimed: &AtomicUsize) -> bool {
+        let missing = (self.bytes + class).saturating_sub(self.allowance);
+        if missing > 0 {
+            let claim = |bytes: usize| {
+                unclaimed.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes)).is_ok()
+            };
+            let Some(claimed) = [missing + ALLOWANCE_STEP, missing].into_iter().find(|&bytes| claim(bytes)) else {
+                return false;
+            };
+            self.allowance += claimed;
+        }
+        self.bytes += class;
+        let place = match self.stacks.binary_search_by_key(&class, |stack| stack.0) {
+            Ok(place) => place,
+            Err(place) => {
+                self.stacks.insert(place, (class, Vec::new()));
+                place
+            }
+        };
+        self.stacks[place].1.push(IdleBlock(start));
+        true
+    }
+
+    /// Takes all blocks, in stacks by their class.
+    fn clear(&mut self, unclaimed: &AtomicUsize) -> Vec<(usize, Vec<IdleBlock>)> {
+        unclaimed.fetch_add(self.allowance, Ordering::Relaxed);
+        (self.bytes, self.allowance) = (0, 0);
+        std::mem::take(&mut self.stacks)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::thread;
+
+    use super::*;
+
+    /// Addresses of blocks that nobody follows.
+    fn block(number: usize) -> NonNull<u8> {
+        NonNull::new(std::ptr::without_provenance_mut(number * ALIGNMENT)).unwrap()
+    }
+
+    /// The sum of what may be idle, by the invariant the limit.
+    fn limit(memory: &IdleMemory) -> usize {
+        let shelves = (0..SHELVES).map(|number| {
+            let shelf = memory.shelf(number);
+            let bytes = shelf.stacks.iter().map(|(class, stack)| class * stack.len()).sum::<usize>();
+            assert!(bytes == shelf.bytes && bytes <= shelf.allowance);
+            shelf.allowance
+        });
+        shelves.sum::<usize>() + memory.unclaimed.load(Ordering::Relaxed)
+    }
+
+    #[test]
+    fn size_classes_hold_their_request_and_waste_little() {
+        for bytes in (1..5000).chain([1 << 20, (1 << 20) + 1, 100_000_007]) {
+            let class = size_class(bytes);
+            assert!(class >= bytes && class.is_multiple_of(ALIGNMENT));
+            assert!(bytes < LARGEST_UNPOOLED || class - bytes <= bytes / 4, "{bytes} takes {class}");
+            assert_eq!(size_class(class), class);
+        }
+    }
+
+    #[test]
+    fn a_thread_gets_its_own_blocks_back_the_last_first() {
+        let memory = IdleMemory::new(MOST_IDLE);
+        assert!(memory.keep(block(1), 2048) && memory.keep(block(2), 2048) && memory.keep(block(3), 4096));
+        thread::scope(|scope| {
+            scope.spawn(|| assert!(memory.keep(block(4), 2048)));
+        });
+        assert_eq!([2048, 4096, 4096].map(|class| memory.take(class)), [Some(block(2)), Some(block(3)), None]);
+        assert_eq!([2048, 2048].map(|class| memory.take(class)), [Some(block(1)), Some(block(4))]);
+        assert_eq!(limit(&memory), MOST_IDLE);
+    }
+
+    #[test]
+    fn what_one_thread_drops_another_one_finds() {
+        // As batches do: made here, dropped there; and from there, once that thread has ended.
+        let memory = IdleMemory::new(MOST_IDLE);
+        for number in 1..=2 * SHELVES {
+            let dropped = thread::scope(|scope| scope.spawn(|| memory.keep(block(number), 2048)).join().unwrap());
+            assert!(dropped && memory.take(2048) == Some(block(number)) && memory.take(2048).is_none());
+        }
+    }
+
+    #[test]
+    fn idle_memory_is_bounded_over_all_threads() {
+        for (limit_bytes, class) in [(10 << 20, 1 << 20), (10 << 20, 3 << 20), (100 * 2048, 2048), (1000, 2048)] {
+            let memory = IdleMemory::new(limit_bytes);
+            let kept: usize = thread::scope(|scope| {
+                let threads: Vec<_> = (0..6)
+                    .map(|t| {
+                        let memory = &memory;
+                        scope.spawn(move || (1..=40).filter(|i| memory.keep(block(100 * t + i), class)).count())
+                    })
+                    .collect();
+                threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+            });
+            // A shelf may claim a little more than it fills.
+            assert!(kept * class <= limit_bytes, "{kept} of {class}");
+            assert!((kept + 1) * class + 6 * ALLOWANCE_STEP > limit_bytes, "{kept} of {class}");
+            let found: BTreeSet<_> = std::iter::from_fn(|| memory.take(class)).collect();
+            assert_eq!((found.len(), limit(&memory)), (kept, limit_bytes));
+            // All that was claimed can be kept by another thread again, but for a step on each shelf.
+            let again = (1..=240).filter(|&i| memory.keep(block(i), class)).count();
+            assert!((again + 1) * class + SHELVES * 2 * ALLOWANCE_STEP > limit_bytes.min(240 * class), "{again}");
+        }
+    }
+
+    #[test]
+    fn released_memory_is_gone_and_its_allowance_free() {
+        let memory = IdleMemory::new(MOST_IDLE);
+        thread::scope(|scope| {
+            (0..3)
+                .for_each(|_| _ = scope.spawn(|| assert!(memory.keep(block(1), 2048) && memory.keep(block(2), 4096))));
+        });
+        let freed = Mutex::new(Vec::new());
+        memory.release(|_, class| freed.lock().unwrap().push(class));
+        let mut freed = freed.into_inner().unwrap();
+        freed.sort();
+        assert_eq!(freed, [2048, 2048, 2048, 4096, 4096, 4096]);
+        assert_eq!((memory.take(2048), memory.take(4096)), (None, None));
+        assert_eq!(memory.unclaimed.load(Ordering::Relaxed), MOST_IDLE);
+    }
+
+    #[test]
+    fn scratch_is_aligned_and_recycled() {
+        // Sizes that no other test uses.
+        for len in [0, 1, 200_003] {
+            let at = with_scratch(len, |scratch: *mut f64| scratch.addr());
+            assert!(at.is_multiple_of(ALIGNMENT));
+        }
+        assert_eq!(
+            with_scratch(300_001, |scratch: *mut f32| scratch.addr()),
+            with_scratch(300_001, |scratch: *mut f32| scratch.addr())
+        );
+    }
+}
