@@ -2,27 +2,20 @@
 
 use std::fmt;
 
+use crate::formula::{Arithmetic, Real, Scalar};
 use crate::kernels::gemm::Gemm;
-use crate::kernels::math::Math;
+use crate::kernels::math::MathOfRuns;
 use crate::ops::unary::{self, Unary};
 use crate::tensor::Tensor;
-
-mod sealed {
-    pub trait Sealed {}
-}
 
 /// A type that a tensor can hold: f32, f64, i8, i16, i32, i64, u8 and bool.
 ///
 /// Sealed: the kernels know these types. [`Float`] is the narrower set that training computes with.
 pub trait Element:
-    sealed::Sealed + Copy + PartialEq + PartialOrd + Default + Send + Sync + fmt::Debug + fmt::Display + 'static
+    Scalar<Truth = bool> + PartialEq + PartialOrd + Default + Send + Sync + fmt::Debug + fmt::Display + 'static
 {
     /// The type's name, as in messages and file headers: `"f32"`.
     const NAME: &'static str;
-    /// 0, or `false`.
-    const ZERO: Self;
-    /// 1, or `true`.
-    const ONE: Self;
     /// Whether every bit pattern is a value (not so for bool).
     #[doc(hidden)]
     const ANY_BITS: bool;
@@ -53,24 +46,17 @@ pub trait Element:
 /// A type that can be added up and multiplied: every element type but bool.
 pub trait Number:
     Element
+    + Arithmetic
     + std::ops::Add<Output = Self>
     + std::ops::Sub<Output = Self>
     + std::ops::Mul<Output = Self>
     + std::ops::Div<Output = Self>
     + std::ops::Rem<Output = Self>
 {
-    /// The sum; integers wrap around on overflow, in every build.
-    fn plus(self, other: Self) -> Self;
-    /// The difference, wrapping.
-    fn minus(self, other: Self) -> Self;
-    /// The product, wrapping.
-    fn times(self, other: Self) -> Self;
     /// The quotient; wrapping, and integer division by zero gives 0, as in NumPy.
     fn over(self, other: Self) -> Self;
     /// The remainder with the sign of the divisor, as Python's `%`; 0 where an integer divisor is 0.
     fn modulo(self, other: Self) -> Self;
-    /// The value without its sign, wrapping.
-    fn magnitude(self) -> Self;
     /// The smallest value: minus infinity for floats.
     const LOWEST: Self;
     /// The largest value: infinity for floats.
@@ -82,13 +68,10 @@ pub trait Integer: Number {}
 
 /// A type that training computes with: f32, and f64 for gradient checks.
 ///
-/// Elementary functions that are fast and vectorised come from [`Math`]; `num_traits::Float` has the rest.
-pub trait Float: Number + num_traits::Float + num_traits::NumAssign + Math + Gemm + std::iter::Sum {
-    /// The nearest value to an f64 constant.
-    fn of(value: f64) -> Self {
-        Self::from_f64(value)
-    }
-
+/// Elementary functions that are fast and vectorised come from [`Math`](crate::Math); `num_traits::Float` has the rest.
+pub trait Float:
+    Number + Real + num_traits::Float + num_traits::NumAssign + MathOfRuns + Gemm + std::iter::Sum
+{
     /// The value as f64, exact.
     fn as_f64(self) -> f64 {
         self.cast()
@@ -123,11 +106,8 @@ pub trait PerFloat {
 
 macro_rules! number {
     ($($type:ident: $from_f32:ident),*) => {$(
-        impl sealed::Sealed for $type {}
         impl Element for $type {
             const NAME: &'static str = stringify!($type);
-            const ZERO: Self = 0 as $type;
-            const ONE: Self = 1 as $type;
             const ANY_BITS: bool = true;
             #[inline(always)]
             fn cast<U: Element>(self) -> U {
@@ -169,11 +149,8 @@ macro_rules! number {
 // Each type travels to the others through one that holds all its values.
 number!(f32: from_f32, f64: from_f64, i8: from_i64, i16: from_i64, i32: from_i64, i64: from_i64, u8: from_u8);
 
-impl sealed::Sealed for bool {}
 impl Element for bool {
     const NAME: &'static str = "bool";
-    const ZERO: Self = false;
-    const ONE: Self = true;
     const ANY_BITS: bool = false;
     #[inline(always)]
     fn cast<U: Element>(self) -> U {
@@ -213,20 +190,12 @@ macro_rules! float {
     ($($type:ident),*) => {$(
         impl Number for $type {
             #[inline(always)]
-            fn plus(self, other: Self) -> Self { self + other }
-            #[inline(always)]
-            fn minus(self, other: Self) -> Self { self - other }
-            #[inline(always)]
-            fn times(self, other: Self) -> Self { self * other }
-            #[inline(always)]
             fn over(self, other: Self) -> Self { self / other }
             #[inline(always)]
             fn modulo(self, other: Self) -> Self {
                 let remainder = self % other;
                 if remainder != 0.0 && (remainder < 0.0) != (other < 0.0) { remainder + other } else { remainder }
             }
-            #[inline(always)]
-            fn magnitude(self) -> Self { self.abs() }
             const LOWEST: Self = $type::NEG_INFINITY;
             const HIGHEST: Self = $type::INFINITY;
         }
@@ -252,14 +221,8 @@ macro_rules! float {
 float!(f32, f64);
 
 macro_rules! integer {
-    ($($type:ident: $magnitude:expr),*) => {$(
+    ($($type:ident),*) => {$(
         impl Number for $type {
-            #[inline(always)]
-            fn plus(self, other: Self) -> Self { self.wrapping_add(other) }
-            #[inline(always)]
-            fn minus(self, other: Self) -> Self { self.wrapping_sub(other) }
-            #[inline(always)]
-            fn times(self, other: Self) -> Self { self.wrapping_mul(other) }
             #[inline(always)]
             fn over(self, other: Self) -> Self { if other == 0 { 0 } else { self.wrapping_div(other) } }
             #[inline(always)]
@@ -271,8 +234,6 @@ macro_rules! integer {
                 #[allow(unused_comparisons)] // One text for signed and unsigned types.
                 if remainder != 0 && (remainder < 0) != (other < 0) { remainder + other } else { remainder }
             }
-            #[inline(always)]
-            fn magnitude(self) -> Self { $magnitude(self) }
             const LOWEST: Self = $type::MIN;
             const HIGHEST: Self = $type::MAX;
         }
@@ -280,13 +241,7 @@ macro_rules! integer {
     )*};
 }
 
-integer!(
-    i8: i8::wrapping_abs,
-    i16: i16::wrapping_abs,
-    i32: i32::wrapping_abs,
-    i64: i64::wrapping_abs,
-    u8: std::convert::identity
-);
+integer!(i8, i16, i32, i64, u8);
 
 #[cfg(test)]
 mod tests {

@@ -45,7 +45,7 @@ impl LineFunction for Softmax {
     const FORWARD: bool = true;
     #[inline(always)]
     fn term<T: Float>(self, x: T, largest: T, _before: T) -> (T, T) {
-        let e = Math::exp_nonpositive(x - largest);
+        let e = T::exp_nonpositive(x - largest);
         (e, e)
     }
     #[inline(always)]
@@ -70,7 +70,7 @@ impl LineFunction for LogSoftmax {
     const FORWARD: bool = true;
     #[inline(always)]
     fn term<T: Float>(self, x: T, largest: T, before: T) -> (T, T) {
-        (Math::exp_nonpositive(x - largest), before)
+        (T::exp_nonpositive(x - largest), before)
     }
     #[inline(always)]
     fn summary<T: Float>(self, sum: T, largest: T) -> T {
@@ -118,7 +118,7 @@ impl LineFunction for LogSoftmaxGradient {
     }
     #[inline(always)]
     fn result<T: Float>(self, y: T, g: T, sum: T) -> T {
-        g - Math::exp_nonpositive(y) * sum
+        g - T::exp_nonpositive(y) * sum
     }
 }
 

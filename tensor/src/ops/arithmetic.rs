@@ -5,6 +5,7 @@
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Rem, RemAssign, Sub, SubAssign};
 
 use crate::element::{Element, Float, Number};
+use crate::formula::Arithmetic;
 use crate::kernels::map::{InPlace, Loop1, Loop2};
 use crate::kernels::math::Math;
 use crate::kernels::{View, map};

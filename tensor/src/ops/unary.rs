@@ -81,13 +81,13 @@ unary! {
         T::of(SELU_SCALE) * if x > T::ZERO { x } else { below }
     };
     /// The largest integer not above x.
-    floor(): |x| num_traits::Float::floor(x);
+    floor(): |x| Math::floor(x);
     /// The smallest integer not below x.
-    ceil(): |x| num_traits::Float::ceil(x);
+    ceil(): |x| Math::ceil(x);
     /// The nearest integer, halves to even as in NumPy.
     round(): |x| Math::round_even(x);
     /// The integer part, towards zero.
-    trunc(): |x| num_traits::Float::trunc(x);
+    trunc(): |x| Math::trunc(x);
 }
 
 macro_rules! angle {

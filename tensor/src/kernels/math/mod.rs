@@ -22,14 +22,12 @@ mod trig;
 
 use num_traits::Float;
 
-/// The elementary functions that kernels compute with, for f32 and f64.
+/// The elementary functions that kernels and formulas compute with: for f32, f64, and the symbols of a formula.
 ///
 /// Functions that `num_traits::Float` has too bear the same name here, so call them by path: `Math::exp(x)`.
 pub trait Math: Copy {
     /// e^x
     fn exp(self) -> Self;
-    /// e^x for x <= 0, and the smallest normal number where that is larger: what softmax sums up.
-    fn exp_nonpositive(self) -> Self;
     /// e^x - 1, accurate near 0.
     fn expm1(self) -> Self;
     /// Natural logarithm; minus infinity at 0, NaN below.
@@ -44,12 +42,6 @@ pub trait Math: Copy {
     fn cos(self) -> Self;
     /// Tangent of x in radians.
     fn tan(self) -> Self;
-    /// The sine of each of a run of elements, written to another as long.
-    fn sin_each(x: &[Self], out: &mut [Self]);
-    /// The cosine of each of a run of elements, written to another as long.
-    fn cos_each(x: &[Self], out: &mut [Self]);
-    /// The tangent of each of a run of elements, written to another as long.
-    fn tan_each(x: &[Self], out: &mut [Self]);
     /// Hyperbolic tangent.
     fn tanh(self) -> Self;
     /// 1 / (1 + e^-x)
@@ -64,10 +56,28 @@ pub trait Math: Copy {
     fn gelu(self) -> Self;
     /// x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))), 0 at minus infinity; the same source.
     fn gelu_tanh(self) -> Self;
+    /// The largest integer not above x.
+    fn floor(self) -> Self;
+    /// The smallest integer not below x.
+    fn ceil(self) -> Self;
+    /// The integer part, towards zero.
+    fn trunc(self) -> Self;
     /// The nearest integer, halves to even.
     fn round_even(self) -> Self;
     /// x^y, with the special values of IEEE 754: x^0 = 1^y = 1 for any x and y, NaN for x < 0 with a fractional y.
     fn pow(self, y: Self) -> Self;
+}
+
+/// The functions that only kernels call: those of runs of elements, and a part of softmax.
+pub trait MathOfRuns: Copy {
+    /// e^x for x <= 0, and the smallest normal number where that is larger: what softmax sums up.
+    fn exp_nonpositive(self) -> Self;
+    /// The sine of each of a run of elements, written to another as long.
+    fn sin_each(x: &[Self], out: &mut [Self]);
+    /// The cosine of each of a run of elements, written to another as long.
+    fn cos_each(x: &[Self], out: &mut [Self]);
+    /// The tangent of each of a run of elements, written to another as long.
+    fn tan_each(x: &[Self], out: &mut [Self]);
 }
 
 /// Sine, cosine and tangent of a single number are left to the standard library: large angles need a branch, which only
@@ -76,10 +86,6 @@ impl Math for f32 {
     #[inline(always)]
     fn exp(self) -> f32 {
         exp::exp(self)
-    }
-    #[inline(always)]
-    fn exp_nonpositive(self) -> f32 {
-        exp::exp_nonpositive(self)
     }
     #[inline(always)]
     fn expm1(self) -> f32 {
@@ -101,22 +107,13 @@ impl Math for f32 {
     fn sin(self) -> f32 {
         f32::sin(self)
     }
-    fn sin_each(x: &[f32], out: &mut [f32]) {
-        trig::sin(x, out);
-    }
     #[inline(always)]
     fn cos(self) -> f32 {
         f32::cos(self)
     }
-    fn cos_each(x: &[f32], out: &mut [f32]) {
-        trig::cos(x, out);
-    }
     #[inline(always)]
     fn tan(self) -> f32 {
         f32::tan(self)
-    }
-    fn tan_each(x: &[f32], out: &mut [f32]) {
-        trig::tan(x, out);
     }
     #[inline(always)]
     fn tanh(self) -> f32 {
@@ -147,6 +144,18 @@ impl Math for f32 {
         erf::gelu_tanh(self)
     }
     #[inline(always)]
+    fn floor(self) -> f32 {
+        f32::floor(self)
+    }
+    #[inline(always)]
+    fn ceil(self) -> f32 {
+        f32::ceil(self)
+    }
+    #[inline(always)]
+    fn trunc(self) -> f32 {
+        f32::trunc(self)
+    }
+    #[inline(always)]
     fn round_even(self) -> f32 {
         self.round_ties_even()
     }
@@ -156,16 +165,26 @@ impl Math for f32 {
     }
 }
 
+impl MathOfRuns for f32 {
+    #[inline(always)]
+    fn exp_nonpositive(self) -> f32 {
+        exp::exp_nonpositive(self)
+    }
+    fn sin_each(x: &[f32], out: &mut [f32]) {
+        trig::sin(x, out);
+    }
+    fn cos_each(x: &[f32], out: &mut [f32]) {
+        trig::cos(x, out);
+    }
+    fn tan_each(x: &[f32], out: &mut [f32]) {
+        trig::tan(x, out);
+    }
+}
+
 impl Math for f64 {
     #[inline(always)]
     fn exp(self) -> f64 {
         f64::exp(self)
-    }
-    #[inline(always)]
-    fn exp_nonpositive(self) -> f64 {
-        let e = f64::exp(self);
-        // Not f64::max, which would drop NaN.
-        if e < f64::MIN_POSITIVE { f64::MIN_POSITIVE } else { e }
     }
     #[inline(always)]
     fn expm1(self) -> f64 {
@@ -187,22 +206,13 @@ impl Math for f64 {
     fn sin(self) -> f64 {
         f64::sin(self)
     }
-    fn sin_each(x: &[f64], out: &mut [f64]) {
-        out.iter_mut().zip(x).for_each(|(out, x)| *out = x.sin());
-    }
     #[inline(always)]
     fn cos(self) -> f64 {
         f64::cos(self)
     }
-    fn cos_each(x: &[f64], out: &mut [f64]) {
-        out.iter_mut().zip(x).for_each(|(out, x)| *out = x.cos());
-    }
     #[inline(always)]
     fn tan(self) -> f64 {
         f64::tan(self)
-    }
-    fn tan_each(x: &[f64], out: &mut [f64]) {
-        out.iter_mut().zip(x).for_each(|(out, x)| *out = x.tan());
     }
     #[inline(always)]
     fn tanh(self) -> f64 {
@@ -237,12 +247,42 @@ impl Math for f64 {
         sigmoid_times(SCALE * (self + 0.044715 * self * self * self), self)
     }
     #[inline(always)]
+    fn floor(self) -> f64 {
+        f64::floor(self)
+    }
+    #[inline(always)]
+    fn ceil(self) -> f64 {
+        f64::ceil(self)
+    }
+    #[inline(always)]
+    fn trunc(self) -> f64 {
+        f64::trunc(self)
+    }
+    #[inline(always)]
     fn round_even(self) -> f64 {
         self.round_ties_even()
     }
     #[inline(always)]
     fn pow(self, y: f64) -> f64 {
         self.powf(y)
+    }
+}
+
+impl MathOfRuns for f64 {
+    #[inline(always)]
+    fn exp_nonpositive(self) -> f64 {
+        let e = f64::exp(self);
+        // Not f64::max, which would drop NaN.
+        if e < f64::MIN_POSITIVE { f64::MIN_POSITIVE } else { e }
+    }
+    fn sin_each(x: &[f64], out: &mut [f64]) {
+        out.iter_mut().zip(x).for_each(|(out, x)| *out = x.sin());
+    }
+    fn cos_each(x: &[f64], out: &mut [f64]) {
+        out.iter_mut().zip(x).for_each(|(out, x)| *out = x.cos());
+    }
+    fn tan_each(x: &[f64], out: &mut [f64]) {
+        out.iter_mut().zip(x).for_each(|(out, x)| *out = x.tan());
     }
 }
 
