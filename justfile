@@ -11,9 +11,15 @@ check:
 test:
     cargo test --workspace
 
+# All code in its format.
+format:
+    cargo fmt --all
+    rustfmt --edition 2024 $(find nn/src/layers -name '*.rs')
+
 # The format and the lints.
 lint:
     cargo fmt --all --check
+    rustfmt --check --edition 2024 $(find nn/src/layers -name '*.rs')
     cargo clippy --workspace --all-targets -- -D warnings
 
 # The documentation, as the server builds it.

@@ -7,13 +7,9 @@ use serde::Deserializer;
 use serde::de::{DeserializeOwned, Error as _};
 use serde_json::Value;
 
-use crate::activation::Activation;
 use crate::error::{Error, Result};
-use crate::graph::Graph;
 use crate::layer::{AnyLayer, Layer};
-use crate::layers::*;
 use crate::nested::{Nested, NestedRecord};
-use crate::sequential::Sequential;
 
 type Read = fn(Value, &LayerReader<'_>) -> Result<Arc<dyn AnyLayer>>;
 
@@ -26,87 +22,9 @@ pub struct LayerKinds {
 }
 
 impl LayerKinds {
-    /// The layers of this crate.
-    pub fn standard() -> Self {
+    /// No kinds at all; the list of this crate's layers makes [`LayerKinds::standard`] of it.
+    pub(crate) fn none() -> Self {
         LayerKinds { readers: BTreeMap::new() }
-            .with::<Activation>()
-            .with::<AdaptiveAveragePooling1D>()
-            .with::<AdaptiveAveragePooling2D>()
-            .with::<AdaptiveAveragePooling3D>()
-            .with::<AdaptiveMaxPooling1D>()
-            .with::<AdaptiveMaxPooling2D>()
-            .with::<AdaptiveMaxPooling3D>()
-            .with::<Add>()
-            .with::<Average>()
-            .with::<AveragePooling1D>()
-            .with::<AveragePooling2D>()
-            .with::<AveragePooling3D>()
-            .with::<BatchNorm>()
-            .with::<Concatenate>()
-            .with::<Conv1D>()
-            .with::<Conv1DTranspose>()
-            .with::<Conv2D>()
-            .with::<Conv2DTranspose>()
-            .with::<Conv3D>()
-            .with::<Conv3DTranspose>()
-            .with::<Cropping1D>()
-            .with::<Cropping2D>()
-            .with::<Cropping3D>()
-            .with::<Dense>()
-            .with::<DepthwiseConv1D>()
-            .with::<DepthwiseConv2D>()
-            .with::<Dropout>()
-            .with::<ELU>()
-            .with::<Embedding>()
-            .with::<Flatten>()
-            .with::<GaussianDropout>()
-            .with::<GaussianNoise>()
-            .with::<GlobalAveragePooling1D>()
-            .with::<GlobalAveragePooling2D>()
-            .with::<GlobalAveragePooling3D>()
-            .with::<GlobalMaxPooling1D>()
-            .with::<GlobalMaxPooling2D>()
-            .with::<GlobalMaxPooling3D>()
-            .with::<Graph>()
-            .with::<GroupNorm>()
-            .with::<InstanceNorm>()
-            .with::<LayerNorm>()
-            .with::<LeakyReLU>()
-            .with::<MaxPooling1D>()
-            .with::<MaxPooling2D>()
-            .with::<MaxPooling3D>()
-            .with::<Maximum>()
-            .with::<Minimum>()
-            .with::<Multiply>()
-            .with::<Normalization>()
-            .with::<PReLU>()
-            .with::<Permute>()
-            .with::<RMSNorm>()
-            .with::<ReLU>()
-            .with::<ReflectionPadding1D>()
-            .with::<ReflectionPadding2D>()
-            .with::<ReflectionPadding3D>()
-            .with::<RepeatVector>()
-            .with::<ReplicationPadding1D>()
-            .with::<ReplicationPadding2D>()
-            .with::<ReplicationPadding3D>()
-            .with::<Rescaling>()
-            .with::<Reshape>()
-            .with::<Residual>()
-            .with::<Sequential>()
-            .with::<SeparableConv1D>()
-            .with::<SeparableConv2D>()
-            .with::<Softmax>()
-            .with::<SpatialDropout1D>()
-            .with::<SpatialDropout2D>()
-            .with::<SpatialDropout3D>()
-            .with::<Subtract>()
-            .with::<UpSampling1D>()
-            .with::<UpSampling2D>()
-            .with::<UpSampling3D>()
-            .with::<ZeroPadding1D>()
-            .with::<ZeroPadding2D>()
-            .with::<ZeroPadding3D>()
     }
 
     /// The kinds in alphabetical order.

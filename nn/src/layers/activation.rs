@@ -2,7 +2,7 @@
 
 use gradus_tensor::Float;
 
-use crate::activation::Activation;
+pub use crate::activation::Activation;
 use crate::epilogue::Epilogue;
 use crate::error::Result;
 use crate::layer::{Build, Built, Layer};
