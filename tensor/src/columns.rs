@@ -186,6 +186,57 @@ impl Columns {
         self.list.iter().find(|column| column.0.as_deref() == Some(name)).map(|(_, tensor)| tensor)
     }
 
+    /// The same columns, but for the one of this name: `f` of it.
+    ///
+    /// ```
+    /// use gradus_tensor::{Columns, Tensor};
+    /// let cars = Columns::new().with("picture", Tensor::from([[0_u8, 255]])).with("doors", Tensor::from([5_u8]));
+    /// let cars = cars.map_column("picture", |x| x.to::<f32>() / 255.0);
+    /// assert_eq!(cars.named("picture").unwrap().to::<f32>(), Tensor::new([[0.0, 1.0]]));
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no column of this name.
+    #[track_caller]
+    pub fn map_column<A: Into<AnyTensor>>(self, name: &str, f: impl FnOnce(&AnyTensor) -> A) -> Self {
+        let place = self.place("map_column", name);
+        self.map_at(place, f)
+    }
+
+    /// The columns of these names, in this order.
+    ///
+    /// # Panics
+    /// If there is no column of one of these names, or one is listed twice.
+    #[track_caller]
+    pub fn select(&self, names: &[&str]) -> Self {
+        let mut list: Vec<(Option<Arc<str>>, AnyTensor)> = Vec::with_capacity(names.len());
+        for name in names {
+            let column = self.list[self.place("select", name)].clone();
+            assert!(list.iter().all(|earlier| earlier.0 != column.0), "select: {name:?} is listed twice");
+            list.push(column);
+        }
+        Columns { list }
+    }
+
+    #[track_caller]
+    fn place(&self, op: &str, name: &str) -> usize {
+        let place = self.names().position(|column| column == Some(name));
+        place.unwrap_or_else(|| {
+            let names: Vec<&str> = self.names().flatten().collect();
+            panic!("{op}: no column is named {name:?}: {} columns, named {names:?}", self.len())
+        })
+    }
+
+    /// The same columns, but for the one at this index: `f` of it.
+    ///
+    /// # Panics
+    /// If there are not so many columns.
+    #[track_caller]
+    pub fn map_at<A: Into<AnyTensor>>(mut self, index: usize, f: impl FnOnce(&AnyTensor) -> A) -> Self {
+        self.list[index].1 = f(&self.list[index].1).into();
+        self
+    }
+
     /// The columns with each tensor replaced by `f` of it, under the same names.
     pub fn map(&self, f: impl Fn(&AnyTensor) -> AnyTensor) -> Self {
         Columns { list: self.list.iter().map(|(name, tensor)| (name.clone(), f(tensor))).collect() }
@@ -310,6 +361,31 @@ mod tests {
         assert_eq!((columns.len(), columns.named("b")), (2, None));
         assert_eq!(columns.rows(1..2), Columns::new().with("a", Tensor::from([2_i64])).and(Tensor::new([[0.25]])));
         assert_eq!(Columns::from((&a, &b)), [AnyTensor::from(&a), AnyTensor::from(&b)].into());
+    }
+
+    #[test]
+    fn columns_are_mapped_and_selected_by_name() {
+        let columns = Columns::new()
+            .with("a", Tensor::from([1_i64, 2]))
+            .and(Tensor::new([0.5, 0.25]))
+            .with("c", Tensor::from([true, false]));
+        let mapped = columns.clone().map_column("c", |x| x.to::<f32>() * 3.0);
+        assert_eq!(mapped.names().collect::<Vec<_>>(), [Some("a"), None, Some("c")]);
+        assert_eq!((mapped[2].to::<f32>(), &mapped[0]), (Tensor::new([3.0, 0.0]), &columns[0]));
+        let selected = columns.select(&["c", "a"]);
+        assert_eq!(selected, Columns::new().with("c", Tensor::from([true, false])).with("a", Tensor::from([1_i64, 2])));
+    }
+
+    #[test]
+    #[should_panic(expected = r#"map_column: no column is named "b": 2 columns, named ["a"]"#)]
+    fn a_column_to_map_must_be_there() {
+        Columns::new().with("a", Tensor::new([1.0])).and(Tensor::new([2.0])).map_column("b", |x| x.to::<f32>());
+    }
+
+    #[test]
+    #[should_panic(expected = r#"select: "a" is listed twice"#)]
+    fn a_column_is_selected_once() {
+        Columns::new().with("a", Tensor::new([1.0])).select(&["a", "a"]);
     }
 
     #[test]
