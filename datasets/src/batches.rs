@@ -1,32 +1,16 @@
 //! A walk over a data set, some samples at a time.
 
 use std::iter::FusedIterator;
+use std::sync::Arc;
 
-use gradus_tensor::{Element, Tensor};
+use gradus_tensor::SampleType;
 
+use crate::augment::Augmentation;
+use crate::batch::Batch;
 use crate::dataset::Dataset;
 use crate::error::{DatasetError, Result};
 use crate::order::{Order, Randomness};
 use crate::prefetch::Prefetch;
-
-/// Some samples of a data set: what one step of training works on.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Batch<X: Element = f32, Y: Element = X> {
-    /// The inputs, `[size, ..]`.
-    pub inputs: Tensor<X>,
-    /// The targets, `[size, ..]`.
-    pub targets: Tensor<Y>,
-    /// The samples' weights in the loss, `[size]`, if the data set has any.
-    pub weights: Option<Tensor<f32>>,
-}
-
-impl<X: Element, Y: Element> Batch<X, Y> {
-    /// The number of samples.
-    #[allow(clippy::len_without_is_empty)] // It never is.
-    pub fn len(&self) -> usize {
-        self.inputs.shape()[0]
-    }
-}
 
 /// The batches of one walk over a data set, one after the other.
 ///
@@ -43,18 +27,29 @@ impl<X: Element, Y: Element> Batch<X, Y> {
 /// # Ok::<(), gradus_datasets::DatasetError>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Batches<X: Element = f32, Y: Element = X> {
+pub struct Batches<X: SampleType = f32, Y: SampleType = X> {
     dataset: Dataset<X, Y>,
     size: usize,
     order: Order,
     drop_last: bool,
-    /// The seed of the changes, if the data set has an augmentation.
-    augmented: Option<u64>,
+    /// The augmentation, and the seed of its changes.
+    augmented: Option<(Arc<Augmentation>, u64)>,
 }
 
-impl<X: Element, Y: Element> Batches<X, Y> {
+impl<X: SampleType, Y: SampleType> Dataset<X, Y> {
+    /// Batches of `size` samples, in order until [`Batches::shuffled`]; the last one holds what is left.
+    ///
+    /// # Panics
+    /// If `size` is 0.
     #[track_caller]
-    pub(crate) fn new(dataset: Dataset<X, Y>, size: usize) -> Self {
+    pub fn batches(&self, size: usize) -> Batches<X, Y> {
+        Batches::new(self.clone(), size)
+    }
+}
+
+impl<X: SampleType, Y: SampleType> Batches<X, Y> {
+    #[track_caller]
+    fn new(dataset: Dataset<X, Y>, size: usize) -> Self {
         assert!(size > 0, "batches: a batch has at least one sample: a size of 0");
         let order = Order::sequential(dataset.len());
         Batches { dataset, size, order, drop_last: false, augmented: None }
@@ -92,8 +87,8 @@ impl<X: Element, Y: Element> Batches<X, Y> {
     /// # Errors
     /// If samples were mapped to what cannot be augmented.
     pub fn augmented(self, seed: u64) -> Result<Self> {
-        self.dataset.check_augmentation()?;
-        Ok(Batches { augmented: Some(seed), ..self })
+        let augmented = self.dataset.checked_augmentation()?.map(|augmentation| (augmentation, seed));
+        Ok(Batches { augmented, ..self })
     }
 
     /// The same batches in the same order, gathered on a thread of their own, `ahead` of them in advance (at
@@ -127,7 +122,7 @@ impl<X: Element, Y: Element> Batches<X, Y> {
     }
 }
 
-impl<X: Element, Y: Element> Iterator for Batches<X, Y> {
+impl<X: SampleType, Y: SampleType> Iterator for Batches<X, Y> {
     type Item = Batch<X, Y>;
 
     fn next(&mut self) -> Option<Batch<X, Y>> {
@@ -138,16 +133,15 @@ impl<X: Element, Y: Element> Iterator for Batches<X, Y> {
         let places = self.order.advance(self.size);
         let start = places.start;
         let rows = self.order.list(places.clone());
-        let samples = match rows {
+        let batch = match rows {
             Some(rows) => self.dataset.gather(rows),
-            None => self.dataset.rows(places),
+            None => self.dataset.range(places),
         };
-        let batch = samples.into_batch();
-        Some(match (self.augmented, self.dataset.augmentation()) {
-            (Some(seed), Some(augment)) => {
-                augment.batch(batch, seed, start, |index| rows.map_or(start + index, |rows| rows[index]))
+        Some(match &self.augmented {
+            Some((augmentation, seed)) => {
+                augmentation.change(batch, *seed, start, |index| rows.map_or(start + index, |rows| rows[index]))
             }
-            _ => batch,
+            None => batch,
         })
     }
 
@@ -164,12 +158,12 @@ impl<X: Element, Y: Element> Iterator for Batches<X, Y> {
     }
 }
 
-impl<X: Element, Y: Element> ExactSizeIterator for Batches<X, Y> {}
-impl<X: Element, Y: Element> FusedIterator for Batches<X, Y> {}
+impl<X: SampleType, Y: SampleType> ExactSizeIterator for Batches<X, Y> {}
+impl<X: SampleType, Y: SampleType> FusedIterator for Batches<X, Y> {}
 
 #[cfg(test)]
 mod tests {
-    use gradus_tensor::Generator;
+    use gradus_tensor::{Generator, Tensor};
 
     use super::*;
 

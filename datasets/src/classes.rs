@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use gradus_tensor::{Element, Tensor};
+use gradus_tensor::{Element, SampleType, Tensor};
 
 use crate::dataset::Dataset;
 use crate::error::{DatasetError, Place, Result};
 
-impl<X: Element, Y: Element> Dataset<X, Y> {
+impl<X: SampleType, Y: Element> Dataset<X, Y> {
     /// The same samples with class labels turned into rows of zeros with a one in the label's place: `[n, classes]`.
     ///
     /// Labels are whole numbers from 0, of any element type, shape `[n]` or `[n, 1]`.

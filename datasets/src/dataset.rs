@@ -1,18 +1,21 @@
 //! Samples: inputs with their targets.
 
-use std::ops::{Bound, Range, RangeBounds};
+use std::ops::Range;
 use std::sync::Arc;
 
-use gradus_tensor::{Element, Shape, Tensor};
+use gradus_tensor::{Columns, Element, Float, SampleType, Samples, Shape, Tensor};
 
-use crate::augment::Augment;
-use crate::batches::{Batch, Batches};
+use crate::augment::{Augment, Augmentation};
+use crate::batch::Batch;
+use crate::columns;
 use crate::error::{DatasetError, Result};
-use crate::order::{Order, Randomness};
 
 /// Samples to learn from: inputs `[n, ..]`, a target for each `[n, ..]`, perhaps a weight for each `[n]`.
 ///
-/// A data set is a value: its methods return another one, and what they do not change is shared, not copied.
+/// A data set is a value: its methods return another one. Tensors that a method does not change are shared, not copied.
+///
+/// `X` and `Y` are the element types of inputs and targets that are one tensor each, as in `Dataset<u8, i64>`; f32 if
+/// nothing is said.
 ///
 /// ```
 /// use gradus_datasets::Dataset;
@@ -25,39 +28,37 @@ use crate::order::{Order, Randomness};
 /// }
 /// # Ok::<(), gradus_datasets::DatasetError>(())
 /// ```
+///
+/// Inputs or targets of several tensors are [`Columns`], of any element types and with names:
+///
+/// ```
+/// use gradus_datasets::Dataset;
+/// use gradus_tensor::{Columns, Tensor};
+/// let tickets = Columns::new().with("title", Tensor::from([[7_i64, 2], [1, 1]])).with("urgent", Tensor::from([true, false]));
+/// let tickets: Dataset<Columns> = Dataset::new(tickets, Columns::new().with("hours", Tensor::new([[2.5], [8.0]])))?;
+/// let batch = tickets.batches(1).next().unwrap();
+/// assert_eq!(batch.inputs.named("title").unwrap().to::<i64>(), Tensor::from([[7_i64, 2]]));
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
-pub struct Dataset<X: Element = f32, Y: Element = X> {
+pub struct Dataset<X: SampleType = f32, Y: SampleType = X> {
     // Invariant: at least one sample, and the first axis of every tensor counts them.
-    inputs: Tensor<X>,
-    targets: Tensor<Y>,
+    inputs: X::Data,
+    targets: Y::Data,
     weights: Option<Tensor<f32>>,
     class_names: Option<Arc<[String]>>,
     /// How the inputs are changed when they are trained on.
-    augmentation: Option<Arc<Augment>>,
+    augmentation: Option<Arc<Augmentation>>,
 }
 
-impl<X: Element, Y: Element> Dataset<X, Y> {
-    /// The samples whose inputs and targets are the entries of the first axes.
+impl<X: SampleType, Y: SampleType> Dataset<X, Y> {
+    /// The samples whose inputs and targets are the entries of the first axes of tensors, or of [`Columns`].
     ///
     /// # Errors
-    /// If there is no sample, or not one target for each input.
-    pub fn new(inputs: Tensor<X>, targets: Tensor<Y>) -> Result<Self> {
-        let counts = (inputs.shape().first(), targets.shape().first());
-        if counts.0 != counts.1 || counts.0.is_none() {
-            return Err(DatasetError::new(
-                format!("inputs of shape {} with targets of shape {}", inputs.shape(), targets.shape()),
-                "first axes of the same length, an entry for each sample",
-                "check how the two were read or sliced",
-            ));
-        }
-        if counts.0 == Some(&0) {
-            return Err(DatasetError::new(
-                format!("no sample, inputs of shape {}", inputs.shape()),
-                "at least one sample",
-                "check how the data were read or filtered",
-            ));
-        }
-        Ok(Dataset { inputs, targets, weights: None, class_names: None, augmentation: None })
+    /// If there is no sample, not one target for each input, or columns have different numbers of samples.
+    pub fn new(inputs: impl Samples<Type = X>, targets: impl Samples<Type = Y>) -> Result<Self> {
+        columns::check_counts(&inputs.clone().into(), &targets.clone().into())?;
+        Ok(unchecked(inputs, targets))
     }
 
     /// The same samples, each with a weight in the loss: `[n]`.
@@ -88,27 +89,23 @@ impl<X: Element, Y: Element> Dataset<X, Y> {
         Dataset { class_names: Some(names.into_iter().map(Into::into).collect()), ..self }
     }
 
-    pub(crate) fn with_augmentation(self, augmentation: Option<Arc<Augment>>) -> Self {
-        Dataset { augmentation, ..self }
-    }
-
     /// The number of samples; never 0.
     #[allow(clippy::len_without_is_empty)] // It never is.
     pub fn len(&self) -> usize {
-        self.inputs.shape()[0]
+        self.inputs.sample_count()
     }
 
-    /// What to predict from: `[n, ..]`.
-    pub fn inputs(&self) -> &Tensor<X> {
+    /// The inputs, to predict from: a tensor `[n, ..]`, or columns of them.
+    pub fn inputs(&self) -> &X::Data {
         &self.inputs
     }
 
-    /// What to predict: `[n, ..]`.
-    pub fn targets(&self) -> &Tensor<Y> {
+    /// The targets, to be predicted: a tensor `[n, ..]`, or columns of them.
+    pub fn targets(&self) -> &Y::Data {
         &self.targets
     }
 
-    /// How much each sample counts in the loss: `[n]`; without weights all count alike.
+    /// The weight of each sample in the loss, `[n]`; without weights all samples count alike.
     pub fn weights(&self) -> Option<&Tensor<f32>> {
         self.weights.as_ref()
     }
@@ -120,20 +117,11 @@ impl<X: Element, Y: Element> Dataset<X, Y> {
 
     /// How the samples are changed when they are trained on (see [`Dataset::augment`]).
     pub fn augmentation(&self) -> Option<&Augment> {
-        self.augmentation.as_deref()
+        self.augmentation.as_ref().map(|augmentation| augmentation.augment())
     }
 
-    /// The shape of one sample's input: `[28, 28]` for MNIST.
-    pub fn input_shape(&self) -> Shape {
-        self.inputs.shape().without_axis(0)
-    }
-
-    /// The shape of one sample's target: `[]` for a class label.
-    pub fn target_shape(&self) -> Shape {
-        self.targets.shape().without_axis(0)
-    }
-
-    /// The same samples with other inputs: `f` of all of them at once.
+    /// The same samples with other inputs: `f` of all of them at once. `f` may turn a tensor into another one or into
+    /// [`Columns`], and columns into a tensor.
     ///
     /// ```
     /// # use gradus_datasets::Dataset;
@@ -144,151 +132,134 @@ impl<X: Element, Y: Element> Dataset<X, Y> {
     /// # Ok::<(), gradus_datasets::DatasetError>(())
     /// ```
     ///
+    /// One column among several is changed by [`Columns::map_column`]:
+    ///
+    /// ```
+    /// # use gradus_datasets::Dataset;
+    /// # use gradus_tensor::{Columns, Tensor};
+    /// let inputs = Columns::new().with("picture", Tensor::from([[0_u8, 255]])).with("doors", Tensor::from([5_u8]));
+    /// let cars = Dataset::new(inputs, Tensor::new([9.5]))?;
+    /// let cars = cars.map_inputs(|columns| columns.map_column("picture", |x| x.to::<f32>() / 255.0));
+    /// assert_eq!(cars.inputs().named("picture").unwrap().to::<f32>(), Tensor::new([[0.0, 1.0]]));
+    /// # Ok::<(), gradus_datasets::DatasetError>(())
+    /// ```
+    ///
     /// # Panics
-    /// If the first axis of what `f` returns has another length.
+    /// If the result of `f` has another number of samples.
     #[track_caller]
-    pub fn map_inputs<Z: Element>(self, f: impl FnOnce(Tensor<X>) -> Tensor<Z>) -> Dataset<Z, Y> {
-        let before = self.inputs.shape().clone();
+    pub fn map_inputs<A: Samples>(self, f: impl FnOnce(X::Data) -> A) -> Dataset<A::Type, Y> {
+        let (count, before) = (self.len(), columns::shapes(&self.inputs.clone().into()));
         let inputs = f(self.inputs);
-        check_mapped("map_inputs", &before, inputs.shape());
+        columns::check_mapped("map_inputs", count, &before, &inputs.clone().into());
         let Dataset { targets, weights, class_names, augmentation, .. } = self;
         Dataset { inputs, targets, weights, class_names, augmentation }
     }
 
-    /// The same samples with other targets: `f` of all of them at once.
+    /// The same samples with other targets: `f` of all of them at once, as in [`map_inputs`](Dataset::map_inputs).
     ///
     /// # Panics
-    /// If the first axis of what `f` returns has another length.
+    /// If the result of `f` has another number of samples.
     #[track_caller]
-    pub fn map_targets<Z: Element>(self, f: impl FnOnce(Tensor<Y>) -> Tensor<Z>) -> Dataset<X, Z> {
-        let before = self.targets.shape().clone();
+    pub fn map_targets<B: Samples>(self, f: impl FnOnce(Y::Data) -> B) -> Dataset<X, B::Type> {
+        let (count, before) = (self.len(), columns::shapes(&self.targets.clone().into()));
         let targets = f(self.targets);
-        check_mapped("map_targets", &before, targets.shape());
+        columns::check_mapped("map_targets", count, &before, &targets.clone().into());
         let Dataset { inputs, weights, class_names, augmentation, .. } = self;
         Dataset { inputs, targets, weights, class_names, augmentation }
     }
 
-    /// The samples of a range, `train.slice(1000..)`, without copying.
-    ///
-    /// # Panics
-    /// If the range is empty or reaches beyond the samples.
-    #[track_caller]
-    pub fn slice(&self, range: impl RangeBounds<usize>) -> Self {
-        let start = match range.start_bound() {
-            Bound::Included(&start) => start,
-            Bound::Excluded(&before) => before.saturating_add(1),
-            Bound::Unbounded => 0,
-        };
-        let end = match range.end_bound() {
-            Bound::Included(&last) => last.saturating_add(1),
-            Bound::Excluded(&end) => end,
-            Bound::Unbounded => self.len(),
-        };
-        if start >= end || end > self.len() {
-            panic_slice(start, end, self.len());
-        }
-        self.rows(start..end)
-    }
-
-    /// The first `count` samples, or all if there are fewer.
-    ///
-    /// # Panics
-    /// If `count` is 0: a data set has at least one sample.
-    #[track_caller]
-    pub fn take(&self, count: usize) -> Self {
-        assert!(count > 0, "take: a data set has at least one sample: 0 of {}", self.len());
-        self.rows(0..count.min(self.len()))
-    }
-
-    /// The first `count` samples, and the rest.
-    ///
-    /// # Panics
-    /// If that leaves no sample in a part.
-    #[track_caller]
-    pub fn split_at(&self, count: usize) -> (Self, Self) {
-        if count == 0 || count >= self.len() {
-            panic_split_at(count, self.len());
-        }
-        (self.rows(0..count), self.rows(count..self.len()))
-    }
-
-    /// All but the last `fraction` of the samples for training, and those for validation. As in Keras the last ones are
-    /// taken, before any shuffling: `floor(n (1 - fraction))` stay.
-    ///
-    /// # Errors
-    /// If that leaves no sample in a part.
-    pub fn validation_split(&self, fraction: f64) -> Result<(Self, Self)> {
-        let kept = (self.len() as f64 * (1.0 - fraction)).floor();
-        // Neither a NaN nor a fraction beyond 0..1 passes.
-        if kept >= 1.0 && kept < self.len() as f64 {
-            return Ok(self.split_at(kept as usize));
-        }
-        Err(DatasetError::new(
-            format!("a validation split of {fraction} of {} samples", self.len()),
-            "a fraction between 0 and 1 that leaves samples on both sides",
-            "choose another fraction or give a validation set",
-        ))
-    }
-
-    /// The samples in random order, copied: from a seed or from `&mut Generator`. To only walk them in random order,
-    /// see [`Batches::shuffled`].
-    pub fn shuffle(&self, randomness: impl Randomness) -> Self {
-        self.gather(&Order::shuffled(self.len(), randomness).rows(0..self.len()))
-    }
-
-    /// Batches of `size` samples, in order until [`Batches::shuffled`]; the last one holds what is left.
-    ///
-    /// # Panics
-    /// If `size` is 0.
-    #[track_caller]
-    pub fn batches(&self, size: usize) -> Batches<X, Y> {
-        Batches::new(self.clone(), size)
-    }
-
-    /// A range of samples, as views.
-    pub(crate) fn rows(&self, range: Range<usize>) -> Self {
+    /// The same samples with inputs and targets as [`Columns`]: of one column each where they are one tensor. The tensors
+    /// are shared.
+    pub fn to_columns(&self) -> Dataset<Columns> {
         Dataset {
-            inputs: self.inputs.slice(0, range.clone()),
-            targets: self.targets.slice(0, range.clone()),
-            weights: self.weights.as_ref().map(|weights| weights.slice(0, range)),
+            inputs: self.inputs.clone().into(),
+            targets: self.targets.clone().into(),
+            weights: self.weights.clone(),
             class_names: self.class_names.clone(),
             augmentation: self.augmentation.clone(),
+        }
+    }
+
+    /// The samples of a range, as views.
+    pub(crate) fn range(&self, range: Range<usize>) -> Batch<X, Y> {
+        Batch {
+            inputs: self.inputs.sample_range(range.clone()),
+            targets: self.targets.sample_range(range.clone()),
+            weights: self.weights.as_ref().map(|weights| weights.sample_range(range)),
         }
     }
 
     /// The samples at these indices, copied.
-    pub(crate) fn gather(&self, indices: &[usize]) -> Self {
-        Dataset {
-            inputs: self.inputs.take_rows(indices),
-            targets: self.targets.take_rows(indices),
-            weights: self.weights.as_ref().map(|weights| weights.take_rows(indices)),
-            class_names: self.class_names.clone(),
-            augmentation: self.augmentation.clone(),
+    pub(crate) fn gather(&self, indices: &[usize]) -> Batch<X, Y> {
+        Batch {
+            inputs: self.inputs.take_samples(indices),
+            targets: self.targets.take_samples(indices),
+            weights: self.weights.as_ref().map(|weights| weights.take_samples(indices)),
         }
     }
 
-    pub(crate) fn into_batch(self) -> Batch<X, Y> {
-        Batch { inputs: self.inputs, targets: self.targets, weights: self.weights }
+    /// Other samples, from this data set, with its class names and its augmentation.
+    pub(crate) fn part(&self, samples: Batch<X, Y>) -> Self {
+        let Batch { inputs, targets, weights } = samples;
+        let (class_names, augmentation) = (self.class_names.clone(), self.augmentation.clone());
+        Dataset { inputs, targets, weights, class_names, augmentation }
+    }
+
+    fn with_augmentation(self, augmentation: Augmentation) -> Result<Self> {
+        augmentation.check(self.inputs.clone().into(), self.targets.clone().into())?;
+        Ok(Dataset { augmentation: Some(Arc::new(augmentation)), ..self })
+    }
+
+    /// The augmentation, if there is one, once it is sure that it can change these samples: they may have been mapped.
+    pub(crate) fn checked_augmentation(&self) -> Result<Option<Arc<Augmentation>>> {
+        if let Some(augmentation) = &self.augmentation {
+            augmentation.check(self.inputs.clone().into(), self.targets.clone().into())?;
+        }
+        Ok(self.augmentation.clone())
     }
 }
 
-#[track_caller]
-fn check_mapped(op: &str, before: &Shape, after: &Shape) {
-    if after.first() != before.first() {
-        panic!("{op}: the first axis must still count the samples: {before} became {after}");
+fn unchecked<A: Samples, B: Samples>(inputs: A, targets: B) -> Dataset<A::Type, B::Type> {
+    Dataset { inputs, targets, weights: None, class_names: None, augmentation: None }
+}
+
+impl<X: Element, Y: SampleType> Dataset<X, Y> {
+    /// The shape of one sample's input: `[28, 28]` for MNIST.
+    pub fn input_shape(&self) -> Shape {
+        self.inputs.shape().without_axis(0)
     }
 }
 
-#[cold]
-#[track_caller]
-fn panic_slice(start: usize, end: usize, len: usize) -> ! {
-    panic!("slice: a range of samples that is not empty is needed: {start}..{end} of {len}")
+impl<X: SampleType, Y: Element> Dataset<X, Y> {
+    /// The shape of one sample's target: `[]` for a class label.
+    pub fn target_shape(&self) -> Shape {
+        self.targets.shape().without_axis(0)
+    }
 }
 
-#[cold]
-#[track_caller]
-fn panic_split_at(count: usize, len: usize) -> ! {
-    panic!("split_at: each part must have a sample: {count} of {len}")
+impl<X: Float, Y: SampleType> Dataset<X, Y> {
+    /// The same samples, to be changed at random whenever they are trained on: `Trainer::fit` draws the changes anew in each
+    /// epoch, [`Batches::augmented`](crate::Batches::augmented) by the seed it is given. The samples themselves stay as
+    /// they are, and so do those that are evaluated.
+    ///
+    /// # Errors
+    /// If inputs are not pictures `[n, height, width, channels]`, an amount is out of its range, or there is mix-up and
+    /// the targets are not one-hot rows or other class probabilities.
+    pub fn augment(self, augment: Augment) -> Result<Self> {
+        self.with_augmentation(Augmentation::new(augment, None))
+    }
+}
+
+impl<Y: SampleType> Dataset<Columns, Y> {
+    /// As [`augment`](Dataset::augment), where the pictures are the input column of this name. Mix-up mixes all columns.
+    ///
+    /// # Errors
+    /// If there is no such column, it does not hold pictures `[n, height, width, channels]` of type f32 or f64, an amount
+    /// is out of its range, or there is mix-up and a target is not rows of class probabilities or an input is not of type
+    /// f32 or f64.
+    pub fn augment_column(self, name: &str, augment: Augment) -> Result<Self> {
+        self.with_augmentation(Augmentation::new(augment, Some(name)))
+    }
 }
 
 #[cfg(test)]
@@ -297,39 +268,6 @@ mod tests {
 
     fn numbered(samples: usize) -> Dataset {
         Dataset::new(Tensor::arange(0.0, samples as f32, 1.0), Tensor::zeros([samples, 1])).unwrap()
-    }
-
-    fn numbers(dataset: &Dataset) -> Vec<f32> {
-        dataset.inputs().to_vec()
-    }
-
-    #[test]
-    fn parts_are_those_asked_for() {
-        let ten = numbered(10);
-        assert_eq!(numbers(&ten.take(3)), [0.0, 1.0, 2.0]);
-        assert_eq!(ten.take(30), ten);
-        assert_eq!(numbers(&ten.slice(8..)), [8.0, 9.0]);
-        assert_eq!(numbers(&ten.slice(..=1)), [0.0, 1.0]);
-        let (first, rest) = ten.split_at(8);
-        assert_eq!((first.len(), numbers(&rest)), (8, vec![8.0, 9.0]));
-    }
-
-    #[test]
-    fn validation_takes_the_last_samples_as_keras_does() {
-        // Keras 3: split_at = floor(n * (1 - fraction)).
-        for (samples, fraction, kept) in [(10, 0.2, 8), (10, 0.25, 7), (3, 0.1, 2), (60_000, 0.1, 54_000)] {
-            let (train, validation) = numbered(samples).validation_split(fraction).unwrap();
-            assert_eq!((train.len(), validation.len()), (kept, samples - kept));
-            assert_eq!(validation.inputs().get([0]), kept as f32);
-        }
-        for fraction in [0.0, 1.0, -0.5, 1.5, f64::NAN, 0.95] {
-            assert!(numbered(10).validation_split(fraction).is_err(), "{fraction}");
-        }
-        assert_eq!(
-            numbered(4).validation_split(1.0).unwrap_err().to_string(),
-            "found a validation split of 1 of 4 samples, expected a fraction between 0 and 1 that leaves samples on both \
-             sides; choose another fraction or give a validation set"
-        );
     }
 
     #[test]
@@ -366,28 +304,8 @@ mod tests {
     }
 
     #[test]
-    fn parts_share_the_samples() {
-        let dataset = numbered(10);
-        let start = dataset.inputs().as_slice().unwrap().as_ptr();
-        assert_eq!(dataset.slice(2..).inputs().as_slice().unwrap().as_ptr(), start.wrapping_add(2));
-        assert_eq!(dataset.batches(5).nth(1).unwrap().inputs.as_slice().unwrap().as_ptr(), start.wrapping_add(5));
-    }
-
-    #[test]
     #[should_panic(expected = "map_inputs: the first axis must still count the samples: [4] became [1, 4]")]
     fn a_map_that_loses_the_samples_is_refused() {
         numbered(4).map_inputs(|x| x.unsqueeze(0));
-    }
-
-    #[test]
-    #[should_panic(expected = "slice: a range of samples that is not empty is needed: 3..5 of 4")]
-    fn a_slice_beyond_the_samples_is_refused() {
-        numbered(4).slice(3..5);
-    }
-
-    #[test]
-    #[should_panic(expected = "split_at: each part must have a sample: 4 of 4")]
-    fn a_split_at_the_end_is_refused() {
-        numbered(4).split_at(4);
     }
 }

@@ -72,9 +72,11 @@
 mod archive;
 mod augment;
 pub mod auto_mpg;
+mod batch;
 mod batches;
 pub mod cifar10;
 mod classes;
+mod columns;
 mod csv;
 mod dataset;
 #[cfg(feature = "download")]
@@ -92,6 +94,7 @@ mod labelled_images;
 pub mod mnist;
 mod normalize;
 mod order;
+mod parts;
 mod prefetch;
 mod source;
 mod splits;
@@ -99,7 +102,8 @@ pub mod usps;
 
 pub use self::csv::{Column, Csv};
 pub use augment::{Augment, Fill, Warp};
-pub use batches::{Batch, Batches};
+pub use batch::Batch;
+pub use batches::Batches;
 pub use dataset::Dataset;
 #[cfg(feature = "download")]
 pub use download::CACHE_VARIABLE;

@@ -1,6 +1,6 @@
 //! Inputs brought to mean 0 and standard deviation 1.
 
-use gradus_tensor::{Element, Float, Tensor};
+use gradus_tensor::{Float, SampleType, Tensor};
 
 use crate::dataset::Dataset;
 use crate::splits::Splits;
@@ -15,7 +15,7 @@ pub struct Moments<T: Float = f32> {
     pub std: Tensor<T>,
 }
 
-impl<X: Float, Y: Element> Dataset<X, Y> {
+impl<X: Float, Y: SampleType> Dataset<X, Y> {
     /// Mean and standard deviation of each feature over the samples, computed in f64; a feature that never changes gets
     /// a deviation of 1, so that it becomes 0. The deviation is that of the samples themselves (divided by n, as NumPy
     /// and scikit-learn have it).
@@ -77,7 +77,7 @@ impl<X: Float, Y: Element> Dataset<X, Y> {
     }
 }
 
-impl<X: Float, Y: Element> Splits<X, Y> {
+impl<X: Float, Y: SampleType> Splits<X, Y> {
     /// Both sets normalised by the mean and standard deviation of the training set.
     pub fn normalize(&self) -> Self {
         let moments = self.train.moments();

@@ -1,6 +1,6 @@
 //! A data set that comes with its own test set.
 
-use gradus_tensor::{Element, Tensor};
+use gradus_tensor::{Element, SampleType, Samples};
 
 use crate::dataset::Dataset;
 use crate::error::Result;
@@ -9,14 +9,14 @@ use crate::error::Result;
 ///
 /// What is done to one is done to both, so that they stay comparable; [`Splits::split`] takes them apart.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Splits<X: Element = f32, Y: Element = X> {
+pub struct Splits<X: SampleType = f32, Y: SampleType = X> {
     /// The samples to learn from.
     pub train: Dataset<X, Y>,
     /// The samples to be judged by.
     pub test: Dataset<X, Y>,
 }
 
-impl<X: Element, Y: Element> Splits<X, Y> {
+impl<X: SampleType, Y: SampleType> Splits<X, Y> {
     /// Training and test samples, for two variables: `let (train, test) = splits.split();`
     pub fn split(self) -> (Dataset<X, Y>, Dataset<X, Y>) {
         (self.train, self.test)
@@ -31,21 +31,23 @@ impl<X: Element, Y: Element> Splits<X, Y> {
     /// `f` of all inputs; see [`Dataset::map_inputs`].
     ///
     /// # Panics
-    /// If the first axis of what `f` returns has another length.
+    /// If a result of `f` has another number of samples.
     #[track_caller]
-    pub fn map_inputs<Z: Element>(self, mut f: impl FnMut(Tensor<X>) -> Tensor<Z>) -> Splits<Z, Y> {
+    pub fn map_inputs<A: Samples>(self, mut f: impl FnMut(X::Data) -> A) -> Splits<A::Type, Y> {
         Splits { train: self.train.map_inputs(&mut f), test: self.test.map_inputs(&mut f) }
     }
 
     /// `f` of all targets; see [`Dataset::map_targets`].
     ///
     /// # Panics
-    /// If the first axis of what `f` returns has another length.
+    /// If a result of `f` has another number of samples.
     #[track_caller]
-    pub fn map_targets<Z: Element>(self, mut f: impl FnMut(Tensor<Y>) -> Tensor<Z>) -> Splits<X, Z> {
+    pub fn map_targets<B: Samples>(self, mut f: impl FnMut(Y::Data) -> B) -> Splits<X, B::Type> {
         Splits { train: self.train.map_targets(&mut f), test: self.test.map_targets(&mut f) }
     }
+}
 
+impl<X: SampleType, Y: Element> Splits<X, Y> {
     /// Class labels as one-hot rows; see [`Dataset::to_categorical`].
     ///
     /// # Errors

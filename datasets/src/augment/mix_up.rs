@@ -2,25 +2,34 @@
 
 use std::f64::consts::TAU;
 
-use gradus_tensor::{Element, Generator, Tensor};
+use gradus_tensor::{AnyTensor, Columns, Element, Generator, SampleType, Samples, Tensor};
 
-use crate::batches::Batch;
-use crate::dataset::Dataset;
+use crate::batch::Batch;
+use crate::columns::Side;
 use crate::error::{DatasetError, Place, Result};
 
 /// How far from 1 rounding may leave the sum of a row of targets.
 const ROUNDING: f64 = 1e-3;
 
-/// Checks that targets are rows of class probabilities, which is what means of them are again.
-pub(super) fn check_targets<X: Element, Y: Element>(dataset: &Dataset<X, Y>) -> Result<()> {
+/// Checks that inputs are numbers whose means are numbers of the same kind, and that targets are rows of class
+/// probabilities, as their means are again.
+pub(super) fn check(inputs: &Columns, targets: &Columns) -> Result<()> {
+    if let Some(index) = inputs.iter().position(|column| !column.is_float()) {
+        let found = format!("{} of type {}", Side::Inputs.describe(inputs, index), inputs[index].element());
+        let hint = "leave mix_up out, or convert the column";
+        return Err(DatasetError::new(found, "inputs of type f32 or f64, for mix_up", hint));
+    }
+    (0..targets.len()).try_for_each(|index| check_target(&targets[index], &Side::Targets.describe(targets, index)))
+}
+
+fn check_target(targets: &AnyTensor, name: &str) -> Result<()> {
     let refuse = |found: String| {
         let expected = "rows of class probabilities, as one-hot rows are, for mix_up";
-        Err(DatasetError::new(found, expected, "turn labels into rows by `to_categorical` before `augment`"))
+        DatasetError::new(found, expected, "turn labels into rows by `to_categorical` before `augment`")
     };
-    let targets = dataset.targets();
     let shape = targets.shape();
-    if shape.len() != 2 || !["f32", "f64"].contains(&Y::NAME) {
-        return refuse(format!("targets of shape {shape} and type {}", Y::NAME));
+    if shape.len() != 2 || !targets.is_float() {
+        return Err(refuse(format!("{name} of shape {shape} and type {}", targets.element())));
     }
     let rows = targets.to::<f64>().contiguous();
     let sums = rows.as_slice().unwrap_or_default().chunks_exact(shape[1].max(1)).map(|row| {
@@ -30,8 +39,11 @@ pub(super) fn check_targets<X: Element, Y: Element>(dataset: &Dataset<X, Y>) -> 
     let is_whole = |sum: f64| (sum - 1.0).abs() <= ROUNDING;
     match sums.map(is_whole).position(|is_whole| !is_whole) {
         Some(row) => {
-            let found = format!("the targets {}", targets.select(0, row as isize));
-            refuse(found).map_err(|error| error.at(Place::Sample(row)))
+            let found = match targets {
+                AnyTensor::F64(targets) => targets.select(0, row as isize).to_string(),
+                _ => targets.to::<f32>().select(0, row as isize).to_string(),
+            };
+            Err(refuse(format!("the {name} {found}")).at(Place::Sample(row)))
         }
         None => Ok(()),
     }
@@ -39,12 +51,21 @@ pub(super) fn check_targets<X: Element, Y: Element>(dataset: &Dataset<X, Y>) -> 
 
 /// Each sample becomes `l` times itself and `1 - l` times another one of the batch, its targets and weights likewise;
 /// `l` is drawn for each from Beta(alpha, alpha).
-pub(super) fn mix<X: Element, Y: Element>(batch: Batch<X, Y>, alpha: f64, generator: &mut Generator) -> Batch<X, Y> {
+pub(super) fn mix<X: SampleType, Y: SampleType>(
+    batch: Batch<X, Y>,
+    alpha: f64,
+    generator: &mut Generator,
+) -> Batch<X, Y> {
     let partners: Vec<usize> = generator.permutation(batch.len()).iter().map(|row| row as usize).collect();
     let shares: Vec<f64> = partners.iter().map(|_| beta(alpha, generator)).collect();
+    let mix_column = |column: &AnyTensor| match column {
+        AnyTensor::F64(rows) => mixed(rows, &partners, &shares).into(),
+        rows => mixed::<f32>(&rows.to(), &partners, &shares).into(),
+    };
+    let (inputs, targets): (Columns, Columns) = (batch.inputs.into(), batch.targets.into());
     Batch {
-        inputs: mixed(&batch.inputs, &partners, &shares),
-        targets: mixed(&batch.targets, &partners, &shares),
+        inputs: X::Data::from_columns(inputs.map(mix_column)),
+        targets: Y::Data::from_columns(targets.map(mix_column)),
         weights: batch.weights.map(|weights| mixed(&weights, &partners, &shares)),
     }
 }
@@ -111,9 +132,9 @@ mod tests {
     #[test]
     fn a_mixture_is_a_weighted_mean_of_two_samples() {
         let n = 7;
-        let batch = Batch {
-            inputs: Tensor::<f32>::eye(n),
-            targets: Tensor::<f64>::eye(n),
+        let batch = Batch::<f32, f64> {
+            inputs: Tensor::eye(n),
+            targets: Tensor::eye(n),
             weights: Some(Tensor::arange(0.0, n as f32, 1.0)),
         };
         let mixed = mix(batch, 1.0, &mut Generator::new(3));
@@ -134,10 +155,8 @@ mod tests {
 
     #[test]
     fn targets_that_are_no_probabilities_are_refused() {
-        let error = |targets: Tensor| {
-            let dataset = Dataset::new(Tensor::<f32>::zeros([targets.shape()[0], 1]), targets).unwrap();
-            check_targets(&dataset).unwrap_err().to_string()
-        };
+        let check = |targets: Columns| check(&Tensor::<f32>::zeros([1, 1]).into(), &targets);
+        let error = |targets: Tensor| check(targets.into()).unwrap_err().to_string();
         let rest = "expected rows of class probabilities, as one-hot rows are, for mix_up; turn labels into rows by \
                     `to_categorical` before `augment`";
         assert_eq!(error(Tensor::zeros([3])), format!("found targets of shape [3] and type f32, {rest}"));
@@ -147,9 +166,16 @@ mod tests {
         );
         assert!(error(Tensor::new([[2.0, -1.0]])).starts_with("sample 0: found the targets [ 2. -1.]"));
         assert!(error(Tensor::new([[f32::NAN, 1.0]])).starts_with("sample 0: "));
-        let labels = Dataset::new(Tensor::<f32>::zeros([2, 1]), Tensor::from([[0_u8], [1]])).unwrap();
-        assert!(check_targets(&labels).unwrap_err().to_string().contains("type u8"));
-        let soft = Dataset::new(Tensor::<f32>::zeros([1, 1]), Tensor::new([[0.25, 0.75]])).unwrap();
-        assert!(check_targets(&soft).is_ok());
+        assert!(check(Tensor::from([[0_u8], [1]]).into()).unwrap_err().to_string().contains("type u8"));
+        let soft = Columns::new().with("kind", Tensor::new([[0.25, 0.75]])).with("shade", Tensor::new([[1.0]]));
+        assert!(check(soft.clone()).is_ok());
+        let wrong = soft.map_column("shade", |x| x.to::<f32>() * 2.0);
+        assert_eq!(check(wrong).unwrap_err().to_string(), format!("sample 0: found the target \"shade\" [2.], {rest}"));
+        let ids = Columns::from((Tensor::<f32>::zeros([1, 1]), Tensor::from([3_i64])));
+        assert_eq!(
+            super::check(&ids, &Tensor::new([[1.0]]).into()).unwrap_err().to_string(),
+            "found input 1 of type i64, expected inputs of type f32 or f64, for mix_up; leave mix_up out, or convert the \
+             column"
+        );
     }
 }

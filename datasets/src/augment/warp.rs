@@ -2,10 +2,9 @@
 
 use std::ops::{Range, RangeInclusive};
 
-use gradus_tensor::{Tensor, simd};
+use gradus_tensor::{Shape, Tensor, simd};
 use serde::{Deserialize, Serialize};
 
-use super::check_pictures;
 use crate::error::{DatasetError, Result};
 
 /// What stands where a warped picture shows what lay beyond its edges.
@@ -114,6 +113,17 @@ impl Warp {
         let fixed = [centre[0] + self.shift[0], centre[1] + self.shift[1]];
         Places { row: (origin(centre[0], row, fixed), row), column: (origin(centre[1], column, fixed), column) }
     }
+}
+
+/// The four lengths of `[n, height, width, channels]`.
+pub(super) fn check_pictures(shape: &Shape) -> Result<[usize; 4]> {
+    <[usize; 4]>::try_from(&shape[..]).map_err(|_| {
+        let hint = match shape.len() {
+            3 => "add an axis of channels, `x.unsqueeze(-1)`",
+            _ => "reshape the inputs to pictures",
+        };
+        DatasetError::new(format!("pictures of shape {shape}"), "[n, height, width, channels]", hint)
+    })
 }
 
 impl Fill {

@@ -1,0 +1,155 @@
+//! Parts of a data set, and its samples in another order.
+
+use std::ops::{Bound, RangeBounds};
+
+use gradus_tensor::SampleType;
+
+use crate::dataset::Dataset;
+use crate::error::{DatasetError, Result};
+use crate::order::{Order, Randomness};
+
+impl<X: SampleType, Y: SampleType> Dataset<X, Y> {
+    /// The samples of a range, `train.slice(1000..)`, without copying.
+    ///
+    /// # Panics
+    /// If the range is empty or reaches beyond the samples.
+    #[track_caller]
+    pub fn slice(&self, range: impl RangeBounds<usize>) -> Self {
+        let start = match range.start_bound() {
+            Bound::Included(&start) => start,
+            Bound::Excluded(&before) => before.saturating_add(1),
+            Bound::Unbounded => 0,
+        };
+        let end = match range.end_bound() {
+            Bound::Included(&last) => last.saturating_add(1),
+            Bound::Excluded(&end) => end,
+            Bound::Unbounded => self.len(),
+        };
+        if start >= end || end > self.len() {
+            panic_slice(start, end, self.len());
+        }
+        self.part(self.range(start..end))
+    }
+
+    /// The first `count` samples, or all if there are fewer.
+    ///
+    /// # Panics
+    /// If `count` is 0: a data set has at least one sample.
+    #[track_caller]
+    pub fn take(&self, count: usize) -> Self {
+        assert!(count > 0, "take: a data set has at least one sample: 0 of {}", self.len());
+        self.part(self.range(0..count.min(self.len())))
+    }
+
+    /// The first `count` samples, and the rest.
+    ///
+    /// # Panics
+    /// If that leaves no sample in a part.
+    #[track_caller]
+    pub fn split_at(&self, count: usize) -> (Self, Self) {
+        if count == 0 || count >= self.len() {
+            panic_split_at(count, self.len());
+        }
+        (self.part(self.range(0..count)), self.part(self.range(count..self.len())))
+    }
+
+    /// All but the last `fraction` of the samples for training, and those for validation. As in Keras the last ones are
+    /// taken, before any shuffling: `floor(n (1 - fraction))` stay.
+    ///
+    /// # Errors
+    /// If that leaves no sample in a part.
+    pub fn validation_split(&self, fraction: f64) -> Result<(Self, Self)> {
+        let kept = (self.len() as f64 * (1.0 - fraction)).floor();
+        // Neither a NaN nor a fraction beyond 0..1 passes.
+        if kept >= 1.0 && kept < self.len() as f64 {
+            return Ok(self.split_at(kept as usize));
+        }
+        Err(DatasetError::new(
+            format!("a validation split of {fraction} of {} samples", self.len()),
+            "a fraction between 0 and 1 that leaves samples on both sides",
+            "choose another fraction or give a validation set",
+        ))
+    }
+
+    /// The samples in random order, copied: from a seed or from `&mut Generator`. To only walk them in random order,
+    /// see [`Batches::shuffled`].
+    pub fn shuffle(&self, randomness: impl Randomness) -> Self {
+        self.part(self.gather(&Order::shuffled(self.len(), randomness).rows(0..self.len())))
+    }
+}
+
+#[cold]
+#[track_caller]
+fn panic_slice(start: usize, end: usize, len: usize) -> ! {
+    panic!("slice: a range of samples that is not empty is needed: {start}..{end} of {len}")
+}
+
+#[cold]
+#[track_caller]
+fn panic_split_at(count: usize, len: usize) -> ! {
+    panic!("split_at: each part must have a sample: {count} of {len}")
+}
+
+#[cfg(test)]
+mod tests {
+    use gradus_tensor::Tensor;
+
+    use super::*;
+
+    fn numbered(samples: usize) -> Dataset {
+        Dataset::new(Tensor::arange(0.0, samples as f32, 1.0), Tensor::zeros([samples, 1])).unwrap()
+    }
+
+    fn numbers(dataset: &Dataset) -> Vec<f32> {
+        dataset.inputs().to_vec()
+    }
+
+    #[test]
+    fn parts_are_those_asked_for() {
+        let ten = numbered(10);
+        assert_eq!(numbers(&ten.take(3)), [0.0, 1.0, 2.0]);
+        assert_eq!(ten.take(30), ten);
+        assert_eq!(numbers(&ten.slice(8..)), [8.0, 9.0]);
+        assert_eq!(numbers(&ten.slice(..=1)), [0.0, 1.0]);
+        let (first, rest) = ten.split_at(8);
+        assert_eq!((first.len(), numbers(&rest)), (8, vec![8.0, 9.0]));
+    }
+
+    #[test]
+    fn validation_takes_the_last_samples_as_keras_does() {
+        // Keras 3: split_at = floor(n * (1 - fraction)).
+        for (samples, fraction, kept) in [(10, 0.2, 8), (10, 0.25, 7), (3, 0.1, 2), (60_000, 0.1, 54_000)] {
+            let (train, validation) = numbered(samples).validation_split(fraction).unwrap();
+            assert_eq!((train.len(), validation.len()), (kept, samples - kept));
+            assert_eq!(validation.inputs().get([0]), kept as f32);
+        }
+        for fraction in [0.0, 1.0, -0.5, 1.5, f64::NAN, 0.95] {
+            assert!(numbered(10).validation_split(fraction).is_err(), "{fraction}");
+        }
+        assert_eq!(
+            numbered(4).validation_split(1.0).unwrap_err().to_string(),
+            "found a validation split of 1 of 4 samples, expected a fraction between 0 and 1 that leaves samples on both \
+             sides; choose another fraction or give a validation set"
+        );
+    }
+
+    #[test]
+    fn parts_share_the_samples() {
+        let dataset = numbered(10);
+        let start = dataset.inputs().as_slice().unwrap().as_ptr();
+        assert_eq!(dataset.slice(2..).inputs().as_slice().unwrap().as_ptr(), start.wrapping_add(2));
+        assert_eq!(dataset.batches(5).nth(1).unwrap().inputs.as_slice().unwrap().as_ptr(), start.wrapping_add(5));
+    }
+
+    #[test]
+    #[should_panic(expected = "slice: a range of samples that is not empty is needed: 3..5 of 4")]
+    fn a_slice_beyond_the_samples_is_refused() {
+        numbered(4).slice(3..5);
+    }
+
+    #[test]
+    #[should_panic(expected = "split_at: each part must have a sample: 4 of 4")]
+    fn a_split_at_the_end_is_refused() {
+        numbered(4).split_at(4);
+    }
+}
