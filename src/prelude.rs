@@ -1,7 +1,7 @@
 //! What a program that trains a network needs: `use gradus::prelude::*`.
 //!
 //! Layers, losses, optimisers and callbacks by their names, and the metrics whose names no loss has: the mean squared
-//! error as a metric is `metrics::MeanSquaredError`. `Average` is the metrics'; the layer is `nn::Average`.
+//! error as a metric is `metrics::MeanSquaredError`.
 
 pub use gradus_autograd::{Grads, Op, Params, Tape, Var, gradcheck, value_and_grad};
 #[cfg(feature = "images")]
@@ -15,7 +15,7 @@ pub use gradus_optim::*;
 pub use gradus_tensor::{Element, Float, Generator, Shape, Tensor, keepdims, step};
 pub use gradus_train::callbacks::{self, *};
 pub use gradus_train::metrics::{
-    self, Accuracy, Auc, Average, BinaryAccuracy, CategoricalAccuracy, ConfusionMatrix, F1, Metric, Precision, R2,
+    self, Accuracy, Auc, BinaryAccuracy, CategoricalAccuracy, ClassAverage, ConfusionMatrix, F1, Metric, Precision, R2,
     Recall, RootMeanSquaredError, SparseCategoricalAccuracy, TopKAccuracy,
 };
 pub use gradus_train::{Fit, History, Logs, Trainer, train_step};

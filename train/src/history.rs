@@ -3,16 +3,29 @@
 use std::fmt;
 use std::ops::Index;
 
+use gradus_tensor::Float;
 use serde::{Deserialize, Serialize};
+
+use crate::metrics::{Mean, Metric};
 
 /// Named numbers in the order they were measured: `loss`, then the metrics.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Logs {
-    #[serde(with = "numbers")]
+    #[serde(with = "entries")]
     entries: Vec<(String, f64)>,
 }
 
 impl Logs {
+    /// The mean loss and the results of the metrics.
+    pub(crate) fn measured<T: Float>(loss: &Mean, metrics: &[Box<dyn Metric<T>>]) -> Self {
+        let mut logs = Logs::default();
+        logs.insert("loss", loss.result());
+        for metric in metrics {
+            logs.insert(metric.name(), metric.result());
+        }
+        logs
+    }
+
     /// Adds a number, or replaces the one of this name.
     pub fn insert(&mut self, name: impl Into<String>, value: f64) {
         let name = name.into();
@@ -70,34 +83,20 @@ impl fmt::Display for Logs {
     }
 }
 
-/// Named numbers in files. JSON knows neither NaN nor infinity, so these are written as text.
-mod numbers {
-    use serde::de::Error;
+/// Named numbers in files.
+mod entries {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    #[derive(Serialize, Deserialize)]
-    #[serde(untagged)]
-    enum Number {
-        Finite(f64),
-        Text(String),
-    }
+    use crate::number::Number;
 
     pub fn serialize<S: Serializer>(entries: &[(String, f64)], serializer: S) -> Result<S::Ok, S::Error> {
-        let number =
-            |value: f64| if value.is_finite() { Number::Finite(value) } else { Number::Text(value.to_string()) };
-        let entries: Vec<_> = entries.iter().map(|(name, value)| (name, number(*value))).collect();
+        let entries: Vec<_> = entries.iter().map(|(name, value)| (name, Number(*value))).collect();
         entries.serialize(serializer)
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(String, f64)>, D::Error> {
-        let value = |number| match number {
-            Number::Finite(value) => Ok(value),
-            Number::Text(text) => text
-                .parse()
-                .map_err(|_| D::Error::custom(format!("found {text:?}, expected a number, NaN, inf or -inf"))),
-        };
         let entries = Vec::<(String, Number)>::deserialize(deserializer)?;
-        entries.into_iter().map(|(name, number)| Ok((name, value(number)?))).collect()
+        Ok(entries.into_iter().map(|(name, Number(value))| (name, value)).collect())
     }
 }
 

@@ -9,13 +9,17 @@ mod error;
 mod fit;
 mod history;
 pub mod metrics;
+mod number;
+pub mod state;
 mod step;
 mod trainer;
+mod training_loop;
 
 pub use callbacks::{Callback, Run};
 pub use error::{Error, Result};
 pub use fit::Fit;
 pub use history::{History, Logs};
 pub use metrics::Metric;
+pub use state::TrainingState;
 pub use step::{Step, train_step};
 pub use trainer::Trainer;

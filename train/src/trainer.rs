@@ -3,14 +3,14 @@
 use gradus_datasets::{Batch, Dataset};
 use gradus_nn::{Loss, Model, losses};
 use gradus_optim::{Optimizer, Rule};
-use gradus_tensor::{Element, Float, Generator, Tensor};
+use gradus_tensor::{Element, Float, Tensor};
 
-use crate::callbacks::{Callback, Run};
 use crate::error::{Error, Result};
 use crate::fit::Fit;
 use crate::history::{History, Logs};
 use crate::metrics::{Mean, Metric};
-use crate::step::train_step;
+use crate::state::{Status, TrainingState};
+use crate::training_loop::TrainingLoop;
 
 /// A model with what it takes to train it: Keras's `compile`, `fit`, `evaluate` and `predict`.
 ///
@@ -29,17 +29,17 @@ use crate::step::train_step;
 /// assert!(history.get("loss")[2] < history.get("loss")[0]);
 /// ```
 pub struct Trainer<L: Loss, R: Rule, T: Float = f32> {
-    model: Model<T>,
-    loss: L,
-    optimizer: Optimizer<R, T>,
-    metrics: Vec<Box<dyn Metric<T>>>,
-    generator: Generator,
+    pub(crate) model: Model<T>,
+    pub(crate) loss: L,
+    pub(crate) optimizer: Optimizer<R, T>,
+    pub(crate) metrics: Vec<Box<dyn Metric<T>>>,
+    pub(crate) state: TrainingState,
 }
 
 impl<L: Loss, R: Rule, T: Float> Trainer<L, R, T> {
     /// A trainer of this model by this loss and this optimiser: a rule such as `Adam::default()`, or one with options.
     pub fn new(model: Model<T>, loss: L, optimizer: impl Into<Optimizer<R, T>>) -> Self {
-        Trainer { model, loss, optimizer: optimizer.into(), metrics: Vec::new(), generator: Generator::new(0) }
+        Trainer { model, loss, optimizer: optimizer.into(), metrics: Vec::new(), state: TrainingState::new(0) }
     }
 
     /// With one more metric.
@@ -50,7 +50,7 @@ impl<L: Loss, R: Rule, T: Float> Trainer<L, R, T> {
 
     /// With another seed for the order of the data and for random layers; it is 0 otherwise.
     pub fn seed(self, seed: u64) -> Self {
-        Trainer { generator: Generator::new(seed), ..self }
+        Trainer { state: TrainingState::new(seed), ..self }
     }
 
     /// The model.
@@ -73,8 +73,28 @@ impl<L: Loss, R: Rule, T: Float> Trainer<L, R, T> {
         &self.optimizer
     }
 
+    /// Where the training is: the run that was paused or ended by an error, or the last one.
+    pub fn state(&self) -> &TrainingState {
+        &self.state
+    }
+
+    /// Takes up the training at this state: the next [`fit`](Trainer::fit) goes on with its run if that was paused or ended
+    /// by an error, and begins a new one if it had ended. Weights and the optimiser's state are restored by themselves
+    /// (see [`TrainingState`] for an example).
+    pub fn restore(&mut self, state: TrainingState) {
+        self.state = state;
+        self.state.status = match std::mem::replace(&mut self.state.status, Status::Ended) {
+            Status::Ended => Status::Ended,
+            Status::Running => Status::Paused("the program ended".to_owned()),
+            Status::Paused(reason) | Status::Failed(reason) => Status::Paused(reason),
+        };
+    }
+
     /// Trains on `data`, from wherever the model is now, and returns what was measured. Data with an augmentation
     /// ([`Dataset::augment`]) are changed anew in each epoch; what is held back for validation is not changed.
+    ///
+    /// A run that a callback has paused ([`Run::pause`](crate::Run::pause)) and one that was restored
+    /// ([`Trainer::restore`]) go on; otherwise a new run begins.
     ///
     /// # Errors
     /// If the data do not suit the model or the loss, a setting is out of range, the loss becomes NaN, or a callback
@@ -104,6 +124,7 @@ impl<L: Loss, R: Rule, T: Float> Trainer<L, R, T> {
         self.run(data, Some(validation), fit)
     }
 
+    /// Checks the settings and the data, then runs the loop.
     fn run<X: Element, Y: Element>(
         &mut self,
         data: &Dataset<X, Y>,
@@ -120,126 +141,8 @@ impl<L: Loss, R: Rule, T: Float> Trainer<L, R, T> {
         if let Some(validation) = validation {
             check_alike(data, validation)?;
         }
-        let mut callbacks = fit.all_callbacks();
-        let mut history = History::default();
-        let mut stop = None;
-        let batches = data.len().div_ceil(fit.batch_size);
-        let mut place = Epoch { epoch: 0, epochs: fit.epochs, batches, stop: &mut stop };
-        while place.epoch < place.epochs {
-            let Some(logs) = self.epoch(data, validation, &fit, &mut place, &mut callbacks)? else { break };
-            history.epochs.push(place.epoch);
-            history.logs.push(logs);
-            if place.stop.is_some() {
-                break;
-            }
-            place.epoch += 1;
-        }
-        place.epoch = history.epochs.last().copied().unwrap_or(0);
-        for callback in &mut callbacks {
-            let mut logs = || history.last().cloned().unwrap_or_default();
-            callback.on_end(&mut self.run_at(&mut place, 0, f64::NAN, &mut logs))?;
-        }
-        history.stopped = stop;
-        Ok(history)
-    }
-
-    /// Trains for an epoch; `None` if a callback has ended the run before its first batch.
-    fn epoch<X: Element, Y: Element>(
-        &mut self,
-        data: &Dataset<X, Y>,
-        validation: Option<&Dataset<X, Y>>,
-        fit: &Fit<T>,
-        epoch: &mut Epoch<'_>,
-        callbacks: &mut [Box<dyn Callback<T>>],
-    ) -> Result<Option<Logs>> {
-        self.metrics.iter_mut().for_each(|metric| metric.reset());
-        let mut loss = Mean::default();
-        for callback in callbacks.iter_mut() {
-            callback.on_epoch_begin(&mut self.run_at(epoch, 0, f64::NAN, &mut Logs::default))?;
-        }
-        if epoch.stop.is_some() {
-            return Ok(None);
-        }
-        let mut batches = data.batches(fit.batch_size);
-        if fit.shuffle {
-            batches = batches.shuffled(self.generator.next_u64());
-        }
-        if data.augmentation().is_some() {
-            batches = batches.augmented(self.generator.next_u64())?;
-        }
-        let batches: Box<dyn Iterator<Item = Batch<X, Y>>> = match fit.prefetch {
-            0 => Box::new(batches),
-            ahead => Box::new(batches.prefetch_on(fit.workers, ahead)),
-        };
-        let (mut done, mut last_loss) = (0, f64::NAN);
-        for batch in batches {
-            let (inputs, targets, weights) = converted(batch, fit.class_weights.as_deref())?;
-            let step = train_step(
-                &mut self.model,
-                &self.loss,
-                &mut self.optimizer,
-                &inputs,
-                &targets,
-                weights.as_ref(),
-                &mut self.generator,
-            )?;
-            for metric in &mut self.metrics {
-                metric.update(&targets, &step.outputs, weights.as_ref())?;
-            }
-            last_loss = step.loss.as_f64();
-            loss.add(last_loss, inputs.shape()[0] as f64);
-            done += 1;
-            for callback in callbacks.iter_mut() {
-                let mut logs = || measured(&loss, &self.metrics);
-                callback.on_batch_end(&mut Run {
-                    epoch: epoch.epoch,
-                    epochs: epoch.epochs,
-                    batch: done,
-                    batches: epoch.batches,
-                    loss: last_loss,
-                    model: &mut self.model,
-                    learning_rate: &mut self.optimizer,
-                    logs: &mut logs,
-                    stop: epoch.stop,
-                })?;
-            }
-            if epoch.stop.is_some() {
-                break;
-            }
-            if step.loss.is_nan() {
-                return Err(nan_loss(epoch.epoch, done, self.optimizer.current_learning_rate()));
-            }
-        }
-        let mut logs = measured(&loss, &self.metrics);
-        if let Some(validation) = validation {
-            for (name, value) in self.evaluate_in(validation, fit.batch_size)?.iter() {
-                logs.insert(format!("val_{name}"), value);
-            }
-        }
-        for callback in callbacks.iter_mut() {
-            callback.on_epoch_end(&mut self.run_at(epoch, done, last_loss, &mut || logs.clone()))?;
-        }
-        Ok(Some(logs))
-    }
-
-    fn run_at<'a>(
-        &'a mut self,
-        epoch: &'a mut Epoch<'_>,
-        batch: usize,
-        loss: f64,
-        logs: &'a mut dyn FnMut() -> Logs,
-    ) -> Run<'a, T> {
-        Run {
-            epoch: epoch.epoch,
-            epochs: epoch.epochs,
-            batch,
-            batches: epoch.batches,
-            loss,
-            model: &mut self.model,
-            learning_rate: &mut self.optimizer,
-            logs,
-            stop: epoch.stop,
-        }
+        let callbacks = fit.all_callbacks();
+        TrainingLoop { trainer: self, data, validation, fit: &fit, callbacks }.run()
     }
 
     /// The loss and the metrics on `data`, without training.
@@ -261,7 +164,11 @@ impl<L: Loss, R: Rule, T: Float> Trainer<L, R, T> {
         Err(Error::new(op, problem, "reshape the inputs by map_inputs, or build the model for their shape"))
     }
 
-    fn evaluate_in<X: Element, Y: Element>(&mut self, data: &Dataset<X, Y>, batch_size: usize) -> Result<Logs> {
+    pub(crate) fn evaluate_in<X: Element, Y: Element>(
+        &mut self,
+        data: &Dataset<X, Y>,
+        batch_size: usize,
+    ) -> Result<Logs> {
         if data.len() == 0 {
             return Err(Error::new("evaluate", "the data set is empty", "give at least one sample"));
         }
@@ -275,7 +182,7 @@ impl<L: Loss, R: Rule, T: Float> Trainer<L, R, T> {
                 metric.update(&targets, &outputs, weights.as_ref())?;
             }
         }
-        Ok(measured(&loss, &self.metrics))
+        Ok(Logs::measured(&loss, &self.metrics))
     }
 
     /// The model's outputs for inputs `[n, ..]`.
@@ -303,7 +210,7 @@ fn check_alike<X: Element, Y: Element>(data: &Dataset<X, Y>, validation: &Datase
 
 /// A batch in the model's element type: inputs, targets, and the weights of its samples.
 #[allow(clippy::type_complexity)] // Three tensors.
-fn converted<X: Element, Y: Element, T: Float>(
+pub(crate) fn converted<X: Element, Y: Element, T: Float>(
     batch: Batch<X, Y>,
     class_weights: Option<&[f64]>,
 ) -> Result<(Tensor<T>, Tensor<T>, Option<Tensor<T>>)> {
@@ -314,30 +221,4 @@ fn converted<X: Element, Y: Element, T: Float>(
         weights = Some(weights.map_or(by_class.clone(), |weights| weights * &by_class));
     }
     Ok((inputs, targets, weights))
-}
-
-/// Where a run is.
-struct Epoch<'a> {
-    epoch: usize,
-    epochs: usize,
-    batches: usize,
-    stop: &'a mut Option<String>,
-}
-
-fn measured<T: Float>(loss: &Mean, metrics: &[Box<dyn Metric<T>>]) -> Logs {
-    let mut logs = Logs::default();
-    logs.insert("loss", loss.result());
-    for metric in metrics {
-        logs.insert(metric.name(), metric.result());
-    }
-    logs
-}
-
-fn nan_loss(epoch: usize, batch: usize, learning_rate: f64) -> Error {
-    Error::new(
-        "fit",
-        format!("the loss became NaN in epoch {}, batch {batch}, at learning rate {learning_rate}", epoch + 1),
-        "lower the learning rate, clip the gradients, or look for NaN in the data; the callback StopOnNan ends the run \
-         without an error",
-    )
 }

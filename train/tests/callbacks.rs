@@ -213,6 +213,9 @@ fn the_rate_falls_on_a_plateau() {
 struct Kept<C>(Arc<Mutex<C>>);
 
 impl<C: Callback> Callback for Kept<C> {
+    fn on_begin(&mut self, run: &mut Run<'_>) -> Result<()> {
+        self.0.lock().unwrap().on_begin(run)
+    }
     fn on_epoch_begin(&mut self, run: &mut Run<'_>) -> Result<()> {
         self.0.lock().unwrap().on_epoch_begin(run)
     }

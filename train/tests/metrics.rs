@@ -120,9 +120,9 @@ fn precision_recall_and_f1_of_many_classes() {
     let c = one_hot(&y);
     // sklearn precision_score, recall_score and f1_score, average=...
     let expected = [
-        (Average::Macro, [0.611111111111111, 0.6666666666666666, 0.6222222222222222]),
-        (Average::Micro, [0.625, 0.625, 0.625]),
-        (Average::Weighted, [0.6041666666666666, 0.625, 0.6000000000000001]),
+        (ClassAverage::Macro, [0.611111111111111, 0.6666666666666666, 0.6222222222222222]),
+        (ClassAverage::Micro, [0.625, 0.625, 0.625]),
+        (ClassAverage::Weighted, [0.6041666666666666, 0.625, 0.6000000000000001]),
     ];
     for (average, [precision, recall, f1]) in expected {
         for targets in [&c, &y] {

@@ -1,51 +1,60 @@
 //! The measurements of each epoch in a file.
 
-use std::fs::File;
-use std::path::PathBuf;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
 
 use gradus_tensor::Float;
+use serde_json::Value;
 
 use super::{Callback, Run};
 use crate::error::{Error, Result};
+use crate::state::{from_state, to_state};
 
 /// Writes a CSV file: a header, then a line per epoch with its number, the learning rate and the measurements.
 ///
-/// Each line is on disk when its epoch ends, so a run that is killed keeps what it has measured. An existing file is
-/// replaced.
+/// Each line is on disk when its epoch ends, so a run that is killed keeps what it has measured. A new run replaces the
+/// file; a paused run that goes on adds to it, after the lines of the epochs that the run had done.
 pub struct CsvLogger {
     path: PathBuf,
-    file: Option<csv::Writer<File>>,
+    file: Option<File>,
+    /// The number of bytes written.
+    length: u64,
 }
 
 impl CsvLogger {
     /// Writes to this file.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        CsvLogger { path: path.into(), file: None }
+        CsvLogger { path: path.into(), file: None, length: 0 }
     }
 
+    /// Writes a line, at once.
     fn write(&mut self, fields: &[String]) -> Result<()> {
         let Some(file) = &mut self.file else {
             return Ok(());
         };
-        let written = file.write_record(fields).map_err(std::io::Error::from).and_then(|()| file.flush());
-        written.map_err(|source| Error::file(&self.path, source))
+        let mut line = csv::Writer::from_writer(Vec::new());
+        let line = line.write_record(fields).map_err(io::Error::from).and_then(|()| {
+            line.flush()?;
+            file.write_all(line.get_ref())?;
+            Ok(line.get_ref().len() as u64)
+        });
+        self.length += line.map_err(|source| Error::file(&self.path, source))?;
+        Ok(())
     }
 }
 
 impl<T: Float> Callback<T> for CsvLogger {
-    fn on_epoch_begin(&mut self, run: &mut Run<'_, T>) -> Result<()> {
-        if run.epoch == 0 {
-            // Found out before the first epoch, not after it, that the file cannot be written.
-            self.file = None;
-            let file = File::create(&self.path).map_err(|source| Error::file(&self.path, source))?;
-            self.file = Some(csv::Writer::from_writer(file));
-        }
+    // Whether the file can be written is found out before the first epoch, not after it.
+    fn on_begin(&mut self, _run: &mut Run<'_, T>) -> Result<()> {
+        let file = File::create(&self.path).map_err(|source| Error::file(&self.path, source))?;
+        (self.file, self.length) = (Some(file), 0);
         Ok(())
     }
 
     fn on_epoch_end(&mut self, run: &mut Run<'_, T>) -> Result<()> {
         let logs = run.logs();
-        if run.epoch == 0 {
+        if self.length == 0 {
             let names = logs.iter().map(|(name, _)| name.to_owned());
             let header: Vec<String> = ["epoch", "learning_rate"].map(str::to_owned).into_iter().chain(names).collect();
             self.write(&header)?;
@@ -54,4 +63,28 @@ impl<T: Float> Callback<T> for CsvLogger {
         let fields: Vec<String> = first.into_iter().chain(logs.iter().map(|(_, value)| value.to_string())).collect();
         self.write(&fields)
     }
+
+    fn state(&self) -> Value {
+        to_state(&self.length)
+    }
+
+    fn restore(&mut self, state: &Value) -> Result<()> {
+        let expected: u64 = from_state("CsvLogger", state)?;
+        let found = fs::metadata(&self.path).map_or(0, |file| file.len());
+        if found < expected {
+            let problem = format!("{} has {found} bytes, the run had written {expected}", self.path.display());
+            return Err(Error::new("CsvLogger", problem, "give the file of the run that is to go on"));
+        }
+        let file = open_at(&self.path, expected).map_err(|source| Error::file(&self.path, source))?;
+        (self.file, self.length) = (Some(file), expected);
+        Ok(())
+    }
+}
+
+/// Opens a file to write after its first `length` bytes, which are kept.
+fn open_at(path: &Path, length: u64) -> io::Result<File> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
+    file.set_len(length)?;
+    file.seek(SeekFrom::Start(length))?;
+    Ok(file)
 }

@@ -1,11 +1,14 @@
 //! The end of a run that no longer gets better.
 
-use gradus_autograd::Params;
+use gradus_autograd::{Param, Params};
 use gradus_tensor::Float;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::monitor::Monitor;
 use super::{Callback, Run};
 use crate::error::Result;
+use crate::state::{from_state, to_state};
 
 /// Ends the run when a measurement has not become better for `patience` epochs.
 ///
@@ -74,12 +77,9 @@ impl<T: Float> EarlyStopping<T> {
 }
 
 impl<T: Float> Callback<T> for EarlyStopping<T> {
-    fn on_epoch_begin(&mut self, run: &mut Run<'_, T>) -> Result<()> {
-        if run.epoch == 0 {
-            // A new run begins, perhaps after another one with the same callback.
-            self.monitor.reset();
-            (self.waited, self.best) = (0, None);
-        }
+    fn on_begin(&mut self, _run: &mut Run<'_, T>) -> Result<()> {
+        self.monitor.reset();
+        (self.waited, self.best_epoch, self.best) = (0, 0, None);
         Ok(())
     }
 
@@ -108,4 +108,39 @@ impl<T: Float> Callback<T> for EarlyStopping<T> {
         }
         Ok(())
     }
+
+    fn state(&self) -> Value {
+        let (best, best_weights) = (self.monitor.best(), self.best.as_ref().map(converted));
+        to_state(&State { waited: self.waited, best, best_epoch: self.best_epoch, best_weights })
+    }
+
+    fn restore(&mut self, state: &Value) -> Result<()> {
+        let State { waited, best, best_epoch, best_weights } = from_state("EarlyStopping", state)?;
+        self.monitor.restore(best);
+        (self.waited, self.best_epoch, self.best) = (waited, best_epoch, best_weights.as_ref().map(converted));
+        Ok(())
+    }
+}
+
+/// What is remembered from one epoch to the next.
+#[derive(Serialize, Deserialize)]
+struct State {
+    waited: usize,
+    #[serde(with = "crate::number")]
+    best: f64,
+    best_epoch: usize,
+    /// As f64, whatever the type in training: nothing is lost.
+    best_weights: Option<Params<f64>>,
+}
+
+/// The parameters in another element type.
+fn converted<T: Float, U: Float>(params: &Params<T>) -> Params<U> {
+    let convert = |param: &Param<T>| Param {
+        name: param.name.clone(),
+        value: param.value.to(),
+        role: param.role,
+        frozen: param.frozen,
+    };
+    let list: Vec<Param<U>> = params.iter().map(convert).collect();
+    Params::try_from(list).expect("the names are as distinct as they were")
 }

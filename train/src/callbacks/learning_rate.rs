@@ -1,10 +1,13 @@
 //! The learning rate, changed between epochs.
 
 use gradus_tensor::Float;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::monitor::Monitor;
 use super::{Callback, Run};
 use crate::error::Result;
+use crate::state::{from_state, to_state};
 
 /// Sets the learning rate of each epoch: `schedule(epoch, rate)`, epochs counted from 0, `rate` the one before.
 ///
@@ -95,12 +98,9 @@ impl ReduceLrOnPlateau {
 }
 
 impl<T: Float> Callback<T> for ReduceLrOnPlateau {
-    fn on_epoch_begin(&mut self, run: &mut Run<'_, T>) -> Result<()> {
-        if run.epoch == 0 {
-            // A new run begins, perhaps after another one with the same callback.
-            self.monitor.reset();
-            (self.waited, self.cooling) = (0, 0);
-        }
+    fn on_begin(&mut self, _run: &mut Run<'_, T>) -> Result<()> {
+        self.monitor.reset();
+        (self.waited, self.cooling) = (0, 0);
         Ok(())
     }
 
@@ -123,4 +123,24 @@ impl<T: Float> Callback<T> for ReduceLrOnPlateau {
         }
         Ok(())
     }
+
+    fn state(&self) -> Value {
+        to_state(&State { waited: self.waited, cooling: self.cooling, best: self.monitor.best() })
+    }
+
+    fn restore(&mut self, state: &Value) -> Result<()> {
+        let State { waited, cooling, best } = from_state("ReduceLrOnPlateau", state)?;
+        self.monitor.restore(best);
+        (self.waited, self.cooling) = (waited, cooling);
+        Ok(())
+    }
+}
+
+/// What is remembered from one epoch to the next; the rate is the optimiser's.
+#[derive(Serialize, Deserialize)]
+struct State {
+    waited: usize,
+    cooling: usize,
+    #[serde(with = "crate::number")]
+    best: f64,
 }

@@ -6,6 +6,7 @@ mod learning_rate;
 mod monitor;
 mod on;
 mod progress;
+mod run;
 mod stop_on_nan;
 
 pub use csv_logger::CsvLogger;
@@ -13,22 +14,68 @@ pub use early_stopping::EarlyStopping;
 pub use learning_rate::{LearningRateScheduler, ReduceLrOnPlateau};
 pub use on::{On, on_batch_end, on_epoch_begin, on_epoch_end};
 pub use progress::Progress;
+pub(crate) use run::Hook;
+pub use run::Run;
 pub use stop_on_nan::StopOnNan;
 
-use gradus_nn::Model;
-use gradus_optim::{Optimizer, Rule};
 use gradus_tensor::Float;
+use serde_json::Value;
 
-use crate::error::Result;
-use crate::history::Logs;
+use crate::error::{Error, Result};
 
-/// Something done along the way: hooks, each of which may look at the run, change the learning rate or the weights, or
-/// end it.
+/// Something done during a training run: hooks, each of which may look at the run, change the learning rate or the
+/// weights, or stop or pause the run.
+///
+/// A callback that remembers anything from one hook to the next implements [`state`](Callback::state) and
+/// [`restore`](Callback::restore) as well, so that a run can be paused and gone on with.
+///
+/// ```
+/// use gradus_train::callbacks::{Callback, Run};
+/// use gradus_train::state::{from_state, to_state};
+/// use gradus_train::Result;
+///
+/// /// Counts the batches of a run.
+/// #[derive(Default)]
+/// struct Counter {
+///     batches: usize,
+/// }
+///
+/// impl Callback for Counter {
+///     fn on_begin(&mut self, _run: &mut Run) -> Result<()> {
+///         self.batches = 0;
+///         Ok(())
+///     }
+///
+///     fn on_batch_end(&mut self, _run: &mut Run) -> Result<()> {
+///         self.batches += 1;
+///         Ok(())
+///     }
+///
+///     fn state(&self) -> serde_json::Value {
+///         to_state(&self.batches)
+///     }
+///
+///     fn restore(&mut self, state: &serde_json::Value) -> Result<()> {
+///         self.batches = from_state("Counter", state)?;
+///         Ok(())
+///     }
+/// }
+/// ```
 pub trait Callback<T: Float = f32>: Send {
-    /// Before the first batch of an epoch.
+    /// Before the first epoch of a run. A callback that is given to a second run forgets the first one here.
+    ///
+    /// When a paused run goes on, [`restore`](Callback::restore) is called instead if the callback has a state.
     ///
     /// # Errors
     /// What makes going on impossible; `fit` returns it.
+    fn on_begin(&mut self, _run: &mut Run<'_, T>) -> Result<()> {
+        Ok(())
+    }
+
+    /// Before the first batch of an epoch.
+    ///
+    /// # Errors
+    /// As [`on_begin`](Callback::on_begin).
     fn on_epoch_begin(&mut self, _run: &mut Run<'_, T>) -> Result<()> {
         Ok(())
     }
@@ -36,93 +83,45 @@ pub trait Callback<T: Float = f32>: Send {
     /// After the update of each batch.
     ///
     /// # Errors
-    /// As above.
+    /// As [`on_begin`](Callback::on_begin).
     fn on_batch_end(&mut self, _run: &mut Run<'_, T>) -> Result<()> {
         Ok(())
     }
 
-    /// After an epoch's batches and its validation.
+    /// After the batches of an epoch and its validation.
     ///
     /// # Errors
-    /// As above.
+    /// As [`on_begin`](Callback::on_begin).
     fn on_epoch_end(&mut self, _run: &mut Run<'_, T>) -> Result<()> {
         Ok(())
     }
 
-    /// After the last epoch, whoever has ended the run; not after an error.
+    /// After the last epoch, whoever has stopped the run; not after an error.
     ///
     /// # Errors
-    /// As above.
+    /// As [`on_begin`](Callback::on_begin).
     fn on_end(&mut self, _run: &mut Run<'_, T>) -> Result<()> {
         Ok(())
     }
-}
 
-/// A training run as callbacks see it.
-pub struct Run<'a, T: Float = f32> {
-    /// The epoch, counted from 0.
-    pub epoch: usize,
-    /// How many epochs there are to be.
-    pub epochs: usize,
-    /// The batches of this epoch that are done.
-    pub batch: usize,
-    /// The batches of an epoch.
-    pub batches: usize,
-    /// The loss of the batch just done; NaN before the first.
-    pub loss: f64,
-    /// The model in training.
-    pub model: &'a mut Model<T>,
-    pub(crate) learning_rate: &'a mut dyn LearningRate,
-    pub(crate) logs: &'a mut dyn FnMut() -> Logs,
-    pub(crate) stop: &'a mut Option<String>,
-}
-
-impl<T: Float> Run<'_, T> {
-    /// What was measured so far in this epoch: means over its batches; at its end also the validation's, as `val_..`.
-    pub fn logs(&mut self) -> Logs {
-        (self.logs)()
+    /// The name under which the state is written: the name of the type.
+    fn name(&self) -> String {
+        let path = std::any::type_name::<Self>();
+        let path = path.split('<').next().unwrap_or(path);
+        path.rsplit("::").next().unwrap_or(path).to_owned()
     }
 
-    /// Whether this is the last epoch: the last one planned, or the run is being ended.
-    pub fn is_last_epoch(&self) -> bool {
-        self.stop.is_some() || self.epoch + 1 == self.epochs
+    /// What the callback remembers, made by [`to_state`](crate::state::to_state); null, the default, if nothing.
+    fn state(&self) -> Value {
+        Value::Null
     }
 
-    /// The learning rate of the next step.
-    pub fn learning_rate(&self) -> f64 {
-        self.learning_rate.get()
-    }
-
-    /// Learns at this constant rate from now on.
+    /// Goes on from what [`state`](Callback::state) of such a callback returned, in this program or another.
     ///
-    /// # Panics
-    /// If it is negative or not finite.
-    pub fn set_learning_rate(&mut self, rate: f64) {
-        self.learning_rate.set(rate);
-    }
-
-    /// Ends the run: no further batch if called within an epoch, no further epoch after one.
-    pub fn stop(&mut self, reason: impl Into<String>) {
-        self.stop.get_or_insert(reason.into());
-    }
-
-    /// Why the run is being ended, if it is.
-    pub fn stopped(&self) -> Option<&str> {
-        self.stop.as_deref()
-    }
-}
-
-/// An optimiser's learning rate, whatever its rule.
-pub(crate) trait LearningRate {
-    fn get(&self) -> f64;
-    fn set(&mut self, rate: f64);
-}
-
-impl<R: Rule, T: Float> LearningRate for Optimizer<R, T> {
-    fn get(&self) -> f64 {
-        self.current_learning_rate()
-    }
-    fn set(&mut self, rate: f64) {
-        self.set_learning_rate(rate);
+    /// # Errors
+    /// If the state is not one of such a callback.
+    fn restore(&mut self, _state: &Value) -> Result<()> {
+        let problem = format!("{} has a state, but cannot restore one", self.name());
+        Err(Error::new("restore", problem, "implement Callback::restore as well as Callback::state"))
     }
 }

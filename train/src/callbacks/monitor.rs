@@ -9,14 +9,15 @@ pub(super) struct Monitor {
     name: String,
     falls: bool,
     min_delta: f64,
-    best: Option<f64>,
+    /// The best value so far; NaN before there is one.
+    best: f64,
 }
 
 impl Monitor {
     pub fn new(name: impl Into<String>) -> Self {
         let name = name.into();
         let falls = name.ends_with("loss") || name.ends_with("error");
-        Monitor { name, falls, min_delta: 0.0, best: None }
+        Monitor { name, falls, min_delta: 0.0, best: f64::NAN }
     }
 
     pub fn min_delta(self, min_delta: f64) -> Self {
@@ -35,8 +36,18 @@ impl Monitor {
         &self.name
     }
 
+    /// The best value so far.
+    pub fn best(&self) -> f64 {
+        self.best
+    }
+
+    /// Goes on from this best value.
+    pub fn restore(&mut self, best: f64) {
+        self.best = best;
+    }
+
     pub fn reset(&mut self) {
-        self.best = None;
+        self.best = f64::NAN;
     }
 
     /// Whether the measurement is better than ever; NaN never is.
@@ -50,15 +61,10 @@ impl Monitor {
             let problem = format!("nothing named {:?} is measured, only {}", self.name, logs.names());
             return Err(Error::new(callback, problem, hint));
         };
-        let gain = match self.best {
-            None if value.is_nan() => return Ok(false),
-            None => f64::INFINITY,
-            Some(best) if self.falls => best - value,
-            Some(best) => value - best,
-        };
-        let better = gain > self.min_delta;
+        let gain = if self.falls { self.best - value } else { value - self.best };
+        let better = if self.best.is_nan() { !value.is_nan() } else { gain > self.min_delta };
         if better {
-            self.best = Some(value);
+            self.best = value;
         }
         Ok(better)
     }

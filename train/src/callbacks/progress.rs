@@ -19,24 +19,32 @@ impl Progress {
     pub fn new() -> Self {
         Progress::default()
     }
+
+    /// The bar of this epoch; a new one at its beginning, and where a paused run goes on.
+    fn bar<T: Float>(&mut self, run: &Run<'_, T>) -> &ProgressBar {
+        let (bar, _) = self.epoch.get_or_insert_with(|| {
+            let target = ProgressDrawTarget::stderr_with_hz(10);
+            let bar = ProgressBar::with_draw_target(Some(run.batches as u64), target);
+            let (width, epoch) = (run.epochs.to_string().len(), run.epoch + 1);
+            let epochs = run.epochs;
+            let template = format!("Epoch {epoch:>width$}/{epochs} {{bar:24}} {{pos}}/{{len}} {{eta}} left - {{msg}}");
+            bar.set_style(ProgressStyle::with_template(&template).expect("the template is well-formed"));
+            (bar, Instant::now())
+        });
+        bar
+    }
 }
 
 impl<T: Float> Callback<T> for Progress {
     fn on_epoch_begin(&mut self, run: &mut Run<'_, T>) -> Result<()> {
-        let target = ProgressDrawTarget::stderr_with_hz(10);
-        let bar = ProgressBar::with_draw_target(Some(run.batches as u64), target);
-        let width = run.epochs.to_string().len();
-        let template =
-            format!("Epoch {:>width$}/{} {{bar:24}} {{pos}}/{{len}} {{eta}} left - {{msg}}", run.epoch + 1, run.epochs);
-        bar.set_style(ProgressStyle::with_template(&template).expect("the template is well-formed"));
-        self.epoch = Some((bar, Instant::now()));
+        self.epoch = None;
+        self.bar(run);
         Ok(())
     }
 
     fn on_batch_end(&mut self, run: &mut Run<'_, T>) -> Result<()> {
-        if let Some((bar, _)) = &self.epoch
-            && !bar.is_hidden()
-        {
+        let bar = self.bar(run);
+        if !bar.is_hidden() {
             bar.set_position(run.batch as u64);
             // Formatting the metrics costs more than a small step: only now and then.
             if run.batch.is_multiple_of(64) {
@@ -47,6 +55,7 @@ impl<T: Float> Callback<T> for Progress {
     }
 
     fn on_epoch_end(&mut self, run: &mut Run<'_, T>) -> Result<()> {
+        self.bar(run);
         if let Some((bar, start)) = self.epoch.take() {
             bar.finish_and_clear();
             let width = run.epochs.to_string().len();

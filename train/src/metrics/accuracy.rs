@@ -1,10 +1,12 @@
 //! How often the prediction is right.
 
 use gradus_tensor::{Float, Tensor};
+use serde_json::Value;
 
 use super::classes::{Classes, truth_of_many};
 use super::{Mean, Metric, row_weights};
 use crate::error::{Error, Result};
+use crate::state::{from_state, to_state};
 
 /// Adds each row as right or wrong.
 fn add_rows<T: Float>(
@@ -51,6 +53,15 @@ macro_rules! accuracy {
 
             fn reset(&mut self) {
                 self.mean = Mean::default();
+            }
+
+            fn state(&self) -> Value {
+                to_state(&self.mean)
+            }
+
+            fn restore(&mut self, state: &Value) -> Result<()> {
+                self.mean = from_state($name, state)?;
+                Ok(())
             }
         }
     };
@@ -138,6 +149,15 @@ impl<T: Float> Metric<T> for BinaryAccuracy {
     fn reset(&mut self) {
         self.mean = Mean::default();
     }
+
+    fn state(&self) -> Value {
+        to_state(&self.mean)
+    }
+
+    fn restore(&mut self, state: &Value) -> Result<()> {
+        self.mean = from_state("binary_accuracy", state)?;
+        Ok(())
+    }
 }
 
 /// How often the target is among the `k` largest of the outputs `[n, classes]`; targets are class indices or one-hot.
@@ -182,5 +202,14 @@ impl<T: Float> Metric<T> for TopKAccuracy {
 
     fn reset(&mut self) {
         self.mean = Mean::default();
+    }
+
+    fn state(&self) -> Value {
+        to_state(&self.mean)
+    }
+
+    fn restore(&mut self, state: &Value) -> Result<()> {
+        self.mean = from_state(&Metric::<T>::name(self), state)?;
+        Ok(())
     }
 }

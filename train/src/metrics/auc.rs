@@ -1,9 +1,12 @@
 //! The area under the ROC curve.
 
 use gradus_tensor::{Float, Tensor};
+use serde_json::Value;
 
 use super::{Metric, ratio, row_weights, same_size};
 use crate::error::Result;
+use crate::number::Number;
+use crate::state::{from_state, to_state};
 
 /// The area under the receiver operating characteristic: how probable it is that a sample of class 1 scores higher than
 /// one of class 0, equal scores counting half.
@@ -45,5 +48,16 @@ impl<T: Float> Metric<T> for Auc {
 
     fn reset(&mut self) {
         self.scores.clear();
+    }
+
+    fn state(&self) -> Value {
+        let scores = self.scores.iter().map(|&(score, positive, weight)| (Number(score), positive, Number(weight)));
+        to_state(&scores.collect::<Vec<_>>())
+    }
+
+    fn restore(&mut self, state: &Value) -> Result<()> {
+        let scores: Vec<(Number, bool, Number)> = from_state("auc", state)?;
+        self.scores = scores.into_iter().map(|(score, positive, weight)| (score.0, positive, weight.0)).collect();
+        Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! Which class is taken for which.
 
 use gradus_tensor::{Float, Tensor};
+use serde::{Deserialize, Serialize};
 
 use super::classes::Classes;
 use super::row_weights;
@@ -18,11 +19,30 @@ use crate::error::Result;
 /// matrix.update(&Tensor::new([0.0, 1.0, 1.0]), &Tensor::new([0.2, 0.9, 0.4]), None).unwrap();
 /// assert_eq!(matrix.counts(), Tensor::from([[1.0, 0.0], [1.0, 1.0]]));
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Counts")]
 pub struct ConfusionMatrix {
     classes: usize,
     /// Row-major, `classes` by `classes`.
     counts: Vec<f64>,
+}
+
+/// A confusion matrix as it is written, before its size is checked.
+#[derive(Deserialize)]
+struct Counts {
+    classes: usize,
+    counts: Vec<f64>,
+}
+
+impl TryFrom<Counts> for ConfusionMatrix {
+    type Error = String;
+
+    fn try_from(Counts { classes, counts }: Counts) -> Result<Self, String> {
+        if classes.checked_mul(classes) != Some(counts.len()) {
+            return Err(format!("{} counts are no square of {classes} by {classes} classes", counts.len()));
+        }
+        Ok(ConfusionMatrix { classes, counts })
+    }
 }
 
 impl ConfusionMatrix {

@@ -16,10 +16,12 @@ mod regression;
 pub use accuracy::{Accuracy, BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy, TopKAccuracy};
 pub use auc::Auc;
 pub use confusion::ConfusionMatrix;
-pub use precision::{Average, F1, Precision, Recall};
+pub use precision::{ClassAverage, F1, Precision, Recall};
 pub use regression::{MeanAbsoluteError, MeanSquaredError, R2, RootMeanSquaredError};
 
 use gradus_tensor::{Float, Tensor};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::error::{Error, Result};
 
@@ -39,24 +41,55 @@ pub trait Metric<T: Float = f32>: Send + Sync {
 
     /// Forgets all batches.
     fn reset(&mut self);
+
+    /// What has been added up since the last reset, made by [`to_state`](crate::state::to_state).
+    ///
+    /// Null, the default, is that of a metric that cannot be written down; a run that measures it can be paused between
+    /// epochs only.
+    fn state(&self) -> Value {
+        Value::Null
+    }
+
+    /// Goes on from what [`state`](Metric::state) of such a metric returned, in this program or another.
+    ///
+    /// # Errors
+    /// If the state is not one of such a metric.
+    fn restore(&mut self, _state: &Value) -> Result<()> {
+        let problem = format!("the metric {:?} cannot go on in the midst of an epoch", self.name());
+        let hint = "implement Metric::state and Metric::restore, or pause the run between epochs";
+        Err(Error::new("restore", problem, hint))
+    }
 }
 
-/// A weighted mean that numbers are added to.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Mean {
+/// A weighted mean that numbers are added to: sum of value x weight / sum of weights.
+///
+/// ```
+/// use gradus_train::metrics::Mean;
+/// let mut mean = Mean::default();
+/// mean.add(2.0, 3.0);
+/// mean.add(6.0, 1.0);
+/// assert_eq!(mean.result(), 3.0);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Mean {
+    /// The sum of the values, each times its weight.
+    #[serde(with = "crate::number")]
     total: f64,
-    count: f64,
+    /// The sum of the weights.
+    #[serde(with = "crate::number")]
+    weight: f64,
 }
 
 impl Mean {
+    /// Adds a value of this weight.
     pub fn add(&mut self, value: f64, weight: f64) {
         self.total += value * weight;
-        self.count += weight;
+        self.weight += weight;
     }
 
-    /// The mean; 0 of nothing, as in Keras.
+    /// The mean; 0 if nothing was added, as in Keras.
     pub fn result(&self) -> f64 {
-        ratio(self.total, self.count)
+        ratio(self.total, self.weight)
     }
 }
 

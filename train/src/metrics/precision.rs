@@ -1,15 +1,17 @@
 //! Precision, recall, and the F1 score between them.
 
 use gradus_tensor::{Float, Tensor};
+use serde_json::Value;
 
 use super::classes::{Classes, is_single};
 use super::confusion::ConfusionMatrix;
 use super::{Metric, ratio};
 use crate::error::Result;
+use crate::state::{from_state, to_state};
 
-/// How the scores of several classes become one.
+/// How the scores of several classes become one: scikit-learn's `average`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Average {
+pub enum ClassAverage {
     /// The mean of the classes' scores, each class alike.
     #[default]
     Macro,
@@ -23,7 +25,7 @@ pub enum Average {
 #[derive(Clone, Debug)]
 struct Scores {
     matrix: ConfusionMatrix,
-    average: Average,
+    average: ClassAverage,
     threshold: f64,
     /// Whether outputs are one number per sample: then the score is that of class 1 alone.
     single: bool,
@@ -31,7 +33,7 @@ struct Scores {
 
 impl Default for Scores {
     fn default() -> Self {
-        Scores { matrix: ConfusionMatrix::default(), average: Average::Macro, threshold: 0.5, single: false }
+        Scores { matrix: ConfusionMatrix::default(), average: ClassAverage::Macro, threshold: 0.5, single: false }
     }
 }
 
@@ -62,9 +64,11 @@ impl Scores {
         let total = |count: fn(&ConfusionMatrix, usize) -> f64| classes.clone().map(|class| count(matrix, class)).sum();
         let all: f64 = total(ConfusionMatrix::actual);
         match self.average {
-            Average::Macro => classes.clone().map(of_class).sum::<f64>() / classes.len() as f64,
-            Average::Micro => score(total(ConfusionMatrix::found), total(ConfusionMatrix::predicted), all),
-            Average::Weighted => ratio(classes.clone().map(|class| of_class(class) * matrix.actual(class)).sum(), all),
+            ClassAverage::Macro => classes.clone().map(of_class).sum::<f64>() / classes.len() as f64,
+            ClassAverage::Micro => score(total(ConfusionMatrix::found), total(ConfusionMatrix::predicted), all),
+            ClassAverage::Weighted => {
+                ratio(classes.clone().map(|class| of_class(class) * matrix.actual(class)).sum(), all)
+            }
         }
     }
 }
@@ -88,7 +92,7 @@ macro_rules! score {
             }
 
             /// With another average over classes than the macro average.
-            pub fn average(mut self, average: Average) -> Self {
+            pub fn average(mut self, average: ClassAverage) -> Self {
                 self.scores.average = average;
                 self
             }
@@ -109,6 +113,15 @@ macro_rules! score {
 
             fn reset(&mut self) {
                 self.scores.matrix = ConfusionMatrix::default();
+            }
+
+            fn state(&self) -> Value {
+                to_state(&(&self.scores.matrix, self.scores.single))
+            }
+
+            fn restore(&mut self, state: &Value) -> Result<()> {
+                (self.scores.matrix, self.scores.single) = from_state($name, state)?;
+                Ok(())
             }
         }
     };

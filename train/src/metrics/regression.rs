@@ -1,9 +1,12 @@
 //! How far numbers are off.
 
 use gradus_tensor::{Float, Tensor};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{Mean, Metric, ratio, row_weights, same_size};
 use crate::error::Result;
+use crate::state::{from_state, to_state};
 
 macro_rules! error_metric {
     ($(#[$doc:meta])+ $Name:ident, $name:literal, |$e:ident| $error:expr, |$mean:ident| $result:expr) => {
@@ -37,6 +40,15 @@ macro_rules! error_metric {
 
             fn reset(&mut self) {
                 self.mean = Mean::default();
+            }
+
+            fn state(&self) -> Value {
+                to_state(&self.mean)
+            }
+
+            fn restore(&mut self, state: &Value) -> Result<()> {
+                self.mean = from_state($name, state)?;
+                Ok(())
             }
         }
     };
@@ -76,12 +88,17 @@ pub struct R2 {
 }
 
 /// Weighted sums over a column, shifted by its first target so that large targets lose no digits.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Moments {
+    #[serde(with = "crate::number")]
     shift: f64,
+    #[serde(with = "crate::number")]
     weight: f64,
+    #[serde(with = "crate::number")]
     sum: f64,
+    #[serde(with = "crate::number")]
     squares: f64,
+    #[serde(with = "crate::number")]
     residuals: f64,
 }
 
@@ -122,5 +139,14 @@ impl<T: Float> Metric<T> for R2 {
 
     fn reset(&mut self) {
         self.columns.clear();
+    }
+
+    fn state(&self) -> Value {
+        to_state(&self.columns)
+    }
+
+    fn restore(&mut self, state: &Value) -> Result<()> {
+        self.columns = from_state("r2", state)?;
+        Ok(())
     }
 }

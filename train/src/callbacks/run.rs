@@ -1,0 +1,113 @@
+//! A training run as callbacks see it.
+
+use gradus_nn::Model;
+use gradus_optim::{Optimizer, Rule};
+use gradus_tensor::Float;
+
+use crate::history::Logs;
+use crate::metrics::Metric;
+use crate::state::{Status, TrainingState};
+
+/// A training run as callbacks see it.
+pub struct Run<'a, T: Float = f32> {
+    /// The epoch, counted from 0.
+    pub epoch: usize,
+    /// The number of epochs of the run.
+    pub epochs: usize,
+    /// The number of batches of this epoch that are done.
+    pub batch: usize,
+    /// The number of batches in an epoch.
+    pub batches: usize,
+    /// The loss of the batch just done; NaN before the first.
+    pub loss: f64,
+    /// The model in training.
+    pub model: &'a mut Model<T>,
+    pub(crate) hook: Hook,
+    pub(crate) state: &'a mut TrainingState,
+    pub(crate) metrics: &'a [Box<dyn Metric<T>>],
+    pub(crate) learning_rate: &'a mut dyn LearningRate,
+}
+
+/// The hook that is being called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hook {
+    Begin,
+    EpochBegin,
+    BatchEnd,
+    EpochEnd,
+    End,
+}
+
+impl<T: Float> Run<'_, T> {
+    /// The measurements of this epoch so far: means over its batches. At the end of the epoch also those of the
+    /// validation, as `val_..`; at the end of the run those of the last epoch.
+    pub fn logs(&self) -> Logs {
+        match (self.hook, &self.state.epoch) {
+            (Hook::BatchEnd, Some(epoch)) => Logs::measured(&epoch.loss, self.metrics),
+            (Hook::EpochEnd | Hook::End, _) => self.state.history.last().cloned().unwrap_or_default(),
+            _ => Logs::default(),
+        }
+    }
+
+    /// The state of the run: its history, the epoch in progress, the generator.
+    pub fn state(&self) -> &TrainingState {
+        self.state
+    }
+
+    /// Whether this is the last epoch: the last one planned, or the run is being stopped.
+    pub fn is_last_epoch(&self) -> bool {
+        self.stopped().is_some() || self.epoch + 1 == self.epochs
+    }
+
+    /// The learning rate of the next step.
+    pub fn learning_rate(&self) -> f64 {
+        self.learning_rate.get()
+    }
+
+    /// Sets a constant learning rate from the next step on.
+    ///
+    /// # Panics
+    /// If it is negative or not finite.
+    pub fn set_learning_rate(&mut self, rate: f64) {
+        self.learning_rate.set(rate);
+    }
+
+    /// Ends the run. Within an epoch no further batch follows, after an epoch no further epoch; the epoch and the run have
+    /// their usual ends (validation, history, the hooks `on_epoch_end` and `on_end`). The first reason given stands in
+    /// the history.
+    pub fn stop(&mut self, reason: impl Into<String>) {
+        self.state.history.stopped.get_or_insert(reason.into());
+    }
+
+    /// The reason why the run is being stopped, if it is.
+    pub fn stopped(&self) -> Option<&str> {
+        self.state.history.stopped.as_deref()
+    }
+
+    /// Pauses the run: `fit` returns when all callbacks have had this hook, without validation and further hooks.
+    /// [`Trainer::state`](crate::Trainer::state) then says where the run is; the next `fit` goes on with it and gives
+    /// the same bits as a run without a pause.
+    ///
+    /// At the beginning of an epoch the run is paused before the first batch; at the beginning and the end of a run there
+    /// is nothing to pause.
+    pub fn pause(&mut self, reason: impl Into<String>) {
+        if !matches!(self.hook, Hook::Begin | Hook::End) && self.state.status == Status::Running {
+            self.state.status = Status::Paused(reason.into());
+        }
+    }
+}
+
+/// The learning rate of an optimiser, whatever its rule.
+pub(crate) trait LearningRate {
+    fn get(&self) -> f64;
+    fn set(&mut self, rate: f64);
+}
+
+impl<R: Rule, T: Float> LearningRate for Optimizer<R, T> {
+    fn get(&self) -> f64 {
+        self.current_learning_rate()
+    }
+    fn set(&mut self, rate: f64) {
+        self.set_learning_rate(rate);
+    }
+}

@@ -1,0 +1,156 @@
+//! The state of a training run: plain data that can be written down, read, and gone on from.
+
+use gradus_datasets::Order;
+use gradus_tensor::Generator;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+use crate::history::History;
+use crate::metrics::Mean;
+
+/// The state of a training run: all that the rest of the run depends on, besides the data, the weights and the state of
+/// the optimiser.
+///
+/// [`Trainer::state`](crate::Trainer::state) returns it and [`Trainer::restore`](crate::Trainer::restore) takes it. A run
+/// that is paused after any batch, written to a file with its weights and its optimiser's state, and restored in another
+/// program gives the same bits as a run without a pause.
+///
+/// ```
+/// # use gradus_datasets::Dataset;
+/// # use gradus_nn::{Dense, Model, Sequential, losses::MeanSquaredError};
+/// # use gradus_optim::{Optimizer, Sgd};
+/// # use gradus_tensor::Tensor;
+/// use gradus_train::callbacks::{Run, on_batch_end};
+/// use gradus_train::{Fit, Trainer, TrainingState};
+/// # let x = Tensor::linspace(-1.0, 1.0, 64).reshape([64, 1]);
+/// # let data = Dataset::new(x.clone(), &x * 3.0 + 1.0).unwrap();
+/// # let model = || Model::build(Sequential::new().add(Dense::new(1)), [1], 0).unwrap();
+/// # let fit = || Fit { epochs: 2, verbose: false, ..Fit::default() };
+///
+/// let mut trainer = Trainer::new(model(), MeanSquaredError, Sgd::default());
+/// let pause = on_batch_end(|run: &mut Run| {
+///     if run.epoch == 1 && run.batch == 1 {
+///         run.pause("the computer is needed for something else");
+///     }
+///     Ok(())
+/// });
+/// trainer.fit(&data, fit().callback(pause)).unwrap();
+/// let written = serde_json::to_string(trainer.state()).unwrap();
+/// let (params, optimizer_state) = (trainer.model().params().clone(), trainer.optimizer().state());
+///
+/// // Later, in another program:
+/// let (mut model, mut optimizer) = (model(), Optimizer::from(Sgd::default()));
+/// *model.params_mut() = params;
+/// optimizer.restore(model.params(), optimizer_state).unwrap();
+/// let mut trainer = Trainer::new(model, MeanSquaredError, optimizer);
+/// let state: TrainingState = serde_json::from_str(&written).unwrap();
+/// trainer.restore(state);
+/// let history = trainer.fit(&data, fit()).unwrap(); // The last batch of the second epoch.
+/// assert_eq!(history.epochs, [0, 1]);
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrainingState {
+    /// Whether there is a run to go on with.
+    pub status: Status,
+    /// The epochs that are done, what was measured in them, and the reason to stop if there is one.
+    pub history: History,
+    /// The epoch in progress; `None` between epochs.
+    pub epoch: Option<EpochState>,
+    /// The generator that orders, seeds of augmentations and random layers draw from.
+    pub generator: Generator,
+    /// The states of the callbacks that have one, when a run was paused or has failed.
+    pub callbacks: Vec<NamedState>,
+}
+
+/// The state of an epoch in progress.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EpochState {
+    /// The number of batches that are done.
+    pub batch: usize,
+    /// The order of the samples in this epoch, and how many of them have been used.
+    pub order: Order,
+    /// The seed of the augmentation in this epoch, if the data have one.
+    pub augmentation_seed: Option<u64>,
+    /// The sum of the losses of the samples so far.
+    pub loss: Mean,
+    /// The loss of the last batch; NaN before the first.
+    #[serde(with = "crate::number")]
+    pub last_loss: f64,
+    /// The states of the metrics, when a run was paused or has failed.
+    pub metrics: Vec<NamedState>,
+}
+
+/// Whether there is a run to go on with, and why it is not going on now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Status {
+    /// No run has begun, or the last one has ended: the next `fit` begins a run.
+    Ended,
+    /// The run is going on; callbacks see this.
+    Running,
+    /// The run was paused, for this reason: the next `fit` goes on with it.
+    Paused(String),
+    /// This error ended the run: the next `fit` begins a run, unless the state is restored.
+    Failed(String),
+}
+
+/// The state of a metric or a callback, with its name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NamedState {
+    /// The name of the metric or the callback.
+    pub name: String,
+    /// What its `state` returned.
+    pub state: Value,
+}
+
+impl TrainingState {
+    /// The state before the first run: the seed is that of the orders and of random layers.
+    pub fn new(seed: u64) -> Self {
+        TrainingState {
+            status: Status::Ended,
+            history: History::default(),
+            epoch: None,
+            generator: Generator::new(seed),
+            callbacks: Vec::new(),
+        }
+    }
+
+    /// The number of the epoch in progress, or of the next one: counted from 0.
+    pub fn epoch(&self) -> usize {
+        self.history.epochs.len()
+    }
+
+    /// The number of batches of this epoch that are done.
+    pub fn batch(&self) -> usize {
+        self.epoch.as_ref().map_or(0, |epoch| epoch.batch)
+    }
+
+    /// Whether the next `fit` goes on with a run.
+    pub(crate) fn is_paused(&self) -> bool {
+        matches!(self.status, Status::Paused(_))
+    }
+}
+
+/// What [`Metric::state`](crate::Metric::state) and [`Callback::state`](crate::Callback::state) return: any plain data.
+///
+/// # Panics
+/// If the data are none that JSON has, such as a map whose keys are no strings.
+#[track_caller]
+pub fn to_state(data: &impl Serialize) -> Value {
+    match serde_json::to_value(data) {
+        Ok(state) => state,
+        Err(error) => panic!("to_state: the data cannot be written as JSON: {error}"),
+    }
+}
+
+/// The data from which [`to_state`] made a state: for `restore` of a metric or a callback of this name.
+///
+/// # Errors
+/// If the state is one of other data.
+pub fn from_state<D: DeserializeOwned>(name: &str, state: &Value) -> Result<D> {
+    D::deserialize(state).map_err(|error| {
+        let problem = format!("the state is not one of {name}: {error}");
+        Error::new("restore", problem, "restore the state that was written by the same program")
+    })
+}

@@ -1,0 +1,292 @@
+//! The loop of a training run: epochs, batches, and the hooks of the callbacks.
+
+use gradus_datasets::{Batch, Dataset, Order};
+use gradus_nn::Loss;
+use gradus_optim::Rule;
+use gradus_tensor::{Element, Float};
+
+use crate::callbacks::{Callback, Hook, Run};
+use crate::error::{Error, Result};
+use crate::fit::Fit;
+use crate::history::{History, Logs};
+use crate::metrics::Mean;
+use crate::state::{EpochState, NamedState, Status};
+use crate::step::train_step;
+use crate::trainer::{Trainer, converted};
+
+/// A training run. Where it is, is told by the trainer's [`TrainingState`](crate::TrainingState) alone, so that it can
+/// stop after any batch and go on from there.
+pub(crate) struct TrainingLoop<'a, L: Loss, R: Rule, T: Float, X: Element, Y: Element> {
+    pub trainer: &'a mut Trainer<L, R, T>,
+    pub data: &'a Dataset<X, Y>,
+    pub validation: Option<&'a Dataset<X, Y>>,
+    pub fit: &'a Fit<T>,
+    pub callbacks: Vec<Box<dyn Callback<T>>>,
+}
+
+impl<L: Loss, R: Rule, T: Float, X: Element, Y: Element> TrainingLoop<'_, L, R, T, X, Y> {
+    /// Begins a run, or goes on with a paused one, to its end or its next pause.
+    pub fn run(mut self) -> Result<History> {
+        let goes_on = self.trainer.state.is_paused();
+        if goes_on {
+            self.resume()?;
+        }
+        self.trainer.state.status = Status::Running;
+        let result = if goes_on { Ok(()) } else { self.begin() }.and_then(|()| self.epochs());
+        if let Err(error) = &result {
+            self.trainer.state.status = Status::Failed(error.to_string());
+        }
+        match &self.trainer.state.status {
+            Status::Running => self.trainer.state.status = Status::Ended,
+            _ => self.write_states(),
+        }
+        result?;
+        let state = &self.trainer.state;
+        let mut history = state.history.clone();
+        if let Status::Paused(reason) = &state.status {
+            history.stopped.get_or_insert_with(|| reason.clone());
+        }
+        Ok(history)
+    }
+
+    /// Begins a new run.
+    fn begin(&mut self) -> Result<()> {
+        let state = &mut self.trainer.state;
+        (state.history, state.epoch) = (History::default(), None);
+        state.callbacks.clear();
+        self.call(Place::epoch(0, Hook::Begin), |callback, run| callback.on_begin(run))
+    }
+
+    /// Restores metrics and callbacks of a run that goes on. What has no state begins.
+    fn resume(&mut self) -> Result<()> {
+        self.restore_epoch()?;
+        let mut states = self.trainer.state.callbacks.clone();
+        let epoch = self.trainer.state.epoch();
+        let mut callbacks = std::mem::take(&mut self.callbacks);
+        for callback in &mut callbacks {
+            match states.iter().position(|state| state.name == callback.name()) {
+                Some(place) => callback.restore(&states.remove(place).state)?,
+                None => callback.on_begin(&mut self.run_at(Place::epoch(epoch, Hook::Begin)))?,
+            }
+        }
+        self.callbacks = callbacks;
+        if let Some(NamedState { name, .. }) = states.first() {
+            let problem = format!("the run that goes on had a callback {name}, which is missing now");
+            return Err(Error::new("fit", problem, "give `fit` the same callbacks as before"));
+        }
+        Ok(())
+    }
+
+    /// Checks that the epoch in progress is one of these data in these batches, and restores its metrics.
+    fn restore_epoch(&mut self) -> Result<()> {
+        let trainer = &mut *self.trainer;
+        let Some(epoch) = &trainer.state.epoch else { return Ok(()) };
+        let size = self.fit.batch_size;
+        let (samples, used) = (epoch.order.total(), epoch.order.position());
+        if samples != self.data.len() || used != samples.min(epoch.batch.saturating_mul(size)) {
+            let problem = format!(
+                "the run that goes on has used {used} of {samples} samples in {} batches, found {} samples in batches of \
+                 {size}",
+                epoch.batch,
+                self.data.len()
+            );
+            return Err(Error::new("fit", problem, "give the data and the batch_size of the run that was paused"));
+        }
+        let measured: Vec<&str> = epoch.metrics.iter().map(|metric| &*metric.name).collect();
+        let metrics: Vec<String> = trainer.metrics.iter().map(|metric| metric.name()).collect();
+        if measured != metrics {
+            let list = |names: &[&str]| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            let metrics: Vec<&str> = metrics.iter().map(String::as_str).collect();
+            let problem =
+                format!("the run that goes on has the metrics {}, the trainer {}", list(&measured), list(&metrics));
+            return Err(Error::new("fit", problem, "give the trainer the same metrics, in the same order"));
+        }
+        for (metric, written) in trainer.metrics.iter_mut().zip(&epoch.metrics) {
+            metric.restore(&written.state)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the states of metrics and callbacks into the state of the run, which no longer goes on.
+    fn write_states(&mut self) {
+        let state = &mut self.trainer.state;
+        if let Some(epoch) = &mut state.epoch {
+            let metrics = self.trainer.metrics.iter();
+            epoch.metrics = metrics.map(|metric| NamedState { name: metric.name(), state: metric.state() }).collect();
+        }
+        let callbacks =
+            self.callbacks.iter().map(|callback| NamedState { name: callback.name(), state: callback.state() });
+        state.callbacks = callbacks.filter(|callback| !callback.state.is_null()).collect();
+    }
+
+    /// Trains to the end of the run or its next pause.
+    fn epochs(&mut self) -> Result<()> {
+        while self.trainer.state.epoch.is_some() || self.another_epoch() {
+            if self.trainer.state.epoch.is_none() && !self.begin_epoch()? {
+                break;
+            }
+            self.batches()?;
+            if self.trainer.state.is_paused() && !self.is_stopped() {
+                return Ok(());
+            }
+            self.end_epoch()?;
+            if self.trainer.state.is_paused() {
+                return Ok(());
+            }
+        }
+        let last = self.trainer.state.epoch().saturating_sub(1);
+        self.call(Place::epoch(last, Hook::End), |callback, run| callback.on_end(run))
+    }
+
+    fn another_epoch(&self) -> bool {
+        !self.is_stopped() && self.trainer.state.epoch() < self.fit.epochs
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.trainer.state.history.stopped.is_some()
+    }
+
+    /// Begins the next epoch: its hooks, its order and its seeds. False if a callback has stopped the run.
+    fn begin_epoch(&mut self) -> Result<bool> {
+        self.trainer.metrics.iter_mut().for_each(|metric| metric.reset());
+        let epoch = self.trainer.state.epoch();
+        self.call(Place::epoch(epoch, Hook::EpochBegin), |callback, run| callback.on_epoch_begin(run))?;
+        if self.is_stopped() {
+            return Ok(false);
+        }
+        let (state, samples) = (&mut self.trainer.state, self.data.len());
+        let order = match self.fit.shuffle {
+            true => Order::shuffled(samples, state.generator.next_u64()),
+            false => Order::sequential(samples),
+        };
+        let augmentation_seed = self.data.augmentation().map(|_| state.generator.next_u64());
+        state.epoch = Some(EpochState {
+            batch: 0,
+            order,
+            augmentation_seed,
+            loss: Mean::default(),
+            last_loss: f64::NAN,
+            metrics: Vec::new(),
+        });
+        Ok(true)
+    }
+
+    /// Trains on the batches of the epoch in progress that are not done, until the run is stopped or paused.
+    fn batches(&mut self) -> Result<()> {
+        let Some(epoch) = &self.trainer.state.epoch else { return Ok(()) };
+        let mut batches = self.data.batches(self.fit.batch_size).in_order(epoch.order.clone())?;
+        if let Some(seed) = epoch.augmentation_seed {
+            batches = batches.augmented(seed)?;
+        }
+        if self.is_stopped() || self.trainer.state.is_paused() {
+            return Ok(());
+        }
+        let batches: Box<dyn Iterator<Item = Batch<X, Y>>> = match self.fit.prefetch {
+            0 => Box::new(batches),
+            ahead => Box::new(batches.prefetch_on(self.fit.workers, ahead)),
+        };
+        for batch in batches {
+            let place = self.batch(batch)?;
+            self.call(place, |callback, run| callback.on_batch_end(run))?;
+            if self.is_stopped() {
+                break;
+            }
+            if place.loss.is_nan() {
+                return Err(nan_loss(place, self.trainer.optimizer.current_learning_rate()));
+            }
+            if self.trainer.state.is_paused() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Trains on a batch, and adds what was measured.
+    fn batch(&mut self, batch: Batch<X, Y>) -> Result<Place> {
+        let Trainer { model, loss, optimizer, metrics, state } = &mut *self.trainer;
+        let (inputs, targets, weights) = converted(batch, self.fit.class_weights.as_deref())?;
+        let step = train_step(model, loss, optimizer, &inputs, &targets, weights.as_ref(), &mut state.generator)?;
+        for metric in metrics {
+            metric.update(&targets, &step.outputs, weights.as_ref())?;
+        }
+        let number = state.epoch();
+        let epoch = state.epoch.as_mut().expect("a batch is one of an epoch");
+        let samples = inputs.shape()[0];
+        epoch.last_loss = step.loss.as_f64();
+        epoch.loss.add(epoch.last_loss, samples as f64);
+        epoch.batch += 1;
+        epoch.order = epoch.order.clone().starting_at(epoch.order.position() + samples);
+        Ok(Place { hook: Hook::BatchEnd, epoch: number, batch: epoch.batch, loss: epoch.last_loss })
+    }
+
+    /// Ends the epoch in progress: its measurements, its validation and its hooks.
+    fn end_epoch(&mut self) -> Result<()> {
+        let (number, Some(epoch)) = (self.trainer.state.epoch(), self.trainer.state.epoch.take()) else {
+            return Ok(());
+        };
+        let logs = Logs::measured(&epoch.loss, &self.trainer.metrics);
+        let history = &mut self.trainer.state.history;
+        history.epochs.push(number);
+        history.logs.push(logs);
+        if let Some(validation) = self.validation {
+            let scores = self.trainer.evaluate_in(validation, self.fit.batch_size)?;
+            if let Some(logs) = self.trainer.state.history.logs.last_mut() {
+                scores.iter().for_each(|(name, value)| logs.insert(format!("val_{name}"), value));
+            }
+        }
+        let place = Place { hook: Hook::EpochEnd, epoch: number, batch: epoch.batch, loss: epoch.last_loss };
+        self.call(place, |callback, run| callback.on_epoch_end(run))
+    }
+
+    /// Calls a hook of all callbacks in order.
+    fn call(&mut self, place: Place, hook: impl Fn(&mut dyn Callback<T>, &mut Run<'_, T>) -> Result<()>) -> Result<()> {
+        let mut callbacks = std::mem::take(&mut self.callbacks);
+        let mut run = self.run_at(place);
+        let result = callbacks.iter_mut().try_for_each(|callback| hook(&mut **callback, &mut run));
+        self.callbacks = callbacks;
+        result
+    }
+
+    /// The run as callbacks see it.
+    fn run_at(&mut self, Place { hook, epoch, batch, loss }: Place) -> Run<'_, T> {
+        let batches = self.data.len().div_ceil(self.fit.batch_size);
+        let Trainer { model, optimizer, metrics, state, .. } = &mut *self.trainer;
+        Run {
+            epoch,
+            epochs: self.fit.epochs,
+            batch,
+            batches,
+            loss,
+            model,
+            hook,
+            state,
+            metrics,
+            learning_rate: optimizer,
+        }
+    }
+}
+
+/// A place in a run at which a hook is called.
+#[derive(Clone, Copy)]
+struct Place {
+    hook: Hook,
+    epoch: usize,
+    batch: usize,
+    loss: f64,
+}
+
+impl Place {
+    /// A place in no batch.
+    fn epoch(epoch: usize, hook: Hook) -> Self {
+        Place { hook, epoch, batch: 0, loss: f64::NAN }
+    }
+}
+
+fn nan_loss(Place { epoch, batch, .. }: Place, learning_rate: f64) -> Error {
+    Error::new(
+        "fit",
+        format!("the loss became NaN in epoch {}, batch {batch}, at learning rate {learning_rate}", epoch + 1),
+        "lower the learning rate, clip the gradients, or look for NaN in the data; the callback StopOnNan ends the run \
+         without an error",
+    )
+}
