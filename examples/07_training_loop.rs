@@ -52,6 +52,7 @@ fn main() -> Result<()> {
         println!("  {:9} {:8} norm {norm:.5}", param.name, param.value.shape().to_string());
     }
     optimizer.step(model.params_mut(), &pass.grads);
+    model.params_mut().update_states(pass.states);
 
     // The plane as the network sees it: '#' is one spiral, '.' the other.
     println!();

@@ -1,12 +1,18 @@
-//! Gradients with respect to parameters, in a scope.
+//! Gradients with respect to parameters, computed in a scope.
 
-use gradus_tensor::Float;
+use std::convert::Infallible;
+use std::ops::{Index, IndexMut};
 
-use crate::params::{Grads, Params};
+use gradus_tensor::{Float, Tensor};
+
+use crate::params::Params;
 use crate::tape::Tape;
 use crate::var::Var;
 
 /// The gradient of a loss with respect to each parameter; see [`value_and_grad`].
+///
+/// # Panics
+/// If the loss is not a single number.
 #[track_caller]
 pub fn grad<T: Float>(params: &Params<T>, loss: impl FnOnce(&[Var<T>]) -> Var<T>) -> Grads<T> {
     value_and_grad(params, loss).1
@@ -21,27 +27,147 @@ pub fn grad<T: Float>(params: &Params<T>, loss: impl FnOnce(&[Var<T>]) -> Var<T>
 /// If the loss is not a single number.
 #[track_caller]
 pub fn value_and_grad<T: Float>(params: &Params<T>, loss: impl FnOnce(&[Var<T>]) -> Var<T>) -> (T, Grads<T>) {
-    let (value, (), grads) = value_and_grad_with(params, |vars| (loss(vars), ()));
+    let Ok((value, (), grads)) = try_value_and_grad(params, |vars| Ok::<_, Infallible>((loss(vars), ())));
     (value, grads)
 }
 
-/// As [`value_and_grad`], with something else that the computation yields, such as the predictions.
+/// As [`value_and_grad`], for a computation that may fail, and that yields something else beside the loss, such as
+/// predictions.
+///
+/// ```
+/// use gradus_autograd::{Params, Var, try_value_and_grad};
+/// use gradus_tensor::{ShapeError, Tensor};
+///
+/// let mut params = Params::new();
+/// params.add("w", Tensor::new([2.0, 3.0]));
+/// let distance = |target: Tensor| {
+///     try_value_and_grad(&params, |weights| {
+///         let target = target.try_broadcast_to([2])?;
+///         let output = weights[0].square();
+///         let loss = (&output - Var::from(target)).square().sum(..);
+///         Ok::<_, ShapeError>((loss, output.into_value()))
+///     })
+/// };
+/// let (loss, output, grads) = distance(Tensor::new([5.0])).unwrap();
+/// assert_eq!((loss, output), (17.0, Tensor::new([4.0, 9.0])));
+/// assert_eq!(grads[0], Some(Tensor::new([-8.0, 48.0])));
+/// assert!(distance(Tensor::new([1.0, 2.0, 3.0])).is_err());
+/// ```
+///
+/// # Errors
+/// That of the computation; nothing is swept then.
 ///
 /// # Panics
 /// If the loss is not a single number.
 #[track_caller]
-pub fn value_and_grad_with<T: Float, A>(
+pub fn try_value_and_grad<T: Float, A, E>(
     params: &Params<T>,
-    loss: impl FnOnce(&[Var<T>]) -> (Var<T>, A),
-) -> (T, A, Grads<T>) {
+    loss: impl FnOnce(&[Var<T>]) -> Result<(Var<T>, A), E>,
+) -> Result<(T, A, Grads<T>), E> {
     let tape = Tape::new();
     let vars: Vec<Var<T>> = params
         .iter()
         .map(|param| if param.trainable() { tape.var(param.value.clone()) } else { Var::from(&param.value) })
         .collect();
-    let (loss, also) = loss(&vars);
+    let (loss, also) = loss(&vars)?;
     let value = loss.value().clone();
     let mut gradients = tape.backward(&loss);
     let grads = vars.iter().map(|var| gradients.take(var)).collect();
-    (value.item(), also, grads)
+    Ok((value.item(), also, grads))
+}
+
+/// The gradient of each parameter, parallel to [`Params`].
+///
+/// The entry of a weight is its gradient, or `None` if it is frozen or the loss does not depend on it. The entry of a
+/// state is `None`.
+#[derive(Clone, Debug, Default)]
+pub struct Grads<T: Float = f32> {
+    list: Vec<Option<Tensor<T>>>,
+}
+
+impl<T: Float> Grads<T> {
+    /// The entries in order.
+    pub fn iter(&self) -> std::slice::Iter<'_, Option<Tensor<T>>> {
+        self.list.iter()
+    }
+
+    /// The entries in order, to be changed.
+    pub fn iter_mut(&mut self) -> std::slice::IterMut<'_, Option<Tensor<T>>> {
+        self.list.iter_mut()
+    }
+
+    /// The number of entries: that of the parameters.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Whether there are no entries.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+}
+
+impl<T: Float> Index<usize> for Grads<T> {
+    type Output = Option<Tensor<T>>;
+    fn index(&self, index: usize) -> &Self::Output {
+        &self.list[index]
+    }
+}
+
+impl<T: Float> IndexMut<usize> for Grads<T> {
+    fn index_mut(&mut self, index: usize) -> &mut Self::Output {
+        &mut self.list[index]
+    }
+}
+
+impl<T: Float> FromIterator<Option<Tensor<T>>> for Grads<T> {
+    fn from_iter<I: IntoIterator<Item = Option<Tensor<T>>>>(entries: I) -> Self {
+        Grads { list: entries.into_iter().collect() }
+    }
+}
+
+/// The new values of states, such as moving averages, that the layers of a model computed in a training pass. They are
+/// applied by [`Params::update_states`].
+///
+/// Each is a pair of a state's index among the parameters and its next value; a state without one stays as it is. Workers
+/// that average their gradients average these, too.
+#[derive(Clone, Debug, Default)]
+pub struct StateUpdates<T: Float = f32> {
+    list: Vec<(usize, Tensor<T>)>,
+}
+
+impl<T: Float> StateUpdates<T> {
+    /// The pairs, in the order in which they were computed.
+    pub fn iter(&self) -> std::slice::Iter<'_, (usize, Tensor<T>)> {
+        self.list.iter()
+    }
+
+    /// The pairs, to be changed.
+    pub fn iter_mut(&mut self) -> std::slice::IterMut<'_, (usize, Tensor<T>)> {
+        self.list.iter_mut()
+    }
+
+    /// The number of states that get a new value.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Whether all states stay as they are.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+}
+
+impl<T: Float> FromIterator<(usize, Tensor<T>)> for StateUpdates<T> {
+    fn from_iter<I: IntoIterator<Item = (usize, Tensor<T>)>>(updates: I) -> Self {
+        StateUpdates { list: updates.into_iter().collect() }
+    }
+}
+
+impl<T: Float> IntoIterator for StateUpdates<T> {
+    type Item = (usize, Tensor<T>);
+    type IntoIter = std::vec::IntoIter<(usize, Tensor<T>)>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.list.into_iter()
+    }
 }

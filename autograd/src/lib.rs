@@ -1,7 +1,7 @@
 //! Reverse-mode automatic differentiation over tensors.
 //!
 //! A [`Var`] is a tensor that may have a place on a [`Tape`]. Ops on vars compute at once and, if an input has a place,
-//! append a node with one derivative per input. A backward sweep walks the nodes in reverse and consumes them.
+//! append a node with its derivatives. A backward sweep walks the nodes in reverse and consumes them.
 //!
 //! Most programs keep their weights in [`Params`] and use [`value_and_grad`]:
 //!
@@ -54,9 +54,9 @@ mod params;
 mod tape;
 mod var;
 
-pub use grad::{grad, value_and_grad, value_and_grad_with};
+pub use grad::{Grads, StateUpdates, grad, try_value_and_grad, value_and_grad};
 pub use gradcheck::{GradientMismatch, gradcheck};
 pub use op::Op;
-pub use params::{Grads, Param, Params, ParamsMismatch, Role};
+pub use params::{Param, Params, ParamsMismatch, Role};
 pub use tape::{Gradients, Tape};
 pub use var::Var;

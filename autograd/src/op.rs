@@ -1,19 +1,19 @@
-//! How an op is written: its value, then one derivative per input.
+//! How an op is written: its value, and a derivative for each input or for several at once.
 
 use std::rc::Rc;
 
 use gradus_tensor::{Float, Tensor};
 use smallvec::SmallVec;
 
-use crate::tape::{Derivative, Edge, Tape};
+use crate::tape::{Derivative, Input, Tape};
 use crate::var::Var;
 
 /// An op being recorded. Every op of this crate is made with it, and so are a user's own.
 ///
-/// Each derivative takes the gradient of the output (in the output's shape) and returns the gradient of its input: the
-/// vector-Jacobian product. If the input was broadcast, the derivative may return the broadcast shape; the sweep sums
-/// it down. What a derivative captures is what is saved until the sweep: tensors, never vars. The derivative of an
-/// input through which no gradient flows is dropped at once and costs nothing.
+/// A derivative takes the gradient of the output (in the output's shape) and returns the gradient of its input: the
+/// vector-Jacobian product. If the input was broadcast, the derivative may return the broadcast shape; the backward sweep
+/// sums it down. A derivative captures the tensors that it needs, never vars; they are kept until the sweep. An input that
+/// is not recorded needs no derivative: the one given for it is dropped at once and costs nothing.
 ///
 /// ```
 /// use gradus_autograd::{Op, Var, gradcheck};
@@ -33,13 +33,13 @@ pub struct Op<T: Float> {
     name: &'static str,
     value: Tensor<T>,
     tape: Option<Tape<T>>,
-    edges: SmallVec<[Edge<T>; 2]>,
+    derivatives: SmallVec<[Derivative<T>; 2]>,
 }
 
 impl<T: Float> Op<T> {
     /// An op of this name that computed `value`.
     pub fn new(name: &'static str, value: Tensor<T>) -> Self {
-        Op { name, value, tape: None, edges: SmallVec::new() }
+        Op { name, value, tape: None, derivatives: SmallVec::new() }
     }
 
     /// An input, and the derivative with respect to it.
@@ -47,11 +47,14 @@ impl<T: Float> Op<T> {
     /// # Panics
     /// If the input belongs to another tape than an earlier one.
     #[track_caller]
-    pub fn input(self, input: &Var<T>, derivative: impl FnOnce(Tensor<T>) -> Tensor<T> + 'static) -> Self {
-        if input.place.is_none() { self } else { self.edge(input, Derivative::Whole(Box::new(derivative))) }
+    pub fn input(mut self, input: &Var<T>, derivative: impl FnOnce(Tensor<T>) -> Tensor<T> + 'static) -> Self {
+        if let Some(input) = self.place(input) {
+            self.derivatives.push(Derivative::Whole(input, Box::new(derivative)));
+        }
+        self
     }
 
-    /// An input of which the op sees only a part, such as a slice, and the derivative with respect to it, which adds to
+    /// An input of which the op reads a part only, such as a slice, and the derivative with respect to it, which adds to
     /// the input's gradient so far: many parts of one tensor cost no more than the tensor.
     ///
     /// ```
@@ -71,16 +74,66 @@ impl<T: Float> Op<T> {
     /// # Panics
     /// If the input belongs to another tape than an earlier one.
     #[track_caller]
-    pub fn input_part(self, input: &Var<T>, derivative: impl FnOnce(Tensor<T>, &mut Tensor<T>) + 'static) -> Self {
-        if input.place.is_none() { self } else { self.edge(input, Derivative::Part(Box::new(derivative))) }
+    pub fn input_part(mut self, input: &Var<T>, derivative: impl FnOnce(Tensor<T>, &mut Tensor<T>) + 'static) -> Self {
+        if let Some(input) = self.place(input) {
+            self.derivatives.push(Derivative::Part(input, Box::new(derivative)));
+        }
+        self
     }
 
-    // Takes the derivative as an object, so that there is one of this, not one for each derivative.
+    /// Several inputs, and one derivative that returns the gradients of all of them in this order: for gradients that
+    /// are computed together or share an intermediate result.
+    ///
+    /// The derivative is told which inputs are recorded. The gradients of the others are dropped, so it may return
+    /// `None` for them instead of computing them; `None` for a recorded input is a gradient of 0. A derivative that
+    /// always computes all gradients may return an array of tensors.
+    ///
+    /// The last derivative of an op gets the gradient of the output for itself, so that it may compute in its memory.
+    ///
+    /// ```
+    /// use gradus_autograd::{Op, Var, gradcheck};
+    /// use gradus_tensor::{Float, Tensor};
+    ///
+    /// /// exp(a b), elementwise; g exp(a b) is a part of both derivatives.
+    /// fn exp_product<T: Float>(a: &Var<T>, b: &Var<T>) -> Var<T> {
+    ///     let (x, y) = (a.value().clone(), b.value().clone());
+    ///     let value = (&x * &y).exp();
+    ///     Op::new("exp_product", value.clone())
+    ///         .joint([a, b], move |g, [wants_a, wants_b]| {
+    ///             let g = g * value;
+    ///             [wants_a.then(|| &g * y), wants_b.then(|| &g * x)]
+    ///         })
+    ///         .finish()
+    /// }
+    ///
+    /// let inputs = [Tensor::from([0.5, -1.0]), Tensor::from([2.0, 0.25])];
+    /// gradcheck(&inputs, |v| exp_product(&v[0], &v[1])).unwrap();
+    /// ```
+    ///
+    /// # Panics
+    /// If an input belongs to another tape than an earlier one.
     #[track_caller]
-    fn edge(mut self, input: &Var<T>, derivative: Derivative<T>) -> Self {
-        let Some(place) = &input.place else {
-            return self;
-        };
+    pub fn joint<const N: usize, G: Into<Option<Tensor<T>>>>(
+        mut self,
+        inputs: [&Var<T>; N],
+        derivative: impl FnOnce(Tensor<T>, [bool; N]) -> [G; N] + 'static,
+    ) -> Self {
+        let wanted = inputs.map(Var::is_recorded);
+        if wanted.contains(&true) {
+            let mut places = Vec::with_capacity(N);
+            for input in inputs {
+                places.push(self.place(input));
+            }
+            let derivative = move |g| derivative(g, wanted).into_iter().map(Into::into).collect();
+            self.derivatives.push(Derivative::Joint(places, Box::new(derivative)));
+        }
+        self
+    }
+
+    /// Where gradients of the input go, if it is recorded.
+    #[track_caller]
+    fn place(&mut self, input: &Var<T>) -> Option<Input> {
+        let place = input.place.as_ref()?;
         match &self.tape {
             Some(tape) if !Rc::ptr_eq(&tape.nodes, &place.tape) => {
                 panic!("{}: the inputs were recorded on two different tapes", self.name)
@@ -88,15 +141,13 @@ impl<T: Float> Op<T> {
             Some(_) => {}
             None => self.tape = Some(Tape { nodes: Rc::clone(&place.tape) }),
         }
-        let shape = input.shape().clone();
-        self.edges.push(Edge { source: place.index, shape, derivative });
-        self
+        Some(Input { source: place.index, shape: input.shape().clone() })
     }
 
     /// The output: a constant if every input is, else a var with a place on the inputs' tape.
     pub fn finish(self) -> Var<T> {
         match self.tape {
-            Some(tape) => Var::placed(self.value, tape.append(self.name, self.edges)),
+            Some(tape) => Var::placed(self.value, tape.append(self.name, self.derivatives)),
             None => Var::from(self.value),
         }
     }

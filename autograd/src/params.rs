@@ -1,4 +1,4 @@
-//! Weights, and what runs parallel to them.
+//! The parameters of a model: weights and states, by name.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -6,6 +6,8 @@ use std::ops::{Index, IndexMut};
 
 use gradus_tensor::{Float, Tensor};
 use serde::{Deserialize, Serialize};
+
+use crate::grad::StateUpdates;
 
 /// What a parameter is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,7 +41,7 @@ impl<T: Float> Param<T> {
 
 /// The parameters of a model: flat, ordered, named.
 ///
-/// Gradients ([`Grads`]) and an optimiser's slots are parallel to it: the same length, the same order.
+/// Gradients ([`Grads`](crate::Grads)) and an optimiser's slots are parallel to it: the same length, the same order.
 /// Under serde they are the list of them, and a list in which a name occurs twice is refused. Values that were read go into
 /// the parameters of a model by [`Params::assign`].
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -200,12 +202,29 @@ impl<T: Float> Params<T> {
         self.iter().filter(|param| count(param)).map(|param| param.value.size()).sum()
     }
 
-    /// Takes over the new values that layers have given to their states.
-    pub fn update_states(&mut self, grads: &mut Grads<T>) {
-        for (param, grad) in self.list.iter_mut().zip(&mut grads.list) {
-            if param.role == Role::State
-                && let Some(value) = grad.take()
-            {
+    /// Gives states the new values that their layers computed in a training pass. A frozen state keeps its value.
+    ///
+    /// ```
+    /// use gradus_autograd::{Params, StateUpdates};
+    /// use gradus_tensor::Tensor;
+    /// let mut params = Params::new();
+    /// let mean = params.add_state("1/moving_mean", Tensor::new([0.0]));
+    /// params.update_states(StateUpdates::from_iter([(mean, Tensor::new([0.5]))]));
+    /// assert_eq!(params[mean].value, Tensor::new([0.5]));
+    /// ```
+    ///
+    /// # Panics
+    /// If an update is not for a state of these parameters, or has another shape than it.
+    #[track_caller]
+    pub fn update_states(&mut self, updates: StateUpdates<T>) {
+        for (index, value) in updates {
+            let Some(param) = self.list.get_mut(index) else {
+                panic!("update_states: there are {} parameters, none has index {index}", self.list.len());
+            };
+            let (name, expected, found) = (&param.name, param.value.shape(), value.shape());
+            assert!(param.role == Role::State, "update_states: {name:?} is a weight, which an optimiser changes");
+            assert!(expected == found, "update_states: {name:?} has shape {expected}, its new value {found}");
+            if !param.frozen {
                 param.value = value;
             }
         }
@@ -282,56 +301,6 @@ impl<'a, T: Float> IntoIterator for &'a mut Params<T> {
     }
 }
 
-/// The gradient of each parameter, parallel to [`Params`].
-///
-/// A weight's entry is its gradient, or `None` if it is frozen or the loss does not depend on it. A state's entry is
-/// its next value, or `None` if its layer left it as it was: so whatever is averaged over workers is all in here.
-#[derive(Clone, Debug, Default)]
-pub struct Grads<T: Float = f32> {
-    list: Vec<Option<Tensor<T>>>,
-}
-
-impl<T: Float> Grads<T> {
-    /// The entries in order.
-    pub fn iter(&self) -> std::slice::Iter<'_, Option<Tensor<T>>> {
-        self.list.iter()
-    }
-
-    /// The entries in order, to be changed.
-    pub fn iter_mut(&mut self) -> std::slice::IterMut<'_, Option<Tensor<T>>> {
-        self.list.iter_mut()
-    }
-
-    /// The number of entries: that of the parameters.
-    pub fn len(&self) -> usize {
-        self.list.len()
-    }
-
-    /// Whether there are no entries.
-    pub fn is_empty(&self) -> bool {
-        self.list.is_empty()
-    }
-}
-
-impl<T: Float> Index<usize> for Grads<T> {
-    type Output = Option<Tensor<T>>;
-    fn index(&self, index: usize) -> &Self::Output {
-        &self.list[index]
-    }
-}
-
-impl<T: Float> IndexMut<usize> for Grads<T> {
-    fn index_mut(&mut self, index: usize) -> &mut Self::Output {
-        &mut self.list[index]
-    }
-}
-
-impl<T: Float> FromIterator<Option<Tensor<T>>> for Grads<T> {
-    fn from_iter<I: IntoIterator<Item = Option<Tensor<T>>>>(entries: I) -> Self {
-        Grads { list: entries.into_iter().collect() }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -371,6 +340,40 @@ mod tests {
     #[should_panic(expected = r#"add: there is a parameter named "1/bias" already"#)]
     fn names_are_unique() {
         params(&["1/bias", "1/kernel", "1/bias"]);
+    }
+
+    /// A weight and two states, of which the second is frozen, after some updates.
+    fn updated(updates: impl IntoIterator<Item = (usize, Tensor)>) -> Vec<Tensor> {
+        let mut params = params(&["1/gamma"]);
+        params.add_state("1/moving_mean", Tensor::new([0.0]));
+        params.add_state("2/moving_mean", Tensor::new([1.0]));
+        params.freeze("2");
+        params.update_states(updates.into_iter().collect());
+        params.iter().map(|param| param.value.clone()).collect()
+    }
+
+    #[test]
+    fn states_take_their_new_values_unless_frozen() {
+        let values = updated([(2, Tensor::new([5.0])), (1, Tensor::new([4.0]))]);
+        assert_eq!(values[1..], [Tensor::new([4.0]), Tensor::new([1.0])]);
+    }
+
+    #[test]
+    #[should_panic(expected = r#"update_states: "1/gamma" is a weight, which an optimiser changes"#)]
+    fn a_weight_is_no_state() {
+        updated([(0, Tensor::new([1.0, 2.0]))]);
+    }
+
+    #[test]
+    #[should_panic(expected = r#"update_states: "1/moving_mean" has shape [1], its new value [2]"#)]
+    fn a_state_keeps_its_shape() {
+        updated([(1, Tensor::new([1.0, 2.0]))]);
+    }
+
+    #[test]
+    #[should_panic(expected = "update_states: there are 3 parameters, none has index 3")]
+    fn an_update_is_for_a_parameter() {
+        updated([(3, Tensor::new([1.0]))]);
     }
 
     #[test]

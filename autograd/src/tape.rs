@@ -8,33 +8,35 @@ use smallvec::SmallVec;
 
 use crate::var::Var;
 
-/// From a gradient of an op's output to the gradient of one of its inputs.
+/// From the gradient of an op's output to those of its inputs.
 pub(crate) enum Derivative<T: Float> {
-    /// Returns it.
-    Whole(Box<Whole<T>>),
-    /// Adds it to the input's gradient so far.
-    Part(Box<Part<T>>),
+    /// Returns the gradient of an input.
+    Whole(Input, Box<Whole<T>>),
+    /// Adds to the gradient so far of an input.
+    Part(Input, Box<Part<T>>),
+    /// Returns the gradients of several inputs, of which those that are not recorded are `None`.
+    Joint(Vec<Option<Input>>, Box<Joint<T>>),
 }
 
 type Whole<T> = dyn FnOnce(Tensor<T>) -> Tensor<T>;
 type Part<T> = dyn FnOnce(Tensor<T>, &mut Tensor<T>);
+type Joint<T> = dyn FnOnce(Tensor<T>) -> Vec<Option<Tensor<T>>>;
 
-/// An input of an op: the node that made it, its shape, and the derivative with respect to it.
-pub(crate) struct Edge<T: Float> {
+/// A recorded input of an op: the index of the node that made it, and its shape.
+pub(crate) struct Input {
     pub source: usize,
     pub shape: Shape,
-    pub derivative: Derivative<T>,
 }
 
-/// One op that was computed; a leaf has no edges.
+/// One op that was computed; a variable has no derivatives.
 pub(crate) struct Node<T: Float> {
     pub op: &'static str,
-    pub edges: SmallVec<[Edge<T>; 2]>,
+    pub derivatives: SmallVec<[Derivative<T>; 2]>,
 }
 
-/// The nodes of one computation, in the order of their creation, which is an order every input precedes its uses in.
+/// The nodes of one computation in the order of their creation: an input comes before the ops that use it.
 ///
-/// Invariants: a node's edges point to earlier nodes; nodes hold tensors, never vars, so there are no cycles; a tape
+/// Invariants: the sources of a node are earlier nodes; nodes hold tensors, never vars, so there are no cycles; a tape
 /// serves one backward sweep, which takes the nodes out.
 pub(crate) struct Nodes<T: Float> {
     pub list: Vec<Node<T>>,
@@ -97,14 +99,14 @@ impl<T: Float> Tape<T> {
         Gradients { tape: self.nodes, slots }
     }
 
-    pub(crate) fn append(&self, op: &'static str, edges: SmallVec<[Edge<T>; 2]>) -> Place<T> {
+    pub(crate) fn append(&self, op: &'static str, derivatives: SmallVec<[Derivative<T>; 2]>) -> Place<T> {
         let mut nodes = self.nodes.borrow_mut();
         assert!(
             !nodes.consumed,
             "{op}: an input belongs to a tape that a backward sweep has consumed; record each step on a new tape"
         );
-        let (index, leaf) = (nodes.list.len(), edges.is_empty());
-        nodes.list.push(Node { op, edges });
+        let (index, leaf) = (nodes.list.len(), derivatives.is_empty());
+        nodes.list.push(Node { op, derivatives });
         Place { tape: Rc::clone(&self.nodes), index, leaf }
     }
 }
@@ -126,40 +128,48 @@ pub(crate) struct Place<T: Float> {
 /// Runs the derivatives from the last node to the first. Afterwards only leaves have gradients in `slots`.
 fn sweep<T: Float>(mut list: Vec<Node<T>>, slots: &mut [Option<Tensor<T>>]) {
     while let Some(mut node) = list.pop() {
-        let Some(last) = node.edges.pop() else {
+        let Some(last) = node.derivatives.pop() else {
             continue;
         };
         let Some(gradient) = slots[list.len()].take() else {
             continue;
         };
-        for edge in node.edges {
-            pass_on(edge, gradient.clone(), slots);
+        for derivative in node.derivatives {
+            pass_on(derivative, gradient.clone(), slots);
         }
         // The last derivative gets the gradient itself and may compute in its memory.
         pass_on(last, gradient, slots);
     }
 }
 
-/// Adds what an edge makes of a gradient to its source's. Where the forward broadcast the input, its gradient is summed
-/// back here: no derivative knows of broadcasting.
-fn pass_on<T: Float>(edge: Edge<T>, gradient: Tensor<T>, slots: &mut [Option<Tensor<T>>]) {
-    let slot = &mut slots[edge.source];
-    *slot = Some(match (edge.derivative, slot.take()) {
-        (Derivative::Whole(derivative), sum) => {
-            let mut outgoing = derivative(gradient);
-            if *outgoing.shape() != edge.shape {
-                outgoing = outgoing.sum_to(&edge.shape);
-            }
-            match sum {
-                Some(sum) => sum + outgoing,
-                None => outgoing,
+/// Adds the gradients that a derivative makes of the output's to the gradients so far of its inputs.
+fn pass_on<T: Float>(derivative: Derivative<T>, gradient: Tensor<T>, slots: &mut [Option<Tensor<T>>]) {
+    match derivative {
+        Derivative::Whole(input, derivative) => add(&input, derivative(gradient), slots),
+        Derivative::Part(input, derivative) => {
+            let sum = slots[input.source].get_or_insert_with(|| Tensor::zeros(input.shape));
+            derivative(gradient, sum);
+        }
+        Derivative::Joint(inputs, derivative) => {
+            for (input, outgoing) in inputs.iter().zip(derivative(gradient)) {
+                if let (Some(input), Some(outgoing)) = (input, outgoing) {
+                    add(input, outgoing, slots);
+                }
             }
         }
-        (Derivative::Part(derivative), sum) => {
-            let mut sum = sum.unwrap_or_else(|| Tensor::zeros(edge.shape));
-            derivative(gradient, &mut sum);
-            sum
-        }
+    }
+}
+
+/// Adds a gradient to that of an input so far. Where the forward pass broadcast the input, its gradient is summed back
+/// here: no derivative knows of broadcasting.
+fn add<T: Float>(input: &Input, mut outgoing: Tensor<T>, slots: &mut [Option<Tensor<T>>]) {
+    if outgoing.shape() != &input.shape {
+        outgoing = outgoing.sum_to(&input.shape);
+    }
+    let slot = &mut slots[input.source];
+    *slot = Some(match slot.take() {
+        Some(sum) => sum + outgoing,
+        None => outgoing,
     });
 }
 

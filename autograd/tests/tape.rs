@@ -1,11 +1,13 @@
 //! What a tape promises: which gradients come back, what is refused, what is freed, and how it grows.
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use gradus_autograd::{Gradients, Grads, Op, Param, Params, Tape, Var, grad, value_and_grad, value_and_grad_with};
-use gradus_tensor::Tensor;
+use gradus_autograd::{Gradients, Grads, Op, Param, Params, Tape, Var, grad, try_value_and_grad, value_and_grad};
+use gradus_tensor::{Convolution, Pooling, Tensor};
 
 #[test]
 fn an_input_used_twice_gets_both_gradients() {
@@ -64,10 +66,11 @@ fn nobody_holds_the_weights_when_the_gradients_are_there() {
     params.add("bias", Tensor::new([1.0, 2.0]));
     let before: Vec<_> = params.iter().map(|param| param.value.as_slice().unwrap().as_ptr()).collect();
     let input = Var::from(Tensor::new([[1.0, 0.5]]));
-    let (_, predictions, grads) = value_and_grad_with(&params, |v| {
+    let pass = try_value_and_grad(&params, |v| {
         let output = (input.matmul(&v[0]) + &v[1]).relu();
-        (output.square().mean(..), output.into_value())
+        Ok::<_, ()>((output.square().mean(..), output.into_value()))
     });
+    let (_, predictions, grads) = pass.unwrap();
     assert_eq!(predictions, Tensor::new([[3.5, 6.0]]));
     for (index, param) in params.iter_mut().enumerate() {
         assert!(param.value.owns_elements(), "{} is shared", param.name);
@@ -188,6 +191,85 @@ fn a_derivative_that_nobody_needs_saves_nothing() {
     let weights = Tensor::new([3.0, 4.0]);
     let product = tape.var(weights.clone()) * Var::from(&data);
     assert!(product.is_recorded() && !data.owns_elements() && weights.owns_elements());
+}
+
+/// a b^2 for vectors, by one derivative; `seen` gets what that is told.
+fn joint_product(a: &Var, b: &Var, seen: &Rc<Cell<[bool; 2]>>) -> Var {
+    let (x, y, seen) = (a.value().clone(), b.value().clone(), Rc::clone(seen));
+    Op::new("joint_product", &x * y.square())
+        .joint([a, b], move |g, wanted| {
+            seen.set(wanted);
+            // All are computed here, wanted or not.
+            [&g * y.square(), g * x * y * 2.0]
+        })
+        .finish()
+}
+
+#[test]
+fn a_joint_derivative_gives_each_input_its_own_gradient() {
+    let (a, b) = (Tensor::new([1.0, 2.0]), Tensor::new([3.0, 4.0]));
+    let (by_a, by_b) = (Tensor::new([9.0, 16.0]), Tensor::new([6.0, 16.0]));
+    let seen = Rc::new(Cell::new([false; 2]));
+    let tape = Tape::new();
+    let (x, y) = (tape.var(a.clone()), tape.var(b.clone()));
+    // Another use of y: its gradients add up.
+    let loss = (joint_product(&x, &y, &seen) + &y).sum(..);
+    let gradients = tape.backward(&loss);
+    assert_eq!((gradients.of(&x), gradients.of(&y)), (by_a.clone(), &by_b + 1.0));
+    assert_eq!(seen.get(), [true, true]);
+    // A gradient that goes to a constant is dropped.
+    for first in [true, false] {
+        let tape = Tape::new();
+        let variable = tape.var(if first { a.clone() } else { b.clone() });
+        let constant = Var::from(if first { &b } else { &a });
+        let (x, y) = if first { (&variable, &constant) } else { (&constant, &variable) };
+        let loss = joint_product(x, y, &seen).sum(..);
+        assert_eq!(tape.backward(&loss).of(&variable), if first { by_a.clone() } else { by_b.clone() });
+        assert_eq!(seen.get(), [first, !first]);
+    }
+    // Broadcast inputs get the sum, and the same variable twice both gradients: a^3 has the derivative 3 a^2.
+    let tape = Tape::new();
+    let (x, y) = (tape.var(Tensor::new(1.0)), tape.var(b));
+    let gradients = tape.backward(&joint_product(&x, &y, &seen).sum(..));
+    assert_eq!((gradients.of(&x), gradients.of(&y)), (Tensor::new(25.0), Tensor::new([6.0, 8.0])));
+    let tape = Tape::new();
+    let x = tape.var(a);
+    assert_eq!(tape.backward(&joint_product(&x, &x, &seen).sum(..)).of(&x), Tensor::new([3.0, 12.0]));
+}
+
+#[test]
+fn a_joint_derivative_of_constants_is_dropped_and_the_last_one_owns_its_gradient() {
+    let saved = Tensor::new([1.0, 2.0]);
+    let kept = saved.clone();
+    let constant = Var::from(Tensor::new([3.0, 4.0]));
+    let y = Op::new("free", constant.value().clone()).joint([&constant], move |g, _| [g * kept]).finish();
+    assert!(!y.is_recorded() && saved.owns_elements());
+
+    let tape = Tape::new();
+    let x = tape.var(Tensor::new([3.0, 4.0]));
+    let derivative = |g: Tensor, _| {
+        assert!(g.owns_elements(), "the gradient can be computed in");
+        [g]
+    };
+    let y = Op::new("in place", x.value().clone()).joint([&x], derivative).finish();
+    let _ = tape.backward(&(y * 2.0).sum(..));
+}
+
+#[test]
+fn a_convolution_saves_what_its_derivatives_need() {
+    let convolution = Convolution::new(1);
+    let (x, kernel) = (Tensor::<f32>::ones([1, 5, 1]), Tensor::ones([2, 1, 3]));
+    let tape = Tape::new();
+    let pooling = Pooling::new(&[2]);
+    let bias = tape.var(Tensor::zeros([3]));
+    // By the bias alone: neither the input nor the kernel.
+    let y = Var::from(&x).convolve_pooled(&Var::from(&kernel), Some(&bias), true, &convolution, &pooling);
+    assert!(y.is_recorded() && x.owns_elements() && kernel.owns_elements());
+    // By the kernel: the input.
+    let weights = tape.var(kernel.clone());
+    let y = Var::from(&x).convolve(&weights, &convolution);
+    drop(weights);
+    assert!(y.is_recorded() && !x.owns_elements() && kernel.owns_elements());
 }
 
 /// The time that a chain of so many ops takes, there and back.

@@ -1,6 +1,6 @@
 //! A network with its weights.
 
-use gradus_autograd::{Grads, Params, Var, value_and_grad_with};
+use gradus_autograd::{Grads, Params, StateUpdates, Var, try_value_and_grad};
 use gradus_tensor::{Float, Generator, Shape, Tensor};
 
 use crate::error::{Error, Result};
@@ -39,8 +39,10 @@ pub struct Pass<T: Float = f32> {
     pub loss: T,
     /// The outputs, batch axis first.
     pub outputs: Tensor<T>,
-    /// The gradients of the weights and the next values of the states.
+    /// The gradients of the weights.
     pub grads: Grads<T>,
+    /// The next values of the states, such as moving averages; [`Params::update_states`] applies them.
+    pub states: StateUpdates<T>,
 }
 
 impl Model {
@@ -184,7 +186,7 @@ impl<T: Float> Model<T> {
     }
 
     /// One training pass: outputs, loss and gradients for a batch, with `generator` for what is random in training.
-    /// Nothing is changed; an optimiser applies the gradients.
+    /// Nothing is changed: an optimiser applies the gradients, [`Params::update_states`] the next values of states.
     ///
     /// # Errors
     /// If inputs or targets have a shape that the model or the loss cannot take.
@@ -197,25 +199,15 @@ impl<T: Float> Model<T> {
         generator: &mut Generator,
     ) -> Result<Pass<T>> {
         self.check_inputs("grad", inputs)?;
-        let mut failure = None;
-        let (value, (outputs, updates), mut grads) = value_and_grad_with(&self.params, |vars| {
-            let (outputs, updates) = self.run(vars, Var::from(inputs), Some(generator));
-            let mut total = loss.mean(targets, &outputs, weights).unwrap_or_else(|error| {
-                failure = Some(error);
-                Var::from(T::ZERO)
-            });
+        let (value, (outputs, states), grads) = try_value_and_grad(&self.params, |vars| {
+            let (outputs, states) = self.run(vars, Var::from(inputs), Some(generator));
+            let mut total = loss.mean(targets, &outputs, weights)?;
             for &(weight, regularizer) in &self.penalties {
                 total = total + regularizer.penalty(&vars[weight.0]);
             }
-            (total, (outputs.into_value(), updates))
-        });
-        if let Some(error) = failure {
-            return Err(error);
-        }
-        for (state, value) in updates {
-            grads[state] = Some(value);
-        }
-        Ok(Pass { loss: value, outputs, grads })
+            Ok::<_, Error>((total, (outputs.into_value(), states.into_iter().collect())))
+        })?;
+        Ok(Pass { loss: value, outputs, grads, states })
     }
 
     /// The loss of a batch, penalties on weights included, and the outputs, as when predicting.

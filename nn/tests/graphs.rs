@@ -93,6 +93,7 @@ fn a_chain_gives_the_same_bits_as_a_graph() {
         let (one, other) = (pass(&one), pass(&other));
         assert_eq!((one.loss, one.outputs), (other.loss, other.outputs));
         assert!(one.grads.iter().eq(other.grads.iter()));
+        assert!(one.states.iter().eq(other.states.iter()));
     }
 }
 
@@ -501,6 +502,10 @@ fn same_together_and_apart(layer: impl Layer) {
                         }
                         (found, expected) => assert_eq!(found.is_some(), expected.is_some(), "{what}, {name}"),
                     }
+                }
+                assert_eq!(together.states.len(), apart.states.len(), "{what}");
+                for ((index, found), (same, expected)) in together.states.iter().zip(apart.states.iter()) {
+                    assert!(index == same && found.allclose(expected, 1e-9, 1e-9), "{what}: {found:?}, {expected:?}");
                 }
             }
         }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use gradus_autograd::{Grads, Param, Params, Role};
+use gradus_autograd::{Grads, Param, Params};
 use gradus_tensor::{Float, Shape, Tensor, update};
 
 use crate::check::{expect, not_negative, positive};
@@ -155,8 +155,8 @@ impl<R: Rule, T: Float> Optimizer<R, T> {
 
 /// Training.
 impl<R: Rule, T: Float> Optimizer<R, T> {
-    /// Takes one step: every trainable weight that has a gradient is updated in place, and every state takes on its new
-    /// value.
+    /// Takes one step: every trainable weight that has a gradient is updated in place. States and frozen weights stay as
+    /// they are.
     ///
     /// # Panics
     /// If `grads` are not the gradients of `params`, or `params` are not those of the step before: a parameter was
@@ -171,9 +171,7 @@ impl<R: Rule, T: Float> Optimizer<R, T> {
         let common_factor = self.clip.map_or(1.0, |clip| clip.common_factor(gradients));
         for (i, (param, gradient)) in params.iter_mut().zip(grads.iter()).enumerate() {
             let Some(gradient) = gradient else { continue };
-            if param.role == Role::State {
-                param.value = gradient.clone();
-            } else if param.trainable() {
+            if param.trainable() {
                 let transform = self.transform(&param.name, gradient, common_factor, learning_rate);
                 self.update(i, &mut param.value, gradient, transform, learning_rate);
             }

@@ -14,7 +14,8 @@ pub struct Step<T: Float = f32> {
     pub outputs: Tensor<T>,
 }
 
-/// One step of training: the outputs and the loss of a batch, the gradients, and the update of the weights in place.
+/// One step of training: the outputs and the loss of a batch, the gradients, the update of the weights in place, and the
+/// next values of the states.
 ///
 /// `weights` are the samples' weights in the loss, `[n]`; `generator` is what layers such as dropout draw from.
 /// [`Trainer::fit`](crate::Trainer::fit) does nothing else to the model.
@@ -47,5 +48,6 @@ pub fn train_step<L: Loss, R: Rule, T: Float>(
 ) -> Result<Step<T>> {
     let pass = model.grad(inputs, targets, weights, loss, generator)?;
     optimizer.step(model.params_mut(), &pass.grads);
+    model.params_mut().update_states(pass.states);
     Ok(Step { loss: pass.loss, outputs: pass.outputs })
 }

@@ -12,7 +12,8 @@ impl<T: Float> Var<T> {
     /// If the shapes do not fit each other; see [`Convolution::output_shape`].
     #[track_caller]
     pub fn convolve(&self, kernel: &Var<T>, convolution: &Convolution) -> Var<T> {
-        self.convolved(kernel, convolution, self.value().convolve(kernel.value(), convolution))
+        let y = self.value().convolve(kernel.value(), convolution);
+        record("convolve", y, [self, kernel], None, false, convolution, |g| g)
     }
 
     /// The [convolution](Var::convolve) plus a bias `[filters]`, of which what is negative becomes 0 if `relu`: computed
@@ -23,10 +24,7 @@ impl<T: Float> Var<T> {
     #[track_caller]
     pub fn convolve_biased(&self, kernel: &Var<T>, bias: &Var<T>, relu: bool, convolution: &Convolution) -> Var<T> {
         let y = self.value().convolve_biased(kernel.value(), bias.value(), relu, convolution);
-        // On the way back these are up to three ops. The first ones have the result in place of values of their own, which
-        // no derivative asks for.
-        let product = self.convolved(kernel, convolution, y);
-        finished("convolve_biased", product, Some(bias), relu)
+        record("convolve_biased", y, [self, kernel], Some(bias), relu, convolution, |g| g)
     }
 
     /// The largest of each window over the [convolution](Var::convolve), plus a bias `[filters]` if there is one, and 0
@@ -48,22 +46,8 @@ impl<T: Float> Var<T> {
         let (y, places) = x.convolve_pooled(w, bias.map(Var::value), relu, convolution, pooling);
         let convolved = convolution.output_shape(x.shape(), w.shape()).expect("it has just been convolved");
         let (seen, pooling) = (pooling.seen(&convolved), pooling.clone());
-        // The bias and what is made 0 are the same for all of a window, so they come last, where there is least of them.
-        let product = self.convolved(kernel, convolution, Tensor::scalar(T::ZERO).broadcast_to(&seen));
         let unpool = move |g: Tensor<T>| g.max_unpool(&places, &seen, &pooling);
-        let pooled = Op::new("convolve_pooled", y).input(&product, unpool).finish();
-        finished("convolve_pooled", pooled, bias, relu)
-    }
-
-    /// The op of a convolution; `y` has the shape of its output and stands in for it.
-    #[track_caller]
-    fn convolved(&self, kernel: &Var<T>, convolution: &Convolution, y: Tensor<T>) -> Var<T> {
-        let (x, w, shape) = (self.value().clone(), kernel.value().clone(), kernel.shape().clone());
-        let (input, by_input, by_kernel) = (x.shape().clone(), convolution.clone(), convolution.clone());
-        Op::new("convolve", y)
-            .input(self, move |g| g.convolve_input_gradient(&w, &input, &by_input))
-            .input(kernel, move |g| x.convolve_kernel_gradient(&g, &shape, &by_kernel))
-            .finish()
+        record("convolve_pooled", y, [self, kernel], bias, relu, convolution, unpool)
     }
 
     /// The transposed convolution: what [`convolve`](Var::convolve) passes back from its output to an input of shape
@@ -105,22 +89,43 @@ impl<T: Float> Var<T> {
     }
 }
 
-/// The op that adds a bias and makes what is negative 0, where that has been done already in the value.
-fn finished<T: Float>(op: &'static str, value: Var<T>, bias: Option<&Var<T>>, relu: bool) -> Var<T> {
-    let y = value.value().clone();
-    let sum = match bias {
-        Some(bias) => Op::new(op, y.clone()).input(&value, |g| g).input(bias, |g| g).finish(),
-        None => value,
+/// Records a convolution with all that its pass over the output did: maximum pooling, bias, ReLU.
+///
+/// `unpool` takes a gradient from the result back to the convolution's output. Bias and ReLU are the same for all elements
+/// of a window, so their derivatives come first, where there are the fewest elements.
+#[track_caller]
+fn record<T: Float>(
+    name: &'static str,
+    y: Tensor<T>,
+    [input, kernel]: [&Var<T>; 2],
+    bias: Option<&Var<T>>,
+    relu: bool,
+    convolution: &Convolution,
+    unpool: impl FnOnce(Tensor<T>) -> Tensor<T> + 'static,
+) -> Var<T> {
+    let (input_shape, kernel_shape) = (input.shape().clone(), kernel.shape().clone());
+    // A derivative by one of the two needs the other.
+    let x = kernel.is_recorded().then(|| input.value().clone());
+    let w = input.is_recorded().then(|| kernel.value().clone());
+    let (kept, convolution) = (relu.then(|| y.clone()), convolution.clone());
+    let derivative = move |g: Tensor<T>, [_, _, wants_bias]: [bool; 3]| {
+        let g = match kept {
+            Some(y) => g.zip_map(
+                y,
+                #[inline(always)]
+                |g, y| if y > T::ZERO { g } else { T::ZERO },
+            ),
+            None => g,
+        };
+        let by_bias = wants_bias.then(|| g.clone());
+        if x.is_none() && w.is_none() {
+            return [None, None, by_bias];
+        }
+        let g = unpool(g);
+        let by_input = w.map(|w| g.convolve_input_gradient(&w, &input_shape, &convolution));
+        let by_kernel = x.map(|x| x.convolve_kernel_gradient(&g, &kernel_shape, &convolution));
+        [by_input, by_kernel, by_bias]
     };
-    if !relu {
-        return sum;
-    }
-    let derivative = |g: Tensor<T>| {
-        g.zip_map(
-            y,
-            #[inline(always)]
-            |g, y| if y > T::ZERO { g } else { T::ZERO },
-        )
-    };
-    Op::new(op, sum.value().clone()).input(&sum, derivative).finish()
+    let no_bias = Var::from(T::ZERO);
+    Op::new(name, y).joint([input, kernel, bias.unwrap_or(&no_bias)], derivative).finish()
 }

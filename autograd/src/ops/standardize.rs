@@ -1,9 +1,6 @@
 //! Standardisation with scale and shift, and scale and shift alone, one op each.
 
-use std::cell::Cell;
-use std::rc::Rc;
-
-use gradus_tensor::{Float, Moments, Standardization, Tensor};
+use gradus_tensor::{Float, Moments, Standardization};
 
 use crate::op::Op;
 use crate::var::Var;
@@ -21,8 +18,8 @@ impl<T: Float> Var<T> {
         let (y, moments) = self.value().standardize(gamma.value(), beta.value(), how);
         let (x, weights) = (self.value().clone(), [gamma.value().clone(), beta.value().clone()]);
         let (kept, how) = (moments.clone(), *how);
-        let back = move |g| x.standardize_gradient(g, &weights[0], &weights[1], &kept, &how);
-        (together("standardize", y, [self, gamma, beta], back), moments)
+        let derivative = move |g, _| x.standardize_gradient(g, &weights[0], &weights[1], &kept, &how);
+        (Op::new("standardize", y).joint([self, gamma, beta], derivative).finish(), moments)
     }
 
     /// y = scale x + shift for each channel, and max(y, 0) in its place if `relu`. Shapes: `[.., channels]`, unchanged;
@@ -34,39 +31,7 @@ impl<T: Float> Var<T> {
     pub fn affine(&self, scale: &Var<T>, shift: &Var<T>, relu: bool) -> Var<T> {
         let y = self.value().affine(scale.value(), shift.value(), relu);
         let (x, weights) = (self.value().clone(), [scale.value().clone(), shift.value().clone()]);
-        let back = move |g| x.affine_gradient(g, &weights[0], &weights[1], relu);
-        together("affine", y, [self, scale, shift], back)
+        let derivative = move |g, _| x.affine_gradient(g, &weights[0], &weights[1], relu);
+        Op::new("affine", y).joint([self, scale, shift], derivative).finish()
     }
-}
-
-/// An op whose derivatives by all inputs are computed at once.
-///
-/// On the way back these are two ops. The last, of which one thing only depends, gets the gradient for itself and computes
-/// in its memory; the first hands out what that leaves.
-#[track_caller]
-fn together<T: Float>(
-    name: &'static str,
-    y: Tensor<T>,
-    [x, a, b]: [&Var<T>; 3],
-    back: impl FnOnce(Tensor<T>) -> [Tensor<T>; 3] + 'static,
-) -> Var<T> {
-    let left = Rc::new(Cell::new(None));
-    let (of_a, of_b) = (Rc::clone(&left), Rc::clone(&left));
-    let take = |left: &Cell<Option<[Option<Tensor<T>>; 2]>>, which: usize| {
-        let mut both = left.take().expect("the last op has put it here");
-        let one = both[which].take().expect("each is asked for once");
-        left.set(Some(both));
-        one
-    };
-    let inputs = Op::new(name, y.clone())
-        .input(a, move |_| take(&of_a, 0))
-        .input(b, move |_| take(&of_b, 1))
-        .input(x, |g| g)
-        .finish();
-    let derivative = move |g| {
-        let [by_x, by_a, by_b] = back(g);
-        left.set(Some([Some(by_a), Some(by_b)]));
-        by_x
-    };
-    Op::new(name, y).input(&inputs, derivative).finish()
 }
