@@ -11,7 +11,7 @@ use ureq::Agent;
 
 use crate::archive;
 use crate::error::{DatasetError, Result};
-use crate::folder::{DataFiles, Remote};
+use crate::remote::Remote;
 
 /// The environment variable that names the folder into which data sets are downloaded.
 pub const CACHE_VARIABLE: &str = "GRADUS_CACHE";
@@ -21,10 +21,11 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const MOST_BYTES: u64 = 4 << 30;
 const CHUNK_BYTES: usize = 1 << 16;
 
-/// The folder of a data set in the cache, with all of its files: those that are missing are fetched.
-pub(crate) fn cached(files: DataFiles) -> Result<PathBuf> {
-    let folder = cache_folder(|name| env::var_os(name))?.join(files.name);
-    fetch_missing(files, &folder, &agent().build().into())?;
+/// The folder of the data set `name` in the cache, with all of its files: they are fetched from each of `remotes` whose
+/// files the folder lacks.
+pub(crate) fn cached(name: &str, remotes: &[Remote], lacks: impl Fn(&Remote, &Path) -> bool) -> Result<PathBuf> {
+    let folder = cache_folder(|name| env::var_os(name))?.join(name);
+    fetch_missing(remotes, &folder, &agent().build().into(), lacks)?;
     Ok(folder)
 }
 
@@ -55,14 +56,19 @@ fn cache_folder(variable: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf> 
     })
 }
 
-fn fetch_missing(files: DataFiles, folder: &Path, agent: &Agent) -> Result<()> {
-    for remote in files.remotes {
-        if files.lacks(remote, folder) {
+fn fetch_missing(
+    remotes: &[Remote],
+    folder: &Path,
+    agent: &Agent,
+    lacks: impl Fn(&Remote, &Path) -> bool,
+) -> Result<()> {
+    for remote in remotes {
+        if lacks(remote, folder) {
             fs::create_dir_all(folder).map_err(|error| unwritable(&error).in_file(folder))?;
             eprintln!("Downloading {} into {}", remote.url, folder.display());
             fetch(remote, folder, agent)?;
         }
-        if files.lacks(remote, folder) {
+        if lacks(remote, folder) {
             let hint = "the publisher has changed them: download them by hand";
             return Err(DatasetError::new("other files", "the files of the data set", hint).in_file(remote.url));
         }
@@ -74,7 +80,7 @@ fn fetch_missing(files: DataFiles, folder: &Path, agent: &Agent) -> Result<()> {
 fn fetch(remote: &Remote, folder: &Path, agent: &Agent) -> Result<()> {
     let response = agent.get(remote.url).call().map_err(|error| unreachable(&error).in_file(remote.url))?;
     let mut body = response.into_body().into_with_config().limit(MOST_BYTES).reader();
-    let packed = Partial::new(folder, file_name(remote.url))?;
+    let packed = Partial::new(folder, remote.file_name())?;
     let mut sum = md5::Context::new();
     let mut chunk = vec![0; CHUNK_BYTES];
     let mut length = 0_u64;
@@ -140,11 +146,6 @@ impl Drop for Partial {
     }
 }
 
-/// The last part of an address.
-pub(crate) fn file_name(url: &str) -> &str {
-    url.rsplit('/').next().unwrap_or(url)
-}
-
 fn unreachable(error: &ureq::Error) -> DatasetError {
     match error {
         ureq::Error::StatusCode(status) => DatasetError::new(
@@ -186,6 +187,7 @@ mod tests {
     use std::thread;
 
     use super::*;
+    use crate::folder::DataFiles;
 
     /// A server on this machine that answers each request with the bytes of that path, and how many it has had.
     struct Server {
@@ -235,7 +237,8 @@ mod tests {
 
     /// Without the proxy that the environment may name.
     fn fetched(files: DataFiles, folder: &Path) -> Result<()> {
-        fetch_missing(files, folder, &agent().proxy(None).build().into())
+        let agent = agent().proxy(None).build().into();
+        fetch_missing(files.remotes, folder, &agent, |remote, folder| files.lacks(remote, folder))
     }
 
     fn folder(test: &str) -> PathBuf {

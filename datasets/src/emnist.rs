@@ -25,8 +25,9 @@ use std::path::Path;
 use gradus_tensor::Tensor;
 
 use crate::error::Result;
-use crate::folder::{DataFiles, FoundFiles, Remote};
+use crate::folder::{DataFiles, FoundFiles};
 use crate::labelled_images;
+use crate::remote::Remote;
 use crate::splits::Splits;
 
 /// Which of EMNIST's images, and which classes they fall into.

@@ -4,7 +4,10 @@ use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+#[cfg(feature = "download")]
+use crate::download;
 use crate::error::{DatasetError, Result};
+use crate::remote::Remote;
 use crate::source::Source;
 
 /// The environment variable that names a folder of data sets: `mnist/`, `iris/` and so on lie in it.
@@ -54,15 +57,6 @@ pub struct DataFiles {
     pub remotes: &'static [Remote],
 }
 
-/// A published file of a data set, or an archive (`.zip`, `.tar.gz`) that holds some of its files.
-#[derive(Clone, Copy, Debug)]
-pub struct Remote {
-    /// Its address.
-    pub url: &'static str,
-    /// The md5 sum of what is published there, packed as it is, in hexadecimal.
-    pub md5: &'static str,
-}
-
 /// A folder that holds a data set's files.
 #[derive(Clone, Debug)]
 pub struct FoundFiles {
@@ -104,7 +98,8 @@ impl DataFiles {
             Some(folder) => Ok(FoundFiles { files: self, folder: folder.clone(), verified: true }),
             #[cfg(feature = "download")]
             None if !self.remotes.is_empty() => {
-                Ok(FoundFiles { files: self, folder: crate::download::cached(self)?, verified: true })
+                let folder = download::cached(self.name, self.remotes, |remote, folder| self.lacks(remote, folder))?;
+                Ok(FoundFiles { files: self, folder, verified: true })
             }
             None => Err(self.missing(&known[0], &self.where_to_get())),
         }
@@ -115,7 +110,7 @@ impl DataFiles {
         match self.remotes {
             [] => format!("set {DATA_VARIABLE} to a folder that holds {name}/, or name its folder to `load_from`"),
             [remote, ..] => {
-                let from = if remote.is_archive() { remote.url } else { parent(remote.url) };
+                let from = if remote.is_archive() { remote.url } else { remote.parent() };
                 format!(
                     "download them from {from} and set {DATA_VARIABLE} to the folder that holds {name}/ with them, or build \
                      with the feature `download`"
@@ -140,13 +135,12 @@ impl DataFiles {
         }
     }
 
-    /// Whether something that is published at `remote` is not in the folder.
+    /// Whether a file that is published at `remote` is not in the folder.
     #[cfg(feature = "download")]
     pub(crate) fn lacks(self, remote: &Remote, folder: &Path) -> bool {
-        let is_there = |name: &str| path_in(folder, name).is_some();
         match remote.is_archive() {
-            true => !self.files.iter().all(|(name, _)| is_there(name)),
-            false => !folder.join(crate::download::file_name(remote.url)).is_file(),
+            true => self.files.iter().any(|(name, _)| path_in(folder, name).is_none()),
+            false => !folder.join(remote.file_name()).is_file(),
         }
     }
 
@@ -159,13 +153,6 @@ impl DataFiles {
         let names: Vec<&str> = self.files.iter().map(|(name, _)| *name).collect();
         let expected = format!("the files of {}, plain or packed: {}", self.name, names.join(", "));
         DatasetError::new(found, expected, hint).in_file(folder)
-    }
-}
-
-impl Remote {
-    /// Whether what is published there holds several files.
-    pub(crate) fn is_archive(&self) -> bool {
-        [".zip", ".tar.gz"].iter().any(|ending| self.url.ends_with(ending))
     }
 }
 
@@ -203,11 +190,6 @@ impl FoundFiles {
 /// The file of this name in the folder, plain or packed.
 fn path_in(folder: &Path, name: &str) -> Option<PathBuf> {
     PACKED.iter().map(|ending| folder.join(format!("{name}{ending}"))).find(|path| path.is_file())
-}
-
-/// An address without its last part.
-fn parent(url: &str) -> &str {
-    url.rsplit_once('/').map_or(url, |(parent, _)| parent)
 }
 
 #[cfg(test)]

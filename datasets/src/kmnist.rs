@@ -12,8 +12,9 @@
 use std::path::Path;
 
 use crate::error::Result;
-use crate::folder::{DataFiles, Remote};
+use crate::folder::DataFiles;
 use crate::labelled_images::{self, TEST, TRAIN};
+use crate::remote::Remote;
 use crate::splits::Splits;
 
 /// The number of classes.

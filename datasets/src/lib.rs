@@ -96,11 +96,12 @@ mod normalize;
 mod order;
 mod parts;
 mod prefetch;
+mod remote;
 mod source;
 mod splits;
 pub mod usps;
 
-pub use self::csv::{Column, Csv};
+pub use self::csv::{Csv, CsvColumn};
 pub use augment::{Augment, Fill, Warp};
 pub use batch::Batch;
 pub use batches::Batches;
@@ -108,11 +109,12 @@ pub use dataset::Dataset;
 #[cfg(feature = "download")]
 pub use download::CACHE_VARIABLE;
 pub use error::{DatasetError, Place, Result};
-pub use folder::{DATA_VARIABLE, DataFiles, FoundFiles, Remote};
+pub use folder::{DATA_VARIABLE, DataFiles, FoundFiles};
 #[cfg(feature = "images")]
 pub use image_folder::ImageFolder;
 pub use normalize::Moments;
 pub use order::{Order, Randomness};
 pub use prefetch::Prefetch;
+pub use remote::Remote;
 pub use source::Source;
 pub use splits::Splits;

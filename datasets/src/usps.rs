@@ -17,7 +17,8 @@ use gradus_tensor::Tensor;
 
 use crate::dataset::Dataset;
 use crate::error::{DatasetError, Place, Result};
-use crate::folder::{DataFiles, FoundFiles, Remote};
+use crate::folder::{DataFiles, FoundFiles};
+use crate::remote::Remote;
 use crate::source::Source;
 use crate::splits::Splits;
 

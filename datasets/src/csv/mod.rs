@@ -1,8 +1,8 @@
 //! CSV: tables of numbers and class labels.
 
+mod column;
 mod table;
 
-use std::fmt;
 use std::path::Path;
 
 use ::csv::{ReaderBuilder, StringRecord, Trim};
@@ -12,6 +12,7 @@ use crate::classes::ClassIndex;
 use crate::dataset::Dataset;
 use crate::error::{DatasetError, Result};
 use crate::source::Source;
+pub use column::CsvColumn;
 use table::{Fields, Table, malformed};
 
 /// A CSV file that is about to be read: options first, then what to make of it.
@@ -37,52 +38,9 @@ pub struct Csv<'a> {
     delimiter: u8,
     /// `None`: a header is expected, and a first line of numbers only is taken for a mistake.
     header: Option<bool>,
-    inputs: Option<Vec<Column>>,
-    targets: Option<Vec<Column>>,
+    inputs: Option<Vec<CsvColumn>>,
+    targets: Option<Vec<CsvColumn>>,
     class_names: Option<Vec<String>>,
-}
-
-/// A column, by its name in the header or by its index; a negative index counts from the last.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Column {
-    /// As the header has it.
-    Name(String),
-    /// From 0, or from -1 backwards.
-    Index(isize),
-}
-
-impl From<&str> for Column {
-    fn from(name: &str) -> Self {
-        Column::Name(name.to_owned())
-    }
-}
-
-impl From<String> for Column {
-    fn from(name: String) -> Self {
-        Column::Name(name)
-    }
-}
-
-macro_rules! column_from {
-    ($($int:ty),*) => {$(
-        impl From<$int> for Column {
-            fn from(index: $int) -> Self {
-                Column::Index(index as isize)
-            }
-        }
-    )*};
-}
-
-// i32 is what a bare literal becomes.
-column_from!(i32, isize, usize);
-
-impl fmt::Display for Column {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Column::Name(name) => write!(f, "column {name:?}"),
-            Column::Index(index) => write!(f, "column {index}"),
-        }
-    }
 }
 
 impl Csv<'static> {
@@ -112,17 +70,17 @@ impl<'a> Csv<'a> {
     }
 
     /// The columns to predict from, in this order: all but the target, unless said otherwise.
-    pub fn inputs(self, columns: impl IntoIterator<Item = impl Into<Column>>) -> Self {
+    pub fn inputs(self, columns: impl IntoIterator<Item = impl Into<CsvColumn>>) -> Self {
         Csv { inputs: Some(columns.into_iter().map(Into::into).collect()), ..self }
     }
 
     /// The column to predict: the last one, unless said otherwise.
-    pub fn target(self, column: impl Into<Column>) -> Self {
+    pub fn target(self, column: impl Into<CsvColumn>) -> Self {
         self.targets([column])
     }
 
     /// The columns to predict, for a regression of several numbers.
-    pub fn targets(self, columns: impl IntoIterator<Item = impl Into<Column>>) -> Self {
+    pub fn targets(self, columns: impl IntoIterator<Item = impl Into<CsvColumn>>) -> Self {
         Csv { targets: Some(columns.into_iter().map(Into::into).collect()), ..self }
     }
 

@@ -2,7 +2,7 @@
 
 use ::csv::{Error, ErrorKind, Position, Reader, StringRecord};
 
-use super::Column;
+use super::column::CsvColumn;
 use crate::classes::ClassIndex;
 use crate::error::{DatasetError, Place, Result};
 
@@ -28,8 +28,8 @@ impl<'t> Table<'t> {
         text: &'t [u8],
         reader: &mut Reader<&[u8]>,
         header: Option<bool>,
-        inputs: Option<Vec<Column>>,
-        targets: Option<Vec<Column>>,
+        inputs: Option<Vec<CsvColumn>>,
+        targets: Option<Vec<CsvColumn>>,
     ) -> Result<Table<'t>> {
         // Without a header this is the first row, which will come again.
         let first = match reader.headers() {
@@ -50,10 +50,10 @@ impl<'t> Table<'t> {
         let names = if header == Some(false) { Vec::new() } else { first.iter().map(str::to_owned).collect() };
         let mut table = Table { text, names, inputs: Vec::new(), targets: Vec::new() };
         let width = first.len();
-        let place_all = |columns: Vec<Column>| -> Result<Vec<usize>> {
+        let place_all = |columns: Vec<CsvColumn>| -> Result<Vec<usize>> {
             columns.iter().map(|column| table.place(column, width)).collect()
         };
-        let targets = place_all(targets.unwrap_or_else(|| vec![Column::Index(-1)]))?;
+        let targets = place_all(targets.unwrap_or_else(|| vec![CsvColumn::Index(-1)]))?;
         let inputs = match inputs {
             Some(columns) => place_all(columns)?,
             None => (0..width).filter(|place| !targets.contains(place)).collect(),
@@ -71,10 +71,10 @@ impl<'t> Table<'t> {
     }
 
     /// The place of a column among `width`.
-    fn place(&self, column: &Column, width: usize) -> Result<usize> {
+    fn place(&self, column: &CsvColumn, width: usize) -> Result<usize> {
         let refuse = |expected: String, hint| Err(DatasetError::new(column.to_string(), expected, hint));
         match column {
-            Column::Index(index) => {
+            CsvColumn::Index(index) => {
                 let place = if *index < 0 { index.wrapping_add_unsigned(width) } else { *index };
                 match usize::try_from(place) {
                     Ok(place) if place < width => Ok(place),
@@ -84,10 +84,10 @@ impl<'t> Table<'t> {
                     ),
                 }
             }
-            Column::Name(_) if self.names.is_empty() => {
+            CsvColumn::Name(_) if self.names.is_empty() => {
                 refuse("an index, as there is no header".into(), "choose columns by index, counted from 0")
             }
-            Column::Name(name) => {
+            CsvColumn::Name(name) => {
                 let mut places = (0..width).filter(|&place| self.names[place] == *name);
                 match (places.next(), places.next()) {
                     (Some(place), None) => Ok(place),

@@ -4,9 +4,9 @@ use std::io::Read;
 use std::path::Path;
 
 use byteorder::{BigEndian, ByteOrder};
-use gradus_tensor::{Shape, Tensor};
+use gradus_tensor::{AnyTensor, Shape, Tensor};
 
-use super::{IdxElement, IdxTensor, TYPES, read_elements, type_list};
+use super::element::{IdxElement, TYPES, decode_any, type_list};
 use crate::error::{DatasetError, Place, Result};
 use crate::source::Source;
 
@@ -44,32 +44,33 @@ pub fn read_source<T: IdxElement>(mut source: Source<'_>) -> Result<Tensor<T>> {
         .in_file(source.name())
         .at(Place::Byte(2)));
     }
-    elements(&mut source, &header)
+    Ok(T::decode(&element_bytes(&mut source, &header)?).reshape(&header.shape))
 }
 
 /// The tensor in an IDX file, gzip'd or plain, of whichever element type it holds.
 ///
 /// # Errors
 /// If the file is missing, damaged or no IDX file.
-pub fn read_any(path: impl AsRef<Path>) -> Result<IdxTensor> {
-    let mut source = Source::open(path)?;
-    let header = Header::read(&mut source)?;
-    read_elements(&mut source, &header)
+pub fn read_any(path: impl AsRef<Path>) -> Result<AnyTensor> {
+    any(Source::open(path)?)
 }
 
 /// As [`read_any`], from the bytes of any reader; messages call it `name`.
 ///
 /// # Errors
 /// If the bytes are damaged or not IDX.
-pub fn read_any_from(reader: impl Read, name: &str) -> Result<IdxTensor> {
-    let mut source = Source::new(reader, name)?;
-    let header = Header::read(&mut source)?;
-    read_elements(&mut source, &header)
+pub fn read_any_from(reader: impl Read, name: &str) -> Result<AnyTensor> {
+    any(Source::new(reader, name)?)
 }
 
-/// What the first bytes claim; checked to be possible, not to be true.
-pub(super) struct Header {
-    pub code: u8,
+fn any(mut source: Source<'_>) -> Result<AnyTensor> {
+    let header = Header::read(&mut source)?;
+    Ok(decode_any(header.code, &element_bytes(&mut source, &header)?, &header.shape))
+}
+
+/// The claims of the first bytes; checked to be possible, not to be true.
+struct Header {
+    code: u8,
     type_name: &'static str,
     shape: Shape,
     /// The bytes of the header itself.
@@ -121,8 +122,8 @@ impl Header {
     }
 }
 
-/// The elements that follow the header, which must be just as many as it claims.
-pub(super) fn elements<T: IdxElement>(source: &mut Source<'_>, header: &Header) -> Result<Tensor<T>> {
+/// The bytes of the elements, which must be just as many as the header claims.
+fn element_bytes(source: &mut Source<'_>, header: &Header) -> Result<Vec<u8>> {
     let bytes = source.read_up_to(header.element_bytes)?;
     let expected = || {
         let Header { element_bytes, type_name, shape, .. } = header;
@@ -139,5 +140,5 @@ pub(super) fn elements<T: IdxElement>(source: &mut Source<'_>, header: &Header) 
         let error = DatasetError::new("more bytes after the last element", expected(), hint);
         return Err(error.in_file(source.name()).at(Place::Byte(header.own_bytes + count)));
     }
-    Ok(T::decode(&bytes).reshape(&header.shape))
+    Ok(bytes)
 }

@@ -9,7 +9,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use gradus_tensor::Tensor;
 
-use super::IdxElement;
+use super::element::IdxElement;
 use crate::error::{DatasetError, Result};
 
 /// Elements are encoded so many at a time.

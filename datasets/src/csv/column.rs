@@ -1,0 +1,46 @@
+//! How a program names a column of a CSV file.
+
+use std::fmt;
+
+/// A column of a CSV file, by its name in the header or by its index; a negative index counts from the last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CsvColumn {
+    /// As the header has it.
+    Name(String),
+    /// From 0, or from -1 backwards.
+    Index(isize),
+}
+
+impl From<&str> for CsvColumn {
+    fn from(name: &str) -> Self {
+        CsvColumn::Name(name.to_owned())
+    }
+}
+
+impl From<String> for CsvColumn {
+    fn from(name: String) -> Self {
+        CsvColumn::Name(name)
+    }
+}
+
+macro_rules! column_from {
+    ($($int:ty),*) => {$(
+        impl From<$int> for CsvColumn {
+            fn from(index: $int) -> Self {
+                CsvColumn::Index(index as isize)
+            }
+        }
+    )*};
+}
+
+// i32 is what a bare literal becomes.
+column_from!(i32, isize, usize);
+
+impl fmt::Display for CsvColumn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CsvColumn::Name(name) => write!(f, "column {name:?}"),
+            CsvColumn::Index(index) => write!(f, "column {index}"),
+        }
+    }
+}

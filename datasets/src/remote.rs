@@ -1,0 +1,28 @@
+//! Where a file of a data set is published.
+
+/// A published file of a data set, or an archive (`.zip`, `.tar.gz`) that holds some of its files.
+#[derive(Clone, Copy, Debug)]
+pub struct Remote {
+    /// Its address.
+    pub url: &'static str,
+    /// The md5 sum of what is published there, packed as it is, in hexadecimal.
+    pub md5: &'static str,
+}
+
+impl Remote {
+    /// Whether an archive of several files is published there.
+    pub(crate) fn is_archive(&self) -> bool {
+        [".zip", ".tar.gz"].iter().any(|ending| self.url.ends_with(ending))
+    }
+
+    /// The last part of the address.
+    #[cfg(feature = "download")]
+    pub(crate) fn file_name(&self) -> &str {
+        self.url.rsplit('/').next().unwrap_or(self.url)
+    }
+
+    /// The address without its last part.
+    pub(crate) fn parent(&self) -> &str {
+        self.url.rsplit_once('/').map_or(self.url, |(parent, _)| parent)
+    }
+}
