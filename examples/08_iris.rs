@@ -12,9 +12,9 @@ fn main() -> Result<()> {
 
     // The samples in random order; the last third is for testing. Mean and deviation come from the training flowers.
     let (train, test) = iris.shuffle(11).validation_split(1.0 / 3.0)?;
-    let moments = train.moments();
-    println!("means in cm: {}, deviations: {}\n", moments.mean, moments.std);
-    let (train, test) = (train.normalize_with(&moments), test.normalize_with(&moments));
+    let statistics = train.statistics();
+    println!("means in cm: {}, deviations: {}\n", statistics.mean, statistics.std);
+    let (train, test) = (train.normalize_with(&statistics), test.normalize_with(&statistics));
 
     let network = Sequential::new()
         .add(Dense::new(16).activation(Activation::Relu).kernel_regularizer(Regularizer::L2(1e-3)))

@@ -7,7 +7,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use gradus::datasets::{Source, idx};
+use gradus::datasets::{ByteSource, idx};
 use gradus::prelude::*;
 
 /// What the newcomer did, the message it got, and the message it should get.
@@ -365,7 +365,7 @@ fn data_sets() -> Vec<Row> {
     let numbers = |n: usize| Tensor::<f32>::ones([n, 1]);
     let eight = || Dataset::new(numbers(8), numbers(8)).unwrap();
     let missing = temporary("no such folder/images.idx");
-    let table = |text: &'static str| Csv::new(Source::new(text.as_bytes(), "cars.csv").unwrap());
+    let table = |text: &'static str| Csv::new(ByteSource::new(text.as_bytes(), "cars.csv").unwrap());
     let shown = |message: String| message.replace(&*missing.to_string_lossy(), "images.idx");
     vec![
         (

@@ -1,4 +1,4 @@
-//! The files in an archive, `.tar.gz` or `.zip`, as far as data sets are packed with these.
+//! Readers of the two kinds of archive that data sets are published in, `.tar.gz` and `.zip`.
 
 use std::fs::File;
 use std::io::{self, BufReader, Error, ErrorKind, Read, Seek, SeekFrom};
@@ -7,8 +7,8 @@ use flate2::bufread::{DeflateDecoder, MultiGzDecoder};
 
 use crate::error::{DatasetError, Result};
 
-/// Calls `each` with the name and the bytes of every file in the archive, whatever folder it is in. `name` is the
-/// archive's.
+/// Calls `each` with the name and the bytes of every file in the archive, in whatever folder it is. `name` is the
+/// archive's name.
 pub(crate) fn unpack(archive: File, name: &str, each: impl FnMut(&str, &mut dyn Read) -> Result<()>) -> Result<()> {
     let result = if name.ends_with(".zip") { unzip(archive, each) } else { untar(archive, each) };
     result.map_err(|failure| match failure {
@@ -21,7 +21,7 @@ pub(crate) fn unpack(archive: File, name: &str, each: impl FnMut(&str, &mut dyn 
     })
 }
 
-/// What may go wrong: the archive, or what is done with a file in it.
+/// An error of the archive, or of the caller's `each`.
 enum Failure {
     Archive(Error),
     Each(DatasetError),
@@ -37,7 +37,7 @@ fn damaged(what: &'static str) -> Failure {
     Failure::Archive(Error::new(ErrorKind::InvalidData, what))
 }
 
-/// The name without folders, of a file that is neither hidden nor could be anywhere else.
+/// The name without its folders, if the file is not hidden and the name cannot lead to another folder.
 fn plain_name(path: &[u8]) -> Option<&str> {
     let name = std::str::from_utf8(path).ok()?.rsplit('/').next()?;
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
@@ -75,7 +75,7 @@ fn untar(archive: impl Read, mut each: impl FnMut(&str, &mut dyn Read) -> Result
     }
 }
 
-/// PKWARE's APPNOTE: a directory at the end says where the files begin.
+/// PKWARE's APPNOTE: a directory at the end of the archive holds the offset of each file.
 fn unzip(
     mut archive: impl Read + Seek,
     mut each: impl FnMut(&str, &mut dyn Read) -> Result<()>,
@@ -176,7 +176,7 @@ mod tests {
         \xae\x00\x00\x00gzip/empty.txtPK\x05\x06\x00\x00\x00\x00\x05\x00\x05\x00\x1d\x01\x00\x00\xda\x00\x00\
         \x00\x0d\x00PK\x05 is no end";
 
-    /// The files' names and bytes, or what went wrong.
+    /// The files' names and bytes, or the error's message.
     fn files(
         unpack: impl FnOnce(&mut dyn FnMut(&str, &mut dyn Read) -> Result<()>) -> Result<(), Failure>,
     ) -> Result<Vec<(String, Vec<u8>)>, String> {
@@ -212,7 +212,7 @@ mod tests {
     fn files_come_out_of_either_kind() {
         assert_eq!(from_tar(TAR_GZ), Ok(expected()));
         assert_eq!(from_zip(ZIP), Ok(expected()));
-        // What nobody reads is passed over.
+        // Files that nobody reads are skipped.
         let mut names = Vec::new();
         let unread = untar(TAR_GZ, |name, _| {
             names.push(name.to_owned());

@@ -11,7 +11,7 @@ use crate::dataset::Dataset;
 use crate::error::Result;
 use crate::folder::{DataFiles, FoundFiles};
 
-/// What is known of a car: displacement in cubic inches, power in horsepower, weight in pounds, acceleration as the
+/// The features of a car: displacement in cubic inches, power in horsepower, weight in pounds, acceleration as the
 /// seconds to reach 60 miles an hour, the year less 1900, and 1 for the place of origin, else 0.
 pub const FEATURES: [&str; 9] =
     ["cylinders", "displacement", "horsepower", "weight", "acceleration", "year", "usa", "europe", "japan"];
@@ -59,7 +59,7 @@ mod tests {
     fn the_cars_are_what_they_are_known_to_be() {
         let cars = load().unwrap();
         // Means in the file as the ISLP package for Python distributes it, by pandas.
-        let mean = cars.moments().mean;
+        let mean = cars.statistics().mean;
         assert!((mean.get([2]) - 104.469_39).abs() < 1e-4 && (mean.get([3]) - 2_977.584_2).abs() < 1e-3, "{mean:?}");
         assert!((cars.targets().to::<f64>().mean(..).item() - 23.445_918).abs() < 1e-5);
         // Every car comes from one place.

@@ -1,8 +1,8 @@
-//! The samples that one step works on.
+//! The samples of one step of training.
 
 use gradus_tensor::{SampleType, Samples, Tensor};
 
-/// Some samples of a data set: what one step of training works on.
+/// Some samples of a data set, for one step of training.
 ///
 /// The inputs and the targets are tensors or [`Columns`](gradus_tensor::Columns), as those of the data set are.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,4 +1,4 @@
-//! A walk over a data set, some samples at a time.
+//! A walk over a data set, batch by batch.
 
 use std::iter::FusedIterator;
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use crate::error::{DatasetError, Result};
 use crate::order::{Order, Randomness};
 use crate::prefetch::Prefetch;
 
-/// The batches of one walk over a data set, one after the other.
+/// An iterator over the batches of a data set.
 ///
-/// In the order of the data set they are views of it; in another order their samples are copied together, into memory
-/// that earlier batches have left.
+/// Batches in the order of the data set are views of it. In another order the samples of a batch are copied together,
+/// into memory that earlier batches have left.
 ///
 /// ```
 /// use gradus_datasets::Dataset;
@@ -37,7 +37,8 @@ pub struct Batches<X: SampleType = f32, Y: SampleType = X> {
 }
 
 impl<X: SampleType, Y: SampleType> Dataset<X, Y> {
-    /// Batches of `size` samples, in order until [`Batches::shuffled`]; the last one holds what is left.
+    /// Batches of `size` samples, in the order of the data set unless [`Batches::shuffled`] is called; the last batch holds
+    /// the samples that are left.
     ///
     /// # Panics
     /// If `size` is 0.
@@ -56,12 +57,12 @@ impl<X: SampleType, Y: SampleType> Batches<X, Y> {
     }
 
     /// All samples in a random order: that of a seed, or the next one of a `&mut Generator`. For another order in every
-    /// epoch, draw them from one generator, or vary the seed.
+    /// epoch, use one generator, or another seed for each.
     pub fn shuffled(self, randomness: impl Randomness) -> Self {
         Batches { order: Order::shuffled(self.dataset.len(), randomness), ..self }
     }
 
-    /// The samples in an order of one's own, or on from where an earlier walk was left (see [`Batches::order`]).
+    /// The samples in this order: a list of indices, or the rest of an earlier walk (see [`Batches::order`]).
     ///
     /// # Errors
     /// If the order names a sample that the data set does not have.
@@ -76,25 +77,24 @@ impl<X: SampleType, Y: SampleType> Batches<X, Y> {
         Ok(Batches { order, ..self })
     }
 
-    /// Whether to leave out the last batch when it would be smaller than the others.
+    /// Leaves out the last batch if it is smaller than the others, where `drop_last` is true.
     pub fn drop_last(self, drop_last: bool) -> Self {
         Batches { drop_last, ..self }
     }
 
-    /// The samples changed at random as [`Dataset::augment`] said, if it did: by the draws of a seed, another one for each
-    /// epoch.
+    /// The samples changed at random as by [`Dataset::augment`], if the data set has an augmentation. The seed fixes the
+    /// changes; give another seed for each epoch.
     ///
     /// # Errors
-    /// If samples were mapped to what cannot be augmented.
+    /// If the samples were mapped, after `augment`, to data that cannot be augmented.
     pub fn augmented(self, seed: u64) -> Result<Self> {
         let augmented = self.dataset.checked_augmentation()?.map(|augmentation| (augmentation, seed));
         Ok(Batches { augmented, ..self })
     }
 
-    /// The same batches in the same order, gathered on a thread of their own, `ahead` of them in advance (at
-    /// least one).
+    /// The same batches in the same order, made on a thread of their own, `ahead` of them in advance (at least one).
     ///
-    /// Worth its thread where making a batch takes long and a core is free.
+    /// This is faster where making a batch takes long and a core is free.
     ///
     /// # Panics
     /// If the system has no thread to give.
@@ -102,8 +102,8 @@ impl<X: SampleType, Y: SampleType> Batches<X, Y> {
         Prefetch::new(self, ahead)
     }
 
-    /// As [`prefetch`](Batches::prefetch), on so many threads, which make batches in turn. For pictures whose
-    /// augmentation takes one thread longer than a step takes.
+    /// As [`prefetch`](Batches::prefetch), on several threads, which make batches in turn: for pictures whose augmentation
+    /// takes one thread longer than a training step.
     ///
     /// # Panics
     /// If the system has no threads to give.
@@ -111,7 +111,7 @@ impl<X: SampleType, Y: SampleType> Batches<X, Y> {
         Prefetch::shared(self, threads, ahead)
     }
 
-    /// The order, and how far the walk has come: what a checkpoint in the midst of an epoch writes down.
+    /// The order, and the position that the walk has reached: a checkpoint in the midst of an epoch writes this down.
     pub fn order(&self) -> &Order {
         &self.order
     }
@@ -130,12 +130,12 @@ impl<X: SampleType, Y: SampleType> Iterator for Batches<X, Y> {
         if self.order.remaining() < least {
             return None;
         }
-        let places = self.order.advance(self.size);
-        let start = places.start;
-        let rows = self.order.list(places.clone());
+        let positions = self.order.advance(self.size);
+        let start = positions.start;
+        let rows = self.order.listed_samples(positions.clone());
         let batch = match rows {
             Some(rows) => self.dataset.gather(rows),
-            None => self.dataset.range(places),
+            None => self.dataset.range(positions),
         };
         Some(match &self.augmented {
             Some((augmentation, seed)) => {

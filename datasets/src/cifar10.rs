@@ -15,13 +15,13 @@ use crate::dataset::Dataset;
 use crate::error::{DatasetError, Place, Result};
 use crate::folder::{DataFiles, FoundFiles};
 use crate::remote::Remote;
-use crate::source::Source;
+use crate::source::ByteSource;
 use crate::splits::Splits;
 
 /// The number of classes.
 pub const CLASSES: usize = 10;
 
-/// What each label stands for.
+/// The name of each class.
 pub const CLASS_NAMES: [&str; CLASSES] =
     ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
 
@@ -104,8 +104,8 @@ fn pictures(contents: &[Vec<u8>]) -> (Tensor<u8>, Tensor<u8>) {
     (inputs, targets)
 }
 
-/// The bytes of a file, which must be as many records as there are, with labels that there are.
-fn records(mut source: Source<'_>) -> Result<Vec<u8>> {
+/// The bytes of a file, which must be [`RECORDS`] records, each with a label below [`CLASSES`].
+fn records(mut source: ByteSource<'_>) -> Result<Vec<u8>> {
     let bytes = source.read_up_to(u64::MAX)?;
     let refuse = |found, expected: String, hint: &str, place| {
         Err(DatasetError::new(found, expected, hint).in_file(source.name()).at(Place::Byte(place)))

@@ -1,4 +1,4 @@
-//! Class labels: names to indices, indices to one-hot rows and to weights.
+//! Class labels: from names to indices, from indices to one-hot rows and to weights.
 
 use std::collections::HashMap;
 
@@ -66,17 +66,17 @@ impl<X: SampleType, Y: Element> Dataset<X, Y> {
     }
 }
 
-/// Labels as they are read, and the class of each.
+/// The labels read so far, and the class of each.
 pub(crate) struct ClassIndex {
     names: Vec<String>,
     places: HashMap<String, usize>,
-    /// Whether other labels than the names given are refused.
+    /// Whether labels other than the given names are refused.
     fixed: bool,
     labels: Vec<usize>,
 }
 
 impl ClassIndex {
-    /// With the classes given, or those that will be found.
+    /// An index of these classes; without them, of the labels that are pushed.
     pub fn new(names: Option<Vec<String>>) -> Self {
         let fixed = names.is_some();
         let names = names.unwrap_or_default();
@@ -84,7 +84,7 @@ impl ClassIndex {
         ClassIndex { names, places, fixed, labels: Vec::new() }
     }
 
-    /// The classes given or found so far.
+    /// The classes that were given or found so far.
     pub fn names(&self) -> &[String] {
         &self.names
     }

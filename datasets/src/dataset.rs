@@ -47,7 +47,7 @@ pub struct Dataset<X: SampleType = f32, Y: SampleType = X> {
     targets: Y::Data,
     weights: Option<Tensor<f32>>,
     class_names: Option<Arc<[String]>>,
-    /// How the inputs are changed when they are trained on.
+    /// The changes of the inputs when they are trained on.
     augmentation: Option<Arc<Augmentation>>,
 }
 
@@ -115,7 +115,7 @@ impl<X: SampleType, Y: SampleType> Dataset<X, Y> {
         self.class_names.as_deref()
     }
 
-    /// How the samples are changed when they are trained on (see [`Dataset::augment`]).
+    /// The changes of the samples when they are trained on (see [`Dataset::augment`]).
     pub fn augmentation(&self) -> Option<&Augment> {
         self.augmentation.as_ref().map(|augmentation| augmentation.augment())
     }

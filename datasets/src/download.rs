@@ -1,4 +1,4 @@
-//! Files fetched from where they are published into a cache, where they are found the next time.
+//! Published files fetched into a cache, a folder in which they are found the next time.
 
 use std::env;
 use std::ffi::OsString;
@@ -17,7 +17,7 @@ use crate::remote::Remote;
 pub const CACHE_VARIABLE: &str = "GRADUS_CACHE";
 
 const PATIENCE: Duration = Duration::from_secs(60);
-/// More than any data set takes: a server shall not fill the disk.
+/// Bytes after which a download ends, more than any data set has, so that no server fills the disk.
 const MOST_BYTES: u64 = 4 << 30;
 const CHUNK_BYTES: usize = 1 << 16;
 
@@ -37,7 +37,7 @@ fn agent() -> ureq::config::ConfigBuilder<ureq::typestate::AgentScope> {
         .timeout_per_read(Some(PATIENCE))
 }
 
-/// What `GRADUS_CACHE` names, or else the folder `gradus` where the system keeps caches.
+/// The folder that `GRADUS_CACHE` names, or else the folder `gradus` among the user's caches.
 fn cache_folder(variable: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf> {
     let folder = |name: &str| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     if let Some(folder) = folder(CACHE_VARIABLE) {
@@ -76,7 +76,7 @@ fn fetch_missing(
     Ok(())
 }
 
-/// One published file into the folder, or what an archive holds.
+/// Fetches one published file into the folder, or the files of an archive.
 fn fetch(remote: &Remote, folder: &Path, agent: &Agent) -> Result<()> {
     let response = agent.get(remote.url).call().map_err(|error| unreachable(&error).in_file(remote.url))?;
     let mut body = response.into_body().into_with_config().limit(MOST_BYTES).reader();
@@ -141,7 +141,7 @@ impl Partial {
 
 impl Drop for Partial {
     fn drop(&mut self) {
-        // Gone if it was kept; what cannot be removed is hidden by the dot before its name.
+        // A file that was kept has another name by now; one that cannot be removed is hidden by the dot before its name.
         let _ = fs::remove_file(&self.path);
     }
 }

@@ -30,7 +30,7 @@ use crate::labelled_images;
 use crate::remote::Remote;
 use crate::splits::Splits;
 
-/// Which of EMNIST's images, and which classes they fall into.
+/// A selection of EMNIST's images, with its division into classes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Selection {
     /// All images in 62 classes: the digits, the capitals, the small letters.
@@ -94,7 +94,7 @@ impl Selection {
         }
     }
 
-    /// What each label stands for.
+    /// The name of each class.
     pub fn class_names(self) -> Vec<&'static str> {
         match self {
             Selection::ByClass => CHARACTERS.to_vec(),

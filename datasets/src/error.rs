@@ -1,4 +1,4 @@
-//! The one error of this crate: what was found where, what was expected, and what to do about it.
+//! The one error of this crate: the place, the finding, the expectation, and one thing to do.
 
 use std::fmt;
 use std::path::Path;
@@ -6,11 +6,11 @@ use std::path::Path;
 /// A result whose error is a [`DatasetError`].
 pub type Result<T, E = DatasetError> = std::result::Result<T, E>;
 
-/// Data that is missing, damaged or not what it should be.
+/// An error in data: missing, damaged or of another form than expected.
 ///
-/// The message names the file and the place in it, what was found there, what was expected, and one thing to do:
-/// `digits.idx, byte 2: found element type 0x0a, expected ...; check that ...`. `Debug` prints the same message, since
-/// that is what a `main` that returns a `Result` shows. One pointer wide.
+/// The message names the file, the place in it, the finding, the expectation, and one thing to do:
+/// `digits.idx, byte 2: found element type 0x0a, expected ...; check that ...`. `Debug` prints the same message, because a
+/// `main` that returns a `Result` prints an error by `Debug`. One pointer wide.
 ///
 /// ```
 /// use gradus_datasets::{DatasetError, Place};
@@ -33,7 +33,7 @@ struct Report {
     hint: String,
 }
 
-/// Where in its source an error lies.
+/// The place of an error in its file or data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Place {
@@ -61,7 +61,7 @@ impl fmt::Display for Place {
 }
 
 impl DatasetError {
-    /// An error that says what was found, what was expected and one thing to do.
+    /// An error with these texts: the finding, the expectation and one thing to do.
     pub fn new(found: impl Into<String>, expected: impl Into<String>, hint: impl Into<String>) -> Self {
         let (found, expected, hint) = (found.into(), expected.into(), hint.into());
         DatasetError(Box::new(Report { file: None, place: None, found, expected, hint }))
@@ -89,17 +89,17 @@ impl DatasetError {
         self.0.place
     }
 
-    /// What was there.
+    /// The finding: the text after "found".
     pub fn found(&self) -> &str {
         &self.0.found
     }
 
-    /// What should have been there.
+    /// The expectation: the text after "expected".
     pub fn expected(&self) -> &str {
         &self.0.expected
     }
 
-    /// One thing to do.
+    /// One thing to do about it.
     pub fn hint(&self) -> &str {
         &self.0.hint
     }

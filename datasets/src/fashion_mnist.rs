@@ -20,7 +20,7 @@ use crate::splits::Splits;
 /// The number of classes.
 pub const CLASSES: usize = 10;
 
-/// What each label stands for.
+/// The name of each class.
 pub const CLASS_NAMES: [&str; CLASSES] =
     ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"];
 

@@ -1,4 +1,4 @@
-//! Where a data set's files are, and whether they are the originals.
+//! The folders that are searched for a data set's files, and the checksums of the originals.
 
 use std::env;
 use std::ffi::OsString;
@@ -8,24 +8,24 @@ use std::path::{Path, PathBuf};
 use crate::download;
 use crate::error::{DatasetError, Result};
 use crate::remote::Remote;
-use crate::source::Source;
+use crate::source::ByteSource;
 
 /// The environment variable that names a folder of data sets: `mnist/`, `iris/` and so on lie in it.
 pub const DATA_VARIABLE: &str = "GRADUS_DATA";
 
-/// The copies that are kept with this crate's source.
+/// The folder with copies of some data sets in this crate's source.
 const OWN_DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data");
 
-/// Where packages of the system install data sets, such as Debian's `dataset-fashion-mnist`.
+/// The folder in which packages of the system install data sets, such as Debian's `dataset-fashion-mnist`.
 const SYSTEM_DATA: &str = "/usr/share/datasets";
 
-/// What a file may be called besides its own name.
+/// Endings that a file's name may have: none, or that of a packed file.
 const PACKED: [&str; 3] = ["", ".gz", ".bz2"];
 
-/// The files of a data set: the folder they lie in, their names, the md5 sums of the originals, unpacked, and where those
-/// are published.
+/// The files of a data set: the name of their folder, their own names, the md5 sums of the unpacked originals, and the
+/// addresses at which the originals are published.
 ///
-/// A data set is a constant of this type and a function that reads what [`DataFiles::find`] has found:
+/// A data set is a constant of this type and a function that reads the files found by [`DataFiles::find`]:
 ///
 /// ```no_run
 /// use gradus_datasets::{DataFiles, Dataset, Result, idx};
@@ -53,7 +53,7 @@ pub struct DataFiles {
     /// The name of each file, without `.gz` or `.bz2`, and, where it is known, the md5 sum of its unpacked bytes in
     /// hexadecimal.
     pub files: &'static [(&'static str, Option<&'static str>)],
-    /// Where the originals are published.
+    /// The addresses of the originals.
     pub remotes: &'static [Remote],
 }
 
@@ -62,18 +62,18 @@ pub struct DataFiles {
 pub struct FoundFiles {
     files: DataFiles,
     folder: PathBuf,
-    /// Whether the sums must be those of the original.
+    /// Whether the files must have the sums of the originals.
     verified: bool,
 }
 
 impl DataFiles {
-    /// The files in the folder of data sets that the environment variable `GRADUS_DATA` names; or else the copy kept with
-    /// this crate's source, or one that a package of the system installed in `/usr/share/datasets`, which are held
-    /// against the sums of the originals.
+    /// The files in the folder of data sets that the environment variable `GRADUS_DATA` names; or else the copy in this
+    /// crate's source, or one that a package of the system installed in `/usr/share/datasets`. Of such copies the sums are
+    /// compared with those of the originals.
     ///
-    /// With the feature `download`, what is published and in none of these places is fetched into the folder that the
-    /// environment variable `GRADUS_CACHE` names, or else into the folder `gradus` where the system keeps caches, and found
-    /// there the next time. What is fetched must have the published sum.
+    /// With the feature `download`, published files that are in none of these places are fetched into the folder that the
+    /// environment variable `GRADUS_CACHE` names, or else into the folder `gradus` among the user's caches, and found there
+    /// the next time. A fetched file must have the published sum.
     ///
     /// # Errors
     /// If the files are in none of these places and cannot be fetched.
@@ -119,8 +119,8 @@ impl DataFiles {
         }
     }
 
-    /// The files in a folder of one's choice, or in its subfolder of the data set's name. They need not be the
-    /// originals: others of the same form will do.
+    /// The files in this folder, or in its subfolder of the data set's name. They need not be the originals: the sums are
+    /// not compared.
     ///
     /// # Errors
     /// If the files are in neither place.
@@ -173,13 +173,13 @@ impl FoundFiles {
         })
     }
 
-    /// The unpacked bytes of a file. If the folder is one that should hold the originals (see [`DataFiles::find`]), reading
-    /// to their end compares their md5 sum, where that is known.
+    /// The unpacked bytes of a file. If the folder should hold the originals (see [`DataFiles::find`]) and the file's md5 sum
+    /// is known, reading to the end compares it.
     ///
     /// # Errors
     /// If the file is missing or cannot be read.
-    pub fn open(&self, name: &str) -> Result<Source<'static>> {
-        let source = Source::open(self.path(name)?)?;
+    pub fn open(&self, name: &str) -> Result<ByteSource<'static>> {
+        let source = ByteSource::open(self.path(name)?)?;
         match self.files.files.iter().find(|(known, _)| *known == name) {
             Some((_, Some(md5))) if self.verified => Ok(source.with_md5(md5)),
             _ => Ok(source),
@@ -230,11 +230,11 @@ mod tests {
         let find = |variable: Option<&Path>| PAIR.find_with(variable.map(OsString::from), &own, none);
         assert_eq!(text(&find(None).unwrap(), "one").unwrap(), "one");
         assert_eq!(text(&find(Some(Path::new(""))).unwrap(), "one").unwrap(), "one");
-        // Files of one's own are not held against the sums of the original.
+        // The sums of the user's own files are not compared with those of the original.
         assert_eq!(text(&find(Some(&other)).unwrap(), "one").unwrap(), "another one");
         // A folder without this data set.
         assert_eq!(find(Some(&other.join("pair"))).unwrap().folder(), own.join("pair"));
-        // What a package of the system has installed comes last.
+        // Files that a package of the system has installed come last.
         assert_eq!(PAIR.find_with(None, none, &own).unwrap().folder(), own.join("pair"));
         assert_eq!(PAIR.find_with(None, &own, &other).unwrap().folder(), own.join("pair"));
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Pictures in folders, one for each class.
+//! Pictures in folders, a folder for each class.
 
 use std::fs;
 use std::io::{self, Cursor};
@@ -12,7 +12,7 @@ use image::{DynamicImage, ImageFormat, ImageReader};
 use crate::dataset::Dataset;
 use crate::error::{DatasetError, Result};
 
-/// A folder with a sub-folder of PNG and JPEG pictures for each class, about to be read.
+/// A folder with a sub-folder of PNG and JPEG pictures for each class, and the options for reading it.
 ///
 /// The classes are the names of the sub-folders in alphabetical order, and so are the pictures of each. Pictures are the
 /// files that end in `.png`, `.jpg` or `.jpeg`, in capitals or not; other files, folders within the sub-folders, and
@@ -136,7 +136,7 @@ impl ImageFolder {
     }
 }
 
-/// What a folder holds, in alphabetical order, but for what is hidden.
+/// The paths in a folder, in alphabetical order, without hidden ones.
 fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     let read = || -> io::Result<Vec<PathBuf>> { fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect() };
     let mut paths = read().map_err(|error| {
@@ -194,7 +194,7 @@ fn decoded(bytes: Vec<u8>) -> Result<DynamicImage> {
     let header = || -> image::ImageResult<_> { Ok((reader()?.format(), reader()?.into_dimensions()?)) };
     let (format, size) = header().map_err(|error| undecodable(&error))?;
     check_claim(size, bytes.len() as u64)?;
-    // The decoder makes grey of what is missing.
+    // The decoder fills missing parts with grey.
     if format == Some(ImageFormat::Jpeg) && !jpeg_is_whole(&bytes) {
         let expected = "the marker that ends a JPEG picture";
         return Err(DatasetError::new("the end of the file", expected, "the file is cut off: get it again"));

@@ -11,7 +11,7 @@ use crate::dataset::Dataset;
 use crate::error::Result;
 use crate::folder::{DataFiles, FoundFiles};
 
-/// What was measured, in cm.
+/// The measurements, in cm.
 pub const FEATURES: [&str; 4] = ["sepal length", "sepal width", "petal length", "petal width"];
 
 /// The number of species.
@@ -28,8 +28,8 @@ pub const FILES: DataFiles =
 /// ```
 /// use gradus_datasets::iris;
 /// let (train, test) = iris::load()?.shuffle(1).split_at(120);
-/// let moments = train.moments();
-/// let (train, test) = (train.normalize_with(&moments), test.normalize_with(&moments));
+/// let statistics = train.statistics();
+/// let (train, test) = (train.normalize_with(&statistics), test.normalize_with(&statistics));
 /// assert_eq!(train.to_categorical(iris::CLASSES)?.targets().shape(), &[120, 3]);
 /// # assert_eq!(test.len(), 30);
 /// # Ok::<(), gradus_datasets::DatasetError>(())
@@ -64,10 +64,10 @@ mod tests {
         assert_eq!(iris.class_names().unwrap(), ["setosa", "versicolor", "virginica"]);
         assert!(iris.targets().to_vec().chunks(50).enumerate().all(|(class, run)| run == [class as i64; 50]));
         // NumPy: x.mean(0) and x.std(0) of scikit-learn's load_iris().data.
-        let moments = iris.moments();
+        let statistics = iris.statistics();
         let mean = [5.843_333_3, 3.057_333_3, 3.758, 1.199_333_3];
         let std = [0.825_301_3, 0.434_411, 1.759_404_1, 0.759_692_6];
-        assert!(moments.mean.allclose(&mean.into(), 1e-6, 0.0), "{:?}", moments.mean);
-        assert!(moments.std.allclose(&std.into(), 1e-6, 0.0), "{:?}", moments.std);
+        assert!(statistics.mean.allclose(&mean.into(), 1e-6, 0.0), "{:?}", statistics.mean);
+        assert!(statistics.std.allclose(&std.into(), 1e-6, 0.0), "{:?}", statistics.std);
     }
 }

@@ -20,7 +20,7 @@ use crate::splits::Splits;
 /// The number of classes.
 pub const CLASSES: usize = 10;
 
-/// What each label stands for, a letter of hiragana in Latin ones.
+/// The name of each class: a letter of hiragana, written in Latin letters.
 pub const CLASS_NAMES: [&str; CLASSES] = ["o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"];
 
 /// The files.

@@ -1,4 +1,4 @@
-//! Images and labels in IDX files, as MNIST and its successors have them.
+//! The reader of MNIST and the data sets of its form: images and labels in IDX files.
 
 use std::thread;
 

@@ -1,14 +1,14 @@
 //! Data sets, batches and the readers that fill them.
 //!
-//! A [`Dataset`] holds samples: inputs, and a target for each. It comes from a reader or from two tensors, is prepared
-//! by methods that return another one, and is walked in [`Batches`].
+//! A [`Dataset`] holds samples: inputs, and a target for each. It is made by a reader or of two tensors, prepared by
+//! methods that return another one, and divided into [`Batches`].
 //!
 //! ```
 //! use gradus_datasets::mnist;
 //!
-//! // 60,000 images to train on and 10,000 to test on, bytes as they stand in the files.
+//! // 60,000 images to train on and 10,000 to test on, as the bytes of the files.
 //! let mnist = mnist::load()?;
-//! // What is done to one part is done to both.
+//! // Both sets are changed alike.
 //! let (train, test) = mnist.map_inputs(|x| x.to::<f32>() / 255.0).split();
 //! let train = train.take(1000).to_categorical(mnist::CLASSES)?;
 //! let (train, validation) = train.validation_split(0.1)?;
@@ -39,16 +39,21 @@
 //! | [`Csv`] | tables of numbers and labels |
 //! | `ImageFolder`, with the feature `images` | PNG and JPEG pictures, a folder for each class |
 //!
-//! The files of MNIST, iris and Auto MPG lie in the folder `data` of this crate's source. Of the others, and where that is
-//! not at hand, the environment variable `GRADUS_DATA` names a folder that holds `mnist/`, `fashion-mnist/` and so on, or
-//! `load_from` takes one. The page of each data set says where its files are published.
+//! The files of MNIST, iris and Auto MPG lie in the folder `data` of this crate's source. For the other data sets, or
+//! without the source, the environment variable `GRADUS_DATA` names a folder that holds `mnist/`, `fashion-mnist/` and so
+//! on, or `load_from` takes such a folder. The page of each data set says where its files are published.
 //!
-//! # More pictures than there are
+//! # Several inputs and targets
+//!
+//! Inputs and targets are one tensor each, of any element type, or [`Columns`](gradus_tensor::Columns): several tensors of
+//! different element types, with names. Batches then hold columns too; see [`Dataset`].
+//!
+//! # Augmentation
 //!
 //! [`Dataset::augment`] has pictures shifted, turned, flipped and so on, at random and anew in every epoch, by the thread
 //! that makes the batches: see [`Augment`]. [`Warp`] makes one exact change.
 //!
-//! # A data set of one's own
+//! # Your own data set
 //!
 //! [`Dataset::new`] takes two tensors, and a reader makes tensors from files. [`DataFiles`] finds the files, unpacks
 //! them, compares their checksums and names them in errors.
@@ -64,8 +69,8 @@
 //!
 //! # Errors
 //!
-//! What is wrong with data is a [`DatasetError`], which names the file, the place, what was found there, what was
-//! expected and one thing to do. The readers believe no header: they take memory for the bytes that are there.
+//! An error in data is a [`DatasetError`], which names the file, the place, the finding, the expectation and one thing to
+//! do. The readers believe no header: they take memory only for bytes that are there.
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "download")]
@@ -112,9 +117,9 @@ pub use error::{DatasetError, Place, Result};
 pub use folder::{DATA_VARIABLE, DataFiles, FoundFiles};
 #[cfg(feature = "images")]
 pub use image_folder::ImageFolder;
-pub use normalize::Moments;
+pub use normalize::Statistics;
 pub use order::{Order, Randomness};
 pub use prefetch::Prefetch;
 pub use remote::Remote;
-pub use source::Source;
+pub use source::ByteSource;
 pub use splits::Splits;

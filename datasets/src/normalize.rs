@@ -8,18 +8,17 @@ use crate::splits::Splits;
 /// Mean and standard deviation to normalise by, of any shape that broadcasts to a sample: one number, or one for each
 /// feature.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Moments<T: Float = f32> {
-    /// What is subtracted.
+pub struct Statistics<T: Float = f32> {
+    /// The mean, which is subtracted.
     pub mean: Tensor<T>,
-    /// What is then divided by.
+    /// The standard deviation, by which the difference is divided.
     pub std: Tensor<T>,
 }
 
 impl<X: Float, Y: SampleType> Dataset<X, Y> {
-    /// Mean and standard deviation of each feature over the samples, computed in f64; a feature that never changes gets
-    /// a deviation of 1, so that it becomes 0. The deviation is that of the samples themselves (divided by n, as NumPy
-    /// and scikit-learn have it).
-    pub fn moments(&self) -> Moments<X> {
+    /// Mean and standard deviation of each feature over the samples, computed in f64. The variance is divided by n, as in
+    /// NumPy and scikit-learn. A feature that never changes gets a deviation of 1, so that it is normalised to 0.
+    pub fn statistics(&self) -> Statistics<X> {
         let inputs = self.inputs().contiguous();
         let features = inputs.size() / self.len();
         let rows = || inputs.as_slice().unwrap_or_default().chunks_exact(features.max(1));
@@ -39,12 +38,12 @@ impl<X: Float, Y: SampleType> Dataset<X, Y> {
 
         let shaped =
             |values: Vec<f64>| values.into_iter().map(X::of).collect::<Tensor<X>>().reshape(self.input_shape());
-        Moments { mean: shaped(mean), std: shaped(std.into_iter().map(deviation).collect()) }
+        Statistics { mean: shaped(mean), std: shaped(std.into_iter().map(deviation).collect()) }
     }
 
-    /// The same samples with every feature at mean 0 and standard deviation 1; see [`Dataset::moments`].
+    /// The same samples with every feature at mean 0 and standard deviation 1; see [`Dataset::statistics`].
     ///
-    /// Other samples, to test on, are normalised with the moments of these ([`Dataset::normalize_with`],
+    /// Other samples, to test on, are normalised with the statistics of these ([`Dataset::normalize_with`],
     /// [`Splits::normalize`]).
     ///
     /// ```
@@ -55,17 +54,17 @@ impl<X: Float, Y: SampleType> Dataset<X, Y> {
     /// # Ok::<(), gradus_datasets::DatasetError>(())
     /// ```
     pub fn normalize(&self) -> Self {
-        self.normalize_with(&self.moments())
+        self.normalize_with(&self.statistics())
     }
 
-    /// `(inputs - mean) / std`, with moments that broadcast to the inputs.
+    /// `(inputs - mean) / std`, with statistics that broadcast to the inputs.
     ///
     /// # Panics
     /// If they do not.
     #[track_caller]
-    pub fn normalize_with(&self, moments: &Moments<X>) -> Self {
-        let Moments { mean, std } = moments;
-        if [mean, std].iter().any(|moment| moment.try_broadcast_to(self.inputs().shape()).is_err()) {
+    pub fn normalize_with(&self, statistics: &Statistics<X>) -> Self {
+        let Statistics { mean, std } = statistics;
+        if [mean, std].iter().any(|statistic| statistic.try_broadcast_to(self.inputs().shape()).is_err()) {
             let inputs = self.inputs().shape();
             panic!(
                 "normalize: mean and std must broadcast to the inputs: {} and {} to {inputs}",
@@ -80,8 +79,8 @@ impl<X: Float, Y: SampleType> Dataset<X, Y> {
 impl<X: Float, Y: SampleType> Splits<X, Y> {
     /// Both sets normalised by the mean and standard deviation of the training set.
     pub fn normalize(&self) -> Self {
-        let moments = self.train.moments();
-        Splits { train: self.train.normalize_with(&moments), test: self.test.normalize_with(&moments) }
+        let statistics = self.train.statistics();
+        Splits { train: self.train.normalize_with(&statistics), test: self.test.normalize_with(&statistics) }
     }
 }
 
@@ -98,10 +97,10 @@ mod tests {
     fn every_feature_is_normalised_on_its_own() {
         // By hand: the columns have means 2, 7, 0 and deviations sqrt(2/3), 0 (so 1), sqrt(200/3).
         let train = samples([[1.0, 7.0, -10.0], [2.0, 7.0, 0.0], [3.0, 7.0, 10.0]].into());
-        let moments = train.moments();
-        assert_eq!(moments.mean, [2.0, 7.0, 0.0].into());
+        let statistics = train.statistics();
+        assert_eq!(statistics.mean, [2.0, 7.0, 0.0].into());
         let std = [(2.0_f64 / 3.0).sqrt(), 1.0, (200.0_f64 / 3.0).sqrt()];
-        assert!(moments.std.allclose(&std.into(), 1e-15, 0.0));
+        assert!(statistics.std.allclose(&std.into(), 1e-15, 0.0));
         let z = 1.5_f64.sqrt();
         let expected = [[-z, 0.0, -z], [0.0, 0.0, 0.0], [z, 0.0, z]];
         assert!(train.normalize().inputs().allclose(&expected.into(), 1e-15, 1e-15));
@@ -116,14 +115,14 @@ mod tests {
     #[test]
     fn one_mean_for_all_pixels_broadcasts() {
         let images = samples(Tensor::full([2, 3, 3], 0.5));
-        let moments = Moments { mean: Tensor::scalar(0.25), std: Tensor::scalar(0.5) };
-        assert_eq!(*images.normalize_with(&moments).inputs(), Tensor::full([2, 3, 3], 0.5));
+        let statistics = Statistics { mean: Tensor::scalar(0.25), std: Tensor::scalar(0.5) };
+        assert_eq!(*images.normalize_with(&statistics).inputs(), Tensor::full([2, 3, 3], 0.5));
     }
 
     #[test]
     #[should_panic(expected = "normalize: mean and std must broadcast to the inputs: [4] and [4] to [2, 3]")]
     fn moments_of_other_features_are_refused() {
-        let other = samples(Tensor::ones([2, 4])).moments();
+        let other = samples(Tensor::ones([2, 4])).statistics();
         samples(Tensor::ones([2, 3])).normalize_with(&other);
     }
 }

@@ -1,4 +1,4 @@
-//! The order in which samples come, and how far it has come.
+//! The order in which samples come, and the position that a walk has reached in it.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use gradus_tensor::Generator;
 use serde::{Deserialize, Serialize};
 
-/// Where a random order comes from: a seed, or the next draws of a `&mut Generator`.
+/// The source of a random order: a seed, or the next draws of a `&mut Generator`.
 pub trait Randomness: sealed::Sealed {
     #[doc(hidden)]
     fn shuffle(self, rows: &mut [usize]);
@@ -30,27 +30,27 @@ impl Randomness for &mut Generator {
     }
 }
 
-/// Which samples are to come, in which order, and how many have come already.
+/// The indices of samples in the order in which they come, and the number that have come already.
 ///
-/// Written down with serde in the midst of an epoch and handed to [`Batches::in_order`](crate::Batches::in_order)
-/// later, it goes on with the very next sample.
+/// An order that serde writes in the midst of an epoch goes on with the next sample when it is read and handed to
+/// [`Batches::in_order`](crate::Batches::in_order).
 ///
 /// The random order of a seed is fixed: the samples `0..n` after [`Generator::shuffle`], whose stream is documented.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
     rows: Rows,
-    /// How many have come.
+    /// The number that have come.
     next: usize,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Rows {
-    /// 0, 1, .. as many as that.
+    /// 0, 1, ..., as many as this number.
     InSequence(usize),
     Listed(#[serde(with = "listed")] Arc<[usize]>),
 }
 
-/// Shared lists are written as plain ones.
+/// Serde's form of a shared list: that of a plain one.
 mod listed {
     use std::sync::Arc;
 
@@ -66,7 +66,7 @@ mod listed {
 }
 
 impl Order {
-    /// The samples as they stand.
+    /// The samples 0, 1, ..., in this order.
     pub fn sequential(samples: usize) -> Self {
         Order { rows: Rows::InSequence(samples), next: 0 }
     }
@@ -78,17 +78,17 @@ impl Order {
         Order::listed(rows)
     }
 
-    /// These samples in this order; one may come never, or more than once.
+    /// The samples at these indices, in this order; a sample may be missing or come more than once.
     pub fn listed(rows: impl Into<Vec<usize>>) -> Self {
         Order { rows: Rows::Listed(rows.into().into()), next: 0 }
     }
 
-    /// The same order from the place where `position` samples have come.
+    /// The same order, of which the first `position` samples have come already.
     pub fn starting_at(self, position: usize) -> Self {
         Order { next: position.min(self.total()), ..self }
     }
 
-    /// How many samples come in all.
+    /// The number of samples in all.
     pub fn total(&self) -> usize {
         match &self.rows {
             Rows::InSequence(samples) => *samples,
@@ -96,36 +96,36 @@ impl Order {
         }
     }
 
-    /// How many samples have come.
+    /// The number of samples that have come.
     pub fn position(&self) -> usize {
         self.next
     }
 
-    /// How many samples are still to come.
+    /// The number of samples that are still to come.
     pub fn remaining(&self) -> usize {
         self.total().saturating_sub(self.next)
     }
 
-    /// Goes past the next `count` samples, and says which places of the order those are.
+    /// Goes past the next `count` samples and returns their positions in the order.
     pub(crate) fn advance(&mut self, count: usize) -> Range<usize> {
         let start = self.next;
         self.next += count.min(self.remaining());
         start..self.next
     }
 
-    /// The samples in these places.
-    pub(crate) fn rows(&self, places: Range<usize>) -> Vec<usize> {
+    /// The samples at these positions.
+    pub(crate) fn samples(&self, positions: Range<usize>) -> Vec<usize> {
         match &self.rows {
-            Rows::InSequence(_) => places.collect(),
-            Rows::Listed(rows) => rows[places].to_vec(),
+            Rows::InSequence(_) => positions.collect(),
+            Rows::Listed(rows) => rows[positions].to_vec(),
         }
     }
 
-    /// The samples in these places, if they are listed; else the places are the samples.
-    pub(crate) fn list(&self, places: Range<usize>) -> Option<&[usize]> {
+    /// The samples at these positions, if they are listed; else each position is the sample's index.
+    pub(crate) fn listed_samples(&self, positions: Range<usize>) -> Option<&[usize]> {
         match &self.rows {
             Rows::InSequence(_) => None,
-            Rows::Listed(rows) => Some(&rows[places]),
+            Rows::Listed(rows) => Some(&rows[positions]),
         }
     }
 

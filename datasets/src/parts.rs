@@ -53,8 +53,8 @@ impl<X: SampleType, Y: SampleType> Dataset<X, Y> {
         (self.part(self.range(0..count)), self.part(self.range(count..self.len())))
     }
 
-    /// All but the last `fraction` of the samples for training, and those for validation. As in Keras the last ones are
-    /// taken, before any shuffling: `floor(n (1 - fraction))` stay.
+    /// A training set, and a validation set of the last `fraction` of the samples, before any shuffling. As in Keras the
+    /// training set has `floor(n (1 - fraction))` samples.
     ///
     /// # Errors
     /// If that leaves no sample in a part.
@@ -71,10 +71,10 @@ impl<X: SampleType, Y: SampleType> Dataset<X, Y> {
         ))
     }
 
-    /// The samples in random order, copied: from a seed or from `&mut Generator`. To only walk them in random order,
-    /// see [`Batches::shuffled`].
+    /// The samples in a random order, copied: that of a seed or of a `&mut Generator`. To walk over the samples in a random
+    /// order without a copy of all of them, see [`Batches::shuffled`](crate::Batches::shuffled).
     pub fn shuffle(&self, randomness: impl Randomness) -> Self {
-        self.part(self.gather(&Order::shuffled(self.len(), randomness).rows(0..self.len())))
+        self.part(self.gather(&Order::shuffled(self.len(), randomness).samples(0..self.len())))
     }
 }
 

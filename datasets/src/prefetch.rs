@@ -1,4 +1,4 @@
-//! Batches made ahead of their use, on threads.
+//! Items of an iterator, such as batches, made in advance on threads.
 
 use std::any::Any;
 use std::collections::VecDeque;
@@ -8,10 +8,10 @@ use std::panic::resume_unwind;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::{self, JoinHandle};
 
-/// An iterator's items, made ahead by one thread or several: the same ones in the same order.
+/// The items of an iterator, made in advance by one thread or several: the same items in the same order.
 ///
-/// [`Batches::prefetch`](crate::Batches::prefetch) makes one of batches, augmented ones too; around a `map` of one's own it
-/// is made directly:
+/// [`Batches::prefetch`](crate::Batches::prefetch) makes one of batches. Around a `map` of the program's own it is made
+/// directly:
 ///
 /// ```
 /// use gradus_datasets::{Dataset, Prefetch};
@@ -22,11 +22,11 @@ use std::thread::{self, JoinHandle};
 /// # Ok::<(), gradus_datasets::DatasetError>(())
 /// ```
 ///
-/// Dropped early, it ends its threads; a panic on a thread goes on where the item would have been taken.
+/// Dropped early, it ends its threads. A panic on a thread goes on in the call of `next` that asks for its item.
 pub struct Prefetch<T> {
-    /// The worker whose turn it is comes first. None are left once there is no more to come.
+    /// The first worker makes the next item. None are left once the items have ended.
     workers: VecDeque<Worker<T>>,
-    /// What the iterator said of its length, less what was taken.
+    /// The iterator's size hint, less the items that were taken.
     size_hint: (usize, Option<usize>),
 }
 
@@ -45,7 +45,7 @@ impl<T: Send + 'static> Prefetch<T> {
         Prefetch { workers: [Worker::new(items, ahead)].into(), size_hint }
     }
 
-    /// On several threads, of which each makes the items of its turn and goes past those of the others by `nth`.
+    /// As [`new`](Prefetch::new), on several threads; each makes the items of its turn and goes past the others by `nth`.
     pub(crate) fn shared(
         items: impl Iterator<Item = T> + Clone + Send + 'static,
         threads: usize,
@@ -80,7 +80,7 @@ impl<T: Send + 'static> Worker<T> {
 }
 
 impl<T> Prefetch<T> {
-    /// Ends all threads; a panic of the one whose turn it is, is returned.
+    /// Ends all threads, and returns the panic, if there is one, of the thread that makes the next item.
     fn end(&mut self) -> Option<Box<dyn Any + Send>> {
         // First all channels, so that threads that wait for room find out.
         let threads: Vec<JoinHandle<()>> = self.workers.drain(..).map(|worker| worker.thread).collect();
@@ -169,7 +169,7 @@ mod tests {
         let mut prefetch = Prefetch::new((0..).inspect(move |_| drop(Arc::clone(&held))), 2);
         assert_eq!(prefetch.next(), Some(0));
         drop(prefetch);
-        // The thread is gone, and what it held with it.
+        // The thread has ended and dropped the iterator.
         assert_eq!(Arc::strong_count(&alive), 1);
     }
 

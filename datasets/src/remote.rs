@@ -1,16 +1,16 @@
-//! Where a file of a data set is published.
+//! The address at which a file of a data set is published.
 
 /// A published file of a data set, or an archive (`.zip`, `.tar.gz`) that holds some of its files.
 #[derive(Clone, Copy, Debug)]
 pub struct Remote {
-    /// Its address.
+    /// The address.
     pub url: &'static str,
-    /// The md5 sum of what is published there, packed as it is, in hexadecimal.
+    /// The md5 sum of the bytes that are published there, before any unpacking, in hexadecimal.
     pub md5: &'static str,
 }
 
 impl Remote {
-    /// Whether an archive of several files is published there.
+    /// Whether this is an archive of several files.
     pub(crate) fn is_archive(&self) -> bool {
         [".zip", ".tar.gz"].iter().any(|ending| self.url.ends_with(ending))
     }

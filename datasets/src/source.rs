@@ -1,4 +1,4 @@
-//! Bytes to read from, plain or packed, under the name that messages give them.
+//! Bytes of a file or another reader, plain or packed, with a name for messages.
 
 use std::fmt;
 use std::fs::File;
@@ -9,24 +9,24 @@ use flate2::bufread::MultiGzDecoder;
 
 use crate::error::{DatasetError, Place, Result};
 
-/// Every gzip file begins so (RFC 1952, section 2.3.1).
+/// The first bytes of every gzip file (RFC 1952, section 2.3.1).
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 /// A bzip2 file begins with these letters, a digit, and pi, which marks its first block.
 const BZIP2_MAGIC: [&[u8]; 2] = [b"BZh", &[0x31, 0x41, 0x59, 0x26, 0x53, 0x59]];
 const LONGEST_MAGIC: u64 = 10;
 const BUFFER_BYTES: usize = 1 << 16;
 
-/// Unpacked bytes from a file or any reader.
-pub struct Source<'a> {
+/// The bytes of a file or of any reader, unpacked as they are read.
+pub struct ByteSource<'a> {
     name: String,
     bytes: Box<dyn Read + 'a>,
-    /// How many bytes were read so far.
+    /// The number of bytes that were read so far.
     offset: u64,
 }
 
-impl<'a> Source<'a> {
-    /// The bytes of a reader, which messages call `name`. What begins as a gzip file does is unpacked; so is bzip2, with
-    /// the feature `bzip2`.
+impl<'a> ByteSource<'a> {
+    /// The bytes of a reader, which messages call `name`. Bytes that begin as a gzip file does are unpacked; so are those of
+    /// bzip2, with the feature `bzip2`.
     ///
     /// # Errors
     /// If the first bytes cannot be read.
@@ -46,50 +46,49 @@ impl<'a> Source<'a> {
         } else {
             Box::new(whole)
         };
-        Ok(Source { name, bytes, offset: 0 })
+        Ok(ByteSource { name, bytes, offset: 0 })
     }
 
-    /// The bytes of a file, unpacked as by [`Source::new`], whatever it is called.
+    /// The bytes of a file, unpacked as by [`ByteSource::new`], whatever the file's name ends in.
     ///
     /// # Errors
     /// If the file is missing or cannot be read.
-    pub fn open(path: impl AsRef<Path>) -> Result<Source<'static>> {
+    pub fn open(path: impl AsRef<Path>) -> Result<ByteSource<'static>> {
         let path = path.as_ref();
         let file = File::open(path).map_err(|error| unopened(&error).in_file(path))?;
-        Source::new(file, path.display().to_string())
+        ByteSource::new(file, path.display().to_string())
     }
 
-    /// The same bytes, which must have this md5 sum, in hexadecimal; a difference is an error at their end.
-    pub(crate) fn with_md5(self, expected: &'static str) -> Source<'a> {
-        Source { bytes: Box::new(Checked { bytes: self.bytes, sum: md5::Context::new(), expected }), ..self }
+    /// The same bytes, whose md5 sum, in hexadecimal, must be this one; if it is not, reading fails at their end.
+    pub(crate) fn with_md5(self, expected: &'static str) -> ByteSource<'a> {
+        ByteSource { bytes: Box::new(Md5Reader { bytes: self.bytes, sum: md5::Context::new(), expected }), ..self }
     }
 
-    /// The file, or what the reader is called.
+    /// The file's path, or the reader's name.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The next `count` bytes, or fewer where the source ends: memory is taken for what is there, not for what was
-    /// asked for.
+    /// The next `count` bytes, or fewer where the source ends. Memory is taken only for bytes that are there.
     pub(crate) fn read_up_to(&mut self, count: u64) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         self.by_ref().take(count).read_to_end(&mut bytes).map_err(|error| self.error(&error))?;
         Ok(bytes)
     }
 
-    /// What went wrong while reading, at the place where it did.
+    /// An error of reading, at the offset where it came.
     pub(crate) fn error(&self, error: &io::Error) -> DatasetError {
         read_error(error).in_file(&self.name).at(Place::Byte(self.offset))
     }
 }
 
-impl fmt::Debug for Source<'_> {
+impl fmt::Debug for ByteSource<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Source").field("name", &self.name).field("offset", &self.offset).finish_non_exhaustive()
+        f.debug_struct("ByteSource").field("name", &self.name).field("offset", &self.offset).finish_non_exhaustive()
     }
 }
 
-impl Read for Source<'_> {
+impl Read for ByteSource<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.bytes.read(buffer)?;
         self.offset += count as u64;
@@ -119,7 +118,7 @@ fn unopened(error: &io::Error) -> DatasetError {
     DatasetError::new(found, "a file to read", hint)
 }
 
-/// What went wrong while reading.
+/// An error of reading.
 pub(crate) fn read_error(error: &io::Error) -> DatasetError {
     if let Some(sums) = error.get_ref().and_then(|inner| inner.downcast_ref::<WrongSum>()) {
         return DatasetError::new(
@@ -142,14 +141,14 @@ pub(crate) fn read_error(error: &io::Error) -> DatasetError {
     }
 }
 
-/// Bytes that are summed up as they are read, and compared when they end.
-struct Checked<R> {
+/// A reader that computes the md5 sum of the bytes it reads, and compares it at their end.
+struct Md5Reader<R> {
     bytes: R,
     sum: md5::Context,
     expected: &'static str,
 }
 
-impl<R: Read> Read for Checked<R> {
+impl<R: Read> Read for Md5Reader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.bytes.read(buffer)?;
         self.sum.consume(&buffer[..count]);
@@ -164,7 +163,7 @@ impl<R: Read> Read for Checked<R> {
     }
 }
 
-/// How a wrong sum travels through `io::Error`.
+/// A wrong sum, as the inner error of an `io::Error`.
 #[derive(Debug)]
 struct WrongSum {
     found: String,
@@ -193,7 +192,7 @@ mod tests {
     #[test]
     #[cfg(feature = "bzip2")]
     fn bzip2_is_unpacked() {
-        let read = |bytes: &[u8]| Source::new(bytes, "text").unwrap().read_up_to(100);
+        let read = |bytes: &[u8]| ByteSource::new(bytes, "text").unwrap().read_up_to(100);
         assert_eq!(read(PACKED).unwrap(), b"gradus\n");
         let error = read(&PACKED[..PACKED.len() - 4]).unwrap_err();
         assert_eq!(error.hint(), "the file is cut off: get it again");
@@ -206,7 +205,7 @@ mod tests {
     #[cfg(not(feature = "bzip2"))]
     fn bzip2_is_named() {
         assert_eq!(
-            Source::new(PACKED, "text.bz2").unwrap_err().to_string(),
+            ByteSource::new(PACKED, "text.bz2").unwrap_err().to_string(),
             "text.bz2: found bytes packed by bzip2, expected plain bytes, or such as gzip packs; unpack the file with \
              `bunzip2`, or build with the feature `bzip2`"
         );
@@ -215,7 +214,7 @@ mod tests {
     #[test]
     fn a_text_may_begin_like_a_packed_file() {
         for text in ["", "B", "BZh", "BZh9", "BZh9,height"] {
-            assert_eq!(Source::new(text.as_bytes(), "text").unwrap().read_up_to(100).unwrap(), text.as_bytes());
+            assert_eq!(ByteSource::new(text.as_bytes(), "text").unwrap().read_up_to(100).unwrap(), text.as_bytes());
         }
     }
 }

@@ -7,12 +7,12 @@ use crate::error::Result;
 
 /// Samples to train on, and samples of the same kind to test on.
 ///
-/// What is done to one is done to both, so that they stay comparable; [`Splits::split`] takes them apart.
+/// Each method changes both sets alike, so that they stay comparable; [`Splits::split`] takes them apart.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Splits<X: SampleType = f32, Y: SampleType = X> {
     /// The samples to learn from.
     pub train: Dataset<X, Y>,
-    /// The samples to be judged by.
+    /// The samples to test on.
     pub test: Dataset<X, Y>,
 }
 

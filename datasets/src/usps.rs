@@ -19,7 +19,7 @@ use crate::dataset::Dataset;
 use crate::error::{DatasetError, Place, Result};
 use crate::folder::{DataFiles, FoundFiles};
 use crate::remote::Remote;
-use crate::source::Source;
+use crate::source::ByteSource;
 use crate::splits::Splits;
 
 /// The number of classes: the digits 0 to 9.
@@ -47,7 +47,7 @@ const TRAIN: usize = 7291;
 const TEST: usize = 2007;
 const SIDE: usize = 16;
 const PIXELS: usize = SIDE * SIDE;
-/// Some 3,400 bytes is the longest line that there is.
+/// Bytes after which a line is cut off; the longest in the files has some 3,400.
 const LONGEST_LINE: u64 = 1 << 16;
 
 /// USPS: from `usps/` in the folder that the environment variable `GRADUS_DATA` names.
@@ -79,8 +79,8 @@ fn read(found: &FoundFiles) -> Result<Splits<f32, u8>> {
     Ok(Splits { train: samples(found.open("usps")?, TRAIN)?, test: samples(found.open("usps.t")?, TEST)? })
 }
 
-/// So many lines of a label and of pixels `index:value`; those left out are 0, as LIBSVM has it.
-fn samples(source: Source<'_>, count: usize) -> Result<Dataset<f32, u8>> {
+/// The samples in `count` lines, each a label and pixels as `index:value`; a pixel that is left out is 0, as in LIBSVM.
+fn samples(source: ByteSource<'_>, count: usize) -> Result<Dataset<f32, u8>> {
     let name = source.name().to_owned();
     let (mut pixels, mut labels) = (Vec::new(), Vec::new());
     let mut lines = BufReader::new(source);
@@ -125,7 +125,7 @@ fn samples(source: Source<'_>, count: usize) -> Result<Dataset<f32, u8>> {
     Dataset::new(inputs, Tensor::from(labels)).map_err(|error| error.in_file(name))
 }
 
-/// As much of a field as a message should show.
+/// The beginning of a field, for messages.
 fn shown(field: &str) -> String {
     field.chars().take(40).collect()
 }
@@ -136,9 +136,9 @@ mod tests {
 
     #[test]
     fn lines_are_read_as_libsvm_writes_them() {
-        // What is left out is 0; blank lines and a missing last newline do no harm.
+        // A pixel that is left out is 0; blank lines and a missing last newline do no harm.
         let text = b"10 1:-1 2:0.25 256:1.0\n\n1 17:-0.5 \n7";
-        let digits = samples(Source::new(&text[..], "usps").unwrap(), 3).unwrap();
+        let digits = samples(ByteSource::new(&text[..], "usps").unwrap(), 3).unwrap();
         assert_eq!(digits.inputs().shape(), &[3, 16, 16]);
         assert_eq!(digits.targets().to_vec(), [9, 0, 6]);
         let image = digits.inputs().select(0, 0);

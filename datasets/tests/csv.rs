@@ -1,11 +1,11 @@
 //! CSV: tables become tensors, and every mistake in one is named with its line and column.
 
-use gradus_datasets::{Csv, DatasetError, Place, Source};
+use gradus_datasets::{ByteSource, Csv, DatasetError, Place};
 use gradus_tensor::Tensor;
 use proptest::prelude::*;
 
 fn csv(text: &str) -> Csv<'_> {
-    Csv::new(Source::new(text.as_bytes(), "table.csv").unwrap())
+    Csv::new(ByteSource::new(text.as_bytes(), "table.csv").unwrap())
 }
 
 fn message<T>(result: Result<T, DatasetError>) -> String {
@@ -46,7 +46,7 @@ fn packed_tables_are_unpacked() {
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     std::io::Write::write_all(&mut packed, b"a,b\n1,2\n").unwrap();
     let packed = packed.finish().unwrap();
-    let source = Source::new(&packed[..], "table.csv.gz").unwrap();
+    let source = ByteSource::new(&packed[..], "table.csv.gz").unwrap();
     assert_eq!(Csv::new(source).tensor().unwrap(), Tensor::new([[1.0, 2.0]]));
 }
 
@@ -131,7 +131,7 @@ fn mistakes_in_fields_name_their_place() {
 
 #[test]
 fn text_in_another_encoding_is_named() {
-    let source = Source::new(&b"name,size\nK\xf6ln,1\n"[..], "table.csv").unwrap();
+    let source = ByteSource::new(&b"name,size\nK\xf6ln,1\n"[..], "table.csv").unwrap();
     assert_eq!(
         message(Csv::new(source).regression()),
         "table.csv, line 2, column 1: found bytes that are not UTF-8, expected text in UTF-8; save the file in that \
@@ -230,7 +230,7 @@ proptest! {
 
     #[test]
     fn random_bytes_do_no_harm(bytes in prop::collection::vec(any::<u8>(), 0..200), header in any::<bool>()) {
-        let csv = || Csv::new(Source::new(&bytes[..], "random").unwrap()).header(header);
+        let csv = || Csv::new(ByteSource::new(&bytes[..], "random").unwrap()).header(header);
         if bytes.starts_with(&[0x1f, 0x8b]) {
             return Ok(());
         }

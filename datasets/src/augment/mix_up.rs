@@ -8,11 +8,11 @@ use crate::batch::Batch;
 use crate::columns::Side;
 use crate::error::{DatasetError, Place, Result};
 
-/// How far from 1 rounding may leave the sum of a row of targets.
+/// The largest difference from 1 of the sum of a row of targets.
 const ROUNDING: f64 = 1e-3;
 
-/// Checks that inputs are numbers whose means are numbers of the same kind, and that targets are rows of class
-/// probabilities, as their means are again.
+/// Checks that inputs are floats and targets rows of class probabilities, so that weighted means of either are the same
+/// again.
 pub(super) fn check(inputs: &Columns, targets: &Columns) -> Result<()> {
     if let Some(index) = inputs.iter().position(|column| !column.is_float()) {
         let found = format!("{} of type {}", Side::Inputs.describe(inputs, index), inputs[index].element());

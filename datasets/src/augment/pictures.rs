@@ -1,4 +1,4 @@
-//! The changes that pictures undergo, and how much of each.
+//! Random changes of pictures: the options, and one picture changed by them.
 
 use gradus_tensor::{Generator, Shape, Tensor};
 use serde::{Deserialize, Serialize};
@@ -7,12 +7,12 @@ use super::values;
 use super::warp::{Fill, Warp, check_pictures};
 use crate::error::{DatasetError, Result};
 
-/// How pictures `[n, height, width, channels]` are changed at random: plain data, to be written down with serde.
+/// Random changes of pictures `[n, height, width, channels]`, as plain data that serde writes and reads.
 ///
-/// Nothing is changed until a method says so. Whatever the order of the calls, a picture is flipped, zoomed, turned and
-/// shifted, in one bilinear resampling; then contrast, brightness, noise, clamping, the hole, and mix-up follow.
+/// Each method adds one change. Whatever the order of the calls, a picture is first flipped, zoomed, turned and shifted,
+/// in one bilinear resampling; then come contrast, brightness, noise, clamping, cut-out and mix-up.
 ///
-/// [`Dataset::augment`](crate::Dataset::augment) makes a training set of it:
+/// [`Dataset::augment`](crate::Dataset::augment) gives the changes to a training set:
 ///
 /// ```
 /// use gradus_datasets::{Augment, Dataset};
@@ -27,9 +27,9 @@ use crate::error::{DatasetError, Result};
 /// # Ok::<(), gradus_datasets::DatasetError>(())
 /// ```
 ///
-/// The generator of a picture is that of the epoch's seed and of the picture's index in its data set. So the same seed
-/// gives the same bits for any order, any batches and any number of threads; mix-up alone depends on the batches, from
-/// which it takes its pairs. Pictures are computed in f32.
+/// The generator of a picture is made of the epoch's seed and of the picture's index in its data set. So the same seed
+/// gives the same bits for any order, any batches and any number of threads. Only mix-up depends on the batches: it mixes
+/// samples of the same batch. Pictures are computed in f32.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Augment {
@@ -38,7 +38,7 @@ pub struct Augment {
     zoom: f64,
     crop: usize,
     fill: Fill,
-    /// Up and down, left and right.
+    /// Upside down, and left for right.
     flip: [bool; 2],
     contrast: f64,
     brightness: f64,
@@ -59,53 +59,55 @@ impl Augment {
         Augment { shift: fraction, ..self }
     }
 
-    /// Turns by up to so many degrees, either way.
+    /// Turns by up to this many degrees, either way.
     pub fn rotate(self, degrees: f64) -> Self {
         Augment { rotate: degrees, ..self }
     }
 
-    /// Makes everything up to this fraction larger or smaller, in height and width alike.
+    /// Zooms in or out by up to this fraction, in height and width alike.
     pub fn zoom(self, fraction: f64) -> Self {
         Augment { zoom: fraction, ..self }
     }
 
-    /// Adds so many pixels at each edge and crops a picture of the old size from a random place of it: a shift by whole
-    /// pixels, up to `padding` of them.
+    /// Pads each edge with `padding` pixels and crops a picture of the old size at a random place: a shift by up to
+    /// `padding` whole pixels.
     pub fn crop(self, padding: usize) -> Self {
         Augment { crop: padding, ..self }
     }
 
-    /// What stands beyond the edges of what was shifted, turned, zoomed or cropped; the nearest pixels otherwise.
+    /// The values of pixels that shifts, turns, zooms and crops bring in from beyond the edges; unless set, those of the
+    /// nearest pixels.
     pub fn fill(self, fill: Fill) -> Self {
         Augment { fill, ..self }
     }
 
-    /// Exchanges left and right in half of the pictures.
+    /// Exchanges left and right, in half of the pictures.
     pub fn flip_horizontal(self) -> Self {
         Augment { flip: [self.flip[0], true], ..self }
     }
 
-    /// Exchanges up and down in half of the pictures.
+    /// Turns upside down, as a mirror image, half of the pictures.
     pub fn flip_vertical(self) -> Self {
         Augment { flip: [true, self.flip[1]], ..self }
     }
 
-    /// Multiplies the distance of every pixel from the mean of its channel by up to this fraction more or less than 1.
+    /// Multiplies the difference of every pixel from the mean of its channel by a factor from `1 - fraction` to
+    /// `1 + fraction`, one for each picture.
     pub fn contrast(self, fraction: f64) -> Self {
         Augment { contrast: fraction, ..self }
     }
 
-    /// Adds up to this much to all pixels, or subtracts it.
+    /// Adds to all pixels of a picture one number from `-amount` to `amount`.
     pub fn brightness(self, amount: f64) -> Self {
         Augment { brightness: amount, ..self }
     }
 
-    /// Adds normal numbers of this standard deviation to the pixels.
+    /// Adds to each pixel a normal number of this standard deviation.
     pub fn noise(self, std: f64) -> Self {
         Augment { noise: std, ..self }
     }
 
-    /// Keeps what contrast, brightness and noise make of pixels within these bounds.
+    /// Clamps pixels to these bounds, after contrast, brightness and noise.
     pub fn clamp(self, low: f32, high: f32) -> Self {
         Augment { clamp: Some([low, high]), ..self }
     }
@@ -122,8 +124,8 @@ impl Augment {
         Augment { mix_up: alpha, ..self }
     }
 
-    /// The pictures `[n, height, width, channels]` as a walk with this seed has them: to look at, or to make more of them
-    /// once and for all.
+    /// The pictures `[n, height, width, channels]`, changed as in a walk over batches with this seed: to look at, or to
+    /// make a larger data set of.
     ///
     /// # Errors
     /// If the tensor has another rank, an amount is out of its range, or there is mix-up, which needs targets.

@@ -19,7 +19,7 @@ pub(super) fn add_noise(picture: &mut [f32], std: f32, generator: &mut Generator
     picture.iter_mut().zip(noise.as_slice().unwrap_or_default()).for_each(|(x, noise)| *x += noise);
 }
 
-/// Sets a rectangle of this part of the height and of the width to 0, wholly within the picture, anywhere.
+/// Sets a rectangle to 0, at a random place wholly within the picture; its sides are this part of height and width.
 pub(super) fn cut_out(
     picture: &mut [f32],
     [height, width, channels]: [usize; 3],

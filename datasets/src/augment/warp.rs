@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{DatasetError, Result};
 
-/// What stands where a warped picture shows what lay beyond its edges.
+/// The values of pixels beyond the edges of a picture, which a warp may bring into it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub enum Fill {
     /// This value: `k k k | a b c d | k k k`.
@@ -21,8 +21,7 @@ pub enum Fill {
 
 /// One exact change of a picture's geometry: flipped first, then zoomed and turned about its centre, then shifted.
 ///
-/// Pixels between pixels are interpolated bilinearly. What comes to lie on pixels again, as after flips, quarter turns and
-/// shifts by whole pixels, is exact.
+/// Values between pixels are interpolated bilinearly. Flips, quarter turns and shifts by whole pixels are exact.
 ///
 /// ```
 /// use gradus_datasets::{Fill, Warp};
@@ -35,13 +34,13 @@ pub enum Fill {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Warp {
-    /// By how many pixels the picture moves down and to the right.
+    /// The pixels by which the picture moves down, and to the right.
     pub shift: [f64; 2],
-    /// By how many degrees it is turned counter-clockwise.
+    /// The angle in degrees by which the picture turns counter-clockwise.
     pub rotate: f64,
-    /// How many times as large all becomes: 1 leaves the size, 2 doubles it.
+    /// The factor by which everything in the picture grows: 1 leaves the size, 2 doubles it.
     pub zoom: f64,
-    /// Whether up and down are exchanged, and left and right.
+    /// Whether the picture is flipped upside down, and whether left and right are exchanged.
     pub flip: [bool; 2],
 }
 
@@ -57,7 +56,7 @@ const ZOOMS: RangeInclusive<f64> = 1e-3..=1e3;
 const FARTHEST_SHIFT: f64 = 1e6;
 
 impl Warp {
-    /// The pictures `[n, height, width, channels]`, each changed in this way. The size stays.
+    /// The pictures `[n, height, width, channels]`, each changed in this way. The shape stays.
     ///
     /// # Errors
     /// If the tensor has another rank, a number is not finite, or the zoom is not between 0.001 and 1000.
@@ -102,7 +101,7 @@ impl Warp {
         );
     }
 
-    /// From where each pixel comes: the inverse of the change.
+    /// The place in the source that each pixel comes from: the inverse of the change.
     fn places(&self, [height, width, _]: [usize; 3]) -> Places {
         let (sin, cos) = sin_cos_of_degrees(self.rotate);
         let centre = [height, width].map(|length| (length as f64 - 1.0) / 2.0);
@@ -137,7 +136,7 @@ impl Fill {
         }
     }
 
-    /// The place on an axis of this length that stands for any place, if one does.
+    /// The place on an axis of this length whose pixel a place inside or beyond it shows; `None` for a constant.
     #[inline(always)]
     fn place(self, place: i64, length: usize) -> Option<usize> {
         let length = length as i64;
@@ -172,9 +171,9 @@ fn sin_cos_of_degrees(degrees: f64) -> (f64, f64) {
     }
 }
 
-/// Pixels whose places are computed together, in vectors, before their neighbours are looked up.
+/// The number of pixels whose places are computed together, in vectors, before their neighbours are looked up.
 const BLOCK: usize = 32;
-/// Larger pictures are done pixel by pixel: their pixels have no numbers in 32 bits.
+/// The largest height or width of pictures whose pixels are numbered in 32 bits; larger ones are computed pixel by pixel.
 const LARGEST: usize = 1 << 15;
 
 #[inline(always)]
@@ -215,7 +214,7 @@ fn whole(x: f32) -> u32 {
     (x + 8_388_608.0).to_bits() & 0x007f_ffff
 }
 
-/// Where the pixels of a line come from: row and column at `start + x step`.
+/// The places in the source that the pixels of a line come from: row and column `start + x step`.
 struct Line {
     start: [f32; 2],
     step: [f32; 2],
@@ -256,7 +255,7 @@ impl Line {
                 to = to.min(ends[0].max(ends[1]).ceil());
             }
         }
-        // Saturating: what lies beyond becomes empty.
+        // Saturating: a range that lies beyond the line becomes empty.
         let (mut from, mut to) = (from as usize, to as usize);
         while from < to && !is_inside(from) {
             from += 1;

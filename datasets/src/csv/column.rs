@@ -5,9 +5,9 @@ use std::fmt;
 /// A column of a CSV file, by its name in the header or by its index; a negative index counts from the last.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CsvColumn {
-    /// As the header has it.
+    /// The name in the header.
     Name(String),
-    /// From 0, or from -1 backwards.
+    /// The index, from 0, or from -1 backwards.
     Index(isize),
 }
 
@@ -33,7 +33,7 @@ macro_rules! column_from {
     )*};
 }
 
-// i32 is what a bare literal becomes.
+// i32, because a bare literal is one.
 column_from!(i32, isize, usize);
 
 impl fmt::Display for CsvColumn {

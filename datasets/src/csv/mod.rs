@@ -11,30 +11,30 @@ use gradus_tensor::Tensor;
 use crate::classes::ClassIndex;
 use crate::dataset::Dataset;
 use crate::error::{DatasetError, Result};
-use crate::source::Source;
+use crate::source::ByteSource;
 pub use column::CsvColumn;
 use table::{Fields, Table, malformed};
 
-/// A CSV file that is about to be read: options first, then what to make of it.
+/// A CSV file and the options for reading it; the last call reads it: `regression`, `classification` or `tensor`.
 ///
-/// Unless said otherwise the first line names the columns, commas part the fields, the last column is the target and
-/// all others are inputs. The file may be gzip'd. Every error names the file, the line and the column.
+/// By default the first line names the columns, fields are separated by commas, the last column is the target and all
+/// others are inputs. The file may be gzip'd. Every error names the file, the line and the column.
 ///
 /// ```
-/// use gradus_datasets::{Csv, Source};
+/// use gradus_datasets::{Csv, ByteSource};
 /// let text = "height,width,kind\n1.5,2,cat\n2.5,4,dog\n1,2.5,cat\n";
-/// let animals = Csv::new(Source::new(text.as_bytes(), "animals")?).classification()?;
+/// let animals = Csv::new(ByteSource::new(text.as_bytes(), "animals")?).classification()?;
 /// assert_eq!(animals.inputs().shape(), &[3, 2]);
 /// assert_eq!(animals.targets().to_vec(), [0, 1, 0]);
 /// assert_eq!(animals.class_names().unwrap(), ["cat", "dog"]);
 ///
-/// let sizes = Csv::new(Source::new(text.as_bytes(), "animals")?).inputs(["height"]).target("width").regression()?;
+/// let sizes = Csv::new(ByteSource::new(text.as_bytes(), "animals")?).inputs(["height"]).target("width").regression()?;
 /// assert_eq!(sizes.targets().shape(), &[3, 1]);
 /// # Ok::<(), gradus_datasets::DatasetError>(())
 /// ```
 #[derive(Debug)]
 pub struct Csv<'a> {
-    source: Source<'a>,
+    source: ByteSource<'a>,
     delimiter: u8,
     /// `None`: a header is expected, and a first line of numbers only is taken for a mistake.
     header: Option<bool>,
@@ -49,17 +49,17 @@ impl Csv<'static> {
     /// # Errors
     /// If the file is missing or cannot be read.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        Source::open(path).map(Csv::new)
+        ByteSource::open(path).map(Csv::new)
     }
 }
 
 impl<'a> Csv<'a> {
-    /// CSV text from any source.
-    pub fn new(source: Source<'a>) -> Self {
+    /// The CSV text of any source of bytes.
+    pub fn new(source: ByteSource<'a>) -> Self {
         Csv { source, delimiter: b',', header: None, inputs: None, targets: None, class_names: None }
     }
 
-    /// Whether the first line names the columns (it does, unless said otherwise).
+    /// Whether the first line names the columns; by default it does.
     pub fn header(self, header: bool) -> Self {
         Csv { header: Some(header), ..self }
     }
@@ -69,12 +69,12 @@ impl<'a> Csv<'a> {
         Csv { delimiter, ..self }
     }
 
-    /// The columns to predict from, in this order: all but the target, unless said otherwise.
+    /// The columns to predict from, in this order; by default all but the target.
     pub fn inputs(self, columns: impl IntoIterator<Item = impl Into<CsvColumn>>) -> Self {
         Csv { inputs: Some(columns.into_iter().map(Into::into).collect()), ..self }
     }
 
-    /// The column to predict: the last one, unless said otherwise.
+    /// The column to predict; by default the last one.
     pub fn target(self, column: impl Into<CsvColumn>) -> Self {
         self.targets([column])
     }

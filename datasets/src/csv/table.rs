@@ -6,13 +6,13 @@ use super::column::CsvColumn;
 use crate::classes::ClassIndex;
 use crate::error::{DatasetError, Place, Result};
 
-/// What stands for a missing value in tables, besides nothing at all; upper or lower case.
+/// The texts that stand for a missing value in tables, besides an empty field, in upper or lower case.
 const MISSING: [&str; 6] = ["?", "na", "n/a", "nan", "null", "none"];
-/// So many characters of a field are shown in messages, and so many of a list of names.
+/// The characters of a field, and of a list of names, that messages show.
 const SHOWN_FIELD: usize = 40;
 const SHOWN_LIST: usize = 400;
 
-/// Where the columns stand.
+/// The columns of a file: their names, and the indices of inputs and targets.
 pub(super) struct Table<'t> {
     /// The whole file.
     text: &'t [u8],
@@ -23,7 +23,7 @@ pub(super) struct Table<'t> {
 }
 
 impl<'t> Table<'t> {
-    /// Reads the first line, which tells the columns.
+    /// Reads the first line and finds the columns in it.
     pub fn begin(
         text: &'t [u8],
         reader: &mut Reader<&[u8]>,
@@ -187,7 +187,7 @@ fn shortened(text: &str, characters: usize) -> String {
     }
 }
 
-/// What is wrong with the text of a record.
+/// The error for a record that the reader refuses.
 #[cold]
 pub(super) fn malformed(error: Error, text: &[u8]) -> DatasetError {
     match error.kind() {

@@ -1,4 +1,4 @@
-//! IDX files into tensors.
+//! The reader of IDX files.
 
 use std::io::Read;
 use std::path::Path;
@@ -8,7 +8,7 @@ use gradus_tensor::{AnyTensor, Shape, Tensor};
 
 use super::element::{IdxElement, TYPES, decode_any, type_list};
 use crate::error::{DatasetError, Place, Result};
-use crate::source::Source;
+use crate::source::ByteSource;
 
 /// Bytes before the axis lengths: two zeros, the element type, the number of axes.
 const MAGIC_BYTES: u64 = 4;
@@ -18,7 +18,7 @@ const MAGIC_BYTES: u64 = 4;
 /// # Errors
 /// If the file is missing, damaged, no IDX file, or of another element type.
 pub fn read<T: IdxElement>(path: impl AsRef<Path>) -> Result<Tensor<T>> {
-    read_source(Source::open(path)?)
+    read_source(ByteSource::open(path)?)
 }
 
 /// The tensor in the IDX bytes of any reader, gzip'd or plain; messages call it `name`.
@@ -26,14 +26,14 @@ pub fn read<T: IdxElement>(path: impl AsRef<Path>) -> Result<Tensor<T>> {
 /// # Errors
 /// If the bytes are damaged, not IDX, or of another element type.
 pub fn read_from<T: IdxElement>(reader: impl Read, name: &str) -> Result<Tensor<T>> {
-    read_source(Source::new(reader, name)?)
+    read_source(ByteSource::new(reader, name)?)
 }
 
 /// The tensor in an IDX source, whose elements are of type `T`.
 ///
 /// # Errors
 /// If the bytes are damaged, not IDX, or of another element type.
-pub fn read_source<T: IdxElement>(mut source: Source<'_>) -> Result<Tensor<T>> {
+pub fn read_source<T: IdxElement>(mut source: ByteSource<'_>) -> Result<Tensor<T>> {
     let header = Header::read(&mut source)?;
     if header.code != T::CODE {
         return Err(DatasetError::new(
@@ -52,7 +52,7 @@ pub fn read_source<T: IdxElement>(mut source: Source<'_>) -> Result<Tensor<T>> {
 /// # Errors
 /// If the file is missing, damaged or no IDX file.
 pub fn read_any(path: impl AsRef<Path>) -> Result<AnyTensor> {
-    any(Source::open(path)?)
+    any(ByteSource::open(path)?)
 }
 
 /// As [`read_any`], from the bytes of any reader; messages call it `name`.
@@ -60,10 +60,10 @@ pub fn read_any(path: impl AsRef<Path>) -> Result<AnyTensor> {
 /// # Errors
 /// If the bytes are damaged or not IDX.
 pub fn read_any_from(reader: impl Read, name: &str) -> Result<AnyTensor> {
-    any(Source::new(reader, name)?)
+    any(ByteSource::new(reader, name)?)
 }
 
-fn any(mut source: Source<'_>) -> Result<AnyTensor> {
+fn any(mut source: ByteSource<'_>) -> Result<AnyTensor> {
     let header = Header::read(&mut source)?;
     Ok(decode_any(header.code, &element_bytes(&mut source, &header)?, &header.shape))
 }
@@ -73,14 +73,14 @@ struct Header {
     code: u8,
     type_name: &'static str,
     shape: Shape,
-    /// The bytes of the header itself.
+    /// The number of bytes of the header itself.
     own_bytes: u64,
-    /// The bytes that the elements take.
+    /// The number of bytes of the elements.
     element_bytes: u64,
 }
 
 impl Header {
-    fn read(source: &mut Source<'_>) -> Result<Header> {
+    fn read(source: &mut ByteSource<'_>) -> Result<Header> {
         let name = source.name().to_owned();
         let refuse = |place, found: String, expected: String, hint: &str| {
             Err(DatasetError::new(found, expected, hint).in_file(&name).at(Place::Byte(place)))
@@ -123,7 +123,7 @@ impl Header {
 }
 
 /// The bytes of the elements, which must be just as many as the header claims.
-fn element_bytes(source: &mut Source<'_>, header: &Header) -> Result<Vec<u8>> {
+fn element_bytes(source: &mut ByteSource<'_>, header: &Header) -> Result<Vec<u8>> {
     let bytes = source.read_up_to(header.element_bytes)?;
     let expected = || {
         let Header { element_bytes, type_name, shape, .. } = header;

@@ -1,4 +1,4 @@
-//! Tensors into IDX files.
+//! The writer of IDX files.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -12,7 +12,7 @@ use gradus_tensor::Tensor;
 use super::element::IdxElement;
 use crate::error::{DatasetError, Result};
 
-/// Elements are encoded so many at a time.
+/// The number of elements that are encoded at a time.
 const CHUNK_ELEMENTS: usize = 1 << 13;
 
 /// Writes a tensor to an IDX file, gzip'd if the path ends in `.gz`.
