@@ -1,16 +1,13 @@
 //! An activation function as a layer of its own.
 
-use gradus_tensor::Float;
-
+use super::support::prelude::*;
 pub use crate::activation::Activation;
 use crate::epilogue::Epilogue;
-use crate::error::Result;
-use crate::layer::{Build, Built, Layer};
 
 /// y = activation(x). Shape: unchanged. Keras's `Activation` layer: `network.add(Activation::Relu)`.
 impl Layer for Activation {
     const KIND: &'static str = "Activation";
-    crate::layer::compiled_here!();
+    compiled_here!();
 
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
         if self.is_along_last_axis() {

@@ -1,51 +1,34 @@
-//! Inputs side by side.
+//! Inputs joined along an axis.
 
 use gradus_autograd::Var;
-use gradus_tensor::{Float, Shape};
-use serde::{Deserialize, Serialize};
+use gradus_tensor::Shape;
 
-use crate::error::Result;
-use crate::layer::{Build, Built, Layer};
+use super::support::prelude::*;
 
-/// The inputs one after the other along an axis, the last unless said otherwise.
-///
-/// Shapes: two or more that differ along that axis at most, where the result's length is the sum.
-///
-/// ```
-/// use gradus_nn::{Concatenate, Dense, Graph};
-/// let mut graph = Graph::builder();
-/// let x = graph.input();
-/// let features = graph.add(Dense::new(8), [x]);
-/// let all = graph.add(Concatenate::new(), [x, features]);
-/// let network = graph.output(all);
-/// ```
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Concatenate {
-    axis: isize,
-}
-
-impl Concatenate {
-    /// Along the last axis.
-    pub fn new() -> Self {
-        Concatenate { axis: -1 }
-    }
-
-    /// Along this axis: from 1, for axis 0 is the batch, or from -1, the last, down.
-    pub fn axis(self, axis: isize) -> Self {
-        Concatenate { axis }
-    }
-}
-
-impl Default for Concatenate {
-    fn default() -> Self {
-        Concatenate::new()
+options! {
+    /// The inputs joined one after the other along an axis, the last by default.
+    ///
+    /// Shapes: two or more that differ along that axis at most, where the output's length is their sum.
+    ///
+    /// ```
+    /// use gradus_nn::{Concatenate, Dense, Graph};
+    /// let mut graph = Graph::builder();
+    /// let x = graph.input();
+    /// let features = graph.add(Dense::new(8), [x]);
+    /// let all = graph.add(Concatenate::new(), [x, features]);
+    /// let network = graph.output(all);
+    /// ```
+    pub struct Concatenate {
+        /// The inputs joined along the last axis.
+        pub fn new();
+        /// The axis: counted from 1, since axis 0 is the batch, or from -1, the last, down.
+        axis: isize = -1,
     }
 }
 
 impl Layer for Concatenate {
     const KIND: &'static str = "Concatenate";
-    crate::layer::compiled_here!();
+    compiled_here!();
 
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
         let inputs = build.several_inputs()?;

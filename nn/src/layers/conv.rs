@@ -1,115 +1,76 @@
 //! Convolutions over one, two and three axes.
 
-use gradus_tensor::Float;
-use serde::{Deserialize, Serialize};
+use super::support::axes;
+use super::support::bias_activation::BiasActivation;
+use super::support::padding::Padding;
+use super::support::prelude::*;
+use super::support::ranks::ranks;
+use super::support::spatial::{Spatial, places_shape};
 
-use super::convolving::{Geometry, check_filters, shared_options};
-use super::finish::Finish;
-use super::options::options;
-use super::windows::Padding;
-use crate::activation::Activation;
-use crate::error::Result;
-use crate::initializers::Initializer;
-use crate::layer::{Build, Built, Layer};
-use crate::regularizers::Regularizer;
-
-/// Checks the input and returns the layer that convolves it.
-fn build_conv<T: Float>(
-    build: &mut Build<'_, T>,
-    geometry: &Geometry<'_>,
-    [filters, groups]: [usize; 2],
-    kernel: (Initializer, Option<Regularizer>),
-    finish: impl FnOnce(&mut Build<'_, T>) -> Result<Finish>,
-) -> Result<Built<T>> {
-    let input = geometry.check(build)?;
-    let channels = input[input.len() - 1];
-    check_filters(filters, build)?;
-    if groups == 0 || !channels.is_multiple_of(groups) || !filters.is_multiple_of(groups) {
-        let problem = format!("{groups} groups must divide the {channels} input channels and the {filters} filters");
-        return Err(build.error(problem, "choose a number of groups that divides both"));
-    }
-    let (convolution, lengths) = geometry.convolution(&input, groups, build)?;
-    let (initializer, regularizer) = kernel;
-    let shape = [geometry.kernel_size, &[channels / groups, filters]].concat();
-    let kernel = build.weight("kernel", shape, initializer)?;
-    build.penalty(kernel, regularizer);
-    let finish = finish(build)?;
-    let output = lengths.join(&[filters]);
-    Ok(finish.convolution(output, convolution, move |context, x| (x.clone(), context.weight(kernel).clone())))
-}
-
-macro_rules! conv {
-    ($(#[$doc:meta])+ $Name:ident, $rank:literal, $kind:literal) => {
-        $(#[$doc])+
-        #[derive(Clone, Debug, Serialize, Deserialize)]
-        #[serde(deny_unknown_fields)]
-        pub struct $Name {
+options! {
+    /// A convolution over N axes: y = activation(x * kernel + bias). [`Conv1D`], [`Conv2D`] and [`Conv3D`] are its names.
+    ///
+    /// Shapes: `[n, spatial.., channels]` to `[n, out.., filters]`. Weights: `kernel` `[size.., channels / groups, filters]`,
+    /// Glorot uniform, and `bias` `[filters]`, zeros.
+    pub struct Conv<const N: usize> {
+        /// A layer of so many filters with kernels of this size; linear, with a bias and without padding.
+        pub fn new(
+            #[check(checks::filters)]
             filters: usize,
-            kernel_size: [usize; $rank],
-            strides: [usize; $rank],
-            padding: Padding,
-            dilation_rate: [usize; $rank],
-            groups: usize,
-            activation: Activation,
-            use_bias: bool,
-            kernel_initializer: Initializer,
-            bias_initializer: Initializer,
-            kernel_regularizer: Option<Regularizer>,
-            bias_regularizer: Option<Regularizer>,
-        }
-
-        impl $Name {
-            /// A layer of `filters` outputs at each place, linear, with a bias and without padding.
-            pub fn new(filters: usize, kernel_size: [usize; $rank]) -> Self {
-                $Name {
-                    filters,
-                    kernel_size,
-                    strides: [1; $rank],
-                    padding: Padding::Valid,
-                    dilation_rate: [1; $rank],
-                    groups: 1,
-                    activation: Activation::Linear,
-                    use_bias: true,
-                    kernel_initializer: Initializer::GlorotUniform,
-                    bias_initializer: Initializer::Zeros,
-                    kernel_regularizer: None,
-                    bias_regularizer: None,
-                }
-            }
-        }
-
-        shared_options!($Name, $rank);
-        options! { $Name:
-            /// With channels in groups, each convolved by itself.
-            groups: usize;
-            /// With the kernel drawn from this distribution.
-            kernel_initializer: Initializer;
-            /// With this penalty on the kernel.
-            kernel_regularizer: Regularizer;
-        }
-
-        impl Layer for $Name {
-            const KIND: &'static str = $kind;
-            crate::layer::compiled_here!();
-
-            fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
-                let geometry = Geometry {
-                    kernel_size: &self.kernel_size,
-                    strides: &self.strides,
-                    padding: &self.padding,
-                    dilation_rate: &self.dilation_rate,
-                };
-                let kernel = (self.kernel_initializer, self.kernel_regularizer);
-                build_conv(build, &geometry, [self.filters, self.groups], kernel, |build| {
-                    let bias = self.use_bias.then_some(self.bias_initializer);
-                    Finish::new(self.filters, bias, self.bias_regularizer, self.activation, build)
-                })
-            }
-        }
-    };
+            #[check(checks::per_axis)]
+            #[serde(with = "axes")]
+            kernel_size: [usize; N],
+        );
+        /// The step between neighbouring windows along each axis; 1 by default.
+        #[check(checks::per_axis)]
+        #[serde(with = "axes")]
+        strides: [usize; N] = [1; N],
+        /// The padding of the input; [`Padding::Valid`] by default.
+        padding: Padding = Padding::Valid,
+        /// The step between neighbouring elements of a window along each axis; 1 by default.
+        #[check(checks::per_axis)]
+        #[serde(with = "axes")]
+        dilation_rate: [usize; N] = [1; N],
+        /// The number of groups of channels, each convolved by itself with its share of the filters; 1 by default.
+        groups: usize = 1,
+        /// The activation; linear by default.
+        activation: Activation = Activation::Linear,
+        /// Whether a bias is added, as by default.
+        use_bias: bool = true,
+        /// The distribution of the kernel's first values; Glorot uniform by default.
+        kernel_initializer: Initializer = Initializer::GlorotUniform,
+        /// The distribution of the bias's first values; zeros by default.
+        bias_initializer: Initializer = Initializer::Zeros,
+        /// The penalty on the kernel; none by default.
+        kernel_regularizer: Option<Regularizer> = None,
+        /// The penalty on the bias; none by default.
+        bias_regularizer: Option<Regularizer> = None,
+    }
 }
 
-conv! {
+impl<const N: usize> Conv<N> {
+    fn build_spatial<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
+        let input = places_shape(build, N)?;
+        self.check(build)?;
+        let (channels, filters, groups) = (input[N], self.filters, self.groups);
+        if groups == 0 || !channels.is_multiple_of(groups) || !filters.is_multiple_of(groups) {
+            let problem =
+                format!("{groups} groups must divide the {channels} input channels and the {filters} filters");
+            return Err(build.error(problem, "choose a number of groups that divides both"));
+        }
+        let windows = Spatial::new(self.kernel_size, self.strides, &self.padding, self.dilation_rate);
+        let (convolution, lengths) = windows.convolution(&input, groups, build)?;
+        let shape = [&self.kernel_size[..], &[channels / groups, filters]].concat();
+        let kernel = weight_with_penalty(build, "kernel", shape, self.kernel_initializer, self.kernel_regularizer)?;
+        let bias = self.use_bias.then_some((self.bias_initializer, self.bias_regularizer));
+        let ending = BiasActivation::new(build, filters, bias, self.activation)?;
+        Ok(ending.convolution(lengths.join(&[filters]), convolution, move |context, x| {
+            (x.clone(), context.weight(kernel).clone())
+        }))
+    }
+}
+
+ranks! { Conv:
     /// A convolution over one axis: y = activation(x * kernel + bias), along sequences.
     ///
     /// Shapes: `[n, length, channels]` to `[n, out, filters]`. Weights: `kernel` `[size, channels / groups, filters]`,
@@ -120,9 +81,7 @@ conv! {
     /// use gradus_nn::{Activation, Conv1D, Padding};
     /// let of_text = Conv1D::new(64, [5]).padding(Padding::Causal).activation(Activation::Relu);
     /// ```
-    Conv1D, 1, "Conv1D"
-}
-conv! {
+    Conv1D = 1;
     /// A convolution over two axes: y = activation(x * kernel + bias), over pictures.
     ///
     /// Shapes: `[n, height, width, channels]` to `[n, out, out, filters]`. Weights: `kernel`
@@ -133,9 +92,7 @@ conv! {
     /// use gradus_nn::{Activation, Conv2D};
     /// let edges = Conv2D::new(32, [3, 3]).activation(Activation::Relu);
     /// ```
-    Conv2D, 2, "Conv2D"
-}
-conv! {
+    Conv2D = 2;
     /// A convolution over three axes: y = activation(x * kernel + bias), over volumes or films.
     ///
     /// Shapes: `[n, depth, height, width, channels]` to `[n, out, out, out, filters]`. Weights: `kernel`
@@ -146,5 +103,5 @@ conv! {
     /// use gradus_nn::Conv3D;
     /// let of_scans = Conv3D::new(8, [3, 3, 3]).strides([2, 2, 2]);
     /// ```
-    Conv3D, 3, "Conv3D"
+    Conv3D = 3;
 }

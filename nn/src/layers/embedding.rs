@@ -1,68 +1,45 @@
 //! A learned vector for each of many ids.
 
-use gradus_tensor::{Float, Tensor};
-use serde::{Deserialize, Serialize};
+use gradus_tensor::Tensor;
 
-use crate::error::Result;
-use crate::initializers::Initializer;
-use crate::layer::{Build, Built, Layer};
-use crate::regularizers::Regularizer;
+use super::support::prelude::*;
 
-/// Row x of a table, for each id x: `[n, ..]` whole numbers to `[n, .., output_dim]`.
-///
-/// Ids are whole numbers in 0..`input_dim`, held as floats like every input. Weight: `embeddings`
-/// `[input_dim, output_dim]`, uniform in -0.05..0.05. No gradient flows to the ids.
-///
-/// ```
-/// use gradus_nn::{Embedding, Model, Sequential};
-/// use gradus_tensor::Tensor;
-/// let model = Model::build(Sequential::new().add(Embedding::new(1000, 16)), [4], 42)?;
-/// let words = model.predict(&Tensor::new([[3.0, 999.0, 0.0, 3.0]]))?;
-/// assert_eq!(words.shape(), &[1, 4, 16]);
-/// # Ok::<(), gradus_nn::Error>(())
-/// ```
-///
-/// # Panics
-/// The computation panics at an input that is no id.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Embedding {
-    input_dim: usize,
-    output_dim: usize,
-    embeddings_initializer: Initializer,
-    embeddings_regularizer: Option<Regularizer>,
-}
-
-impl Embedding {
-    /// For `input_dim` ids, each with a vector of `output_dim` numbers.
-    pub fn new(input_dim: usize, output_dim: usize) -> Self {
-        Embedding {
-            input_dim,
-            output_dim,
-            embeddings_initializer: Initializer::RandomUniform { minval: -0.05, maxval: 0.05 },
-            embeddings_regularizer: None,
-        }
-    }
-
-    /// With the table drawn from this distribution.
-    pub fn embeddings_initializer(self, embeddings_initializer: Initializer) -> Self {
-        Embedding { embeddings_initializer, ..self }
-    }
-
-    /// With this penalty on the table.
-    pub fn embeddings_regularizer(self, regularizer: Regularizer) -> Self {
-        Embedding { embeddings_regularizer: Some(regularizer), ..self }
+options! {
+    /// Row x of a table, for each id x: `[n, ..]` whole numbers to `[n, .., output_dim]`.
+    ///
+    /// Ids are whole numbers in 0..`input_dim`, held as floats like every input. Weight: `embeddings`
+    /// `[input_dim, output_dim]`, uniform in -0.05..0.05. No gradient flows to the ids.
+    ///
+    /// ```
+    /// use gradus_nn::{Embedding, Model, Sequential};
+    /// use gradus_tensor::Tensor;
+    /// let model = Model::build(Sequential::new().add(Embedding::new(1000, 16)), [4], 42)?;
+    /// let words = model.predict(&Tensor::new([[3.0, 999.0, 0.0, 3.0]]))?;
+    /// assert_eq!(words.shape(), &[1, 4, 16]);
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
+    ///
+    /// # Panics
+    /// The computation panics at an input that is no id.
+    pub struct Embedding {
+        /// A layer for `input_dim` ids, each with a vector of `output_dim` numbers.
+        pub fn new(input_dim: usize, output_dim: usize);
+        /// The distribution of the table's first values; uniform in -0.05..0.05 by default.
+        embeddings_initializer: Initializer = Initializer::RandomUniform { minval: -0.05, maxval: 0.05 },
+        /// The penalty on the table; none by default.
+        embeddings_regularizer: Option<Regularizer> = None,
     }
 }
 
 impl Layer for Embedding {
     const KIND: &'static str = "Embedding";
-    crate::layer::compiled_here!();
+    compiled_here!();
 
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
         let output = build.input()?.join(&[self.output_dim]);
-        let table = build.weight("embeddings", [self.input_dim, self.output_dim], self.embeddings_initializer)?;
-        build.penalty(table, self.embeddings_regularizer);
+        let (initializer, regularizer) = (self.embeddings_initializer, self.embeddings_regularizer);
+        let shape = [self.input_dim, self.output_dim];
+        let table = weight_with_penalty(build, "embeddings", shape, initializer, regularizer)?;
         let count = self.input_dim;
         Ok(Built::new(output, move |context, x| {
             let ids = whole(x.value(), count);

@@ -1,10 +1,8 @@
-//! All axes of a sample made one.
+//! All axes of a sample merged into one.
 
-use gradus_tensor::Float;
 use serde::{Deserialize, Serialize};
 
-use crate::error::Result;
-use crate::layer::{Build, Built, Layer};
+use super::support::prelude::*;
 
 /// The elements of each sample in one axis: `[n, a, b, ..]` to `[n, a b ..]`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -12,7 +10,7 @@ pub struct Flatten;
 
 impl Layer for Flatten {
     const KIND: &'static str = "Flatten";
-    crate::layer::compiled_here!();
+    compiled_here!();
 
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
         let size = build.input()?.size();

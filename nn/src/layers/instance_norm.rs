@@ -1,59 +1,40 @@
-//! Each channel of a sample brought to mean 0 and variance 1.
+//! Each channel of a sample normalised to mean 0 and variance 1.
 
-use gradus_tensor::{Float, Standardization};
-use serde::{Deserialize, Serialize};
+use gradus_tensor::Standardization;
 
-use super::normalize::{Affine, Features, Standardizing, check_epsilon};
-use super::options::options;
-use crate::error::Result;
-use crate::layer::{Build, Built, Layer};
+use super::support::prelude::*;
+use super::support::standardize::{FeatureAxes, GammaBeta, Normalizer};
 
-/// y = gamma (x - mean) / sqrt(variance + epsilon) + beta, with mean and variance of each channel of a sample over its
-/// places.
-///
-/// Shape: unchanged, `[n, spatial.., channels]`. Weights: `gamma`, ones, and `beta`, zeros, both `[channels]`. What
-/// [`GroupNorm`](crate::GroupNorm) does with a group for each channel. Ulyanov et al., arXiv:1607.08022.
-///
-/// ```
-/// use gradus_nn::{Activation, Conv2D, InstanceNorm, Sequential};
-/// let block = Sequential::new()
-///     .add(Conv2D::new(64, [3, 3]).use_bias(false))
-///     .add(InstanceNorm::new())
-///     .add(Activation::Relu);
-/// ```
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct InstanceNorm {
-    epsilon: f64,
-    center: bool,
-    scale: bool,
-}
-
-impl InstanceNorm {
-    /// With epsilon 0.001, gamma and beta.
-    pub fn new() -> Self {
-        InstanceNorm { epsilon: 1e-3, center: true, scale: true }
-    }
-}
-
-options! { InstanceNorm:
-    /// With this added to the variance.
-    epsilon: f64;
-    /// With or without beta.
-    center: bool;
-    /// With or without gamma.
-    scale: bool;
-}
-
-impl Default for InstanceNorm {
-    fn default() -> Self {
-        InstanceNorm::new()
+options! {
+    /// y = gamma (x - mean) / sqrt(variance + epsilon) + beta, with mean and variance of each channel of a sample over its
+    /// places.
+    ///
+    /// Shape: unchanged, `[n, spatial.., channels]`. Weights: `gamma`, ones, and `beta`, zeros, both `[channels]`. The same
+    /// as [`GroupNorm`](crate::GroupNorm) with a group for each channel. Ulyanov et al., arXiv:1607.08022.
+    ///
+    /// ```
+    /// use gradus_nn::{Activation, Conv2D, InstanceNorm, Sequential};
+    /// let block = Sequential::new()
+    ///     .add(Conv2D::new(64, [3, 3]).use_bias(false))
+    ///     .add(InstanceNorm::new())
+    ///     .add(Activation::Relu);
+    /// ```
+    pub struct InstanceNorm {
+        /// A layer with epsilon 0.001, gamma and beta.
+        pub fn new();
+        /// The number added to the variance; 0.001 by default.
+        #[check(checks::epsilon("Keras's is 0.001"))]
+        epsilon: f64 = 1e-3,
+        /// Whether beta is added, as by default.
+        center: bool = true,
+        /// Whether gamma multiplies, as by default.
+        scale: bool = true,
     }
 }
 
 impl Layer for InstanceNorm {
     const KIND: &'static str = "InstanceNormalization";
-    crate::layer::compiled_here!();
+    compiled_here!();
 
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
         let input = build.input()?;
@@ -65,9 +46,10 @@ impl Layer for InstanceNorm {
             let problem = format!("needs at least one channel, found samples of shape {input}");
             return Err(build.error(problem, "give it samples that hold some"));
         }
-        let features = Features::new(&[-1], build)?;
-        let how = Standardization::of_groups(channels).epsilon(check_epsilon(self.epsilon, 1e-3, build)?);
-        let affine = Affine::new(self.scale, self.center, &features, build)?;
-        Standardizing { features, affine, how }.layer(build)
+        let features = FeatureAxes::new(&[-1], build)?;
+        self.check(build)?;
+        let how = Standardization::of_groups(channels).epsilon(self.epsilon);
+        let weights = GammaBeta::new(self.scale, self.center, &features, build)?;
+        Normalizer { features, weights, how }.layer(build)
     }
 }

@@ -1,11 +1,11 @@
 //! Layers that make one of several inputs, element by element.
 
-use gradus_autograd::{Op, Var};
-use gradus_tensor::{Float, Shape, Tensor, broadcast_shapes};
+use gradus_autograd::Var;
+use gradus_tensor::{Shape, broadcast_shapes};
 use serde::{Deserialize, Serialize};
 
-use crate::error::Result;
-use crate::layer::{Build, Built, Layer};
+use super::support::prelude::*;
+use super::support::sum::sum;
 
 /// The shape of a result of several inputs of as many axes, each of one length or 1.
 fn merged_shape<T: Float>(build: &Build<'_, T>) -> Result<Shape> {
@@ -35,7 +35,7 @@ macro_rules! merge {
 
         impl Layer for $Name {
             const KIND: &'static str = $kind;
-            crate::layer::compiled_here!();
+            compiled_here!();
 
             fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
                 Ok(Built::merging(merged_shape(build)?, |_, inputs| $merge(inputs)))
@@ -74,19 +74,6 @@ merge! {
     Minimum, "Minimum", |inputs| fold(inputs, |a, b| a.minimum(b))
 }
 
-/// The sum, in one tensor: in the first input's memory if nobody else needs that.
-pub(super) fn sum<T: Float>(inputs: Vec<Var<T>>) -> Var<T> {
-    if !inputs.iter().any(Var::is_recorded) {
-        return Var::from(total(inputs.into_iter().map(Var::into_value)));
-    }
-    let value = total(inputs.iter().map(|input| input.value().clone()));
-    inputs.iter().fold(Op::new("sum of inputs", value), |op, input| op.input(input, |g| g)).finish()
-}
-
-fn total<T: Float>(tensors: impl Iterator<Item = Tensor<T>>) -> Tensor<T> {
-    tensors.reduce(|sum, tensor| sum + tensor).expect("build saw two inputs or more")
-}
-
 fn average<T: Float>(inputs: Vec<Var<T>>) -> Var<T> {
     let share = T::of(1.0 / inputs.len() as f64);
     sum(inputs) * share
@@ -105,7 +92,7 @@ pub struct Subtract;
 
 impl Layer for Subtract {
     const KIND: &'static str = "Subtract";
-    crate::layer::compiled_here!();
+    compiled_here!();
 
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
         let count = build.inputs().len();

@@ -1,14 +1,10 @@
 //! The layers, one file each, and the list of them.
 
-mod convolving;
-mod finish;
 #[cfg(test)]
 mod keras;
-mod normalize;
-mod options;
-mod windows;
+mod support;
 
-pub use windows::Padding;
+pub use support::padding::Padding;
 
 use crate::graph::Graph;
 use crate::registry::LayerKinds;
@@ -34,22 +30,22 @@ macro_rules! layers {
 
 layers! {
     activation: Activation;
-    adaptive_pool:
+    adaptive_pool (AdaptiveAveragePooling, AdaptiveMaxPooling):
         AdaptiveAveragePooling1D, AdaptiveAveragePooling2D, AdaptiveAveragePooling3D,
         AdaptiveMaxPooling1D, AdaptiveMaxPooling2D, AdaptiveMaxPooling3D;
     batch_norm: BatchNorm;
     concatenate: Concatenate;
-    conv: Conv1D, Conv2D, Conv3D;
-    conv_transpose: Conv1DTranspose, Conv2DTranspose, Conv3DTranspose;
-    cropping: Cropping1D, Cropping2D, Cropping3D;
+    conv (Conv): Conv1D, Conv2D, Conv3D;
+    conv_transpose (ConvTranspose): Conv1DTranspose, Conv2DTranspose, Conv3DTranspose;
+    cropping (Cropping): Cropping1D, Cropping2D, Cropping3D;
     dense: Dense;
-    depthwise_conv: DepthwiseConv1D, DepthwiseConv2D;
+    depthwise_conv (DepthwiseConv): DepthwiseConv1D, DepthwiseConv2D;
     dropout: Dropout;
     elu: ELU;
     embedding: Embedding;
     flatten: Flatten;
     gaussian: GaussianDropout, GaussianNoise;
-    global_pool:
+    global_pool (GlobalAveragePooling, GlobalMaxPooling):
         GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalAveragePooling3D,
         GlobalMaxPooling1D, GlobalMaxPooling2D, GlobalMaxPooling3D;
     group_norm: GroupNorm;
@@ -58,12 +54,13 @@ layers! {
     leaky_relu: LeakyReLU;
     merge: Add, Average, Maximum, Minimum, Multiply, Subtract;
     normalization: Normalization;
-    padding:
+    padding (ReflectionPadding, ReplicationPadding, ZeroPadding):
         ReflectionPadding1D, ReflectionPadding2D, ReflectionPadding3D,
         ReplicationPadding1D, ReplicationPadding2D, ReplicationPadding3D,
         ZeroPadding1D, ZeroPadding2D, ZeroPadding3D;
     permute: Permute;
-    pool: AveragePooling1D, AveragePooling2D, AveragePooling3D, MaxPooling1D, MaxPooling2D, MaxPooling3D;
+    pool (AveragePooling, MaxPooling):
+        AveragePooling1D, AveragePooling2D, AveragePooling3D, MaxPooling1D, MaxPooling2D, MaxPooling3D;
     prelu: PReLU;
     relu: ReLU;
     repeat_vector: RepeatVector;
@@ -71,8 +68,8 @@ layers! {
     reshape: Reshape;
     residual: Residual;
     rms_norm: RMSNorm;
-    separable_conv: SeparableConv1D, SeparableConv2D;
+    separable_conv (SeparableConv): SeparableConv1D, SeparableConv2D;
     softmax: Softmax;
-    spatial_dropout: SpatialDropout1D, SpatialDropout2D, SpatialDropout3D;
-    up_sampling (Interpolation): UpSampling1D, UpSampling2D, UpSampling3D;
+    spatial_dropout (SpatialDropout): SpatialDropout1D, SpatialDropout2D, SpatialDropout3D;
+    up_sampling (Interpolation, UpSampling): UpSampling1D, UpSampling2D, UpSampling3D;
 }

@@ -1,10 +1,10 @@
 //! Inputs brought to mean 0 and variance 1 by statistics of the training data.
 
-use gradus_tensor::{Axes, Float, Tensor};
+use gradus_tensor::{Axes, Tensor};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
-use crate::layer::{Build, Built, Layer};
+use super::support::prelude::*;
+use crate::error::Error;
 
 /// y = (x - mean) / sqrt(variance), for each feature (the last axis) or for all together.
 ///
@@ -77,7 +77,7 @@ impl Normalization {
 
 impl Layer for Normalization {
     const KIND: &'static str = "Normalization";
-    crate::layer::compiled_here!();
+    compiled_here!();
 
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
         let (count, variances) = (self.mean.len(), self.variance.len());

@@ -1,17 +1,133 @@
-//! Elements put around sequences, pictures and volumes: zeros, or elements of their own.
+//! Elements around sequences, pictures and volumes: zeros, mirror images or copies of the edges.
 
-use gradus_tensor::{Float, PadMode};
-use serde::{Deserialize, Serialize};
+use gradus_tensor::PadMode;
 
-use super::windows::check_lengths;
-use crate::error::Result;
-use crate::layer::{Build, Built, Layer};
+use super::support::axes;
+use super::support::prelude::*;
+use super::support::ranks::ranks;
+use super::support::spatial::spatial_shape;
 
-/// Checks the input and returns the layer that pads it so.
-fn build_padding<T: Float>(build: &Build<'_, T>, padding: &[(usize, usize)], mode: PadMode<T>) -> Result<Built<T>> {
-    let input = check_lengths(build, padding.len())?;
+options! {
+    /// Zeros around the input, along N axes. [`ZeroPadding1D`], [`ZeroPadding2D`] and [`ZeroPadding3D`] are its
+    /// names.
+    ///
+    /// Shapes: `[n, spatial.., channels]` to the same with longer spatial axes.
+    pub struct ZeroPadding<const N: usize> {
+        /// A layer that pads each axis by these numbers of elements, before the beginning and after the end.
+        pub fn new(
+            #[serde(with = "axes")]
+            padding: [(usize, usize); N],
+        );
+    }
+}
+
+impl<const N: usize> ZeroPadding<N> {
+    fn build_spatial<T: Float>(&self, build: &Build<'_, T>) -> Result<Built<T>> {
+        build_padding(build, self.padding, PadMode::Constant(T::ZERO))
+    }
+}
+
+ranks! { ZeroPadding:
+    /// Zeros before and after a sequence. Shapes: `[n, length, channels]` to `[n, before + length + after, channels]`.
+    ZeroPadding1D = 1;
+    /// Zeros around a picture.
+    ///
+    /// Shapes: `[n, height, width, channels]` to the same with longer spatial axes.
+    ///
+    /// ```
+    /// use gradus_nn::ZeroPadding2D;
+    /// let below_and_to_the_right = ZeroPadding2D::new([(0, 1), (0, 1)]);
+    /// ```
+    ZeroPadding2D = 2;
+    /// Zeros around a volume. Shapes: `[n, depth, height, width, channels]` to the same with longer spatial axes.
+    ZeroPadding3D = 3;
+}
+
+options! {
+    /// The mirror image of the input around it, along N axes. [`ReflectionPadding1D`], [`ReflectionPadding2D`] and [`ReflectionPadding3D`] are its
+    /// names.
+    ///
+    /// Shapes: `[n, spatial.., channels]` to the same with longer spatial axes.
+    pub struct ReflectionPadding<const N: usize> {
+        /// A layer that pads each axis by these numbers of elements, before the beginning and after the end.
+        pub fn new(
+            #[serde(with = "axes")]
+            padding: [(usize, usize); N],
+        );
+    }
+}
+
+impl<const N: usize> ReflectionPadding<N> {
+    fn build_spatial<T: Float>(&self, build: &Build<'_, T>) -> Result<Built<T>> {
+        build_padding(build, self.padding, PadMode::Reflect)
+    }
+}
+
+ranks! { ReflectionPadding:
+    /// A sequence continued by its mirror image: `3 2 [1 2 3] 2 1`.
+    ///
+    /// Shapes: `[n, length, channels]` to `[n, before + length + after, channels]`.
+    ReflectionPadding1D = 1;
+    /// A picture continued by its mirror image, the edge itself not repeated. PyTorch's `ReflectionPad2d`.
+    ///
+    /// Shapes: `[n, height, width, channels]` to the same with longer spatial axes. Before a convolution without padding it
+    /// is what other libraries call a padding mode of the convolution:
+    ///
+    /// ```
+    /// use gradus_nn::{Conv2D, Model, ReflectionPadding2D, Sequential};
+    /// let network = Sequential::new().add(ReflectionPadding2D::new([(1, 1), (1, 1)])).add(Conv2D::new(8, [3, 3]));
+    /// let model = Model::build(network, [28, 28, 1], 0)?;
+    /// assert_eq!(model.output_shape(), &[28, 28, 8]);
+    /// # Ok::<_, gradus_nn::Error>(())
+    /// ```
+    ReflectionPadding2D = 2;
+    /// A volume continued by its mirror image. Shapes: `[n, depth, height, width, channels]` to the same with longer spatial
+    /// axes.
+    ReflectionPadding3D = 3;
+}
+
+options! {
+    /// The edges of the input repeated around it, along N axes. [`ReplicationPadding1D`], [`ReplicationPadding2D`] and [`ReplicationPadding3D`] are its
+    /// names.
+    ///
+    /// Shapes: `[n, spatial.., channels]` to the same with longer spatial axes.
+    pub struct ReplicationPadding<const N: usize> {
+        /// A layer that pads each axis by these numbers of elements, before the beginning and after the end.
+        pub fn new(
+            #[serde(with = "axes")]
+            padding: [(usize, usize); N],
+        );
+    }
+}
+
+impl<const N: usize> ReplicationPadding<N> {
+    fn build_spatial<T: Float>(&self, build: &Build<'_, T>) -> Result<Built<T>> {
+        build_padding(build, self.padding, PadMode::Replicate)
+    }
+}
+
+ranks! { ReplicationPadding:
+    /// A sequence continued by its first and its last element: `1 1 [1 2 3] 3 3`.
+    ///
+    /// Shapes: `[n, length, channels]` to `[n, before + length + after, channels]`.
+    ReplicationPadding1D = 1;
+    /// A picture continued by its edges. PyTorch's `ReplicationPad2d`.
+    ///
+    /// Shapes: `[n, height, width, channels]` to the same with longer spatial axes.
+    ReplicationPadding2D = 2;
+    /// A volume continued by its faces. Shapes: `[n, depth, height, width, channels]` to the same with longer spatial axes.
+    ReplicationPadding3D = 3;
+}
+
+/// The layer that pads its input by these widths.
+fn build_padding<T: Float, const N: usize>(
+    build: &Build<'_, T>,
+    padding: [(usize, usize); N],
+    mode: PadMode<T>,
+) -> Result<Built<T>> {
+    let input = spatial_shape(build, N)?;
     let mut output = input.clone();
-    for (length, &(before, after)) in output.iter_mut().zip(padding) {
+    for (length, &(before, after)) in output.iter_mut().zip(&padding) {
         let hint = match mode {
             PadMode::Reflect if before.max(after) >= *length => {
                 Some("pad by less than the length of each axis: the edge itself is not repeated")
@@ -29,95 +145,6 @@ fn build_padding<T: Float>(build: &Build<'_, T>, padding: &[(usize, usize)], mod
             build.error(problem, "pad by less")
         })?;
     }
-    let widths = [&[(0, 0)], padding, &[(0, 0)]].concat();
+    let widths = [&[(0, 0)], &padding[..], &[(0, 0)]].concat();
     Ok(Built::new(output, move |_, x| x.pad(&widths, mode)))
-}
-
-macro_rules! padding {
-    ($(#[$doc:meta])+ $Name:ident, $rank:literal, $kind:literal, $mode:expr) => {
-        $(#[$doc])+
-        #[derive(Clone, Debug, Serialize, Deserialize)]
-        #[serde(deny_unknown_fields)]
-        pub struct $Name {
-            padding: [(usize, usize); $rank],
-        }
-
-        impl $Name {
-            /// With so many elements before the beginning and after the end of each axis.
-            pub fn new(padding: [(usize, usize); $rank]) -> Self {
-                $Name { padding }
-            }
-        }
-
-        impl Layer for $Name {
-            const KIND: &'static str = $kind;
-            crate::layer::compiled_here!();
-
-            fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
-                build_padding(build, &self.padding, $mode)
-            }
-        }
-    };
-}
-
-padding! {
-    /// Zeros before and after a sequence. Shapes: `[n, length, channels]` to `[n, before + length + after, channels]`.
-    ZeroPadding1D, 1, "ZeroPadding1D", PadMode::Constant(T::ZERO)
-}
-padding! {
-    /// Zeros around a picture.
-    ///
-    /// Shapes: `[n, height, width, channels]` to the same with longer spatial axes.
-    ///
-    /// ```
-    /// use gradus_nn::ZeroPadding2D;
-    /// let below_and_to_the_right = ZeroPadding2D::new([(0, 1), (0, 1)]);
-    /// ```
-    ZeroPadding2D, 2, "ZeroPadding2D", PadMode::Constant(T::ZERO)
-}
-padding! {
-    /// Zeros around a volume. Shapes: `[n, depth, height, width, channels]` to the same with longer spatial axes.
-    ZeroPadding3D, 3, "ZeroPadding3D", PadMode::Constant(T::ZERO)
-}
-padding! {
-    /// A sequence continued by its mirror image: `3 2 [1 2 3] 2 1`.
-    ///
-    /// Shapes: `[n, length, channels]` to `[n, before + length + after, channels]`.
-    ReflectionPadding1D, 1, "ReflectionPadding1D", PadMode::Reflect
-}
-padding! {
-    /// A picture continued by its mirror image, the edge itself not repeated. PyTorch's `ReflectionPad2d`.
-    ///
-    /// Shapes: `[n, height, width, channels]` to the same with longer spatial axes. Before a convolution without padding it
-    /// is what other libraries call a padding mode of the convolution:
-    ///
-    /// ```
-    /// use gradus_nn::{Conv2D, Model, ReflectionPadding2D, Sequential};
-    /// let network = Sequential::new().add(ReflectionPadding2D::new([(1, 1), (1, 1)])).add(Conv2D::new(8, [3, 3]));
-    /// let model = Model::build(network, [28, 28, 1], 0)?;
-    /// assert_eq!(model.output_shape(), &[28, 28, 8]);
-    /// # Ok::<_, gradus_nn::Error>(())
-    /// ```
-    ReflectionPadding2D, 2, "ReflectionPadding2D", PadMode::Reflect
-}
-padding! {
-    /// A volume continued by its mirror image. Shapes: `[n, depth, height, width, channels]` to the same with longer spatial
-    /// axes.
-    ReflectionPadding3D, 3, "ReflectionPadding3D", PadMode::Reflect
-}
-padding! {
-    /// A sequence continued by its first and its last element: `1 1 [1 2 3] 3 3`.
-    ///
-    /// Shapes: `[n, length, channels]` to `[n, before + length + after, channels]`.
-    ReplicationPadding1D, 1, "ReplicationPadding1D", PadMode::Replicate
-}
-padding! {
-    /// A picture continued by its edges. PyTorch's `ReplicationPad2d`.
-    ///
-    /// Shapes: `[n, height, width, channels]` to the same with longer spatial axes.
-    ReplicationPadding2D, 2, "ReplicationPadding2D", PadMode::Replicate
-}
-padding! {
-    /// A volume continued by its faces. Shapes: `[n, depth, height, width, channels]` to the same with longer spatial axes.
-    ReplicationPadding3D, 3, "ReplicationPadding3D", PadMode::Replicate
 }

@@ -1,30 +1,22 @@
 //! The axes of samples in another order.
 
-use gradus_tensor::{Float, Shape};
-use serde::{Deserialize, Serialize};
+use gradus_tensor::Shape;
 
-use crate::error::Result;
-use crate::layer::{Build, Built, Layer};
+use super::support::prelude::*;
 
-/// The axes of each sample in another order: `Permute::new([2, 1])` makes `[n, a, b]` to `[n, b, a]`.
-///
-/// As in Keras, axes count from 1, for axis 0 is the batch, which stays where it is.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Permute {
-    dims: Vec<usize>,
-}
-
-impl Permute {
-    /// Axis `i` of the output is axis `dims[i - 1]` of the input.
-    pub fn new(dims: impl AsRef<[usize]>) -> Self {
-        Permute { dims: dims.as_ref().to_vec() }
+options! {
+    /// The axes of each sample in another order: `Permute::new([2, 1])` turns `[n, a, b]` into `[n, b, a]`.
+    ///
+    /// As in Keras, axes count from 1, since axis 0 is the batch, which stays in its place.
+    pub struct Permute {
+        /// A layer whose output has the input's axis `dims[i - 1]` as its axis `i`.
+        pub fn new(dims: Vec<usize>);
     }
 }
 
 impl Layer for Permute {
     const KIND: &'static str = "Permute";
-    crate::layer::compiled_here!();
+    compiled_here!();
 
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
         let (dims, input) = (&self.dims, build.input()?);

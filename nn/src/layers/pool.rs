@@ -1,95 +1,84 @@
-//! The largest or the mean of windows, over one, two and three axes.
+//! The maximum or the mean of windows, over one, two and three axes.
 
-use gradus_autograd::Var;
-use gradus_tensor::{Float, Pooling};
-use serde::{Deserialize, Serialize};
-
-use super::windows::{Padding, check_full};
+use super::support::axes;
+use super::support::padding::Padding;
+use super::support::prelude::*;
+use super::support::ranks::ranks;
+use super::support::spatial::{Spatial, places_shape};
 use crate::epilogue::Epilogue;
-use crate::error::Result;
-use crate::layer::{Build, Built, Layer};
 
-/// Checks the input and returns the layer that pools as these arguments say, by `pool`.
-fn build_pool<T: Float>(
-    build: &Build<'_, T>,
-    [size, strides]: [&[usize]; 2],
-    padding: &Padding,
-    pool: fn(&Var<T>, &Pooling) -> Var<T>,
-    largest: bool,
-) -> Result<Built<T>> {
-    let rank = size.len();
-    let input = check_full(build, rank)?;
-    padding.check(rank, build)?;
-    for (name, numbers) in [("pool_size", size), ("strides", strides)] {
-        if numbers.contains(&0) {
-            let problem = format!("{name} must be 1 or more along each axis, found {numbers:?}");
-            return Err(build.error(problem, "1 is the least"));
-        }
+options! {
+    /// The maximum of each window over N axes. [`MaxPooling1D`], [`MaxPooling2D`] and [`MaxPooling3D`] are its names.
+    ///
+    /// Shapes: `[n, spatial.., channels]` to `[n, out.., channels]`.
+    pub struct MaxPooling<const N: usize> {
+        /// A layer with windows of this size side by side, without padding.
+        pub fn new(
+            #[check(checks::per_axis)]
+            #[serde(with = "axes")]
+            pool_size: [usize; N],
+        );
+        /// The step between neighbouring windows along each axis; the size of a window by default.
+        #[check(checks::per_axis)]
+        #[serde(with = "axes")]
+        strides: [usize; N] = pool_size,
+        /// The padding of the input, which never counts; [`Padding::Valid`] by default.
+        padding: Padding = Padding::Valid,
     }
-    let widths = padding.widths(&input[..rank], size, strides, &vec![1; rank]);
-    if widths.iter().zip(size).any(|(&(before, after), &size)| before.max(after) >= size) {
-        let problem = format!("windows of {size:?} must reach into their input, found a padding of {widths:?}");
-        return Err(build.error(problem, "pad by less than the size of a window"));
-    }
-    let pooling = Pooling::new(size).strides(strides).padding(&widths);
-    let lengths = pooling
-        .output_lengths(&input[..rank])
-        .map_err(|error| build.error(error.to_string(), "make the windows smaller, or pad with Padding::Same"))?;
-    // A convolution may pool its own output, as long as a byte tells where in a window the largest is.
-    let epilogue = (largest && pooling.fits_a_byte()).then(|| pooling.clone());
-    let built = Built::new(lengths.join(&input[rank..]), move |_, x| pool(x, &pooling));
-    Ok(match epilogue {
-        Some(pooling) => {
-            built.or_epilogue(move |_| Some(Epilogue { pooling: Some(pooling.clone()), ..Epilogue::IDENTITY }))
-        }
-        None => built,
-    })
 }
 
-macro_rules! pool {
-    ($(#[$doc:meta])+ $Name:ident, $rank:literal, $kind:literal, $pool:ident, $largest:literal) => {
-        $(#[$doc])+
-        #[derive(Clone, Debug, Serialize, Deserialize)]
-        #[serde(deny_unknown_fields)]
-        pub struct $Name {
-            pool_size: [usize; $rank],
-            strides: [usize; $rank],
-            padding: Padding,
-        }
-
-        impl $Name {
-            /// Windows of this size side by side, without padding.
-            pub fn new(pool_size: [usize; $rank]) -> Self {
-                $Name { pool_size, strides: pool_size, padding: Padding::Valid }
-            }
-
-            /// With windows so far apart.
-            pub fn strides(self, strides: [usize; $rank]) -> Self {
-                $Name { strides, ..self }
-            }
-
-            /// With this padding, which is never the largest and does not count for the mean.
-            pub fn padding(self, padding: Padding) -> Self {
-                $Name { padding, ..self }
-            }
-        }
-
-        impl Layer for $Name {
-            const KIND: &'static str = $kind;
-            crate::layer::compiled_here!();
-
-            fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
-                build_pool(build, [&self.pool_size, &self.strides], &self.padding, Var::$pool, $largest)
-            }
-        }
-    };
+options! {
+    /// The mean of each window over N axes. [`AveragePooling1D`], [`AveragePooling2D`] and [`AveragePooling3D`] are its
+    /// names.
+    ///
+    /// Shapes: `[n, spatial.., channels]` to `[n, out.., channels]`.
+    pub struct AveragePooling<const N: usize> {
+        /// A layer with windows of this size side by side, without padding.
+        pub fn new(
+            #[check(checks::per_axis)]
+            #[serde(with = "axes")]
+            pool_size: [usize; N],
+        );
+        /// The step between neighbouring windows along each axis; the size of a window by default.
+        #[check(checks::per_axis)]
+        #[serde(with = "axes")]
+        strides: [usize; N] = pool_size,
+        /// The padding of the input, which never counts; [`Padding::Valid`] by default.
+        padding: Padding = Padding::Valid,
+    }
 }
 
-pool! {
+impl<const N: usize> MaxPooling<N> {
+    fn build_spatial<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
+        let input = places_shape(build, N)?;
+        self.check(build)?;
+        let windows = Spatial::new(self.pool_size, self.strides, &self.padding, [1; N]);
+        let (pooling, output) = windows.pooling(&input, build)?;
+        // A convolution pools its own output if a byte can number the elements of a window.
+        let as_epilogue = pooling.fits_a_byte().then(|| pooling.clone());
+        let built = Built::new(output, move |_, x| x.max_pool(&pooling));
+        Ok(match as_epilogue {
+            Some(pooling) => {
+                built.or_epilogue(move |_| Some(Epilogue { pooling: Some(pooling.clone()), ..Epilogue::IDENTITY }))
+            }
+            None => built,
+        })
+    }
+}
+
+impl<const N: usize> AveragePooling<N> {
+    fn build_spatial<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
+        let input = places_shape(build, N)?;
+        self.check(build)?;
+        let windows = Spatial::new(self.pool_size, self.strides, &self.padding, [1; N]);
+        let (pooling, output) = windows.pooling(&input, build)?;
+        Ok(Built::new(output, move |_, x| x.average_pool(&pooling)))
+    }
+}
+
+ranks! { MaxPooling:
     /// The largest of each window of a sequence. Shapes: `[n, length, channels]` to `[n, out, channels]`.
-    MaxPooling1D, 1, "MaxPooling1D", max_pool, true
-}
-pool! {
+    MaxPooling1D = 1;
     /// The largest of each window of a picture.
     ///
     /// Shapes: `[n, height, width, channels]` to `[n, out, out, channels]`.
@@ -99,23 +88,18 @@ pool! {
     /// let half = MaxPooling2D::new([2, 2]);
     /// let overlapping = MaxPooling2D::new([3, 3]).strides([2, 2]);
     /// ```
-    MaxPooling2D, 2, "MaxPooling2D", max_pool, true
-}
-pool! {
+    MaxPooling2D = 2;
     /// The largest of each window of a volume. Shapes: `[n, depth, height, width, channels]` to the same with shorter
     /// spatial axes.
-    MaxPooling3D, 3, "MaxPooling3D", max_pool, true
+    MaxPooling3D = 3;
 }
-pool! {
+
+ranks! { AveragePooling:
     /// The mean of each window of a sequence. Shapes: `[n, length, channels]` to `[n, out, channels]`.
-    AveragePooling1D, 1, "AveragePooling1D", average_pool, false
-}
-pool! {
+    AveragePooling1D = 1;
     /// The mean of each window of a picture. Shapes: `[n, height, width, channels]` to `[n, out, out, channels]`.
-    AveragePooling2D, 2, "AveragePooling2D", average_pool, false
-}
-pool! {
+    AveragePooling2D = 2;
     /// The mean of each window of a volume. Shapes: `[n, depth, height, width, channels]` to the same with shorter spatial
     /// axes.
-    AveragePooling3D, 3, "AveragePooling3D", average_pool, false
+    AveragePooling3D = 3;
 }

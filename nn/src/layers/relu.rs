@@ -1,54 +1,34 @@
 //! The rectified linear unit with its options.
 
 use gradus_autograd::Op;
-use gradus_tensor::Float;
-use serde::{Deserialize, Serialize};
 
+use super::support::prelude::*;
 use crate::activation::elementwise;
 use crate::epilogue::Epilogue;
-use crate::error::Result;
-use crate::layer::{Build, Built, Layer};
 
-/// max(x, 0), or with options: `max_value` where x reaches it, x from `threshold` on, and below that
-/// `negative_slope` (x - `threshold`). Shape: unchanged.
-///
-/// ```
-/// use gradus_nn::ReLU;
-/// let relu6 = ReLU::new().max_value(6.0);
-/// ```
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ReLU {
-    max_value: Option<f64>,
-    negative_slope: f64,
-    threshold: f64,
-}
-
-impl ReLU {
-    /// max(x, 0)
-    pub fn new() -> Self {
-        ReLU::default()
-    }
-
-    /// With nothing above this value.
-    pub fn max_value(self, max_value: f64) -> Self {
-        ReLU { max_value: Some(max_value), ..self }
-    }
-
-    /// With this slope below the threshold.
-    pub fn negative_slope(self, negative_slope: f64) -> Self {
-        ReLU { negative_slope, ..self }
-    }
-
-    /// With the identity beginning here instead of at 0.
-    pub fn threshold(self, threshold: f64) -> Self {
-        ReLU { threshold, ..self }
+options! {
+    /// max(x, 0), or with options: `max_value` where x reaches it, x from `threshold` on, and below that
+    /// `negative_slope` (x - `threshold`). Shape: unchanged.
+    ///
+    /// ```
+    /// use gradus_nn::ReLU;
+    /// let relu6 = ReLU::new().max_value(6.0);
+    /// ```
+    pub struct ReLU {
+        /// max(x, 0)
+        pub fn new();
+        /// The largest output; none by default.
+        max_value: Option<f64> = None,
+        /// The slope below the threshold; 0 by default.
+        negative_slope: f64 = 0.0,
+        /// The x from which on the output is x; 0 by default.
+        threshold: f64 = 0.0,
     }
 }
 
 impl Layer for ReLU {
     const KIND: &'static str = "ReLU";
-    crate::layer::compiled_here!();
+    compiled_here!();
 
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
         let shape = build.input()?;

@@ -1,28 +1,18 @@
 //! A vector repeated.
 
-use gradus_tensor::Float;
-use serde::{Deserialize, Serialize};
+use super::support::prelude::*;
 
-use crate::error::Result;
-use crate::layer::{Build, Built, Layer};
-
-/// Each sample, a vector, repeated: `[n, features]` to `[n, repeats, features]`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RepeatVector {
-    n: usize,
-}
-
-impl RepeatVector {
-    /// `n` times.
-    pub fn new(n: usize) -> Self {
-        RepeatVector { n }
+options! {
+    /// Each sample, a vector, repeated: `[n, features]` to `[n, repeats, features]`.
+    pub struct RepeatVector {
+        /// A layer that repeats it `n` times.
+        pub fn new(n: usize);
     }
 }
 
 impl Layer for RepeatVector {
     const KIND: &'static str = "RepeatVector";
-    crate::layer::compiled_here!();
+    compiled_here!();
 
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
         let [features] = build.input()?[..] else {

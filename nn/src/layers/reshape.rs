@@ -1,30 +1,25 @@
 //! Samples under another shape.
 
-use gradus_tensor::{Float, Shape};
-use serde::{Deserialize, Serialize};
+use gradus_tensor::Shape;
 
-use crate::error::Result;
-use crate::layer::{Build, Built, Layer};
+use super::support::prelude::*;
 
-/// The elements of each sample under another shape: `[n, ..]` to `[n, target shape ..]`.
-///
-/// ```
-/// use gradus_nn::Reshape;
-/// let images = Reshape::new([28, -1, 1]); // of samples of 784 numbers: [28, 28, 1]
-/// ```
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Reshape {
-    target_shape: Vec<isize>,
+options! {
+    /// The elements of each sample under another shape: `[n, ..]` to `[n, target shape ..]`.
+    ///
+    /// ```
+    /// use gradus_nn::Reshape;
+    /// let images = Reshape::new([28, -1, 1]); // of samples of 784 numbers: [28, 28, 1]
+    /// ```
+    pub struct Reshape {
+        /// A layer with outputs of this shape, without the batch axis. One length may be -1: the number that the other
+        /// lengths leave for it.
+        pub fn new(target_shape: Vec<isize>);
+    }
 }
 
 impl Reshape {
-    /// To this shape, without the batch axis. One length may be -1: whatever the number of elements leaves for it.
-    pub fn new(target_shape: impl AsRef<[isize]>) -> Self {
-        Reshape { target_shape: target_shape.as_ref().to_vec() }
-    }
-
-    /// The target with -1 replaced, if samples of `size` elements fit into it.
+    /// The target shape with -1 replaced, if samples of `size` elements fill it.
     fn resolve(&self, size: usize) -> Option<Shape> {
         let known = self.target_shape.iter().filter(|&&length| length != -1);
         let known = known.map(|&length| usize::try_from(length).ok());
@@ -40,7 +35,7 @@ impl Reshape {
 
 impl Layer for Reshape {
     const KIND: &'static str = "Reshape";
-    crate::layer::compiled_here!();
+    compiled_here!();
 
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
         let input = build.input()?;

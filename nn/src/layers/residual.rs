@@ -1,13 +1,10 @@
 //! A block and a way around it.
 
-use gradus_tensor::Float;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use super::merge::sum;
-use crate::activation::Activation;
-use crate::error::Result;
-use crate::layer::{Build, Built, Layer};
+use super::support::prelude::*;
+use super::support::sum::sum;
 use crate::nested::Nested;
 use crate::registry::{LayerReader, deserialize};
 
@@ -58,7 +55,7 @@ impl Residual {
 
 impl Layer for Residual {
     const KIND: &'static str = "Residual";
-    crate::layer::compiled_here!();
+    compiled_here!();
 
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
         let input = build.input()?.clone();

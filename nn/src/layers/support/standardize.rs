@@ -1,4 +1,4 @@
-//! What the normalising layers share.
+//! Normalisation of features: the computation of the normalising layers.
 
 use gradus_autograd::Var;
 use gradus_tensor::{Float, Moments, Shape, Standardization, Tensor};
@@ -8,17 +8,17 @@ use crate::error::Result;
 use crate::initializers::Initializer;
 use crate::layer::{Build, Built, Context, ParamId};
 
-/// The axes of an input along which a normalising layer has weights: one for each place on them.
+/// The feature axes of a normalising layer's input: it has a gamma and a beta for each place on them.
 #[derive(Clone)]
-pub(super) struct Features {
+pub(in crate::layers) struct FeatureAxes {
     /// The shape of the weights: the lengths of the axes, in ascending order of these.
     pub shape: Shape,
-    /// The axes of the input with these at the end; nothing where they are.
+    /// The order of all axes that puts the feature axes last; `None` if they are.
     order: Option<Vec<isize>>,
 }
 
-impl Features {
-    /// Of these axes of the one input, which Keras counts: from 1, or from -1 down.
+impl FeatureAxes {
+    /// These axes of the one input, counted as Keras does: from 1, or from -1, the last, down.
     pub fn new<T: Float>(axes: &[isize], build: &Build<'_, T>) -> Result<Self> {
         let input = build.input()?;
         let mut places = axes.iter().map(|&axis| build.axis(axis)).collect::<Result<Vec<usize>>>()?;
@@ -33,15 +33,15 @@ impl Features {
         let others = (0..=input.len()).filter(|axis| !places.contains(axis));
         let order: Vec<isize> = others.chain(places.iter().copied()).map(|axis| axis as isize).collect();
         let shape = places.iter().map(|&axis| input[axis - 1]).collect();
-        Ok(Features { shape, order: (!order.is_sorted()).then_some(order) })
+        Ok(FeatureAxes { shape, order: (!order.is_sorted()).then_some(order) })
     }
 
-    /// Whether they are the last axis, as channels are.
+    /// Whether the features are the channels: the last axis alone.
     pub fn are_channels(&self) -> bool {
         self.order.is_none() && self.shape.len() == 1
     }
 
-    /// What `compute` makes of `x`, of which it sees the features as one axis, the last.
+    /// The result of `compute`, which takes x with the features as one axis, the last, and keeps its shape.
     pub fn as_channels<T: Float>(&self, x: &Var<T>, compute: impl FnOnce(&Var<T>) -> Var<T>) -> Var<T> {
         if self.are_channels() {
             return compute(x);
@@ -61,30 +61,30 @@ impl Features {
     }
 }
 
-/// y = gamma x + beta, the last step of a normalisation: one of each per feature, or none.
+/// gamma and beta of y = gamma x + beta, the last step of a normalisation, for each feature; either may be absent.
 #[derive(Clone)]
-pub(super) struct Affine {
+pub(in crate::layers) struct GammaBeta {
     gamma: Option<ParamId>,
     beta: Option<ParamId>,
     size: usize,
 }
 
-impl Affine {
-    /// With gamma if the layer scales, and beta if it centres.
-    pub fn new<T: Float>(scale: bool, center: bool, features: &Features, build: &mut Build<'_, T>) -> Result<Self> {
+impl GammaBeta {
+    /// Registers gamma if the layer scales, and beta if it centres.
+    pub fn new<T: Float>(scale: bool, center: bool, features: &FeatureAxes, build: &mut Build<'_, T>) -> Result<Self> {
         let gamma = scale.then(|| build.weight("gamma", &features.shape, Initializer::Ones)).transpose()?;
         let beta = center.then(|| build.weight("beta", &features.shape, Initializer::Zeros)).transpose()?;
-        Ok(Affine { gamma, beta, size: features.shape.size() })
+        Ok(GammaBeta { gamma, beta, size: features.shape.size() })
     }
 
-    /// With gamma alone, under the name that Keras gives it where there is no beta.
-    pub fn scale<T: Float>(features: &Features, build: &mut Build<'_, T>) -> Result<Self> {
+    /// Registers gamma alone, under the name that Keras gives it where there is no beta.
+    pub fn scale<T: Float>(features: &FeatureAxes, build: &mut Build<'_, T>) -> Result<Self> {
         let gamma = build.weight("scale", &features.shape, Initializer::Ones)?;
-        Ok(Affine { gamma: Some(gamma), beta: None, size: features.shape.size() })
+        Ok(GammaBeta { gamma: Some(gamma), beta: None, size: features.shape.size() })
     }
 
-    /// gamma and beta of all features in one line, with the epilogue's scale and shift in them.
-    pub fn weights<T: Float>(&self, context: &Context<'_, T>, epilogue: &Epilogue<T>) -> [Var<T>; 2] {
+    /// gamma and beta as vectors, with the epilogue's scale and shift in them.
+    pub fn values<T: Float>(&self, context: &Context<'_, T>, epilogue: &Epilogue<T>) -> [Var<T>; 2] {
         let line = |weight: &Var<T>| if weight.shape().len() == 1 { weight.clone() } else { weight.flatten() };
         let gamma = self.gamma.map_or_else(|| Tensor::ones([self.size]).into(), |gamma| line(context.weight(gamma)));
         let beta = self.beta.map_or_else(|| Tensor::zeros([self.size]).into(), |beta| line(context.weight(beta)));
@@ -95,15 +95,15 @@ impl Affine {
     }
 }
 
-/// Standardises features as `how` says, then scales and shifts them.
+/// y = gamma standardize(x) + beta.
 #[derive(Clone)]
-pub(super) struct Standardizing {
-    pub features: Features,
-    pub affine: Affine,
+pub(in crate::layers) struct Normalizer {
+    pub features: FeatureAxes,
+    pub weights: GammaBeta,
     pub how: Standardization,
 }
 
-impl Standardizing {
+impl Normalizer {
     /// The computation with an epilogue, and the moments.
     pub fn compute<T: Float>(
         &self,
@@ -111,7 +111,7 @@ impl Standardizing {
         x: &Var<T>,
         epilogue: &Epilogue<T>,
     ) -> (Var<T>, Moments<T>) {
-        let [gamma, beta] = self.affine.weights(context, epilogue);
+        let [gamma, beta] = self.weights.values(context, epilogue);
         let mut moments = None;
         let y = self.features.as_channels(x, |x| {
             let (y, found) = x.standardize(&gamma, &beta, &self.how.relu(epilogue.relu));
@@ -128,13 +128,4 @@ impl Standardizing {
             self.compute(context, x, epilogue).0
         }))
     }
-}
-
-/// The epsilon, if a variance of 0 plus it has a root to divide by.
-pub(super) fn check_epsilon<T: Float>(epsilon: f64, usual: f64, build: &Build<'_, T>) -> Result<f64> {
-    if epsilon > 0.0 && epsilon.is_finite() {
-        return Ok(epsilon);
-    }
-    let problem = format!("epsilon must be positive and finite, found {epsilon}");
-    Err(build.error(problem, &format!("Keras's is {usual}")))
 }

@@ -1,8 +1,9 @@
-//! The end of a layer that convolves or multiplies: a bias, an activation, and what may follow in the same pass.
+//! Bias and activation: the last steps of a layer that convolves or multiplies, in one pass with its epilogue.
 
 use gradus_autograd::Var;
 use gradus_tensor::{Convolution, Float, Shape};
 
+use super::weights::weight_with_penalty;
 use crate::activation::Activation;
 use crate::epilogue::Supports;
 use crate::error::Result;
@@ -10,27 +11,24 @@ use crate::initializers::Initializer;
 use crate::layer::{Build, Built, Context, ParamId};
 use crate::regularizers::Regularizer;
 
-/// What a layer does with its product: it adds a bias, and applies a function.
+/// y = activation(x + bias), behind the product or convolution x of a layer.
 #[derive(Clone, Copy)]
-pub(super) struct Finish {
+pub(in crate::layers) struct BiasActivation {
     bias: Option<ParamId>,
     activation: Activation,
 }
 
-impl Finish {
-    /// With a bias for each of `filters` outputs, drawn by the initialiser if there is one.
+impl BiasActivation {
+    /// Registers the weight `bias` of so many units or filters, if it has an initialiser and, perhaps, a penalty.
     pub fn new<T: Float>(
-        filters: usize,
-        bias: Option<Initializer>,
-        regularizer: Option<Regularizer>,
-        activation: Activation,
         build: &mut Build<'_, T>,
+        units: usize,
+        bias: Option<(Initializer, Option<Regularizer>)>,
+        activation: Activation,
     ) -> Result<Self> {
-        let bias = bias.map(|initializer| build.weight("bias", filters, initializer)).transpose()?;
-        if let Some(bias) = bias {
-            build.penalty(bias, regularizer);
-        }
-        Ok(Finish { bias, activation })
+        let bias =
+            bias.map(|(initializer, regularizer)| weight_with_penalty(build, "bias", units, initializer, regularizer));
+        Ok(BiasActivation { bias: bias.transpose()?, activation })
     }
 
     /// The layer that convolves the input with the kernel, both given by `operands`. Bias, ReLU and epilogue are computed

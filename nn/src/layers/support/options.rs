@@ -1,0 +1,113 @@
+//! Options of layers: [`options!`] declares a layer's struct with all that belongs to its fields.
+
+/// Declares a layer's struct, its `new`, and a setter for each option; serde reads and writes it field by field.
+///
+/// ```text
+/// options! {
+///     /// The documentation of the struct.
+///     pub struct Dense {
+///         /// The documentation of `new`, whose arguments are fields without a setter.
+///         pub fn new(#[check(at_least_one("unit", "give the number of outputs"))] units: usize);
+///         /// The documentation of the setter.
+///         activation: Activation = Activation::Linear,
+///         /// An `Option<X>` is set by an `X`, a `Vec<X>` by anything that is a slice.
+///         kernel_regularizer: Option<Regularizer> = None,
+///     }
+/// }
+/// ```
+///
+/// * The struct may be generic over a number of axes: `pub struct Conv<const N: usize>`.
+/// * An argument of `new` may have a default (`alpha: f64 = 1.0`); where all have one, or there are none, `Default` is
+///   implemented. An option's default may name the arguments of `new`.
+/// * An option without documentation has no setter.
+/// * `#[check(function)]` gives the range of a field: the function takes its name and value ([`checks`](super::checks)).
+///   `self.check(build)?` runs all checks, in the order of the fields.
+/// * `#[serde(..)]` is passed on to the field.
+macro_rules! options {
+    (
+        $(#[doc = $about:expr])+
+        pub struct $Name:ident $(<const $N:ident: usize>)? {
+            $(#[doc = $about_new:expr])+
+            pub fn new($(
+                $(#[check($argument_check:expr)])?
+                $(#[serde $argument_serde:tt])?
+                $argument:ident: $Argument:tt $(<$ArgumentOf:ty>)? $(= $argument_default:expr)?
+            ),* $(,)?);
+            $(
+                $(#[doc = $about_option:expr])*
+                $(#[check($option_check:expr)])?
+                $(#[serde $option_serde:tt])?
+                $option:ident: $Option:tt $(<$OptionOf:ty>)? = $option_default:expr,
+            )*
+        }
+    ) => {
+        $(#[doc = $about])+
+        #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct $Name $(<const $N: usize>)? {
+            $($(#[serde $argument_serde])? $argument: $Argument $(<$ArgumentOf>)?,)*
+            $($(#[serde $option_serde])? $option: $Option $(<$OptionOf>)?,)*
+        }
+
+        impl $(<const $N: usize>)? $Name $(<$N>)? {
+            $(#[doc = $about_new])+
+            pub fn new($($argument: options!(@given $Argument $(<$ArgumentOf>)?)),*) -> Self {
+                $Name {
+                    $($argument: options!(@stored $argument: $Argument $(<$ArgumentOf>)?),)*
+                    $($option: $option_default,)*
+                }
+            }
+
+            $(options! { @setter [$($about_option)*] $option: $Option $(<$OptionOf>)? })*
+
+            options! {
+                @check [$($([$argument $argument_check])?)* $($([$option $option_check])?)*]
+            }
+        }
+
+        options! { @default $Name $(<$N>)?: $($argument $([$argument_default])?)* }
+    };
+
+    // `Default`, where no argument is without one.
+    (@default $Name:ident $(<$N:ident>)?: $($argument:ident [$default:expr])*) => {
+        impl $(<const $N: usize>)? Default for $Name $(<$N>)? {
+            fn default() -> Self {
+                $Name::new($($default),*)
+            }
+        }
+    };
+    (@default $($no:tt)*) => {};
+
+    (@setter [] $($undocumented:tt)*) => {};
+    (@setter [$($about:expr)+] $option:ident: $($Type:tt)+) => {
+        $(#[doc = $about])+
+        pub fn $option(mut self, $option: options!(@given $($Type)+)) -> Self {
+            self.$option = options!(@stored $option: $($Type)+);
+            self
+        }
+    };
+
+    (@check []) => {};
+    (@check [$([$field:ident $check:expr])+]) => {
+        /// Checks the options with a range.
+        fn check<T: gradus_tensor::Float>(
+            &self,
+            build: &crate::layer::Build<'_, T>,
+        ) -> crate::error::Result<()> {
+            let checks = || -> crate::layers::support::checks::Check {
+                $(($check)(stringify!($field), self.$field)?;)+
+                Ok(())
+            };
+            checks().map_err(|(problem, hint)| build.error(problem, hint))
+        }
+    };
+
+    // The type by which a program gives a value, and the value to store.
+    (@given Option<$T:ty>) => { $T };
+    (@given Vec<$T:ty>) => { impl AsRef<[$T]> };
+    (@given $T:ty) => { $T };
+    (@stored $value:ident: Option<$T:ty>) => { Some($value) };
+    (@stored $value:ident: Vec<$T:ty>) => { $value.as_ref().to_vec() };
+    (@stored $value:ident: $T:ty) => { $value };
+}
+pub(in crate::layers) use options;

@@ -1,0 +1,35 @@
+//! Layers over one, two and three spatial axes: one generic struct, and a name for each number of axes.
+
+/// Names the layer over each number of axes, and implements [`Layer`](crate::layer::Layer) for it by its method
+/// `build_spatial`.
+///
+/// ```text
+/// ranks! { Conv:
+///     /// The documentation of the layer over two axes.
+///     Conv2D = 2;
+/// }
+/// ```
+///
+/// `Layer` is implemented for each number of axes and not for all, so that each layer is compiled in this crate
+/// ([`compiled_here!`](crate::layer::compiled_here)).
+macro_rules! ranks {
+    ($Layer:ident: $($(#[doc = $about:expr])+ $Name:ident = $N:literal;)+) => {
+        $(
+            $(#[doc = $about])+
+            pub type $Name = $Layer<$N>;
+
+            impl crate::layer::Layer for $Layer<$N> {
+                const KIND: &'static str = stringify!($Name);
+                crate::layer::compiled_here!();
+
+                fn build<T: gradus_tensor::Float>(
+                    &self,
+                    build: &mut crate::layer::Build<'_, T>,
+                ) -> crate::error::Result<crate::layer::Built<T>> {
+                    self.build_spatial(build)
+                }
+            }
+        )+
+    };
+}
+pub(in crate::layers) use ranks;
