@@ -1,7 +1,5 @@
 //! The layers, one file each, and the list of them.
 
-#[cfg(test)]
-mod keras;
 mod support;
 
 pub use support::padding::Padding;

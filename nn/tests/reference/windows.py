@@ -1,16 +1,20 @@
-"""Prints the numbers of windows.rs: convolutions and poolings in float64.
+"""Writes windows.txt: outputs of convolutions and poolings, in float64.
 
 keras 3.15.1 on jax 0.10.2, and on TensorFlow 2.21.0 where a convolution is transposed and its padding uneven:
 
-    python windows.py
-    python windows.py tensorflow "transpose same" "transpose 3"
+    python windows.py jax > windows.txt
+    python windows.py tensorflow >> windows.txt
+
+A line is: name; shape of the input; shape of the output; output. Elements of the input are ((7 i + 3) mod 11 - 5) / 4, those
+of each weight ((7 i + 6) mod 11 - 5) / 4. Without an activation the numbers are multiples of a power of two, but for means of
+three and six.
 """
 
 import os
 import sys
 
-os.environ["KERAS_BACKEND"] = sys.argv[1] if len(sys.argv) > 1 else "jax"
-if os.environ["KERAS_BACKEND"] == "jax":
+os.environ["KERAS_BACKEND"] = sys.argv[1]
+if sys.argv[1] == "jax":
     import jax
 
     jax.config.update("jax_enable_x64", True)
@@ -94,13 +98,15 @@ CASES = {
     "average 3": (layers.AveragePooling3D((2, 2, 1), strides=(1, 2, 1), padding="same"), (1, 2, 3, 2, 1)),
 }
 
-print(keras.__version__, keras.backend.backend())
-for name in sys.argv[2:] or CASES:
-    layer, shape = CASES[name]
+OF_TENSORFLOW = ["transpose same", "transpose 3"]
+
+for name, (layer, shape) in CASES.items():
+    if (name in OF_TENSORFLOW) != (sys.argv[1] == "tensorflow"):
+        continue
     if hasattr(layer, "build"):
         layer.build(shape)
     if getattr(layer, "weights", None):
         layer.set_weights([values(weight.shape, 2) for weight in layer.weights])
-        print(name, [(weight.name, weight.shape) for weight in layer.weights])
     y = np.asarray(layer(values(shape, 1)))
-    print(name, y.shape, y.reshape(-1).tolist())
+    lengths = lambda shape: " ".join(map(str, shape))
+    print("; ".join([name, lengths(shape), lengths(y.shape), " ".join(repr(float(v)) for v in y.ravel())]))

@@ -1,13 +1,11 @@
-//! What spatial.py has written: padding, cropping, up-sampling, global and adaptive pooling against keras 3.15.1 on
-//! jax 0.10.2, and against torch 2.15.0 where Keras has no such layer or rounds to f32; outputs, and gradients by the input.
+//! Padding, cropping, up-sampling, global and adaptive pooling against Keras, and against PyTorch where Keras has no such
+//! layer or rounds to f32.
 
-use gradus_tensor::{Shape, Tensor};
+use gradus_nn::*;
 
-use super::windows::values;
-use super::{model, run};
-use crate::*;
+use crate::{Alone, close, lines, values};
 
-/// The layer that a line is named for.
+/// The layer that a line of spatial.txt is named for.
 fn layer(name: &str) -> Sequential {
     let smooth = Interpolation::Linear;
     let network = Sequential::new();
@@ -47,22 +45,11 @@ fn layer(name: &str) -> Sequential {
 }
 
 #[test]
-fn spatial_layers() {
-    let lines = include_str!("spatial.txt").lines();
-    assert_eq!(lines.clone().count(), 30);
+fn spatial_layers_and_their_gradients() {
+    let lines = lines(include_str!("../reference/spatial.txt"));
+    assert_eq!(lines.len(), 30);
     for line in lines {
-        let [name, input, output, y, dx] = line.split("; ").collect::<Vec<_>>().try_into().expect("five parts");
-        let lengths = |text: &str| text.split(' ').map(|length| length.parse().unwrap()).collect::<Shape>();
-        let numbers = |text: &str, shape: &str| {
-            let numbers: Tensor<f64> = text.split(' ').map(|number| number.parse::<f64>().unwrap()).collect();
-            numbers.reshape(lengths(shape))
-        };
-        let x = values(lengths(input), 1);
-        let found = run(&model(layer(name), x.clone()), &x, &values(lengths(output), 2), false);
-        let near = |found: &Tensor<f64>, expected: Tensor<f64>| {
-            found.shape() == expected.shape() && found.allclose(&expected, 1e-12, 1e-14)
-        };
-        assert!(near(&found.output, numbers(y, output)), "{name}: {:?}", found.output);
-        assert!(near(&found.grad_x, numbers(dx, input)), "{name}, by its input: {:?}", found.grad_x);
+        let alone = Alone::new(layer(line.name), &values(&line.input, 1));
+        close(line.name, &alone.train(&values(&line.other, 2)), &line.numbers);
     }
 }
