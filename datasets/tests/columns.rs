@@ -235,6 +235,12 @@ fn the_pictures_of_a_column_are_changed_as_those_of_a_tensor_and_the_others_stay
         }
         assert!(walk(8).zip(walk(7)).all(|(a, b)| a.inputs[0] == b.inputs[0] && a.inputs[1] != b.inputs[1]));
     }
+    // Pictures of f64 are computed in f32 and stay f64.
+    let doubles = columns.clone().map_inputs(|columns| columns.map_column("picture", |x| x.to::<f64>()));
+    let (double, single) =
+        (doubles.batches(11).augmented(7).unwrap().next(), alone.batches(11).augmented(7).unwrap().next());
+    let picture = column::<f64>(&double.unwrap().inputs, "picture");
+    assert_eq!(picture, single.unwrap().inputs.to::<f64>());
     // Without a seed, as when evaluating, the samples are themselves.
     assert_eq!(columns.batches(11).next().unwrap().inputs, *columns.inputs());
     // One tensor as a column keeps its augmentation.
