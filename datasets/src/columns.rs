@@ -1,22 +1,22 @@
-//! Checks that columns hold the same samples, and how messages name a column.
+//! Checks that columns hold the same samples, and the names of columns in messages.
 
 use gradus_tensor::{Columns, Shape};
 
 use crate::error::{DatasetError, Result};
 
-/// The side of a data set that a column stands on.
+/// Whether a column is one of the inputs or one of the targets.
 #[derive(Clone, Copy)]
-pub(crate) enum Side {
+pub(crate) enum Role {
     Inputs,
     Targets,
 }
 
-impl Side {
+impl Role {
     /// A column as messages name it: `inputs` where it is the only one, `input "title"` or, without a name, `input 1`.
     pub fn describe(self, columns: &Columns, index: usize) -> String {
         let (all, one) = match self {
-            Side::Inputs => ("inputs", "input"),
-            Side::Targets => ("targets", "target"),
+            Role::Inputs => ("inputs", "input"),
+            Role::Targets => ("targets", "target"),
         };
         match columns.names().nth(index).flatten() {
             Some(name) => format!("{one} {name:?}"),
@@ -31,7 +31,7 @@ impl Side {
     }
 }
 
-/// Checks that there are columns on both sides, and that the first axis of each counts the same samples, at least one.
+/// Checks that there are inputs and targets, and that the first axis of each counts the same samples, at least one.
 pub(crate) fn check_counts(inputs: &Columns, targets: &Columns) -> Result<()> {
     for (what, columns) in [("input", inputs), ("target", targets)] {
         if columns.is_empty() {
@@ -39,7 +39,7 @@ pub(crate) fn check_counts(inputs: &Columns, targets: &Columns) -> Result<()> {
             return Err(DatasetError::new(format!("no {what} column"), "at least one", hint));
         }
     }
-    let shapes: Vec<(String, &Shape)> = Side::Inputs.shapes(inputs).chain(Side::Targets.shapes(targets)).collect();
+    let shapes: Vec<(String, &Shape)> = Role::Inputs.shapes(inputs).chain(Role::Targets.shapes(targets)).collect();
     let count = shapes[0].1.first();
     if let Some(place) = shapes.iter().position(|(_, shape)| shape.is_empty() || shape.first() != count) {
         // A first column without an axis is named beside the second.

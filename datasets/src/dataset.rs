@@ -14,8 +14,8 @@ use crate::error::{DatasetError, Result};
 ///
 /// A data set is a value: its methods return another one. Tensors that a method does not change are shared, not copied.
 ///
-/// `X` and `Y` are the element types of inputs and targets that are one tensor each, as in `Dataset<u8, i64>`; f32 if
-/// nothing is said.
+/// `X` and `Y` are the element types of inputs and targets that are one tensor each, as in `Dataset<u8, i64>`; f32
+/// by default.
 ///
 /// ```
 /// use gradus_datasets::Dataset;
@@ -29,7 +29,8 @@ use crate::error::{DatasetError, Result};
 /// # Ok::<(), gradus_datasets::DatasetError>(())
 /// ```
 ///
-/// Inputs or targets of several tensors are [`Columns`], of any element types and with names:
+/// Inputs or targets of several tensors are [`Columns`], of any element types and with names. The type is then
+/// `Dataset<Columns>`, or `Dataset<Columns, u8>` where the targets are one tensor:
 ///
 /// ```
 /// use gradus_datasets::Dataset;
@@ -198,7 +199,7 @@ impl<X: SampleType, Y: SampleType> Dataset<X, Y> {
         }
     }
 
-    /// Other samples, from this data set, with its class names and its augmentation.
+    /// A data set of these samples of this one, with its class names and its augmentation.
     pub(crate) fn part(&self, samples: Batch<X, Y>) -> Self {
         let Batch { inputs, targets, weights } = samples;
         let (class_names, augmentation) = (self.class_names.clone(), self.augmentation.clone());
@@ -210,7 +211,7 @@ impl<X: SampleType, Y: SampleType> Dataset<X, Y> {
         Ok(Dataset { augmentation: Some(Arc::new(augmentation)), ..self })
     }
 
-    /// The augmentation, if there is one, once it is sure that it can change these samples: they may have been mapped.
+    /// The augmentation, if there is one, after a check that it can change these samples: they may have been mapped.
     pub(crate) fn checked_augmentation(&self) -> Result<Option<Arc<Augmentation>>> {
         if let Some(augmentation) = &self.augmentation {
             augmentation.check(self.inputs.clone().into(), self.targets.clone().into())?;
@@ -251,7 +252,8 @@ impl<X: Float, Y: SampleType> Dataset<X, Y> {
 }
 
 impl<Y: SampleType> Dataset<Columns, Y> {
-    /// As [`augment`](Dataset::augment), where the pictures are the input column of this name. Mix-up mixes all columns.
+    /// As [`augment`](Dataset::augment), for pictures in the input column of this name. The other inputs stay as they are,
+    /// unless there is mix-up, which mixes all columns.
     ///
     /// # Errors
     /// If there is no such column, it does not hold pictures `[n, height, width, channels]` of type f32 or f64, an amount

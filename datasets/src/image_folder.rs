@@ -16,8 +16,7 @@ use crate::error::{DatasetError, Result};
 ///
 /// The classes are the names of the sub-folders in alphabetical order, and so are the pictures of each. Pictures are the
 /// files that end in `.png`, `.jpg` or `.jpeg`, in capitals or not; other files, folders within the sub-folders, and
-/// whatever begins with a dot are passed over. Transparency and a camera's note of how it was held are left out, as
-/// Keras leaves them out.
+/// names that begin with a dot are skipped. Transparency and the EXIF orientation are ignored, as in Keras.
 ///
 /// ```no_run
 /// use gradus_datasets::ImageFolder;
@@ -34,8 +33,8 @@ pub struct ImageFolder {
     channels: usize,
 }
 
-/// The bytes of a file hold at most so many pixels each: deflate packs 1032 bytes into one, and a byte may hold eight
-/// pixels; JPEG needs more.
+/// The most pixels that a file can hold for each of its bytes: deflate packs 1032 bytes into one, and a byte may hold
+/// eight pixels; JPEG needs more bytes.
 const PIXELS_PER_BYTE: u64 = 1032 * 8;
 
 impl ImageFolder {
@@ -44,12 +43,12 @@ impl ImageFolder {
         ImageFolder { folder: folder.into(), size: None, channels: 3 }
     }
 
-    /// Pictures of any size, each brought to this one; proportions are not kept.
+    /// Pictures of any size, each resized to this one; proportions are not kept.
     pub fn size(self, height: usize, width: usize) -> Self {
         ImageFolder { size: Some([height, width]), ..self }
     }
 
-    /// 3 for red, green and blue, or 1 for shades of grey.
+    /// The number of channels: 3 for red, green and blue, as by default, or 1 for shades of grey.
     pub fn channels(self, channels: usize) -> Self {
         ImageFolder { channels, ..self }
     }

@@ -84,7 +84,7 @@ impl<T> Prefetch<T> {
     fn end(&mut self) -> Option<Box<dyn Any + Send>> {
         // First all channels, so that threads that wait for room find out.
         let threads: Vec<JoinHandle<()>> = self.workers.drain(..).map(|worker| worker.thread).collect();
-        // A panic over an item that nobody asked for is no concern of anybody's.
+        // A panic over an item that nobody asked for is dropped.
         let mut ends = threads.into_iter().map(JoinHandle::join);
         let first = ends.next()?.err();
         ends.for_each(drop);

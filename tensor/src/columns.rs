@@ -89,7 +89,7 @@ impl AnyTensor {
         with_tensor!(self, tensor => tensor.slice(0, range).into())
     }
 
-    /// The rows at these places of the first axis, copied.
+    /// The rows at these indices of the first axis, copied.
     ///
     /// # Panics
     /// If there is no axis, or a row is out of range.
@@ -144,7 +144,7 @@ impl Columns {
         Columns::default()
     }
 
-    /// And a column of this name.
+    /// Adds a column of this name at the end.
     ///
     /// # Panics
     /// If there is a column of this name already.
@@ -155,7 +155,7 @@ impl Columns {
         self
     }
 
-    /// And a column without a name.
+    /// Adds a column without a name at the end.
     pub fn and(mut self, tensor: impl Into<AnyTensor>) -> Self {
         self.list.push((None, tensor.into()));
         self
@@ -251,7 +251,7 @@ impl Columns {
         self.map(|tensor| tensor.rows(range.clone()))
     }
 
-    /// The samples at these places, copied.
+    /// The samples at these indices, copied.
     ///
     /// # Panics
     /// If a column has no axis, or a row is out of range.

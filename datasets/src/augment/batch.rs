@@ -1,4 +1,4 @@
-//! Batches with changed pictures, in one column of perhaps several.
+//! Augmentation of batches: of the one input column that holds pictures, and by mix-up of all columns.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use gradus_tensor::{AnyTensor, Columns, SampleType, Samples};
 use super::mix_up;
 use super::pictures::{Augment, generator};
 use crate::batch::Batch;
-use crate::columns::Side;
+use crate::columns::Role;
 use crate::error::{DatasetError, Result};
 
 /// The changes of a data set's pictures, and the input column that holds the pictures.
@@ -28,7 +28,7 @@ impl Augmentation {
         &self.augment
     }
 
-    /// Checks that inputs and targets are such as can be changed.
+    /// Checks that these inputs and targets can be changed.
     pub fn check(&self, inputs: Columns, targets: Columns) -> Result<()> {
         let index = self.place(&inputs)?;
         let pictures = &inputs[index];
@@ -38,7 +38,7 @@ impl Augmentation {
                 _ => format!(
                     "augmented pictures of type {}, {}",
                     pictures.element(),
-                    Side::Inputs.describe(&inputs, index)
+                    Role::Inputs.describe(&inputs, index)
                 ),
             };
             let hint = "convert them before, as by `map_inputs(|x| x.to::<f32>() / 255.0)`";
@@ -65,8 +65,8 @@ impl Augmentation {
         }
     }
 
-    /// A batch of the samples `row(0)`, `row(1)`, ... of a data set that passed [`check`](Augmentation::check), changed.
-    /// `start` samples have come before it.
+    /// The batch, changed: the samples `row(0)`, `row(1)`, ... of a data set that passed [`check`](Augmentation::check),
+    /// after `start` others.
     pub fn change<X: SampleType, Y: SampleType>(
         &self,
         batch: Batch<X, Y>,

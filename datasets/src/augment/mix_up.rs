@@ -5,7 +5,7 @@ use std::f64::consts::TAU;
 use gradus_tensor::{AnyTensor, Columns, Element, Generator, SampleType, Samples, Tensor};
 
 use crate::batch::Batch;
-use crate::columns::Side;
+use crate::columns::Role;
 use crate::error::{DatasetError, Place, Result};
 
 /// The largest difference from 1 of the sum of a row of targets.
@@ -15,11 +15,11 @@ const ROUNDING: f64 = 1e-3;
 /// again.
 pub(super) fn check(inputs: &Columns, targets: &Columns) -> Result<()> {
     if let Some(index) = inputs.iter().position(|column| !column.is_float()) {
-        let found = format!("{} of type {}", Side::Inputs.describe(inputs, index), inputs[index].element());
+        let found = format!("{} of type {}", Role::Inputs.describe(inputs, index), inputs[index].element());
         let hint = "leave mix_up out, or convert the column";
         return Err(DatasetError::new(found, "inputs of type f32 or f64, for mix_up", hint));
     }
-    (0..targets.len()).try_for_each(|index| check_target(&targets[index], &Side::Targets.describe(targets, index)))
+    (0..targets.len()).try_for_each(|index| check_target(&targets[index], &Role::Targets.describe(targets, index)))
 }
 
 fn check_target(targets: &AnyTensor, name: &str) -> Result<()> {

@@ -38,7 +38,7 @@ pub struct Augment {
     zoom: f64,
     crop: usize,
     fill: Fill,
-    /// Upside down, and left for right.
+    /// Whether top and bottom are exchanged, and left and right.
     flip: [bool; 2],
     contrast: f64,
     brightness: f64,
@@ -86,7 +86,7 @@ impl Augment {
         Augment { flip: [self.flip[0], true], ..self }
     }
 
-    /// Turns upside down, as a mirror image, half of the pictures.
+    /// Exchanges top and bottom, in half of the pictures.
     pub fn flip_vertical(self) -> Self {
         Augment { flip: [true, self.flip[1]], ..self }
     }
@@ -138,7 +138,7 @@ impl Augment {
         Ok(self.changed(pictures, seed, |row| row))
     }
 
-    /// Checks the amounts, and that such pictures can be changed.
+    /// Checks the amounts, and that the shape is one of pictures.
     pub(super) fn check(&self, shape: &Shape) -> Result<()> {
         let [_, height, width, _] = check_pictures(shape)?;
         let largest = f64::from(f32::MAX);
@@ -175,7 +175,7 @@ impl Augment {
         self.mix_up
     }
 
-    /// Pictures that were checked, changed by the generators of their rows.
+    /// The pictures, which were checked, each changed by the generator of its row.
     pub(super) fn changed(&self, pictures: &Tensor<f32>, seed: u64, row: impl Fn(usize) -> usize) -> Tensor<f32> {
         let &[_, height, width, channels] = &pictures.shape()[..] else { unreachable!("the shape was checked") };
         let one = height * width * channels;
@@ -192,7 +192,7 @@ impl Augment {
         out
     }
 
-    /// One picture into `out`. What is not asked for draws nothing.
+    /// One picture, changed, into `out`. A change that is not asked for draws nothing from the generator.
     fn picture(&self, source: &[f32], size: [usize; 3], generator: &mut Generator, out: &mut [f32]) {
         let mut warp = Warp {
             shift: [0, 1].map(|axis| around(self.shift, generator) * size[axis] as f64),

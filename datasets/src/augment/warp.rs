@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{DatasetError, Result};
 
-/// The values of pixels beyond the edges of a picture, which a warp may bring into it.
+/// The values of pixels beyond the edges of a picture, where a change of its geometry brings them in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub enum Fill {
     /// This value: `k k k | a b c d | k k k`.
@@ -40,7 +40,7 @@ pub struct Warp {
     pub rotate: f64,
     /// The factor by which everything in the picture grows: 1 leaves the size, 2 doubles it.
     pub zoom: f64,
-    /// Whether the picture is flipped upside down, and whether left and right are exchanged.
+    /// Whether top and bottom are exchanged, and left and right.
     pub flip: [bool; 2],
 }
 
@@ -84,7 +84,7 @@ impl Warp {
         Ok(out)
     }
 
-    /// One picture into `out`.
+    /// One picture, changed, into `out`.
     pub(super) fn resample(&self, source: &[f32], size: [usize; 3], fill: Fill, out: &mut [f32]) {
         if *self == Warp::default() {
             return out.copy_from_slice(source);

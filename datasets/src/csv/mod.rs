@@ -36,7 +36,7 @@ use table::{Fields, Table, malformed};
 pub struct Csv<'a> {
     source: ByteSource<'a>,
     delimiter: u8,
-    /// `None`: a header is expected, and a first line of numbers only is taken for a mistake.
+    /// `None`: a header is expected, and a first line of numbers alone is an error.
     header: Option<bool>,
     inputs: Option<Vec<CsvColumn>>,
     targets: Option<Vec<CsvColumn>>,
@@ -90,7 +90,7 @@ impl<'a> Csv<'a> {
         Csv { class_names: Some(names.into_iter().map(Into::into).collect()), ..self }
     }
 
-    /// All input columns as one tensor, `[rows, columns]`; without a choice all columns of the file.
+    /// All input columns as one tensor, `[rows, columns]`; by default all columns of the file.
     ///
     /// # Errors
     /// If a field is not a finite number, a row has too many or too few, or there is no row.
