@@ -1,12 +1,11 @@
-//! How the windows of a convolution lie.
+//! The windows of a convolution: strides, dilation, padding and groups.
 
 use smallvec::SmallVec;
 
-use crate::kernels::windows::{Axis, Rule, Windows};
 use crate::shape::{Shape, ShapeError};
+use crate::windows::{Spacing, WindowAxis, Windows};
 
-/// How the windows of a convolution lie: for each spatial axis its stride, its dilation and the zeros put before and
-/// after; and the number of groups that channels fall into.
+/// The options of a convolution: stride, dilation and zero padding for each spatial axis, and the number of channel groups.
 ///
 /// ```
 /// use gradus_tensor::Convolution;
@@ -25,10 +24,10 @@ pub struct Convolution {
 pub(crate) type Lengths = SmallVec<[usize; 3]>;
 
 impl Convolution {
-    /// Over one to three spatial axes: strides and dilation 1, no padding, one group.
+    /// A convolution over `rank` spatial axes with strides and dilation 1, no padding and one group.
     ///
     /// # Panics
-    /// If there are not one to three.
+    /// If the rank is not 1, 2 or 3.
     #[track_caller]
     pub fn new(rank: usize) -> Self {
         assert!((1..=3).contains(&rank), "convolution: one to three spatial axes are needed, found {rank}");
@@ -40,7 +39,7 @@ impl Convolution {
         }
     }
 
-    /// With windows so far apart.
+    /// Sets the strides: the steps from window to window.
     ///
     /// # Panics
     /// If there is not a stride of 1 or more for each axis.
@@ -50,7 +49,7 @@ impl Convolution {
         Convolution { strides: strides.into(), ..self }
     }
 
-    /// With the elements of a window so far apart.
+    /// Sets the dilation: the steps from kernel position to kernel position.
     ///
     /// # Panics
     /// If there is not a dilation of 1 or more for each axis.
@@ -60,7 +59,7 @@ impl Convolution {
         Convolution { dilation: dilation.into(), ..self }
     }
 
-    /// With zeros before and after each axis.
+    /// Sets the padding: the zeros before and after each axis.
     ///
     /// # Panics
     /// If there is not a pair for each axis.
@@ -74,7 +73,7 @@ impl Convolution {
         Convolution { padding: padding.into(), ..self }
     }
 
-    /// With channels in so many groups, each of which sees and yields its share of them.
+    /// Sets the number of groups: group i of the filters reads group i of the channels alone.
     ///
     /// # Panics
     /// If `groups` is 0.
@@ -117,7 +116,7 @@ impl Convolution {
         })
     }
 
-    /// How many windows of this size there are along each axis, if they fit their padded input.
+    /// The number of windows of this size along each axis, or `None` if one does not fit the padded input.
     pub(crate) fn counts(&self, input: &[usize], size: &[usize]) -> Option<Shape> {
         let count = |axis: usize| {
             let (before, after) = self.padding[axis];
@@ -152,17 +151,18 @@ impl Convolution {
 }
 
 impl Convolution {
-    /// The windows of `size` over an input `[n, spatial.., c]` that an output of this shape belongs to.
+    /// The windows of `size` over an input `[n, spatial.., c]`, one for each place of the output.
     pub(crate) fn windows(&self, input: &Shape, output: &Shape, size: &[usize]) -> Windows {
         let axis = |axis: usize| {
             let (stride, dilation, before) = (self.strides[axis], self.dilation[axis], self.padding[axis].0);
-            let rule = Rule::Strided { size: size[axis], stride, dilation, before };
-            Axis { length: input[axis + 1], windows: output[axis + 1], rule }
+            let spacing = Spacing::Strided { size: size[axis], stride, dilation, before };
+            WindowAxis { length: input[axis + 1], windows: output[axis + 1], spacing }
         };
         Windows::new((0..self.rank()).map(axis), input[input.len() - 1])
     }
 
-    /// From a tap through which an element meets a window along an axis to the next such tap, and between those windows.
+    /// The step between the kernel positions at which one element of the input is read, and the step between the windows that
+    /// read it so.
     pub(crate) fn meeting_steps(&self, axis: usize) -> (usize, usize) {
         let (stride, dilation) = (self.strides[axis], self.dilation[axis]);
         let divides = |divisor: &usize| stride % divisor == 0 && dilation % divisor == 0;
@@ -171,7 +171,7 @@ impl Convolution {
     }
 }
 
-/// From an element to the next along each of these axes in row-major order.
+/// The strides of axes with these lengths in row-major order, in elements.
 pub(crate) fn steps(lengths: &[usize]) -> Lengths {
     (0..lengths.len()).map(|axis| lengths[axis + 1..].iter().product()).collect()
 }
@@ -181,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_no_memory_holds_does_not_fit() {
+    fn lengths_that_overflow_do_not_fit() {
         let fits = |convolution: Convolution, kernel| convolution.output_lengths(&[5], &[kernel]).is_ok();
         let plain = || Convolution::new(1);
         assert!(fits(plain().dilation(&[4]), 2) && !fits(plain().dilation(&[5]), 2) && !fits(plain(), 0));

@@ -1,4 +1,4 @@
-//! Places on a grid: where the elements of windows lie, without a table of them.
+//! Offsets on a grid: the addresses of windows and of their elements, without a table of them.
 
 use std::ops::Range;
 
@@ -7,67 +7,69 @@ use smallvec::SmallVec;
 /// Three spatial axes and one of channels.
 const MOST_AXES: usize = 4;
 
-/// Numbers on a grid: an offset plus, along each axis, multiples of a step, in row-major order.
+/// Offsets on a grid: a first offset plus, along each axis, multiples of a step, in row-major order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grid {
     offset: usize,
-    axes: SmallVec<[Axis; MOST_AXES]>,
+    axes: SmallVec<[GridAxis; MOST_AXES]>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Axis {
+struct GridAxis {
     count: usize,
     step: usize,
 }
 
 impl Grid {
-    /// The offset alone.
+    /// A single offset.
     pub fn new(offset: usize) -> Self {
         Grid { offset, axes: SmallVec::new() }
     }
 
-    /// With one more axis, which runs faster than those before.
+    /// This grid with one more axis, which runs faster than those before.
     pub fn axis(mut self, count: usize, step: usize) -> Self {
         match self.axes.last_mut() {
-            // The two are one run, or the new one has nothing to add.
-            Some(last) if last.step == count * step => *last = Axis { count: last.count * count, step },
+            // The two axes form one, or the new axis adds no offset.
+            Some(last) if last.step == count * step => *last = GridAxis { count: last.count * count, step },
             Some(_) if count == 1 => {}
             _ => {
                 assert!(self.axes.len() < MOST_AXES, "a grid of more than {MOST_AXES} axes");
-                self.axes.push(Axis { count, step });
+                self.axes.push(GridAxis { count, step });
             }
         }
         self
     }
 
-    /// The same so much further on.
-    pub fn moved(self, by: usize) -> Self {
+    /// This grid with its offset increased by `by`.
+    pub fn offset_by(self, by: usize) -> Self {
         Grid { offset: self.offset + by, ..self }
     }
 
-    /// How many there are.
+    /// The number of offsets.
     pub fn len(&self) -> usize {
         self.axes.iter().map(|axis| axis.count).product()
     }
 
-    /// The greatest, if there are any; what no memory holds counts as the greatest number.
+    /// The greatest offset, or `None` for an empty grid; `usize::MAX` where it would overflow.
     pub fn greatest(&self) -> Option<usize> {
-        let reach =
-            |sum: usize, axis: &Axis| Some(sum.saturating_add(axis.count.checked_sub(1)?.saturating_mul(axis.step)));
+        let reach = |sum: usize, axis: &GridAxis| {
+            Some(sum.saturating_add(axis.count.checked_sub(1)?.saturating_mul(axis.step)))
+        };
         self.axes.iter().try_fold(self.offset, reach)
     }
 
-    /// How many at a time follow one another, each greater by 1 than the one before.
+    /// The length of the runs of consecutive offsets (each greater by 1 than the one before) along the last axis.
     pub fn run(&self) -> usize {
         self.axes.last().filter(|axis| axis.step == 1).map_or(1, |axis| axis.count)
     }
 
-    /// Calls `body` with those of a range, run by run along the last axis.
-    // (An iterator would be moved, just after it was written piece by piece: the processor would wait for the pieces to
-    // reach the cache, behind all the results on their way to memory.)
+    /// Calls `body` with the offsets of a range, run by run along the last axis.
+    // (Not an iterator: it would be moved just after its fields were written one by one, and the processor would wait until
+    // these writes reach the cache, behind all the results on their way to memory.)
     #[inline(always)]
-    pub fn for_each_run(&self, range: Range<usize>, mut body: impl FnMut(Run)) {
-        let (&Axis { count, step }, axes) = self.axes.split_last().unwrap_or((&Axis { count: 1, step: 0 }, &[]));
+    pub fn for_each_run(&self, range: Range<usize>, mut body: impl FnMut(OffsetRun)) {
+        let (&GridAxis { count, step }, axes) =
+            self.axes.split_last().unwrap_or((&GridAxis { count: 1, step: 0 }, &[]));
         let (mut index, mut start, mut first, mut left) = ([0; MOST_AXES], self.offset, 0, range.len());
         if range.start > 0 && left > 0 {
             let mut rest = range.start / count;
@@ -80,7 +82,7 @@ impl Grid {
         }
         while left > 0 {
             let len = left.min(count - first);
-            body(Run { start: start + first * step, step, count: len });
+            body(OffsetRun { start: start + first * step, step, count: len });
             left -= len;
             first = 0;
             for (index, axis) in index[..axes.len()].iter_mut().zip(axes).rev() {
@@ -95,7 +97,7 @@ impl Grid {
         }
     }
 
-    /// All in a table.
+    /// All offsets in a table.
     pub fn table(&self) -> Vec<usize> {
         let mut table = Vec::with_capacity(self.len());
         self.for_each_run(0..self.len(), |run| table.extend((0..run.count).map(|i| run.start + i * run.step)));
@@ -103,9 +105,9 @@ impl Grid {
     }
 }
 
-/// Numbers of a [`Grid`] that are evenly apart: `count` from `start` on.
+/// Evenly spaced offsets of a [`Grid`]: `count` of them from `start` on, `step` apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Run {
+pub struct OffsetRun {
     pub start: usize,
     pub step: usize,
     pub count: usize,
@@ -131,7 +133,7 @@ mod tests {
             for start in 0..=all.len() {
                 for end in start..=all.len() {
                     let mut part = Vec::new();
-                    grid.for_each_run(start..end, |Run { start, step, count }| {
+                    grid.for_each_run(start..end, |OffsetRun { start, step, count }| {
                         part.extend((0..count).map(|i| start + i * step));
                     });
                     prop_assert_eq!(&part, &all[start..end]);

@@ -36,6 +36,7 @@ mod standardization;
 pub mod team;
 mod tensor;
 mod views;
+mod windows;
 
 pub use columns::{AnyTensor, Columns};
 pub use convolution::Convolution;

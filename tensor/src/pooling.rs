@@ -1,14 +1,14 @@
-//! How the windows of a pooling lie.
+//! The windows of a pooling: size, strides and padding.
 
 use smallvec::SmallVec;
 
 use crate::convolution::Convolution;
-use crate::kernels::windows::Windows;
 use crate::shape::{Shape, ShapeError};
 use crate::tensor::expect_shape;
+use crate::windows::Windows;
 
-/// The size of the windows of a pooling along each spatial axis, how far apart they lie, and how far they may reach
-/// beyond the ends, where there is nothing: what is padded is never the largest and does not count for the mean.
+/// The options of a pooling: the size of its windows, their strides and their padding along each spatial axis. Padded places
+/// are never the largest and do not count for the mean.
 ///
 /// ```
 /// use gradus_tensor::{Pooling, Tensor};
@@ -23,7 +23,7 @@ pub struct Pooling {
 }
 
 impl Pooling {
-    /// Windows of this size side by side, none beyond the ends.
+    /// Windows of this size with strides as long, without padding.
     ///
     /// # Panics
     /// If there is not a size of 1 or more for each of one to three axes.
@@ -36,7 +36,7 @@ impl Pooling {
         Pooling { size: size.into(), windows: Convolution::new(size.len()).strides(size) }
     }
 
-    /// With windows so far apart.
+    /// Sets the strides: the steps from window to window.
     ///
     /// # Panics
     /// If there is not a stride of 1 or more for each axis.
@@ -45,7 +45,7 @@ impl Pooling {
         Pooling { windows: self.windows.strides(strides), ..self }
     }
 
-    /// With windows that reach so far beyond the beginning and the end of each axis.
+    /// Sets the padding: how many places windows may reach beyond the beginning and the end of each axis.
     ///
     /// # Panics
     /// If there is not a pair for each axis, or a window could lie wholly beyond an end.
@@ -62,14 +62,14 @@ impl Pooling {
     /// `(input + padding - size) / stride + 1`, rounded down.
     ///
     /// # Errors
-    /// If the number of axes differs, a window is larger than its padded input, or there is nothing in the input.
+    /// If the number of axes differs, a window is larger than its padded input, or the input has no elements.
     pub fn output_lengths(&self, input: &[usize]) -> Result<Shape, ShapeError> {
         let (size, padding) = (&self.size[..], &self.windows.padding[..]);
         if input.len() != size.len() {
             let problem = format!("{} spatial axes are needed: input {input:?}, windows of {size:?}", size.len());
             return Err(ShapeError::new(problem));
         }
-        // What is padded does not count: there would be nothing at all in a window.
+        // Padded places do not count, so a window would have no elements.
         if input.contains(&0) {
             return Err(ShapeError::new(format!("there is nothing for windows of {size:?} in the input {input:?}")));
         }
@@ -79,10 +79,10 @@ impl Pooling {
         })
     }
 
-    /// The shape of the output for an input `[n, spatial.., c]`: the same but for the spatial lengths.
+    /// The shape of the output for an input `[n, spatial.., c]`: other spatial lengths, else the same.
     ///
     /// # Errors
-    /// If the number of axes differs, a window is larger than its padded input, or there is nothing in the input.
+    /// If the number of axes differs, a window is larger than its padded input, or the input has no elements.
     pub fn output_shape(&self, input: &Shape) -> Result<Shape, ShapeError> {
         let rank = self.size.len();
         if input.len() != rank + 2 {
@@ -92,25 +92,26 @@ impl Pooling {
         Ok(Shape::from(input[0]).join(&lengths).join(&input[rank + 1..]))
     }
 
-    /// The part of an input `[n, spatial.., c]` that windows see: as far as the last of them reaches along each axis.
+    /// The part of an input `[n, spatial.., c]` that the windows cover, from the beginning to the end of the last window along
+    /// each axis.
     ///
     /// # Panics
     /// If the number of axes differs.
     #[track_caller]
-    pub fn seen(&self, input: &Shape) -> Shape {
-        let output = expect_shape("seen", self.output_shape(input));
+    pub fn covered_shape(&self, input: &Shape) -> Shape {
+        let output = expect_shape("covered_shape", self.output_shape(input));
         let windows = self.windows(input, &output);
         let axes = &windows.axes[windows.axes.len() - self.size.len()..];
-        let lengths: Shape = axes.iter().map(|axis| axis.reach_of(0..axis.windows).end).collect();
+        let lengths: Shape = axes.iter().map(|axis| axis.places_reached_by(0..axis.windows).end).collect();
         Shape::from(input[0]).join(&lengths).join(&input[input.len() - 1..])
     }
 
-    /// Whether a byte tells where in a window an element is: there are at most 256.
+    /// Whether a byte can number the elements of a window: there are at most 256.
     pub fn fits_a_byte(&self) -> bool {
         self.size.iter().fold(1, |product: usize, &size| product.saturating_mul(size)) <= 256
     }
 
-    /// The windows over an input of this shape that an output of that shape belongs to.
+    /// The windows over an input of this shape, one for each place of the output.
     pub(crate) fn windows(&self, input: &Shape, output: &Shape) -> Windows {
         self.windows.windows(input, output, &self.size)
     }

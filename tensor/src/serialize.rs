@@ -1,4 +1,4 @@
-//! Tensors under serde: `{"shape": [2, 3], "data": [1, 2, 3, 4, 5, 6]}`, the elements in row-major order.
+//! Tensors in serde's formats: `{"shape": [2, 3], "data": [1, 2, 3, 4, 5, 6]}`, the elements in row-major order.
 //!
 //! JSON has no NaN and no infinities: `serde_json` writes them as `null` and then refuses to read them as numbers.
 
@@ -10,15 +10,15 @@ use crate::tensor::Tensor;
 
 #[derive(Serialize)]
 #[serde(rename = "Tensor")]
-struct Written<'a, T> {
+struct SerializedTensor<'a, T> {
     shape: &'a Shape,
     data: &'a [T],
 }
 
-/// Both as vectors, which serde never reserves beyond what has arrived, however much a header claims.
+/// Shape and elements as vectors, for which serde reserves no more memory than the data that have arrived.
 #[derive(Deserialize)]
 #[serde(rename = "Tensor")]
-struct Read<T> {
+struct DeserializedTensor<T> {
     shape: Vec<usize>,
     data: Vec<T>,
 }
@@ -27,13 +27,13 @@ impl<T: Element + Serialize> Serialize for Tensor<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let flat = self.contiguous();
         let data = flat.as_slice().expect("just made contiguous");
-        Written { shape: self.shape(), data }.serialize(serializer)
+        SerializedTensor { shape: self.shape(), data }.serialize(serializer)
     }
 }
 
 impl<'de, T: Element + Deserialize<'de>> Deserialize<'de> for Tensor<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Read { shape, data } = Read::deserialize(deserializer)?;
+        let DeserializedTensor { shape, data } = DeserializedTensor::deserialize(deserializer)?;
         Tensor::from_vec(data, shape).map_err(de::Error::custom)
     }
 }

@@ -1,9 +1,9 @@
-//! What a standardisation is: which elements share a mean and a variance, and what is done besides.
+//! The options of a standardisation: which elements share a mean and a variance, epsilon and ReLU.
 
-use crate::kernels::standardize::Form;
+use crate::kernels::standardize::Grouping;
 use crate::shape::{Shape, ShapeError};
 
-/// Which elements of a tensor, channels last, are brought to mean 0 and variance 1 together: the core of batch, group,
+/// The elements of a tensor, channels last, that are brought to mean 0 and variance 1 together: the core of batch, group,
 /// instance, layer and RMS normalisation. [`Tensor::standardize`](crate::Tensor::standardize) applies it.
 ///
 /// ```
@@ -33,34 +33,34 @@ impl Standardization {
         Standardization { together, epsilon: 1e-3, relu: false }
     }
 
-    /// Each channel over all samples and places, with epsilon 0.001: batch normalisation. Moments: `[channels]`.
+    /// Each channel over all samples and places, with epsilon 0.001: batch normalisation. The moments have the shape `[channels]`.
     pub fn of_channels() -> Self {
         Self::new(Together::Channels)
     }
 
-    /// So many groups of neighbouring channels, each over the places of one sample: group normalisation, and instance
-    /// normalisation with a group for each channel. Moments: `[n, groups]`.
+    /// Groups of neighbouring channels, each over the places of one sample: group normalisation, and instance normalisation with
+    /// a group for each channel. The moments have the shape `[n, groups]`.
     pub fn of_groups(groups: usize) -> Self {
         Self::new(Together::Groups(groups))
     }
 
-    /// Each row of channels: layer normalisation. Moments: `[n, ..]`, the shape but the channels.
+    /// Each row of channels: layer normalisation. The moments have the shape `[n, ..]` without the channels.
     pub fn of_rows() -> Self {
         Self::new(Together::Rows { centered: true })
     }
 
-    /// Each row of channels brought to a mean square of 1, its mean left where it is: RMS normalisation. The moments are 0
-    /// and the mean square.
+    /// Each row of channels, brought to a mean square of 1 without subtracting the mean: RMS normalisation. The moments are 0 and
+    /// the mean square.
     pub fn of_rows_by_square() -> Self {
         Self::new(Together::Rows { centered: false })
     }
 
-    /// With this added to the variance.
+    /// Sets epsilon, which is added to the variance.
     pub fn epsilon(self, epsilon: f64) -> Self {
         Standardization { epsilon, ..self }
     }
 
-    /// With max(y, 0) in place of y, in the same pass, if `relu`.
+    /// Sets whether max(y, 0) takes the place of each result y, in the same pass.
     pub fn relu(self, relu: bool) -> Self {
         Standardization { relu, ..self }
     }
@@ -70,15 +70,17 @@ impl Standardization {
         self.together != Together::Rows { centered: false }
     }
 
-    /// How it sees a tensor of this shape, and the shape of the moments.
-    pub(crate) fn form(&self, shape: &Shape) -> Result<(Form, Shape), ShapeError> {
+    /// The grouping of a tensor of this shape, and the shape of the moments.
+    pub(crate) fn grouping(&self, shape: &Shape) -> Result<(Grouping, Shape), ShapeError> {
         let Some((&channels, places)) = shape.split_last() else {
             return Err(ShapeError::new("channels are needed, found a single number".to_owned()));
         };
         let rows = places.iter().product();
         match self.together {
-            Together::Channels => Ok((Form { slots: 1, length: rows, channels, groups: channels }, [channels].into())),
-            Together::Rows { .. } => Ok((Form { slots: rows, length: 1, channels, groups: 1 }, places.into())),
+            Together::Channels => {
+                Ok((Grouping { slots: 1, length: rows, channels, groups: channels }, [channels].into()))
+            }
+            Together::Rows { .. } => Ok((Grouping { slots: rows, length: 1, channels, groups: 1 }, places.into())),
             Together::Groups(groups) => {
                 let Some((&samples, places)) = places.split_first() else {
                     return Err(ShapeError::new(format!("samples and channels are needed: {shape}")));
@@ -86,8 +88,8 @@ impl Standardization {
                 if groups == 0 || !channels.is_multiple_of(groups) {
                     return Err(ShapeError::new(format!("the channels are no {groups} groups of one size: {shape}")));
                 }
-                let form = Form { slots: samples, length: places.iter().product(), channels, groups };
-                Ok((form, [samples, groups].into()))
+                let grouping = Grouping { slots: samples, length: places.iter().product(), channels, groups };
+                Ok((grouping, [samples, groups].into()))
             }
         }
     }

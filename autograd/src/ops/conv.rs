@@ -45,7 +45,7 @@ impl<T: Float> Var<T> {
         let (x, w) = (self.value(), kernel.value());
         let (y, places) = x.convolve_pooled(w, bias.map(Var::value), relu, convolution, pooling);
         let convolved = convolution.output_shape(x.shape(), w.shape()).expect("it has just been convolved");
-        let (seen, pooling) = (pooling.seen(&convolved), pooling.clone());
+        let (seen, pooling) = (pooling.covered_shape(&convolved), pooling.clone());
         let unpool = move |g: Tensor<T>| g.max_unpool(&places, &seen, &pooling);
         record("convolve_pooled", y, [self, kernel], bias, relu, convolution, unpool)
     }

@@ -2,12 +2,12 @@
 
 use super::View;
 use super::map::{loop1, map};
-use super::turn::Turn;
+use super::transpose::Transposition;
 
 /// `out = a`, in row-major order.
 pub(crate) fn copy<T: Copy + Default + Send + Sync>(a: View<'_, T>, out: &mut [T]) {
-    match Turn::of(a.layout) {
-        Some(turn) => turn.copy(a, out),
+    match Transposition::of(a.layout) {
+        Some(transposition) => transposition.copy(a, out),
         None => map(a, out, &loop1(|x| x)),
     }
 }

@@ -1,8 +1,8 @@
-//! Convolution of each channel by itself, channels last.
+//! Depthwise convolution: each channel by itself, channels last.
 //!
-//! There is one product for each element read, so nothing is gained by the blocks of a matrix product; what counts is
-//! that the sums of some channels stay in registers while the taps pass by. Nothing is padded: along each axis
-//! a place meets those taps that find an element.
+//! Each element read takes part in one product, so the blocks of a matrix product would gain nothing; it is enough that the sums
+//! of some channels stay in registers while the kernel passes. The input is not padded: each place of the result uses the
+//! kernel positions (taps) that lie inside the input.
 
 use std::ops::Range;
 
@@ -11,15 +11,15 @@ use crate::element::Float;
 use crate::simd::vectorize;
 use crate::team;
 
-/// How the places of a result meet those of what is read along one axis: place q, which is written at `first + q * apart`,
-/// reads `start + q * step + tap * distance` and multiplies it with the weight at `weight + tap * weight_step`.
+/// The places along one axis that are read and written: the result at `first + q * apart` is the sum over taps of the input at
+/// `start + q * step + tap * distance` times the weight at `weight + tap * weight_step`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sweep {
-    /// Places of the result.
+    /// The number of places q.
     pub count: usize,
     pub first: usize,
     pub apart: usize,
-    /// The length of what is read; beyond its ends there are zeros.
+    /// The length of the input; beyond its ends there are zeros.
     pub length: usize,
     pub start: isize,
     pub step: usize,
@@ -30,7 +30,7 @@ pub(crate) struct Sweep {
 }
 
 impl Sweep {
-    /// The taps that find an element from place q.
+    /// The taps that lie inside the input at place q.
     fn taps(&self, q: usize) -> Range<usize> {
         let from = self.start + (q * self.step) as isize;
         let below = |end: isize| usize::try_from(end).map_or(0, |end| end.div_ceil(self.distance)).min(self.taps);
@@ -38,7 +38,7 @@ impl Sweep {
         if range.is_empty() { 0..0 } else { range }
     }
 
-    /// The places from which a tap finds an element.
+    /// The places at which a tap lies inside the input.
     fn places(&self, tap: usize) -> Range<usize> {
         let from = self.start + (tap * self.distance) as isize;
         let below = |end: isize| usize::try_from(end).map_or(0, |end| end.div_ceil(self.step)).min(self.count);
@@ -46,13 +46,13 @@ impl Sweep {
         if range.is_empty() { 0..0 } else { range }
     }
 
-    /// The places from which every tap finds an element.
+    /// The places at which every tap lies inside the input.
     fn inside(&self) -> Range<usize> {
         let (first, last) = (self.places(0), self.places(self.taps.saturating_sub(1)));
         first.start.max(last.start)..first.end.min(last.end)
     }
 
-    /// What place q reads through a tap that finds it.
+    /// The place of the input that place q reads through a tap inside.
     fn source(&self, q: usize, tap: usize) -> usize {
         (self.start + (q * self.step + tap * self.distance) as isize) as usize
     }
@@ -62,61 +62,62 @@ impl Sweep {
     }
 }
 
-/// A convolution of each channel by itself: a sweep for each axis.
+/// A depthwise convolution: a sweep for each axis.
 pub(crate) struct Depthwise<'a> {
     pub samples: usize,
     pub channels: usize,
     pub axes: &'a [Sweep],
-    /// The lengths of the result, and of the kernel.
+    /// The lengths of the result and of the kernel.
     pub output: &'a [usize],
     pub kernel: &'a [usize],
 }
 
-/// A line of the result: where it begins, and what it reads. That is a line for each two taps of the axes around it that
-/// find something, and the row of the kernel that it is multiplied with.
-struct Line {
+/// A line of the result with the lines of the input that it reads, one for each pair of taps of the two outer axes, and the
+/// rows of the kernel that these are multiplied with.
+struct ResultLine {
+    /// The index of its first element.
     result: usize,
-    /// The first of those lines and of those rows.
+    /// The indices at which the first line of the input and the first row of the kernel begin.
     line: usize,
     weights: isize,
-    outer: Taps,
-    inner: Taps,
+    outer: TapSteps,
+    inner: TapSteps,
 }
 
-/// The taps of an axis that find something; a single one where there is no such axis.
+/// The taps of an axis that lie inside the input; a single tap for an axis that is missing.
 #[derive(Clone, Copy)]
-struct Taps {
+struct TapSteps {
     count: usize,
-    /// From a tap's line to the next one's, and from its row of the kernel.
+    /// The elements from a tap's line to the next tap's line, and from its row of the kernel to the next.
     line: usize,
     weights: isize,
 }
 
-impl Line {
-    /// How many lines are read.
+impl ResultLine {
+    /// The number of lines that are read.
     fn reads(&self) -> usize {
         self.outer.count * self.inner.count
     }
 
-    /// One of them.
-    fn source(&self, number: usize) -> Source {
+    /// Line `number` of those that are read.
+    fn input(&self, number: usize) -> InputLine {
         let (outer, inner) = (number / self.inner.count, number % self.inner.count);
         let weights = self.weights + outer as isize * self.outer.weights + inner as isize * self.inner.weights;
-        Source { line: self.line + outer * self.outer.line + inner * self.inner.line, weights: weights as usize }
+        InputLine { line: self.line + outer * self.outer.line + inner * self.inner.line, weights: weights as usize }
     }
 }
 
-/// A line that is read, and the row of the kernel that it is multiplied with: where they begin.
+/// The indices at which a line of the input and the row of the kernel that it is multiplied with begin.
 #[derive(Clone, Copy, Default)]
-struct Source {
+struct InputLine {
     line: usize,
     weights: usize,
 }
 
-/// The most lines that are read in one pass over a line of the result.
-const SOURCES: usize = 16;
+/// The most lines of the input that are read in one pass over a line of the result.
+const MOST_INPUTS: usize = 16;
 
-/// Channels whose sums are made together.
+/// The channels that are summed together.
 const CHANNELS: usize = 32;
 /// The most partial sums of a kernel's gradient.
 const MOST_PARTS: usize = 16;
@@ -126,25 +127,25 @@ impl Depthwise<'_> {
         self.axes.last().expect("there is an axis")
     }
 
-    /// Lines of the result that are swept: those of one sample.
+    /// The lines of one sample of the result.
     fn lines(&self) -> usize {
         self.axes[..self.axes.len() - 1].iter().map(|axis| axis.count).product()
     }
 
-    /// Products of one line.
+    /// The multiply-adds of one line.
     fn work(&self) -> usize {
         self.axes.iter().map(|axis| axis.taps).product::<usize>() * self.inner().count * self.channels
     }
 
-    /// Line `line` of all samples'.
-    fn line(&self, line: usize) -> Line {
+    /// Line `line`, counted through all samples.
+    fn line(&self, line: usize) -> ResultLine {
         let around = self.axes.len() - 1;
         let (sample, mut rest) = (line / self.lines(), line % self.lines());
-        // The elements of a line of the input and of the result, and of a row of the kernel; then of planes, and so on.
+        // The elements of a line of the input, of a line of the result and of a row of the kernel; then those of planes.
         let mut read = self.inner().length * self.channels;
         let (mut written, mut row) = (self.output[around] * self.channels, self.kernel[around] * self.channels);
-        let one = Taps { count: 1, line: 0, weights: 0 };
-        let mut found = Line { result: 0, line: 0, weights: 0, outer: one, inner: one };
+        let one = TapSteps { count: 1, line: 0, weights: 0 };
+        let mut found = ResultLine { result: 0, line: 0, weights: 0, outer: one, inner: one };
         for (i, axis) in self.axes[..around].iter().enumerate().rev() {
             let q = rest % axis.count;
             rest /= axis.count;
@@ -155,7 +156,7 @@ impl Depthwise<'_> {
                 found.weights += (axis.weight_of(range.start) * row) as isize;
             }
             let (line, weights) = (axis.distance * read, axis.weight_step * row as isize);
-            (found.outer, found.inner) = (Taps { count: range.len(), line, weights }, found.outer);
+            (found.outer, found.inner) = (TapSteps { count: range.len(), line, weights }, found.outer);
             (written, read, row) = (written * self.output[i], read * axis.length, row * self.kernel[i]);
         }
         found.result += sample * written;
@@ -163,7 +164,7 @@ impl Depthwise<'_> {
         found
     }
 
-    /// out = bias + the convolution of x with w, what is negative made 0 if `relu`, at the places that are swept.
+    /// out = bias + the convolution of x with w, or max(out, 0) if `relu`, at the places of the sweeps.
     pub fn convolve<T: Float>(&self, x: &[T], w: &[T], bias: Option<&[T]>, relu: bool, out: &mut [T]) {
         let lines = self.samples * self.lines();
         if lines * self.inner().count * self.channels == 0 {
@@ -174,17 +175,17 @@ impl Depthwise<'_> {
         team::split(lines, each, |range| {
             for line in range {
                 let (line, inner) = (self.line(line), self.inner());
-                // SAFETY: each line of the result is swept by one task.
+                // SAFETY: each line of the result belongs to one task.
                 let out = unsafe { out.part(line.result, self.output[self.output.len() - 1] * self.channels) };
-                let (mut sources, reads) = ([Source::default(); SOURCES], line.reads());
-                // One pass at least, for the bias; nearly always it is the only one.
-                for first in (0..reads.max(1)).step_by(SOURCES) {
-                    let end = (first + SOURCES).min(reads);
-                    sources.iter_mut().zip(first..end).for_each(|(source, number)| *source = line.source(number));
-                    let sources = &sources[..end - first];
-                    let start = if first == 0 { Start::Bias(bias) } else { Start::Sums };
+                let (mut inputs, reads) = ([InputLine::default(); MOST_INPUTS], line.reads());
+                // At least one pass, for the bias; more are rare.
+                for first in (0..reads.max(1)).step_by(MOST_INPUTS) {
+                    let end = (first + MOST_INPUTS).min(reads);
+                    inputs.iter_mut().zip(first..end).for_each(|(input, number)| *input = line.input(number));
+                    let inputs = &inputs[..end - first];
+                    let start = if first == 0 { SumStart::Bias(bias) } else { SumStart::Result };
                     let pass =
-                        Pass { x, w, start, relu: relu && end == reads, sources, inner, channels: self.channels };
+                        LinePass { x, w, start, relu: relu && end == reads, inputs, inner, channels: self.channels };
                     vectorize(
                         #[inline(always)]
                         || pass.line(out),
@@ -194,18 +195,18 @@ impl Depthwise<'_> {
         });
     }
 
-    /// The elements that [`kernel_gradient`](Depthwise::kernel_gradient) needs for partial sums.
+    /// The elements of partial sums that [`kernel_gradient`](Depthwise::kernel_gradient) needs.
     pub fn partial_sums(&self) -> usize {
         self.parts().saturating_sub(1) * self.kernel.iter().product::<usize>() * self.channels
     }
 
-    /// Parts that the lines are cut into, by their size alone.
+    /// The number of parts that the lines are cut into, by their size alone.
     fn parts(&self) -> usize {
         let lines = self.samples * self.lines();
         (lines * self.work() / (4 * super::CHUNK)).clamp(1, MOST_PARTS).min(lines.max(1))
     }
 
-    /// dw = the gradient of the kernel, where g is that of the convolution of x.
+    /// dw = the gradient with respect to the kernel, where g is the gradient with respect to the convolution of x.
     pub fn kernel_gradient<T: Float>(&self, x: &[T], g: &[T], dw: &mut [T], partial: &mut [T]) {
         let (lines, parts, size) = (self.samples * self.lines(), self.parts(), dw.len());
         let (first, others) = (Shared::new(dw), Shared::new(partial));
@@ -224,7 +225,7 @@ impl Depthwise<'_> {
                     #[inline(always)]
                     || {
                         for number in 0..line.reads() {
-                            self.add_line(x, g, line.result, line.source(number), sums);
+                            self.add_line(x, g, line.result, line.input(number), sums);
                         }
                     },
                 );
@@ -236,15 +237,15 @@ impl Depthwise<'_> {
         }
     }
 
-    /// sums += the products of the line of g that begins at `line` with what it reads of x.
+    /// Adds to `sums` the products of the line of g that begins at `line` with a line of x that it reads.
     #[inline(always)]
-    fn add_line<T: Float>(&self, x: &[T], g: &[T], line: usize, source: Source, sums: &mut [T]) {
+    fn add_line<T: Float>(&self, x: &[T], g: &[T], line: usize, input: InputLine, sums: &mut [T]) {
         let (inner, channels) = (self.inner(), self.channels);
         for tap in 0..inner.taps {
             let places = inner.places(tap);
-            let sums = &mut sums[source.weights + inner.weight_of(tap) * channels..][..channels];
+            let sums = &mut sums[input.weights + inner.weight_of(tap) * channels..][..channels];
             if let Some(last) = places.len().checked_sub(1) {
-                let from = source.line + inner.source(places.start, tap) * channels;
+                let from = input.line + inner.source(places.start, tap) * channels;
                 let step = inner.step * channels;
                 let x = &x[from..][..last * step + channels];
                 let g = &g[line + places.start * channels..][..places.len() * channels];
@@ -254,31 +255,31 @@ impl Depthwise<'_> {
     }
 }
 
-/// What the sums of a pass begin with.
-enum Start<'a, T> {
-    /// The bias, or 0.
+/// The values that the sums of a pass begin with.
+enum SumStart<'a, T> {
+    /// The bias, or 0 without one.
     Bias(Option<&'a [T]>),
-    /// Those of the passes before.
-    Sums,
+    /// The sums of earlier passes, which are in the result.
+    Result,
 }
 
-/// The convolution of one line, or of some of what it reads.
-struct Pass<'a, T> {
+/// A pass over one line of the result that reads some of its lines of the input.
+struct LinePass<'a, T> {
     x: &'a [T],
     w: &'a [T],
-    start: Start<'a, T>,
+    start: SumStart<'a, T>,
     relu: bool,
-    sources: &'a [Source],
+    inputs: &'a [InputLine],
     inner: &'a Sweep,
     channels: usize,
 }
 
-impl<T: Float> Pass<'_, T> {
+impl<T: Float> LinePass<'_, T> {
     #[inline(always)]
     fn line(&self, out: &mut [T]) {
         let inside = self.inner.inside();
         for q in 0..self.inner.count {
-            // Without dividing, but at the ends.
+            // Divisions are needed at the ends only.
             let taps = if inside.contains(&q) { 0..self.inner.taps } else { self.inner.taps(q) };
             let out = &mut out[(self.inner.first + q * self.inner.apart) * self.channels..][..self.channels];
             let mut c = 0;
@@ -297,19 +298,19 @@ impl<T: Float> Pass<'_, T> {
         }
     }
 
-    /// `C` channels from c on of place q.
+    /// Computes channels `c..c + C` of place q.
     #[inline(always)]
     fn block<const C: usize>(&self, q: usize, taps: Range<usize>, c: usize, out: &mut [T]) {
         let out = &mut out[c..][..C];
         let mut sums = match self.start {
-            Start::Bias(None) => [T::ZERO; C],
-            Start::Bias(Some(bias)) => std::array::from_fn(|i| bias[c + i]),
-            Start::Sums => std::array::from_fn(|i| out[i]),
+            SumStart::Bias(None) => [T::ZERO; C],
+            SumStart::Bias(Some(bias)) => std::array::from_fn(|i| bias[c + i]),
+            SumStart::Result => std::array::from_fn(|i| out[i]),
         };
-        for source in self.sources {
+        for input in self.inputs {
             for tap in taps.clone() {
-                let w = &self.w[source.weights + self.inner.weight_of(tap) * self.channels + c..][..C];
-                let x = &self.x[source.line + self.inner.source(q, tap) * self.channels + c..][..C];
+                let w = &self.w[input.weights + self.inner.weight_of(tap) * self.channels + c..][..C];
+                let x = &self.x[input.line + self.inner.source(q, tap) * self.channels + c..][..C];
                 for i in 0..C {
                     sums[i] = num_traits::Float::mul_add(x[i], w[i], sums[i]);
                 }
@@ -321,7 +322,7 @@ impl<T: Float> Pass<'_, T> {
     }
 }
 
-/// sums += the products of rows of x, `step` apart, with rows of g, side by side.
+/// Adds to `sums` the products of rows of x, `step` apart, with contiguous rows of g.
 #[inline(always)]
 fn add_products<T: Float>(x: &[T], step: usize, g: &[T], sums: &mut [T]) {
     let channels = sums.len();

@@ -1,21 +1,21 @@
-//! Pairs of normal numbers from pairs of even ones, by Box and Muller's transform in double precision.
+//! Pairs of normal random numbers from pairs of uniform ones, by the Box-Muller transform in double precision.
 //!
 //! The numbers are part of the documented stream of [`Generator`](crate::Generator), so they are the same bits on every
 //! machine: plain additions, multiplications, divisions and square roots, which IEEE 754 rounds in one way only. The
-//! polynomials were fitted for the least largest error; that beside each is relative, before rounding.
+//! polynomials are minimax polynomials; the error beside each is relative, before rounding.
 
 use core::f64::consts::{FRAC_1_SQRT_2, FRAC_PI_2};
 
 use crate::simd::vectorize;
 
-/// Makes of each pair u1, u2 in [0, 1) the pair r cos(2 pi u2), r sin(2 pi u2), with r = sqrt(-2 ln(1 - u1)).
+/// Replaces each pair u1, u2 in [0, 1) by the pair r cos(2 pi u2), r sin(2 pi u2), with r = sqrt(-2 ln(1 - u1)).
 pub(crate) fn box_muller(first: &mut [f64], second: &mut [f64]) {
     vectorize(
         #[inline(always)]
         || {
             for (first, second) in first.iter_mut().zip(second) {
                 let radius = (-2.0 * ln(1.0 - *first)).sqrt();
-                let (cosine, sine) = of_turns(*second);
+                let (cosine, sine) = cos_sin_of_turns(*second);
                 (*first, *second) = (radius * cosine, radius * sine);
             }
         },
@@ -27,7 +27,7 @@ pub(crate) fn box_muller(first: &mut [f64], second: &mut [f64]) {
 fn ln(x: f64) -> f64 {
     const ONE: u64 = 1.0_f64.to_bits();
     const TWO_52: f64 = 4_503_599_627_370_496.0;
-    /// ln 2 in two parts, of which the first has so few bits that its product with any exponent is exact.
+    /// ln 2 in two parts; the first has so few bits that its product with any exponent is exact.
     const LN_2_HIGH: f64 = f64::from_bits(0x3fe6_2e42_fee0_0000);
     const LN_2_LOW: f64 = f64::from_bits(0x3dea_39ef_3579_3c76);
     // x = 2^k m with sqrt(1/2) <= m < sqrt(2). The biased exponent becomes a float under the exponent of 2^52.
@@ -52,9 +52,9 @@ fn ln(x: f64) -> f64 {
     k * LN_2_HIGH + (2.0 * s + (s * square * p + k * LN_2_LOW))
 }
 
-/// The cosine and the sine of an angle in [0, 1) turns.
+/// The cosine and the sine of an angle in turns, from 0 to 1: cos(2 pi turns) and sin(2 pi turns).
 #[inline(always)]
-fn of_turns(turns: f64) -> (f64, f64) {
+fn cos_sin_of_turns(turns: f64) -> (f64, f64) {
     // Adding 1.5 * 2^52 rounds to an integer, which stands in the low bits of the sum.
     const ROUND: f64 = 6_755_399_441_055_744.0;
     let shifted = 4.0 * turns + ROUND;
@@ -109,13 +109,13 @@ mod tests {
 
     #[test]
     fn the_transform_is_that_of_its_definition() {
-        let even: Vec<f64> = (0..10_000).map(|i| f64::from(i) / 1e4).collect();
+        let uniform: Vec<f64> = (0..10_000).map(|i| f64::from(i) / 1e4).collect();
         let tiny = [2.0_f64.powi(-53), 1e-10, 0.5, 1.0 - 2.0_f64.powi(-53)];
-        for u1 in even.iter().copied().step_by(97).chain(tiny) {
-            let mut first = vec![u1; even.len()];
-            let mut second = even.clone();
+        for u1 in uniform.iter().copied().step_by(97).chain(tiny) {
+            let mut first = vec![u1; uniform.len()];
+            let mut second = uniform.clone();
             box_muller(&mut first, &mut second);
-            for (&u2, (x, y)) in even.iter().zip(first.into_iter().zip(second)) {
+            for (&u2, (x, y)) in uniform.iter().zip(first.into_iter().zip(second)) {
                 let radius = (-2.0 * libm::log(1.0 - u1)).sqrt();
                 let (sine, cosine) = libm::sincos(TAU * u2);
                 let error = (x - radius * cosine).abs().max((y - radius * sine).abs());

@@ -1,8 +1,8 @@
 //! Elementwise kernels: one function applied to every element of one, two or three operands.
 //!
-//! The work is done in pieces: an operand that lies in one piece is read where it is, any other is gathered, some
-//! elements at a time, into a small buffer first. So the function's loop, the only code made anew for every function,
-//! is over plain slices and exists once for each; how operands lie is no business of it.
+//! The work is cut into chunks. A contiguous operand is read in place; any other is first gathered, some elements at a time,
+//! into a small buffer (stage). So the loop of a function, the only code compiled for every function, runs over plain slices
+//! and exists once, whatever the layouts of its operands.
 
 use std::ops::Range;
 
@@ -11,26 +11,26 @@ use super::{CHUNK, Shared, View};
 use crate::simd::vectorize;
 use crate::team;
 
-/// Elements gathered at a time: little enough to stay in the first-level cache beside the other operands.
+/// The elements gathered at a time: few enough to stay in the first-level cache beside the other operands.
 const STAGE: usize = 256;
 
-/// An operand, read in the result's row-major order.
-struct Operand<'a, A> {
+/// An operand that is read in the row-major order of the result, in place or from a stage.
+struct StagedOperand<'a, A> {
     data: &'a [A],
     nest: Nest<1>,
 }
 
-impl<'a, A: Copy + Default> Operand<'a, A> {
+impl<'a, A: Copy + Default> StagedOperand<'a, A> {
     fn new(view: View<'a, A>) -> Self {
-        Operand { data: view.data, nest: Nest::new([view.layout]) }
+        StagedOperand { data: view.data, nest: Nest::new([view.layout]) }
     }
 
-    /// Whether all elements lie side by side.
+    /// Whether all elements are contiguous.
     fn is_whole(&self) -> bool {
         self.nest.is_one_run() && self.nest.steps[0] == 1
     }
 
-    /// The elements of `range`, in place where they lie side by side, else gathered into `stage`.
+    /// The elements of `range`: in place where they are contiguous, else gathered into `stage`.
     fn read<'s>(&'s self, range: Range<usize>, stage: &'s mut [A; STAGE]) -> &'s [A] {
         let (first, step) = (range.start, self.nest.steps[0]);
         let mut in_place = None;
@@ -58,12 +58,12 @@ impl<'a, A: Copy + Default> Operand<'a, A> {
     }
 }
 
-/// Calls `piece` for consecutive parts of `0..len`, cut by size alone: large ones if all operands can be read in place,
-/// else as large as a stage.
-fn for_each_piece(len: usize, in_place: bool, piece: impl Fn(&mut dyn Iterator<Item = Range<usize>>) + Sync) {
+/// Calls `body` in every task with an iterator over its chunks of `0..len`, cut by size alone: one large chunk if all operands
+/// can be read in place, else chunks as large as a stage.
+fn for_each_chunk(len: usize, in_place: bool, body: impl Fn(&mut dyn Iterator<Item = Range<usize>>) + Sync) {
     team::split(len, CHUNK, |range| {
         let size = if in_place { range.len() } else { STAGE };
-        piece(&mut range.clone().step_by(size).map(|start| start..range.end.min(start + size)));
+        body(&mut range.clone().step_by(size).map(|start| start..range.end.min(start + size)));
     });
 }
 
@@ -95,12 +95,12 @@ pub(crate) fn loop2<A: Copy, B: Copy, R>(f: impl Fn(A, B) -> R + Sync) -> impl F
     }
 }
 
-/// The loop of a function of one operand, whatever the function.
+/// Any loop of a function of one operand.
 pub(crate) type Loop1<'a, A, R> = &'a (dyn Fn(&[A], &mut [R]) + Sync);
-/// The loop of a function of two operands, whatever the function.
+/// Any loop of a function of two operands.
 pub(crate) type Loop2<'a, A, B, R> = &'a (dyn Fn(&[A], &[B], &mut [R]) + Sync);
 
-/// Which operand of a function of two lies in the memory of the result.
+/// The operand of a function of two whose memory the result takes over.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum InPlace {
     /// The first: `out = f(out, other)`.
@@ -122,16 +122,16 @@ pub(crate) fn zip3<A, B, C, R>(
     C: Copy + Default + Sync,
     R: Send,
 {
-    let (a, b, c) = (Operand::new(a), Operand::new(b), Operand::new(c));
+    let (a, b, c) = (StagedOperand::new(a), StagedOperand::new(b), StagedOperand::new(c));
     let shared = Shared::new(out);
-    for_each_piece(out.len(), a.is_whole() && b.is_whole() && c.is_whole(), |pieces| {
+    for_each_chunk(out.len(), a.is_whole() && b.is_whole() && c.is_whole(), |chunks| {
         let (mut stage_a, mut stage_b, mut stage_c) =
             ([A::default(); STAGE], [B::default(); STAGE], [C::default(); STAGE]);
-        for piece in pieces {
-            // SAFETY: the pieces of all tasks are disjoint parts of the result.
-            let out = unsafe { shared.part(piece.start, piece.len()) };
-            let (a, b) = (a.read(piece.clone(), &mut stage_a), b.read(piece.clone(), &mut stage_b));
-            let c = c.read(piece, &mut stage_c);
+        for chunk in chunks {
+            // SAFETY: the chunks of all tasks are disjoint parts of the result.
+            let out = unsafe { shared.part(chunk.start, chunk.len()) };
+            let (a, b) = (a.read(chunk.clone(), &mut stage_a), b.read(chunk.clone(), &mut stage_b));
+            let c = c.read(chunk, &mut stage_c);
             vectorize(
                 #[inline(always)]
                 || {
@@ -150,14 +150,14 @@ where
     A: Copy + Default + Sync,
     R: Send,
 {
-    let a = Operand::new(a);
+    let a = StagedOperand::new(a);
     let shared = Shared::new(out);
-    for_each_piece(out.len(), a.is_whole(), |pieces| {
+    for_each_chunk(out.len(), a.is_whole(), |chunks| {
         let mut stage = [A::default(); STAGE];
-        for piece in pieces {
-            // SAFETY: the pieces of all tasks are disjoint parts of the result.
-            let out = unsafe { shared.part(piece.start, piece.len()) };
-            f(a.read(piece, &mut stage), out);
+        for chunk in chunks {
+            // SAFETY: the chunks of all tasks are disjoint parts of the result.
+            let out = unsafe { shared.part(chunk.start, chunk.len()) };
+            f(a.read(chunk, &mut stage), out);
         }
     });
 }
@@ -165,11 +165,11 @@ where
 /// `out = f(out)`.
 pub(crate) fn map_assign<T: Copy + Default + Send>(out: &mut [T], f: Loop1<'_, T, T>) {
     let shared = Shared::new(out);
-    for_each_piece(out.len(), false, |pieces| {
+    for_each_chunk(out.len(), false, |chunks| {
         let mut stage = [T::default(); STAGE];
-        for piece in pieces {
-            // SAFETY: the pieces of all tasks are disjoint parts of the result.
-            let out = unsafe { shared.part(piece.start, piece.len()) };
+        for chunk in chunks {
+            // SAFETY: the chunks of all tasks are disjoint parts of the result.
+            let out = unsafe { shared.part(chunk.start, chunk.len()) };
             let before = &mut stage[..out.len()];
             before.copy_from_slice(out);
             f(before, out);
@@ -184,14 +184,14 @@ where
     B: Copy + Default + Sync,
     R: Send,
 {
-    let (a, b) = (Operand::new(a), Operand::new(b));
+    let (a, b) = (StagedOperand::new(a), StagedOperand::new(b));
     let shared = Shared::new(out);
-    for_each_piece(out.len(), a.is_whole() && b.is_whole(), |pieces| {
+    for_each_chunk(out.len(), a.is_whole() && b.is_whole(), |chunks| {
         let (mut stage_a, mut stage_b) = ([A::default(); STAGE], [B::default(); STAGE]);
-        for piece in pieces {
-            // SAFETY: the pieces of all tasks are disjoint parts of the result.
-            let out = unsafe { shared.part(piece.start, piece.len()) };
-            f(a.read(piece.clone(), &mut stage_a), b.read(piece, &mut stage_b), out);
+        for chunk in chunks {
+            // SAFETY: the chunks of all tasks are disjoint parts of the result.
+            let out = unsafe { shared.part(chunk.start, chunk.len()) };
+            f(a.read(chunk.clone(), &mut stage_a), b.read(chunk, &mut stage_b), out);
         }
     });
 }
@@ -201,16 +201,16 @@ pub(crate) fn zip_assign<T>(out: &mut [T], other: View<'_, T>, f: Loop2<'_, T, T
 where
     T: Copy + Default + Send + Sync,
 {
-    let other = Operand::new(other);
+    let other = StagedOperand::new(other);
     let shared = Shared::new(out);
-    for_each_piece(out.len(), false, |pieces| {
+    for_each_chunk(out.len(), false, |chunks| {
         let (mut stage, mut stage_other) = ([T::default(); STAGE], [T::default(); STAGE]);
-        for piece in pieces {
-            // SAFETY: the pieces of all tasks are disjoint parts of the result.
-            let out = unsafe { shared.part(piece.start, piece.len()) };
+        for chunk in chunks {
+            // SAFETY: the chunks of all tasks are disjoint parts of the result.
+            let out = unsafe { shared.part(chunk.start, chunk.len()) };
             let before = &mut stage[..out.len()];
             before.copy_from_slice(out);
-            let other = other.read(piece, &mut stage_other);
+            let other = other.read(chunk, &mut stage_other);
             match which {
                 InPlace::First => f(before, other, out),
                 InPlace::Second => f(other, before, out),

@@ -1,4 +1,4 @@
-//! Kernels: functions over borrowed data that never allocate and never check. The ops above them do both.
+//! Kernels: loops over borrowed slices and views. The ops that call them have checked the shapes and allocated the results.
 
 pub(crate) mod accumulate;
 pub(crate) mod copy;
@@ -17,21 +17,21 @@ pub(crate) mod resize;
 pub(crate) mod rows;
 pub(crate) mod softmax;
 pub(crate) mod standardize;
-mod turn;
+mod transpose;
 mod unfold;
 pub(crate) mod update;
 pub(crate) mod windows;
 
 use crate::layout::Layout;
 
-/// The elements of `data` that a layout made for it addresses.
+/// The elements of `data` that a layout addresses; the layout was made for this data.
 #[derive(Clone, Copy)]
 pub(crate) struct View<'a, T> {
     pub data: &'a [T],
     pub layout: &'a Layout,
 }
 
-/// A mutable slice that the tasks of a team write to, each its own part.
+/// A mutable slice that the tasks of a team share; each writes to parts of its own.
 pub(crate) struct Shared<T> {
     start: *mut T,
     #[cfg(debug_assertions)]
@@ -62,7 +62,7 @@ impl<T> Shared<T> {
     /// Elements `start..start + len`.
     ///
     /// # Safety
-    /// The part lies within the slice, no other part that overlaps it is alive, and the slice outlives it.
+    /// The part lies within the slice, no other part that overlaps it is alive, and the slice outlives the part.
     #[inline(always)]
     pub unsafe fn part<'a>(self, start: usize, len: usize) -> &'a mut [T] {
         #[cfg(debug_assertions)]
@@ -71,10 +71,10 @@ impl<T> Shared<T> {
         unsafe { std::slice::from_raw_parts_mut(self.start.add(start), len) }
     }
 
-    /// Elements `start..start + len`, to be read, by several tasks if need be.
+    /// Elements `start..start + len` for reading, by several tasks if need be.
     ///
     /// # Safety
-    /// The part lies within the slice, nobody writes to it while it is alive, and the slice outlives it.
+    /// The part lies within the slice, no task writes to it while it is alive, and the slice outlives the part.
     #[inline(always)]
     pub unsafe fn read<'a>(self, start: usize, len: usize) -> &'a [T]
     where
@@ -87,6 +87,6 @@ impl<T> Shared<T> {
     }
 }
 
-/// Elements that one task of an elementwise kernel handles: 64 KiB of f32, so that two operands and the result stay
-/// within a core's second-level cache and a hand-over between cores is a small part of the work.
+/// The elements that one task of an elementwise kernel handles: 64 KiB of f32, so that two operands and the result fit into a
+/// core's second-level cache and handing a task over to another core takes a small part of its time.
 pub(crate) const CHUNK: usize = 1 << 14;

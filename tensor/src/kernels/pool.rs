@@ -2,14 +2,15 @@
 
 use smallvec::SmallVec;
 
-use super::windows::{Line, Window, Windows, in_blocks};
+use super::windows::{Window, WindowLine, in_blocks};
 use super::{CHUNK, Shared};
 use crate::element::Float;
 use crate::simd::vectorize_choices;
 use crate::team;
+use crate::windows::Windows;
 
 impl Windows {
-    /// out = all that lies in a window, folded by `f`. Line by line of the input, which then streams through the caches;
+    /// out = all that lies in a window, folded by `f`. WindowLine by line of the input, which then streams through the caches;
     /// the output's line stays in the nearest one.
     #[inline(always)]
     fn fold<T: Float>(
@@ -18,7 +19,7 @@ impl Windows {
         out: &mut [T],
         start: T,
         f: impl Fn(T, T) -> T + Sync,
-        finish: impl Fn(&Line, &mut [T]) + Sync,
+        finish: impl Fn(&WindowLine, &mut [T]) + Sync,
     ) {
         let channels = self.channels;
         self.for_each_line(
@@ -66,7 +67,7 @@ impl Windows {
     /// out = the largest of each window, and 0 instead of what is negative if `relu`; places = the number of the tap where
     /// it is, of equal ones the first, of those that are not a number the last.
     pub fn largest<T: Float>(&self, x: &[T], relu: bool, out: &mut [T], places: &mut [u8]) {
-        let (channels, places, numbers) = (self.channels, Shared::new(places), self.numbers());
+        let (channels, places, numbers) = (self.channels, Shared::new(places), self.tap_numbers());
         let least = if relu { T::ZERO } else { T::LOWEST };
         self.for_each_line(
             out,
@@ -115,7 +116,7 @@ impl Windows {
         if self.are_tiles() {
             return self.tile(g, places, dx);
         }
-        let numbers = self.numbers();
+        let numbers = self.tap_numbers();
         self.for_each_back(
             dx,
             #[inline(always)]
@@ -150,7 +151,7 @@ impl Windows {
         let channels = self.channels;
         let [_, high, wide] = self.axes.map(|axis| axis.length);
         let [depth, height, width] = self.axes.map(|axis| axis.size());
-        let numbers = self.numbers();
+        let numbers = self.tap_numbers();
         let line = wide * channels;
         let lines = dx.len() / line;
         let dx = Shared::new(dx);

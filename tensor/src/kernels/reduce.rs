@@ -1,5 +1,5 @@
-//! Reductions over the middle axis of `[outer, length, inner]` in row-major order; any other reduction is brought to
-//! this form by views and copies.
+//! Reductions over the middle axis of `[outer, length, inner]` in row-major order. The ops bring any other reduction to this
+//! form by views and copies.
 //!
 //! The order of additions is part of the result: it depends on the shape alone, never on the number of threads or the
 //! vector width of the machine. Long rows are folded into [`LANES`] running values per block, then lanes and blocks are
@@ -9,23 +9,23 @@ use super::{CHUNK, Shared};
 use crate::simd::vectorize;
 use crate::team;
 
-/// Running values of one block: four vectors of eight f32.
+/// The running values of one block: four vectors of eight f32.
 const LANES: usize = 32;
-/// Elements folded into the lanes of one block before blocks are merged.
+/// The elements that are folded into the lanes of one block before blocks are merged.
 const BLOCK: usize = 1024;
 
-/// An associative fold: an identity, and how to merge two values.
+/// An associative operation with an identity, such as a sum or a maximum.
 pub(crate) trait Fold<T>: Copy + Sync {
-    /// The value of nothing.
+    /// The result of no elements.
     fn identity(self) -> T;
-    /// Two values made one.
+    /// The result of two values.
     fn merge(self, a: T, b: T) -> T;
 }
 
-/// The number of partial results a reduction of this form needs beside its output: `pieces(outer, length, inner) *
-/// outer * inner`, or none where one piece does.
-pub(crate) fn pieces(outer: usize, length: usize, inner: usize) -> usize {
-    // Enough outer slots keep every core busy by themselves.
+/// The number of chunks that the reduced axis is cut into. With more than one, [`reduce`] needs `chunks * outer * inner` partial
+/// results.
+pub(crate) fn chunks(outer: usize, length: usize, inner: usize) -> usize {
+    // Many outer slots are enough tasks for every core.
     if outer * inner >= CHUNK || length * inner <= 4 * CHUNK || outer >= 64 {
         return 1;
     }
@@ -34,7 +34,7 @@ pub(crate) fn pieces(outer: usize, length: usize, inner: usize) -> usize {
 
 /// Folds the middle axis of `a`, seen as `[outer, length, inner]`, into `out`, `[outer, inner]`.
 ///
-/// `partial` has room for `pieces * outer * inner` values where [`pieces`] is more than one.
+/// `partial` has `chunks * outer * inner` elements where [`chunks`] is more than one.
 pub(crate) fn reduce<T: Copy + Send + Sync, F: Fold<T>>(
     fold: F,
     a: &[T],
@@ -42,8 +42,8 @@ pub(crate) fn reduce<T: Copy + Send + Sync, F: Fold<T>>(
     out: &mut [T],
     partial: &mut [T],
 ) {
-    let pieces = pieces(outer, length, inner);
-    if pieces == 1 {
+    let chunks = chunks(outer, length, inner);
+    if chunks == 1 {
         let slots_per_task = (CHUNK / (length * inner).max(1)).max(1);
         let out = Shared::new(out);
         team::split(outer, slots_per_task, |range| {
@@ -55,18 +55,18 @@ pub(crate) fn reduce<T: Copy + Send + Sync, F: Fold<T>>(
         });
         return;
     }
-    let piece_length = (CHUNK / inner).max(1);
+    let chunk_length = (CHUNK / inner).max(1);
     let shared = Shared::new(partial);
-    team::run(outer * pieces, |task| {
-        let (slot, piece) = (task / pieces, task % pieces);
-        let first = piece * piece_length;
-        let rows = piece_length.min(length - first);
+    team::run(outer * chunks, |task| {
+        let (slot, chunk) = (task / chunks, task % chunks);
+        let first = chunk * chunk_length;
+        let rows = chunk_length.min(length - first);
         // SAFETY: each partial result is written by one task.
         let out = unsafe { shared.part(task * inner, inner) };
         fold_slab(fold, &a[(slot * length + first) * inner..][..rows * inner], inner, out);
     });
     for (slot, out) in out.chunks_exact_mut(inner).enumerate() {
-        fold_slab(fold, &partial[slot * pieces * inner..][..pieces * inner], inner, out);
+        fold_slab(fold, &partial[slot * chunks * inner..][..chunks * inner], inner, out);
     }
 }
 
@@ -94,7 +94,7 @@ fn fold_rows<T: Copy, F: Fold<T>>(fold: F, slab: &[T], inner: usize, out: &mut [
     }
 }
 
-/// Folds a run of elements into one value.
+/// Folds contiguous elements into one value.
 #[inline(always)]
 pub(crate) fn fold_run<T: Copy, F: Fold<T>>(fold: F, run: &[T]) -> T {
     // One running value per level of the tree over blocks, merged like the carries of a binary counter.

@@ -1,40 +1,40 @@
-//! Softmax, its logarithm and their derivatives along the middle axis of `[outer, length, inner]` in row-major order.
+//! Softmax, log-softmax and their derivatives along the middle axis of `[outer, length, inner]` in row-major order.
 //!
-//! A line is a run of elements along that axis. Where lines are rows, each is handled alone, by vectors along it; where
-//! they are columns, [`WIDTH`] of them are handled side by side, without being moved. Rows too short to fill vectors are
-//! turned into columns in a small buffer.
+//! A line is the elements along that axis. Lines that are rows are computed one by one, in vectors along the row; of lines that
+//! are columns, up to [`WIDTH`] are computed side by side in place. Rows too short to fill vectors are transposed into columns
+//! in a small buffer.
 
 use super::math::Math;
-use super::turn::transpose;
+use super::transpose::transpose;
 use super::{CHUNK, Shared};
 use crate::element::Float;
 use crate::simd::vectorize;
 use crate::team;
 
-/// Running values side by side along a row: four vectors of eight f32.
+/// The running sums along a row: four vectors of eight f32.
 const LANES: usize = 32;
-/// Columns handled side by side, a page of f32 at most.
+/// The most columns that are computed side by side: half a page of f32.
 const WIDTH: usize = 512;
-/// Rows turned into columns at a time.
-const TURNED: usize = 64;
-/// Rows up to this length are turned into columns.
+/// The rows that are transposed into columns at a time.
+const TRANSPOSED: usize = 64;
+/// Rows up to this length are transposed into columns.
 const SHORT: usize = 32;
 
-/// A function of a whole line, in three parts.
+/// A function of a whole line, in three parts: a sum of terms, a summary of the sum, and the result for each element.
 pub(crate) trait LineFunction: Copy + Sync {
-    /// Whether it is a function of x alone, which is told the line's largest element; a derivative is told what the result
-    /// holds instead.
+    /// Whether this is a function of x alone, whose terms take the line's largest element. The terms of a derivative take the
+    /// gradient, which the result's memory holds at first.
     const FORWARD: bool;
-    /// What an element adds to the sum over its line, and what stands in the result meanwhile. `before` is what the
-    /// result held.
+    /// The term that an element adds to the sum over its line, and the value kept in the result's memory until then. `before` is
+    /// the value that the memory held.
     fn term<T: Float>(self, x: T, largest: T, before: T) -> (T, T);
-    /// What the sum is wanted for, computed once a line.
+    /// The number made of the sum that the results need, computed once for each line.
     fn summary<T: Float>(self, sum: T, largest: T) -> T;
-    /// The result, from what stood there meanwhile.
-    fn result<T: Float>(self, x: T, meanwhile: T, summary: T) -> T;
+    /// The result, from the kept value.
+    fn result<T: Float>(self, x: T, kept: T, summary: T) -> T;
 }
 
-/// exp(x - max) / sum of it, and never 0 where x is finite.
+/// exp(x - max) / sum of exp(x - max), and never 0 where x is finite.
 ///
 /// A probability that would underflow is the smallest normal number instead: then a loss that divides by it stays
 /// finite, and the gradient through softmax, p (g - sum g p), keeps its value -1 at the true class.
@@ -82,7 +82,7 @@ impl LineFunction for LogSoftmax {
     }
 }
 
-/// p (g - sum of g p), where x is p and the result holds g before.
+/// p (g - sum of g p), where x is p and the memory of the result holds g.
 #[derive(Clone, Copy)]
 pub(crate) struct SoftmaxGradient;
 
@@ -102,7 +102,7 @@ impl LineFunction for SoftmaxGradient {
     }
 }
 
-/// g - exp(y) times the sum of g, where x is y and the result holds g before.
+/// g - exp(y) times the sum of g, where x is y and the memory of the result holds g.
 #[derive(Clone, Copy)]
 pub(crate) struct LogSoftmaxGradient;
 
@@ -122,7 +122,7 @@ impl LineFunction for LogSoftmaxGradient {
     }
 }
 
-/// Applies `function` to every line of `x`; `out` holds as many elements.
+/// Applies `function` to every line of `x`; `out` has as many elements.
 pub(crate) fn along_lines<T: Float, F: LineFunction>(
     function: F,
     x: &[T],
@@ -140,7 +140,7 @@ pub(crate) fn along_lines<T: Float, F: LineFunction>(
                 let first = strip % strips * WIDTH;
                 let width = WIDTH.min(inner - first);
                 let place = |row: usize| (strip / strips * length + row) * inner + first;
-                // SAFETY: the strips of all tasks are disjoint, and a row is let go before the next.
+                // SAFETY: the strips of all tasks are disjoint, and one row is used at a time.
                 let out = |row: usize| unsafe { out.part(place(row), width) };
                 columns(function, [length, width], |row| &x[place(row)..][..width], out);
             }
@@ -153,29 +153,35 @@ pub(crate) fn along_lines<T: Float, F: LineFunction>(
             }
         });
     } else {
-        team::split(outer, (CHUNK / length).next_multiple_of(TURNED), |range| {
-            let (mut turned_x, mut turned_out) = ([T::ZERO; SHORT * TURNED], [T::ZERO; SHORT * TURNED]);
-            for first in range.clone().step_by(TURNED) {
-                let width = TURNED.min(range.end - first);
+        team::split(outer, (CHUNK / length).next_multiple_of(TRANSPOSED), |range| {
+            let (mut columns_of_x, mut columns_of_out) = ([T::ZERO; SHORT * TRANSPOSED], [T::ZERO; SHORT * TRANSPOSED]);
+            for first in range.clone().step_by(TRANSPOSED) {
+                let width = TRANSPOSED.min(range.end - first);
                 let x = &x[first * length..][..width * length];
                 // SAFETY: each row of the result is written by one task.
                 let out = unsafe { out.part(first * length, width * length) };
-                turn([length, width], x, [1, length], &mut turned_x, TURNED);
+                transpose_slice([length, width], x, [1, length], &mut columns_of_x, TRANSPOSED);
                 if !F::FORWARD {
-                    turn([length, width], out, [1, length], &mut turned_out, TURNED);
+                    transpose_slice([length, width], out, [1, length], &mut columns_of_out, TRANSPOSED);
                 }
-                let rows = Shared::new(&mut turned_out);
+                let rows = Shared::new(&mut columns_of_out);
                 // SAFETY: one row is used at a time.
-                let row_of_out = |row: usize| unsafe { rows.part(row * TURNED, width) };
-                columns(function, [length, width], |row| &turned_x[row * TURNED..][..width], row_of_out);
-                turn([width, length], &turned_out, [1, TURNED], out, length);
+                let row_of_out = |row: usize| unsafe { rows.part(row * TRANSPOSED, width) };
+                columns(function, [length, width], |row| &columns_of_x[row * TRANSPOSED..][..width], row_of_out);
+                transpose_slice([width, length], &columns_of_out, [1, TRANSPOSED], out, length);
             }
         });
     }
 }
 
 /// [`transpose`] from slice to slice.
-fn turn<T: Float>([rows, columns]: [usize; 2], source: &[T], step: [usize; 2], target: &mut [T], pitch: usize) {
+fn transpose_slice<T: Float>(
+    [rows, columns]: [usize; 2],
+    source: &[T],
+    step: [usize; 2],
+    target: &mut [T],
+    pitch: usize,
+) {
     assert!(source.len() > (rows - 1) * step[0] + (columns - 1) * step[1]);
     assert!(target.len() >= (rows - 1) * pitch + columns);
     let step = step.map(|step| step as isize);
@@ -183,7 +189,7 @@ fn turn<T: Float>([rows, columns]: [usize; 2], source: &[T], step: [usize; 2], t
     unsafe { transpose([rows, columns], source.as_ptr(), step, target.as_mut_ptr(), pitch) }
 }
 
-/// The larger of two; what it makes of a NaN does not matter, because that will come back in the sum.
+/// The larger of two. A NaN may be lost here, because the sum will be NaN anyway.
 #[inline(always)]
 fn larger<T: Float>(x: T, max: T) -> T {
     if x > max { x } else { max }
@@ -199,15 +205,15 @@ fn one_row<T: Float, F: LineFunction>(function: F, x: &[T], out: &mut [T]) {
             let (groups_out, rest_out) = out.as_chunks_mut::<LANES>();
             for (x, out) in groups.iter().zip(groups_out) {
                 for ((sum, &x), out) in sums.iter_mut().zip(x).zip(out) {
-                    let (term, meanwhile) = function.term(x, max, *out);
+                    let (term, kept) = function.term(x, max, *out);
                     *sum += term;
-                    *out = meanwhile;
+                    *out = kept;
                 }
             }
             for ((sum, &x), out) in sums.iter_mut().zip(rest).zip(rest_out) {
-                let (term, meanwhile) = function.term(x, max, *out);
+                let (term, kept) = function.term(x, max, *out);
                 *sum += term;
-                *out = meanwhile;
+                *out = kept;
             }
             let mut width = LANES / 2;
             while width > 0 {
@@ -224,7 +230,7 @@ fn one_row<T: Float, F: LineFunction>(function: F, x: &[T], out: &mut [T]) {
     );
 }
 
-/// The largest element, in a form that vectorises: running maxima side by side.
+/// The largest element, by running maxima side by side, which vectorise.
 #[inline(always)]
 fn largest<T: Float>(row: &[T]) -> T {
     let (groups, rest) = row.as_chunks::<LANES>();
@@ -250,7 +256,7 @@ fn columns<'a, T: Float, F: LineFunction>(
             let (max, sum) = (&mut max[..width], &mut sum[..width]);
             if F::FORWARD {
                 max.fill(T::LOWEST);
-                // Rows by two: of one alone the compiler makes a masked store, which takes AMD's processors a dozen cycles.
+                // Two rows at a time: for one row the compiler makes a masked store, which takes AMD's processors a dozen cycles.
                 for row in (0..length).step_by(2) {
                     let pair = x(row).iter().zip(x((row + 1).min(length - 1)));
                     for (max, (&x, &y)) in max.iter_mut().zip(pair) {
@@ -260,9 +266,9 @@ fn columns<'a, T: Float, F: LineFunction>(
             }
             for row in 0..length {
                 for (((&x, out), sum), &max) in x(row).iter().zip(out(row)).zip(&mut *sum).zip(&*max) {
-                    let (term, meanwhile) = function.term(x, max, *out);
+                    let (term, kept) = function.term(x, max, *out);
                     *sum += term;
-                    *out = meanwhile;
+                    *out = kept;
                 }
             }
             for (sum, &max) in sum.iter_mut().zip(&*max) {

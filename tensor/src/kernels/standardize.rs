@@ -1,11 +1,12 @@
-//! Mean 0 and variance 1, then scale and shift, perhaps a ReLU: batch, group, instance, layer and RMS normalisation.
+//! Standardisation to mean 0 and variance 1, then scale and shift, and perhaps a ReLU: batch, group, instance, layer and RMS
+//! normalisation.
 //!
-//! A tensor is seen as `[slots, length, channels]`, and in each slot groups of channels have a mean and a variance. Two
-//! passes over a slot, one for the sums and one for the result: forward these read x twice and write once, backward they
-//! read x and the gradient twice and write once, in the gradient's memory. Pieces of a slot are cut by size alone and
-//! merged in order, in f64; within a piece the squares are summed around the piece's own mean, while it is in the cache, so
-//! a mean far from 0 costs no digits. A slot that fits a cache, or is one of many, is one task, and meets its second pass
-//! there.
+//! A tensor is seen as `[slots, length, channels]`, and in each slot groups of channels have a mean and a variance. There are
+//! two passes over a slot, one for the sums and one for the result: forward they read x twice and write once, backward they
+//! read x and the gradient twice and write once, in the gradient's memory. A slot is cut into chunks by size alone, whose
+//! moments are merged in order, in f64. Within a chunk the squares are summed around the chunk's own mean, while the chunk is
+//! in the cache, so a mean far from 0 costs no digits. A slot that fits a cache, or is one of many, is one task, and its second
+//! pass reads it from there.
 
 mod columns;
 mod rows;
@@ -19,160 +20,163 @@ use super::{CHUNK, Shared};
 use crate::element::Float;
 use crate::team;
 
-/// As many slots keep every core busy by themselves.
+/// With this many slots, each slot is one task.
 const MANY: usize = 8;
-/// Rows of a piece at least: its sums are a small part of it then.
+/// The least rows of a chunk; its sums are then a small part of it.
 const ROWS: usize = 16;
 
-/// What is standardised together: a tensor seen as `[slots, length, channels]`, the channels of a slot in groups.
+/// The elements that share a mean and a variance: a tensor is seen as `[slots, length, channels]`, and in each slot the channels
+/// grouping `groups` groups.
 #[derive(Clone, Copy)]
-pub(crate) struct Form {
+pub(crate) struct Grouping {
     pub slots: usize,
     pub length: usize,
     pub channels: usize,
     pub groups: usize,
 }
 
-impl Form {
-    /// Whether each row is by itself.
+impl Grouping {
+    /// Whether each row of channels has a mean and a variance of its own.
     fn is_rows(self) -> bool {
         self.length == 1 && self.groups == 1
     }
 
-    /// Rows of a piece of a slot.
-    fn rows(self) -> usize {
+    /// The rows of a chunk of a slot.
+    fn chunk_rows(self) -> usize {
         (CHUNK / self.channels).max(ROWS)
     }
 
-    fn pieces(self) -> usize {
-        self.length.div_ceil(self.rows())
+    /// The number of chunks of a slot.
+    fn chunks(self) -> usize {
+        self.length.div_ceil(self.chunk_rows())
     }
 
-    /// Elements of scratch memory that [`standardize`] needs.
+    /// The elements of scratch that [`standardize`] needs.
     pub fn scratch(self) -> usize {
-        if self.is_rows() { 0 } else { self.slots * (2 * self.pieces() + 2) * self.channels }
+        if self.is_rows() { 0 } else { self.slots * (2 * self.chunks() + 2) * self.channels }
     }
 
-    /// Elements of scratch memory that [`standardize_gradient`] and [`affine_gradient`] need.
+    /// The elements of scratch that [`standardize_gradient`] and [`affine_gradient`] need.
     pub fn scratch_of_gradient(self) -> usize {
-        let pieces = if self.is_rows() { self.slots.div_ceil(self.rows()) } else { self.slots * (self.pieces() + 2) };
-        2 * pieces * self.channels
+        let chunks =
+            if self.is_rows() { self.slots.div_ceil(self.chunk_rows()) } else { self.slots * (self.chunks() + 2) };
+        2 * chunks * self.channels
     }
 
-    /// Calls `first` for the number of each piece of a slot and its elements, then `finish` for the slot, then `second`
-    /// for the slot and the elements of each piece.
+    /// Calls, for every slot, `first` with the number and the elements of each chunk, then `finish` with the slot, then `second`
+    /// with the slot and the elements of each chunk. Chunks are numbered through all slots.
     fn in_two_passes(
         self,
         first: impl Fn(usize, Range<usize>) + Sync,
         finish: impl Fn(usize) + Sync,
         second: impl Fn(usize, Range<usize>) + Sync,
     ) {
-        let (pieces, slot_size) = (self.pieces(), self.length * self.channels);
+        let (chunks, slot_size) = (self.chunks(), self.length * self.channels);
         let elements = |task: usize| {
-            let start = task % pieces * self.rows() * self.channels;
-            let base = task / pieces * slot_size;
-            base + start..base + slot_size.min(start + self.rows() * self.channels)
+            let start = task % chunks * self.chunk_rows() * self.channels;
+            let base = task / chunks * slot_size;
+            base + start..base + slot_size.min(start + self.chunk_rows() * self.channels)
         };
-        if pieces == 1 || self.slots >= MANY {
+        if chunks == 1 || self.slots >= MANY {
             return team::split(self.slots, (CHUNK / slot_size).max(1), |slots| {
                 for slot in slots {
-                    let tasks = slot * pieces..(slot + 1) * pieces;
+                    let tasks = slot * chunks..(slot + 1) * chunks;
                     tasks.clone().for_each(|task| first(task, elements(task)));
                     finish(slot);
                     tasks.for_each(|task| second(slot, elements(task)));
                 }
             });
         }
-        team::run(self.slots * pieces, |task| first(task, elements(task)));
+        team::run(self.slots * chunks, |task| first(task, elements(task)));
         (0..self.slots).for_each(&finish);
-        team::run(self.slots * pieces, |task| second(task / pieces, elements(task)));
+        team::run(self.slots * chunks, |task| second(task / chunks, elements(task)));
     }
 }
 
-/// How it is done, and the weights, one number for each channel.
+/// The options of a standardisation and its weights, one number for each channel.
 #[derive(Clone, Copy)]
-pub(crate) struct Rule<'a, T> {
+pub(crate) struct StandardizeOptions<'a, T> {
     pub gamma: &'a [T],
     pub beta: &'a [T],
     /// Added to the variance.
     pub epsilon: T,
-    /// Else the mean is taken to be 0; only where each row is by itself.
+    /// Whether the mean is subtracted. If not, it counts as 0; only rows of their own support that.
     pub centered: bool,
     /// Whether negative results become 0.
     pub relu: bool,
 }
 
-impl<T: Float> Rule<'_, T> {
+impl<T: Float> StandardizeOptions<'_, T> {
     /// 1 / sqrt(variance + epsilon)
     fn scale(self, variance: T) -> T {
         T::ONE / Math::sqrt(variance + self.epsilon)
     }
 }
 
-/// y = gamma (x - mean) / sqrt(variance + epsilon) + beta, with the mean and the variance of each group, `[slots, groups]`.
+/// y = gamma (x - mean) / sqrt(variance + epsilon) + beta, and the mean and the variance of each group, `[slots, groups]`.
 pub(crate) fn standardize<T: Float>(
     x: &[T],
-    form: Form,
-    rule: Rule<'_, T>,
+    grouping: Grouping,
+    options: StandardizeOptions<'_, T>,
     moments: [&mut [T]; 2],
     scratch: &mut [T],
     out: &mut [T],
 ) {
-    match (form.is_rows(), rule.relu) {
-        (true, false) => of_rows::<T, false>(x, form, rule, moments, out),
-        (true, true) => of_rows::<T, true>(x, form, rule, moments, out),
-        (false, false) => of_columns::<T, false>(x, form, rule, moments, scratch, out),
-        (false, true) => of_columns::<T, true>(x, form, rule, moments, scratch, out),
+    match (grouping.is_rows(), options.relu) {
+        (true, false) => of_rows::<T, false>(x, grouping, options, moments, out),
+        (true, true) => of_rows::<T, true>(x, grouping, options, moments, out),
+        (false, false) => of_columns::<T, false>(x, grouping, options, moments, scratch, out),
+        (false, true) => of_columns::<T, true>(x, grouping, options, moments, scratch, out),
     }
 }
 
 fn of_rows<T: Float, const RELU: bool>(
     x: &[T],
-    form: Form,
-    rule: Rule<'_, T>,
+    grouping: Grouping,
+    options: StandardizeOptions<'_, T>,
     [means, variances]: [&mut [T]; 2],
     out: &mut [T],
 ) {
-    let channels = form.channels;
+    let channels = grouping.channels;
     let (means, variances, out) = (Shared::new(means), Shared::new(variances), Shared::new(out));
-    team::split(form.slots, (CHUNK / channels).max(1), |slots| {
+    team::split(grouping.slots, (CHUNK / channels).max(1), |slots| {
         for slot in slots {
             let x = &x[slot * channels..][..channels];
-            let [mean, variance] = rows::moments(x, rule.centered);
+            let [mean, variance] = rows::moments(x, options.centered);
             // SAFETY: each row and its moments are written by one task.
             let out = unsafe {
                 means.part(slot, 1)[0] = mean;
                 variances.part(slot, 1)[0] = variance;
                 out.part(slot * channels, channels)
             };
-            let scale = rule.scale(variance);
-            rows::apply::<T, RELU>(x, [mean, scale], [rule.gamma, rule.beta], out);
+            let scale = options.scale(variance);
+            rows::apply::<T, RELU>(x, [mean, scale], [options.gamma, options.beta], out);
         }
     });
 }
 
 fn of_columns<T: Float, const RELU: bool>(
     x: &[T],
-    form: Form,
-    rule: Rule<'_, T>,
+    grouping: Grouping,
+    options: StandardizeOptions<'_, T>,
     [means, variances]: [&mut [T]; 2],
     scratch: &mut [T],
     out: &mut [T],
 ) {
-    let Form { channels, groups, length, .. } = form;
+    let Grouping { channels, groups, length, .. } = grouping;
     let width = channels / groups;
-    let (partial, factors) = scratch.split_at_mut(form.slots * form.pieces() * 2 * channels);
+    let (partial, factors) = scratch.split_at_mut(grouping.slots * grouping.chunks() * 2 * channels);
     let (partial, factors, out) = (Shared::new(partial), Shared::new(factors), Shared::new(out));
     let (means, variances) = (Shared::new(means), Shared::new(variances));
-    form.in_two_passes(
+    grouping.in_two_passes(
         |task, elements| {
-            // SAFETY: each piece has a part of its own.
+            // SAFETY: each chunk has a part of its own.
             columns::moments(&x[elements], unsafe { partial.part(task * 2 * channels, 2 * channels) });
         },
         |slot| {
-            let size = form.pieces() * 2 * channels;
+            let size = grouping.chunks() * 2 * channels;
             // SAFETY: a slot is finished once, after its first pass and before its second.
-            let (pieces, factors, means, variances) = unsafe {
+            let (chunks, factors, means, variances) = unsafe {
                 (
                     partial.part(slot * size, size),
                     factors.part(slot * 2 * channels, 2 * channels),
@@ -180,79 +184,80 @@ fn of_columns<T: Float, const RELU: bool>(
                     variances.part(slot * groups, groups),
                 )
             };
-            columns::merge_moments(pieces, channels, form.rows(), length);
+            columns::merge_moments(chunks, channels, grouping.chunk_rows(), length);
             let (centers, scales) = factors.split_at_mut(channels);
             for group in 0..groups {
                 let columns = group * width..(group + 1) * width;
-                let (each, squares) = (&pieces[columns.clone()], &pieces[channels..][columns.clone()]);
+                let (each, squares) = (&chunks[columns.clone()], &chunks[channels..][columns.clone()]);
                 let mean = each.iter().map(|mean| mean.as_f64()).sum::<f64>() / width as f64;
                 let away = |mean_of_column: &T| (mean_of_column.as_f64() - mean).powi(2);
                 let squares =
                     each.iter().zip(squares).map(|(each, square)| square.as_f64() + length as f64 * away(each));
                 let variance = T::of(squares.sum::<f64>() / (length * width) as f64);
                 (means[group], variances[group]) = (T::of(mean), variance);
-                let scale = rule.scale(variance);
+                let scale = options.scale(variance);
                 centers[columns.clone()].fill(means[group]);
                 for column in columns {
-                    scales[column] = rule.gamma[column] * scale;
+                    scales[column] = options.gamma[column] * scale;
                 }
             }
         },
         |slot, elements| {
             // SAFETY: the slot is finished, so its factors are only read.
             let factors = unsafe { factors.read(slot * 2 * channels, 2 * channels) };
-            // SAFETY: each piece of the result is written by one task.
+            // SAFETY: each chunk of the result is written by one task.
             let out = unsafe { out.part(elements.start, elements.len()) };
-            let factors = Factors { mean: &factors[..channels], scale: &factors[channels..], shift: rule.beta };
+            let factors = Factors { mean: &factors[..channels], scale: &factors[channels..], shift: options.beta };
             columns::apply::<T, RELU>(&x[elements], factors, out);
         },
     );
 }
 
-/// Turns the gradient by the result of [`standardize`] into that by x, in place: with y = (x - mean) r and r = 1 /
-/// sqrt(variance + epsilon), r (gamma g - mean(gamma g) - y mean(gamma g y)). Those by gamma and beta go to `weights`.
+/// Turns the gradient g with respect to the result of [`standardize`] into the gradient with respect to x, in place: with
+/// y = (x - mean) r and r = 1 / sqrt(variance + epsilon), it is r (gamma g - mean(gamma g) - y mean(gamma g y)). The gradients
+/// with respect to gamma and beta go to `weights`.
 ///
-/// Ioffe and Szegedy, arXiv:1502.03167, section 3, with their three terms put together.
+/// Ioffe and Szegedy, arXiv:1502.03167, section 3, with their three terms combined.
 pub(crate) fn standardize_gradient<T: Float>(
     x: &[T],
-    form: Form,
-    rule: Rule<'_, T>,
+    grouping: Grouping,
+    options: StandardizeOptions<'_, T>,
     moments: [&[T]; 2],
     scratch: &mut [T],
     weights: [&mut [T]; 2],
     g: &mut [T],
 ) {
-    match (form.is_rows(), rule.relu) {
-        (true, false) => rows_back::<T, false>(x, form, rule, moments, scratch, weights, g),
-        (true, true) => rows_back::<T, true>(x, form, rule, moments, scratch, weights, g),
-        (false, false) => columns_back::<T, false>(x, form, rule, Some(moments), scratch, weights, g),
-        (false, true) => columns_back::<T, true>(x, form, rule, Some(moments), scratch, weights, g),
+    match (grouping.is_rows(), options.relu) {
+        (true, false) => rows_back::<T, false>(x, grouping, options, moments, scratch, weights, g),
+        (true, true) => rows_back::<T, true>(x, grouping, options, moments, scratch, weights, g),
+        (false, false) => columns_back::<T, false>(x, grouping, options, Some(moments), scratch, weights, g),
+        (false, true) => columns_back::<T, true>(x, grouping, options, Some(moments), scratch, weights, g),
     }
 }
 
 fn rows_back<T: Float, const RELU: bool>(
     x: &[T],
-    form: Form,
-    rule: Rule<'_, T>,
+    grouping: Grouping,
+    options: StandardizeOptions<'_, T>,
     [means, variances]: [&[T]; 2],
     scratch: &mut [T],
     [by_gamma, by_beta]: [&mut [T]; 2],
     g: &mut [T],
 ) {
-    let Form { slots, channels, .. } = form;
+    let Grouping { slots, channels, .. } = grouping;
     let (sums, g) = (Shared::new(scratch), Shared::new(g));
-    team::split(slots, form.rows(), |range| {
+    team::split(slots, grouping.chunk_rows(), |range| {
         // SAFETY: each task has sums of its own.
-        let sums = unsafe { sums.part(range.start / form.rows() * 2 * channels, 2 * channels) };
+        let sums = unsafe { sums.part(range.start / grouping.chunk_rows() * 2 * channels, 2 * channels) };
         sums.fill(T::ZERO);
         let (beta_sums, gamma_sums) = sums.split_at_mut(channels);
         for slot in range {
-            let factors = [means[slot], rule.scale(variances[slot])];
+            let factors = [means[slot], options.scale(variances[slot])];
             // SAFETY: each row is written by one task.
             let g = unsafe { g.part(slot * channels, channels) };
             let x = &x[slot * channels..][..channels];
-            let weights = [rule.gamma, rule.beta];
-            rows::pass_back::<T, RELU>(x, factors, rule.centered, weights, [beta_sums, gamma_sums], g);
+            let weights = [options.gamma, options.beta];
+            rows::pass_back::<T, RELU>(x, factors, options.centered, weights, [beta_sums, gamma_sums], g);
         }
     });
     columns::merge_sums(scratch, 2 * channels);
@@ -260,61 +265,61 @@ fn rows_back<T: Float, const RELU: bool>(
     by_gamma.copy_from_slice(&scratch[channels..2 * channels]);
 }
 
-/// Without moments, these are constants: mean 0 and variance 1.
+/// Without `moments` the mean is the constant 0 and the variance the constant 1.
 fn columns_back<T: Float, const RELU: bool>(
     x: &[T],
-    form: Form,
-    rule: Rule<'_, T>,
+    grouping: Grouping,
+    options: StandardizeOptions<'_, T>,
     moments: Option<[&[T]; 2]>,
     scratch: &mut [T],
     [by_gamma, by_beta]: [&mut [T]; 2],
     g: &mut [T],
 ) {
-    let Form { slots, length, channels, groups } = form;
-    let (width, size) = (channels / groups, form.pieces() * 2 * channels);
+    let Grouping { slots, length, channels, groups } = grouping;
+    let (width, size) = (channels / groups, grouping.chunks() * 2 * channels);
     let (partial, factors) = scratch.split_at_mut(slots * size);
     for (slot, factors) in factors.chunks_exact_mut(4 * channels).enumerate() {
         let (centers, scales) = factors.split_at_mut(channels);
         for column in 0..channels {
-            (centers[column], scales[column]) = (T::ZERO, rule.gamma[column]);
+            (centers[column], scales[column]) = (T::ZERO, options.gamma[column]);
             if let Some([means, variances]) = moments {
                 let group = slot * groups + column / width;
                 centers[column] = means[group];
-                scales[column] *= rule.scale(variances[group]);
+                scales[column] *= options.scale(variances[group]);
             }
         }
     }
     let (partial_parts, factor_parts, g) = (Shared::new(partial), Shared::new(factors), Shared::new(g));
     let factors_of = |slot: usize| {
-        // SAFETY: of a slot's factors, mean and scale are only read from here on, the others once it is finished.
+        // SAFETY: mean and scale of a slot are only read from here on, and the other factors once the slot is finished.
         let [mean, scale, a, b] =
             [0, 1, 2, 3].map(|row| unsafe { factor_parts.read((4 * slot + row) * channels, channels) });
-        (Factors { mean, scale, shift: rule.beta }, [a, b])
+        (Factors { mean, scale, shift: options.beta }, [a, b])
     };
-    form.in_two_passes(
+    grouping.in_two_passes(
         |task, elements| {
-            // SAFETY: each piece has a part of its own, and its gradient is only written in the second pass.
+            // SAFETY: each chunk has a part of its own, and its gradient is only written in the second pass.
             let (out, g) = unsafe {
                 (partial_parts.part(task * 2 * channels, 2 * channels), g.read(elements.start, elements.len()))
             };
-            columns::sums::<T, RELU>(&x[elements], g, factors_of(task / form.pieces()).0, out);
+            columns::sums::<T, RELU>(&x[elements], g, factors_of(task / grouping.chunks()).0, out);
         },
         |slot| {
             // SAFETY: a slot is finished once, after its first pass and before its second.
-            let (pieces, along) = unsafe {
+            let (chunks, along) = unsafe {
                 (partial_parts.part(slot * size, size), factor_parts.part((4 * slot + 2) * channels, 2 * channels))
             };
-            columns::merge_sums(pieces, 2 * channels);
-            let (sums, products) = pieces[..2 * channels].split_at_mut(channels);
+            columns::merge_sums(chunks, 2 * channels);
+            let (sums, products) = chunks[..2 * channels].split_at_mut(channels);
             let (a, b) = along.split_at_mut(channels);
             let Some([_, variances]) = moments else {
                 return along.fill(T::ZERO);
             };
             for group in 0..groups {
-                let scale = rule.scale(variances[slot * groups + group]);
+                let scale = options.scale(variances[slot * groups + group]);
                 let columns = group * width..(group + 1) * width;
                 let mean = |sums: &[T]| {
-                    let weighed = columns.clone().map(|column| (rule.gamma[column] * sums[column]).as_f64());
+                    let weighed = columns.clone().map(|column| (options.gamma[column] * sums[column]).as_f64());
                     T::of(weighed.sum::<f64>() / (length * width) as f64)
                 };
                 a[columns.clone()].fill(mean(sums) * scale);
@@ -323,7 +328,7 @@ fn columns_back<T: Float, const RELU: bool>(
             }
         },
         |slot, elements| {
-            // SAFETY: each piece is written by one task.
+            // SAFETY: each chunk is written by one task.
             let g = unsafe { g.part(elements.start, elements.len()) };
             let (factors, along) = factors_of(slot);
             columns::pass_back::<T, RELU>(&x[elements], factors, along, g);
@@ -338,7 +343,7 @@ fn columns_back<T: Float, const RELU: bool>(
     by_gamma.copy_from_slice(&partial[channels..2 * channels]);
 }
 
-/// y = scale x + shift for each channel of `[rows, channels]`, of which what is negative becomes 0 if `relu`.
+/// y = scale x + shift for each channel of `[rows, channels]`, and max(y, 0) in its place if `relu`.
 pub(crate) fn affine<T: Float>(x: &[T], scale: &[T], shift: &[T], zeros: &[T], relu: bool, out: &mut [T]) {
     let channels = scale.len();
     let (factors, out) = (Factors { mean: zeros, scale, shift }, Shared::new(out));
@@ -350,19 +355,19 @@ pub(crate) fn affine<T: Float>(x: &[T], scale: &[T], shift: &[T], zeros: &[T], r
     });
 }
 
-/// Turns the gradient by the result of [`affine`] into that by x, in place; those by scale and shift go to `weights`. The
-/// rule's gamma and beta are scale and shift.
+/// Turns the gradient with respect to the result of [`affine`] into the gradient with respect to x, in place; the gradients with
+/// respect to scale and shift go to `weights`. Gamma and beta of the options are scale and shift.
 pub(crate) fn affine_gradient<T: Float>(
     x: &[T],
-    form: Form,
-    rule: Rule<'_, T>,
+    grouping: Grouping,
+    options: StandardizeOptions<'_, T>,
     scratch: &mut [T],
     weights: [&mut [T]; 2],
     g: &mut [T],
 ) {
-    if rule.relu {
-        columns_back::<T, true>(x, form, rule, None, scratch, weights, g);
+    if options.relu {
+        columns_back::<T, true>(x, grouping, options, None, scratch, weights, g);
     } else {
-        columns_back::<T, false>(x, form, rule, None, scratch, weights, g);
+        columns_back::<T, false>(x, grouping, options, None, scratch, weights, g);
     }
 }

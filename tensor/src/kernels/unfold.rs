@@ -1,8 +1,7 @@
 //! What lies in each window, written out, and its adjoint.
 
-use super::windows::{Rule, Windows};
-use crate::element::Element;
-use crate::element::Float;
+use crate::element::{Element, Float};
+use crate::windows::{Spacing, Windows};
 
 impl Windows {
     /// The number of a window's tap, of all that it has, those outside included.
@@ -15,7 +14,7 @@ impl Windows {
     fn lie_inside(&self) -> bool {
         self.axes.iter().all(|axis| {
             let whole = |window: usize| axis.taps(window).count == axis.size();
-            debug_assert!(matches!(axis.rule, Rule::Strided { .. }));
+            debug_assert!(matches!(axis.spacing, Spacing::Strided { .. }));
             whole(0) && whole(axis.windows - 1)
         })
     }

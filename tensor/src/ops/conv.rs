@@ -1,8 +1,8 @@
 //! Convolution over one, two or three axes, and its derivatives.
 //!
-//! Channels come last: `[n, length, c]`, `[n, height, width, c]` or `[n, depth, height, width, c]`. Then the elements
-//! that a window sees lie side by side, channel by channel, and all three products (forward, and the two of the
-//! derivatives) are those of a spread matrix with a dense one: see [`spread`](crate::kernels::gemm::spread).
+//! Channels come last: `[n, length, c]`, `[n, height, width, c]` or `[n, depth, height, width, c]`. So the channels of a
+//! window's place are contiguous, and all three products (forward and the two derivatives) have an im2col matrix on the left
+//! that is addressed implicitly: see [`implicit`](crate::kernels::gemm::implicit).
 
 use smallvec::SmallVec;
 
@@ -12,7 +12,8 @@ use crate::convolution::{Convolution, steps};
 use crate::element::Float;
 use crate::grid::Grid;
 use crate::kernels::gemm::Mat;
-use crate::kernels::gemm::spread::{Base, Products, Rows, Spread, partial_sums, products, sum_of_products};
+use crate::kernels::gemm::implicit::{Addend, ImplicitMatrix};
+use crate::kernels::gemm::implicit_products::{Products, ResultRows, partial_sums, products, sum_of_products};
 use crate::shape::Shape;
 use crate::tensor::{Tensor, expect_shape};
 
@@ -36,8 +37,8 @@ impl<T: Float> Tensor<T> {
         self.convolved(kernel, None, false, convolution, shape)
     }
 
-    /// The [convolution](Tensor::convolve) plus a bias `[filters]`, in one pass over the output; of that what is negative
-    /// becomes 0 if `relu`.
+    /// The [convolution](Tensor::convolve) plus a bias `[filters]`, and max(y, 0) in place of each result y if `relu`, in one
+    /// pass over the output.
     ///
     /// # Panics
     /// If the shapes do not fit each other.
@@ -54,6 +55,7 @@ impl<T: Float> Tensor<T> {
         self.convolved(kernel, Some(bias), relu, convolution, shape)
     }
 
+    /// The convolution of shape `shape`, with a bias and a ReLU (epilogue) if asked for.
     pub(super) fn convolved(
         &self,
         kernel: &Tensor<T>,
@@ -65,24 +67,25 @@ impl<T: Float> Tensor<T> {
         if is_depthwise(kernel.shape(), convolution) {
             return self.depthwise(kernel, bias, relu, convolution, shape);
         }
-        let places = Places::new(self.shape(), kernel.shape(), &shape, convolution);
-        let (padded, kernel, bias) = (places.padded(self), kernel.contiguous(), bias.map(Tensor::contiguous));
+        let grids = ConvGrids::new(self.shape(), kernel.shape(), &shape, convolution);
+        let (padded, kernel, bias) = (grids.padded(self), kernel.contiguous(), bias.map(Tensor::contiguous));
         let (x, w) = (elements(&padded), elements(&kernel));
         Tensor::written(shape, |out| {
             for group in 0..convolution.groups {
-                let (seen, results) = (places.seen(group), places.results(group));
-                let patches = Spread::new(x, places.samples, places.input_step, &places.starts, &seen);
-                let (first, filters) = (group * places.filters, places.filters);
-                let weights = Mat::new(w, first, [seen.len(), filters], [places.all_filters as isize, 1]);
-                let base = bias.as_ref().map_or(Base::Zero, |bias| Base::Row(&elements(bias)[first..first + filters]));
-                let places = Rows { step: places.output_step, rows: &results };
-                products(Products { a: patches, b: weights, places }, out, base, relu);
+                let (columns, results) = (grids.columns(group), grids.results(group));
+                let patches = ImplicitMatrix::new(x, grids.samples, grids.input_step, &grids.windows, &columns);
+                let (first, filters) = (group * grids.filters, grids.filters);
+                let weights = Mat::new(w, first, [columns.len(), filters], [grids.all_filters as isize, 1]);
+                let addend =
+                    bias.as_ref().map_or(Addend::Zero, |bias| Addend::Row(&elements(bias)[first..first + filters]));
+                let results = ResultRows { step: grids.output_step, rows: &results };
+                products(Products { a: patches, b: weights, results }, out, addend, relu);
             }
         })
     }
 
-    /// The gradient of [`convolve`](Tensor::convolve) with respect to its kernel, of shape `kernel`, where `gradient`
-    /// is that of its output: of all, or of the first windows along each axis, where it is 0 for the others.
+    /// The gradient of [`convolve`](Tensor::convolve) with respect to its kernel, which has the shape `kernel`. `gradient` is
+    /// the gradient with respect to the output; it may leave out the last windows along each axis, whose gradient is then 0.
     ///
     /// # Panics
     /// If the shapes do not fit each other.
@@ -98,20 +101,20 @@ impl<T: Float> Tensor<T> {
         if is_depthwise(kernel, convolution) {
             return self.depthwise_kernel_gradient(gradient, kernel, convolution);
         }
-        let places = Places::new(self.shape(), kernel, gradient.shape(), convolution);
-        let (padded, gradient) = (places.padded(self), gradient.contiguous());
+        let grids = ConvGrids::new(self.shape(), kernel, gradient.shape(), convolution);
+        let (padded, gradient) = (grids.padded(self), gradient.contiguous());
         let (x, g) = (elements(&padded), elements(&gradient));
-        let (groups, filters) = (convolution.groups, places.filters);
-        let (positions, per_group) = (places.starts.len(), places.elements.len());
-        let partial = partial_sums(places.samples, [per_group, positions, filters]);
+        let (groups, filters) = (convolution.groups, grids.filters);
+        let (positions, per_group) = (grids.windows.len(), grids.columns.len());
+        let partial = partial_sums(grids.samples, [per_group, positions, filters]);
         let mut partial = Tensor::written(partial.into(), |_| {});
         let by_group = Tensor::written([groups, per_group, filters].into(), |out| {
             for group in 0..groups {
-                let seen = places.seen(group);
-                let patches = Spread::new(x, places.samples, places.input_step, &seen, &places.starts);
+                let columns = grids.columns(group);
+                let patches = ImplicitMatrix::new(x, grids.samples, grids.input_step, &columns, &grids.windows);
                 let of_sample = |sample: usize| {
-                    let start = sample * places.output_step + group * filters;
-                    Mat::new(g, start, [positions, filters], [places.all_filters as isize, 1])
+                    let start = sample * grids.output_step + group * filters;
+                    Mat::new(g, start, [positions, filters], [grids.all_filters as isize, 1])
                 };
                 let out = &mut out[group * per_group * filters..][..per_group * filters];
                 sum_of_products(patches, of_sample, out, partial.as_mut_slice());
@@ -121,38 +124,38 @@ impl<T: Float> Tensor<T> {
     }
 }
 
-/// Where a convolution reads and writes.
-pub(super) struct Places {
-    /// What is put before and after each axis, those of batch and channels included.
+/// The offsets at which a convolution reads and writes: those of the im2col matrix and of its result.
+pub(super) struct ConvGrids {
+    /// The padding of each axis, those of batch and channels included.
     widths: SmallVec<[(usize, usize); 5]>,
     pub samples: usize,
-    /// From a padded sample to the next.
+    /// The elements of a padded sample.
     pub input_step: usize,
-    /// From a sample of the output to the next.
+    /// The elements of a sample of the output.
     output_step: usize,
-    /// Channels and filters of a group.
+    /// The channels and the filters of a group.
     channels: usize,
     filters: usize,
     all_filters: usize,
-    /// Where in a padded sample each window begins.
-    pub starts: Grid,
-    /// Where in a window the elements lie that the first group sees.
-    pub elements: Grid,
+    /// The offset of each window in a padded sample: the rows of the im2col matrix.
+    pub windows: Grid,
+    /// The offset of each element of the first group in a window: the columns of the im2col matrix.
+    pub columns: Grid,
 }
 
-impl Places {
+impl ConvGrids {
     pub fn new(input: &Shape, kernel: &Shape, output: &Shape, convolution: &Convolution) -> Self {
         let rank = convolution.rank();
         let mut widths = SmallVec::from_elem((0, 0), rank + 2);
         widths[1..=rank].copy_from_slice(&convolution.padding);
         let padded: Shape = input.iter().zip(&widths).map(|(&length, &(a, b))| a + length + b).collect();
         let steps = steps(&padded[1..]);
-        let (mut starts, mut elements) = (Grid::new(0), Grid::new(0));
+        let (mut windows, mut columns) = (Grid::new(0), Grid::new(0));
         for axis in 0..rank {
-            starts = starts.axis(output[axis + 1], convolution.strides[axis] * steps[axis]);
-            elements = elements.axis(kernel[axis], convolution.dilation[axis] * steps[axis]);
+            windows = windows.axis(output[axis + 1], convolution.strides[axis] * steps[axis]);
+            columns = columns.axis(kernel[axis], convolution.dilation[axis] * steps[axis]);
         }
-        Places {
+        ConvGrids {
             widths,
             samples: input[0],
             input_step: padded[1..].iter().product(),
@@ -160,23 +163,24 @@ impl Places {
             channels: kernel[rank],
             filters: kernel[rank + 1] / convolution.groups,
             all_filters: kernel[rank + 1],
-            starts,
-            elements: elements.axis(kernel[rank], 1),
+            windows,
+            columns: columns.axis(kernel[rank], 1),
         }
     }
 
+    /// The input with its padding, contiguous.
     pub fn padded<T: Float>(&self, x: &Tensor<T>) -> Tensor<T> {
         x.pad(&self.widths, T::ZERO).contiguous()
     }
 
-    /// Where in a window the elements lie that a group sees.
-    pub fn seen(&self, group: usize) -> Grid {
-        self.elements.clone().moved(group * self.channels)
+    /// The offset of each element of a group in a window.
+    pub fn columns(&self, group: usize) -> Grid {
+        self.columns.clone().offset_by(group * self.channels)
     }
 
-    /// Where in a sample of the output a group writes for each window.
+    /// The offset of each window's results of a group in a sample of the output.
     fn results(&self, group: usize) -> Grid {
-        Grid::new(group * self.filters).axis(self.starts.len(), self.all_filters)
+        Grid::new(group * self.filters).axis(self.windows.len(), self.all_filters)
     }
 }
 
@@ -193,7 +197,8 @@ fn panic_bias(op: &str, bias: &Shape, kernel: &Shape) -> ! {
     panic!("{op}: the bias must have one element for each filter: bias {bias}, kernel {kernel}")
 }
 
-/// Refuses what is no gradient of an output of this shape, of which it may leave out the last windows along each axis.
+/// Panics unless `found` is the shape of a gradient by an output of shape `expected`; it may leave out the last windows along
+/// each axis.
 #[track_caller]
 pub(super) fn expect_gradient(op: &str, found: &Shape, expected: &Shape) {
     let last = expected.len() - 1;
@@ -216,7 +221,7 @@ mod tests {
     use crate::ops::testing::assert_same_on_threads;
     use crate::ops::testing::{WAYS, indices, integers, lying, place};
 
-    /// A case: spatial lengths of input and kernel, and the convolution.
+    /// A convolution to test: spatial lengths of input and kernel, and the options.
     #[derive(Debug, Clone)]
     struct Case {
         samples: usize,
@@ -239,12 +244,12 @@ mod tests {
     }
 
     /// Of one axis: length, kernel, stride, dilation and padding.
-    type Axis = (usize, usize, usize, usize, (usize, usize));
+    type AxisCase = (usize, usize, usize, usize, (usize, usize));
 
     fn cases() -> impl Strategy<Value = Case> {
         let axis = (0_usize..8, 1_usize..4, 1_usize..4, 1_usize..3, (0_usize..3, 0_usize..3));
         let axes = (1_usize..4).prop_flat_map(move |rank| prop::collection::vec(axis.clone(), rank));
-        // Few of both, and many of one, which are computed in other ways.
+        // Few channels and filters, and many of one of them, which take other paths.
         let sizes = prop_oneof![
             2 => (0_usize..4, 0_usize..20, prop_oneof![1_usize..3, Just(21)]),
             1 => (0_usize..6, 16_usize..40, 1_usize..3),
@@ -253,7 +258,7 @@ mod tests {
         (axes, 0_usize..3, sizes).prop_filter_map(
             "the kernel does not fit",
             |(axes, samples, (channels, filters, groups))| {
-                let of = |f: fn(&Axis) -> usize| axes.iter().map(f).collect();
+                let of = |f: fn(&AxisCase) -> usize| axes.iter().map(f).collect();
                 let (input, kernel): (Vec<_>, Vec<_>) = (of(|a| a.0), of(|a| a.1));
                 let (strides, dilation): (Vec<_>, Vec<_>) = (of(|a| a.2), of(|a| a.3));
                 let padding: Vec<_> = axes.iter().map(|a| a.4).collect();
@@ -265,7 +270,7 @@ mod tests {
         )
     }
 
-    /// Calls `visit` with the places of x, of the kernel and of the output that each product of the definition joins.
+    /// Calls `visit` with the indices into x, the kernel and the output of each product in the definition.
     fn visit(case: &Case, mut visit: impl FnMut(&[usize], &[usize], &[usize])) {
         let convolution = &case.convolution;
         let (input, kernel) = (case.input(), case.kernel());
@@ -291,8 +296,8 @@ mod tests {
         }
     }
 
-    /// The convolution of x with a kernel, its gradients, and the convolution with a bias, as it is and rectified, each
-    /// operand lying in its way.
+    /// The convolution of x with a kernel, its gradients, and the convolution with a bias, without and with ReLU; each operand
+    /// is a view of the given kind.
     fn found<T: Float>(operands: &[Tensor<f64>; 4], ways: [usize; 4], c: &Convolution) -> [Tensor<f64>; 5] {
         let [x, kernel, gradient, bias] = std::array::from_fn(|i| lying(&operands[i].to::<T>(), ways[i]));
         let all = [
@@ -357,8 +362,8 @@ mod tests {
     }
 
     #[test]
-    fn many_lines_of_taps() {
-        // Of single channels more than are read in one pass: 5 x 5 lines of 2 taps.
+    fn more_kernel_lines_than_one_pass_reads() {
+        // Depthwise, with more lines than are read in one pass: 5 x 5 lines of 2 positions.
         let convolution = Convolution::new(3).padding(&[(2, 2), (1, 3), (0, 1)]).groups(3);
         let case = Case {
             samples: 2,
@@ -387,7 +392,7 @@ mod tests {
         let waves = |shape: &[usize], seed| integers(shape, seed).to::<f32>().sin();
         let x = waves(&[8, 20, 20, 16], 1);
         let strided = || Convolution::new(2).strides(&[1, 2]);
-        // In one group, in four, each channel by itself with two filters, with few filters and with few channels.
+        // One group, few filters, groups of two channels, groups of four, and depthwise with two filters for each channel.
         for (kernel, convolution) in [
             (waves(&[3, 3, 16, 24], 2), strided()),
             (waves(&[3, 3, 16, 3], 2), strided()),
@@ -397,7 +402,7 @@ mod tests {
         ] {
             assert_same_on_threads(|| {
                 let y = x.convolve(&kernel, &convolution);
-                // Seen by itself, the transposed convolution.
+                // The transposed convolution.
                 let by_input = y.convolve_input_gradient(&kernel, x.shape(), &convolution);
                 let by_kernel = x.convolve_kernel_gradient(&y, kernel.shape(), &convolution);
                 vec![y, by_input, by_kernel]

@@ -1,8 +1,8 @@
-//! What a convolution passes back to its input, which is also the transposed convolution.
+//! The gradient of a convolution with respect to its input, which is also the transposed convolution.
 //!
-//! Mostly each window's gradient is multiplied with the weights, and the products are folded: added up where windows
-//! overlap. A window has few products where the input has few channels, as pictures do; then the elements of the input
-//! gather what they get from all their windows in one product each.
+//! In general the gradient at each window is multiplied with the weights, and the products are folded (col2im): added up where
+//! windows overlap. Where the input has few channels, as pictures do, these products are small; then each element of the input
+//! gathers its sum over all its windows in one product.
 
 use smallvec::SmallVec;
 
@@ -14,18 +14,19 @@ use crate::element::Float;
 use crate::grid::Grid;
 use crate::kernels::gemm::Mat;
 use crate::kernels::gemm::folded::folded_products;
-use crate::kernels::gemm::spread::{Products, Rows, Spread, products_together};
+use crate::kernels::gemm::implicit::ImplicitMatrix;
+use crate::kernels::gemm::implicit_products::{Products, ResultRows, products_together};
 use crate::shape::Shape;
 use crate::tensor::{Tensor, expect_shape};
 
-/// The most taps of a kernel whose products are gathered: near the ends elements see some of them, and for each such set
-/// the weights are copied.
+/// The most kernel positions (taps) of a gathered gradient. Elements near the ends meet only some positions, and the weights
+/// are copied for each such set of positions.
 const MOST_TAPS: usize = 32;
 
 impl<T: Float> Tensor<T> {
-    /// The gradient of [`convolve`](Tensor::convolve) with respect to its input, of shape `input`, where `self` is that
-    /// of its output: of all, or of the first windows along each axis, where it is 0 for the others. Seen by itself it is
-    /// the transposed convolution.
+    /// The gradient of [`convolve`](Tensor::convolve) with respect to its input, which has the shape `input`. `self` is the
+    /// gradient with respect to the output; it may leave out the last windows along each axis, whose gradient is then 0.
+    /// As an operation of its own this is the transposed convolution.
     ///
     /// # Panics
     /// If the shapes do not fit each other.
@@ -48,20 +49,21 @@ impl<T: Float> Tensor<T> {
         let rows = Grid::new(0).axis(self.shape()[1..=rank].iter().product(), all_filters);
         Tensor::written(input.clone(), |dx| {
             for group in 0..groups {
-                // Seen from a filter: an element for each tap and channel.
+                // A row for each filter: an element for each kernel position and channel.
                 let weights = Mat::new(w, group * filters, [filters, columns], [1, all_filters as isize]);
                 if windows.are_tiles() && windows.size() == 1 && groups == 1 {
                     let rows = Mat::new(g, 0, [dx.len() / channels.max(1), filters], [filters as isize, 1]);
                     return T::gemm(rows, weights, dx);
                 }
-                let (rows, columns) = (rows.clone().moved(group * filters), Grid::new(0).axis(filters, 1));
-                let gradients = Spread::new(g, input[0], sample, &rows, &columns);
+                let (rows, columns) = (rows.clone().offset_by(group * filters), Grid::new(0).axis(filters, 1));
+                let gradients = ImplicitMatrix::new(g, input[0], sample, &rows, &columns);
                 folded_products(gradients, weights, &windows, group * channels..(group + 1) * channels, group > 0, dx);
             }
         })
     }
 
-    /// The same by a product for each set of elements that see the same taps; all are contiguous.
+    /// The same gradient by one product for each set of elements that meet the same kernel positions. The operands are
+    /// contiguous.
     fn gathered(&self, kernel: &Tensor<T>, input: &Shape, convolution: &Convolution) -> Tensor<T> {
         let (rank, groups) = (convolution.rank(), convolution.groups);
         let all_filters = kernel.shape()[rank + 1];
@@ -70,8 +72,8 @@ impl<T: Float> Tensor<T> {
         let (gradient_steps, input_steps) = (steps(&self.shape()[1..]), steps(&input[1..]));
         let tap_steps = steps(&kernel.shape()[..rank]);
 
-        // Where the elements of each set lie, what they see, and the weights, from the last tap, which meets the first
-        // window, back to the first.
+        // For each set: the offsets that are read, those that are written, and the weights. The weights are in reverse order,
+        // because the last position meets the first window.
         let (mut grids, mut weights) = (Vec::new(), Vec::new());
         let sets = sets(convolution, self.shape(), input, kernel.shape());
         for (set, group) in sets.iter().flat_map(|set| (0..groups).map(move |group| (set, group))) {
@@ -79,11 +81,14 @@ impl<T: Float> Tensor<T> {
                 (Grid::new(group * filters), Grid::new(0), Grid::new(group * channels), Grid::new(0));
             for (axis, along) in set.iter().enumerate() {
                 let step = gradient_steps[axis];
-                rows = rows.axis(along.count, step).moved(along.first_window * step);
+                rows = rows.axis(along.count, step).offset_by(along.first_window * step);
                 columns = columns.axis(along.taps, along.window_step * step);
-                results =
-                    results.axis(along.count, along.stride * input_steps[axis]).moved(along.first * input_steps[axis]);
-                taps = taps.axis(along.taps, along.tap_step * tap_steps[axis]).moved(along.first_tap * tap_steps[axis]);
+                results = results
+                    .axis(along.count, along.stride * input_steps[axis])
+                    .offset_by(along.first * input_steps[axis]);
+                taps = taps
+                    .axis(along.taps, along.tap_step * tap_steps[axis])
+                    .offset_by(along.first_tap * tap_steps[axis]);
             }
             let (start, k) = (weights.len(), taps.len() * filters);
             weights.resize(start + k * channels, T::ZERO);
@@ -101,9 +106,9 @@ impl<T: Float> Tensor<T> {
             .map(|(rows, columns, results, start)| {
                 let k = columns.len();
                 Products {
-                    a: Spread::new(g, input[0], gradient_step, rows, columns),
+                    a: ImplicitMatrix::new(g, input[0], gradient_step, rows, columns),
                     b: Mat::new(&weights, *start, [k, channels], [1, k as isize]),
-                    places: Rows { step: input_step, rows: results },
+                    results: ResultRows { step: input_step, rows: results },
                 }
             })
             .collect();
@@ -111,29 +116,29 @@ impl<T: Float> Tensor<T> {
     }
 }
 
-/// Elements of the input along one axis that see the same taps of the kernel: those at `first + i stride`.
+/// The elements of the input along one axis that meet the same kernel positions (taps): those at `first + i stride`.
 ///
-/// The padded input at p meets the window o through the tap k where p = o stride + k dilation. So to an element that is
-/// so many strides further on belong, through the same taps, windows that are so many further on.
+/// Element p of the padded input meets window o at position k where p = o stride + k dilation. So element p + stride meets
+/// window o + 1 at the same position.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Along {
+struct AxisSet {
     first: usize,
     count: usize,
     stride: usize,
-    /// The first tap, how many there are, and how far they are apart.
+    /// The first position, the number of positions, and the step between them.
     first_tap: usize,
     taps: usize,
     tap_step: usize,
-    /// The window that the first element meets through its last tap, and how far it is to that of the tap before.
+    /// The window that the first element meets at its last position, and the step to the window at the position before.
     first_window: usize,
     window_step: usize,
 }
 
-impl Along {
-    fn all(convolution: &Convolution, axis: usize, windows: usize, input: usize, kernel: usize) -> Vec<Along> {
+impl AxisSet {
+    fn all(convolution: &Convolution, axis: usize, windows: usize, input: usize, kernel: usize) -> Vec<AxisSet> {
         let (stride, dilation) = (convolution.strides[axis], convolution.dilation[axis]);
         let (tap_step, window_step) = convolution.meeting_steps(axis);
-        let mut all: Vec<Along> = Vec::new();
+        let mut all: Vec<AxisSet> = Vec::new();
         for phase in 0..stride.min(input) {
             let begin = all.len();
             for first in (phase..input).step_by(stride) {
@@ -151,7 +156,7 @@ impl Along {
                 };
                 match all[begin..].last_mut() {
                     Some(last) if (last.first_tap, last.taps) == (first_tap, taps) => last.count += 1,
-                    _ => all.push(Along {
+                    _ => all.push(AxisSet {
                         first,
                         count: 1,
                         stride,
@@ -168,13 +173,13 @@ impl Along {
     }
 }
 
-/// Elements of the input that see the same taps along every axis.
-type Set = SmallVec<[Along; 3]>;
+/// The elements of the input that meet the same kernel positions along every axis.
+type Set = SmallVec<[AxisSet; 3]>;
 
-/// Every element in one set.
+/// The sets, which hold each element of the input once.
 fn sets(convolution: &Convolution, gradient: &Shape, input: &Shape, kernel: &Shape) -> Vec<Set> {
     (0..convolution.rank()).fold(vec![Set::new()], |sets, axis| {
-        let along = Along::all(convolution, axis, gradient[axis + 1], input[axis + 1], kernel[axis]);
+        let along = AxisSet::all(convolution, axis, gradient[axis + 1], input[axis + 1], kernel[axis]);
         let join = |set: Set| along.iter().map(move |&along| set.iter().copied().chain([along]).collect());
         sets.into_iter().flat_map(join).collect()
     })

@@ -1,21 +1,21 @@
-//! A convolution and the maximum pooling behind it in one pass: what is between them, several times as large as the result,
-//! is never written.
+//! A convolution and the maximum pooling after it in one pass: the convolution's output, several times as large as the
+//! pooled result, is never written.
 
-use super::conv::{Places, expect_bias};
+use super::conv::{ConvGrids, expect_bias};
 use super::elements;
 use crate::convolution::Convolution;
 use crate::element::Float;
 use crate::kernels::gemm::Mat;
+use crate::kernels::gemm::implicit::{Addend, ImplicitMatrix};
 use crate::kernels::gemm::pooled::{chunks, pooled_products};
-use crate::kernels::gemm::spread::{Base, Spread};
 use crate::pooling::Pooling;
 use crate::shape::Shape;
 use crate::tensor::{Tensor, expect_shape};
 
 impl<T: Float> Tensor<T> {
-    /// The largest of each window over the [convolution](Tensor::convolve), plus a bias `[filters]` if there is one, and 0
-    /// instead of what is negative if `relu`: `[n, out.., filters]`. With it comes the place of each: the number of the
-    /// window's element, in row-major order, of equal ones the first, of those that are not a number the last.
+    /// The maximum pooling of the [convolution](Tensor::convolve) plus a bias `[filters]`, if there is one, with max(y, 0) in
+    /// place of each result y if `relu`: `[n, out.., filters]`. With it comes the position of each result in its window,
+    /// counted in row-major order: the first position of equal elements, the last position of NaN.
     ///
     /// ```
     /// use gradus_tensor::{Convolution, Pooling, Tensor};
@@ -44,8 +44,8 @@ impl<T: Float> Tensor<T> {
         if let Some(bias) = bias {
             expect_bias(op, bias, kernel);
         }
-        let seen = pooling.seen(&convolved);
-        let windows = pooling.windows(&seen, &output);
+        let covered = pooling.covered_shape(&convolved);
+        let windows = pooling.windows(&covered, &output);
         let filters = kernel.shape()[kernel.ndim() - 1];
         let mut places = Tensor::written(output.clone(), |_| {});
         let Some(chunks) = chunks::<T>(&windows, filters).filter(|_| convolution.groups == 1) else {
@@ -54,19 +54,20 @@ impl<T: Float> Tensor<T> {
             let y = Tensor::written(output, |out| windows.largest(elements(&y), relu, out, places.as_mut_slice()));
             return (y, places);
         };
-        let lies = Places::new(self.shape(), kernel.shape(), &seen, convolution);
-        let (padded, kernel, bias) = (lies.padded(self), kernel.contiguous(), bias.map(Tensor::contiguous));
+        let grids = ConvGrids::new(self.shape(), kernel.shape(), &covered, convolution);
+        let (padded, kernel, bias) = (grids.padded(self), kernel.contiguous(), bias.map(Tensor::contiguous));
         let y = Tensor::written(output, |out| {
-            let patches = Spread::new(elements(&padded), lies.samples, lies.input_step, &lies.starts, &lies.elements);
-            let weights = Mat::new(elements(&kernel), 0, [lies.elements.len(), filters], [filters as isize, 1]);
-            let base = bias.as_ref().map_or(Base::Zero, |bias| Base::Row(elements(bias)));
-            pooled_products(patches, weights, base, relu, (&windows, &chunks), (out, places.as_mut_slice()));
+            let patches =
+                ImplicitMatrix::new(elements(&padded), grids.samples, grids.input_step, &grids.windows, &grids.columns);
+            let weights = Mat::new(elements(&kernel), 0, [grids.columns.len(), filters], [filters as isize, 1]);
+            let addend = bias.as_ref().map_or(Addend::Zero, |bias| Addend::Row(elements(bias)));
+            pooled_products(patches, weights, addend, relu, (&windows, &chunks), (out, places.as_mut_slice()));
         });
         (y, places)
     }
 
-    /// The gradient of the largest of each window, given to the elements at their places: `[n, out.., c]` to `input`, of
-    /// which [`Pooling::seen`] suffices.
+    /// The gradient of a maximum pooling with respect to its input, from the positions of the largest elements:
+    /// `[n, out.., c]` to the shape `input`, for which [`Pooling::covered_shape`] is enough.
     ///
     /// # Panics
     /// If the shapes do not fit each other, or a window has more than 256 elements.
@@ -108,9 +109,9 @@ mod tests {
     use crate::{Convolution, Generator, Pooling, Shape, Tensor};
 
     /// Of one axis: length, kernel, the convolution's stride and padding, and the pooling's size, stride and padding.
-    type Axis = (usize, usize, usize, (usize, usize), usize, usize, usize);
+    type AxisCase = (usize, usize, usize, (usize, usize), usize, usize, usize);
 
-    fn axes() -> impl Strategy<Value = Vec<Axis>> {
+    fn axes() -> impl Strategy<Value = Vec<AxisCase>> {
         let axis = (1_usize..12, 1_usize..4, 1_usize..3, (0_usize..2, 0_usize..2), 1_usize..4, 1_usize..5, 0_usize..3);
         (1_usize..4).prop_flat_map(move |rank| prop::collection::vec(axis.clone(), rank))
     }
@@ -121,7 +122,7 @@ mod tests {
             axes in axes(), samples in 0_usize..3, channels in 1_usize..4, filters in 1_usize..40,
             groups in prop_oneof![4 => Just(1_usize), 1 => 2_usize..4], relu: bool, biased: bool,
         ) {
-            let of = |f: fn(&Axis) -> usize| axes.iter().map(f).collect::<Vec<_>>();
+            let of = |f: fn(&AxisCase) -> usize| axes.iter().map(f).collect::<Vec<_>>();
             let padding: Vec<_> = axes.iter().map(|axis| axis.3).collect();
             let convolution = Convolution::new(axes.len()).strides(&of(|a| a.2)).padding(&padding).groups(groups);
             let beyond: Vec<_> = axes.iter().map(|axis| (axis.6.min(axis.4 - 1), axis.6.min(axis.4 - 1))).collect();
@@ -148,13 +149,13 @@ mod tests {
             prop_assert_eq!(&y, &expected);
 
             let g = integers(&output);
-            let seen = pooling.seen(&convolved);
+            let seen = pooling.covered_shape(&convolved);
             let given = g.max_unpool(&places, &seen, &pooling);
             let whole = g.max_unpool(&places, &convolved, &pooling);
             if !relu {
                 prop_assert_eq!(&whole, &between.max_pool_gradient(&expected, &g, &pooling));
             }
-            // What no window sees gets nothing, and may be left out.
+            // Places that no window covers have gradient 0, and may be left out.
             let mut part = whole.clone();
             for axis in 1..=axes.len() {
                 part = part.slice(axis as isize, 0..seen[axis]);

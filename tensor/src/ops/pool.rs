@@ -2,10 +2,10 @@
 
 use super::{elements, expect_output_shape, spatial, with_lengths};
 use crate::element::Float;
-use crate::kernels::windows::{Axis, Rule, Windows};
 use crate::pooling::Pooling;
 use crate::shape::Shape;
 use crate::tensor::{Tensor, expect_shape};
+use crate::windows::{Spacing, WindowAxis, Windows};
 
 impl<T: Float> Tensor<T> {
     /// The largest element of each window, channel by channel: `[n, spatial.., c]` to `[n, out.., c]`. NaN where a window
@@ -133,7 +133,7 @@ fn mean_gradient<T: Float>(g: &Tensor<T>, windows: Windows, input: &Shape) -> Te
 }
 
 fn adaptive(input: &Shape, lengths: &[usize]) -> Windows {
-    let axis = |(&length, &windows): (&usize, &usize)| Axis { length, windows, rule: Rule::Adaptive };
+    let axis = |(&length, &windows): (&usize, &usize)| WindowAxis { length, windows, spacing: Spacing::Adaptive };
     Windows::new(spatial(input).iter().zip(lengths).map(axis), input[input.len() - 1])
 }
 

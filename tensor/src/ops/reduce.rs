@@ -1,10 +1,9 @@
 //! Reductions over any axes: `x.sum(0)`, `x.mean([0, 2])`, `x.max(..)`; [`keepdims`](crate::keepdims) keeps them.
 
-use super::super::shape::Axes;
 use crate::buffer::Buffer;
 use crate::element::{Element, Float, Number};
-use crate::kernels::reduce::{Fold, pieces, reduce};
-use crate::shape::{Shape, keepdims};
+use crate::kernels::reduce::{Fold, chunks, reduce};
+use crate::shape::{Axes, Shape, keepdims};
 use crate::tensor::Tensor;
 
 macro_rules! fold {
@@ -71,17 +70,18 @@ fn fold<T: Element, F: Fold<T>>(op: &str, fold: F, x: &Tensor<T>, axes: &Axes) -
     let shape = if axes.keeps_dims() { dims } else { kept };
     Tensor::written(shape, |out| {
         let elements = flat.as_slice().expect("the reduced form is contiguous");
-        match pieces(outer, length, inner) {
+        match chunks(outer, length, inner) {
             _ if out.is_empty() => {}
             1 => reduce(fold, elements, form, out, &mut []),
-            pieces => reduce(fold, elements, form, out, &mut Buffer::unspecified(pieces * outer * inner)),
+            chunks => reduce(fold, elements, form, out, &mut Buffer::unspecified(chunks * outer * inner)),
         }
     })
 }
 
-/// The first of several runs of reduced axes, as in all axes of `[n, channels, height, width]` but the channels.
+/// The first of several groups of adjacent reduced axes, such as `n` where `[n, channels, height, width]` is reduced over all
+/// axes but the channels.
 ///
-/// Folded by itself it needs no copy of a contiguous tensor, and leaves the other runs less to do.
+/// Folding it alone needs no copy of a contiguous tensor and leaves less to do for the others.
 fn first_of_several_runs(shape: &Shape, mask: &[bool]) -> Option<Axes> {
     let reduced = |&axis: &usize| mask[axis] && shape[axis] != 1;
     let kept = |&axis: &usize| !mask[axis] && shape[axis] != 1;
@@ -92,7 +92,7 @@ fn first_of_several_runs(shape: &Shape, mask: &[bool]) -> Option<Axes> {
 
 /// The elements in row-major order of `[kept axes, reduced axes, kept axes]`, and the sizes of the three.
 ///
-/// One reduced run of axes, wherever it is, needs no copy of a contiguous tensor; those of a view may be gathered at the
+/// One group of adjacent reduced axes needs no copy of a contiguous tensor; the reduced axes of a view may be gathered at the
 /// end.
 fn as_outer_length_inner<T: Element>(x: &Tensor<T>, mask: &[bool]) -> (Tensor<T>, [usize; 3]) {
     let size = |range: std::ops::Range<usize>| x.shape()[range].iter().product::<usize>();
@@ -121,7 +121,7 @@ fn as_outer_length_inner<T: Element>(x: &Tensor<T>, mask: &[bool]) -> (Tensor<T>
 }
 
 impl<T: Number> Tensor<T> {
-    /// The sum over `axes`; 0 of nothing. Integers wrap around.
+    /// The sum over `axes`; 0 for no elements. Integers wrap around.
     ///
     /// # Panics
     /// If an axis is out of range or named twice.
@@ -130,7 +130,7 @@ impl<T: Number> Tensor<T> {
         fold("sum", Sum, self, &axes.into())
     }
 
-    /// The product over `axes`; 1 of nothing. Integers wrap around.
+    /// The product over `axes`; 1 for no elements. Integers wrap around.
     ///
     /// # Panics
     /// If an axis is out of range or named twice.
@@ -139,7 +139,8 @@ impl<T: Number> Tensor<T> {
         fold("prod", Product, self, &axes.into())
     }
 
-    /// The largest element over `axes`; NaN if there is one, the lowest value of nothing (minus infinity for floats).
+    /// The largest element over `axes`; NaN if there is one. For no elements it is the lowest value of the type (minus
+    /// infinity for floats).
     ///
     /// # Panics
     /// If an axis is out of range or named twice.
@@ -148,7 +149,8 @@ impl<T: Number> Tensor<T> {
         fold("max", Largest, self, &axes.into())
     }
 
-    /// The smallest element over `axes`; NaN if there is one, the highest value of nothing (infinity for floats).
+    /// The smallest element over `axes`; NaN if there is one. For no elements it is the highest value of the type (infinity
+    /// for floats).
     ///
     /// # Panics
     /// If an axis is out of range or named twice.
@@ -157,7 +159,7 @@ impl<T: Number> Tensor<T> {
         fold("min", Smallest, self, &axes.into())
     }
 
-    /// This tensor summed down to a shape that broadcasts to its own: broadcasting undone.
+    /// The sum of this tensor down to a shape that broadcasts to its own: the reverse of broadcasting.
     ///
     /// # Panics
     /// If `shape` does not broadcast to this tensor's.
@@ -174,7 +176,7 @@ impl<T: Number> Tensor<T> {
 }
 
 impl Tensor<bool> {
-    /// Whether any element holds over `axes`; false of nothing.
+    /// Whether any element is true over `axes`; false for no elements.
     ///
     /// # Panics
     /// If an axis is out of range or named twice.
@@ -183,7 +185,7 @@ impl Tensor<bool> {
         fold("any", Any, self, &axes.into())
     }
 
-    /// Whether all elements hold over `axes`; true of nothing.
+    /// Whether all elements are true over `axes`; true for no elements.
     ///
     /// # Panics
     /// If an axis is out of range or named twice.
@@ -194,7 +196,7 @@ impl Tensor<bool> {
 }
 
 impl<T: Float> Tensor<T> {
-    /// The mean over `axes`; NaN of nothing.
+    /// The mean over `axes`; NaN for no elements.
     ///
     /// # Panics
     /// If an axis is out of range or named twice.
@@ -241,7 +243,7 @@ impl<T: Float> Tensor<T> {
     pub fn logsumexp(&self, axes: impl Into<Axes>) -> Tensor<T> {
         let axes = axes.into();
         let max = self.max(keepdims(axes.clone()));
-        // Shifting by an infinity would make NaN of it.
+        // Subtracting an infinity would give NaN.
         let shift = max.map(|m| if num_traits::Float::is_finite(m) { m } else { T::ZERO });
         let sum = (self - &shift).exp().sum(axes).ln();
         let shift = shift.reshape(sum.shape());

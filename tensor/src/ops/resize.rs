@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::{elements, expect_output_shape, spatial, with_lengths};
 use crate::element::Float;
 use crate::kernels::resize::Resize;
-use crate::kernels::windows::{Axis, Rule, Windows};
 use crate::shape::Shape;
 use crate::tensor::{Tensor, expect_shape};
+use crate::windows::{Spacing, WindowAxis, Windows};
 
 /// What [`Tensor::resize`] puts between the elements that there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,7 +87,7 @@ impl<T: Float> Tensor<T> {
 
 /// For each old element the new ones that it is nearest to.
 fn nearest(input: &Shape, output: &Shape) -> Windows {
-    let axis = |axis: usize| Axis { length: output[axis], windows: input[axis], rule: Rule::Nearest };
+    let axis = |axis: usize| WindowAxis { length: output[axis], windows: input[axis], spacing: Spacing::Nearest };
     Windows::new((1..input.len() - 1).map(axis), input[input.len() - 1])
 }
 

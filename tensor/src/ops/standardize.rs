@@ -1,14 +1,14 @@
-//! Standardisation with scale and shift, and scale and shift alone, each in as few passes over memory as can be.
+//! Standardisation with scale and shift, and scale and shift alone, each in as few passes over memory as possible.
 
 use super::elements;
 use crate::buffer::Buffer;
 use crate::element::Float;
-use crate::kernels::standardize::{self as kernels, Form, Rule};
+use crate::kernels::standardize::{self as kernels, Grouping, StandardizeOptions};
 use crate::shape::Shape;
 use crate::standardization::Standardization;
 use crate::tensor::{Tensor, expect_shape};
 
-/// The mean and the variance of what was standardised together.
+/// The mean and the variance of each group of elements that were standardised together.
 #[derive(Clone, Debug)]
 pub struct Moments<T: Float> {
     /// The mean.
@@ -38,17 +38,17 @@ fn check_gradient(op: &str, x: &Shape, g: &Shape) {
 }
 
 impl<T: Float> Tensor<T> {
-    /// y = gamma (x - mean) / sqrt(variance + epsilon) + beta, and the mean and the variance, which are those of the
-    /// elements that belong together by `how`.
+    /// y = gamma (x - mean) / sqrt(variance + epsilon) + beta, and the mean and the variance of each group of elements that
+    /// `how` puts together.
     ///
-    /// Shapes: `[.., channels]`, unchanged; gamma and beta `[channels]`. [`Standardization`] has an example. Of no elements
-    /// the moments are NaN.
+    /// Shapes: `[.., channels]`, unchanged; gamma and beta `[channels]`. [`Standardization`] has an example. The moments of no
+    /// elements are NaN.
     ///
     /// # Panics
     /// If the shapes do not fit each other, or the groups not the channels.
     #[track_caller]
     pub fn standardize(&self, gamma: &Tensor<T>, beta: &Tensor<T>, how: &Standardization) -> (Tensor<T>, Moments<T>) {
-        let (form, shape) = expect_shape("standardize", how.form(self.shape()));
+        let (grouping, shape) = expect_shape("standardize", how.grouping(self.shape()));
         check_weights("standardize", self.shape(), [gamma, beta]);
         let nothing = Tensor::full(shape, T::nan());
         let (mut mean, mut variance) = (nothing.clone(), nothing);
@@ -56,16 +56,23 @@ impl<T: Float> Tensor<T> {
             return (self.clone(), Moments { mean, variance });
         }
         let (x, gamma, beta) = (self.contiguous(), gamma.contiguous(), beta.contiguous());
-        let rule = rule(&gamma, &beta, how);
+        let options = options(&gamma, &beta, how);
         let y = Tensor::written(self.shape().clone(), |out| {
             let moments = [mean.as_mut_slice(), variance.as_mut_slice()];
-            kernels::standardize(elements(&x), form, rule, moments, &mut Buffer::unspecified(form.scratch()), out);
+            kernels::standardize(
+                elements(&x),
+                grouping,
+                options,
+                moments,
+                &mut Buffer::unspecified(grouping.scratch()),
+                out,
+            );
         });
         (y, Moments { mean, variance })
     }
 
-    /// The gradients of [`standardize`](Tensor::standardize) by this, its input, by gamma and by beta, for the gradient `g`
-    /// of its result. The first is written to the memory of `g` where nobody else holds that.
+    /// The gradients of [`standardize`](Tensor::standardize) with respect to this tensor (its input), gamma and beta, from the
+    /// gradient `g` of its result. The first is written to the memory of `g` if no other tensor shares it.
     ///
     /// # Panics
     /// If the shapes do not fit each other.
@@ -78,7 +85,7 @@ impl<T: Float> Tensor<T> {
         moments: &Moments<T>,
         how: &Standardization,
     ) -> [Tensor<T>; 3] {
-        let (form, shape) = expect_shape("standardize_gradient", how.form(self.shape()));
+        let (grouping, shape) = expect_shape("standardize_gradient", how.grouping(self.shape()));
         check_weights("standardize_gradient", self.shape(), [gamma, beta]);
         check_gradient("standardize_gradient", self.shape(), g.shape());
         let fits = *moments.mean.shape() == shape && *moments.variance.shape() == shape;
@@ -87,10 +94,10 @@ impl<T: Float> Tensor<T> {
         if !self.is_empty() {
             let (x, gamma, beta) = (self.contiguous(), gamma.contiguous(), beta.contiguous());
             let (mean, variance) = (moments.mean.contiguous(), moments.variance.contiguous());
-            let (rule, moments) = (rule(&gamma, &beta, how), [elements(&mean), elements(&variance)]);
+            let (options, moments) = (options(&gamma, &beta, how), [elements(&mean), elements(&variance)]);
             let weights = [by_gamma.as_mut_slice(), by_beta.as_mut_slice()];
-            let scratch = &mut Buffer::unspecified(form.scratch_of_gradient());
-            kernels::standardize_gradient(elements(&x), form, rule, moments, scratch, weights, g.as_mut_slice());
+            let scratch = &mut Buffer::unspecified(grouping.scratch_of_gradient());
+            kernels::standardize_gradient(elements(&x), grouping, options, moments, scratch, weights, g.as_mut_slice());
         }
         [g, by_gamma, by_beta]
     }
@@ -120,8 +127,8 @@ impl<T: Float> Tensor<T> {
         })
     }
 
-    /// The gradients of [`affine`](Tensor::affine) by this, its input, by scale and by shift, for the gradient `g` of its
-    /// result. The first is written to the memory of `g` where nobody else holds that.
+    /// The gradients of [`affine`](Tensor::affine) with respect to this tensor (its input), scale and shift, from the gradient
+    /// `g` of its result. The first is written to the memory of `g` if no other tensor shares it.
     ///
     /// # Panics
     /// If the shapes do not fit each other.
@@ -139,19 +146,23 @@ impl<T: Float> Tensor<T> {
         if !self.is_empty() {
             let (x, scale, shift) = (self.contiguous(), scale.contiguous(), shift.contiguous());
             let channels = scale.size();
-            let form = Form { slots: 1, length: x.size() / channels, channels, groups: channels };
-            let rule = rule(&scale, &shift, &Standardization::of_channels().relu(relu));
+            let grouping = Grouping { slots: 1, length: x.size() / channels, channels, groups: channels };
+            let options = options(&scale, &shift, &Standardization::of_channels().relu(relu));
             let weights = [by_scale.as_mut_slice(), by_shift.as_mut_slice()];
-            let scratch = &mut Buffer::unspecified(form.scratch_of_gradient());
-            kernels::affine_gradient(elements(&x), form, rule, scratch, weights, g.as_mut_slice());
+            let scratch = &mut Buffer::unspecified(grouping.scratch_of_gradient());
+            kernels::affine_gradient(elements(&x), grouping, options, scratch, weights, g.as_mut_slice());
         }
         [g, by_scale, by_shift]
     }
 }
 
-/// What the kernels are told, of contiguous weights.
-fn rule<'a, T: Float>(gamma: &'a Tensor<T>, beta: &'a Tensor<T>, how: &Standardization) -> Rule<'a, T> {
-    Rule {
+/// The options of the kernels, from contiguous weights.
+fn options<'a, T: Float>(
+    gamma: &'a Tensor<T>,
+    beta: &'a Tensor<T>,
+    how: &Standardization,
+) -> StandardizeOptions<'a, T> {
+    StandardizeOptions {
         gamma: elements(gamma),
         beta: elements(beta),
         epsilon: T::of(how.epsilon),
@@ -166,7 +177,7 @@ mod tests {
     use crate::shape::keepdims;
     use crate::{Axes, Generator};
 
-    /// Every form of standardisation, the shape in which the axes that belong together are apart, and these.
+    /// Every kind of standardisation, the shape in which the axes that are standardised together stand alone, and these axes.
     fn forms(shape: &[usize]) -> Vec<(Standardization, Vec<usize>, Axes)> {
         let last = shape.len() - 1;
         let mut forms = vec![

@@ -125,9 +125,9 @@ mod tests {
     }
 
     /// Of one axis: length, size of the window, stride, dilation and padding.
-    type Axis = (usize, usize, usize, usize, (usize, usize));
+    type AxisCase = (usize, usize, usize, usize, (usize, usize));
 
-    fn axes() -> impl Strategy<Value = Vec<Axis>> {
+    fn axes() -> impl Strategy<Value = Vec<AxisCase>> {
         (1_usize..4).prop_flat_map(|rank| {
             let lengths = 0..[10_usize, 8, 5][rank - 1];
             prop::collection::vec((lengths, 1_usize..4, 1_usize..4, 1_usize..3, (0_usize..4, 0_usize..4)), rank)
@@ -137,7 +137,7 @@ mod tests {
     proptest! {
         #[test]
         fn as_the_definition_says(n in 0_usize..3, axes in axes(), c in 0_usize..4, ways in [0..WAYS, 0..WAYS]) {
-            let of = |f: fn(&Axis) -> usize| axes.iter().map(f).collect::<Vec<_>>();
+            let of = |f: fn(&AxisCase) -> usize| axes.iter().map(f).collect::<Vec<_>>();
             let (lengths, size) = (of(|axis| axis.0), of(|axis| axis.1));
             let padding: Vec<_> = axes.iter().map(|axis| axis.4).collect();
             let convolution = Convolution::new(axes.len())

@@ -1,4 +1,4 @@
-//! Few rows by columns that lie in one piece: each element of C is a dot product, read once along k.
+//! Products of few rows by contiguous columns: each element of C is a dot product, read once along k.
 
 use super::Mat;
 use super::lanes::Shuffle;
@@ -7,8 +7,8 @@ use super::lanes::Shuffle;
 ///
 /// # Safety
 ///
-/// AVX2 and FMA must be available; A has at most 3 rows, its columns and the rows of B are side by side, and no other
-/// thread uses C meanwhile.
+/// AVX2 and FMA are available. A has at most 3 rows; its rows and the columns of B are contiguous. No other thread uses C
+/// meanwhile.
 #[target_feature(enable = "avx2,fma")]
 pub(super) unsafe fn multiply<V: Shuffle>(
     a: Mat<'_, V::Element>,
@@ -16,7 +16,8 @@ pub(super) unsafe fn multiply<V: Shuffle>(
     c: *mut V::Element,
     row: usize,
 ) {
-    // SAFETY: the caller's promise. As many sums are under way as the processor can start before the first is done.
+    // As many sums are under way as the processor can start before the first is done.
+    // SAFETY: the caller's promise.
     unsafe {
         match a.rows {
             1 => columns::<V, 1, 8>(a, b, c, row),

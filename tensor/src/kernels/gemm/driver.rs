@@ -1,41 +1,42 @@
-//! The driver: chooses by shape what is copied first and how C is cut into tasks.
+//! The driver: chooses by shape which operands are packed and how C is cut into tasks.
 //!
-//! The loops are BLIS's, with the choice to leave an operand where it lies. The limits were measured on a Zen 3.
+//! The loops are those of BLIS (5 to 3), with the choice to read an operand in place. The limits were measured on a Zen 3.
 
+use super::cut::{GRAIN, Origin, Parts, parts};
 use super::kernel::HEIGHT;
 use super::lanes::{Lanes, Shuffle};
 use super::pack::pack;
-use super::tile::{self, Block, Nearest, Panels, Strips};
-use super::{GRAIN, Mat, Origin, Parts, dot, parts};
+use super::tile::{self, Nearest, Panels, ResultTile, Strips};
+use super::{Mat, dot};
 use crate::memory::with_scratch;
 use crate::team;
 
-/// Rows of an operand further apart than this, in bytes, are slow to read in place: they share few sets of a cache, and
-/// each is a page of its own.
+/// The bytes between two rows of an operand beyond which it is slow to read in place: such rows share few sets of a cache, and
+/// each lies on a page of its own.
 const FAR: usize = 1024;
-/// A whole B of at most so many bytes stays in the first-level cache.
+/// The most bytes of a B that stays in the first-level cache as a whole.
 const NEAR: usize = 16 << 10;
-/// The most rows or columns that are packed at a time, so that the scratch is bounded (2 MiB of f32 each).
+/// The most rows (BLIS's MC) or columns (NC) that are packed at a time; it bounds the scratch (2 MiB of f32 each).
 const MOST_PACKED: usize = 2048;
-/// Elements whose packing is worth a task of its own.
+/// The elements whose packing is worth a task of its own.
 const PACK_GRAIN: usize = 1 << 15;
 /// The most columns of a tile of C.
 const COLUMNS: usize = 256;
-/// Elements of a tile of C, or of its rows of A along a block of k: both stay in the second-level cache.
+/// The most elements of a tile of C, and of its rows of A along a block of k: both stay in the second-level cache.
 const CACHED: usize = 192 * 256;
-/// The least rows of a tile of C, unless there are no more.
+/// The least rows of a tile of C, unless C has fewer.
 const LEAST_ROWS: usize = 24;
-/// Tasks beyond which a product is cut only where its tiles would be too large.
+/// The tasks beyond which a product is cut only where its tiles would be too large.
 const ENOUGH_TASKS: usize = 16;
 
 /// C = A · B.
 ///
 /// # Safety
 ///
-/// The instructions must be available, the shapes match, and no dimension be 0.
+/// The instructions are available, the shapes match, and no dimension is 0.
 pub(super) unsafe fn multiply<V: Lanes>(a: Mat<'_, V::Element>, b: Mat<'_, V::Element>, c: &mut [V::Element]) {
     let n = b.columns;
-    // SAFETY: the caller's promise; a column lies as the row that is its transpose.
+    // SAFETY: the caller's promise; a column of C lies in memory as its transpose, a row.
     unsafe {
         if n == 1 && a.rows > 1 {
             multiply::<V>(b.transposed(), a.transposed(), c);
@@ -47,11 +48,11 @@ pub(super) unsafe fn multiply<V: Lanes>(a: Mat<'_, V::Element>, b: Mat<'_, V::El
     }
 }
 
-/// The product of few rows by columns that lie in one piece.
+/// The product of few rows by contiguous columns.
 unsafe fn dots<V: Lanes>(a: Mat<'_, V::Element>, b: Mat<'_, V::Element>, c: &mut [V::Element]) {
     let (m, k, n) = (a.rows, a.columns, b.columns);
     let c = Origin(c.as_mut_ptr());
-    // Memory is what limits it, so that there is less than the usual work in a task.
+    // Memory limits this product, so a task has less than the usual work.
     let columns = parts(n, 8, (m * k * n / (GRAIN / 4)).clamp(1, ENOUGH_TASKS));
     team::run(columns.count, |task| {
         let j = columns.range(task);
@@ -60,7 +61,7 @@ unsafe fn dots<V: Lanes>(a: Mat<'_, V::Element>, b: Mat<'_, V::Element>, c: &mut
     });
 }
 
-/// The product tile by tile, each operand packed first if that pays.
+/// The product tile by tile, with each operand packed first if that pays.
 unsafe fn tiles<V: Lanes>(a: Mat<'_, V::Element>, b: Mat<'_, V::Element>, c: &mut [V::Element]) {
     let (m, k, n) = (a.rows, a.columns, b.columns);
     let far = |stride: isize| stride.unsigned_abs() * size_of::<V::Element>() > FAR;
@@ -69,7 +70,7 @@ unsafe fn tiles<V: Lanes>(a: Mat<'_, V::Element>, b: Mat<'_, V::Element>, c: &mu
     let pack_b = !in_rows || bytes > NEAR && m >= if far(b.row_stride) { LEAST_ROWS } else { 128 };
     let pack_a = a.column_stride != 1 && far(a.column_stride) && m >= LEAST_ROWS && k >= 64 && n >= 256;
 
-    // A step of the loops below: some columns of C, a block of k and some rows.
+    // The steps of the loops below: columns of C (NC), a block of k (KC) and rows (MC).
     let most = |len: usize, packed: bool| if packed { len.min(MOST_PACKED) } else { len };
     let (rows, columns) = (most(m, pack_a), most(n, pack_b));
     let depths = parts(k, 1, if pack_a || pack_b { k.div_ceil(V::DEPTH) } else { 1 });
@@ -92,7 +93,7 @@ unsafe fn tiles<V: Lanes>(a: Mat<'_, V::Element>, b: Mat<'_, V::Element>, c: &mu
             for p in (0..depths.count).map(|block| depths.range(block)) {
                 let b = b.part([p.start, j], [p.len(), columns]);
                 let panels: Panels<V> = if pack_b {
-                    // SAFETY: the scratch is as large as that, and nobody else's.
+                    // SAFETY: the scratch is as large as that, and no other thread uses it.
                     unsafe { pack_all::<V::Short>(b, width, &b_scratch) };
                     Panels { start: b_scratch.at(0), row: width as isize, panel: (width * p.len()) as isize, vectors }
                 } else {
@@ -108,37 +109,37 @@ unsafe fn tiles<V: Lanes>(a: Mat<'_, V::Element>, b: Mat<'_, V::Element>, c: &mu
                     } else {
                         Strips { start: a.start, row: a.row_stride, column: a.column_stride, strip: None }
                     };
-                    let block = Block { start: c.at(i * n + j), rows: a.rows, columns, row: n, add: p.start > 0 };
+                    let tile = ResultTile { start: c.at(i * n + j), rows: a.rows, columns, row: n, add: p.start > 0 };
                     // SAFETY: the caller's promise, for a part of the operands and of C.
-                    unsafe { multiply_block::<V>(p.len(), &strips, &panels, block, nearest) };
+                    unsafe { multiply_tiles::<V>(p.len(), &strips, &panels, tile, nearest) };
                 }
             }
         }
     });
 }
 
-/// C = A · B or C += A · B for operands that lie as they shall be read.
-unsafe fn multiply_block<V: Lanes>(
+/// C = A · B or C += A · B for operands in the order in which they are read.
+unsafe fn multiply_tiles<V: Lanes>(
     k: usize,
     a: &Strips<V::Element>,
     b: &Panels<V>,
-    c: Block<V::Element>,
+    c: ResultTile<V::Element>,
     nearest: Nearest,
 ) {
-    let [rows, columns] = grid::<V>([c.rows, k, c.columns], b.width());
+    let [rows, columns] = tile_sizes::<V>([c.rows, k, c.columns], b.width());
     let start = Origin(c.start);
     let (row, add) = (c.row, c.add);
     team::run(rows.count * columns.count, |task| {
         let (i, j) = (rows.range(task / columns.count), columns.range(task % columns.count));
-        let c = Block { start: start.at(i.start * row + j.start), rows: i.len(), columns: j.len(), row, add };
+        let c = ResultTile { start: start.at(i.start * row + j.start), rows: i.len(), columns: j.len(), row, add };
         // SAFETY: the caller's promise; the tiles of C are disjoint.
         unsafe { tile::multiply::<V>(k, a.skip(i.start), b.skip(j.start), c, nearest) };
     });
 }
 
-/// The rows and columns of the tiles that C is cut into: small enough for the second-level cache, and as many as are
-/// worth while. The longer side is cut first.
-fn grid<V: Lanes>([m, k, n]: [usize; 3], width: usize) -> [Parts; 2] {
+/// The rows and columns of the tiles that C is cut into: small enough for the second-level cache, and as many tiles as are
+/// worth a task. The longer side is cut first.
+fn tile_sizes<V: Lanes>([m, k, n]: [usize; 3], width: usize) -> [Parts; 2] {
     let wanted = (m * k * n / GRAIN).min(ENOUGH_TASKS);
     let most_rows = CACHED / k.min(V::DEPTH).max(n.min(COLUMNS));
     let (mut rows, mut columns) = (m.div_ceil(most_rows), n.div_ceil(COLUMNS));
@@ -157,7 +158,7 @@ fn grid<V: Lanes>([m, k, n]: [usize; 3], width: usize) -> [Parts; 2] {
 ///
 /// # Safety
 ///
-/// AVX2 must be available, and the scratch large enough and nobody else's: see [`pack`].
+/// AVX2 is available; the scratch is large enough (see [`pack`]), and no other thread uses it.
 unsafe fn pack_all<V: Shuffle>(source: Mat<'_, V::Element>, unit: usize, scratch: &Origin<V::Element>) {
     let panel = unit.next_multiple_of(V::LANES) * source.rows;
     let wanted = (source.rows * source.columns / PACK_GRAIN).clamp(1, ENOUGH_TASKS);

@@ -1,58 +1,61 @@
-//! Products whose results are added up at once where windows overlap: what a convolution passes back to its input.
+//! Products whose results are added up where windows overlap, as they are computed (col2im): the gradient of a convolution
+//! with respect to its input.
 //!
-//! The gradient of a window's result times the weights is what each element of the window gets. As many products are
-//! computed as the forward pass has, no more: an input's gradient seen as a convolution of its own multiplies zeros
-//! beyond the ends, 2 of 7 times for 3 by 3 on 13 by 13.
+//! The gradient at a window times the weights is the window's share of the gradient at each of its elements. This takes as many
+//! products as the forward pass. An input gradient computed as a convolution of the padded gradient multiplies zeros beyond the
+//! ends instead: 2 of 7 products for 3 by 3 on 13 by 13.
 
 use std::ops::Range;
 
-use super::spread::{Base, Block, Columns, MOST_ROWS, Spread};
-use super::{Mat, parts};
+use super::Mat;
+use super::cut::parts;
+use super::implicit::{Addend, ColumnOffsets, ImplicitMatrix, MOST_ROWS, RowBlock};
 use crate::element::Float;
 use crate::kernels::Shared;
-use crate::kernels::windows::{Part, Windows};
+use crate::kernels::windows::TaskPart;
 use crate::memory::with_scratch;
 use crate::simd::vectorize;
 use crate::team;
+use crate::windows::Windows;
 
-/// Bytes of the results that wait to be added up, at most, if a strip of rows is less: they stay in the second-level
-/// cache beside the weights.
+/// The most bytes of results that wait to be added up (but at least a strip of rows): they stay in the second-level cache
+/// beside the weights.
 const MOST_WAITING: usize = 1 << 17;
-/// Tasks, if there are as many samples, or a sample is long enough to be cut.
+/// The tasks to aim for: samples, or parts of samples that are long enough to be cut.
 const TASKS: usize = 16;
-/// The least places of a part of a sample, in reaches of a window: what reaches two parts is computed twice.
+/// The least places of a part of a sample, in reaches of a window: windows across two parts are computed twice.
 const LEAST_REACHES: usize = 8;
 
-/// For each window of each sample, its row of A times B is added to the elements of its taps in `dx`: for each tap, as many
-/// as there are `channels`, which are these of all. `dx` is first set to 0, unless these add to what it holds.
+/// Adds, for each window of each sample, its row of A · B to the elements of `dx` at its kernel positions: at each position the
+/// channels `channels`. `dx` is set to 0 first, unless `add`.
 ///
 /// # Panics
 ///
 /// If the shapes do not match.
 pub(crate) fn folded_products<T: Float>(
-    a: Spread<'_, T>,
+    a: ImplicitMatrix<'_, T>,
     b: Mat<'_, T>,
     windows: &Windows,
     channels: Range<usize>,
     add: bool,
     dx: &mut [T],
 ) {
-    let (sample, n) = (windows.sample(), b.columns);
+    let (sample, n) = (windows.sample_size(), b.columns);
     if dx.is_empty() {
         return;
     }
     let (count, each) = (dx.len() / sample, windows.axes.map(|axis| axis.windows).iter().product::<usize>());
     assert!(n == windows.size() * channels.len() && channels.end <= windows.channels, "folded_products: {n} columns");
     assert!(a.count == count && a.rows.len() == each && a.columns.len() == b.rows, "folded_products: {count} x {each}");
-    let outer = windows.outer();
+    let outer = windows.outermost_axis();
     let axis = windows.axes[outer];
     let entry = sample / axis.length;
-    let reach = axis.reach_of(0..1).len().max(1);
+    let reach = axis.places_reached_by(0..1).len().max(1);
     let cut = parts(axis.length, 1, TASKS.div_ceil(count).min(axis.length / (LEAST_REACHES * reach)).max(1));
     let most = (MOST_WAITING / (n * size_of::<T>()).max(1)).clamp(6, MOST_ROWS);
-    let columns = Columns::new(a.columns);
+    let columns = ColumnOffsets::new(a.columns);
     let dx = Shared::new(dx);
-    T::with_panels(b, &columns, count * each, |b| {
+    T::with_right_operand(b, &columns, count * each, |b| {
         team::run(count * cut.count, |task| {
             let (s, places) = (task / cut.count, cut.range(task % cut.count));
             let first = s * sample + places.start * entry;
@@ -61,17 +64,18 @@ pub(crate) fn folded_products<T: Float>(
             if !add {
                 dx.fill(T::ZERO);
             }
-            let mut fold = Fold { windows, channels: channels.clone(), sample: s, part: Part::new(first, dx) };
+            let mut fold =
+                GradientFold { windows, channels: channels.clone(), sample: s, part: TaskPart::new(first, dx) };
             let inner: usize = windows.axes[outer + 1..].iter().map(|axis| axis.windows).product();
-            let reaching = axis.reaching(&places);
+            let reaching = axis.windows_reaching(&places);
             let numbers = reaching.start * inner..reaching.end * inner;
-            let mut block = Block::new();
+            let mut block = RowBlock::new();
             with_scratch(most * n, |scratch: *mut T| {
                 for start in numbers.clone().step_by(most) {
                     let numbers = start..numbers.end.min(start + most);
                     // SAFETY: the shapes have been compared, the scratch is as large as these results, which are then written.
                     let results = unsafe {
-                        a.multiply((s, numbers.clone()), (&columns, b), Base::Zero, &mut block, (scratch, n));
+                        a.multiply((s, numbers.clone()), (&columns, b), Addend::Zero, &mut block, (scratch, n));
                         std::slice::from_raw_parts(scratch, numbers.len() * n)
                     };
                     fold.add(numbers, results);
@@ -81,16 +85,16 @@ pub(crate) fn folded_products<T: Float>(
     });
 }
 
-/// Where results are added up.
-struct Fold<'a, T> {
+/// The part of the gradient to which results are added.
+struct GradientFold<'a, T> {
     windows: &'a Windows,
     channels: Range<usize>,
     sample: usize,
-    part: Part<'a, T>,
+    part: TaskPart<'a, T>,
 }
 
-impl<T: Float> Fold<'_, T> {
-    /// Adds the results of these windows of the sample.
+impl<T: Float> GradientFold<'_, T> {
+    /// Adds the results of some windows of the sample.
     fn add(&mut self, windows: Range<usize>, results: &[T]) {
         vectorize(
             #[inline(always)]
@@ -109,8 +113,8 @@ impl<T: Float> Fold<'_, T> {
     fn add_one(&mut self, window: [usize; 3], results: &[T]) {
         let Windows { axes, channels } = self.windows;
         let [a, b, c] = [0, 1, 2].map(|axis| axes[axis].taps(window[axis]));
-        let (numbers, each) = (self.windows.numbers(), self.channels.len());
-        // Taps side by side lie so in the results and in the input, unless other groups' channels are between.
+        let (numbers, each) = (self.windows.tap_numbers(), self.channels.len());
+        // Neighbouring positions are contiguous in the results and in the input, unless other groups' channels are between.
         let (runs, len) = if c.step == 1 && each == *channels { (1, c.count) } else { (c.count, 1) };
         for (i, plane) in a.places().enumerate() {
             for (j, row) in b.places().enumerate() {

@@ -1,19 +1,21 @@
 //! The micro-kernel.
 //!
-//! A tile of C, some rows by some vectors, stays in registers while the kernel walks along k: each step broadcasts one
-//! element of every row of A and multiplies it with one stretch of a row of B. A fused multiply-add takes 4 cycles and
-//! two can start in each, so at least 8 sums should be under way; 6 rows by 2 vectors make 12 of AVX2's 16 registers, 6 by
-//! 4 make 24 of AVX-512's 32, and leave some for the operands (Van Zee and van de Geijn, "BLIS: a framework for rapidly instantiating BLAS functionality", 2015).
+//! A micro-tile of C, MR rows by some vectors, stays in registers while the kernel walks along k: each step broadcasts one
+//! element of every row of A and multiplies it with the vectors of a row of B. A fused multiply-add takes 4 cycles and two can
+//! start in each cycle, so at least 8 sums should be under way; 6 rows by 2 vectors take 12 of AVX2's 16 registers, 6 by 4
+//! take 24 of AVX-512's 32, and leave some for the operands (Van Zee and van de Geijn, "BLIS: a framework for rapidly
+//! instantiating BLAS functionality", 2015).
 
 use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
 
 use super::lanes::Lanes;
 
-/// The most rows of a tile.
+/// The most rows of a micro-tile (BLIS's MR).
 pub(super) const HEIGHT: usize = 6;
 
-/// What the micro-kernel works on: see [`Strips`], [`Panels`] and [`Block`].
-pub(super) struct Step<T> {
+/// The operands of the micro-kernel: the addresses and strides of a strip of A, a panel of B and a micro-tile of C. The
+/// product replaces C, or is added to it if `add`.
+pub(super) struct MicroTile<T> {
     pub(super) k: usize,
     pub(super) a: *const T,
     pub(super) a_row: isize,
@@ -25,94 +27,94 @@ pub(super) struct Step<T> {
     pub(super) add: bool,
 }
 
-/// The tile of `MR` rows and as many vectors, up to [`Lanes::VECTORS`], as `columns` need.
+/// Computes a micro-tile of `MR` rows and as many vectors as `columns` need, up to [`Lanes::VECTORS`].
 ///
 /// # Safety
 ///
-/// The instructions must be available, and the tile lie within the matrices.
-pub(super) unsafe fn tile<V: Lanes, const MR: usize>(columns: usize, step: &Step<V::Element>) {
+/// The instructions are available, and the micro-tile lies within the matrices.
+pub(super) unsafe fn up_to_vectors<V: Lanes, const MR: usize>(columns: usize, tile: &MicroTile<V::Element>) {
     // SAFETY: the caller's promise.
     unsafe {
         if V::VECTORS > 2 {
-            up_to_4::<V, MR>(columns, step);
+            up_to_4::<V, MR>(columns, tile);
         } else {
-            up_to_2::<V, MR>(columns, step);
+            up_to_2::<V, MR>(columns, tile);
         }
     }
 }
 
-unsafe fn up_to_2<V: Lanes, const MR: usize>(columns: usize, step: &Step<V::Element>) {
+unsafe fn up_to_2<V: Lanes, const MR: usize>(columns: usize, tile: &MicroTile<V::Element>) {
     // SAFETY: the caller's promise.
     unsafe {
         match columns.div_ceil(V::LANES) {
-            1 => vectors::<V, MR, 1>(columns, step),
-            2 => vectors::<V, MR, 2>(columns, step),
+            1 => vectors::<V, MR, 1>(columns, tile),
+            2 => vectors::<V, MR, 2>(columns, tile),
             vectors => unreachable!("a panel of {vectors} vectors for {MR} rows"),
         }
     }
 }
 
-/// The same up to 4 vectors. (Not one function for any number: that would compile the tiles of 6 rows by 8 vectors too,
-/// which do not fit into the registers.)
+/// As [`up_to_vectors`], for up to 4 vectors. (One function for any number of vectors would compile the micro-tiles of 6 rows
+/// by 8 vectors too, which do not fit into the registers.)
 ///
 /// # Safety
 ///
-/// As for [`tile`].
-pub(super) unsafe fn up_to_4<V: Lanes, const MR: usize>(columns: usize, step: &Step<V::Element>) {
+/// As for [`up_to_vectors`].
+pub(super) unsafe fn up_to_4<V: Lanes, const MR: usize>(columns: usize, tile: &MicroTile<V::Element>) {
     // SAFETY: the caller's promise.
     unsafe {
         match columns.div_ceil(V::LANES) {
-            3 => vectors::<V, MR, 3>(columns, step),
-            4 => vectors::<V, MR, 4>(columns, step),
-            _ => up_to_2::<V, MR>(columns, step),
+            3 => vectors::<V, MR, 3>(columns, tile),
+            4 => vectors::<V, MR, 4>(columns, tile),
+            _ => up_to_2::<V, MR>(columns, tile),
         }
     }
 }
 
-/// The same up to 8 vectors.
+/// As [`up_to_vectors`], for up to 8 vectors.
 ///
 /// # Safety
 ///
-/// As for [`tile`].
-pub(super) unsafe fn up_to_8<V: Lanes, const MR: usize>(columns: usize, step: &Step<V::Element>) {
+/// As for [`up_to_vectors`].
+pub(super) unsafe fn up_to_8<V: Lanes, const MR: usize>(columns: usize, tile: &MicroTile<V::Element>) {
     // SAFETY: the caller's promise.
     unsafe {
         match columns.div_ceil(V::LANES) {
-            5 => vectors::<V, MR, 5>(columns, step),
-            6 => vectors::<V, MR, 6>(columns, step),
-            7 => vectors::<V, MR, 7>(columns, step),
-            8 => vectors::<V, MR, 8>(columns, step),
-            _ => up_to_4::<V, MR>(columns, step),
+            5 => vectors::<V, MR, 5>(columns, tile),
+            6 => vectors::<V, MR, 6>(columns, tile),
+            7 => vectors::<V, MR, 7>(columns, tile),
+            8 => vectors::<V, MR, 8>(columns, tile),
+            _ => up_to_4::<V, MR>(columns, tile),
         }
     }
 }
 
-/// The same for `NV` vectors, of which the last may be partial.
-unsafe fn vectors<V: Lanes, const MR: usize, const NV: usize>(columns: usize, step: &Step<V::Element>) {
+/// As [`up_to_vectors`], for `NV` vectors; the last may be partial.
+unsafe fn vectors<V: Lanes, const MR: usize, const NV: usize>(columns: usize, tile: &MicroTile<V::Element>) {
     let last = columns % V::LANES;
     // SAFETY: the caller's promise.
     unsafe {
         if last == 0 {
             V::with(
                 #[inline(always)]
-                || multiply::<V, MR, NV, false>(last, step),
+                || multiply::<V, MR, NV, false>(last, tile),
             );
         } else {
             V::with(
                 #[inline(always)]
-                || multiply::<V, MR, NV, true>(last, step),
+                || multiply::<V, MR, NV, true>(last, tile),
             );
         }
     }
 }
 
-/// The micro-kernel: a tile of `MR` rows and `NV` vectors, of the last just the first `last` lanes if it is `PARTIAL`.
+/// The micro-kernel: `MR` rows by `NV` vectors; the last vector has only its first `last` lanes if it is `PARTIAL`.
 ///
-/// What is added to is where the sums begin. So they are the same bits however k is cut into blocks.
+/// Sums begin with the values of C that they are added to, so they are the same bits however k is cut into blocks.
 #[inline(always)]
 unsafe fn multiply<V: Lanes, const MR: usize, const NV: usize, const PARTIAL: bool>(
     last: usize,
-    step: &Step<V::Element>,
+    tile: &MicroTile<V::Element>,
 ) {
     // SAFETY: the caller's promise.
     unsafe {
@@ -122,34 +124,34 @@ unsafe fn multiply<V: Lanes, const MR: usize, const NV: usize, const PARTIAL: bo
             if PARTIAL && v == NV - 1 { V::load_masked(source, mask) } else { V::load(source) }
         };
         let mut sums = [[V::zero(); NV]; MR];
-        if step.add {
+        if tile.add {
             for (r, sums) in sums.iter_mut().enumerate() {
-                (0..NV).for_each(|v| sums[v] = load(step.c.add(r * step.c_row), v));
+                (0..NV).for_each(|v| sums[v] = load(tile.c.add(r * tile.c_row), v));
             }
         }
-        let (mut a, mut b) = (step.a, step.b);
-        // Rows that lie apart are not foreseen by the processor. Those far apart share few sets of the first-level
-        // cache, and would displace each other.
-        let near = step.b_row.unsigned_abs() * size_of::<V::Element>() <= 1024;
-        let ahead = if near { 12 * step.b_row } else { 0 };
-        for _ in 0..step.k {
+        let (mut a, mut b) = (tile.a, tile.b);
+        // The processor does not prefetch rows that are not contiguous by itself. Rows far apart share few sets of the
+        // first-level cache and would displace each other.
+        let near = tile.b_row.unsigned_abs() * size_of::<V::Element>() <= 1024;
+        let ahead = if near { 12 * tile.b_row } else { 0 };
+        for _ in 0..tile.k {
             _mm_prefetch::<_MM_HINT_T0>(b.wrapping_offset(ahead).cast());
             let mut row = [V::zero(); NV];
             for (v, row) in row.iter_mut().enumerate() {
                 *row = load(b, v);
             }
             for (r, sums) in sums.iter_mut().enumerate() {
-                let x = V::splat(a.wrapping_offset(r as isize * step.a_row));
+                let x = V::splat(a.wrapping_offset(r as isize * tile.a_row));
                 for (sum, y) in sums.iter_mut().zip(row) {
                     *sum = V::multiply_add(x, y, *sum);
                 }
             }
-            a = a.wrapping_offset(step.a_column);
-            b = b.wrapping_offset(step.b_row);
+            a = a.wrapping_offset(tile.a_column);
+            b = b.wrapping_offset(tile.b_row);
         }
         for (r, sums) in sums.into_iter().enumerate() {
             for (v, sum) in sums.into_iter().enumerate() {
-                let c = step.c.add(r * step.c_row + v * V::LANES);
+                let c = tile.c.add(r * tile.c_row + v * V::LANES);
                 if PARTIAL && v == NV - 1 { V::store_first(c, sum, last) } else { V::store(c, sum) }
             }
         }

@@ -1,4 +1,4 @@
-//! What the kernels ask of a processor's vectors.
+//! The vector operations that the kernels need, for every set of instructions.
 
 use std::arch::x86_64::{_MM_HINT_ET0, _mm_prefetch};
 
@@ -8,31 +8,31 @@ mod avx512;
 pub(crate) use avx2::Avx2;
 pub(crate) use avx512::Avx512;
 
-/// Vectors of one type of elements, by one set of instructions.
+/// Vectors of one element type in one set of instructions.
 ///
 /// # Safety
 ///
-/// The methods may be called only where the instructions are available. They are fast only where they are inlined into
-/// what [`with`](Lanes::with) calls. Pointers are used for as many elements as a vector has, or for the lanes that a mask
-/// or a count names, and need no alignment.
+/// The methods may be called only where the instructions are available. They are fast only if they are inlined into the
+/// closure that [`with`](Lanes::with) calls. Pointers need no alignment; they are used for as many elements as a vector has, or
+/// for the lanes of a mask or a count.
 pub(crate) trait Lanes: 'static {
-    /// An element.
+    /// The element type.
     type Element: Copy + Send + Sync + 'static;
-    /// Vectors of the same elements for what gains nothing by longer ones: copies, and what memory limits.
+    /// Vectors of the same elements for copies and other work that memory limits, which gains nothing by longer ones.
     type Short: Shuffle<Element = Self::Element>;
-    /// A vector.
+    /// The vector type.
     type Vector: Copy;
-    /// Which lanes to load.
+    /// A choice of lanes.
     type Mask: Copy;
-    /// Elements in a vector.
+    /// The elements of a vector.
     const LANES: usize;
-    /// The most vectors in a row of a tile of many rows, such that their sums, a row of B and an element of A fit into
-    /// the registers.
+    /// The vectors in a row of a micro-tile of many rows (NR is `VECTORS * LANES`): their sums, a row of B and an element of A fit
+    /// into the registers.
     const VECTORS: usize;
-    /// The most elements along k at a time, such that as many rows of that many vectors stay in the first-level cache.
+    /// The most elements along k at a time (KC): a panel of B of this depth stays in the first-level cache.
     const DEPTH: usize;
 
-    /// Calls `body`, compiled for the instructions. What it calls must inline into it (`#[inline(always)]`).
+    /// Calls `body`, compiled for the instructions. Functions that it calls must inline into it (`#[inline(always)]`).
     unsafe fn with<R>(body: impl FnOnce() -> R) -> R;
     /// All zeros.
     unsafe fn zero() -> Self::Vector;
@@ -52,13 +52,13 @@ pub(crate) trait Lanes: 'static {
     unsafe fn multiply_add(x: Self::Vector, y: Self::Vector, sum: Self::Vector) -> Self::Vector;
     /// max(x, 0), lane by lane; NaN stays.
     unsafe fn relu(x: Self::Vector) -> Self::Vector;
-    /// Says that the line of `target`, which may be any address, will be written.
+    /// Prefetches the cache line of `target`, which may be any address, for writing.
     #[inline(always)]
     fn prefetch_to_write(target: *mut Self::Element) {
-        // SAFETY: a hint, which every x86-64 processor takes or ignores.
+        // SAFETY: a prefetch is a hint, valid for any address.
         unsafe { _mm_prefetch::<_MM_HINT_ET0>(target.cast_const().cast()) }
     }
-    /// A short vector with the same sum: halves added up until one fits.
+    /// A short vector with the same sum of lanes: halves are added up until one is left.
     unsafe fn shortened(vector: Self::Vector) -> <Self::Short as Lanes>::Vector;
 }
 
@@ -68,10 +68,10 @@ pub(crate) trait Lanes: 'static {
 ///
 /// As for [`Lanes`].
 pub(crate) trait Shuffle: Lanes {
-    /// The sum of the lanes, by halves.
+    /// The sum of the lanes, added up by halves.
     unsafe fn sum(vector: Self::Vector) -> Self::Element;
-    /// Writes the sums of as many vectors as a vector has lanes: of `vectors(i)` to `target + i`.
+    /// Writes the sum of the lanes of `vectors(i)` to `target + i`, for as many vectors as a vector has lanes.
     unsafe fn store_sums(vectors: impl Fn(usize) -> Self::Vector, target: *mut Self::Element);
-    /// Writes the transpose of the square whose row i is `rows(i)`: row i of it at `target + i * stride`.
+    /// Writes the transpose of the square whose row i is `rows(i)`; row i of the transpose begins at `target + i * stride`.
     unsafe fn store_transposed(rows: impl Fn(usize) -> Self::Vector, target: *mut Self::Element, stride: usize);
 }

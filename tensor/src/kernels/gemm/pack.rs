@@ -5,13 +5,12 @@ use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
 use super::Mat;
 use super::lanes::Shuffle;
 
-/// Copies a matrix in panels of `unit` columns (strips of A are panels of its transpose). The rows of a panel follow
-/// each other, and a panel the one before; each row is filled up to whole vectors with what nobody should read.
+/// Copies a matrix in panels of `unit` columns (strips of A are panels of its transpose). Panels follow each other, and so do
+/// the rows of a panel; each row is padded to whole vectors with values that no kernel uses.
 ///
 /// # Safety
 ///
-/// AVX2 must be available, and the target have room for the panels: `unit` rounded up to whole vectors, times the rows,
-/// for each.
+/// AVX2 is available, and the target has room for the panels, each of `unit` rounded up to whole vectors times the rows.
 #[target_feature(enable = "avx2,fma")]
 pub(super) unsafe fn pack<V: Shuffle>(source: Mat<'_, V::Element>, unit: usize, target: *mut V::Element) {
     let width = unit.next_multiple_of(V::LANES);
@@ -25,7 +24,7 @@ pub(super) unsafe fn pack<V: Shuffle>(source: Mat<'_, V::Element>, unit: usize, 
                 for (q, first) in (0..source.columns).step_by(unit).enumerate() {
                     let end = source.columns.min(first + unit);
                     let target = target.add(q * panel + p * width);
-                    // Rows that lie far apart are not foreseen by the processor.
+                    // The processor does not prefetch rows that lie far apart by itself.
                     _mm_prefetch::<_MM_HINT_T0>(source.at(p + 8, first).cast());
                     for j in (first..end).step_by(V::LANES) {
                         let vector = match end - j {
@@ -48,11 +47,11 @@ pub(super) unsafe fn pack<V: Shuffle>(source: Mat<'_, V::Element>, unit: usize, 
     }
 }
 
-/// Copies up to a vector of columns, row by row, each `stride` elements after the one before.
+/// Copies at most a vector of columns, row by row; the rows of the target are `stride` elements apart.
 #[target_feature(enable = "avx2,fma")]
 unsafe fn pack_vectors<V: Shuffle>(source: Mat<'_, V::Element>, target: *mut V::Element, stride: usize) {
     let squares = if source.row_stride == 1 { source.rows / V::LANES } else { 0 };
-    // SAFETY: the caller's promise; the elements read are the matrix's.
+    // SAFETY: the caller's promise; all elements read are those of the matrix.
     unsafe {
         for p in (0..squares).map(|square| square * V::LANES) {
             let column = |j: usize| if j < source.columns { V::load(source.at(p, j)) } else { V::zero() };

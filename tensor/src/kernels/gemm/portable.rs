@@ -1,27 +1,28 @@
-//! The product for processors that we have no kernels for: the crate `matrixmultiply`'s, on tiles.
+//! Products for processors without kernels of this crate: by the crate `matrixmultiply`, tile by tile.
 
 use matrixmultiply::{dgemm, sgemm};
 use num_traits::NumAssign;
 
-use super::spread::{Base, Block, Columns, Panels};
-use super::{GRAIN, Mat, Origin, parts};
+use super::Mat;
+use super::cut::{GRAIN, Origin, parts};
+use super::implicit::{Addend, ColumnOffsets, RightOperand, RowBlock};
 use crate::team;
 
-/// An element type that `matrixmultiply` knows.
-pub trait Element: Copy + Send + Sync + 'static {
+/// An element type of `matrixmultiply`.
+pub trait PortableProduct: Copy + Send + Sync + 'static {
     /// C = A · B, where row i of C begins at `c + i * row`.
     ///
     /// # Safety
     ///
-    /// C must lie within what the caller may write.
+    /// The caller may write every element of C.
     unsafe fn tile(a: Mat<'_, Self>, b: Mat<'_, Self>, c: *mut Self, row: usize);
 }
 
 macro_rules! element {
     ($($type:ident: $gemm:ident),*) => {$(
-        impl Element for $type {
+        impl PortableProduct for $type {
             unsafe fn tile(a: Mat<'_, Self>, b: Mat<'_, Self>, c: *mut Self, row: usize) {
-                // SAFETY: the operands lie within borrowed slices, C where the caller may write.
+                // SAFETY: the operands lie within borrowed slices, and the caller may write C.
                 unsafe {
                     $gemm(
                         a.rows,
@@ -47,8 +48,8 @@ macro_rules! element {
 
 element!(f32: sgemm, f64: dgemm);
 
-/// C = A · B, the longer side of C cut into tasks.
-pub(super) fn multiply<T: Element>(a: Mat<'_, T>, b: Mat<'_, T>, c: &mut [T]) {
+/// C = A · B; the longer side of C is cut into tasks.
+pub(super) fn multiply<T: PortableProduct>(a: Mat<'_, T>, b: Mat<'_, T>, c: &mut [T]) {
     let (m, k, n) = (a.rows, a.columns, b.columns);
     let wanted = (m * k * n / GRAIN).clamp(1, 64);
     let c = Origin(c.as_mut_ptr());
@@ -69,40 +70,40 @@ pub(super) fn multiply<T: Element>(a: Mat<'_, T>, b: Mat<'_, T>, c: &mut [T]) {
     }
 }
 
-/// Calls `body` with the rows of B, copied if they do not lie in one piece each.
-pub(super) fn with_panels<T: Element, R>(b: Mat<'_, T>, body: impl FnOnce(&Panels<T>) -> R) -> R {
+/// Calls `body` with the rows of B, copied unless each is contiguous.
+pub(super) fn with_right_operand<T: PortableProduct, R>(b: Mat<'_, T>, body: impl FnOnce(&RightOperand<T>) -> R) -> R {
     if b.column_stride == 1 {
-        return body(&Panels { start: b.start, row: b.row_stride, panel: 0, narrow: false });
+        return body(&RightOperand { start: b.start, row: b.row_stride, panel: 0, narrow: false });
     }
     // SAFETY: elements of a matrix lie within a borrowed slice.
     let element = |at: usize| unsafe { *b.at(at / b.columns, at % b.columns) };
     let rows: Vec<T> = (0..b.rows * b.columns).map(element).collect();
-    body(&Panels { start: rows.as_ptr(), row: b.columns as isize, panel: 0, narrow: false })
+    body(&RightOperand { start: rows.as_ptr(), row: b.columns as isize, panel: 0, narrow: false })
 }
 
-/// C = base + A · B for a block of rows: each of C is a sum of rows of B.
+/// C = addend + A · B for a block of rows, each a sum of rows of B; max(C, 0) in its place if `relu`.
 ///
 /// # Safety
 ///
 /// As [`Gemm::multiply_block`](super::Gemm::multiply_block).
-pub(super) unsafe fn multiply_block<T: Element + NumAssign + PartialOrd>(
-    block: &Block<T>,
-    columns: &Columns,
+pub(super) unsafe fn multiply_block<T: PortableProduct + NumAssign + PartialOrd>(
+    block: &RowBlock<T>,
+    columns: &ColumnOffsets,
     n: usize,
-    b: &Panels<T>,
-    base: Base<'_, T>,
+    b: &RightOperand<T>,
+    addend: Addend<'_, T>,
     relu: bool,
 ) {
     let (a, c) = block.rows();
     for (&a, &c) in a.iter().zip(c) {
         // SAFETY: the caller's promise.
         let c = unsafe { std::slice::from_raw_parts_mut(c, n) };
-        match base {
-            Base::Zero => c.fill(T::zero()),
-            Base::Row(row) => c.copy_from_slice(row),
-            Base::Result => {}
+        match addend {
+            Addend::Zero => c.fill(T::zero()),
+            Addend::Row(row) => c.copy_from_slice(row),
+            Addend::Result => {}
         }
-        for (p, column) in columns.places.iter().copied().enumerate() {
+        for (p, column) in columns.offsets.iter().copied().enumerate() {
             // SAFETY: the caller's promise.
             let (x, row) =
                 unsafe { (*a.add(column), std::slice::from_raw_parts(b.start.offset(p as isize * b.row), n)) };

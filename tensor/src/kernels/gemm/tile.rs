@@ -1,34 +1,36 @@
-//! A tile of C: the loops right around the micro-kernel.
+//! The macro-kernel: the loops right around the micro-kernel, over the strips and panels of a tile of C (BLIS's loops 2 and
+//! 1).
 
 use std::ops::Range;
 
-use super::kernel::{self, HEIGHT, Step};
+use super::cut::parts;
+use super::kernel::{self, HEIGHT, MicroTile};
 use super::lanes::Lanes;
-use super::parts;
 
-/// Rows of A, in place or packed: row i of strip s at `start + s * strip + i * row`, its elements `column` apart.
+/// The left operand A, in place or packed: row i of strip s begins at `start + s * strip + i * row`, its elements are
+/// `column` apart.
 pub(super) struct Strips<T> {
     pub(super) start: *const T,
-    /// From a row to the next of its strip.
+    /// The elements from a row to the next in a strip.
     pub(super) row: isize,
-    /// From an element of a row to the next.
+    /// The elements from a column to the next.
     pub(super) column: isize,
-    /// From a strip to the next, where strips have been packed; in place it is the rows that tell.
+    /// The elements from a packed strip to the next; `None` in place, where a strip begins at its first row.
     pub(super) strip: Option<isize>,
 }
 
-// SAFETY: strips are a shared borrow of a slice, or of scratch that nobody writes to meanwhile.
+// SAFETY: a shared borrow of a slice, or of scratch that no thread writes to meanwhile.
 unsafe impl<T: Sync> Sync for Strips<T> {}
 
 impl<T> Strips<T> {
-    /// The strips from that of row `first` on; it must be the first of a strip.
+    /// The strips from row `first` on, which is the first row of a strip.
     pub(super) fn skip(&self, first: usize) -> Self {
         let offset = self.strip.map_or(first as isize * self.row, |strip| (first / HEIGHT) as isize * strip);
         Self { start: self.start.wrapping_offset(offset), ..*self }
     }
 
-    /// The rows of each strip. In place they are as even as can be, so that none is too low to keep the processor busy:
-    /// 32 rows make strips of 5, 5, 6, 5, 5 and 6.
+    /// The number and the rows of each strip. In place the heights are as even as can be, so that no strip is too low to keep
+    /// the processor busy: 32 rows make strips of 5, 5, 6, 5, 5 and 6.
     fn cut(&self, rows: usize) -> impl Iterator<Item = (usize, Range<usize>)> + use<T> {
         let (count, packed) = (rows.div_ceil(HEIGHT), self.strip.is_some());
         let first = move |s: usize| if packed { rows.min(s * HEIGHT) } else { rows * s / count };
@@ -36,14 +38,15 @@ impl<T> Strips<T> {
     }
 }
 
-/// Columns of B, in place or packed: row p of panel j at `start + j * panel + p * row`, its elements side by side.
+/// The right operand B, in place or packed: row p of panel j begins at `start + j * panel + p * row`, its elements are
+/// contiguous.
 pub(super) struct Panels<V: Lanes> {
     pub(super) start: *const V::Element,
-    /// From a row to the next.
+    /// The elements from a row to the next.
     pub(super) row: isize,
-    /// From a panel to the next.
+    /// The elements from a panel to the next.
     pub(super) panel: isize,
-    /// Vectors in a row of a panel: at most [`Lanes::VECTORS`], or for 3 rows of A at most 4, or for one row at most 8.
+    /// The vectors in a row of a panel: at most [`Lanes::VECTORS`]; at most 4 if A has up to 3 rows, 8 if it has one.
     pub(super) vectors: usize,
 }
 
@@ -51,31 +54,31 @@ pub(super) struct Panels<V: Lanes> {
 unsafe impl<V: Lanes> Sync for Panels<V> {}
 
 impl<V: Lanes> Panels<V> {
-    /// Columns in a panel.
+    /// The columns of a panel.
     pub(super) fn width(&self) -> usize {
         self.vectors * V::LANES
     }
 
-    /// The panels from that of column `first` on; it must be the first of a panel.
+    /// The panels from column `first` on, which is the first column of a panel.
     pub(super) fn skip(&self, first: usize) -> Self {
         let offset = (first / self.width()) as isize * self.panel;
         Self { start: self.start.wrapping_offset(offset), ..*self }
     }
 }
 
-/// A block of C, row-major.
+/// A tile of the result C, row-major.
 #[derive(Clone, Copy)]
-pub(super) struct Block<T> {
+pub(super) struct ResultTile<T> {
     pub(super) start: *mut T,
     pub(super) rows: usize,
     pub(super) columns: usize,
-    /// From a row to the next.
+    /// The elements from a row to the next.
     pub(super) row: usize,
-    /// Whether the product is added to what the block holds, or replaces it.
+    /// Whether the product is added to the values of the tile, or replaces them.
     pub(super) add: bool,
 }
 
-/// Which operand stays in the nearest cache.
+/// The operand that stays in the first-level cache.
 #[derive(Clone, Copy)]
 pub(super) enum Nearest {
     /// A strip of A, while the panels of B pass.
@@ -84,17 +87,17 @@ pub(super) enum Nearest {
     Panel,
 }
 
-/// C = A · B, or C += A · B.
+/// C = A · B, or C += A · B, for a tile of C.
 ///
 /// # Safety
 ///
-/// The instructions must be available, and every element that the arguments describe within bounds; no other thread may use
-/// the block of C meanwhile.
+/// The instructions are available, every element that the arguments describe is within bounds, and no other thread uses the
+/// tile of C meanwhile.
 pub(super) unsafe fn multiply<V: Lanes>(
     k: usize,
     a: Strips<V::Element>,
     b: Panels<V>,
-    c: Block<V::Element>,
+    c: ResultTile<V::Element>,
     nearest: Nearest,
 ) {
     let width = b.width();
@@ -103,7 +106,7 @@ pub(super) unsafe fn multiply<V: Lanes>(
     for p in (0..depths.count).map(|block| depths.range(block)) {
         let one = |(s, rows): (usize, Range<usize>), j: usize| {
             let strip = a.strip.map_or(rows.start as isize * a.row, |strip| s as isize * strip);
-            let step = Step {
+            let tile = MicroTile {
                 k: p.len(),
                 a: a.start.wrapping_offset(strip + p.start as isize * a.column),
                 a_row: a.row,
@@ -115,15 +118,15 @@ pub(super) unsafe fn multiply<V: Lanes>(
                 add: c.add || p.start > 0,
             };
             let columns = width.min(c.columns - j * width);
-            // SAFETY: the caller's promise; the tile has these rows and columns.
+            // SAFETY: the caller's promise, for these rows and columns of the tile.
             unsafe {
                 match rows.len() {
-                    1 => kernel::up_to_8::<V, 1>(columns, &step),
-                    2 => kernel::up_to_4::<V, 2>(columns, &step),
-                    3 => kernel::up_to_4::<V, 3>(columns, &step),
-                    4 => kernel::tile::<V, 4>(columns, &step),
-                    5 => kernel::tile::<V, 5>(columns, &step),
-                    _ => kernel::tile::<V, 6>(columns, &step),
+                    1 => kernel::up_to_8::<V, 1>(columns, &tile),
+                    2 => kernel::up_to_4::<V, 2>(columns, &tile),
+                    3 => kernel::up_to_4::<V, 3>(columns, &tile),
+                    4 => kernel::up_to_vectors::<V, 4>(columns, &tile),
+                    5 => kernel::up_to_vectors::<V, 5>(columns, &tile),
+                    _ => kernel::up_to_vectors::<V, 6>(columns, &tile),
                 }
             }
         };

@@ -1,7 +1,7 @@
 //! The error function, and the Gaussian error linear unit in its exact and its tanh form.
 
+use super::basics::{at_least, at_most, mul_add, polynomial};
 use super::exp::{exp_negative, sigmoid_times};
-use super::{at_least, at_most, mul_add, polynomial};
 
 /// erf(x), within 2 ULP.
 #[inline(always)]

@@ -5,11 +5,8 @@
 
 use core::f32::consts::LOG2_E;
 
-use super::{at_least, at_most, mul_add, polynomial, pow2};
-
-/// ln 2 in two parts, of which the first has so few bits that its product with any exponent is exact.
-pub(super) const LN_2_HIGH: f32 = 0.693_359_4;
-pub(super) const LN_2_LOW: f32 = -2.121_944_4e-4;
+use super::basics::{LN_2_HIGH, LN_2_LOW, at_least, at_most, mul_add, polynomial, pow2};
+use super::ln::ln1p;
 
 /// exp(x), within 1.1 ULP; subnormal results are rounded once.
 #[inline(always)]
@@ -78,7 +75,7 @@ pub(super) fn sigmoid(x: f32) -> f32 {
 #[inline(always)]
 pub(super) fn softplus(x: f32) -> f32 {
     let linear = if x > 0.0 { x } else { 0.0 };
-    linear + super::ln::ln1p(exp_negative(-x.abs(), 1.0))
+    linear + ln1p(exp_negative(-x.abs(), 1.0))
 }
 
 /// x sigmoid(x), within 4 ULP, with its limit 0 at minus infinity.

@@ -2,8 +2,7 @@
 //!
 //! x = 2^k m with sqrt(1/2) <= m < sqrt(2), so ln(x) = k ln 2 + ln(m) and the two terms never cancel.
 
-use super::exp::{LN_2_HIGH, LN_2_LOW};
-use super::{mul_add, polynomial};
+use super::basics::{LN_2_HIGH, LN_2_LOW, mul_add, polynomial};
 
 /// ln(x), within 1 ULP.
 #[inline(always)]

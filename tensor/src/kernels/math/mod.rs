@@ -14,13 +14,12 @@
 //!
 //! Functions of f64, which gradient checks use, are those of the standard library and `libm`.
 
+mod basics;
 mod erf;
 mod exp;
 mod ln;
 mod pow;
 mod trig;
-
-use num_traits::Float;
 
 /// The elementary functions that kernels and formulas compute with: for f32, f64, and the symbols of a formula.
 ///
@@ -294,45 +293,6 @@ fn sigmoid_times(x: f64, factor: f64) -> f64 {
     }
     let numerator = if x < 0.0 { e * factor } else { factor };
     numerator / (1.0 + e)
-}
-
-/// The polynomial in `x` with these coefficients, highest power first.
-///
-/// Odd and even powers are summed side by side, which halves the chain of dependent operations.
-#[inline(always)]
-fn polynomial<T: Float, const N: usize>(coefficients: [T; N], x: T) -> T {
-    let square = x * x;
-    let mut sums = [coefficients[0], coefficients[1]];
-    let mut i = 2;
-    while i < N {
-        sums[i % 2] = sums[i % 2].mul_add(square, coefficients[i]);
-        i += 1;
-    }
-    if N.is_multiple_of(2) { sums[0].mul_add(x, sums[1]) } else { sums[1].mul_add(x, sums[0]) }
-}
-
-/// a b + c, rounded once.
-#[inline(always)]
-fn mul_add(a: f32, b: f32, c: f32) -> f32 {
-    a.mul_add(b, c)
-}
-
-/// 2^n for -126 <= n <= 127.
-#[inline(always)]
-fn pow2(n: i32) -> f32 {
-    f32::from_bits((n.wrapping_add(127) as u32) << 23)
-}
-
-/// The smaller of `x` and `bound` in one instruction; NaN stays NaN.
-#[inline(always)]
-fn at_most(x: f32, bound: f32) -> f32 {
-    if x > bound { bound } else { x }
-}
-
-/// The larger of `x` and `bound` in one instruction; NaN stays NaN.
-#[inline(always)]
-fn at_least(x: f32, bound: f32) -> f32 {
-    if x < bound { bound } else { x }
 }
 
 #[cfg(test)]

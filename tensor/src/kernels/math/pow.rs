@@ -2,7 +2,7 @@
 
 use core::f64::consts::FRAC_1_SQRT_2;
 
-use super::polynomial;
+use super::basics::polynomial;
 
 /// x^y, within 1 ULP, with the special values of IEEE 754 (x^0 = 1^y = 1 for any x and y, NaN for a negative x with a
 /// fractional y).

@@ -7,7 +7,7 @@
 
 use core::f64::consts::FRAC_2_PI;
 
-use super::{mul_add, polynomial};
+use super::basics::{mul_add, polynomial};
 use crate::simd::vectorize;
 
 /// Angles below this are reduced here: 2^28.

@@ -1,25 +1,25 @@
-//! Loops over a matrix `[rows, channels]` in row-major order in which each column has numbers of its own.
+//! Loops over a matrix `[rows, channels]` in row-major order whose columns have a mean, a scale and a shift each.
 //!
-//! A column's running sums and factors wait in small buffers beside those of its neighbours, so the loops run along rows,
-//! by vectors, however few channels there are: a buffer holds the numbers of few channels several times over and meets
-//! several rows at once.
+//! The running sums and factors of neighbouring columns are kept in small buffers, so the loops run along rows, in vectors,
+//! however few channels there are: a buffer holds the numbers of few channels several times over and is applied to several rows
+//! at once.
 
 use std::ops::Range;
 
 use crate::element::Float;
 use crate::simd::vectorize;
 
-/// Numbers side by side in a buffer, 2 KiB of f32: three or four of them leave the first-level cache room for the rows.
+/// The length of a buffer, 2 KiB of f32: three or four buffers leave room for the rows in the first-level cache.
 const WIDTH: usize = 512;
 
-/// Columns that are handled together.
+/// Columns whose numbers fit into a buffer.
 #[derive(Clone, Copy)]
 struct Strip {
     channels: usize,
-    /// The first of the columns and their number.
+    /// The first column and the number of columns.
     first: usize,
     width: usize,
-    /// How many rows at once.
+    /// The number of rows that a buffer covers.
     repeat: usize,
 }
 
@@ -32,14 +32,14 @@ impl Strip {
         firsts.map(move |first| Strip { channels, first, width: WIDTH.min(channels - first), repeat })
     }
 
-    /// Where the strip lies in a matrix of `len` elements, in stretches as long as a buffer or, at the end, shorter.
+    /// The elements of the strip in a matrix of `len` elements, in stretches as long as a buffer or, at the end, shorter.
     #[inline(always)]
     fn stretches(self, len: usize) -> impl Iterator<Item = Range<usize>> {
         let starts = (self.first..len).step_by(self.channels * self.repeat);
         starts.map(move |start| start..len.min(start + self.width * self.repeat))
     }
 
-    /// A buffer of one number for each column.
+    /// A buffer with one number for each column, repeated for each of its rows.
     #[inline(always)]
     fn spread<T: Float>(self, numbers: &[T]) -> [T; WIDTH] {
         let mut buffer = [T::ZERO; WIDTH];
@@ -50,7 +50,7 @@ impl Strip {
         buffer
     }
 
-    /// The sum of a buffer for each column, times a factor.
+    /// The sum of a buffer's numbers for each column, times a factor.
     #[inline(always)]
     fn gather<T: Float>(self, buffer: &[T; WIDTH], factor: T, sums: &mut [T]) {
         let sums = &mut sums[self.first..][..self.width];
@@ -62,7 +62,7 @@ impl Strip {
     }
 }
 
-/// What makes y = (x - mean) scale + shift of each column, one slice each.
+/// The mean, the scale and the shift of each column in y = (x - mean) scale + shift.
 #[derive(Clone, Copy)]
 pub(super) struct Factors<'a, T> {
     pub mean: &'a [T],
@@ -70,21 +70,21 @@ pub(super) struct Factors<'a, T> {
     pub shift: &'a [T],
 }
 
-/// y = (x - mean) scale + shift, of which what is negative becomes 0 if `RELU`; NaN stays.
+/// y = (x - mean) scale + shift, and max(y, 0) in its place if `RELU`; NaN stays.
 #[inline(always)]
 pub(super) fn standardized<T: Float, const RELU: bool>(x: T, mean: T, scale: T, shift: T) -> T {
     let y = (x - mean) * scale + shift;
     if RELU && y < T::ZERO { T::ZERO } else { y }
 }
 
-/// The gradient g by the result of [`standardized`], as it is before the negative results became 0.
+/// The gradient with respect to y before its ReLU, where g is the gradient after it: 0 where y is not positive.
 #[inline(always)]
 pub(super) fn masked<T: Float, const RELU: bool>(g: T, x: T, mean: T, scale: T, shift: T) -> T {
-    // The very numbers of the way forward again, so nothing else has to be saved.
+    // The forward pass computed again, with the same bits, so nothing has to be saved.
     if !RELU || standardized::<T, false>(x, mean, scale, shift) > T::ZERO { g } else { T::ZERO }
 }
 
-/// The mean of each column, and the sum of the squared distances from it: `[2, channels]`.
+/// The mean of each column and the sum of the squared distances from it: `[2, channels]`.
 pub(super) fn moments<T: Float>(x: &[T], out: &mut [T]) {
     let channels = out.len() / 2;
     let (means, squares) = out.split_at_mut(channels);
@@ -93,7 +93,7 @@ pub(super) fn moments<T: Float>(x: &[T], out: &mut [T]) {
         #[inline(always)]
         || {
             for strip in Strip::all(channels) {
-                // Distances from the first row are small where the mean is large, and sum up without loss.
+                // Distances from the first row are small even where the mean is large, so their sum loses no digits.
                 let (origin, mut sums) = (strip.spread(x), [T::ZERO; WIDTH]);
                 for stretch in strip.stretches(x.len()) {
                     for ((sum, &x), &origin) in sums.iter_mut().zip(&x[stretch]).zip(&origin) {
@@ -114,7 +114,7 @@ pub(super) fn moments<T: Float>(x: &[T], out: &mut [T]) {
     );
 }
 
-/// [`standardized`], each column by its factors.
+/// Applies [`standardized`] to each column with its factors.
 pub(super) fn apply<T: Float, const RELU: bool>(x: &[T], factors: Factors<'_, T>, out: &mut [T]) {
     vectorize(
         #[inline(always)]
@@ -135,7 +135,7 @@ pub(super) fn apply<T: Float, const RELU: bool>(x: &[T], factors: Factors<'_, T>
     );
 }
 
-/// The sums of g and of g (x - mean) down each column, g masked: `[2, channels]`.
+/// The sums of g and of g (x - mean) down each column, after [`masked`]: `[2, channels]`.
 pub(super) fn sums<T: Float, const RELU: bool>(x: &[T], g: &[T], factors: Factors<'_, T>, out: &mut [T]) {
     let channels = factors.mean.len();
     let (sums_of_g, products) = out.split_at_mut(channels);
@@ -164,7 +164,7 @@ pub(super) fn sums<T: Float, const RELU: bool>(x: &[T], g: &[T], factors: Factor
     );
 }
 
-/// g becomes scale g - a - b (x - mean), g masked, each column by its factors.
+/// Replaces g by scale g - a - b (x - mean) with the factors of its column, after [`masked`].
 pub(super) fn pass_back<T: Float, const RELU: bool>(x: &[T], factors: Factors<'_, T>, [a, b]: [&[T]; 2], g: &mut [T]) {
     vectorize(
         #[inline(always)]
@@ -186,38 +186,38 @@ pub(super) fn pass_back<T: Float, const RELU: bool>(x: &[T], factors: Factors<'_
     );
 }
 
-/// Moments of pieces, `[pieces, 2, channels]` as [`moments`] gives them, into those of all: in the place of the first.
-/// All pieces have `rows` rows but the last, which has what is left of `length`.
-pub(super) fn merge_moments<T: Float>(pieces: &mut [T], channels: usize, rows: usize, length: usize) {
-    let count = pieces.len() / (2 * channels);
+/// Merges the moments of chunks, `[chunks, 2, channels]` as [`moments`] writes them, in the place of the first. Every chunk has
+/// `rows` rows, and the last has the rest of `length`.
+pub(super) fn merge_moments<T: Float>(chunks: &mut [T], channels: usize, rows: usize, length: usize) {
+    let count = chunks.len() / (2 * channels);
     if count == 1 {
         return;
     }
-    let rows_of = |piece: usize| rows.min(length - piece * rows) as f64;
+    let rows_of = |chunk: usize| rows.min(length - chunk * rows) as f64;
     for first in (0..channels).step_by(WIDTH) {
         let width = WIDTH.min(channels - first);
         let (mut means, mut squares) = ([0.0; WIDTH], [0.0; WIDTH]);
-        for piece in 0..count {
-            let share = rows_of(piece) / length as f64;
-            for (mean, x) in means.iter_mut().zip(&pieces[2 * piece * channels + first..][..width]) {
+        for chunk in 0..count {
+            let share = rows_of(chunk) / length as f64;
+            for (mean, x) in means.iter_mut().zip(&chunks[2 * chunk * channels + first..][..width]) {
                 *mean += share * x.as_f64();
             }
         }
-        for piece in 0..count {
-            let (part, rest) = pieces[2 * piece * channels + first..].split_at(width);
+        for chunk in 0..count {
+            let (part, rest) = chunks[2 * chunk * channels + first..].split_at(width);
             for (((sum, mean), x), square) in squares.iter_mut().zip(&means).zip(part).zip(&rest[channels - width..]) {
                 let away = x.as_f64() - mean;
-                *sum += square.as_f64() + rows_of(piece) * away * away;
+                *sum += square.as_f64() + rows_of(chunk) * away * away;
             }
         }
         for column in 0..width {
-            pieces[first + column] = T::of(means[column]);
-            pieces[channels + first + column] = T::of(squares[column]);
+            chunks[first + column] = T::of(means[column]);
+            chunks[channels + first + column] = T::of(squares[column]);
         }
     }
 }
 
-/// Rows summed into the first, in order.
+/// Adds all rows to the first, in order.
 pub(super) fn merge_sums<T: Float>(rows: &mut [T], columns: usize) {
     if rows.len() == columns {
         return;

@@ -1,12 +1,12 @@
-//! Rows brought to mean 0 and variance 1, or to a mean square of 1, each by itself, and the way back.
+//! Standardisation of each row by itself to mean 0 and variance 1, or to a mean square of 1, and its gradient.
 
 use super::columns::{masked, standardized};
 use crate::element::Float;
 use crate::simd::vectorize;
 
-/// Running sums side by side along a row: four vectors of eight f32.
+/// The running sums along a row: four vectors of eight f32.
 const LANES: usize = 32;
-/// Elements that are summed in running sums before these are added up in f64.
+/// The elements after which the running sums are added up in f64.
 const BLOCK: usize = 4096;
 
 /// The sum of `term` over a row.
@@ -48,7 +48,7 @@ fn weighed_sums<T: Float>(x: &[T], g: &[T], gamma: &[T], mean: T) -> [f64; 2] {
     totals
 }
 
-/// The sum of running sums, as a tree.
+/// The sum of the running sums, added up as a tree.
 #[inline(always)]
 fn across<T: Float>(mut sums: [T; LANES]) -> T {
     let mut width = LANES / 2;
@@ -67,14 +67,14 @@ pub(super) fn moments<T: Float>(x: &[T], centered: bool) -> [T; 2] {
         #[inline(always)]
         || {
             let count = x.len() as f64;
-            // Distances from one element are small where the mean is large, and sum up without loss.
+            // Distances from one element are small even where the mean is large, so their sum loses no digits.
             let mean = if centered { x[0] + T::of(sum(x, |other| other - x[0]) / count) } else { T::ZERO };
             [mean, T::of(sum(x, |x| (x - mean) * (x - mean)) / count)]
         },
     )
 }
 
-/// y = (x - mean) scale gamma + beta, of which what is negative becomes 0 if `RELU`.
+/// y = (x - mean) scale gamma + beta, and max(y, 0) in its place if `RELU`.
 pub(super) fn apply<T: Float, const RELU: bool>(
     x: &[T],
     [mean, scale]: [T; 2],
@@ -91,7 +91,8 @@ pub(super) fn apply<T: Float, const RELU: bool>(
     );
 }
 
-/// Turns the gradient by the result of [`apply`] into that by x, and adds what it means for beta and for gamma.
+/// Turns the gradient with respect to the result of [`apply`] into the gradient with respect to x, in place, and adds the row's
+/// share of the gradients with respect to beta and gamma.
 pub(super) fn pass_back<T: Float, const RELU: bool>(
     x: &[T],
     [mean, scale]: [T; 2],

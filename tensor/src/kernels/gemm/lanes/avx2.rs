@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use super::{Lanes, Shuffle};
 use crate::simd::with_avx2;
 
-/// Those of AVX2 with FMA.
+/// The vectors of AVX2 with FMA.
 pub(crate) struct Avx2<T>(PhantomData<T>);
 
 impl Lanes for Avx2<f32> {

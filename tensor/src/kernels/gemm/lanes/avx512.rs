@@ -5,7 +5,7 @@ use std::arch::x86_64::*;
 use super::{Avx2, Lanes};
 use crate::simd::with_avx512;
 
-/// Those of AVX-512, for f32 alone: in f64 gradients are checked, and that is fast enough without.
+/// The vectors of AVX-512, for f32 alone; f64 serves to check gradients, for which AVX2 is fast enough.
 pub(crate) struct Avx512;
 
 impl Lanes for Avx512 {

@@ -1,9 +1,9 @@
-//! Copies that turn axes: elements that lie side by side in the source lie along another axis of the result.
+//! Transposing copies: the fastest axis of the source is another axis than that of the result.
 //!
 //! The axis that runs fastest in the source and the one that runs fastest in the result span matrices, each of which is
-//! transposed tile by tile; all other axes count the matrices. A tile is read in whole cache lines into a scratch buffer
-//! and written from there in long runs, so that neither side asks for a line, or a page, twice. Tiles follow each other
-//! along the rows of the source, which the processor then fetches ahead.
+//! transposed tile by tile; the other axes count the matrices. A tile is read in whole cache lines into a scratch buffer and
+//! written from there in long runs, so that no line and no page is fetched twice. Tiles follow each other along the rows of the
+//! source, which the processor then prefetches.
 
 use std::mem::MaybeUninit;
 
@@ -19,29 +19,28 @@ use crate::team;
 /// The longest side of a tile, in bytes and in elements.
 const SIDE_BYTES: usize = 256;
 const SIDE: usize = 64;
-/// What a row of a tile in scratch is longer than its elements, so that rows do not all fall into the same places of
-/// the cache.
+/// The padding of a row of a tile in scratch, so that rows do not all fall into the same set of the cache.
 const PAD_BYTES: usize = 32;
-/// Room for one tile, in words of eight bytes.
+/// The size of the scratch for one tile, in words of eight bytes.
 const SCRATCH: usize = SIDE * (SIDE_BYTES + PAD_BYTES) / 8;
 /// A cache line.
 const LINE_BYTES: usize = 64;
 
-/// The matrices of one copy: element (row, column) of each lies at `row * source_step[0] + column * source_step[1]` from
-/// its start in the source, at `row * pitch + column` in the result.
-pub(super) struct Turn {
+/// The matrices of one copy. Element (row, column) of each lies `row * source_step[0] + column * source_step[1]` after the
+/// matrix's start in the source, and `row * pitch + column` after its start in the result.
+pub(super) struct Transposition {
     shape: [usize; 2],
     source_step: [isize; 2],
     pitch: usize,
-    /// Where each matrix begins, in the source and in the result.
+    /// The start of each matrix in the source and in the result.
     starts: Nest<2>,
     matrices: usize,
 }
 
-impl Turn {
-    /// How to copy a view of this layout into row-major order, or none where the result's fastest axis is the source's
-    /// too.
-    pub fn of(layout: &Layout) -> Option<Turn> {
+impl Transposition {
+    /// The matrices of a copy of a view with this layout into row-major order, or `None` if source and result have the same
+    /// fastest axis.
+    pub fn of(layout: &Layout) -> Option<Transposition> {
         let mut axes = Nest::new([layout]).axes();
         let (columns, [column_step]) = axes.pop()?;
         let fastest = (0..axes.len()).rev().min_by_key(|&axis| axes[axis].1[0].unsigned_abs())?;
@@ -51,7 +50,7 @@ impl Turn {
             return None;
         }
         let pitch = axes[fastest + 1..].iter().map(|axis| axis.0).product::<usize>() * columns;
-        // The outer axes: their steps in the source are known, those in the result follow from the lengths.
+        // The steps of the outer axes in the source are given, those in the result follow from the lengths.
         let (mut shape, mut source, mut target) = (SmallVec::<[usize; 4]>::new(), SmallVec::new(), SmallVec::new());
         let mut step = columns;
         for (axis, &(length, [source_step])) in axes.iter().enumerate().rev() {
@@ -65,7 +64,7 @@ impl Turn {
         let matrices = shape.iter().product();
         let source = Layout { shape: shape.into_iter().collect(), strides: source, offset: layout.offset };
         let target = Layout { shape: source.shape.clone(), strides: target, offset: 0 };
-        Some(Turn {
+        Some(Transposition {
             shape: [rows, columns],
             source_step: [row_step, column_step],
             pitch,
@@ -74,12 +73,12 @@ impl Turn {
         })
     }
 
-    /// Copies the elements of `view`, whose layout this turn was made for, into `out`.
+    /// Copies the elements of `view`, whose layout this was made for, into `out`.
     pub fn copy<T: Copy + Send + Sync>(&self, view: View<'_, T>, out: &mut [T]) {
         debug_assert_eq!(out.len(), view.layout.shape.size());
         let (source, target) = (view.data.as_ptr(), out.as_mut_ptr());
-        // SAFETY: the layout addresses places within its buffer only, and the result has room for all. Elements are
-        // moved as the bits of a word of their size and alignment, whatever they mean.
+        // SAFETY: the layout addresses places within its buffer only, and the result has as many elements. Elements are moved
+        // as the bits of a word of their size and alignment.
         unsafe {
             match size_of::<T>() {
                 1 => self.copy_words::<u8>(source.cast(), target.cast()),
@@ -92,7 +91,7 @@ impl Turn {
     }
 
     /// # Safety
-    /// All places of the turn lie within the source and the result.
+    /// All elements of the matrices lie within the source and the result.
     unsafe fn copy_words<W: Copy>(&self, source: *const W, target: *mut W) {
         let [rows, columns] = self.shape;
         let side = SIDE.min(SIDE_BYTES / size_of::<W>());
@@ -111,7 +110,7 @@ impl Turn {
                 let place = row as isize * self.source_step[0] + column as isize * self.source_step[1];
                 let mut starts = [0; 2];
                 self.starts.for_each_run(matrix..matrix + 1, |_, _, found| starts = found);
-                // SAFETY: the tile lies within its matrix, and no other has a place of it.
+                // SAFETY: the tile lies within its matrix, and tiles are disjoint.
                 unsafe {
                     let source = source.add(starts[0]).offset(place);
                     let target = target.add(starts[1] + row * self.pitch + column);
@@ -133,10 +132,10 @@ impl Turn {
     }
 }
 
-/// Where the source and the result begin, for all threads to know.
+/// The starts of the source and of the result, for all threads.
 struct Ends<W>(*const W, *mut W);
 
-// SAFETY: the threads write disjoint tiles, and nobody writes to the source.
+// SAFETY: the threads write disjoint tiles, and no thread writes to the source.
 unsafe impl<W> Sync for Ends<W> {}
 
 impl<W> Ends<W> {
@@ -157,7 +156,7 @@ pub(super) unsafe fn transpose<W: Copy>(
     pitch: usize,
 ) {
     let [rows, columns] = shape;
-    // SAFETY: the caller's promise; the processor has what the squares are compiled for.
+    // SAFETY: the caller's promise; the processor has the instructions that the squares are compiled for.
     unsafe {
         #[cfg(target_arch = "x86_64")]
         if step[0] == 1 && crate::simd::has_avx2() {
@@ -184,8 +183,8 @@ pub(super) unsafe fn transpose<W: Copy>(
     }
 }
 
-/// [`transpose`] where rows lie side by side in the source, by squares of vectors. The last ones of a row or column
-/// overlap those before.
+/// As [`transpose`], by squares of vectors, where columns are contiguous in the source. The last square of a row or column may
+/// overlap the one before.
 ///
 /// # Safety
 /// As for `transpose`; there are at least as many rows and columns as a vector has elements.
@@ -220,7 +219,7 @@ mod tests {
     use crate::tensor::Tensor;
     use crate::{Generator, step};
 
-    /// Holds the copy of a view against its elements fetched one by one.
+    /// Compares the copy of a view with its elements, fetched one by one.
     fn assert_copied<T: Element>(view: &Tensor<T>) {
         let copy = view.contiguous().to_vec();
         let mut index = vec![0; view.ndim()];
@@ -257,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn turned_axes_of_any_order_and_size() {
+    fn transposed_axes_of_any_order_and_size() {
         assert_copied_every_way(&[2, 5, 70, 9]);
         assert_copied_every_way(&[3, 17, 33, 8]);
         assert_copied_every_way(&[70, 4, 1, 65]);

@@ -1,33 +1,35 @@
-//! The micro-kernel for spread matrices: as [`kernel`](super::kernel), but each row of A and of C has
-//! a place of its own, and a table says where along a row of A the next element lies.
+//! The micro-kernel for implicit matrices: as [`kernel`](super::kernel), but each row of A and of C has an address of its
+//! own, and a table holds the offsets of the elements of a row of A.
 
+use super::cut::parts;
+use super::implicit::{Addend, ColumnOffsets, RightOperand, RowBlock};
 use super::kernel::HEIGHT;
 use super::lanes::Lanes;
 use super::pack::pack;
-use super::spread::{Base, Block, Columns, Panels};
-use super::{Mat, narrow_kernel, parts};
+use super::{Mat, narrow_kernel};
 use crate::memory::with_scratch;
 
-/// Rows of A from which on it pays to pack B.
+/// The rows of A from which on it pays to pack B.
 const WORTH_PACKING: usize = 24;
 
-/// Calls `body` with B in panels, packed if it does not lie so, and if that pays for so many rows of A.
+/// Calls `body` with B in panels: in place where its rows are contiguous and packing would not pay for `rows` rows of A, else
+/// packed.
 ///
 /// # Safety
 ///
 /// The instructions must be available.
-pub(super) unsafe fn with_panels<V: Lanes, R>(
+pub(super) unsafe fn with_right_operand<V: Lanes, R>(
     b: Mat<'_, V::Element>,
-    columns: &Columns,
+    columns: &ColumnOffsets,
     rows: usize,
-    body: impl FnOnce(&Panels<V::Element>) -> R,
+    body: impl FnOnce(&RightOperand<V::Element>) -> R,
 ) -> R {
     if narrow_kernel::is_worth_while::<V>(b.columns, columns.run) {
-        return narrow_kernel::with_panels(b, body);
+        return narrow_kernel::with_right_operand(b, body);
     }
     let width = V::VECTORS * V::LANES;
-    let panels = |start, row, panel| Panels { start, row, panel: panel as isize, narrow: false };
-    // In one panel rows side by side lie as they would when packed.
+    let panels = |start, row, panel| RightOperand { start, row, panel: panel as isize, narrow: false };
+    // A single panel of contiguous rows close together lies as it would when packed.
     let packed = b.columns <= width && b.row_stride.unsigned_abs() <= width;
     if b.column_stride == 1 && (packed || rows < WORTH_PACKING) {
         return body(&panels(b.start, b.row_stride, width));
@@ -39,37 +41,37 @@ pub(super) unsafe fn with_panels<V: Lanes, R>(
     })
 }
 
-/// C = base + A · B for a block of rows, what is negative made 0 if `relu`.
+/// C = addend + A · B for a block of rows, and max(C, 0) in its place if `relu`.
 ///
 /// # Safety
 ///
-/// The instructions must be available; every element of A, B and C lie where the caller may read, or write, it; a row to
-/// begin with have n elements.
+/// The instructions are available, the caller may read every element of A and B and write every element of C, and an addend
+/// that is a row has n elements.
 pub(super) unsafe fn multiply_block<V: Lanes>(
-    block: &Block<V::Element>,
-    columns: &Columns,
+    block: &RowBlock<V::Element>,
+    columns: &ColumnOffsets,
     n: usize,
-    b: &Panels<V::Element>,
-    base: Base<'_, V::Element>,
+    b: &RightOperand<V::Element>,
+    addend: Addend<'_, V::Element>,
     relu: bool,
 ) {
     if b.narrow {
         // SAFETY: the caller's promise.
-        return unsafe { narrow_kernel::multiply_block::<V>(block, columns, n, b, base, relu) };
+        return unsafe { narrow_kernel::multiply_block::<V>(block, columns, n, b, addend, relu) };
     }
     let width = V::VECTORS * V::LANES;
-    let (rows, k) = (block.rows(), columns.places.len());
+    let (rows, k) = (block.rows(), columns.offsets.len());
     let depths = parts(k.max(1), 1, k.div_ceil(V::DEPTH));
     for depth in 0..depths.count {
         let p = depths.range(depth);
         let p = p.start..p.end.min(k);
         for j in 0..n.div_ceil(width) {
-            let panel = Panel {
-                columns: &columns.places[p.clone()],
+            let panel = VectorPanel {
+                columns: &columns.offsets[p.clone()],
                 b: b.start.wrapping_offset(j as isize * b.panel + p.start as isize * b.row),
                 b_row: b.row,
                 first: j * width,
-                base: if depth > 0 { Base::Result } else { base },
+                addend: if depth > 0 { Addend::Result } else { addend },
                 relu: relu && depth + 1 == depths.count,
             };
             let columns = width.min(n - j * width);
@@ -87,23 +89,23 @@ pub(super) unsafe fn multiply_block<V: Lanes>(
     }
 }
 
-/// What the micro-kernel multiplies rows of A with, and where in rows of C it puts the products.
-struct Panel<'a, T> {
-    /// Where along a row of A its elements lie.
+/// A panel of B for a block of k, with the columns of C that it yields.
+struct VectorPanel<'a, T> {
+    /// The offsets of a row's elements of A.
     columns: &'a [usize],
     b: *const T,
     b_row: isize,
     /// The first column of C.
     first: usize,
-    base: Base<'a, T>,
+    addend: Addend<'a, T>,
     relu: bool,
 }
 
-/// All rows by `NV` vectors, of which the last may be partial, the rows being given by their starts in A and in C.
+/// All rows, given by their addresses in A and C, by `NV` vectors; the last vector may be partial.
 unsafe fn strips<V: Lanes, const NV: usize>(
     rows: (&[*const V::Element], &[*mut V::Element]),
     columns: usize,
-    panel: &Panel<'_, V::Element>,
+    panel: &VectorPanel<'_, V::Element>,
 ) {
     let last = columns % V::LANES;
     // SAFETY: the caller's promise.
@@ -127,13 +129,13 @@ unsafe fn strips<V: Lanes, const NV: usize>(
 unsafe fn tiles<V: Lanes, const NV: usize, const PARTIAL: bool>(
     (mut a, mut c): (&[*const V::Element], &[*mut V::Element]),
     last: usize,
-    panel: &Panel<'_, V::Element>,
+    panel: &VectorPanel<'_, V::Element>,
 ) {
     let count = a.len().div_ceil(HEIGHT).max(1);
     let (height, higher) = (a.len() / count, a.len() % count);
     for strip in 0..count {
         let height = height + usize::from(strip < higher);
-        // Where C comes from memory, its lines are on their way while this strip is computed.
+        // If C comes from memory, the lines of the next strip arrive while this strip is computed.
         for next in &c[height..c.len().min(2 * height)] {
             (0..NV).for_each(|v| V::prefetch_to_write(next.wrapping_add(panel.first + v * V::LANES)));
         }
@@ -153,13 +155,13 @@ unsafe fn tiles<V: Lanes, const NV: usize, const PARTIAL: bool>(
     }
 }
 
-/// A tile of the first `MR` rows and `NV` vectors, of the last just the first `last` lanes if it is `PARTIAL`.
+/// A tile of the first `MR` rows and `NV` vectors; the last vector has only its first `last` lanes if it is `PARTIAL`.
 #[inline(always)]
 unsafe fn tile<V: Lanes, const MR: usize, const NV: usize, const PARTIAL: bool>(
     a: &[*const V::Element],
     c: &[*mut V::Element],
     last: usize,
-    panel: &Panel<'_, V::Element>,
+    panel: &VectorPanel<'_, V::Element>,
 ) {
     // SAFETY: the caller's promise: the instructions, and the tile within the matrices.
     unsafe {
@@ -172,9 +174,9 @@ unsafe fn tile<V: Lanes, const MR: usize, const NV: usize, const PARTIAL: bool>(
         rows.copy_from_slice(&a[..MR]);
         results.copy_from_slice(&c[..MR]);
         let mut sums = [[V::zero(); NV]; MR];
-        if !matches!(panel.base, Base::Zero) {
+        if !matches!(panel.addend, Addend::Zero) {
             for (sums, &c) in sums.iter_mut().zip(&results) {
-                let source = if let Base::Row(row) = panel.base { row.as_ptr() } else { c };
+                let source = if let Addend::Row(row) = panel.addend { row.as_ptr() } else { c };
                 (0..NV).for_each(|v| sums[v] = load(source.add(panel.first), v));
             }
         }

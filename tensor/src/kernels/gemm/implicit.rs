@@ -1,0 +1,151 @@
+//! The operands of products whose left matrix is addressed implicitly: element (i, p) lies at `rows[i] + columns[p]`.
+//!
+//! The im2col matrix of a convolution is such a matrix: row i is a window, column p a kernel position and a channel, and an
+//! element lies at the window's offset plus the column's. So the product reads the picture where it lies, and the im2col
+//! matrix, many times as large as the picture, is never built. (Dukhan, "The indirect convolution algorithm",
+//! arXiv:1907.02129, uses a table of pointers instead; sums of offsets need none.)
+
+use crate::grid::{Grid, OffsetRun};
+
+/// A stack of `count` matrices over shared data: element (i, p) of matrix s lies at
+/// `data[s * step + rows[i] + columns[p]]`.
+///
+/// Invariant: every element lies within the data.
+#[derive(Clone, Copy)]
+pub struct ImplicitMatrix<'a, T> {
+    data: &'a [T],
+    pub(super) count: usize,
+    step: usize,
+    pub(super) rows: &'a Grid,
+    pub(super) columns: &'a Grid,
+}
+
+impl<'a, T> ImplicitMatrix<'a, T> {
+    /// `count` matrices, each `step` elements after the one before, with these offsets of rows and columns.
+    ///
+    /// # Panics
+    ///
+    /// If an element would lie outside the data.
+    pub fn new(data: &'a [T], count: usize, step: usize, rows: &'a Grid, columns: &'a Grid) -> Self {
+        if let (Some(row), Some(column), true) = (rows.greatest(), columns.greatest(), count > 0) {
+            // Checked, because offsets of pointers must not wrap around.
+            let last = (count - 1).checked_mul(step).and_then(|last| last.checked_add(row)?.checked_add(column));
+            let last = last.unwrap_or(usize::MAX);
+            assert!(last < data.len(), "element {last} of an implicit matrix does not lie within {}", data.len());
+        }
+        Self { data, count, step, rows, columns }
+    }
+
+    /// The address at which the offsets of matrix `matrix` begin.
+    #[inline(always)]
+    pub(super) fn start(&self, matrix: usize) -> *const T {
+        self.data.as_ptr().wrapping_add(matrix * self.step)
+    }
+}
+
+/// The right operand B as the kernels read it, in place or packed: element (p, j) lies at
+/// `start + j / width * panel + p * row + j % width`, with the width of a panel known to the kernel.
+pub struct RightOperand<T> {
+    pub(super) start: *const T,
+    pub(super) row: isize,
+    pub(super) panel: isize,
+    /// Whether the width is 1, for kernels whose lanes run along k.
+    pub(super) narrow: bool,
+}
+
+// SAFETY: a shared borrow of a slice, or of scratch that no thread writes to meanwhile.
+unsafe impl<T: Sync> Sync for RightOperand<T> {}
+
+/// The most rows of a [`RowBlock`]: their addresses fit onto the stack, and there are enough to keep a panel of B busy.
+pub(super) const MOST_ROWS: usize = 96;
+
+/// The addresses of at most [`MOST_ROWS`] rows of A and of the same rows of C.
+pub struct RowBlock<T> {
+    a: [*const T; MOST_ROWS],
+    c: [*mut T; MOST_ROWS],
+    rows_of_a: usize,
+    rows_of_c: usize,
+}
+
+impl<T> RowBlock<T> {
+    pub(super) fn new() -> Self {
+        RowBlock { a: [std::ptr::null(); MOST_ROWS], c: [std::ptr::null_mut(); MOST_ROWS], rows_of_a: 0, rows_of_c: 0 }
+    }
+
+    /// Adds rows of A at the offsets `run` from `start`.
+    #[inline(always)]
+    pub(super) fn add_to_a(&mut self, start: *const T, run: OffsetRun) {
+        let mut place = start.wrapping_add(run.start);
+        for row in &mut self.a[self.rows_of_a..][..run.count] {
+            *row = place;
+            place = place.wrapping_add(run.step);
+        }
+        self.rows_of_a += run.count;
+    }
+
+    /// Adds rows of C at the offsets `run` from `start`; in the end there are as many as of A.
+    #[inline(always)]
+    pub(super) fn add_to_c(&mut self, start: *mut T, run: OffsetRun) {
+        let mut place = start.wrapping_add(run.start);
+        for row in &mut self.c[self.rows_of_c..][..run.count] {
+            *row = place;
+            place = place.wrapping_add(run.step);
+        }
+        self.rows_of_c += run.count;
+    }
+
+    pub(super) fn clear(&mut self) {
+        (self.rows_of_a, self.rows_of_c) = (0, 0);
+    }
+
+    pub(super) fn rows(&self) -> (&[*const T], &[*mut T]) {
+        debug_assert_eq!(self.rows_of_a, self.rows_of_c);
+        (&self.a[..self.rows_of_a], &self.c[..self.rows_of_c])
+    }
+}
+
+/// The offsets of a row's elements from its start, of which `run` at a time follow each other without a gap.
+pub struct ColumnOffsets {
+    pub(super) offsets: Vec<usize>,
+    pub(super) run: usize,
+}
+
+impl ColumnOffsets {
+    pub(super) fn new(grid: &Grid) -> Self {
+        ColumnOffsets { offsets: grid.table(), run: grid.run() }
+    }
+}
+
+/// The values that a product is added to.
+pub enum Addend<'a, T> {
+    /// Zeros.
+    Zero,
+    /// The same row for each row of C, such as a bias.
+    Row(&'a [T]),
+    /// The values that C holds.
+    Result,
+}
+
+impl<T> Clone for Addend<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T> Copy for Addend<'_, T> {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[should_panic(expected = "element 12 of an implicit matrix does not lie within 12")]
+    fn an_implicit_matrix_lies_within_its_data() {
+        ImplicitMatrix::new(&[0.0; 12], 2, 6, &Grid::new(0).axis(2, 3), &Grid::new(1).axis(2, 2));
+    }
+
+    #[test]
+    #[should_panic(expected = "of an implicit matrix does not lie within 12")]
+    fn offsets_do_not_wrap_around() {
+        ImplicitMatrix::new(&[0.0; 12], 2, 6, &Grid::new(0).axis(2, 3), &Grid::new(0).axis(2, usize::MAX));
+    }
+}

@@ -1,0 +1,303 @@
+//! Matrix products whose left operand is an [`ImplicitMatrix`]: plain ones, several over the same data, and sums of them.
+
+use std::ops::{AddAssign, Range};
+
+use super::cut::{GRAIN, Origin, Parts, parts};
+use super::implicit::{Addend, ColumnOffsets, ImplicitMatrix, MOST_ROWS, RightOperand, RowBlock};
+use super::{Gemm, Mat};
+use crate::grid::{Grid, OffsetRun};
+use crate::kernels::Shared;
+use crate::team;
+
+impl<T: Gemm> ImplicitMatrix<'_, T> {
+    /// Writes the rows `rows` of addend + A_s · B, s being `matrix`, to `c`: n elements each, one row after the other.
+    ///
+    /// # Safety
+    ///
+    /// `c` has room for these rows, and no other thread uses it. `columns` are the offsets of this matrix's columns, and `b`
+    /// is made from a matrix of as many rows and n columns. An addend that is a row has n elements.
+    pub(super) unsafe fn multiply(
+        &self,
+        (matrix, rows): (usize, Range<usize>),
+        (columns, b): (&ColumnOffsets, &RightOperand<T>),
+        addend: Addend<'_, T>,
+        block: &mut RowBlock<T>,
+        (c, n): (*mut T, usize),
+    ) {
+        for start in rows.clone().step_by(MOST_ROWS) {
+            let part = start..rows.end.min(start + MOST_ROWS);
+            block.clear();
+            block.add_to_c(c, OffsetRun { start: (start - rows.start) * n, step: n, count: part.len() });
+            self.rows.for_each_run(part, |run| block.add_to_a(self.start(matrix), run));
+            // SAFETY: every element of A lies within its data; the rest is the caller's promise.
+            unsafe { T::multiply_block(block, columns, n, b, addend, false) };
+        }
+    }
+}
+
+/// The offsets of results: row i of matrix s begins at `s * step + rows[i]`; a row's elements are contiguous.
+#[derive(Clone, Copy)]
+pub struct ResultRows<'a> {
+    /// The elements from a matrix to the next.
+    pub step: usize,
+    /// The offset of each row from its matrix.
+    pub rows: &'a Grid,
+}
+
+/// The most elements of all partial sums of a [`sum_of_products`] together.
+const MOST_PARTIAL: usize = 1 << 20;
+/// The most partial sums.
+const MOST_PARTS: usize = 16;
+
+/// The products A_s · B for every matrix of a stack, and the offsets of their results.
+#[derive(Clone, Copy)]
+pub struct Products<'a, T> {
+    pub a: ImplicitMatrix<'a, T>,
+    pub b: Mat<'a, T>,
+    pub results: ResultRows<'a>,
+}
+
+impl<T: Gemm> Products<'_, T> {
+    fn rows(&self) -> usize {
+        self.a.count * self.a.rows.len()
+    }
+
+    /// # Panics
+    ///
+    /// If the shapes do not match or a row of C does not lie within `c`.
+    fn check(&self, c: &[T]) {
+        let (m, k, n) = (self.a.rows.len(), self.a.columns.len(), self.b.columns);
+        assert!(self.b.rows == k && self.results.rows.len() == m, "products: {m} x {k} by {} x {n}", self.b.rows);
+        if let Some(last) = self.results.rows.greatest().filter(|_| self.a.count > 0 && n > 0) {
+            let last = (self.a.count - 1) * self.results.step + last + n;
+            assert!(last <= c.len(), "products: {last} elements into {}", c.len());
+        }
+    }
+
+    /// Computes `rows` of all matrices' rows, counted through the stack.
+    fn compute(
+        &self,
+        rows: Range<usize>,
+        (columns, b): (&ColumnOffsets, &RightOperand<T>),
+        c: &Origin<T>,
+        addend: Addend<'_, T>,
+        relu: bool,
+    ) {
+        let m = self.a.rows.len();
+        let mut block = RowBlock::new();
+        for start in rows.clone().step_by(MOST_ROWS) {
+            let (mut place, end) = (start, rows.end.min(start + MOST_ROWS));
+            block.clear();
+            while place < end {
+                let (matrix, i) = (place / m, place % m);
+                let rows = i..m.min(i + end - place);
+                place += rows.len();
+                let (a, c) = (self.a.start(matrix), c.at(matrix * self.results.step));
+                self.a.rows.for_each_run(rows.clone(), |run| block.add_to_a(a, run));
+                self.results.rows.for_each_run(rows, |run| block.add_to_c(c, run));
+            }
+            // SAFETY: every element of A lies within its data and, as `check` has found, every row of C within C. The caller
+            // gives each row to one task, and rows are disjoint.
+            unsafe { T::multiply_block(&block, columns, self.b.columns, b, addend, relu) };
+        }
+    }
+}
+
+/// C_s = addend + A_s · B for every matrix of a stack, and max(C_s, 0) in its place if `relu`.
+///
+/// # Panics
+///
+/// If the shapes do not match or a row of C does not lie within `c`.
+pub(crate) fn products<T: Gemm>(products: Products<'_, T>, c: &mut [T], addend: Addend<'_, T>, relu: bool) {
+    let (total, k, n) = (products.rows(), products.a.columns.len(), products.b.columns);
+    assert!(!matches!(addend, Addend::Row(row) if row.len() != n), "products: a row of other than {n} elements");
+    products.check(c);
+    if total == 0 || n == 0 {
+        return;
+    }
+    let columns = ColumnOffsets::new(products.a.columns);
+    T::with_right_operand(products.b, &columns, total, |b| {
+        let each = (2 * GRAIN / (k * n).max(1)).next_multiple_of(24).max(24);
+        let c = Origin(c.as_mut_ptr());
+        team::split(total, each, |rows| products.compute(rows, (&columns, b), &c, addend, relu));
+    });
+}
+
+/// Several products over the same data, whose stacks have the same number of matrices. A task computes all products of some
+/// matrices, so that the data come from memory once; or, where one matrix is work enough, the same part of all its products.
+///
+/// # Panics
+///
+/// If the shapes do not match or a row of C does not lie within `c`.
+pub(crate) fn products_together<T: Gemm>(all: &[Products<'_, T>], c: &mut [T]) {
+    let Some(count) = all.first().map(|products| products.a.count).filter(|&count| count > 0) else { return };
+    assert!(
+        all.iter().all(|products| products.a.count == count),
+        "products_together: the stacks must have one number of matrices"
+    );
+    all.iter().for_each(|products| products.check(c));
+    let work = |products: &Products<'_, T>| products.a.rows.len() * products.a.columns.len() * products.b.columns;
+    let work = all.iter().map(work).sum::<usize>().max(1);
+    let stack = parts(count, 1, (work * count / GRAIN).clamp(1, count.max(1)));
+    let cut = if stack.each == 1 { (work / GRAIN).clamp(1, MOST_PARTS.div_ceil(count)) } else { 1 };
+    let columns: Vec<_> = all.iter().map(|products| ColumnOffsets::new(products.a.columns)).collect();
+    let c = Origin(c.as_mut_ptr());
+    team::run(stack.count * cut, |task| {
+        let (matrices, part) = (stack.range(task / cut), task % cut);
+        for (products, columns) in all.iter().zip(&columns) {
+            let m = products.a.rows.len();
+            let end = |part| matrices.start * m + matrices.len() * m * part / cut;
+            let rows = end(part)..end(part + 1);
+            T::with_right_operand(products.b, columns, rows.len(), |b| {
+                products.compute(rows, (columns, b), &c, Addend::Zero, false);
+            });
+        }
+    });
+}
+
+/// The parts of a [`sum_of_products`]: those of the stack, each of which has a partial sum, and those of the rows.
+fn sum_parts(count: usize, [m, k, n]: [usize; 3]) -> [Parts; 2] {
+    let wanted = (m * n * k * count / GRAIN).clamp(1, MOST_PARTS);
+    let stack = parts(count, 1, wanted.min((MOST_PARTIAL / (m * n)).max(1)));
+    [stack, parts(m, 24, wanted.div_ceil(stack.count))]
+}
+
+/// The elements of partial sums that [`sum_of_products`] needs for `count` products of m x k by k x n.
+pub(crate) fn partial_sums(count: usize, [m, k, n]: [usize; 3]) -> usize {
+    if count * m * k * n == 0 { 0 } else { (sum_parts(count, [m, k, n])[0].count - 1) * m * n }
+}
+
+/// C = the sum over s of A_s · B_s, with B_s = `b(s)`.
+///
+/// The sum over the stack is cut by the shapes alone, so its bits do not depend on the number of threads.
+///
+/// # Panics
+///
+/// If the shapes do not match.
+pub(crate) fn sum_of_products<'b, T: Gemm + AddAssign>(
+    a: ImplicitMatrix<'_, T>,
+    b: impl Fn(usize) -> Mat<'b, T> + Sync,
+    c: &mut [T],
+    partial: &mut [T],
+) {
+    let (m, k) = (a.rows.len(), a.columns.len());
+    if c.is_empty() || a.count == 0 || k == 0 {
+        return c.fill(T::default());
+    }
+    let n = c.len() / m;
+    let [stack, rows] = sum_parts(a.count, [m, k, n]);
+    assert!(c.len() == m * n && partial.len() == (stack.count - 1) * m * n, "sum_of_products: {m} x {n}");
+    let (first, others) = (Origin(c.as_mut_ptr()), Origin(partial.as_mut_ptr()));
+    let columns = ColumnOffsets::new(a.columns);
+    team::run(stack.count * rows.count, |task| {
+        let mut block = RowBlock::new();
+        let (part, rows) = (task / rows.count, rows.range(task % rows.count));
+        let sums = match part {
+            0 => first.at(rows.start * n),
+            _ => others.at(((part - 1) * m + rows.start) * n),
+        };
+        for (turn, matrix) in stack.range(part).enumerate() {
+            let b = b(matrix);
+            assert!(b.rows == k && b.columns == n, "sum_of_products: {m} x {k} by {} x {}", b.rows, b.columns);
+            T::with_right_operand(b, &columns, rows.len(), |b| {
+                let addend = if turn > 0 { Addend::Result } else { Addend::Zero };
+                // SAFETY: the shapes have been compared, and each task has rows of a part of the sums to itself.
+                unsafe { a.multiply((matrix, rows.clone()), (&columns, b), addend, &mut block, (sums, n)) };
+            });
+        }
+    });
+    if stack.count == 1 {
+        return;
+    }
+    let (first, others) = (Shared::new(c), Shared::new(partial));
+    team::split(m * n, 1 << 14, |range| {
+        // SAFETY: the ranges are disjoint, and nobody else writes any more.
+        let sums = unsafe { first.part(range.start, range.len()) };
+        for part in 1..stack.count {
+            // SAFETY: as above.
+            let others = unsafe { others.part((part - 1) * m * n + range.start, range.len()) };
+            sums.iter_mut().zip(others).for_each(|(sum, &mut other)| *sum += other);
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::portable;
+    use super::*;
+
+    #[test]
+    fn as_the_definition_says_with_and_without_vectors() {
+        // Columns that are not contiguous; then in runs, with few columns of B (lanes along k) and with more.
+        let (apart, runs) = (Grid::new(0).axis(3, 50).axis(100, 4), Grid::new(1).axis(3, 150).axis(100, 1));
+        [1, 21, 48, 75].into_iter().for_each(|n| as_the_definition_says(&apart, n));
+        [1, 2, 3, 4, 5, 7, 8, 9].into_iter().for_each(|n| as_the_definition_says(&runs, n));
+    }
+
+    /// Two matrices of 50 rows, more than a strip and fewer than a block, and 300 columns, more than a block of k.
+    fn as_the_definition_says(columns: &Grid, n: usize) {
+        let (m, k) = (50, 300);
+        let rows = Grid::new(2).axis(10, 7).axis(5, 3);
+        let (of_row, of_column) = (rows.table(), columns.table());
+        let integers = |len: usize| (0..len).map(|i| (i * 31 % 19) as f32 - 9.0).collect::<Vec<_>>();
+        let (data, b, bias) = (integers(1100), integers(k * n), integers(n));
+        let a = ImplicitMatrix::new(&data, 2, 500, &rows, columns);
+        let element = |s: usize, i: usize, p: usize| data[s * 500 + of_row[i] + of_column[p]];
+        for transposed in [false, true] {
+            let strides = if transposed { [1, k as isize] } else { [n as isize, 1] };
+            let of_b = |p: usize, j: usize| b[p * strides[0] as usize + j * strides[1] as usize];
+            let sum = |s: usize, i: usize, j: usize| (0..k).map(|p| element(s, i, p) * of_b(p, j)).sum::<f32>();
+            let matrix = Mat::new(&b, 0, [k, n], strides);
+            let expected: Vec<f32> = (0..2 * m * n).map(|at| sum(at / (m * n), at / n % m, at % n)).collect();
+            let rectified: Vec<f32> = (0..2 * m * n).map(|at| (expected[at] + bias[at % n]).max(0.0)).collect();
+
+            let results = ResultRows { step: m * n, rows: &Grid::new(0).axis(m, n) };
+            let product = Products { a, b: matrix, results };
+            let mut c = vec![f32::NAN; 2 * m * n];
+            products(product, &mut c, Addend::Zero, false);
+            assert_eq!(c, expected);
+            products(product, &mut c, Addend::Row(&bias), true);
+            assert_eq!(c, rectified);
+
+            let both: Vec<f32> = (0..m * n).map(|at| expected[at] + expected[m * n + at]).collect();
+            let (mut c, mut partial) = (vec![f32::NAN; m * n], vec![f32::NAN; partial_sums(2, [m, k, n])]);
+            sum_of_products(a, |_| matrix, &mut c, &mut partial);
+            assert_eq!(c, both);
+
+            // The paths that this processor does not take because it has a faster one.
+            let listed = ColumnOffsets::new(columns);
+            macro_rules! by {
+                ($with_right_operand:expr, $multiply_block:expr) => {
+                    let check = |b: &RightOperand<f32>| {
+                        let mut c = vec![f32::NAN; m * n];
+                        let mut multiply = |s: usize, addend: Addend<'_, f32>, relu: bool| {
+                            let mut block = RowBlock::new();
+                            rows.for_each_run(0..m, |run| block.add_to_a(a.start(s), run));
+                            block.add_to_c(c.as_mut_ptr(), OffsetRun { start: 0, step: n, count: m });
+                            // SAFETY: rows, columns and panels are those of the two matrices.
+                            unsafe { $multiply_block(&block, &listed, n, b, addend, relu) };
+                            c.clone()
+                        };
+                        multiply(0, Addend::Zero, false);
+                        assert_eq!(multiply(1, Addend::Result, false), both);
+                        assert_eq!(multiply(1, Addend::Row(&bias), true), rectified[m * n..]);
+                    };
+                    ($with_right_operand)(&check);
+                };
+            }
+            by!(
+                |check: &dyn Fn(&RightOperand<f32>)| portable::with_right_operand(matrix, check),
+                portable::multiply_block
+            );
+            #[cfg(target_arch = "x86_64")]
+            if crate::simd::has_avx2() {
+                use super::super::{implicit_kernel, lanes::Avx2};
+                let with_right_operand = |check: &dyn Fn(&RightOperand<f32>)| {
+                    // SAFETY: the instructions are there.
+                    unsafe { implicit_kernel::with_right_operand::<Avx2<f32>, _>(matrix, &listed, m, check) }
+                };
+                by!(with_right_operand, implicit_kernel::multiply_block::<Avx2<f32>>);
+            }
+        }
+    }
+}
