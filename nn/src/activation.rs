@@ -103,84 +103,39 @@ pub enum Activation {
     Exponential,
 }
 
-/// An elementwise function of a var with its derivative beside it, both in terms of the input: for functions made of
-/// pieces, which arithmetic on vars cannot say. Written with comparisons that NaN fails, so that NaN stays NaN.
-macro_rules! elementwise {
-    ($name:literal of $input:ident: |$x:ident| $value:expr, derivative $derivative:expr) => {{
-        let saved = $input.value().clone();
-        let value = saved.map(
-            #[inline(always)]
-            |$x| $value,
-        );
-        Op::new($name, value)
-            .input($input, move |g| {
-                let slope = saved.map(
-                    #[inline(always)]
-                    |$x| $derivative,
-                );
-                g * slope
-            })
-            .finish()
-    }};
-}
-pub(crate) use elementwise;
-
 impl Activation {
     /// The function of `x`. Shape: unchanged.
     pub fn apply<T: Float>(self, x: &Var<T>) -> Var<T> {
-        let (zero, one, half) = (T::ZERO, T::ONE, T::of(0.5));
         match self {
             Activation::Linear => x.clone(),
             Activation::Relu => x.relu(),
-            Activation::Relu6 => bounded(x, one, zero, zero, T::of(6.0)),
+            Activation::Relu6 => x.relu6(),
             Activation::LeakyRelu { negative_slope } => x.leaky_relu(T::of(negative_slope)),
             Activation::Elu { alpha } => x.elu(T::of(alpha)),
             Activation::Selu => x.selu(),
-            Activation::Celu { alpha } => (x / T::of(alpha)).elu(one) * T::of(alpha),
+            Activation::Celu { alpha } => x.celu(T::of(alpha)),
             Activation::Gelu => x.gelu(),
             Activation::GeluTanh => x.gelu_tanh(),
             Activation::Silu => x.silu(),
-            Activation::Mish => x * x.softplus().tanh(),
+            Activation::Mish => x.mish(),
             Activation::Softplus => x.softplus(),
-            Activation::Softsign => x / (x.abs() + one),
-            Activation::Squareplus { b } => (x + (x.square() + T::of(b)).sqrt()) * half,
-            Activation::SparsePlus => elementwise!("sparse_plus" of x: |x| {
-                let y = half * (x + one);
-                if x <= -one { zero } else if x >= one { x } else { y * y }
-            },
-            derivative {
-                let slope = half * (x + one);
-                if x <= -one { zero } else if x >= one { one } else { slope }
-            }),
+            Activation::Softsign => x.softsign(),
+            Activation::Squareplus { b } => x.squareplus(T::of(b)),
+            Activation::SparsePlus => x.sparse_plus(),
             Activation::Softmax => x.softmax(-1),
             Activation::LogSoftmax => x.log_softmax(-1),
             Activation::Sparsemax => sparsemax(x),
             Activation::Sigmoid => x.sigmoid(),
-            Activation::LogSigmoid => -(-x).softplus(),
-            Activation::HardSigmoid => bounded(x, T::of(1.0 / 6.0), half, zero, one),
-            Activation::SparseSigmoid => bounded(x, half, half, zero, one),
-            Activation::HardSilu => x * bounded(x, T::of(1.0 / 6.0), half, zero, one),
+            Activation::LogSigmoid => x.log_sigmoid(),
+            Activation::HardSigmoid => x.hard_sigmoid(),
+            Activation::SparseSigmoid => x.sparse_sigmoid(),
+            Activation::HardSilu => x.hard_silu(),
             Activation::Tanh => x.tanh(),
-            Activation::HardTanh => bounded(x, one, zero, -one, one),
-            Activation::TanhShrink => x - x.tanh(),
-            Activation::HardShrink { threshold } => {
-                let t = T::of(threshold);
-                elementwise!("hard_shrink" of x: |x| if x.magnitude() <= t { zero } else { x },
-                    derivative if x.magnitude() <= t { zero } else { one })
-            }
-            Activation::SoftShrink { threshold } => {
-                let t = T::of(threshold);
-                elementwise!("soft_shrink" of x: |x| {
-                    let shrunk = if x > zero { x - t } else { x + t };
-                    if x.magnitude() <= t { zero } else { shrunk }
-                },
-                derivative if x.magnitude() <= t { zero } else { one })
-            }
-            Activation::Threshold { threshold, default_value } => {
-                let (t, default_value) = (T::of(threshold), T::of(default_value));
-                elementwise!("threshold" of x: |x| if x <= t { default_value } else { x },
-                    derivative if x <= t { zero } else { one })
-            }
+            Activation::HardTanh => x.hard_tanh(),
+            Activation::TanhShrink => x.tanh_shrink(),
+            Activation::HardShrink { threshold } => x.hard_shrink(T::of(threshold)),
+            Activation::SoftShrink { threshold } => x.soft_shrink(T::of(threshold)),
+            Activation::Threshold { threshold, default_value } => x.threshold(T::of(threshold), T::of(default_value)),
             Activation::Exponential => x.exp(),
         }
     }
@@ -189,18 +144,6 @@ impl Activation {
     pub(crate) fn is_along_last_axis(self) -> bool {
         matches!(self, Activation::Softmax | Activation::LogSoftmax | Activation::Sparsemax)
     }
-}
-
-/// slope x + offset, brought into `low..=high`. The derivative at the ends is taken as 0.
-fn bounded<T: Float>(x: &Var<T>, slope: T, offset: T, low: T, high: T) -> Var<T> {
-    elementwise!("bounded" of x: |x| {
-        let y = slope * x + offset;
-        if y < low { low } else if y > high { high } else { y }
-    },
-    derivative {
-        let y = slope * x + offset;
-        if y <= low || y >= high { T::ZERO } else { slope }
-    })
 }
 
 /// max(x - tau, 0), with tau such that the last axis sums to 1. Algorithm 1 of the paper.

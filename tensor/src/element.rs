@@ -5,8 +5,6 @@ use std::fmt;
 use crate::formula::{Arithmetic, Real, Scalar};
 use crate::kernels::gemm::Gemm;
 use crate::kernels::math::MathOfRuns;
-use crate::ops::unary::{self, Unary};
-use crate::tensor::Tensor;
 
 /// A type that a tensor can hold: f32, f64, i8, i16, i32, i64, u8 and bool.
 ///
@@ -79,11 +77,6 @@ pub trait Float:
 
     /// The one of two things, made for f32 and for f64, that is made for this type.
     fn choose<C: PerFloat>(things: C) -> C::Of<Self>;
-
-    /// An elementwise function of a tensor. Being no generic function, it is compiled in this crate, once for each type,
-    /// and not in every crate and program that calls it.
-    #[doc(hidden)]
-    fn elementwise(function: Unary, x: &Tensor<Self>, parameter: Self) -> Tensor<Self>;
 
     /// A value whose bits hold a byte: what comes with another value and is chosen by the same masks.
     #[doc(hidden)]
@@ -202,9 +195,6 @@ macro_rules! float {
         impl Float for $type {
             fn choose<C: PerFloat>(things: C) -> C::Of<Self> {
                 things.$type()
-            }
-            fn elementwise(function: Unary, x: &Tensor<Self>, parameter: Self) -> Tensor<Self> {
-                unary::elementwise(function, x, parameter)
             }
             #[inline(always)]
             fn hold(byte: u8) -> Self {

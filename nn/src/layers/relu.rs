@@ -1,9 +1,6 @@
 //! The rectified linear unit with its options.
 
-use gradus_autograd::Op;
-
 use super::support::prelude::*;
-use crate::activation::elementwise;
 use crate::epilogue::Epilogue;
 
 options! {
@@ -37,15 +34,6 @@ impl Layer for ReLU {
         }
         let max = self.max_value.map_or(T::HIGHEST, T::of);
         let (slope, threshold) = (T::of(self.negative_slope), T::of(self.threshold));
-        Ok(Built::new(shape, move |_, x| {
-            elementwise!("relu" of x: |x| {
-                let below = slope * (x - threshold);
-                if x >= max { max } else if x >= threshold { x } else { below }
-            },
-            derivative {
-                let risen = if x >= max { T::ZERO } else { T::ONE };
-                if x > threshold { risen } else { slope }
-            })
-        }))
+        Ok(Built::new(shape, move |_, x| x.relu_with(max, slope, threshold)))
     }
 }

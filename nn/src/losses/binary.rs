@@ -1,11 +1,25 @@
 //! Cross-entropy of yes-or-no targets.
 
 use gradus_autograd::Var;
-use gradus_tensor::{Float, Tensor};
+use gradus_tensor::{Float, Tensor, pointwise};
 use serde::{Deserialize, Serialize};
 
-use super::{ALIKE, Loss, mean_of_sample, same_shape};
+use super::{ALIKE, Loss, at_least, mean_pointwise, same_shape};
 use crate::error::{Error, Result};
+
+pointwise! {
+    #[cfg(test)]
+    pub(super) static FUNCTIONS: all;
+    // Probabilities are raised to `least`, and the gradient goes through: it does not end there.
+    static BINARY_CROSSENTROPY = binary_crossentropy(t, p; least): {
+            let (yes, no) = (at_least(p, least), at_least(N::ONE - p, least));
+            -(yes.ln() * t + no.ln() * (N::ONE - t))
+        },
+        derivative |g| g * (N::ONE - t) / at_least(N::ONE - p, least) - g * t / at_least(p, least);
+    // -t ln s(x) - (1 - t) ln(1 - s(x)) with the sigmoid s is softplus(x) - t x.
+    static BINARY_CROSSENTROPY_FROM_LOGITS = binary_crossentropy_from_logits(t, x): x.softplus() - x * t,
+        derivative |g| g * x.sigmoid() - g * t;
+}
 
 /// -t ln p - (1 - t) ln(1 - p), with targets t of 0 or 1 and probabilities p.
 ///
@@ -48,7 +62,10 @@ impl Loss for BinaryCrossentropy {
 
     fn per_sample<T: Float>(&self, targets: &Tensor<T>, outputs: &Var<T>) -> Result<Var<T>> {
         let targets = smoothed(self.name(), targets, outputs, self.label_smoothing)?;
-        Ok(mean_of_sample(crossentropy(&targets, outputs, self.from_logits)))
+        if self.from_logits {
+            return mean_pointwise(self.name(), &BINARY_CROSSENTROPY_FROM_LOGITS, &targets, outputs, &[]);
+        }
+        mean_pointwise(self.name(), &BINARY_CROSSENTROPY, &targets, outputs, &[T::min_positive_value()])
     }
 }
 
@@ -68,24 +85,4 @@ pub(super) fn smoothed<T: Float>(
         return Ok(targets.clone());
     }
     Ok(targets * T::of(1.0 - smoothing) + T::of(0.5 * smoothing))
-}
-
-/// The cross-entropy of each element.
-pub(super) fn crossentropy<T: Float>(targets: &Tensor<T>, outputs: &Var<T>, from_logits: bool) -> Var<T> {
-    if from_logits {
-        // -t ln s(x) - (1 - t) ln(1 - s(x)) with the sigmoid s is softplus(x) - t x.
-        return outputs.softplus() - outputs * targets;
-    }
-    // Not clamped, which would end the gradient there, but raised by a constant.
-    let no = -outputs + T::ONE;
-    -(floor(outputs).ln() * targets + floor(&no).ln() * &(-targets + T::ONE))
-}
-
-/// `p`, or the smallest normal number where it is below; the gradient goes through.
-pub(super) fn floor<T: Float>(p: &Var<T>) -> Var<T> {
-    let raise = p.value().map(
-        #[inline(always)]
-        |p| if p < T::min_positive_value() { T::min_positive_value() - p } else { T::ZERO },
-    );
-    p + &raise
 }

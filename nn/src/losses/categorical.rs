@@ -5,7 +5,7 @@ use gradus_tensor::{Float, Math, Tensor, keepdims, simd};
 use serde::{Deserialize, Serialize};
 
 use super::binary::checked_smoothing;
-use super::{Loss, ONE_HOT, same_shape};
+use super::{Loss, ONE_HOT, at_least, same_shape};
 use crate::error::{Error, Result};
 
 /// -sum_i t_i ln p_i over the last axis, with one-hot targets t and probabilities p, rescaled to a sum of 1.
@@ -134,10 +134,4 @@ fn rows<'a, T: Float>(
 ) -> impl Iterator<Item = (&'a [T], &'a [T])> {
     let elements = |x: &'a Tensor<T>| x.as_slice().expect("both were made contiguous");
     elements(targets).chunks_exact(classes).zip(elements(outputs).chunks_exact(classes))
-}
-
-/// The larger of the two; NaN stays.
-#[inline(always)]
-pub(super) fn at_least<T: Float>(x: T, least: T) -> T {
-    if x < least { least } else { x }
 }

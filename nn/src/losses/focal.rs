@@ -1,12 +1,65 @@
 //! Focal cross-entropies: what is already right counts less. Lin et al., arXiv:1708.02002.
 
 use gradus_autograd::Var;
-use gradus_tensor::{Float, Tensor, keepdims};
+use gradus_tensor::{Float, Real, Tensor, keepdims, pointwise};
 use serde::{Deserialize, Serialize};
 
-use super::binary::{checked_smoothing, crossentropy, floor};
-use super::{Loss, binary, categorical, mean_of_sample};
+use super::binary::checked_smoothing;
+use super::{Loss, at_least, binary, categorical, mean_pointwise};
 use crate::error::Result;
+
+pointwise! {
+    #[cfg(test)]
+    pub(super) static FUNCTIONS: all;
+    // The factor of a target is slope t + offset; probabilities are raised to `least`, as for binary cross-entropy.
+    static BINARY_FOCAL = binary_focal_crossentropy(t, p; gamma, slope, offset, least): {
+            let (yes, no) = (at_least(p, least), at_least(N::ONE - p, least));
+            let crossentropy = -(yes.ln() * t + no.ln() * (N::ONE - t));
+            crossentropy * power(wrong(t, p), gamma) * (t * slope + offset)
+        },
+        derivative |g| {
+            let (yes, no) = (at_least(p, least), at_least(N::ONE - p, least));
+            let crossentropy = -(yes.ln() * t + no.ln() * (N::ONE - t));
+            let rising = ((N::ONE - t) / no - t / yes) * power(wrong(t, p), gamma);
+            let turning = crossentropy * power_slope(wrong(t, p), gamma) * (N::ONE - t - t);
+            g * (t * slope + offset) * (rising + turning)
+        };
+    static BINARY_FOCAL_FROM_LOGITS = binary_focal_crossentropy_from_logits(t, x; gamma, slope, offset): {
+            (x.softplus() - x * t) * power(wrong(t, x.sigmoid()), gamma) * (t * slope + offset)
+        },
+        derivative |g| {
+            let p = x.sigmoid();
+            let rising = (p - t) * power(wrong(t, p), gamma);
+            let turning = (x.softplus() - x * t) * power_slope(wrong(t, p), gamma) * (N::ONE - t - t) * p * (N::ONE - p);
+            g * (t * slope + offset) * (rising + turning)
+        };
+    // The logarithm of a probability that is raised to `least`.
+    static LN_AT_LEAST = ln_at_least(p; least): at_least(p, least).ln(),
+        derivative |g| g / at_least(p, least);
+    // (1 - p)^gamma
+    static FOCUS = focus(p; gamma): power(N::ONE - p, gamma),
+        derivative |g| -g * power_slope(N::ONE - p, gamma);
+}
+
+/// How wrong a probability p is: 1 - p for a target of 1, p for 0, so t + (1 - 2 t) p.
+#[inline(always)]
+fn wrong<N: Real>(t: N, p: N) -> N {
+    p * (t * N::of(-2.0) + N::ONE) + t
+}
+
+/// x^gamma for x from 0; a rounding below 0 counts as 0.
+#[inline(always)]
+fn power<N: Real>(x: N, gamma: N) -> N {
+    N::select(gamma.equal(N::of(2.0)), x * x, at_least(x, N::ZERO).pow(gamma))
+}
+
+/// The derivative of x^gamma: gamma x^(gamma - 1), taken as 0 where it would be infinite.
+#[inline(always)]
+fn power_slope<N: Real>(x: N, gamma: N) -> N {
+    let slope = gamma * at_least(x, N::ZERO).pow(gamma - N::ONE);
+    let finite = N::select(x.less_equal(N::ZERO) & gamma.less(N::ONE), N::ZERO, slope);
+    N::select(gamma.equal(N::of(2.0)), x + x, finite)
+}
 
 /// (1 - q)^gamma times the binary cross-entropy, where q = p for targets of 1 and 1 - p for 0; with
 /// [`alpha`](BinaryFocalCrossentropy::alpha), times alpha for targets of 1 and 1 - alpha for 0.
@@ -59,14 +112,14 @@ impl Loss for BinaryFocalCrossentropy {
 
     fn per_sample<T: Float>(&self, targets: &Tensor<T>, outputs: &Var<T>) -> Result<Var<T>> {
         let t = binary::smoothed(self.name(), targets, outputs, self.label_smoothing)?;
-        let p = if self.from_logits { outputs.sigmoid() } else { outputs.clone() };
-        // 1 - q = t (1 - p) + (1 - t) p = t + (1 - 2 t) p
-        let wrong = &p * &(&t * T::of(-2.0) + T::ONE) + &t;
-        let mut losses = crossentropy(&t, outputs, self.from_logits) * power(&wrong, self.gamma);
-        if let Some(alpha) = self.alpha {
-            losses = losses * &(&t * T::of(2.0 * alpha - 1.0) + T::of(1.0 - alpha));
+        let (slope, offset) = self.alpha.map_or((0.0, 1.0), |alpha| (2.0 * alpha - 1.0, 1.0 - alpha));
+        let parameters = [T::of(self.gamma), T::of(slope), T::of(offset)];
+        if self.from_logits {
+            return mean_pointwise(self.name(), &BINARY_FOCAL_FROM_LOGITS, &t, outputs, &parameters);
         }
-        Ok(mean_of_sample(losses))
+        let [gamma, slope, offset] = parameters;
+        let parameters = [gamma, slope, offset, T::min_positive_value()];
+        mean_pointwise(self.name(), &BINARY_FOCAL, &t, outputs, &parameters)
     }
 }
 
@@ -124,24 +177,10 @@ impl Loss for CategoricalFocalCrossentropy {
             (outputs.softmax(-1), outputs.log_softmax(-1))
         } else {
             let p = outputs / outputs.sum(keepdims(-1));
-            let logs = floor(&p).ln();
+            let logs = p.pointwise(&LN_AT_LEAST, &[], &[T::min_positive_value()]);
             (p, logs)
         };
-        let focus = power(&(-&p + T::ONE), self.gamma);
+        let focus = p.pointwise(&FOCUS, &[], &[T::of(self.gamma)]);
         Ok((focus * logs * &(t * T::of(-self.alpha))).sum(-1))
-    }
-}
-
-/// x^gamma for x from 0, where the derivative of x^1 and x^2 is exact at 0 too.
-fn power<T: Float>(x: &Var<T>, gamma: f64) -> Var<T> {
-    if gamma == 0.0 {
-        Var::from(x.value().ones_like())
-    } else if gamma == 1.0 {
-        x.clone()
-    } else if gamma == 2.0 {
-        x.square()
-    } else {
-        // A rounding below 0 would be NaN.
-        x.relu().pow(T::of(gamma))
     }
 }

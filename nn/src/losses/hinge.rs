@@ -1,11 +1,26 @@
 //! The hinge family: margins between scores.
 
 use gradus_autograd::Var;
-use gradus_tensor::{Float, Tensor};
+use gradus_tensor::{Float, Tensor, pointwise};
 use serde::{Deserialize, Serialize};
 
-use super::{ALIKE, Loss, ONE_HOT, mean_of_sample, same_shape};
+use super::{ALIKE, Loss, ONE_HOT, at_least, mean_pointwise, same_shape};
 use crate::error::{Error, Result};
+
+pointwise! {
+    #[cfg(test)]
+    pub(super) static FUNCTIONS: all;
+    static HINGE = hinge(t, p): at_least(N::ONE - p * t, N::ZERO),
+        derivative |g| N::select((N::ONE - p * t).greater(N::ZERO), -g * t, N::ZERO);
+    static SQUARED_HINGE = squared_hinge(t, p): {
+            let margin = at_least(N::ONE - p * t, N::ZERO);
+            margin * margin
+        },
+        derivative |g| {
+            let margin = at_least(N::ONE - p * t, N::ZERO);
+            -(g * (margin + margin)) * t
+        };
+}
 
 /// Targets of -1 and 1; 0 and 1 become these, as in Keras.
 fn signed<T: Float>(name: &str, targets: &Tensor<T>, outputs: &Var<T>) -> Result<Tensor<T>> {
@@ -31,12 +46,12 @@ pub struct Hinge;
 
 impl Loss for Hinge {
     fn name(&self) -> &'static str {
-        "hinge"
+        HINGE.name()
     }
 
     fn per_sample<T: Float>(&self, targets: &Tensor<T>, outputs: &Var<T>) -> Result<Var<T>> {
         let t = signed(self.name(), targets, outputs)?;
-        Ok(mean_of_sample((-(outputs * &t) + T::ONE).relu()))
+        mean_pointwise(self.name(), &HINGE, &t, outputs, &[])
     }
 }
 
@@ -48,12 +63,12 @@ pub struct SquaredHinge;
 
 impl Loss for SquaredHinge {
     fn name(&self) -> &'static str {
-        "squared_hinge"
+        SQUARED_HINGE.name()
     }
 
     fn per_sample<T: Float>(&self, targets: &Tensor<T>, outputs: &Var<T>) -> Result<Var<T>> {
         let t = signed(self.name(), targets, outputs)?;
-        Ok(mean_of_sample((-(outputs * &t) + T::ONE).relu().square()))
+        mean_pointwise(self.name(), &SQUARED_HINGE, &t, outputs, &[])
     }
 }
 

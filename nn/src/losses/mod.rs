@@ -35,12 +35,9 @@ pub use weights::class_weights;
 use std::fmt;
 
 use gradus_autograd::Var;
-use gradus_tensor::{Float, Shape, Tensor};
+use gradus_tensor::{Float, Pointwise, Real, Shape, Tensor};
 
 use crate::error::{Error, Result};
-
-/// Keras's small number, where a loss would divide by 0.
-const EPSILON: f64 = 1e-7;
 
 /// How far outputs are from targets, sample by sample.
 ///
@@ -103,7 +100,68 @@ const ALIKE: &str = "reshape the targets, or change the units of the last layer;
 const ONE_HOT: &str =
     "make the targets one-hot by to_categorical, or use SparseCategoricalCrossentropy for class indices";
 
-/// The mean over the last axis; a sample that is one number is its own mean.
-fn mean_of_sample<T: Float>(losses: Var<T>) -> Var<T> {
-    if losses.ndim() > 1 { losses.mean(-1) } else { losses }
+/// The mean over the last axis of a function of targets and outputs; a sample that is one number is its own mean.
+///
+/// # Errors
+/// If the shapes differ.
+fn mean_pointwise<T: Float>(
+    name: &str,
+    function: &'static Pointwise,
+    targets: &Tensor<T>,
+    outputs: &Var<T>,
+    parameters: &[T],
+) -> Result<Var<T>> {
+    same_shape(name, targets, outputs, ALIKE)?;
+    let losses = outputs.pointwise(function, &[targets], parameters);
+    Ok(if losses.ndim() > 1 { losses.mean(-1) } else { losses })
+}
+
+/// x, or `least` where it is below; NaN stays.
+#[inline(always)]
+fn at_least<N: Real>(x: N, least: N) -> N {
+    N::select(x.less(least), least, x)
+}
+
+#[cfg(test)]
+mod tests {
+    use gradus_autograd::gradcheck;
+
+    use super::*;
+
+    /// Values computed by `tests/reference/pointwise.py` with mpmath in 60 digits.
+    const KNOWN: &str = include_str!("../../tests/reference/pointwise.txt");
+
+    /// Every function that a loss computes element by element.
+    fn functions() -> Vec<&'static Pointwise> {
+        [elementwise::FUNCTIONS, binary::FUNCTIONS, focal::FUNCTIONS, hinge::FUNCTIONS, vectors::FUNCTIONS].concat()
+    }
+
+    #[test]
+    fn every_function_has_its_known_values() {
+        functions().into_iter().for_each(|function| function.check_values(KNOWN));
+    }
+
+    #[test]
+    fn every_expression_says_what_is_compiled() {
+        functions().into_iter().for_each(Pointwise::check_expressions);
+    }
+
+    #[test]
+    fn every_derivative_agrees_with_differences() {
+        for function in functions() {
+            let (targets, outputs) = (Tensor::from([0.0, 1.0, 1.0, 0.0]), Tensor::from([0.3, 0.8, 0.15, 0.6]));
+            let data = [&targets];
+            let data = &data[..function.inputs().len() - 1];
+            for gamma in [2.0, 0.5, 1.0, 2.5] {
+                let option = |name: &&str| match *name {
+                    "gamma" => gamma,
+                    "least" => 1e-9,
+                    _ => 0.4,
+                };
+                let parameters: Vec<f64> = function.parameters().iter().map(option).collect();
+                gradcheck(std::slice::from_ref(&outputs), |x| x[0].pointwise(function, data, &parameters))
+                    .unwrap_or_else(|error| panic!("{}: {error}", function.name()));
+            }
+        }
+    }
 }

@@ -4,8 +4,7 @@ use gradus_autograd::{Op, Var};
 use gradus_tensor::{Float, Math, Tensor};
 use serde::{Deserialize, Serialize};
 
-use super::Loss;
-use super::categorical::at_least;
+use super::{Loss, at_least};
 use crate::error::{Error, Result};
 
 /// -ln p_t, with class indices t and probabilities p, rescaled to a sum of 1: [`CategoricalCrossentropy`] without

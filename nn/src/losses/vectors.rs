@@ -1,12 +1,21 @@
 //! Losses that compare whole vectors along the last axis.
 
 use gradus_autograd::Var;
-use gradus_tensor::{Float, Tensor, keepdims};
+use gradus_tensor::{Float, Tensor, keepdims, pointwise};
 use serde::{Deserialize, Serialize};
 
-use super::binary::floor;
-use super::{ALIKE, Loss, same_shape};
+use super::{ALIKE, Loss, at_least, same_shape};
 use crate::error::Result;
+
+pointwise! {
+    #[cfg(test)]
+    pub(super) static FUNCTIONS: all;
+    // The output is raised to `least`, and the gradient goes through: it does not end there.
+    static KL_DIVERGENCE = kl_divergence(t, p; least): {
+            N::select(t.greater(N::ZERO), t * t.ln(), N::ZERO) - at_least(p, least).ln() * t
+        },
+        derivative |g| -g * t / at_least(p, least);
+}
 
 /// sum_i t_i ln(t_i / p_i) over the last axis: how much distribution p differs from t. Kullback and Leibler, 1951.
 ///
@@ -17,13 +26,12 @@ pub struct KLDivergence;
 
 impl Loss for KLDivergence {
     fn name(&self) -> &'static str {
-        "kl_divergence"
+        KL_DIVERGENCE.name()
     }
 
     fn per_sample<T: Float>(&self, targets: &Tensor<T>, outputs: &Var<T>) -> Result<Var<T>> {
         same_shape(self.name(), targets, outputs, ALIKE)?;
-        let t_ln_t = targets.map(|t| if t > T::ZERO { t * gradus_tensor::Math::ln(t) } else { T::ZERO });
-        Ok((Var::from(t_ln_t) - floor(outputs).ln() * targets).sum(-1))
+        Ok(outputs.pointwise(&KL_DIVERGENCE, &[targets], &[T::min_positive_value()]).sum(-1))
     }
 }
 

@@ -19,7 +19,6 @@ mod softmax;
 mod standardize;
 #[cfg(test)]
 mod testing;
-pub(crate) mod unary;
 mod unfold;
 
 use crate::element::Element;
@@ -31,7 +30,6 @@ pub use assign::update;
 pub use join::PadMode;
 pub use resize::Interpolation;
 pub use standardize::Moments;
-pub use unary::{SELU_ALPHA, SELU_SCALE};
 
 /// The elements of a tensor that has been made contiguous.
 fn elements<T: Element>(x: &Tensor<T>) -> &[T] {

@@ -79,8 +79,7 @@ pub trait MathOfRuns: Copy {
     fn tan_each(x: &[Self], out: &mut [Self]);
 }
 
-/// Sine, cosine and tangent of a single number are left to the standard library: large angles need a branch, which only
-/// a whole run of elements can put off.
+/// Sine, cosine and tangent of a single number are those of a run of one: the same bits, but not vectorised.
 impl Math for f32 {
     #[inline(always)]
     fn exp(self) -> f32 {
@@ -102,17 +101,14 @@ impl Math for f32 {
     fn sqrt(self) -> f32 {
         f32::sqrt(self)
     }
-    #[inline(always)]
     fn sin(self) -> f32 {
-        f32::sin(self)
+        of_one(trig::sin, self)
     }
-    #[inline(always)]
     fn cos(self) -> f32 {
-        f32::cos(self)
+        of_one(trig::cos, self)
     }
-    #[inline(always)]
     fn tan(self) -> f32 {
-        f32::tan(self)
+        of_one(trig::tan, self)
     }
     #[inline(always)]
     fn tanh(self) -> f32 {
@@ -178,6 +174,13 @@ impl MathOfRuns for f32 {
     fn tan_each(x: &[f32], out: &mut [f32]) {
         trig::tan(x, out);
     }
+}
+
+/// A function of runs of elements, of one.
+fn of_one(function: fn(&[f32], &mut [f32]), x: f32) -> f32 {
+    let mut out = [0.0];
+    function(&[x], &mut out);
+    out[0]
 }
 
 impl Math for f64 {

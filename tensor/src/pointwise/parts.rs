@@ -1,0 +1,49 @@
+//! What [`pointwise!`](crate::pointwise!) puts a function together from.
+
+pub use super::Saved;
+pub use crate::formula::Expression;
+
+use crate::element::Float;
+use crate::kernels::{View, map};
+use crate::tensor::Tensor;
+
+/// A function compiled for one element type.
+#[derive(Clone, Copy)]
+pub struct Kernels<T: Float> {
+    /// The function of inputs and parameters.
+    pub value: Value<T>,
+    /// The gradient of the last input: of the output's gradient, what was saved, and the parameters.
+    pub derivative: Derivative<T>,
+}
+
+type Value<T> = fn(&[&Tensor<T>], &[T]) -> Tensor<T>;
+type Derivative<T> = fn(Tensor<T>, Saved<T>, &[T]) -> Tensor<T>;
+
+/// All parameters, whose number has been checked.
+pub fn all<T: Float, const P: usize>(parameters: &[T]) -> [T; P] {
+    parameters.try_into().expect("the number of parameters has been checked")
+}
+
+/// `f` of each element of the one input.
+pub fn one<T: Float>(inputs: &[&Tensor<T>], f: impl Fn(T) -> T + Sync) -> Tensor<T> {
+    inputs[0].map(f)
+}
+
+/// `f` of the elements of two inputs of the same shape.
+pub fn two<T: Float>(inputs: &[&Tensor<T>], f: impl Fn(T, T) -> T + Sync) -> Tensor<T> {
+    inputs[0].clone().zip_map(inputs[1], f)
+}
+
+/// `f` of the gradient and what was saved of one input, in the memory of one of them where nobody else looks.
+pub fn gradient_of_one<T: Float>(gradient: Tensor<T>, mut saved: Saved<T>, f: impl Fn(T, T) -> T + Sync) -> Tensor<T> {
+    gradient.zip_map(saved.swap_remove(0), f)
+}
+
+/// `f` of the gradient and both inputs, which have the same shape.
+pub fn gradient_of_two<T: Float>(gradient: Tensor<T>, saved: Saved<T>, f: impl Fn(T, T, T) -> T + Sync) -> Tensor<T> {
+    let (a, b) = (&saved[0], &saved[1]);
+    let layout = gradient.broadcast_layout("gradient", a.shape());
+    Tensor::written(a.shape().clone(), |out| {
+        map::zip3(View { data: &gradient.buffer, layout: &layout }, a.view(), b.view(), out, f);
+    })
+}
