@@ -1,11 +1,11 @@
-//! Tensors from nothing, from numbers and from nested arrays.
+//! Tensors from shapes, from numbers and from nested arrays.
 
 use crate::buffer::Buffer;
 use crate::element::{Element, Float, Number};
 use crate::shape::{Shape, ShapeError};
 use crate::tensor::Tensor;
 
-/// Numbers nested in arrays to any depth: `[[1.0, 2.0], [3.0, 4.0]]`, or a single number.
+/// Arrays nested to any depth, such as `[[1.0, 2.0], [3.0, 4.0]]`, or a single number.
 pub trait NestedArray<T> {
     /// The length of each level, outermost first.
     fn shape() -> Shape;
@@ -47,7 +47,7 @@ fn from_nested<T: Element, A: NestedArray<T>>(nested: &A) -> Tensor<T> {
 }
 
 impl Tensor {
-    /// An f32 tensor of the numbers written down, nested by axis. For other element types use `Tensor::from`.
+    /// An f32 tensor of nested arrays of numbers, one level for each axis. Other element types are made by `Tensor::from`.
     ///
     /// ```
     /// use gradus_tensor::Tensor;
@@ -89,7 +89,7 @@ impl<T: Element> FromIterator<T> for Tensor<T> {
 }
 
 impl<T: Element> Tensor<T> {
-    /// The elements of a vector in row-major order.
+    /// A tensor of this shape with the elements of a vector in row-major order.
     ///
     /// ```
     /// use gradus_tensor::Tensor;
@@ -104,33 +104,33 @@ impl<T: Element> Tensor<T> {
         Tensor::from(elements).try_reshape(shape)
     }
 
-    /// One element, no axes.
+    /// A tensor of one element and no axes.
     pub fn scalar(value: T) -> Self {
         Tensor::full([], value)
     }
 
-    /// Every element `value`.
+    /// A tensor whose elements are all `value`.
     pub fn full(shape: impl Into<Shape>, value: T) -> Self {
         Tensor::written(shape.into(), |out| out.fill(value))
     }
 
-    /// Every element 0 (`false`).
+    /// A tensor whose elements are all 0 (`false`).
     pub fn zeros(shape: impl Into<Shape>) -> Self {
         let shape = shape.into();
         Tensor::from_buffer(Buffer::zeroed(shape.size()), shape)
     }
 
-    /// Every element 1 (`true`).
+    /// A tensor whose elements are all 1 (`true`).
     pub fn ones(shape: impl Into<Shape>) -> Self {
         Tensor::full(shape, T::ONE)
     }
 
-    /// Zeros in the shape of this tensor.
+    /// A tensor of zeros with the shape of this one.
     pub fn zeros_like(&self) -> Self {
         Tensor::zeros(self.shape())
     }
 
-    /// Ones in the shape of this tensor.
+    /// A tensor of ones with the shape of this one.
     pub fn ones_like(&self) -> Self {
         Tensor::ones(self.shape())
     }
@@ -144,7 +144,7 @@ impl<T: Element> Tensor<T> {
 }
 
 impl<T: Number> Tensor<T> {
-    /// `start, start + step, ..` up to but without `stop`, shape `[ceil((stop - start) / step)]`.
+    /// The numbers `start, start + step, ..` before `stop`, with shape `[ceil((stop - start) / step)]`.
     ///
     /// ```
     /// use gradus_tensor::Tensor;
@@ -163,7 +163,7 @@ impl<T: Number> Tensor<T> {
         let length = ((last - first) / by).ceil().max(0.0) as usize;
         Tensor::written(length.into(), |out| {
             for (i, out) in out.iter_mut().enumerate() {
-                // Multiplied, not summed up, so that the error does not grow.
+                // A product, not a running sum, so that the rounding error does not grow.
                 *out = start.plus(T::from_i64(i as i64).times(step));
             }
         })

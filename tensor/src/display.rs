@@ -1,18 +1,18 @@
-//! Tensors as text, exactly as NumPy prints arrays: aligned columns, 8 digits after the point, scientific notation where
-//! the numbers span too much, and `...` for the middle of what is long.
+//! Tensors as text, exactly as NumPy prints arrays: aligned columns, 8 digits after the point, scientific notation for numbers of
+//! very different size, and `...` in the middle of long axes.
 
 use std::fmt;
 
 use crate::element::Element;
 use crate::tensor::Tensor;
 
-/// A line is at most this long, unless a single element is longer.
+/// The longest line, unless a single element is longer.
 const LINE: usize = 75;
 /// Tensors of more elements than this are shown without their middle.
 const THRESHOLD: usize = 1000;
-/// Elements left at each end of a shortened axis.
+/// The elements that are shown at each end of a shortened axis.
 const EDGE: usize = 3;
-/// Digits after the point, at most; `{:.3}` asks for another number.
+/// The most digits after the point; `{:.3}` asks for another number.
 const PRECISION: usize = 8;
 
 /// The text of NumPy's `str(array)`.
@@ -43,7 +43,7 @@ impl<T: Element> fmt::Display for Tensor<T> {
     }
 }
 
-/// The type, the shape, and below them the text of `Display`.
+/// The type and the shape, then the text of `Display` on the next lines.
 impl<T: Element> fmt::Debug for Tensor<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "Tensor<{}>({})", T::NAME, self.shape())?;
@@ -51,7 +51,8 @@ impl<T: Element> fmt::Debug for Tensor<T> {
     }
 }
 
-/// The words of the axes in brackets, rows below each other with `indent` spaces in front, so wide at most.
+/// The words in brackets, a pair for each axis. Rows are on lines of their own, indented by `indent` spaces and at most `width`
+/// wide.
 fn nested(words: &mut impl Iterator<Item = String>, axes: &[(usize, bool)], indent: usize, width: usize) -> String {
     let (&(length, cut), inner) = axes.split_first().expect("scalars are shown by themselves");
     let margin = " ".repeat(indent);
@@ -70,13 +71,13 @@ fn nested(words: &mut impl Iterator<Item = String>, axes: &[(usize, bool)], inde
     format!("[{text}]")
 }
 
-/// Words in lines of at most `width`, all but the first with a margin, which counts there too.
+/// The words in lines of at most `width`; every line but the first begins with the margin, which counts in the first too.
 fn wrapped(words: &[String], margin: &str, width: usize) -> String {
     let mut text = String::new();
     let mut line = margin.to_owned();
     for word in words {
         if line.len() > margin.len() {
-            // A space between two words also takes room before a break.
+            // The space after a word counts even at the end of a line.
             if line.len() + 1 + word.len() > width {
                 text += line.trim_end();
                 text.push('\n');
@@ -97,13 +98,13 @@ fn words<T: Element>(x: &Tensor<T>, precision: usize) -> Vec<String> {
         Some(kind) => floats(&x.iter().map(T::cast::<f64>).collect::<Vec<_>>(), kind, precision),
         None => x.iter().map(|x| plain(x)).collect(),
     };
-    // The word for false is the longest for a bool, whether or not there is one.
+    // Bools are as wide as "False", even if none is false.
     let shortest = if T::NAME == "bool" { "False".len() } else { 0 };
     let width = words.iter().map(String::len).fold(shortest, usize::max);
     words.into_iter().map(|word| format!("{word:>width$}")).collect()
 }
 
-/// An integer or a bool as Python writes it.
+/// An integer or a bool as Python prints it.
 fn plain<T: Element>(x: T) -> String {
     match (T::NAME, x == T::ZERO) {
         ("bool", false) => "True".to_owned(),
@@ -112,7 +113,7 @@ fn plain<T: Element>(x: T) -> String {
     }
 }
 
-/// An element by itself, in the fewest digits that name it.
+/// A scalar in the fewest digits that identify its value.
 fn scalar<T: Element>(x: T, precision: Option<usize>) -> String {
     let Some(kind) = Precision::of::<T>() else {
         return plain(x);
@@ -132,16 +133,16 @@ fn scalar<T: Element>(x: T, precision: Option<usize>) -> String {
     }
 }
 
-/// The float types differ in how many digits name a number and in when they become too many.
+/// The two float types, which differ in their digits and in the size from which on notation is scientific.
 #[derive(Clone, Copy, PartialEq)]
 enum Precision {
     Single,
     Double,
 }
 
-/// A finite number in decimal, without zeros at the end of the fraction.
+/// The decimal digits of a finite number, without zeros at the end of the fraction.
 struct Digits {
-    /// With a minus sign where there is one.
+    /// The digits before the point, with the minus sign if there is one.
     whole: String,
     fraction: String,
     exponent: Option<i32>,
@@ -156,12 +157,12 @@ impl Precision {
         }
     }
 
-    /// From here on a scalar is shown in scientific notation.
+    /// The size from which on a scalar is shown in scientific notation.
     fn largest_scalar(self) -> f64 {
         if self == Precision::Single { 1e6 } else { 1e16 }
     }
 
-    /// The number in as few digits as name it among those of its type, but no more than `precision` after the point.
+    /// The fewest digits that identify a number of this type, but at most `precision` after the point.
     fn digits(self, x: f64, scientific: bool, precision: usize) -> Digits {
         let shortest = match (self, scientific) {
             (Precision::Single, false) => format!("{}", x as f32),
@@ -176,8 +177,7 @@ impl Precision {
         Digits::parse(&if scientific { format!("{x:.precision$e}") } else { format!("{x:.precision$}") })
     }
 
-    /// Whether a column of numbers, the largest and smallest of which (but 0) have these sizes, is shown in scientific
-    /// notation.
+    /// Whether numbers are shown in scientific notation, from the largest and the smallest size (other than 0) among them.
     fn is_scientific(self, largest: f64, smallest: f64) -> bool {
         match self {
             Precision::Single => {
@@ -190,7 +190,7 @@ impl Precision {
 }
 
 impl Digits {
-    /// Takes apart what Rust writes.
+    /// Splits a number as Rust prints it.
     fn parse(text: &str) -> Digits {
         let (mantissa, exponent) = match text.split_once('e') {
             Some((mantissa, exponent)) => (mantissa, Some(exponent.parse().expect("Rust writes exponents in digits"))),
@@ -209,7 +209,7 @@ fn non_finite(x: f64) -> &'static str {
     }
 }
 
-/// Numbers with their points and exponents below each other, once they are aligned at the right.
+/// The numbers as words whose points and exponents are below each other once the words are aligned at the right.
 fn floats(values: &[f64], kind: Precision, precision: usize) -> Vec<String> {
     let sizes = values.iter().map(|x| x.abs()).filter(|&size| size.is_finite() && size != 0.0);
     let (largest, smallest) = sizes.fold((0.0, f64::INFINITY), |(a, b): (f64, f64), size| (a.max(size), b.min(size)));

@@ -1,16 +1,16 @@
-//! Where the elements of a view lie in its buffer. A layout is a pure value: it never sees data.
+//! Layouts: the places of a view's elements in its buffer. A layout is a plain value that never touches data.
 
 use smallvec::SmallVec;
 
 use crate::shape::{Shape, ShapeError};
 
-/// A step in elements per axis; 0 repeats an element, negative runs backwards.
+/// The stride of each axis in elements; 0 repeats an element, a negative stride runs backwards.
 pub(crate) type Strides = SmallVec<[isize; 4]>;
 
 /// Shape, strides and offset of a view: element `[i, j, ..]` lies at `offset + i * strides[0] + j * strides[1] + ..`.
 ///
-/// Invariant: every such place lies within the buffer the layout was made for, since layouts are only made for a whole
-/// buffer ([`Layout::contiguous`]) and by the functions here, each of which addresses a subset of its input's places.
+/// Invariant: every such place lies within the buffer that the layout was made for. Layouts are made for a whole buffer
+/// ([`Layout::contiguous`]) or by the functions here, each of which addresses a subset of the places of its input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
     pub shape: Shape,
@@ -19,11 +19,11 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    /// Row-major order from the beginning of a buffer of `shape.size()` elements.
-    #[inline]
+    /// The layout in row-major order of a whole buffer of `shape.size()` elements.
     ///
     /// # Panics
-    /// If memory cannot hold so many: no layout may address places that wrap around.
+    /// If memory cannot hold so many elements: the places of a layout must not wrap around.
+    #[inline]
     pub fn contiguous(shape: Shape) -> Layout {
         assert!(shape.extent().is_some(), "tensor size overflows: {shape}");
         let mut strides: Strides = SmallVec::from_elem(0, shape.len());
@@ -35,7 +35,7 @@ impl Layout {
         Layout { shape, strides, offset: 0 }
     }
 
-    /// Whether the elements lie side by side in row-major order (strides of axes of length 1 do not matter).
+    /// Whether the elements are contiguous in row-major order (strides of axes of length 1 do not matter).
     #[inline]
     pub fn is_contiguous(&self) -> bool {
         let mut step = 1;
@@ -50,6 +50,7 @@ impl Layout {
         true
     }
 
+    /// The axes in another order: axis `i` of the result is axis `order[i]`.
     pub fn permute(&self, order: &[usize]) -> Layout {
         Layout {
             shape: order.iter().map(|&axis| self.shape[axis]).collect(),
@@ -61,7 +62,7 @@ impl Layout {
     /// Elements `start, start + step, ..` (`length` of them) along `axis`.
     pub fn slice(&self, axis: usize, start: usize, step: isize, length: usize) -> Layout {
         let mut layout = self.clone();
-        // Of nothing there is no first element; the offset stays within the buffer.
+        // Without elements the offset stays as it is, within the buffer.
         if length > 0 && !self.shape.contains(&0) {
             layout.offset = self.offset.wrapping_add_signed(start as isize * self.strides[axis]);
         }
@@ -70,7 +71,7 @@ impl Layout {
         layout
     }
 
-    /// Without `axis`, at its element `index`.
+    /// Element `index` of `axis`, which is removed.
     pub fn select(&self, axis: usize, index: usize) -> Layout {
         let mut layout = self.slice(axis, index, 1, 1);
         layout.shape = layout.shape.without_axis(axis);
@@ -78,18 +79,20 @@ impl Layout {
         layout
     }
 
+    /// The elements of `axis` in reverse order.
     pub fn flip(&self, axis: usize) -> Layout {
         let length = self.shape[axis];
         self.slice(axis, length.saturating_sub(1), -1, length)
     }
 
+    /// A new axis of length 1 before `axis`.
     pub fn unsqueeze(&self, axis: usize) -> Layout {
         let mut strides = self.strides.clone();
         strides.insert(axis, 0);
         Layout { shape: self.shape.with_axis(axis, 1), strides, offset: self.offset }
     }
 
-    /// Every element repeated along new leading axes and axes of length 1.
+    /// The elements repeated along new leading axes and axes of length 1.
     pub fn broadcast_to(&self, shape: &Shape) -> Result<Layout, ShapeError> {
         let refuse = || ShapeError::new(format!("{} does not broadcast to {shape}", self.shape));
         let leading = shape.len().checked_sub(self.shape.len()).ok_or_else(refuse)?;
@@ -104,7 +107,7 @@ impl Layout {
         Ok(Layout { shape: shape.clone(), strides, offset: self.offset })
     }
 
-    /// Whether the elements fill another shape.
+    /// Checks that another shape has as many elements.
     pub fn check_reshape(&self, shape: &Shape) -> Result<(), ShapeError> {
         let size = shape.extent().map(|_| shape.size());
         let found = self.shape.size();
@@ -116,14 +119,14 @@ impl Layout {
         Err(ShapeError::new(problem))
     }
 
-    /// The same elements in the same row-major order under another shape, when strides can say it; `None` when only a
-    /// copy can.
+    /// The same elements in the same row-major order with another shape, or `None` if no strides describe it, so that a copy is
+    /// needed.
     pub fn reshape(&self, shape: &Shape) -> Option<Layout> {
         debug_assert_eq!(self.shape.size(), shape.size());
         if self.is_contiguous() {
             return Some(Layout { offset: self.offset, ..Layout::contiguous(shape.clone()) });
         }
-        // Old and new axes are matched in groups of equal size; within a group the old axes must be one even run.
+        // Old and new axes are matched in groups of equal size. The old axes of a group must be evenly spaced.
         let mut strides: Strides = SmallVec::from_elem(0, shape.len());
         let old: SmallVec<[usize; 4]> = (0..self.shape.len()).filter(|&axis| self.shape[axis] != 1).collect();
         let mut next_old = 0;
@@ -184,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn views_of_nothing_stay_within_the_buffer() {
+    fn empty_views_stay_within_the_buffer() {
         let nothing = Layout::contiguous([0, 2].into());
         assert_eq!(nothing.slice(1, 1, 1, 1).offset, 0);
         assert_eq!(nothing.flip(1).select(1, 0).offset, 0);

@@ -1,5 +1,5 @@
-//! Random tensors from a seeded generator whose stream is fixed: the same seed gives the same numbers on every machine,
-//! for any number of threads, in every version that does not say otherwise in the change log.
+//! Random tensors from a seeded generator whose stream is fixed: the same seed gives the same numbers on every machine, for any
+//! number of threads, in every version unless the change log says otherwise.
 //!
 //! # The stream
 //!
@@ -28,8 +28,8 @@ use crate::kernels::gauss::box_muller;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
-/// A source of random tensors: a seed and everything drawn since. The stream is fixed: the same seed gives the same
-/// numbers on every machine, for any number of threads.
+/// A generator of random tensors. Its stream is fixed: the same seed gives the same numbers on every machine, for any number of
+/// threads.
 ///
 /// ```
 /// use gradus_tensor::{Generator, Tensor};
@@ -39,7 +39,7 @@ use crate::tensor::Tensor;
 /// assert_eq!(Generator::new(42).normal([784, 128], 0.0, 0.05), weights);
 /// ```
 ///
-/// A generator is a value: cloned, compared, and written down with serde to go on later from the same place.
+/// A generator is a value: it can be cloned, compared, and saved with serde to go on from the same place later.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "Xoshiro256PlusPlus", try_from = "Xoshiro256PlusPlus")]
 pub struct Generator {
@@ -56,7 +56,7 @@ impl TryFrom<Xoshiro256PlusPlus> for Generator {
     type Error = &'static str;
 
     fn try_from(state: Xoshiro256PlusPlus) -> Result<Self, Self::Error> {
-        // Zero is the one state that is its own successor.
+        // A state of zeros is the only one that is its own successor.
         let mut next = state.clone();
         next.next_u64();
         if next == state {
@@ -67,7 +67,7 @@ impl TryFrom<Xoshiro256PlusPlus> for Generator {
 }
 
 impl Generator {
-    /// The generator of a seed. Any seed is as good as any other.
+    /// The generator of a seed. All seeds are equally good.
     pub fn new(seed: u64) -> Self {
         Generator { state: Xoshiro256PlusPlus::seed_from_u64(seed) }
     }
@@ -77,19 +77,19 @@ impl Generator {
         self.state.next_u64()
     }
 
-    /// A number in [0, 1), one of the multiples of 2^-53.
+    /// A number in [0, 1): a multiple of 2^-53.
     pub fn next_f64(&mut self) -> f64 {
         (self.next_u64() >> 11) as f64 * (1.0 / (1_u64 << 53) as f64)
     }
 
-    /// A whole number below `bound`, each equally likely.
+    /// A whole number below `bound`; all are equally likely.
     ///
     /// # Panics
     /// If `bound` is 0.
     #[track_caller]
     pub fn next_below(&mut self, bound: u64) -> u64 {
         assert!(bound > 0, "next_below: no whole number is below 0");
-        // The high word of the product is even over `bound` except for the lowest 2^64 mod `bound` low words.
+        // The high word of the product is uniform below `bound` unless the low word is below 2^64 mod `bound`.
         let mut product = u128::from(self.next_u64()) * u128::from(bound);
         if (product as u64) < bound {
             let uneven = bound.wrapping_neg() % bound;
@@ -111,7 +111,7 @@ impl Generator {
         Generator { state: Xoshiro256PlusPlus::from_seed(seed) }
     }
 
-    /// Numbers spread evenly over a range, its end excluded.
+    /// Numbers of the uniform distribution over a range, which excludes its end.
     ///
     /// # Panics
     /// If the range is empty or not finite.
@@ -124,7 +124,7 @@ impl Generator {
         }
         self.fill(shape, |draws| {
             let x = T::of(low + draws.next_f64() * width);
-            // Rounding may reach the end, which is excluded; the start stands in for it.
+            // Rounding may reach the end, which is excluded; the start takes its place.
             if x < range.end { x } else { range.start }
         })
     }
@@ -160,7 +160,7 @@ impl Generator {
         self.fill(shape, |draws| draws.next_f64() < p)
     }
 
-    /// Whole numbers of a range, each equally likely.
+    /// Whole numbers of a range; all are equally likely.
     ///
     /// # Panics
     /// If the range is empty.
@@ -179,7 +179,7 @@ impl Generator {
         order
     }
 
-    /// Brings the items into random order, each order equally likely.
+    /// Shuffles the items; all orders are equally likely.
     ///
     /// ```
     /// use gradus_tensor::Generator;
@@ -192,13 +192,13 @@ impl Generator {
         }
     }
 
-    /// A tensor of what `next` draws, element by element.
+    /// A tensor whose elements `next` draws one by one.
     fn fill<T: crate::Element>(&mut self, shape: impl Into<Shape>, mut next: impl FnMut(&mut Self) -> T) -> Tensor<T> {
         Tensor::written(shape.into(), |out| out.fill_with(|| next(self)))
     }
 
-    /// A tensor of the standard normal numbers that are accepted, scaled. They are made in blocks, of which no number is
-    /// drawn that might not be wanted but the second of the last pair.
+    /// A tensor of the standard normal numbers that `accept` admits, scaled. They are made in blocks that draw no number beyond
+    /// those needed, except the second of the last pair.
     fn fill_normal<T: Float>(
         &mut self,
         shape: impl Into<Shape>,

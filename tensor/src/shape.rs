@@ -1,4 +1,4 @@
-//! Shapes, axes, and the messages that speak of them.
+//! Shapes, axes, and the messages about them.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -6,9 +6,9 @@ use std::ops::{Deref, DerefMut};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-/// The length of each axis of a tensor, outermost first. The empty shape `[]` is a scalar's.
+/// The length of each axis of a tensor, outermost first. A scalar has the empty shape `[]`.
 ///
-/// Made from arrays, slices, vectors and single lengths; dereferences to `[usize]`.
+/// A shape is made from an array, a slice, a vector or a single length, and dereferences to `[usize]`.
 ///
 /// ```
 /// use gradus_tensor::Shape;
@@ -27,22 +27,22 @@ impl Shape {
         self.0.iter().product()
     }
 
-    /// The product of the lengths with 1 for each 0, from which strides are multiplied; none if it is more than memory
-    /// can hold.
+    /// The product of the lengths with 1 in place of each 0, which bounds the strides; `None` if memory cannot hold so many
+    /// elements.
     pub(crate) fn extent(&self) -> Option<isize> {
         self.iter().try_fold(1_isize, |extent, &length| {
             isize::try_from(length.max(1)).ok().and_then(|length| extent.checked_mul(length))
         })
     }
 
-    /// The same shape with `length` put in as a new axis before `axis`.
+    /// This shape with a new axis of `length` before `axis`.
     pub fn with_axis(&self, axis: usize, length: usize) -> Shape {
         let mut shape = self.clone();
         shape.0.insert(axis, length);
         shape
     }
 
-    /// The same shape without `axis`.
+    /// This shape without `axis`.
     pub fn without_axis(&self, axis: usize) -> Shape {
         let mut shape = self.clone();
         shape.0.remove(axis);
@@ -135,10 +135,10 @@ impl<const N: usize> PartialEq<[usize; N]> for Shape {
     }
 }
 
-/// The axes that a reduction runs over, and whether they stay behind with length 1.
+/// The axes of a reduction, and whether the result keeps them with length 1.
 ///
-/// Made from one axis, an array of axes or `..` for all; negative axes count from the last. [`keepdims`] wraps any of
-/// them.
+/// They are made from one axis, an array of axes, or `..` for all; negative axes count from the last. [`keepdims`] takes any of
+/// these.
 ///
 /// ```
 /// use gradus_tensor::{Tensor, keepdims};
@@ -153,18 +153,18 @@ pub struct Axes {
     keepdims: bool,
 }
 
-/// The same axes, kept in the result with length 1, so that it broadcasts against the input.
+/// The same axes, which the result keeps with length 1, so that it broadcasts against the input.
 pub fn keepdims(axes: impl Into<Axes>) -> Axes {
     Axes { keepdims: true, ..axes.into() }
 }
 
 impl Axes {
-    /// Whether the reduced axes stay with length 1.
+    /// Whether the result keeps the reduced axes with length 1.
     pub fn keeps_dims(&self) -> bool {
         self.keepdims
     }
 
-    /// One flag per axis of a tensor of `ndim` axes: whether it is reduced.
+    /// For each axis of a tensor of this shape, whether it is reduced.
     ///
     /// # Panics
     /// If an axis is out of range or named twice; `op` begins the message.

@@ -1,11 +1,11 @@
-//! Run-time dispatch to the widest vector instructions that the kernels are compiled for.
+//! Dispatch at run time to the widest vector instructions that the kernels are compiled for.
 
 /// Runs `body` compiled for the vector instructions of this machine.
 ///
-/// The compiler builds `body` twice: for the target's baseline and, on x86-64, for AVX2 with fused multiply-add. What
-/// `body` calls must inline into it (`#[inline(always)]`) to profit, so keep it to plain loops over slices: the
-/// compiler then vectorises them. Fused multiply-add is written out as `mul_add` where it is wanted, so a result
-/// differs between machines only where a kernel asks for the machine at hand.
+/// The compiler builds `body` twice: for the target's baseline and, on x86-64, for AVX2 with fused multiply-add. Functions that
+/// `body` calls must inline into it (`#[inline(always)]`), so it should be plain loops over slices, which the compiler then
+/// vectorises. The compiler adds no fused multiply-add by itself: kernels that want it call `mul_add`. So both versions give the
+/// same bits.
 ///
 /// ```
 /// let mut x = [1.0_f32; 100];
@@ -22,8 +22,8 @@ pub fn vectorize<R>(body: impl FnOnce() -> R) -> R {
     body()
 }
 
-/// As [`vectorize`], and compiled for AVX-512 too: for loops that choose between values, which its masks make several
-/// times as fast. (Most loops wait for memory, and would gain nothing but a third copy of their code.)
+/// As [`vectorize`], and compiled for AVX-512 too: for loops that choose between values, which its masks make several times as
+/// fast. (Most loops wait for memory, and would gain nothing from a third copy of their code.)
 #[inline(always)]
 pub(crate) fn vectorize_choices<R>(body: impl FnOnce() -> R) -> R {
     #[cfg(target_arch = "x86_64")]
@@ -34,14 +34,14 @@ pub(crate) fn vectorize_choices<R>(body: impl FnOnce() -> R) -> R {
     vectorize(body)
 }
 
-/// Calls `body`, compiled for what [`has_avx2`] asks for. What it calls must inline into it.
+/// Calls `body`, compiled for the features of [`has_avx2`]. Functions that it calls must inline into it.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma,bmi1,bmi2")]
 pub(crate) fn with_avx2<R>(body: impl FnOnce() -> R) -> R {
     body()
 }
 
-/// Calls `body`, compiled for what [`has_avx512`] asks for. What it calls must inline into it.
+/// Calls `body`, compiled for the features of [`has_avx512`]. Functions that it calls must inline into it.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma,bmi1,bmi2")]
 pub(crate) fn with_avx512<R>(body: impl FnOnce() -> R) -> R {
@@ -58,7 +58,7 @@ pub(crate) fn has_avx2() -> bool {
         && is_x86_feature_detected!("bmi2")
 }
 
-/// Whether this processor has AVX-512 with the parts that all but the first such processors have, and AVX2.
+/// Whether this processor has AVX2 and AVX-512 with the extensions BW, DQ and VL, which all but the first such processors have.
 #[cfg(target_arch = "x86_64")]
 #[inline]
 pub(crate) fn has_avx512() -> bool {

@@ -1,20 +1,18 @@
-//! The worker team: indexed tasks shared among threads, with a hand-over cheap enough for steps of some 100 µs.
+//! The worker team: numbered tasks shared among threads, with a hand-over fast enough for regions of some 100 µs.
 //!
-//! rayon owns the threads and says how many there are, so `RAYON_NUM_THREADS` and `ThreadPool::install` mean what they
-//! always mean. Waking a sleeping thread costs some 25 µs, though, about as much as the tasks of a small training step
-//! take. So a thread that has helped stays for a while and spins, ready for the next region (one call of [`run`]),
-//! before rayon gets it back.
+//! rayon owns the threads and decides how many there are, so `RAYON_NUM_THREADS` and `ThreadPool::install` have their usual
+//! meaning. But waking a sleeping thread takes some 25 µs, about as long as the tasks of a small training step. So a thread that
+//! has helped with a region (one call of [`run`]) spins for a while, ready for the next region, before it returns to rayon.
 //!
-//! The caller decides what a task is, never the team. As long as it cuts its work by size alone, results are the same
-//! bits for any number of threads.
+//! The caller cuts the work into tasks. If it cuts by size alone, results are the same bits for any number of threads.
 
 use std::ops::Range;
 
 /// Calls `body` once for each index in `0..tasks`, in any order and possibly on several threads, and returns when all
 /// are done.
 ///
-/// There is one team in the process and it works on one region at a time. Whoever finds it at work, be it another
-/// thread or a task that calls `run` itself, does its own tasks in order on its own thread.
+/// There is one team in the process, and it works on one region at a time. A caller that finds it busy, be it another thread or
+/// a task that itself calls `run`, runs its tasks in order on its own thread.
 ///
 /// ```
 /// use std::sync::atomic::{AtomicUsize, Ordering};
@@ -39,7 +37,7 @@ pub fn run(tasks: usize, body: impl Fn(usize) + Sync) {
     }
 }
 
-/// Cuts `0..len` into ranges of `chunk` (the last may be shorter) and calls `body` once for each, as [`run`] does.
+/// Cuts `0..len` into ranges of length `chunk` (the last may be shorter) and calls `body` once for each, as [`run`] does.
 ///
 /// # Panics
 ///
@@ -51,7 +49,7 @@ pub fn split(len: usize, chunk: usize, body: impl Fn(Range<usize>) + Sync) {
     });
 }
 
-/// How many threads may work on the tasks of one [`run`] from here, the caller's own included.
+/// The number of threads that may work on the tasks of one [`run`], the caller's included.
 pub fn threads() -> usize {
     #[cfg(feature = "parallel")]
     let threads = rayon::current_num_threads();
@@ -73,11 +71,11 @@ mod crew {
 
     use crate::cache::CachePadded;
 
-    /// How long a helper waits for the next region before rayon gets its thread back.
+    /// The time that a helper waits for the next region before its thread returns to rayon.
     const PATIENCE: Duration = Duration::from_micros(200);
-    /// After this long without a region, a waiting helper offers its core to others between looks.
+    /// The time after which a waiting helper offers its core to other threads between looks at the gate.
     const POLITENESS: Duration = Duration::from_micros(20);
-    /// Looks between two readings of the clock, or between two offers of the core.
+    /// The looks at the gate between two readings of the clock, or between two offers of the core.
     const LOOKS: usize = 64;
 
     /// Fields of [`Crew::gate`]: helpers inside the region, helpers that may still enter, whether it is open, and the
@@ -89,8 +87,8 @@ mod crew {
     const OPEN: u64 = 1 << 31;
     const NUMBER: u64 = 1 << 32;
 
-    /// Regions of more tasks than this are left to one thread, so that the fields of [`Region::claimed`] cannot
-    /// overflow into each other.
+    /// The most tasks of a region for the team; a larger one is left to its caller, because the fields of [`Region::claimed`] would
+    /// overflow.
     const MOST_TASKS: usize = 1 << 30;
     /// Added to [`Region::claimed`] for a task taken from the front, or from the back.
     const FRONT: u64 = 1;
@@ -142,20 +140,20 @@ mod crew {
                     (self.body)(if end == FRONT { front } else { self.tasks - 1 - back });
                 }
             };
-            // The panic goes on in the caller, which holds or has lent all that the tasks may have left half done.
+            // The panic resumes in the caller, which owns or has lent all values that the tasks may have left half written.
             if let Err(panic) = catch_unwind(AssertUnwindSafe(work)) {
                 self.claimed.0.fetch_or(ABANDONED, Ordering::Relaxed);
                 let mut first = self.panic.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
                 match *first {
                     None => *first = Some(panic),
-                    // Dropping it would run code of others, which might panic where a helper must not.
+                    // Dropping a panic's payload runs foreign code, which might panic where a helper must not.
                     Some(_) => std::mem::forget(panic),
                 }
             }
         }
     }
 
-    /// Runs the tasks on the team, or returns false if there is no team to be had.
+    /// Runs the tasks on the team, or returns false if the team is busy or has no helpers.
     pub(super) fn run(tasks: usize, body: &(dyn Fn(usize) + Sync)) -> bool {
         let helpers = (rayon::current_num_threads() - 1).min(tasks - 1).min(0x7FFF);
         if helpers == 0 || tasks > MOST_TASKS {
@@ -177,7 +175,7 @@ mod crew {
     }
 
     impl Crew {
-        /// Lets up to `helpers` helpers into the region, and calls for those that are missing.
+        /// Opens the gate to the region for up to `helpers` helpers, and spawns those that are missing.
         fn open(&self, region: &Region<'_>, helpers: usize) {
             // The pointer outlives the region, but is followed only while the region lives (invariants 2 and 3).
             self.region.store(ptr::from_ref(region).cast_mut().cast(), Ordering::Relaxed);
@@ -189,7 +187,7 @@ mod crew {
             self.gate.0.store(number | OPEN | (helpers as u64 * TICKET), Ordering::Release);
         }
 
-        /// Lets nobody else into the region and waits for those inside.
+        /// Closes the gate and waits until no helper is inside.
         fn close(&self) {
             let mut gate = self.gate.0.fetch_and(!OPEN, Ordering::Acquire);
             let mut looks = 0;
@@ -204,7 +202,7 @@ mod crew {
             }
         }
 
-        /// Works on one region after another until none has come for a while.
+        /// Works on one region after another until none has opened for a while.
         fn help(&self) {
             let mut served = 0;
             let mut since = Instant::now();
@@ -233,7 +231,8 @@ mod crew {
             self.helpers.fetch_sub(1, Ordering::Relaxed);
         }
 
-        /// Enters the region if the gate still is as it was seen, works there, and leaves. Returns whether it did.
+        /// Enters the region if the gate has not changed since it was read as `gate`, works there and leaves. Returns whether it
+        /// entered.
         fn enter(&self, gate: u64) -> bool {
             let inside = gate - TICKET + INSIDE;
             if self.gate.0.compare_exchange(gate, inside, Ordering::Acquire, Ordering::Relaxed).is_err() {

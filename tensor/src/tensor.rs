@@ -11,8 +11,8 @@ use crate::shape::{Shape, ShapeError};
 
 /// An n-dimensional array of numbers.
 ///
-/// Cloning and views (slices, transposes, broadcasts) share the elements and cost nothing; a write copies only what is
-/// shared. Element `[i, j, ..]` is counted from the outermost axis, rows lie side by side unless a view says otherwise.
+/// Clones and views (slices, transposes, broadcasts) share the elements and cost nothing; a write copies the elements if another
+/// tensor shares them. Indices count from the outermost axis: element `[i, j]` of a matrix is in row i and column j.
 ///
 /// ```
 /// use gradus_tensor::Tensor;
@@ -34,7 +34,7 @@ impl<T: Element> Tensor<T> {
         Tensor { buffer: Arc::new(buffer), layout: Layout::contiguous(shape) }
     }
 
-    /// A new tensor whose elements `write` fills in, every one.
+    /// A new tensor whose elements are written by `write`, every one.
     #[inline]
     pub(crate) fn written(shape: Shape, write: impl FnOnce(&mut [T])) -> Self {
         let mut tensor = Tensor::unspecified(shape);
@@ -42,9 +42,9 @@ impl<T: Element> Tensor<T> {
         tensor
     }
 
-    /// A new tensor whose elements hold anything. Apart from `written`, which is compiled for each thing that writes.
+    /// A new tensor with unspecified elements. (Not part of `written`, which is compiled for each closure.)
     fn unspecified(shape: Shape) -> Self {
-        // The layout first: it refuses what no memory holds.
+        // The layout first: it panics for sizes that no memory holds.
         let layout = Layout::contiguous(shape);
         Tensor { buffer: Arc::new(Buffer::unspecified(layout.shape.size())), layout }
     }
@@ -54,6 +54,7 @@ impl<T: Element> Tensor<T> {
         Tensor { buffer: Arc::clone(&self.buffer), layout }
     }
 
+    /// The elements as kernels read them.
     pub(crate) fn view(&self) -> View<'_, T> {
         View { data: &self.buffer, layout: &self.layout }
     }
@@ -78,12 +79,12 @@ impl<T: Element> Tensor<T> {
         self.size() == 0
     }
 
-    /// Whether the elements lie side by side in row-major order.
+    /// Whether the elements are contiguous in row-major order.
     pub fn is_contiguous(&self) -> bool {
         self.layout.is_contiguous()
     }
 
-    /// The same elements side by side in row-major order: itself if they are, else a copy.
+    /// The same elements, contiguous in row-major order: this tensor if its elements are, else a copy.
     pub fn contiguous(&self) -> Tensor<T> {
         if self.is_contiguous() {
             return self.clone();
@@ -91,7 +92,7 @@ impl<T: Element> Tensor<T> {
         Tensor::written(self.shape().clone(), |out| kernels::copy::copy(self.view(), out))
     }
 
-    /// The elements in row-major order, if that is how they lie.
+    /// The elements in row-major order, if they are contiguous; else `None`.
     pub fn as_slice(&self) -> Option<&[T]> {
         self.is_contiguous()
             .then(|| &self.buffer[self.layout.offset..][..if self.is_empty() { 0 } else { self.size() }])
@@ -105,7 +106,7 @@ impl<T: Element> Tensor<T> {
         }
     }
 
-    /// The elements in row-major order, to be written to. Shared or strided elements are copied first, so no other
+    /// The elements in row-major order for writing. Elements that are shared or not contiguous are copied first, so no other
     /// tensor changes.
     ///
     /// ```
@@ -125,12 +126,12 @@ impl<T: Element> Tensor<T> {
         &mut buffer[offset..][..size]
     }
 
-    /// Whether a write needs no copy: the elements lie in row-major order and nobody else sees them.
+    /// Whether a write needs no copy: the elements are contiguous in row-major order, and no other tensor shares them.
     pub fn owns_elements(&self) -> bool {
         Arc::strong_count(&self.buffer) == 1 && Arc::weak_count(&self.buffer) == 0 && self.is_contiguous()
     }
 
-    /// The one element of a tensor that has just one, of any number of axes.
+    /// The element of a tensor that has exactly one, with any number of axes.
     ///
     /// # Panics
     /// If there is not exactly one element.
@@ -142,7 +143,7 @@ impl<T: Element> Tensor<T> {
         self.buffer[self.layout.offset]
     }
 
-    /// The element at `index`, one number per axis.
+    /// The element at `index`, which has one number for each axis.
     ///
     /// # Panics
     /// If the index has another number of axes or is out of range.
@@ -180,7 +181,7 @@ impl<T: Element> Tensor<T> {
         )
     }
 
-    /// `f` of every element.
+    /// The tensor of `f(x)` for every element x.
     ///
     /// ```
     /// use gradus_tensor::Tensor;
@@ -190,12 +191,12 @@ impl<T: Element> Tensor<T> {
         self.map_by(&loop1(f))
     }
 
-    /// As [`map`](Tensor::map), by a loop over slices.
+    /// As [`map`](Tensor::map), with the loop of a function.
     pub(crate) fn map_by<U: Element>(&self, f: Loop1<'_, T, U>) -> Tensor<U> {
         Tensor::written(self.shape().clone(), |out| kernels::map::map(self.view(), out, f))
     }
 
-    /// This tensor under the layout broadcast to `shape`, or a panic that names both.
+    /// The layout of this tensor broadcast to `shape`; panics with both shapes if they do not fit.
     #[track_caller]
     pub(crate) fn broadcast_layout(&self, op: &str, shape: &Shape) -> Layout {
         expect_shape(op, self.layout.broadcast_to(shape))
@@ -214,7 +215,7 @@ fn panic_get(index: &[usize], shape: &Shape) -> ! {
     panic!("get: there is no element {index:?}: {shape}")
 }
 
-/// The result, or a panic with what `op` found wrong with the shapes.
+/// The value of `result`; panics with the error in the name of `op` if there is one.
 #[track_caller]
 pub(crate) fn expect_shape<R>(op: &str, result: Result<R, ShapeError>) -> R {
     // Not `unwrap_or_else`: a panic in a closure would name the closure's line, not the caller's.
@@ -230,7 +231,7 @@ fn panic_shape(op: &str, error: &ShapeError) -> ! {
     panic!("{op}: {error}")
 }
 
-/// Equal shapes and equal elements; as ever, NaN equals nothing.
+/// Equality of shapes and of all elements; NaN does not equal itself.
 impl<T: Element> PartialEq for Tensor<T> {
     fn eq(&self, other: &Self) -> bool {
         self.shape() == other.shape() && self.iter().zip(other.iter()).all(|(a, b)| a == b)

@@ -1,4 +1,4 @@
-//! Views: other ways to look at the same elements. None of them copies, except a reshape that strides cannot express.
+//! Views: the same elements with other shapes and layouts. None copies, except a reshape that strides cannot describe.
 
 use std::ops::{Range, RangeFrom, RangeFull, RangeTo};
 
@@ -6,13 +6,13 @@ use crate::element::Element;
 use crate::shape::{Shape, ShapeError, normalize_axis};
 use crate::tensor::{Tensor, expect_shape};
 
-/// Which elements of an axis a slice takes: a range, possibly with negative bounds, and a step.
+/// A range of an axis, possibly with negative bounds, and a step.
 ///
-/// Made from Rust's ranges or a pair of bounds; [`step`] adds a step. As in NumPy, a negative bound counts from the end
-/// and a bound beyond the axis is cut to it; a negative step walks backwards from the last element of the range.
+/// A slice is made from one of Rust's ranges or a pair of bounds; [`step`] adds a step. As in NumPy, a negative bound counts from
+/// the end, and a bound beyond the axis is cut to it. A negative step walks backwards from the last element of the range.
 ///
-/// Where both bounds are given and the second counts from the end, write the pair: `1..-1` means the same, but Clippy
-/// takes it for an empty range and refuses it (`reversed_empty_ranges`).
+/// If the second of two bounds counts from the end, write a pair: Clippy takes `1..-1` for an empty range and refuses it
+/// (`reversed_empty_ranges`).
 ///
 /// ```
 /// use gradus_tensor::{Tensor, step};
@@ -47,7 +47,7 @@ pub fn step(range: impl Into<Slice>, step: isize) -> Slice {
 }
 
 impl Slice {
-    /// The first element taken and how many, of an axis of `length`.
+    /// The first element and the number of elements, for an axis of `length`.
     pub(crate) fn resolve(self, length: usize) -> (usize, usize) {
         let place = |bound: isize| {
             let length = length as isize;
@@ -59,7 +59,7 @@ impl Slice {
         (if self.step > 0 || count == 0 { start } else { end - 1 }, count)
     }
 
-    /// From one element taken to the next.
+    /// The step from one element to the next.
     pub(crate) fn step(self) -> isize {
         self.step
     }
@@ -101,7 +101,7 @@ impl From<RangeFull> for Slice {
 }
 
 impl<T: Element> Tensor<T> {
-    /// The same elements in row-major order under another shape.
+    /// The same elements in row-major order with another shape.
     ///
     /// # Panics
     /// If the sizes differ; see [`Tensor::try_reshape`].
@@ -110,7 +110,7 @@ impl<T: Element> Tensor<T> {
         expect_shape("reshape", self.try_reshape(shape))
     }
 
-    /// The same elements in row-major order under another shape.
+    /// The same elements in row-major order with another shape.
     ///
     /// # Errors
     /// If the sizes differ.
@@ -153,7 +153,7 @@ impl<T: Element> Tensor<T> {
         self.with_layout(self.layout.permute(&axes))
     }
 
-    /// The two last axes exchanged: the transpose of a matrix, or of each matrix in a stack.
+    /// The transpose: the two last axes exchanged, of a matrix or of each matrix in a stack.
     ///
     /// # Panics
     /// If there are fewer than two axes.
@@ -163,7 +163,7 @@ impl<T: Element> Tensor<T> {
         self.swap_axes(-1, -2)
     }
 
-    /// The two axes exchanged.
+    /// This tensor with two axes exchanged.
     ///
     /// # Panics
     /// If an axis is out of range.
@@ -175,7 +175,7 @@ impl<T: Element> Tensor<T> {
     }
 
     /// A range of one axis: `x.slice(0, 1..3)`, `x.slice(-1, ..-1)`, `x.slice(0, (1, -1))` for NumPy's `x[1:-1]`;
-    /// [`step`] takes every so many, or backwards.
+    /// [`step`] adds a step, which may be negative.
     ///
     /// # Panics
     /// If the axis is out of range.
@@ -187,7 +187,7 @@ impl<T: Element> Tensor<T> {
         self.with_layout(self.layout.slice(axis, start, range.step, length))
     }
 
-    /// One element of an axis, which goes away. A negative index counts from the end.
+    /// One element of an axis, which is removed. A negative index counts from the end.
     ///
     /// ```
     /// use gradus_tensor::Tensor;
@@ -234,7 +234,7 @@ impl<T: Element> Tensor<T> {
         Ok(self.with_layout(self.layout.broadcast_to(&shape.into())?))
     }
 
-    /// Without an axis of length 1.
+    /// This tensor without an axis of length 1.
     ///
     /// # Panics
     /// If the axis is out of range or longer.
@@ -247,7 +247,7 @@ impl<T: Element> Tensor<T> {
         self.with_layout(self.layout.select(index, 0))
     }
 
-    /// With a new axis of length 1 before `axis`; -1 puts it last.
+    /// This tensor with a new axis of length 1 before `axis`; -1 makes it the last.
     ///
     /// # Panics
     /// If `axis` is not in `-ndim - 1 ..= ndim`.
@@ -275,7 +275,8 @@ impl<T: Element> Tensor<T> {
         lengths.iter().map(part).collect()
     }
 
-    /// `count` parts along an axis, as even as possible; the first ones are longer by one where it does not divide.
+    /// `count` parts along an axis, as even as possible; if the length is not a multiple of `count`, the first parts are longer by
+    /// 1.
     ///
     /// # Panics
     /// If `count` is zero or the axis is out of range.
