@@ -7,6 +7,8 @@ use crate::element::Element;
 use crate::memory::Block;
 
 /// A fixed number of elements, aligned to a cache line.
+///
+/// A buffer knows element types, and element types know no buffer: its zeros and its valid bits are theirs to say.
 pub(crate) struct Buffer<T: Element> {
     block: Block,
     len: usize,

@@ -1,4 +1,4 @@
-//! Sums into the places of a view.
+//! Sums into the elements of a view.
 
 use super::nest::Nest;
 use super::{CHUNK, Shared, View};
@@ -7,7 +7,7 @@ use crate::layout::Layout;
 use crate::simd::vectorize;
 use crate::team;
 
-/// Adds `a` to the places of `out` that `layout` addresses, which has the shape of `a` and no place twice.
+/// Adds `a` to the elements of `out` that `layout` addresses. The layout has the shape of `a` and addresses no element twice.
 pub(crate) fn accumulate<T: Number>(a: View<'_, T>, out: &mut [T], layout: &Layout) {
     let nest = Nest::new([a.layout, layout]);
     let out = Shared::new(out);

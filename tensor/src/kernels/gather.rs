@@ -8,11 +8,11 @@ use crate::shape::Shape;
 use crate::simd::vectorize;
 use crate::team;
 
-/// Bytes that one task copies. Rows from all over a data set come from main memory, so two cores fetch them faster than
-/// one even when they are few.
+/// The bytes that one task copies. Rows of a data set in random order come from main memory, so two cores fetch even a few of them
+/// faster than one.
 const TASK_BYTES: usize = 1 << 14;
 
-/// Rows of a view, which each lie side by side, copied one after the other into `out`.
+/// Copies rows of a view, each contiguous, one after the other into `out`.
 pub(crate) fn take_rows<T: Element>(a: View<'_, T>, rows: &[usize], length: usize, out: &mut [T]) {
     let rows_per_task = (TASK_BYTES / (length * size_of::<T>()).max(1)).max(1);
     let row = |place: usize| {
@@ -31,20 +31,20 @@ pub(crate) fn take_rows<T: Element>(a: View<'_, T>, rows: &[usize], length: usiz
     });
 }
 
-/// Has elements fetched into the cache while this core does something else.
+/// Prefetches elements into the cache.
 #[inline(always)]
 fn prefetch<T>(elements: &[T]) {
     #[cfg(target_arch = "x86_64")]
     for offset in (0..size_of_val(elements).min(TASK_BYTES)).step_by(64) {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: the address is within the slice, and prefetching reads nothing into the program.
+        // SAFETY: the address is within the slice, and a prefetch is only a hint.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(elements.as_ptr().byte_add(offset).cast()) };
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = elements;
 }
 
-/// `out[o, i, :] = a[o, indices[i], :]` with `a` seen as `[outer, length, inner]`.
+/// `out[o, i, :] = a[o, indices[i], :]`, where `a` is `[outer, length, inner]`.
 pub(crate) fn take<T: Element>(a: &[T], length: usize, inner: usize, indices: &[usize], out: &mut [T]) {
     let count = indices.len();
     let slots_per_task = (TASK_BYTES / (inner * size_of::<T>()).max(1)).max(1);
@@ -57,7 +57,7 @@ pub(crate) fn take<T: Element>(a: &[T], length: usize, inner: usize, indices: &[
             // SAFETY: each slot of the result is written by one task.
             let out = unsafe { out.part(slot * inner, inner) };
             match (source, out) {
-                // A call of memcpy costs more than a single element.
+                // A call of memcpy costs more than the copy of one element.
                 ([source], [out]) => *out = *source,
                 (source, out) => out.copy_from_slice(source),
             }
@@ -91,15 +91,14 @@ pub(crate) fn add_at<T: Number>(out: &mut [T], length: usize, inner: usize, indi
     });
 }
 
-/// The places of `a` with the index along one axis left at 0, for the positions of an index tensor of `shape`; and the
-/// stride along that axis.
+/// The layout of `a` for an index tensor of `shape`, with stride 0 along `axis`, and the stride of `a` along that axis.
 fn without_index(a: &Layout, axis: usize, shape: &Shape) -> (Layout, isize) {
     let mut layout = Layout { shape: shape.clone(), ..a.clone() };
     layout.strides[axis] = 0;
     (layout, a.strides[axis])
 }
 
-/// `out[i, j, k] = a[i, index[i, j, k], k]`, for the middle axis and likewise for any other.
+/// `out[i, j, k] = a[i, index[i, j, k], k]` for axis 1 of three, and likewise for any axis.
 pub(crate) fn gather<T: Element>(a: View<'_, T>, axis: usize, index: &[usize], indexed: &Layout, out: &mut [T]) {
     let (places, stride) = without_index(a.layout, axis, &indexed.shape);
     let nest = Nest::new([&places]);
@@ -117,8 +116,8 @@ pub(crate) fn gather<T: Element>(a: View<'_, T>, axis: usize, index: &[usize], i
     });
 }
 
-/// `out[i, index[i, j, k], k] += source[i, j, k]`, for the middle axis and likewise for any other, in row-major order
-/// of the index. `out` has layout `target`.
+/// `out[i, index[i, j, k], k] += source[i, j, k]` for axis 1 of three, and likewise for any axis, in row-major order of the index.
+/// `out` has the layout `target`.
 pub(crate) fn scatter_add<T: Number>(
     out: &mut [T],
     target: &Layout,

@@ -1,6 +1,7 @@
-//! The loops over operands that lie anyhow (broadcast, transposed, flipped) in the row-major order of a result.
+//! Loop nests over operands with any layout (broadcast, transposed, flipped), in the row-major order of the result.
 //!
-//! Axes over which every operand runs evenly are merged first, so that the inner loop is as long as the layouts allow.
+//! Neighbouring axes that form one evenly spaced axis in every operand are merged first, so that the inner loop is as long as the
+//! layouts allow.
 
 use std::ops::Range;
 
@@ -8,7 +9,7 @@ use smallvec::SmallVec;
 
 use crate::layout::Layout;
 
-/// The loops over `N` operands of one shape: outer axes, then runs of `inner` elements.
+/// The loop nest over `N` operands of one shape: outer axes, then runs of `inner` elements.
 pub(crate) struct Nest<const N: usize> {
     outer: SmallVec<[(usize, [isize; N]); 4]>,
     inner: usize,
@@ -38,20 +39,20 @@ impl<const N: usize> Nest<N> {
         Nest { outer: axes, inner, steps, starts: layouts.map(|layout| layout.offset) }
     }
 
-    /// Whether the operands run evenly through all elements.
+    /// Whether all elements form one run.
     pub fn is_one_run(&self) -> bool {
         self.outer.is_empty()
     }
 
-    /// The merged axes, outermost first: the length of each, and each operand's step along it.
+    /// The merged axes, outermost first: the length of each and the step of each operand along it.
     pub fn axes(self) -> SmallVec<[(usize, [isize; N]); 4]> {
         let mut axes = self.outer;
         axes.push((self.inner, self.steps));
         axes
     }
 
-    /// Calls `run(place, len, starts)` for the stretches of runs that make up `range` of the result: `len` elements
-    /// from `place` on, each operand from its start by its step.
+    /// Calls `run(place, len, starts)` for the runs, or parts of runs, that make up `range` of the result: `len` elements from `place`
+    /// on, where each operand begins at its start and advances by its step.
     #[inline(always)]
     pub fn for_each_run(&self, range: Range<usize>, mut run: impl FnMut(usize, usize, [usize; N])) {
         if range.is_empty() {
@@ -87,7 +88,7 @@ impl<const N: usize> Nest<N> {
     }
 }
 
-/// Moves each operand's place by `count` of its steps.
+/// Advances the place of each operand by `count` of its steps.
 #[inline(always)]
 fn advance<const N: usize>(places: &mut [usize; N], steps: &[isize; N], count: isize) {
     for (place, &step) in places.iter_mut().zip(steps) {

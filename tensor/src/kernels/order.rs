@@ -1,4 +1,4 @@
-//! Kernels that order the elements of a row, or find its first. Rows lie side by side.
+//! Sorting of rows, and the index of a row's largest or smallest element. Rows are contiguous.
 
 use std::cmp::Ordering;
 
@@ -30,7 +30,7 @@ fn for_each_pair<T: Sync, R: Send>(
     });
 }
 
-/// The place of the first element in each row that no other is `better` than; the first NaN where there is one.
+/// The index of the first element in each row than which no other is `better`; the first NaN if there is one.
 pub(crate) fn first<T: Element>(x: &[T], length: usize, out: &mut [i64], better: impl Fn(T, T) -> bool + Sync) {
     for_each_pair(
         x,
@@ -53,17 +53,17 @@ pub(crate) fn first<T: Element>(x: &[T], length: usize, out: &mut [i64], better:
     );
 }
 
-/// The places of each row's elements in ascending order; equal elements stay in theirs.
+/// The indices of each row's elements in ascending order; equal elements keep their order.
 pub(crate) fn argsort<T: Element>(x: &[T], length: usize, out: &mut [i64]) {
     for_each_pair(x, length, out, length, |row, out| {
         number(out);
-        // Ties are broken by place, so the order is total and an unstable sort, which needs no memory, is stable.
+        // Equal elements are ordered by index, so an unstable sort, which needs no memory, gives a stable order.
         out.sort_unstable_by(|&i, &j| order(row[i as usize], row[j as usize]).then(i.cmp(&j)));
     });
 }
 
-/// The places of each row's elements with the `k` largest first, in descending order; the first of equals first. The
-/// rest follow in any order.
+/// The indices of each row's elements, the `k` largest first in descending order; equal elements keep their order. The others
+/// follow in any order.
 pub(crate) fn largest_first<T: Element>(x: &[T], length: usize, k: usize, out: &mut [i64]) {
     for_each_pair(x, length, out, length, |row, out| {
         number(out);
@@ -75,6 +75,7 @@ pub(crate) fn largest_first<T: Element>(x: &[T], length: usize, k: usize, out: &
     });
 }
 
+/// Writes 0, 1, 2, and so on.
 fn number(out: &mut [i64]) {
     for (out, i) in out.iter_mut().zip(0..) {
         *out = i;

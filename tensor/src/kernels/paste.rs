@@ -5,7 +5,7 @@ use super::{CHUNK, Shared, View};
 use crate::layout::Layout;
 use crate::team;
 
-/// Writes `a` to the places of `out` that `layout` addresses, which has the shape of `a` and no place twice.
+/// Writes `a` to the elements of `out` that `layout` addresses. The layout has the shape of `a` and addresses no element twice.
 pub(crate) fn paste<T: Copy + Send + Sync>(a: View<'_, T>, out: &mut [T], layout: &Layout) {
     let nest = Nest::new([a.layout, layout]);
     let out = Shared::new(out);

@@ -1,4 +1,4 @@
-//! The largest, the sum or the mean of what lies in each window, and their derivatives.
+//! The largest element, the sum and the mean of each window, and their gradients.
 
 use smallvec::SmallVec;
 
@@ -52,7 +52,7 @@ impl Windows {
         );
     }
 
-    /// out = the largest of each window; NaN where there is one.
+    /// out = the largest element of each window, or NaN if it has one.
     pub fn max<T: Float>(&self, x: &[T], out: &mut [T]) {
         self.fold(
             x,
@@ -64,8 +64,8 @@ impl Windows {
         );
     }
 
-    /// out = the largest of each window, and 0 instead of what is negative if `relu`; places = the number of the tap where
-    /// it is, of equal ones the first, of those that are not a number the last.
+    /// out = the largest element of each window, or 0 if that is negative and `relu`; places = the number of its kernel position: the
+    /// first of equal elements, the last NaN.
     pub fn largest<T: Float>(&self, x: &[T], relu: bool, out: &mut [T], places: &mut [u8]) {
         let (channels, places, numbers) = (self.channels, Shared::new(places), self.tap_numbers());
         let least = if relu { T::ZERO } else { T::LOWEST };
@@ -76,7 +76,7 @@ impl Windows {
             |line, out| {
                 // SAFETY: each window's places belong to the one task that has its elements of the output.
                 let places = unsafe { places.part(line.number * channels, out.len()) };
-                // The lines of the input that these windows see, and the numbers of their first taps there.
+                // The lines of the input that these windows reach, and the number of their first position on each.
                 let (mut rows, [a, b]) = (SmallVec::<[(usize, usize); 16]>::new(), line.outer);
                 self.for_each_row(
                     &line,
@@ -111,10 +111,10 @@ impl Windows {
         );
     }
 
-    /// dx = the gradient g of each window, given to the element at its place.
+    /// dx = the gradient g of each window at the element of its place, 0 elsewhere.
     pub fn largest_gradient<T: Float>(&self, g: &[T], places: &[u8], dx: &mut [T]) {
         if self.are_tiles() {
-            return self.tile(g, places, dx);
+            return self.largest_gradient_of_tiles(g, places, dx);
         }
         let numbers = self.tap_numbers();
         self.for_each_back(
@@ -142,9 +142,9 @@ impl Windows {
         );
     }
 
-    /// [`largest_gradient`](Windows::largest_gradient) where every element lies in one window: written line by line, read
-    /// never.
-    fn tile<T: Float>(&self, g: &[T], places: &[u8], dx: &mut [T]) {
+    /// [`largest_gradient`](Windows::largest_gradient) if every element is in exactly one window: dx is written line by line and
+    /// never read.
+    fn largest_gradient_of_tiles<T: Float>(&self, g: &[T], places: &[u8], dx: &mut [T]) {
         if dx.is_empty() {
             return;
         }
@@ -210,7 +210,7 @@ impl Windows {
         );
     }
 
-    /// dx = the gradient g of each window, given to the first of its elements that is its largest, y.
+    /// dx = the gradient g of each window at the first of its elements that equals its largest, y.
     pub fn max_gradient<T: Float>(&self, x: &[T], y: &[T], g: &[T], dx: &mut [T]) {
         self.for_each_back(
             dx,
@@ -241,14 +241,14 @@ impl Windows {
         );
     }
 
-    /// dx = the gradient g of each window, given to all of its elements.
+    /// dx = the gradient g of each window at all of its elements, added up.
     pub fn sum_gradient<T: Float>(&self, g: &[T], dx: &mut [T]) {
-        self.give(g, dx, one);
+        self.add_to_windows(g, dx, one);
     }
 
-    /// dx = the gradient g of each window, shared among its elements.
+    /// dx = the gradient g of each window divided by its number of elements, at all of them, added up.
     pub fn mean_gradient<T: Float>(&self, g: &[T], dx: &mut [T]) {
-        self.give(
+        self.add_to_windows(
             g,
             dx,
             #[inline(always)]
@@ -256,23 +256,24 @@ impl Windows {
         );
     }
 
+    /// Adds g times `factor` of a window to all of its elements.
     #[inline(always)]
-    fn give<T: Float>(&self, g: &[T], dx: &mut [T], factor: impl Fn(&Window) -> T + Sync) {
+    fn add_to_windows<T: Float>(&self, g: &[T], dx: &mut [T], factor: impl Fn(&Window) -> T + Sync) {
         self.for_each_back(
             dx,
             #[inline(always)]
             |window, part| {
                 let (row, factor) = (window.number * self.channels, factor(&window));
                 in_blocks!(self.channels, |BLOCK, first| {
-                    let mut given = [T::ZERO; BLOCK];
-                    given.copy_from_slice(&g[row + first..][..BLOCK]);
-                    given.iter_mut().for_each(|given| *given *= factor);
+                    let mut share = [T::ZERO; BLOCK];
+                    share.copy_from_slice(&g[row + first..][..BLOCK]);
+                    share.iter_mut().for_each(|share| *share *= factor);
                     self.for_each_tap(
                         &window,
                         #[inline(always)]
                         |tap, _| {
                             if let Some(dx) = part.get(tap + first, BLOCK) {
-                                dx.iter_mut().zip(given).for_each(|(dx, given)| *dx += given);
+                                dx.iter_mut().zip(share).for_each(|(dx, share)| *dx += share);
                             }
                         },
                     );
@@ -297,7 +298,7 @@ fn one<T: Float>(_: &Window) -> T {
     T::ONE
 }
 
-/// The share of each of so many elements in their mean.
+/// The weight of each of `count` elements in their mean.
 #[inline(always)]
 fn share<T: Float>(count: usize) -> T {
     T::of(1.0 / count.max(1) as f64)

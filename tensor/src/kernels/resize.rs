@@ -5,10 +5,10 @@ use crate::element::Float;
 use crate::simd::vectorize;
 use crate::team;
 
-/// Columns of the adjoint that a task handles side by side.
+/// The columns that a task of the gradient computes side by side.
 const COLUMNS: usize = 512;
 
-/// The axis goes from `before` elements to `after`; `inner` lie side by side.
+/// The lengths of the resized axis before and after, and the contiguous elements for each of its places.
 #[derive(Clone, Copy)]
 pub(crate) struct Resize {
     pub before: usize,
@@ -16,8 +16,8 @@ pub(crate) struct Resize {
     pub inner: usize,
 }
 
-/// The two of `from` old elements that are nearest to new element `place` of `to`, and their weights. The centre of the
-/// new one is at (place + 1/2) from / to - 1/2 among the old ones; beyond their ends the end counts.
+/// The two of `from` old elements nearest to new element `place` of `to`, and their weights. The centre of the new element is at
+/// (place + 1/2) from / to - 1/2 among the old ones; beyond the ends, the last element counts.
 #[inline(always)]
 fn nearest<T: Float>(place: usize, from: usize, to: usize) -> [(usize, T); 2] {
     let centre = ((place as f64 + 0.5) * from as f64 / to as f64 - 0.5).clamp(0.0, (from - 1) as f64);
@@ -54,8 +54,8 @@ impl Resize {
         });
     }
 
-    /// dx `[outer, after, inner]` = what [`linear`](Resize::linear), there from `after` to `before`, passes back of g
-    /// `[outer, before, inner]`.
+    /// dx `[outer, after, inner]` = the gradient of [`linear`](Resize::linear) from `after` to `before` elements, where g
+    /// `[outer, before, inner]` is the gradient of its result.
     pub fn linear_gradient<T: Float>(&self, g: &[T], dx: &mut [T]) {
         let Resize { before, after, inner } = *self;
         if dx.is_empty() {

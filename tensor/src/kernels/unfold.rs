@@ -1,15 +1,9 @@
-//! What lies in each window, written out, and its adjoint.
+//! The elements of each window (im2col) and the adjoint (col2im).
 
 use crate::element::{Element, Float};
 use crate::windows::{Spacing, Windows};
 
 impl Windows {
-    /// The number of a window's tap, of all that it has, those outside included.
-    #[inline(always)]
-    fn tap(&self, [i, j, k]: [usize; 3]) -> usize {
-        (i * self.axes[1].size() + j) * self.axes[2].size() + k
-    }
-
     /// Whether no window reaches beyond an end.
     fn lie_inside(&self) -> bool {
         self.axes.iter().all(|axis| {
@@ -19,7 +13,7 @@ impl Windows {
         })
     }
 
-    /// out = what lies in each window, tap by tap in row-major order, 0 beyond the ends.
+    /// out = the elements of each window, position by position in row-major order, with 0 beyond the ends.
     pub fn unfold<T: Element>(&self, x: &[T], out: &mut [T]) {
         let channels = self.channels;
         let each = self.size() * channels;
@@ -38,11 +32,12 @@ impl Windows {
                     |row, [i, j]| {
                         for (window, out) in line.windows.clone().zip(out.chunks_exact_mut(each)) {
                             let c = self.axes[2].taps(window);
-                            // Taps side by side are one run.
+                            // Neighbouring positions are contiguous, so they are copied as one run.
                             let (runs, taps) = if c.step == 1 { (c.count.min(1), c.count) } else { (c.count, 1) };
                             for run in 0..runs {
                                 let from = row + (c.start + run * c.step) * channels;
-                                let to = self.tap([a.skipped + i, b.skipped + j, c.skipped + run]) * channels;
+                                let to =
+                                    self.tap_numbers().of([a.skipped + i, b.skipped + j, c.skipped + run]) * channels;
                                 out[to..][..taps * channels].copy_from_slice(&x[from..][..taps * channels]);
                             }
                         }
@@ -52,7 +47,7 @@ impl Windows {
         );
     }
 
-    /// dx = what all windows hold of each place, added up: the adjoint of [`unfold`](Windows::unfold).
+    /// dx = for each element the sum of its copies in all windows: the adjoint of [`unfold`](Windows::unfold).
     pub fn add_up<T: Float>(&self, windows: &[T], dx: &mut [T]) {
         let channels = self.channels;
         self.for_each_back(
@@ -66,7 +61,7 @@ impl Windows {
                     #[inline(always)]
                     |place, [i, j, k]| {
                         if let Some(dx) = part.get(place, channels) {
-                            let given = &windows[(first + self.tap([a + i, b + j, c + k])) * channels..];
+                            let given = &windows[(first + self.tap_numbers().of([a + i, b + j, c + k])) * channels..];
                             dx.iter_mut().zip(given).for_each(|(dx, &given)| *dx += given);
                         }
                     },

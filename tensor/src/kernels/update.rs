@@ -1,14 +1,14 @@
-//! The kernel of optimisers: several tensors of one shape changed together, in place.
+//! The kernel of optimisers: a parameter and its slots, of one shape, updated together in place.
 
 use super::Shared;
 use crate::simd::vectorize;
 use crate::team;
 
-/// Elements of each tensor that one task handles: 16 KiB of f32, so that a parameter, its gradient and two slots stay
-/// within a core's first cache levels and a matrix of the usual size makes enough tasks to share evenly.
+/// The elements of each tensor in one task: 16 KiB of f32, so that a parameter, its gradient and two slots fit into a core's first
+/// two cache levels, and a matrix of the usual size makes enough tasks to share evenly.
 const UPDATE_CHUNK: usize = 1 << 12;
 
-/// Calls `body` with like parts of the parameter, the gradient and the slots until all is covered.
+/// Calls `body` with the same part of the parameter, the gradient and the slots, for all parts.
 #[inline(always)]
 pub(crate) fn update<T: Copy + Send + Sync, const N: usize>(
     parameter: &mut [T],

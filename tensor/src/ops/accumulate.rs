@@ -1,4 +1,4 @@
-//! Sums into a part of a tensor: what the gradients of views and selections are made of.
+//! Sums into a part of a tensor, of which the gradients of views and selections consist.
 
 use crate::element::Number;
 use crate::kernels::View;
@@ -9,8 +9,7 @@ use crate::tensor::Tensor;
 use crate::views::Slice;
 
 impl<T: Number> Tensor<T> {
-    /// Adds `values`, broadcast, to the elements that [`slice`](Tensor::slice) takes. Memory that nobody else sees is
-    /// written in place.
+    /// Adds `values`, broadcast, to the elements of a [`slice`](Tensor::slice), in place if no other tensor shares the memory.
     ///
     /// ```
     /// use gradus_tensor::{Tensor, step};

@@ -1,6 +1,6 @@
 //! Arithmetic with NumPy's broadcasting: the operators in all ownership forms, and named methods.
 //!
-//! An operand passed by value that nobody else holds gives its memory to the result.
+//! An operand that is passed by value and whose memory no other tensor shares gives that memory to the result.
 
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Rem, RemAssign, Sub, SubAssign};
 
@@ -13,7 +13,7 @@ use crate::layout::Layout;
 use crate::shape::{Shape, broadcast_shapes};
 use crate::tensor::{Tensor, expect_shape};
 
-/// What can stand on the right of a binary method: a tensor, by value or by reference, or a number.
+/// The right operand of a binary method: a tensor, by value or by reference, or a number.
 pub trait Operand<T: Element> {
     /// The operand as a tensor; a number becomes a scalar.
     fn into_tensor(self) -> Tensor<T>;
@@ -37,14 +37,14 @@ impl<T: Element> Operand<T> for T {
     }
 }
 
-/// The shape both operands broadcast to, or a panic in the name of `op`.
+/// The shape that both operands broadcast to; panics in the name of `op` if there is none.
 #[track_caller]
 pub(super) fn broadcast<A: Element, B: Element>(op: &str, a: &Tensor<A>, b: &Tensor<B>) -> Shape {
     expect_shape(op, broadcast_shapes(a.shape(), b.shape()))
 }
 
-// What follows comes in pairs: a thin front that makes a function into a loop over slices, the only code that has to be
-// compiled anew for every function, and the work behind it.
+// The functions below come in pairs. A thin front makes a function into a loop over slices, the only code that is compiled
+// anew for every function; the second function (`.._by`) does the work.
 
 /// `f(a, b)` elementwise into a new tensor.
 #[track_caller]
@@ -71,7 +71,7 @@ fn zip_by<A: Element, B: Element, R: Element>(
     })
 }
 
-/// `f(a, b)` elementwise, in the memory of `a` or `b` where it is theirs to give.
+/// `f(a, b)` elementwise, in the memory of `a` or `b` if no other tensor shares it.
 #[track_caller]
 fn zip_owned<T: Element>(op: &str, a: Tensor<T>, b: Tensor<T>, f: impl Fn(T, T) -> T + Sync) -> Tensor<T> {
     zip_owned_by(op, a, b, &map::loop2(f))
@@ -91,7 +91,7 @@ fn zip_owned_by<T: Element>(op: &str, mut a: Tensor<T>, mut b: Tensor<T>, f: Loo
     }
 }
 
-/// `f` of `out` and `other`, which is broadcast, in the memory of `out`.
+/// Replaces `out` by `f(out, other)`, with `other` broadcast.
 #[track_caller]
 fn zip_assign<T: Element>(op: &str, out: &mut Tensor<T>, other: &Tensor<T>, f: impl Fn(T, T) -> T + Sync) {
     zip_assign_by(op, out, other, &map::loop2(f), InPlace::First);
@@ -103,7 +103,7 @@ fn zip_assign_by<T: Element>(op: &str, out: &mut Tensor<T>, other: &Tensor<T>, f
     map::zip_assign(out.as_mut_slice(), View { data: &other.buffer, layout: &layout }, f, which);
 }
 
-/// `f` of `x` and a number, `x` being the operand that `which` says; in the memory of `x` where it is its to give.
+/// `f` of `x` and a number, with `x` as the operand that `which` names; in the memory of `x` if no other tensor shares it.
 fn with_number<T: Element>(x: Tensor<T>, number: T, f: impl Fn(T, T) -> T + Sync, which: InPlace) -> Tensor<T> {
     with_number_by(x, number, &map::loop2(f), which)
 }
@@ -121,7 +121,7 @@ fn with_number_by<T: Element>(mut x: Tensor<T>, number: T, f: Loop2<'_, T, T, T>
     })
 }
 
-/// `f` of `out` and a number in the memory of `out`.
+/// Replaces `out` by `f(out, number)`.
 fn number_assign<T: Element>(out: &mut Tensor<T>, number: T, f: impl Fn(T, T) -> T + Sync) {
     number_assign_by(out, number, &map::loop2(f), InPlace::First);
 }
@@ -257,7 +257,7 @@ impl<T: Number> Neg for Tensor<T> {
 }
 
 impl<T: Element> Tensor<T> {
-    /// `f` of each pair of elements, broadcast; in the memory of either operand where it is theirs to give.
+    /// `f` of each pair of elements, with broadcasting; in the memory of an operand if no other tensor shares it.
     ///
     /// ```
     /// use gradus_tensor::Tensor;
@@ -304,7 +304,7 @@ impl<T: Number> Tensor<T> {
         )
     }
 
-    /// Every element brought into `low..=high`; NaN stays.
+    /// Every element limited to `low..=high`; NaN stays.
     ///
     /// ```
     /// use gradus_tensor::Tensor;
@@ -336,7 +336,7 @@ impl<T: Float> Tensor<T> {
         let exponent = exponent.into_tensor();
         if exponent.ndim() == 0 {
             let exponent = exponent.item();
-            // The exponents that everyone writes are exact and a hundred times cheaper without a logarithm.
+            // These common exponents are exact and a hundred times cheaper without a logarithm.
             if exponent == T::of(2.0) {
                 return self.square();
             } else if exponent == T::of(0.5) {

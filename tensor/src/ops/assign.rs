@@ -1,4 +1,4 @@
-//! Changes in place: assignments, and the fused update that optimisers are made of.
+//! Changes in place: assignments, and the fused update of optimisers.
 
 use crate::element::Element;
 use crate::kernels::copy::copy;
@@ -7,7 +7,7 @@ use crate::shape::Shape;
 use crate::tensor::Tensor;
 
 impl<T: Element> Tensor<T> {
-    /// Takes on the values of another tensor, broadcast to this shape. Memory that nobody else sees is written in place.
+    /// Replaces the values by those of another tensor, broadcast to this shape; in place if no other tensor shares the memory.
     ///
     /// ```
     /// use gradus_tensor::Tensor;
@@ -25,12 +25,12 @@ impl<T: Element> Tensor<T> {
         copy(values, self.overwrite());
     }
 
-    /// Sets every element to `value`. Memory that nobody else sees is written in place.
+    /// Sets every element to `value`; in place if no other tensor shares the memory.
     pub fn fill(&mut self, value: T) {
         self.overwrite().fill(value);
     }
 
-    /// Replaces every element x by f(x). Memory that nobody else sees is written in place.
+    /// Replaces every element x by f(x); in place if no other tensor shares the memory.
     ///
     /// ```
     /// use gradus_tensor::Tensor;
@@ -42,8 +42,8 @@ impl<T: Element> Tensor<T> {
         map::map_assign(self.as_mut_slice(), &map::loop1(f));
     }
 
-    /// The elements to be written over, every one: as [`as_mut_slice`](Tensor::as_mut_slice), but shared elements are
-    /// let go instead of copied.
+    /// The elements for overwriting, every one: as [`as_mut_slice`](Tensor::as_mut_slice), but shared elements are not copied
+    /// first.
     pub(crate) fn overwrite(&mut self) -> &mut [T] {
         if !self.owns_elements() {
             *self = Tensor::written(self.shape().clone(), |_| {});
@@ -54,11 +54,11 @@ impl<T: Element> Tensor<T> {
 
 /// Changes a parameter by its gradient, together with the `N` slots of the same shape that an optimiser keeps for it.
 ///
-/// `body` is called with like parts of all of them, each element in exactly one call, on all cores and for the vector
-/// instructions of the machine. So it must treat each element by itself and not depend on where a part begins; then the
-/// result is the same bits for any number of threads. Written as one loop and marked `#[inline(always)]`, it becomes one
-/// pass over memory. Nothing is copied, unless somebody else holds the parameter or a slot (a clone, a view): they keep
-/// what they had.
+/// `body` is called with the same part of each of them, every element in exactly one call, on all cores and compiled for the
+/// vector instructions of the machine. It must compute each element by itself and not depend on where a part begins; then the
+/// result is the same bits for any number of threads. Written as one loop and marked `#[inline(always)]`, it is one pass over
+/// memory. Nothing is copied unless another tensor (a clone, a view) shares the memory of the parameter or a slot; that tensor
+/// keeps its values.
 ///
 /// ```
 /// use gradus_tensor::{Tensor, update};

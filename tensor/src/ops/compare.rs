@@ -1,4 +1,4 @@
-//! Comparisons, logic on bool tensors, and choices by them. All broadcast.
+//! Comparisons, logic on bool tensors, and choices by them, all with broadcasting.
 
 use std::ops::{BitAnd, BitOr, BitXor, Not};
 
@@ -25,17 +25,17 @@ macro_rules! comparison {
 }
 
 comparison! {
-    /// Where the two are equal, elementwise.
+    /// Whether the two are equal, elementwise.
     equal: ==;
-    /// Where the two differ, elementwise.
+    /// Whether the two differ, elementwise.
     not_equal: !=;
-    /// Where this is less than the other, elementwise.
+    /// Whether this is less than the other, elementwise.
     less: <;
-    /// Where this is at most the other, elementwise.
+    /// Whether this is at most the other, elementwise.
     less_equal: <=;
-    /// Where this is greater than the other, elementwise.
+    /// Whether this is greater than the other, elementwise.
     greater: >;
-    /// Where this is at least the other, elementwise.
+    /// Whether this is at least the other, elementwise.
     greater_equal: >=;
 }
 
@@ -73,16 +73,16 @@ macro_rules! logic {
 }
 
 logic! {
-    /// Where both hold; also `&`.
+    /// Whether both are true, elementwise; also `&`.
     logical_and BitAnd bitand: &;
-    /// Where either holds; also `|`.
+    /// Whether either is true, elementwise; also `|`.
     logical_or BitOr bitor: |;
-    /// Where just one holds; also `^`.
+    /// Whether exactly one is true, elementwise; also `^`.
     logical_xor BitXor bitxor: ^;
 }
 
 impl Tensor<bool> {
-    /// Where it does not hold; also `!`.
+    /// Whether each element is false; also `!`.
     pub fn logical_not(&self) -> Tensor<bool> {
         self.map(
             #[inline(always)]
@@ -90,7 +90,7 @@ impl Tensor<bool> {
         )
     }
 
-    /// `a` where this holds, else `b`; all three broadcast together. NumPy's `where`.
+    /// The elements of `a` where this is true, else of `b`; all three broadcast together. NumPy's `where`.
     ///
     /// ```
     /// use gradus_tensor::Tensor;
@@ -137,7 +137,7 @@ impl Not for Tensor<bool> {
 }
 
 impl<T: Float> Tensor<T> {
-    /// Whether |a - b| <= atol + rtol |b| for all pairs of elements; equal infinities are close, NaN to nothing.
+    /// Whether |a - b| <= atol + rtol |b| for all pairs of elements. Equal infinities are close; NaN is close to no number.
     ///
     /// ```
     /// use gradus_tensor::Tensor;

@@ -1,4 +1,4 @@
-//! Convolution where each group is a single channel: no product of matrices, but a kernel of its own.
+//! Depthwise convolution, whose groups are single channels: computed by a kernel of its own, not by a matrix product.
 
 use std::ops::Range;
 
@@ -17,7 +17,7 @@ pub(super) fn is_depthwise(kernel: &Shape, convolution: &Convolution) -> bool {
 }
 
 impl<T: Float> Tensor<T> {
-    /// [`convolve`](Tensor::convolve) into `shape`, with a bias and rectified if so asked.
+    /// [`convolve`](Tensor::convolve) with result shape `shape`, plus a bias if there is one, and with a ReLU if `relu`.
     pub(super) fn depthwise(
         &self,
         kernel: &Tensor<T>,
@@ -78,7 +78,7 @@ impl<T: Float> Tensor<T> {
         by_filter.reshape(&by_channel).sum(-1)
     }
 
-    /// Each channel as often as there are filters for it.
+    /// The input with each channel repeated once for each of its filters.
     fn repeated(&self, filters: usize) -> Tensor<T> {
         let channels = self.shape()[self.ndim() - 1];
         if channels == filters {
@@ -89,20 +89,19 @@ impl<T: Float> Tensor<T> {
     }
 }
 
-/// Elements of the input along one axis that meet windows in the same way: those at `first + q stride`.
+/// A phase: the elements `first + q stride` of the input along one axis, which meet windows at the same kernel positions (taps).
 ///
-/// The padded input at i meets the window o through the tap k where i = o stride + k dilation. With
-/// i = place + stride q that is o = q + (place - k dilation) / stride, for those k that make it whole: so the gradient
-/// of the elements of one phase is a convolution of stride 1.
+/// Element i of the padded input meets window o at position k where i = o stride + k dilation. With i = place + stride q, that is
+/// o = q + (place - k dilation) / stride, for those k that make it a whole number. So the gradient of the elements of one phase
+/// is a convolution of stride 1.
 struct Phase {
-    /// The first such element of the input, how many there are, and how far they are apart.
+    /// The first element of the phase, the number of elements, and the step between them.
     first: usize,
     count: usize,
     stride: usize,
-    /// The windows that they meet, before 0 and beyond the last where there are none.
+    /// The windows that they meet; the range may begin before window 0 and end after the last window.
     windows: Range<isize>,
-    /// The taps of the kernel: the first of them, how many there are, how far they are apart, and the windows that two
-    /// neighbours meet.
+    /// The first position, the number of positions, the step between them, and the step between the windows that they meet.
     first_tap: usize,
     taps: usize,
     tap_step: usize,
@@ -147,7 +146,7 @@ impl Phase {
         Phase { first, count, stride, windows, first_tap, taps, tap_step, window_step }
     }
 
-    /// The same as a sweep over a gradient of this length.
+    /// The sweep that computes this phase from a gradient of this length.
     fn sweep(&self, length: usize) -> Sweep {
         Sweep {
             count: self.count,
@@ -158,14 +157,14 @@ impl Phase {
             step: 1,
             taps: self.taps,
             distance: self.window_step,
-            // From the last tap, which meets the first window, back to the first.
+            // In reverse order, because the last position meets the first window.
             weight: self.first_tap + self.taps.saturating_sub(1) * self.tap_step,
             weight_step: -(self.tap_step as isize),
         }
     }
 }
 
-/// Each axis of a convolution from its input to its output.
+/// The sweeps of a forward convolution.
 fn forward(convolution: &Convolution, input: &Shape, kernel: &Shape, output: &Shape) -> SmallVec<[Sweep; 3]> {
     let sweep = |axis: usize| Sweep {
         count: output[axis + 1],
@@ -182,7 +181,7 @@ fn forward(convolution: &Convolution, input: &Shape, kernel: &Shape, output: &Sh
     (0..convolution.rank()).map(sweep).collect()
 }
 
-/// The convolution that sweeps these axes and has a result of the shape `output`.
+/// The depthwise convolution with these sweeps and a result of shape `output`.
 fn depthwise<'a>(axes: &'a [Sweep], output: &'a Shape, kernel: &'a Shape) -> Depthwise<'a> {
     let rank = axes.len();
     Depthwise {

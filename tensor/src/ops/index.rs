@@ -1,4 +1,4 @@
-//! Elements chosen by index: rows for a batch, entries along an axis, classes as unit vectors.
+//! Selection by index: rows for a batch, entries along an axis, classes as unit vectors.
 
 use crate::element::{Element, Integer, Number};
 use crate::kernels::{View, copy, gather};
@@ -7,7 +7,7 @@ use crate::shape::{Shape, normalize_axis};
 use crate::tensor::Tensor;
 
 impl<T: Element> Tensor<T> {
-    /// The entries of an axis that `index` names, in its order. Shape: that of `index` in the place of the axis.
+    /// The entries of an axis at the indices `index`, in their order. In the shape, that of `index` takes the place of the axis.
     ///
     /// ```
     /// use gradus_tensor::Tensor;
@@ -17,14 +17,14 @@ impl<T: Element> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If the axis or an index is out of range; negative indices are.
+    /// If the axis or an index is out of range; negative indices are out of range.
     #[track_caller]
     pub fn index_select(&self, axis: isize, index: &Tensor<impl Integer>) -> Tensor<T> {
         let axis = normalize_axis("index_select", axis, self.shape());
         self.take(axis, &places("index_select", index, axis, self.shape()), index.shape())
     }
 
-    /// The entries `places` of an axis, all within it, with `shape` in its place.
+    /// The entries `places` of an axis, all within range, with `shape` in the place of the axis.
     pub(super) fn take(&self, axis: usize, places: &[usize], shape: &Shape) -> Tensor<T> {
         let inner = self.shape()[axis + 1..].iter().product();
         let before: Shape = self.shape()[..axis].into();
@@ -35,9 +35,9 @@ impl<T: Element> Tensor<T> {
         })
     }
 
-    /// The rows (entries of the first axis) named, in that order: a batch of a data set.
+    /// The rows (entries of the first axis) with these indices, in this order: a batch of a data set.
     ///
-    /// Rows that lie side by side are copied as blocks, by several threads where there are many.
+    /// Contiguous rows are copied as blocks, by several threads if there are many.
     ///
     /// ```
     /// use gradus_tensor::Tensor;
@@ -53,8 +53,8 @@ impl<T: Element> Tensor<T> {
         Tensor::written(shape, |out| self.copy_rows(rows, out))
     }
 
-    /// As [`take_rows`](Tensor::take_rows), into the memory of `out`, if nobody else sees it and its shape is right.
-    /// In the end `out` is what `take_rows` returns, whatever it was.
+    /// Replaces `out` by the result of [`take_rows`](Tensor::take_rows), in its memory if its shape fits and no other tensor shares
+    /// it.
     ///
     /// # Panics
     /// If there are no axes, or a row is out of range.
@@ -67,7 +67,7 @@ impl<T: Element> Tensor<T> {
         self.copy_rows(rows, out.overwrite());
     }
 
-    /// The shape of so many rows, all of which have been checked.
+    /// The shape of these rows; panics if one is out of range.
     #[track_caller]
     fn rows_shape(&self, rows: &[usize]) -> Shape {
         let Some((&count, row)) = self.shape().split_first() else {
@@ -93,8 +93,8 @@ impl<T: Element> Tensor<T> {
         }
     }
 
-    /// One element for each of `index`, which says where along the axis it lies; along the other axes it lies where the
-    /// index does: `out[i, j] = self[i, index[i, j]]` for axis 1 of two. Shape: that of `index`. As PyTorch's `gather`.
+    /// For each element of `index` the element at that index along the axis and at the same place along the other axes:
+    /// `out[i, j] = self[i, index[i, j]]` for axis 1 of two. The shape is that of `index`. PyTorch's `gather`.
     ///
     /// ```
     /// use gradus_tensor::Tensor;
@@ -116,9 +116,9 @@ impl<T: Element> Tensor<T> {
 }
 
 impl<T: Number> Tensor<T> {
-    /// This tensor with each element of `source` added at the place that [`gather`](Tensor::gather) with the same index
-    /// takes it from: `out[i, index[i, j]] += source[i, j]` for axis 1 of two. Equal places add up, in the order of the
-    /// index. As PyTorch's `scatter_add`.
+    /// This tensor plus each element of `source` at the place from which [`gather`](Tensor::gather) with the same index takes an
+    /// element: `out[i, index[i, j]] += source[i, j]` for axis 1 of two. Elements for the same place add up in the order of the
+    /// index. PyTorch's `scatter_add`.
     ///
     /// ```
     /// use gradus_tensor::Tensor;
@@ -137,7 +137,7 @@ impl<T: Number> Tensor<T> {
         out
     }
 
-    /// As [`scatter_add`](Tensor::scatter_add), in place if nobody else sees the elements.
+    /// As [`scatter_add`](Tensor::scatter_add), in place if no other tensor shares the elements.
     ///
     /// # Panics
     /// As `scatter_add`.
@@ -155,8 +155,8 @@ impl<T: Number> Tensor<T> {
         gather::scatter_add(self.as_mut_slice(), &target, axis, &places, &indexed, source.view());
     }
 
-    /// This tensor with the entries of `source` added to those entries of an axis that `index` names: the reverse of
-    /// [`index_select`](Tensor::index_select), whose result has the shape of `source`. Equal indices add up, in their
+    /// This tensor plus the entries of `source` at the indices `index` of an axis: the reverse of
+    /// [`index_select`](Tensor::index_select), whose result has the shape of `source`. Entries with equal indices add up in their
     /// order.
     ///
     /// ```
@@ -175,7 +175,7 @@ impl<T: Number> Tensor<T> {
         out
     }
 
-    /// As [`index_add`](Tensor::index_add), in place if nobody else sees the elements.
+    /// As [`index_add`](Tensor::index_add), in place if no other tensor shares the elements.
     ///
     /// # Panics
     /// As `index_add`.
@@ -220,7 +220,7 @@ impl<I: Integer> Tensor<I> {
     }
 }
 
-/// The indices as places along an axis, all checked.
+/// The indices along an axis as `usize`; panics if one is out of range.
 #[track_caller]
 fn places(op: &str, index: &Tensor<impl Integer>, axis: usize, shape: &Shape) -> Vec<usize> {
     let length = shape[axis];

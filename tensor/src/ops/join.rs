@@ -1,4 +1,4 @@
-//! Larger tensors from smaller ones: joined, padded, repeated.
+//! Larger tensors from smaller ones: joining, padding, repeating.
 
 use std::ops::Range;
 
@@ -8,7 +8,7 @@ use crate::layout::Layout;
 use crate::shape::{Shape, normalize_axis};
 use crate::tensor::Tensor;
 
-/// What [`Tensor::pad`] puts around a tensor. A number stands for itself.
+/// The values that [`Tensor::pad`] adds. A number becomes [`PadMode::Constant`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PadMode<T> {
     /// The same value everywhere.
@@ -26,7 +26,7 @@ impl<T: Element> From<T> for PadMode<T> {
 }
 
 impl<T: Element> Tensor<T> {
-    /// The tensors one after the other along an axis that they have.
+    /// The tensors joined along an existing axis.
     ///
     /// ```
     /// use gradus_tensor::Tensor;
@@ -62,7 +62,7 @@ impl<T: Element> Tensor<T> {
         })
     }
 
-    /// The tensors, all of one shape, side by side along a new axis.
+    /// The tensors, all of one shape, joined along a new axis.
     ///
     /// ```
     /// use gradus_tensor::Tensor;
@@ -90,7 +90,7 @@ impl<T: Element> Tensor<T> {
         })
     }
 
-    /// With elements put before and after each axis, as many as `widths` says: a value, or what [`PadMode`] offers.
+    /// This tensor with `widths` elements before and after each axis: a constant, or copies of its own elements by [`PadMode`].
     ///
     /// ```
     /// use gradus_tensor::{PadMode, Tensor};
@@ -126,7 +126,7 @@ impl<T: Element> Tensor<T> {
         })
     }
 
-    /// With elements of its own put before and after each axis.
+    /// This tensor padded with copies of its own elements.
     #[track_caller]
     fn pad_from_within(&self, widths: &[(usize, usize)], reflect: bool) -> Tensor<T> {
         let mut padded = self.clone();
@@ -152,7 +152,7 @@ impl<T: Element> Tensor<T> {
         padded
     }
 
-    /// Every element repeated `count` times in a row along an axis: `1 2` becomes `1 1 2 2`.
+    /// Each element repeated `count` times along an axis: `1 2` becomes `1 1 2 2`.
     ///
     /// ```
     /// use gradus_tensor::Tensor;
@@ -170,8 +170,8 @@ impl<T: Element> Tensor<T> {
         each.broadcast_to(self.shape().with_axis(axis + 1, count)).reshape(shape)
     }
 
-    /// The whole tensor repeated along each axis: `1 2` twice becomes `1 2 1 2`. Where there are more counts than axes,
-    /// or the reverse, axes of length 1 or counts of 1 are put in front, as in NumPy.
+    /// The whole tensor repeated along each axis: `1 2` twice becomes `1 2 1 2`. As in NumPy, missing axes count as leading axes of
+    /// length 1, and missing counts as leading counts of 1.
     ///
     /// ```
     /// use gradus_tensor::Tensor;
@@ -183,7 +183,7 @@ impl<T: Element> Tensor<T> {
         let in_front =
             |shape: &[usize]| std::iter::repeat_n(1, ndim - shape.len()).chain(shape.iter().copied()).collect();
         let (lengths, counts): (Shape, Shape) = (in_front(self.shape()), in_front(counts));
-        // Every axis behind one that counts its copies.
+        // Each axis gets a new axis before it for its copies.
         let apart: Shape = lengths.iter().flat_map(|&length| [1, length]).collect();
         let copies: Shape = counts.iter().zip(lengths.iter()).flat_map(|(&count, &length)| [count, length]).collect();
         let together: Shape = counts.iter().zip(lengths.iter()).map(|(&count, &length)| count * length).collect();

@@ -7,8 +7,8 @@ use crate::shape::{Shape, broadcast_shapes};
 use crate::tensor::{Tensor, expect_shape};
 
 impl<T: Float> Tensor<T> {
-    /// The matrix product, over the two last axes; leading axes are stacks that broadcast. A tensor of one axis is a
-    /// row on the left and a column on the right, and that axis goes away. NumPy's `matmul`.
+    /// The matrix product over the two last axes; leading axes are stacks of matrices, which broadcast. A tensor of one axis is a
+    /// row on the left or a column on the right, and that axis is removed from the result. NumPy's `matmul`.
     ///
     /// Shapes: `[.., m, k]` with `[.., k, n]` gives `[.., m, n]`.
     ///
@@ -45,7 +45,7 @@ impl<T: Float> Tensor<T> {
             return self.reshape([rows, k]).matmul(other).reshape(leading.join(&[n]));
         }
         if self.ndim() == 2 && other.ndim() == 2 {
-            // The common case, spared the broadcasting: for one row that would take longer than the product.
+            // The common case without broadcasting, which for one row would take longer than the product.
             let (a, b) = (matrix(self.view(), 0), matrix(other.view(), 0));
             return Tensor::written([m, n].into(), |out| T::gemm(a, b, out));
         }
@@ -88,7 +88,7 @@ impl<T: Float> Tensor<T> {
     }
 }
 
-/// The matrix over the last two axes that is the `index`-th in row-major order of the axes before.
+/// Matrix number `index` of a stack, counted in row-major order of the leading axes.
 fn matrix<T: Float>(stack: View<'_, T>, mut index: usize) -> Mat<'_, T> {
     let (shape, strides) = (&stack.layout.shape, &stack.layout.strides);
     let axes = shape.len() - 2;

@@ -31,12 +31,12 @@ pub use join::PadMode;
 pub use resize::Interpolation;
 pub use standardize::Moments;
 
-/// The elements of a tensor that has been made contiguous.
+/// The elements of a contiguous tensor.
 fn elements<T: Element>(x: &Tensor<T>) -> &[T] {
     x.as_slice().expect("just made contiguous")
 }
 
-/// The shape of an input `[n, spatial.., c]` once its spatial axes have these lengths.
+/// The shape of an input `[n, spatial.., c]` after its spatial axes are changed to these lengths.
 fn with_lengths(input: &Shape, lengths: &[usize]) -> Result<Shape, ShapeError> {
     let fits = input.len() == lengths.len() + 2 && (1..=3).contains(&lengths.len());
     if !fits || lengths.iter().chain(spatial(input)).any(|&length| length == 0) {
@@ -46,12 +46,12 @@ fn with_lengths(input: &Shape, lengths: &[usize]) -> Result<Shape, ShapeError> {
     Ok(Shape::from(input[0]).join(lengths).join(&input[lengths.len() + 1..]))
 }
 
-/// The axes between that of the batch and that of the channels.
+/// The spatial lengths: those of the axes between batch and channels.
 fn spatial(shape: &Shape) -> &[usize] {
     shape.get(1..shape.len().saturating_sub(1)).unwrap_or(&[])
 }
 
-/// Refuses `what`, unless it is of the output's shape.
+/// Panics unless `what` has the shape of the output.
 #[track_caller]
 fn expect_output_shape(op: &str, what: &str, found: &Shape, output: &Shape) {
     if found != output {

@@ -1,4 +1,4 @@
-//! Order along an axis: the place of the largest, the largest few, sorting. NaN counts as larger than every number.
+//! Order along an axis: the index of the largest element, the largest few, sorting. NaN counts as larger than every number.
 
 use crate::element::Element;
 use crate::kernels::order;
@@ -6,8 +6,8 @@ use crate::shape::{Shape, normalize_axis};
 use crate::tensor::Tensor;
 
 impl<T: Element> Tensor<T> {
-    /// The place of the largest element along an axis, which goes away: the first of equals, the first NaN if there is
-    /// one. `x.flatten().argmax(0)` looks at all elements.
+    /// The index of the largest element along an axis, which is removed: the first of equal elements, or the first NaN if there is
+    /// one. `x.flatten().argmax(0)` compares all elements.
     ///
     /// ```
     /// use gradus_tensor::Tensor;
@@ -28,7 +28,7 @@ impl<T: Element> Tensor<T> {
         )
     }
 
-    /// The place of the smallest element along an axis, which goes away: the first of equals, the first NaN if there is
+    /// The index of the smallest element along an axis, which is removed: the first of equal elements, or the first NaN if there is
     /// one.
     ///
     /// # Panics
@@ -44,7 +44,7 @@ impl<T: Element> Tensor<T> {
         )
     }
 
-    /// The elements in ascending order along an axis; equal elements stay in theirs, NaN comes last.
+    /// The elements in ascending order along an axis; equal elements keep their order, NaN comes last.
     ///
     /// # Panics
     /// If the axis is out of range.
@@ -53,8 +53,8 @@ impl<T: Element> Tensor<T> {
         self.gather(axis, &ordered("sort", self, axis, order::argsort))
     }
 
-    /// The places of the elements in ascending order along an axis: `x.gather(axis, &x.argsort(axis))` is sorted. Equal
-    /// elements stay in their order, NaN comes last.
+    /// The indices of the elements in ascending order along an axis: `x.gather(axis, &x.argsort(axis))` is sorted. Equal elements
+    /// keep their order, NaN comes last.
     ///
     /// ```
     /// use gradus_tensor::Tensor;
@@ -68,7 +68,7 @@ impl<T: Element> Tensor<T> {
         ordered("argsort", self, axis, order::argsort)
     }
 
-    /// The `k` largest elements along an axis in descending order, and their places; the first of equals first.
+    /// The `k` largest elements along an axis in descending order, and their indices; equal elements keep their order.
     ///
     /// ```
     /// use gradus_tensor::Tensor;
@@ -106,7 +106,7 @@ fn first<T: Element>(op: &str, x: &Tensor<T>, axis: isize, better: impl Fn(T, T)
     Tensor::written(x.shape().without_axis(index), |out| order::first(elements, length, out, better))
 }
 
-/// Places in the order that the kernel gives them, along an axis.
+/// The indices along an axis in the order that `kernel` gives them.
 #[track_caller]
 fn ordered<T: Element>(op: &str, x: &Tensor<T>, axis: isize, kernel: impl Fn(&[T], usize, &mut [i64])) -> Tensor<i64> {
     let index = normalize_axis(op, axis, x.shape());

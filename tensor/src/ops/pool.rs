@@ -19,8 +19,8 @@ impl<T: Float> Tensor<T> {
         largest(self, pooling.windows(self.shape(), &output), output)
     }
 
-    /// The gradient of [`max_pool`](Tensor::max_pool) with respect to this, its input, for its output and the gradient of
-    /// that: of equal elements the first gets it all.
+    /// The gradient of [`max_pool`](Tensor::max_pool) with respect to this tensor (its input), from its output and the output's
+    /// gradient. The first of equal elements gets all of it.
     ///
     /// # Panics
     /// If the shapes do not fit each other.
@@ -42,8 +42,8 @@ impl<T: Float> Tensor<T> {
         mean(self, pooling.windows(self.shape(), &output), output)
     }
 
-    /// The gradient of [`average_pool`](Tensor::average_pool) with respect to its input, of shape `input`, where `self` is
-    /// that of its output.
+    /// The gradient of [`average_pool`](Tensor::average_pool) with respect to its input, which has the shape `input`. `self` is the
+    /// gradient with respect to the output.
     ///
     /// # Panics
     /// If the shapes do not fit each other.
@@ -54,9 +54,9 @@ impl<T: Float> Tensor<T> {
         mean_gradient(self, pooling.windows(input, &shape), input)
     }
 
-    /// The largest element of each of so many windows along each spatial axis: `[n, spatial.., c]` to `[n, lengths.., c]`.
-    /// Window i of m over n places is from i n / m rounded down to (i + 1) n / m rounded up, as in PyTorch: of equal
-    /// size where m divides n, else overlapping by a place at most.
+    /// The largest element of each of `lengths` windows along each spatial axis: `[n, spatial.., c]` to `[n, lengths.., c]`. Window i
+    /// of m over n places reaches from i n / m rounded down to (i + 1) n / m rounded up, as in PyTorch. Windows have one size if m
+    /// divides n, else neighbours may overlap by one place.
     ///
     /// ```
     /// use gradus_tensor::Tensor;
@@ -66,15 +66,15 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If there is not a length for each of one to three spatial axes, or one of these, given or present, is 0.
+    /// If there is not a length for each of one to three spatial axes, or a length of the input or the output is 0.
     #[track_caller]
     pub fn adaptive_max_pool(&self, lengths: &[usize]) -> Tensor<T> {
         let output = expect_shape("adaptive_max_pool", with_lengths(self.shape(), lengths));
         largest(self, adaptive(self.shape(), lengths), output)
     }
 
-    /// The gradient of [`adaptive_max_pool`](Tensor::adaptive_max_pool) with respect to this, its input, for its output
-    /// and the gradient of that: of equal elements the first gets it all.
+    /// The gradient of [`adaptive_max_pool`](Tensor::adaptive_max_pool) with respect to this tensor (its input), from its output and
+    /// the output's gradient. The first of equal elements gets all of it.
     ///
     /// # Panics
     /// If the shapes do not fit each other.
@@ -87,19 +87,19 @@ impl<T: Float> Tensor<T> {
         largest_gradient(self, output, gradient, adaptive(self.shape(), lengths))
     }
 
-    /// The mean of each of so many windows along each spatial axis, which lie as those of
+    /// The mean of each of `lengths` windows along each spatial axis, the windows of
     /// [`adaptive_max_pool`](Tensor::adaptive_max_pool).
     ///
     /// # Panics
-    /// If there is not a length for each of one to three spatial axes, or one of these, given or present, is 0.
+    /// If there is not a length for each of one to three spatial axes, or a length of the input or the output is 0.
     #[track_caller]
     pub fn adaptive_average_pool(&self, lengths: &[usize]) -> Tensor<T> {
         let output = expect_shape("adaptive_average_pool", with_lengths(self.shape(), lengths));
         mean(self, adaptive(self.shape(), lengths), output)
     }
 
-    /// The gradient of [`adaptive_average_pool`](Tensor::adaptive_average_pool) with respect to its input, of shape
-    /// `input`, where `self` is that of its output.
+    /// The gradient of [`adaptive_average_pool`](Tensor::adaptive_average_pool) with respect to its input, which has the shape
+    /// `input`. `self` is the gradient with respect to the output.
     ///
     /// # Panics
     /// If the shapes do not fit each other.

@@ -1,4 +1,4 @@
-//! Spatial axes made longer or shorter. Channels come last.
+//! Resizing of spatial axes. Channels come last.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +9,7 @@ use crate::shape::Shape;
 use crate::tensor::{Tensor, expect_shape};
 use crate::windows::{Spacing, WindowAxis, Windows};
 
-/// What [`Tensor::resize`] puts between the elements that there are.
+/// The interpolation between elements by [`Tensor::resize`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Interpolation {
@@ -22,11 +22,11 @@ pub enum Interpolation {
 }
 
 impl<T: Float> Tensor<T> {
-    /// Resized to these spatial lengths: `[n, spatial.., c]` to `[n, lengths.., c]`.
+    /// This tensor resized to these spatial lengths: `[n, spatial.., c]` to `[n, lengths.., c]`.
     ///
-    /// Elements stand for equal parts of an axis and lie in the middle of them: the centre of new element i of m lies at
-    /// (i + 1/2) n / m - 1/2 among the n old ones. So does TensorFlow's `tf.image.resize`, and PyTorch's `interpolate` with
-    /// `nearest-exact` or `align_corners=False`. Nothing is averaged where axes become shorter.
+    /// Each element stands for an equal part of its axis and lies in the middle of it: the centre of new element i of m is at
+    /// (i + 1/2) n / m - 1/2 among the n old elements. TensorFlow's `tf.image.resize` does the same, and PyTorch's `interpolate`
+    /// with `nearest-exact` or `align_corners=False`. Shorter axes are sampled, not averaged.
     ///
     /// ```
     /// use gradus_tensor::{Interpolation, Tensor};
@@ -36,7 +36,7 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If there is not a length for each of one to three spatial axes, or one of these, given or present, is 0.
+    /// If there is not a length for each of one to three spatial axes, or a length of the input or the output is 0.
     #[track_caller]
     pub fn resize(&self, lengths: &[usize], interpolation: Interpolation) -> Tensor<T> {
         let output = expect_shape("resize", with_lengths(self.shape(), lengths));
@@ -46,14 +46,14 @@ impl<T: Float> Tensor<T> {
                 Tensor::written(output, |out| windows.sum_gradient(elements(&x), out))
             }
             Interpolation::Linear => {
-                // The last axis first: the others then have more to do side by side.
+                // The last axis first: longer rows are then left for the other axes.
                 (1..output.len() - 1).rev().fold(self.clone(), |x, axis| x.along(axis, output[axis], Resize::linear))
             }
         }
     }
 
-    /// The gradient of [`resize`](Tensor::resize) with respect to its input, of shape `input`, where `self` is that of its
-    /// output.
+    /// The gradient of [`resize`](Tensor::resize) with respect to its input, which has the shape `input`. `self` is the gradient with
+    /// respect to the output.
     ///
     /// # Panics
     /// If the shapes do not fit each other.
@@ -72,7 +72,7 @@ impl<T: Float> Tensor<T> {
         }
     }
 
-    /// With one axis resized, or such a gradient passed back.
+    /// This tensor with one axis resized by a kernel, or by the kernel of the gradient.
     fn along(&self, axis: usize, length: usize, by: fn(&Resize, &[T], &mut [T])) -> Tensor<T> {
         let mut shape = self.shape().clone();
         if shape[axis] == length {
@@ -85,7 +85,7 @@ impl<T: Float> Tensor<T> {
     }
 }
 
-/// For each old element the new ones that it is nearest to.
+/// For each old element a window over the new elements that it is nearest to.
 fn nearest(input: &Shape, output: &Shape) -> Windows {
     let axis = |axis: usize| WindowAxis { length: output[axis], windows: input[axis], spacing: Spacing::Nearest };
     Windows::new((1..input.len() - 1).map(axis), input[input.len() - 1])

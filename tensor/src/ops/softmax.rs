@@ -6,7 +6,7 @@ use crate::kernels::softmax::{LineFunction, LogSoftmax, LogSoftmaxGradient, Soft
 use crate::shape::{Shape, normalize_axis};
 use crate::tensor::Tensor;
 
-/// Applies `row` to every run of elements along `axis`.
+/// Applies `row` to the elements of every line along `axis`.
 #[track_caller]
 fn along<T: Number>(op: &str, x: &Tensor<T>, axis: isize, row: impl Fn(&[T], &mut [T]) + Sync) -> Tensor<T> {
     let axis = normalize_axis(op, axis, x.shape()) as isize;
@@ -17,7 +17,7 @@ fn along<T: Number>(op: &str, x: &Tensor<T>, axis: isize, row: impl Fn(&[T], &mu
     out.swap_axes(axis, -1)
 }
 
-/// The shape seen as `[outer, length, inner]` with `axis` in the middle.
+/// The shape as `[outer, length, inner]` with `axis` in the middle.
 #[track_caller]
 fn form(op: &str, axis: isize, shape: &Shape) -> [usize; 3] {
     let axis = normalize_axis(op, axis, shape);
@@ -33,7 +33,7 @@ fn lines<T: Float>(op: &str, x: &Tensor<T>, axis: isize, function: impl LineFunc
     Tensor::written(x.shape().clone(), |out| along_lines(function, elements, form, out))
 }
 
-/// Applies `function` to `x` and the gradient `g`, in the memory of `g` where nobody else holds it.
+/// Applies `function` to `x` and the gradient `g`, in the memory of `g` if no other tensor shares it.
 #[track_caller]
 fn gradient<T: Float>(
     op: &str,
@@ -52,8 +52,8 @@ fn gradient<T: Float>(
 impl<T: Float> Tensor<T> {
     /// Softmax over `axis`: exp(x_i) / sum_j exp(x_j), shifted by the maximum so that it never overflows.
     ///
-    /// A probability that would underflow to 0 is the smallest normal number instead (except for x = -inf), so that
-    /// its logarithm is finite and a loss behind it keeps its gradient. Shape: unchanged.
+    /// A probability that would underflow to 0 is the smallest normal number instead (except for x = -inf), so that its logarithm
+    /// is finite and a loss after it keeps its gradient. The shape is unchanged.
     ///
     /// ```
     /// use gradus_tensor::Tensor;
@@ -67,7 +67,7 @@ impl<T: Float> Tensor<T> {
         lines("softmax", self, axis, Softmax)
     }
 
-    /// Log-softmax over `axis`: x_i - ln sum_j exp(x_j), without overflow. Shape: unchanged.
+    /// Log-softmax over `axis`: x_i - ln sum_j exp(x_j), without overflow. The shape is unchanged.
     ///
     /// # Panics
     /// If the axis is out of range.
@@ -76,8 +76,8 @@ impl<T: Float> Tensor<T> {
         lines("log_softmax", self, axis, LogSoftmax)
     }
 
-    /// The gradient by the input of a softmax whose result p this is: p_i (g_i - sum_j g_j p_j), where g is the gradient
-    /// by p. It is written to the memory of `g` where nobody else holds that.
+    /// The gradient with respect to the input of a softmax whose result p this is: p_i (g_i - sum_j g_j p_j), where g is the gradient
+    /// with respect to p. It is written to the memory of `g` if no other tensor shares it.
     ///
     /// # Panics
     /// If the axis is out of range or the shapes differ.
@@ -86,8 +86,8 @@ impl<T: Float> Tensor<T> {
         gradient("softmax_gradient", self, g, axis, SoftmaxGradient)
     }
 
-    /// The gradient by the input of a log-softmax whose result y this is: g_i - e^(y_i) sum_j g_j, where g is the
-    /// gradient by y. It is written to the memory of `g` where nobody else holds that.
+    /// The gradient with respect to the input of a log-softmax whose result y this is: g_i - e^(y_i) sum_j g_j, where g is the gradient
+    /// with respect to y. It is written to the memory of `g` if no other tensor shares it.
     ///
     /// # Panics
     /// If the axis is out of range or the shapes differ.

@@ -1,11 +1,11 @@
-//! What the tests of several ops share.
+//! Helpers for the tests of several ops.
 
 use crate::element::Float;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 use crate::views::step;
 
-/// Every choice of one from each list, the last list running fastest.
+/// Every choice of one element from each list; the last list runs fastest.
 pub fn choices(lists: &[Vec<usize>]) -> Vec<Vec<usize>> {
     lists.iter().fold(vec![vec![]], |all, list| {
         all.iter().flat_map(|start| list.iter().map(move |&next| [&start[..], &[next]].concat())).collect()
@@ -17,23 +17,23 @@ pub fn indices(shape: &[usize]) -> Vec<Vec<usize>> {
     choices(&shape.iter().map(|&length| (0..length).collect()).collect::<Vec<_>>())
 }
 
-/// The place of an element in a tensor that lies in one piece.
+/// The place of an element in a contiguous tensor.
 pub fn place(shape: &[usize], index: &[usize]) -> usize {
     index.iter().zip(shape).fold(0, |place, (&i, &length)| place * length + i)
 }
 
-/// Small whole numbers in no order, whose sums are exact in any.
+/// Small whole numbers in irregular order, whose sums are exact in any order.
 pub fn integers(shape: impl Into<Shape>, seed: usize) -> Tensor<f64> {
     let shape = shape.into();
     let digit = |i: usize| (((i + seed).wrapping_mul(0x9E37_79B9) >> 7) % 15) as f64 - 7.0;
     Tensor::from_vec((0..shape.size()).map(digit).collect(), shape).unwrap()
 }
 
-/// How many ways [`lying`] knows.
+/// The number of layouts of [`lying`].
 pub const WAYS: usize = 12;
 
-/// The same elements as a view that lies otherwise in memory, among NaN: with its axes in reverse order, backwards along
-/// one of them, of every other element, or behind others.
+/// The same elements as a view with another layout, surrounded by NaN: with its axes in reverse order, backwards along an axis,
+/// with a step of 2, or with an offset.
 pub fn lying<T: Float>(x: &Tensor<T>, way: usize) -> Tensor<T> {
     let ndim = x.ndim();
     let (axis, nan) = ((way / 4 % ndim) as isize, T::of(f64::NAN));
@@ -58,7 +58,7 @@ pub fn lying<T: Float>(x: &Tensor<T>, way: usize) -> Tensor<T> {
     }
 }
 
-/// Fails unless `f` computes the same bits on one thread, on two and on three.
+/// Asserts that `f` computes the same bits on one thread, on two and on three.
 #[cfg(feature = "parallel")]
 #[track_caller]
 pub fn assert_same_on_threads(f: impl Fn() -> Vec<Tensor> + Sync) {

@@ -1,4 +1,4 @@
-//! The windows of a convolution written out, and added up again. Channels come last.
+//! The im2col matrix of a convolution (`unfold`) and its adjoint, col2im (`fold`). Channels come last.
 
 use super::elements;
 use crate::convolution::Convolution;
@@ -7,12 +7,12 @@ use crate::shape::{Shape, ShapeError};
 use crate::tensor::{Tensor, expect_shape};
 
 impl<T: Float> Tensor<T> {
-    /// What each window of a convolution sees: `[n, spatial.., c]` to `[n, out.., taps c]`, where the last axis holds the
-    /// taps of the window in row-major order, each with all its channels, and zeros beyond the ends. Also called im2col.
-    /// Groups make no difference.
+    /// The elements of each window of a convolution (im2col): `[n, spatial.., c]` to `[n, out.., positions c]`. The last axis holds
+    /// the kernel positions of the window in row-major order, each with all its channels, with zeros beyond the ends. Groups make
+    /// no difference.
     ///
-    /// A convolution is a product with it: `x.convolve(&kernel, &c)` is `x.unfold(&sizes, &c)` times the kernel as a matrix
-    /// `[taps c, filters]`, computed without writing all of this out.
+    /// A convolution is a product with this matrix: `x.convolve(&kernel, &c)` is `x.unfold(&sizes, &c)` times the kernel as a matrix
+    /// `[positions c, filters]`, computed without building it.
     ///
     /// ```
     /// use gradus_tensor::{Convolution, Tensor};
@@ -30,8 +30,8 @@ impl<T: Float> Tensor<T> {
         Tensor::written(output, |out| windows.unfold(elements(&x), out))
     }
 
-    /// The reverse of [`unfold`](Tensor::unfold), by which it is its adjoint: what all windows hold of a place is added up.
-    /// `output` is the shape that was unfolded. Also called col2im.
+    /// The adjoint of [`unfold`](Tensor::unfold) (col2im): each element is the sum of its copies in all windows. `output` is the shape
+    /// that was unfolded.
     ///
     /// ```
     /// use gradus_tensor::{Convolution, Tensor};
@@ -41,7 +41,7 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If this is not of the shape that `unfold` would make of `output`.
+    /// If this does not have the shape of `unfold` for an input of shape `output`.
     #[track_caller]
     pub fn fold(&self, output: &Shape, size: &[usize], convolution: &Convolution) -> Tensor<T> {
         let expected = expect_shape("fold", unfolded(output, size, convolution));
@@ -68,7 +68,7 @@ fn unfolded(input: &Shape, size: &[usize], convolution: &Convolution) -> Result<
             &convolution.padding[..],
         )));
     };
-    // What overflows is refused where memory is asked for.
+    // A size that overflows is refused when memory is allocated.
     let elements = size.iter().fold(input[rank + 1], |product, &size| product.saturating_mul(size));
     Ok(Shape::from(input[0]).join(&counts).join(&[elements]))
 }
