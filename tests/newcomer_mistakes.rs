@@ -304,13 +304,13 @@ fn networks() -> Vec<Row> {
         ),
         (
             "predicts for a single sample without a batch axis",
-            error(two_layers().predict(&Tensor::ones([3]))),
+            error(two_layers().predict(Tensor::<f32>::ones([3]))),
             "predict: the model takes inputs of shape [n, 3], found [3]; give a single sample a batch axis by \
              unsqueeze(0), and leave the batch axis out of the shape that the model is built for",
         ),
         (
             "predicts for samples of another shape",
-            error(two_layers().predict(&Tensor::ones([10, 4]))),
+            error(two_layers().predict(Tensor::<f32>::ones([10, 4]))),
             "predict: the model takes inputs of shape [n, 3], found [10, 4]; reshape the inputs, or build the model for \
              their shape",
         ),
@@ -319,7 +319,7 @@ fn networks() -> Vec<Row> {
             {
                 let network = chain().add(Conv2D::new(8, [3, 3])).add(Flatten).add(Dense::new(10));
                 let model = Model::build(network, [28, 28, 1], 0).unwrap();
-                error(model.predict(&Tensor::ones([5, 32, 32, 1])))
+                error(model.predict(Tensor::<f32>::ones([5, 32, 32, 1])))
             },
             "predict: the model takes inputs of shape [n, 28, 28, 1], found [5, 32, 32, 1]; resize or crop the pictures, \
              or build the model for their size",

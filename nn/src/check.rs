@@ -1,14 +1,16 @@
 //! A whole layer tested in one call.
 
-use gradus_autograd::{Var, gradcheck};
-use gradus_tensor::{Float, Generator, Shape, Tensor};
-use serde::{Deserialize, Serialize};
+use gradus_autograd::{Params, Var, gradcheck};
+use gradus_tensor::{AnyTensor, Columns, Float, Generator, Shape, Tensor};
 
+use crate::build::{Store, Weights};
 use crate::error::{Error, Result};
-use crate::graph::Graph;
-use crate::layer::{Build, Built, Layer};
+use crate::feed::Fed;
+use crate::graph::{Graph, Node};
+use crate::inputs::Input;
+use crate::layer::Layer;
 use crate::model::Model;
-use crate::sequential::Sequential;
+use crate::value::{Spec, SpecKind, Value, ValueKind, Values};
 
 /// Tests a layer on samples of this shape (without the batch axis). A custom layer's test needs no more than this.
 ///
@@ -31,17 +33,15 @@ pub fn check_layer<L: Layer>(layer: &L, input: impl Into<Shape>) -> Result<()> {
     LayerCheck::new(input).check(layer)
 }
 
-/// A [`check_layer`] with options.
+/// A [`check_layer`] of a layer of several inputs.
 ///
 /// ```
-/// use gradus_nn::{Add, Embedding, LayerCheck};
-/// LayerCheck::new([4]).ids(7).check(&Embedding::new(7, 3)).unwrap();
+/// use gradus_nn::{Add, LayerCheck};
 /// LayerCheck::new([2, 3]).input([2, 1]).check(&Add).unwrap();
 /// ```
 #[derive(Clone, Debug)]
 pub struct LayerCheck {
     inputs: Vec<Shape>,
-    ids: Option<usize>,
 }
 
 const SEED: u64 = 42;
@@ -49,18 +49,13 @@ const SEED: u64 = 42;
 impl LayerCheck {
     /// On samples of this shape, without the batch axis.
     pub fn new(input: impl Into<Shape>) -> Self {
-        LayerCheck { inputs: vec![input.into()], ids: None }
+        LayerCheck { inputs: vec![input.into()] }
     }
 
     /// With a further input, of this shape.
     pub fn input(mut self, shape: impl Into<Shape>) -> Self {
         self.inputs.push(shape.into());
         self
-    }
-
-    /// With whole numbers in `0..count` as inputs, by which there are no gradients.
-    pub fn ids(self, count: usize) -> Self {
-        LayerCheck { ids: Some(count), ..self }
     }
 
     /// Tests the layer.
@@ -71,75 +66,37 @@ impl LayerCheck {
         check_serde(layer)?;
         let model = model_of::<f64, L>(layer, &self.inputs)?;
         // The inputs of a kind of batch: `stream` tells one from another.
-        let inputs = |samples: usize, stream: u64| self.draw(samples, model.input_shape(), stream);
+        let inputs = |samples: usize, stream: u64| draw(&model, samples, stream);
         for samples in [0, 1, 3] {
             check_shape(&model, &inputs(samples, 0), L::KIND)?;
         }
-        self.check_gradients(&model, &inputs(3, 0), L::KIND)?;
+        check_gradients(&model, &inputs(3, 0), L::KIND)?;
         check_independence(&model, &inputs(3, 0), &inputs(3, 1), L::KIND)?;
         self.check_determinism(layer, &model, &inputs(3, 0))?;
         self.check_degenerate_shapes(layer)
     }
 
-    fn draw(&self, samples: usize, input: &Shape, stream: u64) -> Tensor<f64> {
-        let mut generator = Generator::new(stream);
-        let shape = input.with_axis(0, samples);
-        match self.ids {
-            Some(count) => generator.integers(shape, 0..count as i64).to(),
-            None => generator.normal(shape, 0.0, 1.0),
-        }
-    }
-
-    fn check_gradients(&self, model: &Model<f64>, inputs: &Tensor<f64>, kind: &str) -> Result<()> {
-        let mut generator = Generator::new(SEED);
-        let (mut names, mut points) = (Vec::new(), Vec::new());
-        if self.ids.is_none() {
-            names.push("the input");
-            points.push(inputs.clone());
-        }
-        // Weights away from where they begin: zeros and ones would hide a factor.
-        for param in model.params().iter().filter(|param| param.trainable()) {
-            names.push(&param.name);
-            points.push(generator.normal(param.value.shape(), 0.0, 1.0));
-        }
-        for training in [false, true] {
-            let result = gradcheck(&points, |vars| {
-                let mut vars = vars.iter();
-                let point = if self.ids.is_none() { vars.next().cloned() } else { None };
-                let inputs = point.unwrap_or_else(|| Var::from(inputs));
-                let weights = model.params().iter().map(|param| {
-                    let weight = if param.trainable() { vars.next().cloned() } else { None };
-                    weight.unwrap_or_else(|| Var::from(&param.value))
-                });
-                let weights: Vec<Var<f64>> = weights.collect();
-                model.run(&weights, inputs, training.then_some(&mut Generator::new(SEED))).0
-            });
-            if let Err(mismatch) = result {
-                let mode = if training { "in training" } else { "in prediction" };
-                let problem = format!("the gradient by {} is wrong {mode}: {mismatch}", names[mismatch.input]);
-                return Err(fail(kind, problem, "correct the derivative of an op that it goes through"));
-            }
-        }
-        Ok(())
-    }
-
-    fn check_determinism<L: Layer>(&self, layer: &L, model: &Model<f64>, inputs: &Tensor<f64>) -> Result<()> {
+    fn check_determinism<L: Layer>(&self, layer: &L, model: &Model<f64>, inputs: &Columns) -> Result<()> {
         let twin = model_of::<f64, L>(layer, &self.inputs)?;
         let drawn_alike = model.params().iter().zip(twin.params()).all(|(a, b)| a.value == b.value);
-        if !drawn_alike || train(model, inputs) != train(&twin, inputs) || train(model, inputs) != train(model, inputs)
+        if !drawn_alike
+            || train(model, inputs)? != train(&twin, inputs)?
+            || train(model, inputs)? != train(model, inputs)?
         {
             let hint = "draw random numbers from the generators that build and the context give, and from no others";
             return Err(fail(L::KIND, "the same seed gives different numbers", hint));
         }
-        let expected = model.predict(inputs)?;
-        if model.predict(inputs)? != expected {
+        let expected = model.predict_all(inputs)?;
+        if model.predict_all(inputs)? != expected {
             let hint = "depend on the weights and the inputs alone when predicting";
             return Err(fail(L::KIND, "predicting twice gives different numbers", hint));
         }
-        let single = model_of::<f32, L>(layer, &self.inputs)?.predict(&inputs.to())?;
-        if !single.to().allclose(&expected, 1e-3, 1e-4) {
-            let problem = format!("f32 gives {single:?}, f64 {expected:?}");
-            return Err(fail(L::KIND, problem, "keep intermediate results of similar size"));
+        let single = model_of::<f32, L>(layer, &self.inputs)?.predict_all(inputs)?;
+        for (single, expected) in single.iter().zip(&expected) {
+            if !single.to().allclose(expected, 1e-3, 1e-4) {
+                let problem = format!("f32 gives {single:?}, f64 {expected:?}");
+                return Err(fail(L::KIND, problem, "keep intermediate results of similar size"));
+            }
         }
         Ok(())
     }
@@ -153,7 +110,7 @@ impl LayerCheck {
         });
         for inputs in std::iter::once(vec![Shape::default(); self.inputs.len()]).chain(emptied) {
             match model_of::<f64, L>(layer, &inputs) {
-                Ok(model) => check_shape(&model, &self.draw(3, model.input_shape(), 0), L::KIND)?,
+                Ok(model) => check_shape(&model, &draw(&model, 3, 0), L::KIND)?,
                 Err(error) if error.to_string().starts_with("layer 0") => {}
                 Err(error) => {
                     let problem = format!("the error of inputs of shapes {inputs:?} does not name the layer: {error}");
@@ -165,38 +122,83 @@ impl LayerCheck {
     }
 }
 
-/// A network of the layer alone, named `"0"`, on samples of these shapes; if they are several, each a part of one row.
+/// A network of the layer alone, named `"0"`, on samples of these shapes.
 fn model_of<T: Float, L: Layer>(layer: &L, inputs: &[Shape]) -> Result<Model<T>> {
-    if let [input] = inputs {
-        return Model::build_as(Sequential::new().add(layer.clone()), input, SEED);
-    }
     let mut graph = Graph::builder();
-    let (row, mut start) = (graph.input(), 0);
-    let mut parts = Vec::new();
-    for shape in inputs {
-        let part = Part { start, shape: shape.to_vec() };
-        parts.push(graph.add_named(&format!("part_{}", parts.len()), part, [row]));
-        start += shape.size();
-    }
-    let output = graph.add_named("0", layer.clone(), parts);
-    Model::build_as(graph.output(output), [start], SEED)
+    let nodes: Vec<Node> = inputs.iter().map(|_| graph.input()).collect();
+    let node = graph.add(layer.clone(), nodes);
+    // How many outputs there are is known once the layer is built.
+    let specs = inputs.iter().enumerate();
+    let specs = specs.map(|(place, shape)| Spec { shape: shape.clone(), kind: SpecKind::Input(place) });
+    let specs: Vec<Spec> = specs.collect();
+    let mut store = Store::<T>::new(Params::new(), Weights::Shapes, &vec![String::new(); inputs.len()]);
+    let built = store.root(Graph::KIND, &specs).child("0", layer, &specs);
+    let count = built.map_or(1, |built| built.outputs.len());
+    let outputs: Vec<(String, Node)> = (0..count).map(|output| (output.to_string(), node.output(output))).collect();
+    let network = graph.outputs(outputs.iter().map(|(name, node)| (&**name, *node)));
+    let inputs: Vec<Input> = inputs.iter().map(Input::from).collect();
+    Model::build_as(network, inputs, SEED)
 }
 
-/// A piece of a row in another shape.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Part {
-    start: usize,
-    shape: Vec<usize>,
+/// Inputs of a model, of the kinds that its layers take: normal numbers, or ids of which there are so many.
+fn draw(model: &Model<f64>, samples: usize, stream: u64) -> Columns {
+    let mut generator = Generator::new(stream);
+    let columns = model.inputs().iter().map(|input| {
+        let shape = input.shape.with(0).with_axis(0, samples);
+        match input.kind {
+            ValueKind::Floats => AnyTensor::from(generator.normal::<f64>(shape, 0.0, 1.0)),
+            ValueKind::Ids { count } => generator.integers(shape, 0..count as i64).into(),
+            ValueKind::Mask => generator.integers(shape, 0..2).to::<bool>().into(),
+        }
+    });
+    columns.collect()
 }
 
-impl Layer for Part {
-    const KIND: &'static str = "Part";
+/// The values that a model makes of columns.
+fn values(model: &Model<f64>, inputs: &Columns) -> Result<Values<f64>> {
+    let fed = Fed::new("check_layer", model.inputs(), inputs)?;
+    fed.values("check_layer", model.inputs(), 0, fed.samples)
+}
 
-    fn build<T: Float>(&self, _build: &mut Build<'_, T>) -> Result<Built<T>> {
-        let shape = Shape::from(&self.shape[..]);
-        let (start, end) = (self.start, self.start + shape.size());
-        Ok(Built::new(shape.clone(), move |_, x| x.slice(1, start..end).reshape(shape.with_axis(0, x.shape()[0]))))
+fn check_gradients(model: &Model<f64>, inputs: &Columns, kind: &str) -> Result<()> {
+    let mut generator = Generator::new(SEED);
+    let (mut names, mut points) = (Vec::new(), Vec::new());
+    let inputs = values(model, inputs)?;
+    for (place, input) in inputs.iter().enumerate() {
+        if let Value::Floats(floats) = input {
+            names.push(if inputs.len() == 1 { "the input".to_owned() } else { format!("input {place}") });
+            points.push(floats.value().clone());
+        }
     }
+    // Weights away from where they begin: zeros and ones would hide a factor.
+    for param in model.params().iter().filter(|param| param.trainable()) {
+        names.push(param.name.clone());
+        points.push(generator.normal(param.value.shape(), 0.0, 1.0));
+    }
+    for training in [false, true] {
+        let result = gradcheck(&points, |vars| {
+            let mut vars = vars.iter();
+            let mut next = || vars.next().cloned().expect("there is a point for each");
+            let given = inputs.iter().map(|input| match input {
+                Value::Floats(_) => Value::Floats(next()),
+                other => other.clone(),
+            });
+            let given: Values<f64> = given.collect();
+            let weights = model.params().iter();
+            let weights = weights.map(|param| if param.trainable() { next() } else { Var::from(&param.value) });
+            let weights: Vec<Var<f64>> = weights.collect();
+            let (outputs, _) = model.compute(&weights, given, training.then_some(&mut Generator::new(SEED)));
+            // Several outputs side by side: each element has its own part in the sum that is differentiated.
+            let outputs: Vec<Var<f64>> = outputs.into_iter().map(|output| output.into_floats().flatten()).collect();
+            if let [output] = &outputs[..] { output.clone() } else { Var::concat(&outputs, -1) }
+        });
+        if let Err(mismatch) = result {
+            let mode = if training { "in training" } else { "in prediction" };
+            let problem = format!("the gradient by {} is wrong {mode}: {mismatch}", names[mismatch.input]);
+            return Err(fail(kind, problem, "correct the derivative of an op that it goes through"));
+        }
+    }
+    Ok(())
 }
 
 fn check_serde<L: Layer>(layer: &L) -> Result<()> {
@@ -214,25 +216,33 @@ fn check_serde<L: Layer>(layer: &L) -> Result<()> {
     }
 }
 
-fn check_shape(model: &Model<f64>, inputs: &Tensor<f64>, kind: &str) -> Result<()> {
-    let declared = model.output_shape().with_axis(0, inputs.shape()[0]);
-    for (mode, outputs) in [("predicting", model.predict(inputs)?), ("training", train(model, inputs).0)] {
-        if *outputs.shape() != declared {
-            let given = inputs.shape();
-            let problem = format!("{mode} on {given} gives {}, where build declares {declared}", outputs.shape());
-            return Err(fail(kind, problem, "make both agree"));
+fn check_shape(model: &Model<f64>, inputs: &Columns, kind: &str) -> Result<()> {
+    for (mode, outputs) in [("predicting", model.predict_all(inputs)?), ("training", train(model, inputs)?.0)] {
+        for (output, info) in outputs.iter().zip(model.outputs()) {
+            let given = inputs[0].shape();
+            let declared = info.shape.with(0).with_axis(0, given[0]);
+            if *output.shape() != declared {
+                let problem = format!("{mode} on {given} gives {}, where build declares {declared}", output.shape());
+                return Err(fail(kind, problem, "make both agree"));
+            }
         }
     }
     Ok(())
 }
 
-fn check_independence(model: &Model<f64>, x: &Tensor<f64>, others: &Tensor<f64>, kind: &str) -> Result<()> {
-    let expected = model.predict(x)?;
-    for sample in 0..x.shape()[0] as isize {
-        let place = sample..sample + 1;
-        let parts = [others.slice(0, ..sample), x.slice(0, place.clone()), others.slice(0, sample + 1..)];
-        let outputs = model.predict(&Tensor::concat(&parts, 0))?;
-        if outputs.select(0, sample) != expected.select(0, sample) {
+fn check_independence(model: &Model<f64>, x: &Columns, others: &Columns, kind: &str) -> Result<()> {
+    let expected = model.predict_all(x)?;
+    let samples = x[0].shape()[0];
+    for sample in 0..samples {
+        // The sample at its place, between others.
+        let mixed = x.iter().zip(others.iter()).map(|(x, others)| {
+            let both = [others.to::<f64>().slice(0, ..sample as isize), x.to().slice(0, sample..sample + 1)];
+            let all = [&both[..], &[others.to().slice(0, sample + 1..)]].concat();
+            AnyTensor::from(Tensor::concat(&all, 0))
+        });
+        let outputs = model.predict_all(mixed.collect::<Columns>())?;
+        let place = sample as isize;
+        if outputs.iter().zip(&expected).any(|(found, expected)| found.select(0, place) != expected.select(0, place)) {
             let problem = "when predicting, the output of a sample depends on the others of its batch";
             return Err(fail(kind, problem, "compute along axes other than 0, or use statistics of training"));
         }
@@ -240,11 +250,14 @@ fn check_independence(model: &Model<f64>, x: &Tensor<f64>, others: &Tensor<f64>,
     Ok(())
 }
 
+/// Outputs, and the next values of states by their index.
+type Trained = (Vec<Tensor<f64>>, Vec<(usize, Tensor<f64>)>);
+
 /// The outputs and the next values of the states in training.
-fn train(model: &Model<f64>, inputs: &Tensor<f64>) -> (Tensor<f64>, Vec<(usize, Tensor<f64>)>) {
+fn train(model: &Model<f64>, inputs: &Columns) -> Result<Trained> {
     let weights: Vec<Var<f64>> = model.params().iter().map(|param| Var::from(&param.value)).collect();
-    let (outputs, updates) = model.run(&weights, Var::from(inputs), Some(&mut Generator::new(SEED)));
-    (outputs.into_value(), updates)
+    let (outputs, updates) = model.compute(&weights, values(model, inputs)?, Some(&mut Generator::new(SEED)));
+    Ok((outputs.into_iter().map(|output| output.into_floats().into_value()).collect(), updates))
 }
 
 fn fail(kind: &str, problem: impl Into<String>, hint: &str) -> Error {

@@ -1,9 +1,9 @@
 //! Epilogues: elementwise work and pooling behind a layer's main computation, done in the same pass over memory.
 //!
 //! A convolution or a product can scale, shift and rectify each channel of its output while the output is in the cache.
-//! A layer that can do so is built by [`Built::with_epilogue`](crate::Built::with_epilogue). A layer whose whole
+//! A layer that can do so is built by [`Built::with_epilogue`](crate::built::Built::with_epilogue). A layer whose whole
 //! computation can be such an epilogue (ReLU, batch normalisation when predicting, maximum pooling) says so by
-//! [`Built::or_epilogue`](crate::Built::or_epilogue). A network that finds the second behind the first computes both in
+//! [`Built::or_epilogue`](crate::built::Built::or_epilogue). A network that finds the second behind the first computes both in
 //! one step, if no other layer takes the value between them.
 
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use gradus_autograd::Var;
 use gradus_tensor::{Float, Pooling};
 
-use crate::layer::Context;
+use crate::context::Context;
 
 /// y = pool(relu(scale x + shift)), channel by channel; each of the three parts may be absent.
 #[derive(Clone)]

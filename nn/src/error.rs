@@ -23,6 +23,12 @@ impl Error {
     pub fn new(place: impl Into<String>, problem: impl Into<String>, hint: impl Into<String>) -> Self {
         Error(Box::new(Parts { place: place.into(), problem: problem.into(), hint: hint.into() }))
     }
+
+    /// The same error, at its place within a larger one.
+    pub(crate) fn within(mut self, place: &str) -> Self {
+        self.0.place = format!("{place}: {}", self.0.place);
+        self
+    }
 }
 
 impl fmt::Display for Error {

@@ -1,20 +1,20 @@
 //! A network as JSON: a chain as the list of its layers, any other as an object that says what feeds each.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::Value;
+use serde_json::Value as Json;
 
 use crate::error::{Error, Result};
-use crate::graph::{Entry, Graph, Source, check_name, input_name};
-use crate::registry::{self, LayerReader};
+use crate::graph::{Entry, Graph, Output, Source, check_input_name, check_name, name_of_two};
+use crate::layer::{LayerKinds, LayerReader, deserialize, from_json};
 
-/// A network with branches.
+/// A network that is no chain.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct GraphRecord {
-    /// Their number; they are called `input`, `input_1` and so on.
-    inputs: usize,
+    /// The names of the inputs.
+    inputs: Vec<String>,
     layers: Vec<LayerRecord>,
-    output: String,
+    outputs: Vec<OutputRecord>,
 }
 
 /// A layer of a network.
@@ -22,105 +22,247 @@ struct GraphRecord {
 #[serde(deny_unknown_fields)]
 struct LayerRecord {
     name: String,
-    layer: String,
-    /// What feeds it, by name; not written for a layer of a chain.
+    /// The kind; not written for a layer that shares another's weights, and so is that layer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    inputs: Option<Vec<String>>,
-    config: Value,
+    layer: Option<String>,
+    /// The name of the layer that this one is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    shares: Option<String>,
+    /// What feeds it; not written for a layer of a chain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    inputs: Option<Vec<SourceRecord>>,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    config: Option<Json>,
 }
 
-impl LayerRecord {
-    fn of(entry: &Entry, inputs: Option<Vec<String>>) -> serde_json::Result<Self> {
-        let Entry { name, layer, .. } = entry;
-        Ok(LayerRecord { name: name.clone(), layer: layer.kind().to_owned(), inputs, config: layer.config()? })
+/// What feeds a layer: an input or a layer by its name, or the name with the number of one of the layer's outputs.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "a name, or a name and the number of an output: [\"lstm\", 1]")]
+enum SourceRecord {
+    Name(String),
+    Output(String, usize),
+}
+
+/// An output, called as the layer that gives it, or otherwise.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged, expecting = "the name of a layer, or an object of name and source")]
+enum OutputRecord {
+    Layer(String),
+    Named { name: String, source: SourceRecord },
+}
+
+/// Some value, even if it is null: what is missing is `None` by default.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Json>, D::Error> {
+    Json::deserialize(deserializer).map(Some)
+}
+
+impl SourceRecord {
+    fn of(graph: &Graph, source: Source) -> Self {
+        match source {
+            Source::Layer { index, output } if output > 0 => {
+                SourceRecord::Output(graph.entries[index].name.clone(), output)
+            }
+            source => SourceRecord::Name(graph.name_of(source)),
+        }
+    }
+
+    /// Its place in a network whose inputs and layers so far are these.
+    fn find(&self, graph: &Graph) -> Option<Source> {
+        let (SourceRecord::Name(name) | SourceRecord::Output(name, _)) = self;
+        let input = graph.inputs.iter().position(|input| input == name);
+        let layer = graph.entries.iter().position(|entry| entry.name == *name);
+        match (self, input, layer) {
+            (SourceRecord::Name(_), Some(input), _) => Some(Source::Input(input)),
+            (SourceRecord::Name(_), None, Some(index)) => Some(Source::layer(index)),
+            (&SourceRecord::Output(_, output), _, Some(index)) => Some(Source::Layer { index, output }),
+            _ => None,
+        }
+    }
+
+    fn name(&self) -> &str {
+        let (SourceRecord::Name(name) | SourceRecord::Output(name, _)) = self;
+        name
     }
 }
 
-pub(crate) fn to_json(network: &Graph) -> Result<String> {
-    serde_json::to_string_pretty(network).map_err(|error| {
-        Error::new("to_json", error.to_string(), "make every field of the layer one that JSON can hold")
-    })
+impl LayerRecord {
+    fn of(graph: &Graph, entry: &Entry, is_chain: bool) -> serde_json::Result<Self> {
+        let inputs = entry.inputs.iter().map(|&source| SourceRecord::of(graph, source)).collect();
+        let inputs = (!is_chain).then_some(inputs);
+        let name = entry.name.clone();
+        Ok(match entry.shares {
+            Some(first) => {
+                let shares = Some(graph.entries[first].name.clone());
+                LayerRecord { name, layer: None, shares, inputs, config: None }
+            }
+            None => {
+                let (layer, config) = (Some(entry.layer.kind().to_owned()), Some(entry.layer.config()?));
+                LayerRecord { name, layer, shares: None, inputs, config }
+            }
+        })
+    }
+}
+
+impl OutputRecord {
+    fn of(graph: &Graph, Output { name, source }: &Output) -> Self {
+        match SourceRecord::of(graph, *source) {
+            SourceRecord::Name(of) if of == *name => OutputRecord::Layer(of),
+            source => OutputRecord::Named { name: name.clone(), source },
+        }
+    }
+}
+
+impl Graph {
+    /// The network as JSON, without weights: the layers' data in order, each with the names of those that feed it. A
+    /// chain is written as [`Sequential`](crate::Sequential) writes it. A layer that is added twice is written once.
+    ///
+    /// # Errors
+    /// If a custom layer's data cannot be written as JSON.
+    pub fn to_json(&self) -> Result<String> {
+        serde_json::to_string_pretty(self).map_err(|error| {
+            Error::new("to_json", error.to_string(), "make every field of the layer one that JSON can hold")
+        })
+    }
+
+    /// A network from what [`to_json`](Graph::to_json) wrote, of this crate's layers. A `Sequential`'s JSON is one, too.
+    ///
+    /// # Errors
+    /// If the text is no such network, with the place.
+    pub fn from_json(json: &str) -> Result<Self> {
+        Self::from_json_with(json, &LayerKinds::standard())
+    }
+
+    /// As [`from_json`](Graph::from_json), with layers of one's own among `kinds`.
+    ///
+    /// # Errors
+    /// If the text is no such network, with the place.
+    pub fn from_json_with(json: &str, kinds: &LayerKinds) -> Result<Self> {
+        from_json(json, kinds)
+    }
 }
 
 impl Serialize for Graph {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let is_chain = self.is_chain();
-        let names = |sources: &[Source]| sources.iter().map(|&source| self.name_of(source)).collect();
-        let record = |entry: &Entry| LayerRecord::of(entry, (!is_chain).then(|| names(&entry.inputs)));
-        let layers = self.entries.iter().map(record).collect::<serde_json::Result<Vec<LayerRecord>>>();
-        let layers = layers.map_err(serde::ser::Error::custom)?;
+        let layers = self.entries.iter().map(|entry| LayerRecord::of(self, entry, is_chain));
+        let layers = layers.collect::<serde_json::Result<Vec<LayerRecord>>>().map_err(serde::ser::Error::custom)?;
         if is_chain {
             return layers.serialize(serializer);
         }
-        GraphRecord { inputs: self.inputs, layers, output: self.name_of(self.output) }.serialize(serializer)
+        let outputs = self.outputs.iter().map(|output| OutputRecord::of(self, output)).collect();
+        GraphRecord { inputs: self.inputs.clone(), layers, outputs }.serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Graph {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        registry::deserialize(deserializer)
+        deserialize(deserializer)
     }
 }
 
 /// A network from its data, with what is within it.
-pub(crate) fn read(config: Value, reader: &LayerReader<'_>) -> Result<Graph> {
+pub(crate) fn read(config: Json, reader: &LayerReader<'_>) -> Result<Graph> {
     if !config.is_object() {
         let mut chain = Graph::chain();
-        for LayerRecord { name, layer: kind, inputs, config } in reader.config::<Vec<LayerRecord>>(config)? {
-            let place = reader.at(&name, &kind);
-            check_name(&name, &chain.entries).map_err(|problem| place.error(problem, RENAME))?;
-            if inputs.is_some() {
+        for record in reader.config::<Vec<LayerRecord>>(config)? {
+            let inputs = Some(vec![SourceRecord::of(&chain, chain.outputs[0].source)]);
+            let said = record.inputs.is_some();
+            let entry = read_layer(LayerRecord { inputs, ..record }, &chain, &[], reader)?;
+            if said {
                 let problem = "the layers of a list are a chain, and say nothing of their inputs";
-                return Err(place.error(problem, "write a network with branches as {inputs, layers, output}"));
+                let place = reader.at(&entry.name, entry.layer.kind());
+                return Err(place.error(problem, "write a network with branches as {inputs, layers, outputs}"));
             }
-            chain.append(name.clone(), reader.layer(&name, &kind, config)?);
+            chain.append(entry.name, entry.layer, entry.shares);
         }
         return Ok(chain);
     }
-    let GraphRecord { inputs, layers, output } = reader.config(config)?;
-    let later: Vec<String> = layers.iter().map(|record| record.name.clone()).collect();
-    let mut graph = Graph { inputs, entries: Vec::with_capacity(layers.len()), output: Source::Input(0) };
-    for LayerRecord { name, layer: kind, inputs, config } in layers {
-        let place = reader.at(&name, &kind);
-        check_name(&name, &graph.entries).map_err(|problem| place.error(problem, RENAME))?;
-        let inputs = inputs.unwrap_or_default();
-        if inputs.is_empty() {
-            return Err(place.error("nothing feeds it", "name one layer or more in its inputs"));
-        }
-        let mut sources = Vec::with_capacity(inputs.len());
-        for input in inputs {
-            sources.push(find(&graph, &input).ok_or_else(|| match later.contains(&input) {
-                true => {
-                    let problem = format!("{input:?}, which feeds it, does not come before it");
-                    place.error(problem, "write each layer behind those that feed it; there are no cycles")
-                }
-                false => place.error(unknown(&graph, &input), "correct the name in its inputs"),
-            })?);
-        }
-        let layer = reader.layer(&name, &kind, config)?;
-        graph.entries.push(Entry { name, layer, inputs: sources });
+    let GraphRecord { inputs, layers, outputs } = reader.config(config)?;
+    let mut graph = Graph { inputs: Vec::new(), entries: Vec::with_capacity(layers.len()), outputs: Vec::new() };
+    for input in inputs {
+        check_input_name(&input, &graph.inputs, &[])
+            .map_err(|problem| reader.error(problem, "name the inputs of a network differently"))?;
+        graph.inputs.push(input);
     }
-    graph.output = find(&graph, &output)
-        .ok_or_else(|| reader.error(unknown(&graph, &output), "name one of the layers as the output"))?;
+    let names: Vec<String> = layers.iter().map(|record| record.name.clone()).collect();
+    for record in layers {
+        let entry = read_layer(record, &graph, &names, reader)?;
+        graph.entries.push(entry);
+    }
+    for output in outputs {
+        let (name, source) = match output {
+            OutputRecord::Layer(name) => (name.clone(), SourceRecord::Name(name)),
+            OutputRecord::Named { name, source } => (name, source),
+        };
+        let found = source.find(&graph);
+        let source = found
+            .ok_or_else(|| reader.error(unknown(&graph, source.name()), "name one of the layers as the output"))?;
+        graph.outputs.push(Output { name, source });
+    }
+    if graph.outputs.is_empty() {
+        return Err(reader.error("the network has no outputs", "name one layer or more in outputs"));
+    }
+    if let Some(name) = name_of_two(&graph.outputs) {
+        return Err(reader.error(format!("two outputs are called {name:?}"), "name the outputs differently"));
+    }
     match &graph.unused()[..] {
         [] => Ok(graph),
         unused => {
-            let problem = format!("the output {output:?} does not depend on {}", unused.join(", "));
-            Err(reader.error(problem, "use them or leave them out"))
+            let outputs: Vec<String> = graph.outputs.iter().map(|output| format!("{:?}", output.name)).collect();
+            let of = if let [output] = &outputs[..] {
+                format!("the output {output} does not")
+            } else {
+                format!("the outputs {} do not", outputs.join(", "))
+            };
+            Err(reader.error(format!("{of} depend on {}", unused.join(", ")), "use them or leave them out"))
         }
     }
 }
 
-const RENAME: &str = "name the layers of a network differently";
-
-/// What is called by this name, among the inputs and the layers so far.
-fn find(graph: &Graph, name: &str) -> Option<Source> {
-    let layer = graph.entries.iter().position(|entry| entry.name == name).map(Source::Layer);
-    layer.or_else(|| (0..graph.inputs).find(|&index| input_name(index) == name).map(Source::Input))
+/// A layer behind those of `graph`; `names` are those of all layers, for the message about one that comes too late.
+fn read_layer(record: LayerRecord, graph: &Graph, names: &[String], reader: &LayerReader<'_>) -> Result<Entry> {
+    let LayerRecord { name, layer: kind, shares, inputs, config } = record;
+    let first = shares.as_ref().and_then(|shares| graph.entries.iter().position(|entry| entry.name == *shares));
+    let of_first = first.map(|first| graph.entries[first].layer.kind());
+    let place = reader.at(&name, kind.as_deref().or(of_first).unwrap_or("no kind"));
+    check_name(&name, &graph.inputs, &graph.entries)
+        .map_err(|problem| place.error(problem, "name the layers of a network differently"))?;
+    let inputs = inputs.unwrap_or_default();
+    if inputs.is_empty() {
+        return Err(place.error("nothing feeds it", "name one layer or more in its inputs"));
+    }
+    let mut sources = Vec::with_capacity(inputs.len());
+    for input in inputs {
+        sources.push(input.find(graph).ok_or_else(|| match names.iter().any(|name| name == input.name()) {
+            true if graph.entries.iter().all(|entry| entry.name != input.name()) => {
+                let problem = format!("{:?}, which feeds it, does not come before it", input.name());
+                place.error(problem, "write each layer behind those that feed it; there are no cycles")
+            }
+            _ => place.error(unknown(graph, input.name()), "correct the name in its inputs"),
+        })?);
+    }
+    match (shares, &kind, config) {
+        (None, Some(kind), Some(config)) => {
+            let layer = reader.layer(&name, kind, config)?;
+            Ok(Entry { name, layer, shares: None, inputs: sources })
+        }
+        (Some(shares), None, None) => {
+            let Some(first) = first.filter(|&first| graph.entries[first].shares.is_none()) else {
+                let problem = format!("shares the layer {shares:?}, which no layer before it is");
+                return Err(place.error(problem, "name the first layer of those that are the same"));
+            };
+            let layer = graph.entries[first].layer.clone();
+            Ok(Entry { name, layer, shares: Some(first), inputs: sources })
+        }
+        _ => {
+            let problem = "a layer is written by its kind and its data, or by the layer that it shares";
+            Err(place.error(problem, "write {layer, config} or {shares}"))
+        }
+    }
 }
 
 fn unknown(graph: &Graph, name: &str) -> String {
-    let inputs = (0..graph.inputs).map(input_name);
-    let known: Vec<String> = inputs.chain(graph.entries.iter().map(|entry| entry.name.clone())).collect();
+    let known = graph.inputs.iter().chain(graph.entries.iter().map(|entry| &entry.name));
+    let known: Vec<&str> = known.map(String::as_str).collect();
     format!("there is no layer {name:?}, only {}", known.join(", "))
 }

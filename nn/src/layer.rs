@@ -1,20 +1,19 @@
-//! The layer: plain data plus one function.
+//! The layer: plain data plus one function. And the reading of layers from their data.
 
-use std::any::Any;
+use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 
-use gradus_autograd::{Params, Var};
-use gradus_tensor::{Float, Generator, PerFloat, Shape, Tensor};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use serde_json::Value;
+use gradus_tensor::Float;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value as Json;
 
-use crate::epilogue::{AsEpilogue, Epilogue, Supports, WithEpilogue};
+pub use crate::build::{AnyLayer, Build};
+pub use crate::built::Built;
+pub use crate::context::{Context, ParamId};
 use crate::error::{Error, Result};
-use crate::initializers::Initializer;
-use crate::registry::LayerReader;
-use crate::regularizers::Regularizer;
 
 /// A layer: plain data that says what to build, and [`build`](Layer::build), which does.
 ///
@@ -56,7 +55,7 @@ pub trait Layer: Clone + fmt::Debug + Serialize + DeserializeOwned + Send + Sync
     ///
     /// # Errors
     /// If the data are not a layer's of this kind.
-    fn read(config: Value, reader: &LayerReader<'_>) -> Result<Self> {
+    fn read(config: Json, reader: &LayerReader<'_>) -> Result<Self> {
         reader.config(config)
     }
 
@@ -71,302 +70,12 @@ pub trait Layer: Clone + fmt::Debug + Serialize + DeserializeOwned + Send + Sync
 /// that adds it to a network. (A provided method is compiled where it is called, one written out where it is written.)
 macro_rules! compiled_here {
     () => {
-        fn into_any(self) -> std::sync::Arc<dyn crate::layer::AnyLayer> {
+        fn into_any(self) -> std::sync::Arc<dyn crate::build::AnyLayer> {
             std::sync::Arc::new(self)
         }
     };
 }
 pub(crate) use compiled_here;
-
-/// A layer's computation: from its inputs, batch axis first, to its output. An input that nobody else needs is given away
-/// for good, so that its memory may be freed or computed in.
-pub type Forward<T> = Arc<dyn Fn(&mut Context<'_, T>, Vec<Var<T>>) -> Var<T> + Send + Sync>;
-
-/// What building a layer yields: its output shape (without the batch axis) and its computation.
-pub struct Built<T: Float> {
-    /// The output shape, without the batch axis.
-    pub output: Shape,
-    /// The computation.
-    pub forward: Forward<T>,
-    /// The computation with an epilogue behind it, if the layer takes one.
-    pub(crate) with_epilogue: Option<WithEpilogue<T>>,
-    /// The computation as an epilogue of the layer before it, if it can be one.
-    pub(crate) as_epilogue: Option<AsEpilogue<T>>,
-}
-
-impl<T: Float> Built<T> {
-    /// A layer of one input.
-    pub fn new(
-        output: impl Into<Shape>,
-        forward: impl Fn(&mut Context<'_, T>, &Var<T>) -> Var<T> + Send + Sync + 'static,
-    ) -> Self {
-        Self::merging(output, move |context, inputs| forward(context, &inputs[0]))
-    }
-
-    /// A layer of several inputs.
-    pub fn merging(
-        output: impl Into<Shape>,
-        forward: impl Fn(&mut Context<'_, T>, Vec<Var<T>>) -> Var<T> + Send + Sync + 'static,
-    ) -> Self {
-        Built { output: output.into(), forward: Arc::new(forward), with_epilogue: None, as_epilogue: None }
-    }
-
-    /// A layer of one input whose computation takes an epilogue. It gets [`Epilogue::IDENTITY`], or an epilogue whose
-    /// parts it `supports`, made of the layers behind it.
-    pub(crate) fn with_epilogue(
-        output: impl Into<Shape>,
-        supports: Supports,
-        compute: impl Fn(&mut Context<'_, T>, &Var<T>, &Epilogue<T>) -> Var<T> + Send + Sync + 'static,
-    ) -> Self {
-        let compute = Arc::new(compute);
-        let alone = Arc::clone(&compute);
-        let built = Built::new(output, move |context, x| alone(context, x, &Epilogue::IDENTITY));
-        Built { with_epilogue: Some(WithEpilogue { supports, compute }), ..built }
-    }
-
-    /// The same layer, which is this epilogue of the layer before it wherever the function gives one.
-    pub(crate) fn or_epilogue(
-        self,
-        epilogue: impl Fn(&mut Context<'_, T>) -> Option<Epilogue<T>> + Send + Sync + 'static,
-    ) -> Self {
-        Built { as_epilogue: Some(Arc::new(epilogue)), ..self }
-    }
-}
-
-/// The handle of a weight or state: its index among the model's parameters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ParamId(pub(crate) usize);
-
-/// What a network collects while it is built.
-pub(crate) struct Store<T: Float> {
-    pub params: Params<T>,
-    pub penalties: Vec<(ParamId, Regularizer)>,
-    pub layers: Vec<LayerInfo>,
-    /// Whether a network, nested or not, is no chain.
-    pub branches: bool,
-    pub generator: Generator,
-}
-
-/// What a model knows about one of its layers, nested ones included.
-#[derive(Clone, Debug)]
-pub(crate) struct LayerInfo {
-    /// Where it is in the network: `"1"`, or `"encoder/0"` within another.
-    pub path: String,
-    /// [`Layer::KIND`].
-    pub kind: &'static str,
-    /// The shape of its output, without the batch axis.
-    pub output: Shape,
-    /// What feeds it, by the names in its network; nothing for a layer within one that is no network.
-    pub inputs: Vec<String>,
-}
-
-/// The building of one layer: its input shapes, and where its weights go.
-pub struct Build<'a, T: Float> {
-    pub(crate) inputs: &'a [Shape],
-    pub(crate) path: String,
-    pub(crate) kind: &'static str,
-    pub(crate) store: &'a mut Store<T>,
-}
-
-impl<T: Float> Build<'_, T> {
-    /// The shape of the one input, without the batch axis.
-    ///
-    /// # Errors
-    /// If the layer is given several inputs.
-    pub fn input(&self) -> Result<&Shape> {
-        match self.inputs {
-            [shape] => Ok(shape),
-            shapes => {
-                Err(self.error(format!("takes one input, found {}", shapes.len()), "merge them by a layer before it"))
-            }
-        }
-    }
-
-    /// The shapes of all inputs, without the batch axis.
-    pub fn inputs(&self) -> &[Shape] {
-        self.inputs
-    }
-
-    /// The shapes of the inputs of a layer that merges them, without the batch axis.
-    ///
-    /// # Errors
-    /// If there are fewer than two.
-    pub fn several_inputs(&self) -> Result<&[Shape]> {
-        match self.inputs {
-            [_, _, ..] => Ok(self.inputs),
-            inputs => {
-                let problem = format!("merges two inputs or more, found {}", inputs.len());
-                Err(self.error(problem, "feed it with several layers of a Graph"))
-            }
-        }
-    }
-
-    /// The length of the last axis of the one input: its features.
-    ///
-    /// # Errors
-    /// If there are several inputs or the input has no axis besides the batch.
-    pub fn features(&self) -> Result<usize> {
-        let shape = self.input()?;
-        shape.last().copied().ok_or_else(|| {
-            self.error(
-                "needs an input with a last axis of features, found one number per sample: []".to_owned(),
-                "give the inputs the shape [n, 1]",
-            )
-        })
-    }
-
-    /// The place of an axis of the one input, counted as Keras does: with the batch axis, so from 1, or from -1, the last,
-    /// down.
-    ///
-    /// # Errors
-    /// If there are several inputs, or samples have no such axis.
-    pub fn axis(&self, axis: isize) -> Result<usize> {
-        self.axis_of(self.input()?, axis)
-    }
-
-    /// As [`axis`](Build::axis), of samples of this shape.
-    pub(crate) fn axis_of(&self, shape: &Shape, axis: isize) -> Result<usize> {
-        let ndim = shape.len() + 1;
-        match usize::try_from(if axis < 0 { axis + ndim as isize } else { axis }) {
-            Ok(place) if (1..ndim).contains(&place) => Ok(place),
-            _ => {
-                let problem = format!("there is no axis {axis} in samples of shape {shape}");
-                Err(self.error(problem, "count axes from 1, the first after the batch, or from -1, the last"))
-            }
-        }
-    }
-
-    /// Registers a trainable weight, drawn by `initializer`.
-    ///
-    /// # Errors
-    /// If the initialiser cannot draw that shape, no memory could hold it, or the layer has a weight of that name.
-    pub fn weight(&mut self, name: &str, shape: impl Into<Shape>, initializer: Initializer) -> Result<ParamId> {
-        let shape = shape.into();
-        let path = self.new_name(name)?;
-        let bytes = shape.iter().try_fold(size_of::<T>(), |bytes, &length| bytes.checked_mul(length));
-        if bytes.is_none_or(|bytes| bytes > isize::MAX as usize) {
-            let problem = format!("no memory holds the weight {name:?} of shape {shape}");
-            return Err(self.error(problem, "make the layer smaller"));
-        }
-        if let Err((problem, hint)) = initializer.check::<T>(&shape) {
-            return Err(self.error(format!("the weight {name:?}: {problem}"), hint));
-        }
-        let value = initializer.draw(&shape, &mut self.store.generator);
-        Ok(ParamId(self.store.params.add(path, value)))
-    }
-
-    /// Registers a state, which the layer itself changes while training: a moving average, a statistic of the data.
-    ///
-    /// # Errors
-    /// If the layer has a weight or a state of that name.
-    pub fn state(&mut self, name: &str, value: Tensor<T>) -> Result<ParamId> {
-        let path = self.new_name(name)?;
-        Ok(ParamId(self.store.params.add_state(path, value)))
-    }
-
-    /// Adds a penalty on a weight to the loss.
-    pub fn penalty(&mut self, weight: ParamId, regularizer: Option<Regularizer>) {
-        self.store.penalties.extend(regularizer.map(|regularizer| (weight, regularizer)));
-    }
-
-    /// An error of this layer: what is wrong, and one thing to do.
-    pub fn error(&self, problem: impl Into<String>, hint: &str) -> Error {
-        Error::new(format!("layer {} ({})", self.path, self.kind), problem, hint)
-    }
-
-    /// Builds a layer within this one, on inputs of these shapes; its weights are named beneath `name`.
-    ///
-    /// # Errors
-    /// What the inner layer finds wrong.
-    pub fn child(&mut self, name: &str, layer: &dyn AnyLayer, inputs: &[Shape]) -> Result<Built<T>> {
-        self.child_of(name, layer, inputs, Vec::new())
-    }
-
-    /// As [`child`](Build::child), of a network in which these feed it.
-    pub(crate) fn child_of(
-        &mut self,
-        name: &str,
-        layer: &dyn AnyLayer,
-        inputs: &[Shape],
-        sources: Vec<String>,
-    ) -> Result<Built<T>> {
-        let (path, kind) = (self.name_of(name), layer.kind());
-        // In its place before the layers within it; its output shape is known after them.
-        let index = self.store.layers.len();
-        self.store.layers.push(LayerInfo { path: path.clone(), kind, output: Shape::default(), inputs: sources });
-        let built = T::choose(BuildOf)(layer, &mut Build { inputs, path, kind, store: self.store })?;
-        self.store.layers[index].output = built.output.clone();
-        Ok(built)
-    }
-
-    /// The full name of a weight or state that there is not yet.
-    fn new_name(&self, name: &str) -> Result<String> {
-        let path = self.name_of(name);
-        if name.is_empty() || self.store.params.get(&path).is_some() {
-            let problem = format!("the name of a weight must be new and not empty, found {name:?}");
-            return Err(self.error(problem, "name each weight of the layer differently"));
-        }
-        Ok(path)
-    }
-
-    fn name_of(&self, name: &str) -> String {
-        if self.path.is_empty() { name.to_owned() } else { format!("{}/{name}", self.path) }
-    }
-}
-
-/// What a computation runs in: the bound weights and, only while training, the randomness.
-pub struct Context<'a, T: Float> {
-    params: &'a Params<T>,
-    /// Parallel to the parameters.
-    vars: &'a [Var<T>],
-    training: Option<&'a mut Generator>,
-    /// New values of states, by index of the parameter.
-    pub(crate) updates: Vec<(usize, Tensor<T>)>,
-}
-
-impl<'a, T: Float> Context<'a, T> {
-    pub(crate) fn new(params: &'a Params<T>, vars: &'a [Var<T>], training: Option<&'a mut Generator>) -> Self {
-        Context { params, vars, training, updates: Vec::new() }
-    }
-
-    /// A weight or a state.
-    pub fn weight(&self, id: ParamId) -> &'a Var<T> {
-        &self.vars[id.0]
-    }
-
-    /// The generator of a training step; `None` when predicting. Layers that behave differently while training match
-    /// on it.
-    pub fn training(&mut self) -> Option<&mut Generator> {
-        self.training.as_deref_mut()
-    }
-
-    /// Whether a weight or a state is frozen. Freezing a layer freezes all it has.
-    pub fn is_frozen(&self, id: ParamId) -> bool {
-        self.params[id.0].frozen
-    }
-
-    /// Gives a state its next value, taken over at the end of the training step. A frozen state keeps its own.
-    pub fn update(&mut self, state: ParamId, value: Tensor<T>) {
-        if !self.is_frozen(state) {
-            self.updates.push((state.0, value));
-        }
-    }
-}
-
-/// Any [`Layer`], as networks hold them. Implemented for every layer.
-pub trait AnyLayer: Any + fmt::Debug + Send + Sync {
-    /// [`Layer::KIND`].
-    fn kind(&self) -> &'static str;
-    /// The layer's data.
-    ///
-    /// # Errors
-    /// If the layer's own `Serialize` fails.
-    fn config(&self) -> serde_json::Result<serde_json::Value>;
-    #[doc(hidden)]
-    fn build_f32(&self, build: &mut Build<'_, f32>) -> Result<Built<f32>>;
-    #[doc(hidden)]
-    fn build_f64(&self, build: &mut Build<'_, f64>) -> Result<Built<f64>>;
-}
 
 impl<L: Layer> AnyLayer for L {
     fn kind(&self) -> &'static str {
@@ -383,17 +92,223 @@ impl<L: Layer> AnyLayer for L {
     }
 }
 
-/// A trait object's `build` for each float type.
-struct BuildOf;
+type Read = fn(Json, &LayerReader<'_>) -> Result<Arc<dyn AnyLayer>>;
 
-type BuildFn<T> = fn(&dyn AnyLayer, &mut Build<'_, T>) -> Result<Built<T>>;
+/// The kinds of layer that a network in a file may have: those of this crate ([`standard`](LayerKinds::standard)), and
+/// those a program adds.
+///
+/// A plain value, made where it is needed: nothing is registered behind a program's back.
+#[derive(Clone)]
+pub struct LayerKinds {
+    readers: BTreeMap<&'static str, Read>,
+}
 
-impl PerFloat for BuildOf {
-    type Of<T: Float> = BuildFn<T>;
-    fn f32(self) -> BuildFn<f32> {
-        |layer, build| layer.build_f32(build)
+impl LayerKinds {
+    /// No kinds.
+    pub(crate) fn none() -> Self {
+        LayerKinds { readers: BTreeMap::new() }
     }
-    fn f64(self) -> BuildFn<f64> {
-        |layer, build| layer.build_f64(build)
+
+    /// The kinds in alphabetical order.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.readers.keys().copied()
+    }
+
+    /// And layers of kind `L`.
+    pub fn with<L: Layer>(mut self) -> Self {
+        self.readers.insert(L::KIND, |config, reader| Ok(L::read(config, reader)?.into_any()));
+        self
+    }
+}
+
+/// The reading of one layer from its data: which kinds of layer there are, and where it stands in the network.
+///
+/// A layer that holds others overrides [`Layer::read`] and reads them by [`nested`](LayerReader::nested), so that layers
+/// of a program's own are known within it too.
+///
+/// ```
+/// use gradus_nn::{Build, Built, Dense, Layer, LayerReader, LayerHandle, Result};
+/// use gradus_tensor::Float;
+/// use serde::{Deserialize, Serialize};
+/// use serde_json::Value;
+///
+/// /// y = 2 inner(x)
+/// #[derive(Clone, Debug, Serialize, Deserialize)]
+/// struct Doubled {
+///     inner: LayerHandle,
+/// }
+///
+/// impl Layer for Doubled {
+///     const KIND: &'static str = "Doubled";
+///
+///     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
+///         let inner = build.child("inner", &*self.inner, build.inputs())?;
+///         Ok(Built::of_values(inner.outputs.clone(), move |context, inputs| {
+///             (inner.run(context, inputs).into_floats() * T::of(2.0)).into()
+///         }))
+///     }
+///
+///     fn read(mut config: Value, reader: &LayerReader<'_>) -> Result<Self> {
+///         Ok(Doubled { inner: reader.nested("inner", config["inner"].take())? })
+///     }
+/// }
+///
+/// gradus_nn::check_layer(&Doubled { inner: LayerHandle::new(Dense::new(3)) }, [2]).unwrap();
+/// ```
+pub struct LayerReader<'a> {
+    kinds: &'a LayerKinds,
+    path: String,
+    kind: &'a str,
+}
+
+impl LayerReader<'_> {
+    /// Data that are no layers themselves.
+    ///
+    /// # Errors
+    /// If they are not what `D` needs.
+    pub fn config<D: DeserializeOwned>(&self, config: Json) -> Result<D> {
+        serde_json::from_value(config).map_err(|error| match &*self.path {
+            "" => self.error(format!("this is no network: {error}"), "give a text that to_json has written"),
+            _ => self.error(error.to_string(), "compare it with what to_json writes"),
+        })
+    }
+
+    /// A layer within this one, from what [`LayerHandle`] writes. Its errors name it beneath `name`.
+    ///
+    /// # Errors
+    /// If there is no such kind, or its data are wrong.
+    pub fn nested(&self, name: &str, layer: Json) -> Result<LayerHandle> {
+        let HandleRecord { layer: kind, config } = self.config(layer)?;
+        Ok(LayerHandle(self.layer(name, &kind, config)?))
+    }
+
+    /// An error of this layer: what is wrong, and one thing to do.
+    pub fn error(&self, problem: impl Into<String>, hint: &str) -> Error {
+        let place = match &*self.path {
+            "" => "from_json".to_owned(),
+            path => format!("from_json: layer {path} ({})", self.kind),
+        };
+        Error::new(place, problem, hint)
+    }
+
+    /// A layer of this name and kind within this one.
+    pub(crate) fn layer(&self, name: &str, kind: &str, config: Json) -> Result<Arc<dyn AnyLayer>> {
+        let inner = self.at(name, kind);
+        let Some(read) = self.kinds.readers.get(kind) else {
+            let known: Vec<&str> = self.kinds.names().collect();
+            return Err(Error::new(
+                format!("from_json: layer {}", inner.path),
+                format!("there is no kind of layer {kind:?}, only {}", known.join(", ")),
+                "add your own kinds by LayerKinds::with and read by from_json_with",
+            ));
+        };
+        read(config, &inner)
+    }
+
+    /// The reader of a layer within this one.
+    pub(crate) fn at<'b>(&'b self, name: &str, kind: &'b str) -> LayerReader<'b> {
+        let path = if self.path.is_empty() { name.to_owned() } else { format!("{}/{name}", self.path) };
+        LayerReader { kinds: self.kinds, path, kind }
+    }
+}
+
+/// A whole network or layer in a text.
+pub(crate) fn from_json<L: Layer>(json: &str, kinds: &LayerKinds) -> Result<L> {
+    let reader = LayerReader { kinds, path: String::new(), kind: L::KIND };
+    let config = serde_json::from_str(json).map_err(|error| {
+        reader.error(format!("this is no network: {error}"), "give a text that to_json has written")
+    })?;
+    L::read(config, &reader)
+}
+
+/// `Deserialize` of a layer that holds others: by its own `read`, with the kinds of this crate.
+pub(crate) fn deserialize<'de, L: Layer, D: Deserializer<'de>>(deserializer: D) -> Result<L, D::Error> {
+    let config = serde::Deserialize::deserialize(deserializer)?;
+    let reader = LayerReader { kinds: &LayerKinds::standard(), path: String::new(), kind: L::KIND };
+    L::read(config, &reader).map_err(D::Error::custom)
+}
+
+/// A handle of a layer or network of any kind.
+///
+/// As a field it holds a layer within another, such as [`Residual`](crate::Residual)'s body: it is built by
+/// [`Build::child`](crate::Build::child), and read with the program's own kinds of layer by [`LayerReader::nested`]. By
+/// `Deserialize` alone, this crate's kinds are known.
+///
+/// Added to a network at several places, it is one layer, whose weights these places share: Keras's layer that is called
+/// twice.
+///
+/// ```
+/// use gradus_nn::{Dense, Graph, LayerHandle, Model, Subtract};
+/// let tower = LayerHandle::new(Dense::new(8));
+/// let mut graph = Graph::builder();
+/// let (a, b) = (graph.input(), graph.input());
+/// let (left, right) = (graph.add(&tower, [a]), graph.add(&tower, [b]));
+/// let difference = graph.add(Subtract, [left, right]);
+/// let model = Model::build(graph.output(difference), ([4], [4]), 42)?;
+/// assert_eq!(model.summary().total_params, 4 * 8 + 8);
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct LayerHandle(Arc<dyn AnyLayer>);
+
+/// What is written of a layer within another: the kind and the data.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HandleRecord {
+    layer: String,
+    config: Json,
+}
+
+impl LayerHandle {
+    /// Of this layer or network.
+    pub fn new(layer: impl Layer) -> Self {
+        LayerHandle(layer.into_any())
+    }
+}
+
+impl Deref for LayerHandle {
+    type Target = dyn AnyLayer;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.0
+    }
+}
+
+impl fmt::Debug for LayerHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Serialize for LayerHandle {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let config = self.0.config().map_err(serde::ser::Error::custom)?;
+        HandleRecord { layer: self.0.kind().to_owned(), config }.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for LayerHandle {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let layer = Json::deserialize(deserializer)?;
+        let reader = LayerReader { kinds: &LayerKinds::standard(), path: String::new(), kind: "" };
+        reader.nested("", layer).map_err(D::Error::custom)
+    }
+}
+
+/// What can be added to a network: a layer, or the handle of one.
+pub trait IntoLayer {
+    #[doc(hidden)]
+    fn into_layer(self) -> Arc<dyn AnyLayer>;
+}
+
+impl<L: Layer> IntoLayer for L {
+    fn into_layer(self) -> Arc<dyn AnyLayer> {
+        self.into_any()
+    }
+}
+
+impl IntoLayer for &LayerHandle {
+    fn into_layer(self) -> Arc<dyn AnyLayer> {
+        Arc::clone(&self.0)
     }
 }

@@ -1,14 +1,21 @@
 //! A network with its weights.
 
-use gradus_autograd::{Grads, Params, StateUpdates, Var, try_value_and_grad};
-use gradus_tensor::{Float, Generator, Shape, Tensor};
+use std::sync::Arc;
 
+use gradus_autograd::{Grads, Params, StateUpdates, Var, try_value_and_grad};
+use gradus_tensor::{Columns, Float, Generator, Shape, Tensor};
+
+use crate::build::{LayerInfo, is_within};
+use crate::context::{Context, ParamId};
 use crate::error::{Error, Result};
+use crate::feed::{Fed, matched};
+use crate::free::{self, Computation, Recent};
 use crate::graph::Graph;
-use crate::layer::{Build, Built, Context, Forward, Layer, LayerInfo, ParamId, Store};
-use crate::losses::Loss;
+use crate::inputs::{Input, InputInfo, Inputs, OutputInfo, PartialShape};
+use crate::losses::{Objective, Scored, Total};
 use crate::regularizers::Regularizer;
-use crate::summary::Summary;
+use crate::summary::{Summary, Table};
+use crate::value::{Value, ValueKind, Values};
 
 /// A network and its weights: built, then trained or loaded, then used to predict.
 ///
@@ -17,43 +24,84 @@ use crate::summary::Summary;
 /// use gradus_tensor::Tensor;
 /// let network = Sequential::new().add(Dense::new(2).activation(Activation::Softmax));
 /// let model = Model::build(network, [3], 42).unwrap();
-/// let probabilities = model.predict(&Tensor::zeros([5, 3])).unwrap();
+/// let probabilities = model.predict(&Tensor::<f32>::zeros([5, 3])).unwrap();
 /// assert_eq!(probabilities, Tensor::full([5, 2], 0.5));
+/// ```
+///
+/// With a free length, a model computes for whatever lengths it meets, with the same weights:
+///
+/// ```
+/// use gradus_nn::{Dense, Embedding, GlobalAveragePooling1D, Model, Sequential};
+/// use gradus_tensor::Tensor;
+/// let network = Sequential::new().add(Embedding::new(1000, 16)).add(GlobalAveragePooling1D::new()).add(Dense::new(2));
+/// let model = Model::build(network, [None], 42)?;
+/// assert_eq!(model.predict(Tensor::from([[7, 2, 999]]))?.shape(), &[1, 2]);
+/// assert_eq!(model.predict(Tensor::from([[1, 0, 3, 5, 8]]))?.shape(), &[1, 2]);
+/// # Ok::<(), gradus_nn::Error>(())
 /// ```
 #[derive(Clone)]
 pub struct Model<T: Float = f32> {
     network: Graph,
-    input: Shape,
-    output: Shape,
-    pub(crate) layers: Vec<LayerInfo>,
+    inputs: Vec<InputInfo>,
+    outputs: Vec<OutputInfo>,
+    layers: Vec<LayerInfo>,
     /// Whether a network, nested or not, is no chain.
-    pub(crate) branches: bool,
+    branches: bool,
     params: Params<T>,
     penalties: Vec<(ParamId, Regularizer)>,
-    forward: Forward<T>,
+    /// The computation if no length is free; else that of some lengths.
+    computation: Arc<Computation<T>>,
+    /// The computations for lengths met lately.
+    recent: Recent<T>,
 }
 
-/// What one pass forward and back yields.
+/// The result of one pass forward and back.
 pub struct Pass<T: Float = f32> {
     /// The loss: its mean over the batch, and the penalties on weights.
     pub loss: T,
-    /// The outputs, batch axis first.
-    pub outputs: Tensor<T>,
+    /// The loss of each output by name, without weight and penalties, if there are several outputs; else nothing.
+    pub parts: Vec<(String, T)>,
+    /// The outputs in order, batch axis first.
+    pub outputs: Vec<Tensor<T>>,
     /// The gradients of the weights.
     pub grads: Grads<T>,
     /// The next values of the states, such as moving averages; [`Params::update_states`] applies them.
     pub states: StateUpdates<T>,
 }
 
+/// The result of [`Model::evaluate`].
+pub struct Evaluation<T: Float = f32> {
+    /// The loss: its mean over the batch, and the penalties on weights.
+    pub loss: T,
+    /// The loss of each output by name, without weight and penalties, if there are several outputs; else nothing.
+    pub parts: Vec<(String, T)>,
+    /// The outputs in order, batch axis first.
+    pub outputs: Vec<Tensor<T>>,
+}
+
+impl<T: Float> Pass<T> {
+    /// The first output, which is the only one of most models.
+    pub fn output(&self) -> &Tensor<T> {
+        &self.outputs[0]
+    }
+}
+
+impl<T: Float> Evaluation<T> {
+    /// The first output, which is the only one of most models.
+    pub fn output(&self) -> &Tensor<T> {
+        &self.outputs[0]
+    }
+}
+
 impl Model {
     /// Builds a network for inputs of this shape (without the batch axis): checks the shapes from layer to layer and
-    /// draws the weights from `seed`.
+    /// draws the weights from `seed`. [`Inputs`] says how several inputs and free lengths are written.
     ///
     /// # Errors
-    /// If a layer cannot take what it is given: which, what it was given and what it needs; or if the network has not
-    /// exactly one input.
-    pub fn build(network: impl Into<Graph>, input: impl Into<Shape>, seed: u64) -> Result<Model> {
-        Model::build_as(network, input, seed)
+    /// If a layer cannot take its input: which, what it was given and what it needs; or if the network has another number
+    /// of inputs, or inputs of other names.
+    pub fn build(network: impl Into<Graph>, inputs: impl Into<Inputs>, seed: u64) -> Result<Model> {
+        Model::build_as(network, inputs, seed)
     }
 }
 
@@ -61,24 +109,18 @@ impl<T: Float> Model<T> {
     /// As [`Model::build`], for another element type: `Model::<f64>::build_as(..)`.
     ///
     /// # Errors
-    /// If a layer cannot take what it is given, or the network has not exactly one input.
-    pub fn build_as(network: impl Into<Graph>, input: impl Into<Shape>, seed: u64) -> Result<Self> {
-        Model::of_graph(network.into(), input.into(), seed)
+    /// If a layer cannot take its input, or the network has other inputs.
+    pub fn build_as(network: impl Into<Graph>, inputs: impl Into<Inputs>, seed: u64) -> Result<Self> {
+        Model::of_graph(network.into(), inputs.into(), seed)
     }
 
-    fn of_graph(network: Graph, input: Shape, seed: u64) -> Result<Self> {
-        if network.inputs != 1 {
-            let problem = format!("a model takes one input, the network has {}", network.inputs);
-            return Err(Error::new("build", problem, "give it one, and take that apart by layers of your own"));
-        }
-        let generator = Generator::new(seed);
-        let (params, penalties, layers) = (Params::new(), Vec::new(), Vec::new());
-        let mut store = Store { params, penalties, layers, branches: false, generator };
-        let inputs = std::slice::from_ref(&input);
-        let mut build = Build { inputs, path: String::new(), kind: Graph::KIND, store: &mut store };
-        let Built { output, forward, .. } = network.build(&mut build)?;
-        let Store { params, penalties, layers, branches, .. } = store;
-        Ok(Model { network, input, output, layers, branches, params, penalties, forward })
+    fn of_graph(network: Graph, inputs: Inputs, seed: u64) -> Result<Self> {
+        let mut inputs = of_network(&network, inputs)?;
+        let (whole, outputs) = free::build(&network, &mut inputs, seed)?;
+        let (store, computation) = (whole.store, Arc::new(whole.computation));
+        let (layers, branches, penalties) = (store.layers, store.branches, store.penalties);
+        let (params, recent) = (store.params, Recent::default());
+        Ok(Model { network, inputs, outputs, layers, branches, params, penalties, computation, recent })
     }
 
     /// The network this was built from; a `Sequential` is one.
@@ -86,14 +128,24 @@ impl<T: Float> Model<T> {
         &self.network
     }
 
-    /// The shape of one input, without the batch axis.
-    pub fn input_shape(&self) -> &Shape {
-        &self.input
+    /// The inputs in order: names, shapes, and kinds of element.
+    pub fn inputs(&self) -> &[InputInfo] {
+        &self.inputs
     }
 
-    /// The shape of one output, without the batch axis.
-    pub fn output_shape(&self) -> &Shape {
-        &self.output
+    /// The outputs in order: names and shapes.
+    pub fn outputs(&self) -> &[OutputInfo] {
+        &self.outputs
+    }
+
+    /// The shape of the first input, without the batch axis.
+    pub fn input_shape(&self) -> &PartialShape {
+        &self.inputs[0].shape
+    }
+
+    /// The shape of the first output, without the batch axis.
+    pub fn output_shape(&self) -> &PartialShape {
+        &self.outputs[0].shape
     }
 
     /// The weights and states.
@@ -108,17 +160,19 @@ impl<T: Float> Model<T> {
 
     /// The layers with their output shapes and numbers of parameters, to be printed.
     pub fn summary(&self) -> Summary {
-        Summary::new(self)
+        let Model { network, inputs, outputs, layers, branches, params, .. } = self;
+        Summary::new(Table { is_chain: network.is_chain(), branches: *branches, inputs, outputs, layers, params })
     }
 
     /// Keeps the weights and states of the layer at `path` (`"1"`, or `"encoder/0"` within another), and of all within
-    /// it, as they are: weights get no gradient, and a batch normalisation computes as when predicting.
+    /// it, as they are: weights get no gradient, and a batch normalisation computes as when predicting. Layers that share
+    /// weights have them frozen together.
     ///
     /// # Errors
     /// If there is no such layer.
     pub fn freeze(&mut self, path: &str) -> Result<()> {
-        if self.has_params("freeze", path)? {
-            self.params.freeze(path);
+        if let Some(path) = self.weights_of("freeze", path)? {
+            self.params.freeze(&path);
         }
         Ok(())
     }
@@ -128,127 +182,215 @@ impl<T: Float> Model<T> {
     /// # Errors
     /// If there is no such layer.
     pub fn unfreeze(&mut self, path: &str) -> Result<()> {
-        if self.has_params("unfreeze", path)? {
-            self.params.unfreeze(path);
+        if let Some(path) = self.weights_of("unfreeze", path)? {
+            self.params.unfreeze(&path);
         }
         Ok(())
     }
 
-    /// Whether the layer at `path` has parameters.
-    fn has_params(&self, op: &str, path: &str) -> Result<bool> {
-        if self.layers.iter().any(|layer| layer.path == path) {
-            return Ok(self.params.iter().any(|param| is_within(&param.name, path)));
-        }
-        let paths: Vec<&str> = self.layers.iter().map(|layer| &*layer.path).collect();
-        let problem = format!("there is no layer {path:?}, only {}", paths.join(", "));
-        Err(Error::new(op, problem, "the summary lists the layers"))
+    /// The path of the weights and states of the layer at `path`, if it has any.
+    fn weights_of(&self, op: &str, path: &str) -> Result<Option<String>> {
+        let Some(layer) = self.layers.iter().find(|layer| layer.path == path) else {
+            let paths: Vec<&str> = self.layers.iter().map(|layer| &*layer.path).collect();
+            let problem = format!("there is no layer {path:?}, only {}", paths.join(", "));
+            return Err(Error::new(op, problem, "the summary lists the layers"));
+        };
+        let path = layer.shares.as_deref().unwrap_or(path);
+        Ok(self.params.iter().any(|param| is_within(&param.name, path)).then(|| path.to_owned()))
     }
 
-    /// The outputs for a batch of inputs: `[n, input shape]` to `[n, output shape]`.
+    /// The output for a batch of inputs: `[n, input shape]` to `[n, output shape]`.
     ///
-    /// Large batches are computed part by part, so that memory for what is between input and output stays small.
+    /// The inputs are one tensor of any element type, or [`Columns`] for several inputs. Large batches are computed part
+    /// by part, so that memory for what is between input and output stays small.
     ///
     /// # Errors
-    /// If the inputs have another shape.
-    pub fn predict(&self, inputs: &Tensor<T>) -> Result<Tensor<T>> {
-        self.check_inputs("predict", inputs)?;
-        let vars: Vec<Var<T>> = self.params.iter().map(|param| Var::from(&param.value)).collect();
-        let outputs = |inputs: &Tensor<T>| self.run(&vars, Var::from(inputs), None).0.into_value();
-        let (samples, part) = (inputs.shape()[0], self.samples_at_once());
-        if samples <= part {
-            return Ok(outputs(inputs));
+    /// If the inputs have another shape, an id is none that its layer knows, or the network has several outputs.
+    pub fn predict(&self, inputs: impl Into<Columns>) -> Result<Tensor<T>> {
+        if self.outputs.len() != 1 {
+            let names: Vec<&str> = self.outputs.iter().map(|output| &*output.name).collect();
+            let problem = format!("the network has {} outputs: {}", names.len(), names.join(", "));
+            return Err(Error::new("predict", problem, "call predict_all, which returns all of them"));
         }
-        let parts: Vec<Tensor<T>> = (0..samples)
-            .step_by(part)
-            .map(|start| outputs(&inputs.slice(0, start..(start + part).min(samples))))
-            .collect();
-        Ok(Tensor::concat(&parts, 0))
+        Ok(self.outputs_of("predict", &inputs.into())?.swap_remove(0))
     }
 
-    /// How many samples [`predict`](Model::predict) computes at once: such that no layer's output is much larger than a
-    /// processor's cache.
-    fn samples_at_once(&self) -> usize {
+    /// All outputs for a batch of inputs, in the order of [`outputs`](Model::outputs); otherwise as
+    /// [`predict`](Model::predict).
+    ///
+    /// # Errors
+    /// If the inputs have another shape, or an id is none that its layer knows.
+    pub fn predict_all(&self, inputs: impl Into<Columns>) -> Result<Vec<Tensor<T>>> {
+        self.outputs_of("predict_all", &inputs.into())
+    }
+
+    fn outputs_of(&self, op: &str, inputs: &Columns) -> Result<Vec<Tensor<T>>> {
+        let fed = Fed::new(op, &self.inputs, inputs)?;
+        let computation = self.computation(op, &fed)?;
+        let vars: Vec<Var<T>> = self.params.iter().map(|param| Var::from(&param.value)).collect();
+        let outputs = |first: usize, end: usize| {
+            let values = fed.values(op, &self.inputs, first, end)?;
+            Ok(tensors(self.run(&computation, &vars, values, None).0))
+        };
+        // As many samples at once as make no layer's output much larger than a processor's cache.
         const ELEMENTS: usize = 1 << 20;
-        let widest = self.layers.iter().map(|layer| layer.output.size()).fold(self.input.size(), usize::max);
-        (ELEMENTS / widest.max(1)).max(1)
+        let (samples, part) = (fed.samples, (ELEMENTS / computation.widest.max(1)).max(1));
+        if samples <= part {
+            return outputs(0, samples);
+        }
+        let parts = (0..samples).step_by(part).map(|first| outputs(first, (first + part).min(samples)));
+        let mut of_outputs = vec![Vec::new(); self.outputs.len()];
+        for part in parts {
+            of_outputs.iter_mut().zip(part?).for_each(|(parts, part)| parts.push(part));
+        }
+        Ok(of_outputs.iter().map(|parts| Tensor::concat(parts, 0)).collect())
     }
 
-    /// The computation: outputs, and the next values of the states by their index among the parameters.
-    pub(crate) fn run(
+    /// The computation for inputs of these shapes.
+    fn computation(&self, op: &str, fed: &Fed<'_>) -> Result<Arc<Computation<T>>> {
+        if self.inputs.iter().all(|input| input.shape.fixed().is_some()) {
+            return Ok(Arc::clone(&self.computation));
+        }
+        let shapes = fed.shapes();
+        let named = |(input, shape): (&InputInfo, &Shape)| format!("{} {shape}", input.name);
+        let built = free::computation(&self.recent, &self.network, &self.inputs, shapes.clone(), &self.params);
+        built.map_err(|error| {
+            let found: Vec<String> = self.inputs.iter().zip(&shapes).map(named).collect();
+            error.within(&format!("{op}: samples of shape {}", found.join(", ")))
+        })
+    }
+
+    /// The outputs for inputs of the shapes that the model was built for, and the next values of the states by their index
+    /// among the parameters.
+    pub(crate) fn compute(
         &self,
         vars: &[Var<T>],
-        inputs: Var<T>,
+        inputs: Values<T>,
         training: Option<&mut Generator>,
-    ) -> (Var<T>, Vec<(usize, Tensor<T>)>) {
+    ) -> (Values<T>, Vec<(usize, Tensor<T>)>) {
+        self.run(&self.computation, vars, inputs, training)
+    }
+
+    /// As [`compute`](Model::compute), by a computation for inputs of other shapes.
+    fn run(
+        &self,
+        computation: &Computation<T>,
+        vars: &[Var<T>],
+        inputs: Values<T>,
+        training: Option<&mut Generator>,
+    ) -> (Values<T>, Vec<(usize, Tensor<T>)>) {
         let mut context = Context::new(&self.params, vars, training);
-        let outputs = (self.forward)(&mut context, vec![inputs]);
+        let outputs = (computation.forward)(&mut context, inputs);
         (outputs, context.updates)
     }
 
     /// One training pass: outputs, loss and gradients for a batch, with `generator` for what is random in training.
     /// Nothing is changed: an optimiser applies the gradients, [`Params::update_states`] the next values of states.
     ///
+    /// The targets are a tensor, or [`Columns`] with one for each output. `weights` are the samples' weights in the loss,
+    /// `[n]`.
+    ///
     /// # Errors
-    /// If inputs or targets have a shape that the model or the loss cannot take.
+    /// If inputs or targets have a shape that the model or the loss cannot take, or an id is none that its layer knows.
     pub fn grad(
         &self,
-        inputs: &Tensor<T>,
-        targets: &Tensor<T>,
+        inputs: impl Into<Columns>,
+        targets: impl Into<Columns>,
         weights: Option<&Tensor<T>>,
-        loss: &impl Loss,
+        loss: &impl Objective<T>,
         generator: &mut Generator,
     ) -> Result<Pass<T>> {
-        self.check_inputs("grad", inputs)?;
-        let (value, (outputs, states), grads) = try_value_and_grad(&self.params, |vars| {
-            let (outputs, states) = self.run(vars, Var::from(inputs), Some(generator));
-            let mut total = loss.mean(targets, &outputs, weights)?;
+        let inputs = inputs.into();
+        let fed = Fed::new("grad", &self.inputs, &inputs)?;
+        let computation = self.computation("grad", &fed)?;
+        let values = fed.values("grad", &self.inputs, 0, fed.samples)?;
+        let targets = self.targets("grad", &targets.into())?;
+        let (value, (outputs, parts, states), grads) = try_value_and_grad(&self.params, |vars| {
+            let (outputs, states) = self.run(&computation, vars, values, Some(generator));
+            let Total { loss: mut total, parts } = self.total(&targets, &outputs, weights, loss)?;
             for &(weight, regularizer) in &self.penalties {
                 total = total + regularizer.penalty(&vars[weight.0]);
             }
-            Ok::<_, Error>((total, (outputs.into_value(), states.into_iter().collect())))
+            Ok::<_, Error>((total, (tensors(outputs), parts, states.into_iter().collect())))
         })?;
-        Ok(Pass { loss: value, outputs, grads, states })
+        Ok(Pass { loss: value, parts, outputs, grads, states })
     }
 
     /// The loss of a batch, penalties on weights included, and the outputs, as when predicting.
     ///
     /// # Errors
-    /// If inputs or targets have a shape that the model or the loss cannot take.
+    /// If inputs or targets have a shape that the model or the loss cannot take, or an id is none that its layer knows.
     pub fn evaluate(
         &self,
-        inputs: &Tensor<T>,
-        targets: &Tensor<T>,
+        inputs: impl Into<Columns>,
+        targets: impl Into<Columns>,
         weights: Option<&Tensor<T>>,
-        loss: &impl Loss,
-    ) -> Result<(T, Tensor<T>)> {
-        let outputs = Var::from(self.predict(inputs)?);
-        let mut total = loss.mean(targets, &outputs, weights)?;
+        loss: &impl Objective<T>,
+    ) -> Result<Evaluation<T>> {
+        let targets = self.targets("evaluate", &targets.into())?;
+        let outputs = self.outputs_of("evaluate", &inputs.into())?;
+        let outputs: Values<T> = outputs.into_iter().map(|output| Value::Floats(output.into())).collect();
+        let Total { loss: mut total, parts } = self.total(&targets, &outputs, weights, loss)?;
         for &(weight, regularizer) in &self.penalties {
             total = total + regularizer.penalty(&Var::from(&self.params[weight.0].value));
         }
-        Ok((total.value().item(), outputs.into_value()))
+        Ok(Evaluation { loss: total.value().item(), parts, outputs: tensors(outputs) })
     }
 
-    fn check_inputs(&self, op: &str, inputs: &Tensor<T>) -> Result<()> {
-        if inputs.ndim() > 0 && inputs.shape()[1..] == self.input[..] {
-            return Ok(());
-        }
-        let expected = self.input.iter().map(usize::to_string);
-        let expected: Vec<String> = std::iter::once("n".to_owned()).chain(expected).collect();
-        let hint = if inputs.shape()[..] == self.input[..] {
-            "give a single sample a batch axis by unsqueeze(0), and leave the batch axis out of the shape that the model \
-             is built for"
-        } else if self.input.len() == 3 && inputs.ndim() == 4 && inputs.shape()[3] == self.input[2] {
-            "resize or crop the pictures, or build the model for their size"
-        } else {
-            "reshape the inputs, or build the model for their shape"
-        };
-        let problem = format!("the model takes inputs of shape [{}], found {}", expected.join(", "), inputs.shape());
-        Err(Error::new(op, problem, hint))
+    /// The targets in the order of the outputs.
+    fn targets(&self, op: &str, targets: &Columns) -> Result<Vec<Tensor<T>>> {
+        let names: Vec<&str> = self.outputs.iter().map(|output| &*output.name).collect();
+        Ok(matched(op, "target", &names, targets)?.into_iter().map(|targets| targets.to()).collect())
+    }
+
+    fn total(
+        &self,
+        targets: &[Tensor<T>],
+        outputs: &Values<T>,
+        weights: Option<&Tensor<T>>,
+        loss: &impl Objective<T>,
+    ) -> Result<Total<T>> {
+        let scored = self.outputs.iter().zip(targets).zip(outputs.iter());
+        let scored: Vec<Scored<'_, T>> = scored
+            .map(|((output, targets), found)| Scored { name: &output.name, targets, outputs: found.floats() })
+            .collect();
+        loss.total(&scored, weights)
     }
 }
 
-/// Whether a parameter belongs to the layer at `path` or one within it.
-pub(crate) fn is_within(name: &str, path: &str) -> bool {
-    name.strip_prefix(path).is_some_and(|rest| rest.starts_with('/'))
+/// The inputs of a network in its order, with these shapes; the kinds are not known yet.
+fn of_network(network: &Graph, Inputs(given): Inputs) -> Result<Vec<InputInfo>> {
+    let names = &network.inputs;
+    if given.len() != names.len() {
+        let count =
+            |count: usize, what: &str| if count == 1 { format!("one {what}") } else { format!("{count} {what}s") };
+        let (inputs, shapes) = (count(names.len(), "input"), count(given.len(), "shape"));
+        let problem = format!("the network has {inputs} ({}), found {shapes}", names.join(", "));
+        return Err(Error::new("build", problem, "give a shape for each input, in order or by Input::named"));
+    }
+    let named = given.iter().filter(|input| input.name.is_some()).count();
+    if named != 0 && named != given.len() {
+        let problem = format!("{named} of {} shapes have names", given.len());
+        return Err(Error::new("build", problem, "name the shapes of all inputs or of none"));
+    }
+    let shape_of = |(place, name): (usize, &String)| match given.iter().find(|input| input.name.as_ref() == Some(name))
+    {
+        Some(Input { shape, .. }) => Ok(shape.clone()),
+        None if named == 0 => Ok(given[place].shape.clone()),
+        None => {
+            let found: Vec<&str> = given.iter().filter_map(|input| input.name.as_deref()).collect();
+            let problem = format!("there is no shape for the input {name:?}, only for {}", found.join(", "));
+            Err(Error::new("build", problem, "name the shapes as the network names its inputs"))
+        }
+    };
+    let info = |(place, name): (usize, &String)| {
+        let (kind, layer) = (ValueKind::Floats, String::new());
+        Ok(InputInfo { name: name.clone(), shape: shape_of((place, name))?, kind, layer })
+    };
+    names.iter().enumerate().map(info).collect()
+}
+
+/// The tensors of values that are floats.
+fn tensors<T: Float>(values: Values<T>) -> Vec<Tensor<T>> {
+    values.into_iter().map(|value| value.into_floats().into_value()).collect()
 }

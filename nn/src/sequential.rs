@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use gradus_tensor::Float;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::Value;
+use serde_json::Value as Json;
 
 use crate::error::Result;
-use crate::graph::{Graph, check_name};
-use crate::layer::{AnyLayer, Build, Built, Layer};
-use crate::registry::{LayerKinds, LayerReader};
+use crate::graph::{Graph, check_name, same_layer};
+use crate::layer::{AnyLayer, Build, Built, IntoLayer, Layer, LayerKinds, LayerReader, deserialize, from_json};
 
 /// Layers in a chain, each fed with the output of the one before: the simplest [`Graph`].
 ///
@@ -37,15 +36,16 @@ impl Sequential {
         Sequential { graph: Graph::chain() }
     }
 
-    /// Adds a layer, named by its position: `"0"`, `"1"`, ...
+    /// Adds a layer, named by its position: `"0"`, `"1"`, ... A `&LayerHandle` that was added before is the same layer, with
+    /// the same weights.
     ///
     /// # Panics
     /// If another layer has been given that name.
     #[allow(clippy::should_implement_trait)] // Keras's name; nobody adds networks up.
     #[track_caller]
-    pub fn add(self, layer: impl Layer) -> Self {
+    pub fn add(self, layer: impl IntoLayer) -> Self {
         let name = self.len().to_string();
-        self.push("add", name, layer.into_any())
+        self.push("add", name, layer.into_layer())
     }
 
     /// Adds a layer under a name of its own, which its weights carry: `"hidden/kernel"`.
@@ -53,16 +53,17 @@ impl Sequential {
     /// # Panics
     /// If the name is empty, contains `/`, is taken or an input's ([`GraphBuilder::input`](crate::GraphBuilder::input)).
     #[track_caller]
-    pub fn add_named(self, name: &str, layer: impl Layer) -> Self {
-        self.push("add_named", name.to_owned(), layer.into_any())
+    pub fn add_named(self, name: &str, layer: impl IntoLayer) -> Self {
+        self.push("add_named", name.to_owned(), layer.into_layer())
     }
 
     #[track_caller]
     fn push(mut self, op: &str, name: String, layer: Arc<dyn AnyLayer>) -> Self {
-        if let Err(problem) = check_name(&name, &self.graph.entries) {
+        if let Err(problem) = check_name(&name, &self.graph.inputs, &self.graph.entries) {
             panic!("{op}: {problem}");
         }
-        self.graph.append(name, layer);
+        let shares = same_layer(&self.graph.entries, &layer);
+        self.graph.append(name, layer, shares);
         self
     }
 
@@ -97,11 +98,13 @@ impl Sequential {
     /// # Errors
     /// If the text is no such network, with the place.
     pub fn from_json_with(json: &str, kinds: &LayerKinds) -> Result<Self> {
-        crate::registry::from_json(json, kinds)
+        from_json(json, kinds)
     }
+}
 
-    pub(crate) fn into_graph(self) -> Graph {
-        self.graph
+impl From<Sequential> for Graph {
+    fn from(chain: Sequential) -> Self {
+        chain.graph
     }
 }
 
@@ -119,7 +122,7 @@ impl Layer for Sequential {
         self.graph.build(build)
     }
 
-    fn read(config: Value, reader: &LayerReader<'_>) -> Result<Self> {
+    fn read(config: Json, reader: &LayerReader<'_>) -> Result<Self> {
         let graph = Graph::read(config, reader)?;
         if !graph.is_chain() {
             return Err(reader.error("this is a network with branches, not a chain", "read it as a Graph"));
@@ -136,6 +139,6 @@ impl Serialize for Sequential {
 
 impl<'de> Deserialize<'de> for Sequential {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        crate::registry::deserialize(deserializer)
+        deserialize(deserializer)
     }
 }

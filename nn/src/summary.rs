@@ -2,13 +2,12 @@
 
 use std::fmt;
 
-use gradus_autograd::Param;
-use gradus_tensor::{Float, Shape};
+use gradus_autograd::{Param, Params};
+use gradus_tensor::Float;
 
-use crate::graph::Graph;
-use crate::layer::{Layer, LayerInfo};
-use crate::model::{Model, is_within};
-use crate::sequential::Sequential;
+use crate::build::{LayerInfo, is_within};
+use crate::inputs::{InputInfo, OutputInfo, PartialShape};
+use crate::value::ValueKind;
 
 /// A model's layers, their output shapes and numbers of parameters. Prints as Keras's `model.summary()` does.
 ///
@@ -22,8 +21,10 @@ use crate::sequential::Sequential;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
-    /// The shape of one input, without the batch axis.
-    pub input: Shape,
+    /// The inputs in order.
+    pub inputs: Vec<InputInfo>,
+    /// The outputs in order.
+    pub outputs: Vec<OutputInfo>,
     /// The layers in order, each followed by those within it.
     pub layers: Vec<LayerSummary>,
     /// The number of elements of all weights and states.
@@ -43,34 +44,60 @@ pub struct LayerSummary {
     pub path: String,
     /// [`Layer::KIND`](crate::Layer::KIND)
     pub kind: &'static str,
-    /// The shape of its output, without the batch axis.
-    pub output: Shape,
+    /// The shapes of its outputs, without the batch axis.
+    pub outputs: Vec<PartialShape>,
     /// The number of elements of its weights and states, those of layers within it included.
     pub params: usize,
     /// The names of the inputs and layers of its network that feed it; none for a part of a layer that is no network.
     pub inputs: Vec<String>,
+    /// Where the layer is whose weights it uses, if it shares them; they are counted there.
+    pub shares: Option<String>,
+}
+
+/// What a summary is made of.
+pub(crate) struct Table<'a, T: Float> {
+    pub is_chain: bool,
+    /// Whether a network, nested or not, is no chain.
+    pub branches: bool,
+    pub inputs: &'a [InputInfo],
+    pub outputs: &'a [OutputInfo],
+    pub layers: &'a [LayerInfo],
+    pub params: &'a Params<T>,
 }
 
 impl Summary {
-    pub(crate) fn new<T: Float>(model: &Model<T>) -> Self {
-        let params = model.params();
+    pub(crate) fn new<T: Float>(table: Table<'_, T>) -> Self {
+        let params = table.params;
         let line = |layer: &LayerInfo| LayerSummary {
             path: layer.path.clone(),
             kind: layer.kind,
-            output: layer.output.clone(),
+            outputs: layer.outputs.clone(),
             params: params.size_of(|param| is_within(&param.name, &layer.path)),
             inputs: layer.inputs.clone(),
+            shares: layer.shares.clone(),
         };
         Summary {
-            kind: if model.network().is_chain() { Sequential::KIND } else { Graph::KIND },
-            branches: model.branches,
-            input: model.input_shape().clone(),
-            layers: model.layers.iter().map(line).collect(),
+            kind: if table.is_chain { "Sequential" } else { "Graph" },
+            branches: table.branches,
+            inputs: table.inputs.to_vec(),
+            outputs: table.outputs.to_vec(),
+            layers: table.layers.iter().map(line).collect(),
             total_params: params.size_of(|_| true),
             trainable_params: params.size_of(Param::trainable),
             bytes_per_param: size_of::<T>(),
         }
     }
+}
+
+/// A model's inputs or outputs: `input (None, 4)`; several with their names: `inputs a (None, 4), b (None, 2)`.
+fn ends<'a>(what: &str, list: impl ExactSizeIterator<Item = (&'a str, &'a PartialShape, ValueKind)>) -> String {
+    let several = list.len() > 1;
+    let one = |(name, shape, kind): (&str, &PartialShape, ValueKind)| {
+        let name = if several { format!("{name} ") } else { String::new() };
+        let kind = if kind == ValueKind::Floats { String::new() } else { format!(" {kind}") };
+        format!("{name}{}{kind}", shape.batched())
+    };
+    format!("{what}{} {}", if several { "s" } else { "" }, list.map(one).collect::<Vec<String>>().join(", "))
 }
 
 impl fmt::Display for Summary {
@@ -95,7 +122,13 @@ impl fmt::Display for Summary {
             if self.branches { format!("{line} {d:inputs$} {edge}") } else { line }
         };
 
-        writeln!(f, "Model: {}, input {}", self.kind, batched(&self.input))?;
+        let inputs = ends("input", self.inputs.iter().map(|input| (&*input.name, &input.shape, input.kind)));
+        write!(f, "Model: {}, {inputs}", self.kind)?;
+        if self.outputs.len() > 1 {
+            let outputs = self.outputs.iter().map(|output| (&*output.name, &output.shape, ValueKind::Floats));
+            write!(f, ", {}", ends("output", outputs))?;
+        }
+        writeln!(f)?;
         writeln!(f, "{}", rule('┏', '━', '┳', '┓'))?;
         writeln!(f, "{}", line(header, '┃'))?;
         writeln!(f, "{}", rule('┡', '━', '╇', '┩'))?;
@@ -120,17 +153,10 @@ impl LayerSummary {
         let depth = self.path.matches('/').count();
         let name = self.path.rsplit('/').next().unwrap_or_default();
         let indent = if depth == 0 { String::new() } else { "  ".repeat(depth - 1) + "└ " };
-        let kind = format!("{indent}{name} ({})", self.kind);
-        [kind, batched(&self.output), thousands(self.params), self.inputs.join(", ")]
-    }
-}
-
-/// A shape with its batch axis, as Keras writes it: `(None, 28, 28)`.
-fn batched(shape: &Shape) -> String {
-    let lengths: Vec<String> = shape.iter().map(usize::to_string).collect();
-    match &lengths[..] {
-        [] => "(None,)".to_owned(),
-        lengths => format!("(None, {})", lengths.join(", ")),
+        let shares = self.shares.as_ref().map(|path| format!(", shares {}", path.rsplit('/').next().unwrap_or(path)));
+        let kind = format!("{indent}{name} ({}{})", self.kind, shares.unwrap_or_default());
+        let shapes: Vec<String> = self.outputs.iter().map(PartialShape::batched).collect();
+        [kind, shapes.join(", "), thousands(self.params), self.inputs.join(", ")]
     }
 }
 

@@ -127,7 +127,7 @@ fn a_value_is_given_away_at_its_last_use() {
     let d = graph.add(Add, [a, c]);
     let e = graph.add(Watch, [d]);
     let model = Model::build(graph.output(e), [2], 0).unwrap();
-    model.predict(&Tensor::ones([1, 2])).unwrap();
+    model.predict(Tensor::<f32>::ones([1, 2])).unwrap();
     assert_eq!(*ALONE.lock().unwrap(), [false, true, true, true]);
 }
 
@@ -158,11 +158,11 @@ fn passes(network: impl Fn(&dyn Fn(&mut GraphBuilder, Node) -> Node, &mut GraphB
         let model = Model::build(graph.output(output), [5, 4, 2], 3).unwrap();
         let mut random = Generator::new(5);
         let x: Tensor = random.normal([3, 5, 4, 2], 0.0, 1.0);
-        let y: Tensor = random.normal([&[3], &model.output_shape()[..]].concat(), 0.0, 1.0);
+        let y: Tensor = random.normal(model.output_shape().fixed().unwrap().with_axis(0, 3), 0.0, 1.0);
         let pass = model.grad(&x, &y, None, &MeanSquaredError, &mut random).unwrap();
         let grads: Vec<Tensor> = pass.grads.iter().map(|grad| grad.clone().expect("all are trained")).collect();
         assert!(grads.iter().all(|grad| grad.iter().any(|grad| grad != 0.0)), "{grads:?}");
-        (model.predict(&x).unwrap(), pass.outputs, grads)
+        (model.predict(&x).unwrap(), pass.output().clone(), grads)
     })
 }
 
@@ -289,7 +289,8 @@ fn graphs_of_several_inputs_can_be_nested() {
     let error = Model::build(inner.clone(), [2], 0).err().unwrap().to_string();
     assert_eq!(
         error,
-        "build: a model takes one input, the network has 2; give it one, and take that apart by layers of your own"
+        "build: the network has 2 inputs (input, input_1), found one shape; \
+         give a shape for each input, in order or by Input::named"
     );
     let network = of_two(inner);
     // By hand: (1 - 2 x) - x.
@@ -341,7 +342,9 @@ Model: Graph, input (None, 28, 28, 1)
 #[test]
 fn a_network_with_branches_in_json_says_what_feeds_each_layer() {
     let golden = r#"{
-  "inputs": 1,
+  "inputs": [
+    "input"
+  ],
   "layers": [
     {
       "name": "0",
@@ -366,7 +369,9 @@ fn a_network_with_branches_in_json_says_what_feeds_each_layer() {
       }
     }
   ],
-  "output": "merge"
+  "outputs": [
+    "merge"
+  ]
 }"#;
     let network = of_two(Concatenate::new());
     assert_eq!(network.to_json().unwrap(), golden);
@@ -390,7 +395,10 @@ fn a_text_that_is_no_network_with_branches_is_refused() {
         format!("{{\"name\": \"{name}\", \"layer\": \"Add\", \"inputs\": {inputs}, \"config\": null}}")
     };
     let message = |layers: &[String], output: &str| {
-        let json = format!("{{\"inputs\": 2, \"layers\": [{}], \"output\": \"{output}\"}}", layers.join(", "));
+        let json = format!(
+            "{{\"inputs\": [\"input\", \"input_1\"], \"layers\": [{}], \"outputs\": [\"{output}\"]}}",
+            layers.join(", ")
+        );
         Graph::from_json(&json).unwrap_err().to_string()
     };
     let both = r#"["input", "input_1"]"#;
@@ -432,7 +440,7 @@ fn a_text_that_is_no_network_with_branches_is_refused() {
     );
     let inner = layer("a", "[\"z\"]");
     let nested = format!(
-        "[{{\"name\": \"block\", \"layer\": \"Graph\", \"config\": {{\"inputs\": 1, \"layers\": [{inner}], \"output\": \"a\"}}}}]"
+        "[{{\"name\": \"block\", \"layer\": \"Graph\", \"config\": {{\"inputs\": [\"input\"], \"layers\": [{inner}], \"outputs\": [\"a\"]}}}}]"
     );
     assert_eq!(
         Sequential::from_json(&nested).unwrap_err().to_string(),
@@ -445,7 +453,7 @@ fn a_text_that_is_no_network_with_branches_is_refused() {
     assert_eq!(
         Graph::from_json(&format!("[{}]", layer("a", "[\"input\"]"))).unwrap_err().to_string(),
         "from_json: layer a (Add): the layers of a list are a chain, and say nothing of their inputs; \
-         write a network with branches as {inputs, layers, output}"
+         write a network with branches as {inputs, layers, outputs}"
     );
     assert!(Graph::from_json("3").unwrap_err().to_string().starts_with("from_json: this is no network: invalid type"));
     assert!(
@@ -493,7 +501,7 @@ fn same_together_and_apart(layer: impl Layer) {
                 let [apart, together] = models
                     .each_ref()
                     .map(|model| model.grad(&x, &targets, None, &MeanSquaredError, &mut Generator::new(1)).unwrap());
-                assert!(together.outputs.allclose(&apart.outputs, 1e-12, 1e-12), "{what}");
+                assert!(together.output().allclose(apart.output(), 1e-12, 1e-12), "{what}");
                 for index in 0..models[0].params().len() {
                     let name = &models[1].params()[index].name;
                     match (&together.grads[index], &apart.grads[index]) {

@@ -90,8 +90,8 @@ fn check_all() -> Sequential {
     row!(Dropout::new(0.4), [2, 5]);
     row!(Dropout::new(0.0), [2]);
     row!(ELU::default(), [4]);
-    row!(Embedding::new(7, 3), LayerCheck::new([4]).ids(7) =>);
-    row!(Embedding::new(7, 3), LayerCheck::new([2, 2]).ids(7) =>);
+    row!(Embedding::new(7, 3), LayerCheck::new([4]) =>);
+    row!(Embedding::new(7, 3), LayerCheck::new([2, 2]) =>);
     row!(Flatten, [2, 3, 2]);
     row!(GaussianDropout::new(0.3), [4]);
     row!(GaussianNoise::new(0.1), [2, 3]);
@@ -265,7 +265,7 @@ impl Layer for Scale {
 fn layers_of_ones_own_are_read_back() {
     check_layer(&Scale { start: 2.0 }, [3]).unwrap();
     // However deep: in a chain, in a graph with branches, in a layer of this crate, in a layer of one's own.
-    let network = Sequential::new().add(Wrapped { inner: Nested::new(branching_around(Scale { start: 2.0 })) });
+    let network = Sequential::new().add(Wrapped { inner: LayerHandle::new(branching_around(Scale { start: 2.0 })) });
     let json = network.to_json().unwrap();
     assert!(Sequential::from_json(&json).is_err());
     let kinds = LayerKinds::standard().with::<Scale>().with::<Wrapped>();
@@ -273,7 +273,7 @@ fn layers_of_ones_own_are_read_back() {
     assert_eq!(copy.to_json().unwrap(), json);
     let model = Model::build(copy, [2], 0).unwrap();
     // x + 2 x, and that times x.
-    assert_eq!(model.predict(&Tensor::new([[1.0, 3.0]])).unwrap(), Tensor::new([[3.0, 27.0]]));
+    assert_eq!(model.predict(Tensor::new([[1.0, 3.0]])).unwrap(), Tensor::new([[3.0, 27.0]]));
     let wrong = json.replace("\"start\": 2.0", "\"start\": true");
     let error = Sequential::from_json_with(&wrong, &kinds).unwrap_err().to_string();
     assert_eq!(
@@ -295,15 +295,14 @@ fn branching_around(layer: impl Layer) -> Graph {
 /// A layer of one's own that holds another.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Wrapped {
-    inner: Nested,
+    inner: LayerHandle,
 }
 
 impl Layer for Wrapped {
     const KIND: &'static str = "Wrapped";
 
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
-        let shapes = build.inputs().to_vec();
-        build.child("inner", &*self.inner, &shapes)
+        build.child("inner", &*self.inner, build.inputs())
     }
 
     fn read(mut config: Value, reader: &LayerReader<'_>) -> Result<Self> {

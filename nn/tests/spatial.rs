@@ -89,7 +89,7 @@ fn channels_that_come_first_are_turned() {
     let x: Tensor = Generator::new(3).normal([6, 2, 5, 4], 0.0, 1.0);
     let y = turned.predict(&x).unwrap();
     assert_eq!(y.shape(), &[6, 5, 4, 3]);
-    assert_eq!(y, plain.predict(&x.permute([0, 2, 3, 1])).unwrap());
+    assert_eq!(y, plain.predict(x.permute([0, 2, 3, 1])).unwrap());
 }
 
 #[test]

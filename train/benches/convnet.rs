@@ -71,7 +71,7 @@ fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     let (mut step, mut product) = (step(), product());
     criterion.benchmark_group("convnet").sample_size(20).bench_function("step", |b| b.iter(&mut step));
-    let (model, image) = (model(), Tensor::zeros([1, 28, 28, 1]));
+    let (model, image) = (model(), Tensor::<f32>::zeros([1, 28, 28, 1]));
     criterion.bench_function("convnet/predict one", |b| b.iter(|| model.predict(black_box(&image)).unwrap()));
     criterion.final_summary();
 

@@ -46,8 +46,8 @@ pub fn train_step<L: Loss, R: Rule, T: Float>(
     weights: Option<&Tensor<T>>,
     generator: &mut Generator,
 ) -> Result<Step<T>> {
-    let pass = model.grad(inputs, targets, weights, loss, generator)?;
+    let mut pass = model.grad(inputs, targets, weights, loss, generator)?;
     optimizer.step(model.params_mut(), &pass.grads);
     model.params_mut().update_states(pass.states);
-    Ok(Step { loss: pass.loss, outputs: pass.outputs })
+    Ok(Step { loss: pass.loss, outputs: pass.outputs.swap_remove(0) })
 }

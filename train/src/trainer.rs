@@ -157,7 +157,7 @@ impl<L: Loss, R: Rule, T: Float> Trainer<L, R, T> {
     /// Checks that the model takes the inputs of a data set, before anything is done with them.
     fn check_inputs<X: Element, Y: Element>(&self, op: &str, data: &Dataset<X, Y>) -> Result<()> {
         let (expected, found) = (self.model.input_shape(), data.input_shape());
-        if found == *expected {
+        if expected.admits(&found) {
             return Ok(());
         }
         let problem = format!("the model takes samples of shape {expected}, the data set's are of shape {found}");
@@ -176,10 +176,10 @@ impl<L: Loss, R: Rule, T: Float> Trainer<L, R, T> {
         let mut loss = Mean::default();
         for batch in data.batches(batch_size) {
             let (inputs, targets, weights) = converted(batch, None)?;
-            let (value, outputs) = self.model.evaluate(&inputs, &targets, weights.as_ref(), &self.loss)?;
-            loss.add(value.as_f64(), inputs.shape()[0] as f64);
+            let evaluation = self.model.evaluate(&inputs, &targets, weights.as_ref(), &self.loss)?;
+            loss.add(evaluation.loss.as_f64(), inputs.shape()[0] as f64);
             for metric in &mut self.metrics {
-                metric.update(&targets, &outputs, weights.as_ref())?;
+                metric.update(&targets, evaluation.output(), weights.as_ref())?;
             }
         }
         Ok(Logs::measured(&loss, &self.metrics))

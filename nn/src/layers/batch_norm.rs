@@ -105,7 +105,7 @@ impl BatchStatistics {
         let (y, moments) = self.normalizer.compute(context, x, epilogue);
         let (keep, take) = (T::of(self.momentum), T::of(1.0 - self.momentum));
         for (state, statistic) in [(self.moving_mean, moments.mean), (self.moving_variance, moments.variance)] {
-            let next = context.weight(state).value() * keep + statistic * take;
+            let next = context.state(state) * keep + statistic * take;
             context.update(state, next);
         }
         y

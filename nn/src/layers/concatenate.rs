@@ -1,7 +1,6 @@
 //! Inputs joined along an axis.
 
 use gradus_autograd::Var;
-use gradus_tensor::Shape;
 
 use super::support::prelude::*;
 
@@ -32,13 +31,13 @@ impl Layer for Concatenate {
 
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
         let inputs = build.several_inputs()?;
-        let axis = build.axis_of(&inputs[0], self.axis)?;
+        let axis = build.axis_of(inputs[0], self.axis)?;
         let mut output = inputs[0].clone();
-        for other in &inputs[1..] {
+        for &other in &inputs[1..] {
             let fits = other.len() == output.len()
                 && (1..=output.len()).all(|place| place == axis || other[place - 1] == output[place - 1]);
             if !fits {
-                let shapes: Vec<String> = inputs.iter().map(Shape::to_string).collect();
+                let shapes: Vec<String> = inputs.iter().map(|shape| shape.to_string()).collect();
                 let problem =
                     format!("joins along axis {axis} inputs that agree along the others, found {}", shapes.join(", "));
                 return Err(build.error(problem, "make the shapes agree, or join along another axis"));

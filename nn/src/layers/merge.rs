@@ -11,11 +11,11 @@ use super::support::sum::sum;
 fn merged_shape<T: Float>(build: &Build<'_, T>) -> Result<Shape> {
     let inputs = build.several_inputs()?;
     let mut shape = inputs[0].clone();
-    for other in &inputs[1..] {
+    for &other in &inputs[1..] {
         match broadcast_shapes(&shape, other) {
             Ok(broadcast) if other.len() == shape.len() => shape = broadcast,
             _ => {
-                let shapes: Vec<String> = inputs.iter().map(Shape::to_string).collect();
+                let shapes: Vec<String> = inputs.iter().map(|shape| shape.to_string()).collect();
                 let problem = format!("merges inputs of one shape, found {}", shapes.join(", "));
                 return Err(build.error(problem, "make the shapes agree, or the lengths that differ 1"));
             }

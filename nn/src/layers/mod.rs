@@ -5,7 +5,7 @@ mod support;
 pub use support::padding::Padding;
 
 use crate::graph::Graph;
-use crate::registry::LayerKinds;
+use crate::layer::LayerKinds;
 use crate::sequential::Sequential;
 
 /// Makes of each line `file: Layer, ..;` the module, the exports, and the entries in [`LayerKinds::standard`]. Items that a

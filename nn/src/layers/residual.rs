@@ -5,8 +5,7 @@ use serde_json::Value;
 
 use super::support::prelude::*;
 use super::support::sum::sum;
-use crate::nested::Nested;
-use crate::registry::{LayerReader, deserialize};
+use crate::layer::{LayerHandle, LayerReader, deserialize};
 
 /// y = activation(x + body(x)), or activation(shortcut(x) + body(x)). He et al., arXiv:1512.03385.
 ///
@@ -31,20 +30,20 @@ use crate::registry::{LayerReader, deserialize};
 /// ```
 #[derive(Clone, Debug, Serialize)]
 pub struct Residual {
-    body: Nested,
-    shortcut: Option<Nested>,
+    body: LayerHandle,
+    shortcut: Option<LayerHandle>,
     activation: Activation,
 }
 
 impl Residual {
     /// Around this layer or network, with the input itself as the shortcut, and linear.
     pub fn new(body: impl Layer) -> Self {
-        Residual { body: Nested::new(body), shortcut: None, activation: Activation::Linear }
+        Residual { body: LayerHandle::new(body), shortcut: None, activation: Activation::Linear }
     }
 
     /// With this layer or network on the way around the body.
     pub fn shortcut(self, shortcut: impl Layer) -> Self {
-        Residual { shortcut: Some(Nested::new(shortcut)), ..self }
+        Residual { shortcut: Some(LayerHandle::new(shortcut)), ..self }
     }
 
     /// With this activation of the sum.
@@ -58,17 +57,16 @@ impl Layer for Residual {
     compiled_here!();
 
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
-        let input = build.input()?.clone();
-        let inputs = std::slice::from_ref(&input);
+        let (input, inputs) = (build.input()?, build.inputs());
         let body = build.child("body", &*self.body, inputs)?;
         let shortcut = match &self.shortcut {
             Some(layer) => Some(build.child("shortcut", &**layer, inputs)?),
             None => None,
         };
-        let around = shortcut.as_ref().map_or(&input, |shortcut| &shortcut.output);
-        if body.output != *around {
+        let around = shortcut.as_ref().map_or(input, Built::output);
+        if body.output() != around {
             let what = if shortcut.is_some() { "the shortcut's" } else { "the input" };
-            let problem = format!("the body's output has shape {}, {what} {around}", body.output);
+            let problem = format!("the body's output has shape {}, {what} {around}", body.output());
             let hint = "keep the shape in the body by Padding::Same and as many filters as channels, or give a shortcut that \
                         changes it alike";
             return Err(build.error(problem, hint));
@@ -78,13 +76,13 @@ impl Layer for Residual {
             return Err(build.error(problem, "give the inputs the shape [n, 1]"));
         }
         let activation = self.activation;
-        Ok(Built::merging(body.output, move |context, mut inputs| {
-            let y = (body.forward)(context, inputs.clone());
+        Ok(Built::of_values(body.outputs.clone(), move |context, inputs| {
+            let y = body.run(context, inputs.clone()).into_floats();
             let around = match &shortcut {
-                Some(shortcut) => (shortcut.forward)(context, inputs),
-                None => inputs.swap_remove(0),
+                Some(shortcut) => shortcut.run(context, inputs),
+                None => inputs,
             };
-            activation.apply(&sum(vec![y, around]))
+            activation.apply(&sum(vec![y, around.into_floats()])).into()
         }))
     }
 

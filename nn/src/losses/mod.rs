@@ -16,6 +16,7 @@ mod categorical;
 mod elementwise;
 mod focal;
 mod hinge;
+mod objective;
 mod sparse;
 mod vectors;
 mod weights;
@@ -28,6 +29,7 @@ pub use elementwise::{
 };
 pub use focal::{BinaryFocalCrossentropy, CategoricalFocalCrossentropy};
 pub use hinge::{CategoricalHinge, Hinge, SquaredHinge};
+pub use objective::{Losses, Objective, Scored, Total};
 pub use sparse::SparseCategoricalCrossentropy;
 pub use vectors::{CosineSimilarity, KLDivergence};
 pub use weights::class_weights;

@@ -123,7 +123,7 @@ impl Alone {
         let pass = self.model.grad(&self.input, cotangent, None, &Cotangent, &mut Generator::new(0)).unwrap();
         let grads = pass.grads.iter().flatten().cloned();
         let states = pass.states.into_iter().map(|(_, state)| state);
-        std::iter::once(pass.outputs).chain(grads).chain(states).collect()
+        pass.outputs.into_iter().chain(grads).chain(states).collect()
     }
 }
 

@@ -1,0 +1,376 @@
+//! The building of a layer: the specs of its inputs, and the place where its weights go.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::fmt;
+
+use gradus_autograd::Params;
+use gradus_tensor::{Float, Generator, PerFloat, Shape, Tensor};
+
+use crate::built::Built;
+use crate::context::ParamId;
+use crate::error::{Error, Result};
+use crate::initializers::Initializer;
+use crate::inputs::PartialShape;
+use crate::regularizers::Regularizer;
+use crate::value::{Spec, SpecKind, ValueKind};
+
+/// What a network collects while it is built.
+pub(crate) struct Store<T: Float> {
+    pub params: Params<T>,
+    pub penalties: Vec<(ParamId, Regularizer)>,
+    pub layers: Vec<LayerInfo>,
+    /// Whether a network, nested or not, is no chain.
+    pub branches: bool,
+    /// The largest number of elements that a layer's output has, for a sample.
+    pub widest: usize,
+    /// For each input of the model, what layers have asked for.
+    pub inputs: RefCell<Vec<AskedInput>>,
+    pub weights: Weights,
+}
+
+/// Where the values of weights come from.
+pub(crate) enum Weights {
+    /// They are drawn.
+    Drawn(Generator),
+    /// They are there: the store's parameters are those of a model that was built before.
+    Given,
+    /// Nobody needs them: only the shapes are asked for.
+    Shapes,
+}
+
+/// An input of a model while the network is built.
+pub(crate) struct AskedInput {
+    pub name: String,
+    /// The kind, and the layer that has asked for it: `"0 (Embedding)"`.
+    pub asked: Option<(ValueKind, String)>,
+}
+
+/// A layer of a built network.
+#[derive(Clone, Debug)]
+pub(crate) struct LayerInfo {
+    /// Where it is: `"1"`, or `"encoder/0"` within another.
+    pub path: String,
+    /// The layer's kind.
+    pub kind: &'static str,
+    /// The shapes of its outputs, without the batch axis.
+    pub outputs: Vec<PartialShape>,
+    /// What feeds it, by the names in its network; nothing for a layer within one that is no network.
+    pub inputs: Vec<String>,
+    /// The layer whose weights it uses, if it shares them.
+    pub shares: Option<String>,
+}
+
+impl<T: Float> Store<T> {
+    /// A store of parameters, with inputs of these names.
+    pub fn new(params: Params<T>, weights: Weights, inputs: &[String]) -> Self {
+        let inputs = inputs.iter().map(|name| AskedInput { name: name.clone(), asked: None }).collect();
+        Store {
+            params,
+            penalties: Vec::new(),
+            layers: Vec::new(),
+            branches: false,
+            widest: 0,
+            inputs: RefCell::new(inputs),
+            weights,
+        }
+    }
+
+    /// The building of a network of this kind, on inputs of these specs.
+    pub fn root<'a>(&'a mut self, kind: &'static str, inputs: &'a [Spec]) -> Build<'a, T> {
+        let given = matches!(self.weights, Weights::Given);
+        Build { inputs, path: String::new(), weights_path: String::new(), given, kind, store: self }
+    }
+}
+
+/// The building of one layer: the specs of its inputs, and the place where its weights go.
+pub struct Build<'a, T: Float> {
+    inputs: &'a [Spec],
+    /// Where the layer is in the network.
+    path: String,
+    /// Where its weights are: elsewhere, if it shares those of another.
+    weights_path: String,
+    /// Whether the weights are there already.
+    given: bool,
+    kind: &'static str,
+    pub(crate) store: &'a mut Store<T>,
+}
+
+impl<'a, T: Float> Build<'a, T> {
+    /// The shape of the one input, without the batch axis. The layer takes it as floats.
+    ///
+    /// # Errors
+    /// If the layer is given several inputs, or no floats.
+    pub fn input(&self) -> Result<&'a Shape> {
+        self.one(ValueKind::Floats)
+    }
+
+    /// The shape of the one input, without the batch axis. The layer takes it as ids, whole numbers from 0 to `count` - 1.
+    ///
+    /// # Errors
+    /// If the layer is given several inputs, or no ids, or more different ones.
+    pub fn ids(&self, count: usize) -> Result<&'a Shape> {
+        self.one(ValueKind::Ids { count })
+    }
+
+    fn one(&self, kind: ValueKind) -> Result<&'a Shape> {
+        match self.inputs.len() {
+            1 => self.input_as(0, kind),
+            count => Err(self.error(format!("takes one input, found {count}"), "merge them by a layer before it")),
+        }
+    }
+
+    /// What is known of all inputs. A layer that computes with an input says by [`input_as`](Build::input_as) what it takes
+    /// it for; one that only passes it to a layer within it need not.
+    pub fn inputs(&self) -> &'a [Spec] {
+        self.inputs
+    }
+
+    /// The shape of an input, without the batch axis, for a layer of several of different kinds. The layer takes it as
+    /// this kind.
+    ///
+    /// # Errors
+    /// If there is no such input, or it is of another kind; if it is an input of the network, and another layer takes it
+    /// as another kind.
+    pub fn input_as(&self, index: usize, kind: ValueKind) -> Result<&'a Shape> {
+        let Some(spec) = self.inputs.get(index) else {
+            let problem = format!("takes {} inputs or more, found {}", index + 1, self.inputs.len());
+            return Err(self.error(problem, "feed it with as many"));
+        };
+        match spec.kind {
+            SpecKind::Input(place) => self.ask(place, kind)?,
+            SpecKind::Known(given) => match (given, kind) {
+                (ValueKind::Floats, ValueKind::Floats) | (ValueKind::Mask, ValueKind::Mask) => {}
+                (ValueKind::Ids { count }, ValueKind::Ids { count: known }) if count <= known => {}
+                _ => {
+                    let problem = format!("takes {kind}, found {given}");
+                    return Err(self.error(problem, "feed it with an input of the network, or convert by a layer"));
+                }
+            },
+        }
+        Ok(&spec.shape)
+    }
+
+    /// Settles the kind of an input of the model.
+    fn ask(&self, place: usize, kind: ValueKind) -> Result<()> {
+        let input = &mut self.store.inputs.borrow_mut()[place];
+        let me = || format!("{} ({})", self.path, self.kind);
+        match &input.asked {
+            None => input.asked = Some((kind, me())),
+            Some((ValueKind::Ids { count }, _)) if matches!(kind, ValueKind::Ids { .. }) => {
+                if matches!(kind, ValueKind::Ids { count: fewer } if fewer < *count) {
+                    input.asked = Some((kind, me()));
+                }
+            }
+            Some((asked, _)) if *asked == kind => {}
+            Some((asked, layer)) => {
+                let problem = format!("takes {kind} from {:?}, of which layer {layer} takes {asked}", input.name);
+                return Err(self.error(problem, "convert by a layer, or feed the network with two inputs"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The shapes of the inputs of a layer that merges them, without the batch axis. The layer takes them as floats.
+    ///
+    /// # Errors
+    /// If there are fewer than two, or one is not floats.
+    pub fn several_inputs(&self) -> Result<Vec<&'a Shape>> {
+        let count = self.inputs.len();
+        if count < 2 {
+            let problem = format!("merges two inputs or more, found {count}");
+            return Err(self.error(problem, "feed it with several layers of a Graph"));
+        }
+        (0..count).map(|index| self.input_as(index, ValueKind::Floats)).collect()
+    }
+
+    /// The length of the last axis of the one input: its features.
+    ///
+    /// # Errors
+    /// If there are several inputs or the input has no axis besides the batch.
+    pub fn features(&self) -> Result<usize> {
+        let shape = self.input()?;
+        shape.last().copied().ok_or_else(|| {
+            self.error(
+                "needs an input with a last axis of features, found one number per sample: []".to_owned(),
+                "give the inputs the shape [n, 1]",
+            )
+        })
+    }
+
+    /// The place of an axis of the one input, counted as Keras does: with the batch axis, so from 1, or from -1, the last,
+    /// down.
+    ///
+    /// # Errors
+    /// If there are several inputs, or samples have no such axis.
+    pub fn axis(&self, axis: isize) -> Result<usize> {
+        self.axis_of(self.input()?, axis)
+    }
+
+    /// As [`axis`](Build::axis), of samples of this shape.
+    pub(crate) fn axis_of(&self, shape: &Shape, axis: isize) -> Result<usize> {
+        let ndim = shape.len() + 1;
+        match usize::try_from(if axis < 0 { axis + ndim as isize } else { axis }) {
+            Ok(place) if (1..ndim).contains(&place) => Ok(place),
+            _ => {
+                let problem = format!("there is no axis {axis} in samples of shape {shape}");
+                Err(self.error(problem, "count axes from 1, the first after the batch, or from -1, the last"))
+            }
+        }
+    }
+
+    /// Registers a trainable weight, drawn by `initializer`.
+    ///
+    /// # Errors
+    /// If the initialiser cannot draw that shape, no memory could hold it, or the layer has a weight of that name.
+    pub fn weight(&mut self, name: &str, shape: impl Into<Shape>, initializer: Initializer) -> Result<ParamId> {
+        let shape = shape.into();
+        if self.given {
+            return self.given_param(name, &shape);
+        }
+        let path = self.new_name(name)?;
+        let bytes = shape.iter().try_fold(size_of::<T>(), |bytes, &length| bytes.checked_mul(length));
+        if bytes.is_none_or(|bytes| bytes > isize::MAX as usize) {
+            let problem = format!("no memory holds the weight {name:?} of shape {shape}");
+            return Err(self.error(problem, "make the layer smaller"));
+        }
+        if let Err((problem, hint)) = initializer.check::<T>(&shape) {
+            return Err(self.error(format!("the weight {name:?}: {problem}"), hint));
+        }
+        let value = match &mut self.store.weights {
+            Weights::Drawn(generator) => initializer.draw(&shape, generator),
+            // One element that stands for all: no memory is taken.
+            Weights::Given | Weights::Shapes => Tensor::scalar(T::ZERO).broadcast_to(shape),
+        };
+        Ok(ParamId(self.store.params.add(path, value)))
+    }
+
+    /// Registers a state, which the layer itself changes while training: a moving average, a statistic of the data.
+    ///
+    /// # Errors
+    /// If the layer has a weight or a state of that name.
+    pub fn state(&mut self, name: &str, value: Tensor<T>) -> Result<ParamId> {
+        if self.given {
+            return self.given_param(name, value.shape());
+        }
+        let path = self.new_name(name)?;
+        Ok(ParamId(self.store.params.add_state(path, value)))
+    }
+
+    /// Adds a penalty on a weight to the loss, once however many layers share the weight.
+    pub fn penalty(&mut self, weight: ParamId, regularizer: Option<Regularizer>) {
+        if !self.given {
+            self.store.penalties.extend(regularizer.map(|regularizer| (weight, regularizer)));
+        }
+    }
+
+    /// An error of this layer: what is wrong, and one thing to do.
+    pub fn error(&self, problem: impl Into<String>, hint: &str) -> Error {
+        Error::new(format!("layer {} ({})", self.path, self.kind), problem, hint)
+    }
+
+    /// Builds a layer within this one, on inputs of these specs; its weights are named beneath `name`.
+    ///
+    /// # Errors
+    /// What the inner layer finds wrong.
+    pub fn child(&mut self, name: &str, layer: &dyn AnyLayer, inputs: &[Spec]) -> Result<Built<T>> {
+        self.child_of(name, layer, inputs, Vec::new(), None)
+    }
+
+    /// As [`child`](Build::child), of a network in which layers or inputs called `sources` feed it, and which has the
+    /// weights of the layer `shares`, if there is one.
+    pub(crate) fn child_of(
+        &mut self,
+        name: &str,
+        layer: &dyn AnyLayer,
+        inputs: &[Spec],
+        sources: Vec<String>,
+        shares: Option<&str>,
+    ) -> Result<Built<T>> {
+        let (path, kind) = (join(&self.path, name), layer.kind());
+        let weights_path = join(&self.weights_path, shares.unwrap_or(name));
+        // In its place before the layers within it; its output shape is known after them. Layers within one that shares
+        // its weights are listed where the weights are.
+        let index = self.store.layers.len();
+        let shares_above = self.path != self.weights_path;
+        let shared = shares.map(|shares| join(&self.path, shares));
+        if !shares_above {
+            let info = LayerInfo { path: path.clone(), kind, outputs: Vec::new(), inputs: sources, shares: shared };
+            self.store.layers.push(info);
+        }
+        let given = self.given || shares.is_some();
+        let mut build = Build { inputs, path, weights_path, given, kind, store: self.store };
+        let built = T::choose(BuildOf)(layer, &mut build)?;
+        let shapes = built.outputs.iter().map(|output| &output.shape);
+        self.store.widest = shapes.clone().map(|shape| shape.size()).fold(self.store.widest, usize::max);
+        if !shares_above {
+            self.store.layers[index].outputs = shapes.map(PartialShape::from).collect();
+        }
+        Ok(built)
+    }
+
+    /// The weight or state that is there already.
+    fn given_param(&self, name: &str, shape: &Shape) -> Result<ParamId> {
+        let path = join(&self.weights_path, name);
+        let Some(index) = self.store.params.iter().position(|param| param.name == path) else {
+            let problem = format!("there is no weight {path:?} to be used again");
+            return Err(self.error(problem, "build the same weights whatever the lengths of the input"));
+        };
+        let found = self.store.params[index].value.shape();
+        if found == shape {
+            return Ok(ParamId(index));
+        }
+        let problem = format!("the weight {path:?} has the shape {found}, on this input it would be {shape}");
+        Err(self.error(problem, "share or use a layer only where its weights have the same shapes"))
+    }
+
+    /// The full name of a weight or state that there is not yet.
+    fn new_name(&self, name: &str) -> Result<String> {
+        let path = join(&self.weights_path, name);
+        if name.is_empty() || self.store.params.get(&path).is_some() {
+            let problem = format!("the name of a weight must be new and not empty, found {name:?}");
+            return Err(self.error(problem, "name each weight of the layer differently"));
+        }
+        Ok(path)
+    }
+}
+
+/// `name` beneath a path.
+fn join(path: &str, name: &str) -> String {
+    if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") }
+}
+
+/// Whether a parameter belongs to the layer at `path` or one within it.
+pub(crate) fn is_within(name: &str, path: &str) -> bool {
+    name.strip_prefix(path).is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// Any [`Layer`](crate::Layer), as networks hold them. Implemented for every layer.
+pub trait AnyLayer: Any + fmt::Debug + Send + Sync {
+    /// [`Layer::KIND`](crate::Layer::KIND).
+    fn kind(&self) -> &'static str;
+    /// The layer's data.
+    ///
+    /// # Errors
+    /// If the layer's own `Serialize` fails.
+    fn config(&self) -> serde_json::Result<serde_json::Value>;
+    #[doc(hidden)]
+    fn build_f32(&self, build: &mut Build<'_, f32>) -> Result<Built<f32>>;
+    #[doc(hidden)]
+    fn build_f64(&self, build: &mut Build<'_, f64>) -> Result<Built<f64>>;
+}
+
+/// A trait object's `build` for each float type.
+struct BuildOf;
+
+type BuildFn<T> = fn(&dyn AnyLayer, &mut Build<'_, T>) -> Result<Built<T>>;
+
+impl PerFloat for BuildOf {
+    type Of<T: Float> = BuildFn<T>;
+    fn f32(self) -> BuildFn<f32> {
+        |layer, build| layer.build_f32(build)
+    }
+    fn f64(self) -> BuildFn<f64> {
+        |layer, build| layer.build_f64(build)
+    }
+}

@@ -1,0 +1,54 @@
+//! What a layer's computation runs in.
+
+use gradus_autograd::{Params, Var};
+use gradus_tensor::{Float, Generator, Tensor};
+
+/// The handle of a weight or state: its index among the model's parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ParamId(pub(crate) usize);
+
+/// The surroundings of a computation: the bound weights and, only while training, the randomness.
+pub struct Context<'a, T: Float> {
+    params: &'a Params<T>,
+    /// Parallel to the parameters.
+    vars: &'a [Var<T>],
+    training: Option<&'a mut Generator>,
+    /// New values of states, by index of the parameter.
+    pub(crate) updates: Vec<(usize, Tensor<T>)>,
+}
+
+impl<'a, T: Float> Context<'a, T> {
+    pub(crate) fn new(params: &'a Params<T>, vars: &'a [Var<T>], training: Option<&'a mut Generator>) -> Self {
+        Context { params, vars, training, updates: Vec::new() }
+    }
+
+    /// A weight or a state.
+    pub fn weight(&self, id: ParamId) -> &'a Var<T> {
+        &self.vars[id.0]
+    }
+
+    /// The latest value of a state: the one that [`update`](Context::update) has given it in this pass, if a layer that
+    /// shares it has come before, or its value at the beginning.
+    pub fn state(&self, id: ParamId) -> &Tensor<T> {
+        let updated = self.updates.iter().rev().find(|(state, _)| *state == id.0);
+        updated.map_or(self.vars[id.0].value(), |(_, value)| value)
+    }
+
+    /// The generator of a training step; `None` when predicting. Layers that behave differently while training match
+    /// on it.
+    pub fn training(&mut self) -> Option<&mut Generator> {
+        self.training.as_deref_mut()
+    }
+
+    /// Whether a weight or a state is frozen. Freezing a layer freezes all it has.
+    pub fn is_frozen(&self, id: ParamId) -> bool {
+        self.params[id.0].frozen
+    }
+
+    /// Gives a state its next value, taken over at the end of the training step. A frozen state keeps its own.
+    pub fn update(&mut self, state: ParamId, value: Tensor<T>) {
+        if !self.is_frozen(state) {
+            self.updates.push((state.0, value));
+        }
+    }
+}

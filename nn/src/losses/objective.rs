@@ -1,0 +1,147 @@
+//! What a model is trained by: one loss, or one for each of several outputs.
+
+use std::fmt;
+use std::sync::Arc;
+
+use gradus_autograd::Var;
+use gradus_tensor::{Float, Tensor};
+
+use super::Loss;
+use crate::error::{Error, Result};
+
+/// An output of a model with its targets.
+#[derive(Clone, Copy)]
+pub struct Scored<'a, T: Float> {
+    /// The name of the output.
+    pub name: &'a str,
+    /// The targets, batch axis first.
+    pub targets: &'a Tensor<T>,
+    /// The outputs, batch axis first.
+    pub outputs: &'a Var<T>,
+}
+
+/// The value of an objective.
+pub struct Total<T: Float> {
+    /// The number that training makes small.
+    pub loss: Var<T>,
+    /// The loss of each output under its name, without its weight, if there are several outputs; else nothing.
+    pub parts: Vec<(String, T)>,
+}
+
+/// What training makes small: a [`Loss`], or [`Losses`], one for each output.
+///
+/// A single loss of a model of several outputs is that of each output, added up, as in Keras.
+pub trait Objective<T: Float>: fmt::Debug + Send + Sync + 'static {
+    /// The total over these outputs. `weights` are the samples' weights, `[n]`.
+    ///
+    /// # Errors
+    /// If a shape does not fit, there are no samples, or an output has no loss.
+    fn total(&self, scored: &[Scored<'_, T>], weights: Option<&Tensor<T>>) -> Result<Total<T>>;
+}
+
+impl<L: Loss, T: Float> Objective<T> for L {
+    fn total(&self, scored: &[Scored<'_, T>], weights: Option<&Tensor<T>>) -> Result<Total<T>> {
+        sum(scored.iter().map(|one| Ok((one, self.mean(one.targets, one.outputs, weights), 1.0))))
+    }
+}
+
+/// A loss and a weight for each output of a model, by the output's name: Keras's `loss` and `loss_weights`.
+///
+/// ```
+/// use gradus_nn::losses::{BinaryCrossentropy, CategoricalCrossentropy, Losses};
+/// let losses: Losses = Losses::new()
+///     .add("priority", BinaryCrossentropy::default())
+///     .add("department", CategoricalCrossentropy::default())
+///     .weighted(0.2);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Losses<T: Float = f32> {
+    list: Vec<OfOutput<T>>,
+}
+
+/// The loss of one output.
+#[derive(Clone, Debug)]
+struct OfOutput<T: Float> {
+    output: String,
+    loss: Arc<dyn Objective<T>>,
+    weight: f64,
+}
+
+impl<T: Float> Losses<T> {
+    /// No losses.
+    pub fn new() -> Self {
+        Losses { list: Vec::new() }
+    }
+
+    /// And this loss of the output of this name, with weight 1.
+    ///
+    /// # Panics
+    /// If the output has a loss already.
+    #[track_caller]
+    pub fn add(mut self, output: &str, loss: impl Loss) -> Self {
+        assert!(self.of(output).is_none(), "add: the output {output:?} has a loss already");
+        self.list.push(OfOutput { output: output.to_owned(), loss: Arc::new(loss), weight: 1.0 });
+        self
+    }
+
+    /// With this weight of the loss that was added last.
+    ///
+    /// # Panics
+    /// If there is none, or the weight is not finite.
+    #[track_caller]
+    pub fn weighted(mut self, weight: f64) -> Self {
+        assert!(weight.is_finite(), "weighted: a weight must be finite, found {weight}");
+        self.list.last_mut().expect("weighted: add a loss before its weight").weight = weight;
+        self
+    }
+
+    fn of(&self, output: &str) -> Option<&OfOutput<T>> {
+        self.list.iter().find(|loss| loss.output == output)
+    }
+}
+
+impl<T: Float> Default for Losses<T> {
+    fn default() -> Self {
+        Losses::new()
+    }
+}
+
+impl<T: Float> Objective<T> for Losses<T> {
+    fn total(&self, scored: &[Scored<'_, T>], weights: Option<&Tensor<T>>) -> Result<Total<T>> {
+        let names: Vec<&str> = scored.iter().map(|one| one.name).collect();
+        if let Some(unknown) = self.list.iter().find(|loss| !names.contains(&&*loss.output)) {
+            let problem = format!("there is no output {:?}, only {}", unknown.output, names.join(", "));
+            return Err(Error::new("losses", problem, "name an output of the network"));
+        }
+        sum(scored.iter().map(|one| {
+            let Some(OfOutput { loss, weight, .. }) = self.of(one.name) else {
+                let problem = format!("the output {:?} has no loss", one.name);
+                return Err(Error::new("losses", problem, "add one for each output of the network"));
+            };
+            let loss = loss.total(std::slice::from_ref(one), weights).map(|total| total.loss);
+            Ok((one, loss, *weight))
+        }))
+    }
+}
+
+/// The sum of losses, each times its weight, and the losses themselves if they are several.
+fn sum<'a, T: Float>(
+    losses: impl ExactSizeIterator<Item = Result<(&'a Scored<'a, T>, Result<Var<T>>, f64)>>,
+) -> Result<Total<T>> {
+    let several = losses.len() > 1;
+    let (mut total, mut parts) = (None, Vec::new());
+    for loss in losses {
+        let (one, loss, weight) = loss?;
+        let loss = loss.map_err(|error| if several { error.within(&format!("output {}", one.name)) } else { error })?;
+        if several {
+            parts.push((one.name.to_owned(), loss.value().item()));
+        }
+        let weighted = if weight == 1.0 { loss } else { loss * T::of(weight) };
+        total = Some(match total {
+            None => weighted,
+            Some(total) => total + weighted,
+        });
+    }
+    let loss = total.ok_or_else(|| Error::new("losses", "there are no outputs", "give the network an output"))?;
+    Ok(Total { loss, parts })
+}

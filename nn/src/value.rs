@@ -1,0 +1,234 @@
+//! The values that flow along the edges of a network: floats, ids and masks.
+
+use std::fmt;
+use std::ops::Deref;
+
+use gradus_autograd::Var;
+use gradus_tensor::{Float, Shape, Tensor};
+use smallvec::{SmallVec, smallvec};
+
+/// A value that flows from layer to layer, batch axis first.
+///
+/// Gradients flow through floats alone.
+#[derive(Clone, Debug)]
+pub enum Value<T: Float = f32> {
+    /// Numbers that can be differentiated through.
+    Floats(Var<T>),
+    /// Whole numbers that stand for something: words, classes, rows of a table.
+    Ids(Tensor<i64>),
+    /// For each place whether there is something.
+    Mask(Tensor<bool>),
+}
+
+impl<T: Float> Value<T> {
+    /// The length of each axis, that of the batch first.
+    pub fn shape(&self) -> &Shape {
+        match self {
+            Value::Floats(floats) => floats.shape(),
+            Value::Ids(ids) => ids.shape(),
+            Value::Mask(mask) => mask.shape(),
+        }
+    }
+
+    /// The floats.
+    ///
+    /// # Panics
+    /// If the value is something else.
+    #[track_caller]
+    pub fn floats(&self) -> &Var<T> {
+        match self {
+            Value::Floats(floats) => floats,
+            other => other.is_not("floats"),
+        }
+    }
+
+    /// The floats, out of the value.
+    ///
+    /// # Panics
+    /// If the value is something else.
+    #[track_caller]
+    pub fn into_floats(self) -> Var<T> {
+        match self {
+            Value::Floats(floats) => floats,
+            other => other.is_not("floats"),
+        }
+    }
+
+    /// The ids.
+    ///
+    /// # Panics
+    /// If the value is something else.
+    #[track_caller]
+    pub fn ids(&self) -> &Tensor<i64> {
+        match self {
+            Value::Ids(ids) => ids,
+            other => other.is_not("ids"),
+        }
+    }
+
+    /// The mask.
+    ///
+    /// # Panics
+    /// If the value is something else.
+    #[track_caller]
+    pub fn mask(&self) -> &Tensor<bool> {
+        match self {
+            Value::Mask(mask) => mask,
+            other => other.is_not("a mask"),
+        }
+    }
+
+    #[cold]
+    #[track_caller]
+    fn is_not(&self, expected: &str) -> ! {
+        let found = match self {
+            Value::Floats(_) => "floats",
+            Value::Ids(_) => "ids",
+            Value::Mask(_) => "a mask",
+        };
+        panic!("a layer's computation takes {expected}, found {found}: {}", self.shape());
+    }
+}
+
+impl<T: Float> From<Var<T>> for Value<T> {
+    fn from(floats: Var<T>) -> Self {
+        Value::Floats(floats)
+    }
+}
+
+impl<T: Float> From<Tensor<i64>> for Value<T> {
+    fn from(ids: Tensor<i64>) -> Self {
+        Value::Ids(ids)
+    }
+}
+
+impl<T: Float> From<Tensor<bool>> for Value<T> {
+    fn from(mask: Tensor<bool>) -> Self {
+        Value::Mask(mask)
+    }
+}
+
+/// The inputs or the outputs of a layer's computation, in order: a short list, of which one value is the common case.
+///
+/// ```
+/// use gradus_autograd::Var;
+/// use gradus_nn::{Value, Values};
+/// use gradus_tensor::Tensor;
+/// let (x, ids) = (Var::from(Tensor::new([[0.5]])), Tensor::from([[3_i64]]));
+/// let values: Values = [Value::from(x), Value::from(ids)].into_iter().collect();
+/// assert_eq!((values.len(), values[1].ids().shape()), (2, &[1, 1].into()));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Values<T: Float = f32>(SmallVec<[Value<T>; 1]>);
+
+impl<T: Float> Values<T> {
+    /// The one value, which is floats.
+    ///
+    /// # Panics
+    /// If there are none or several, or it is something else.
+    #[track_caller]
+    pub fn into_floats(mut self) -> Var<T> {
+        match self.0.pop() {
+            Some(value) if self.0.is_empty() => value.into_floats(),
+            popped => panic!("one value is expected, found {}", self.0.len() + usize::from(popped.is_some())),
+        }
+    }
+}
+
+impl<T: Float> Deref for Values<T> {
+    type Target = [Value<T>];
+    fn deref(&self) -> &[Value<T>] {
+        &self.0
+    }
+}
+
+impl<T: Float> IntoIterator for Values<T> {
+    type Item = Value<T>;
+    type IntoIter = smallvec::IntoIter<[Value<T>; 1]>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl<T: Float> FromIterator<Value<T>> for Values<T> {
+    fn from_iter<I: IntoIterator<Item = Value<T>>>(values: I) -> Self {
+        Values(values.into_iter().collect())
+    }
+}
+
+impl<T: Float, V: Into<Value<T>>> From<V> for Values<T> {
+    /// One value.
+    fn from(value: V) -> Self {
+        Values(smallvec![value.into()])
+    }
+}
+
+/// What the elements of a value are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ValueKind {
+    /// Numbers that can be differentiated through.
+    Floats,
+    /// Whole numbers from 0 to `count` - 1.
+    Ids {
+        /// The number of different ids.
+        count: usize,
+    },
+    /// For each place whether there is something.
+    Mask,
+}
+
+impl fmt::Display for ValueKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ValueKind::Floats => write!(f, "floats"),
+            ValueKind::Ids { count } => write!(f, "ids below {count}"),
+            ValueKind::Mask => write!(f, "a mask"),
+        }
+    }
+}
+
+/// What is known of a value while a network is built: its shape, without the batch axis, and what its elements are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spec {
+    /// The shape, without the batch axis.
+    pub shape: Shape,
+    pub(crate) kind: SpecKind,
+}
+
+/// What the elements of a value are, as far as that is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SpecKind {
+    Known(ValueKind),
+    /// An input of the model, by its place: its elements are what the layers that take it ask for.
+    Input(usize),
+}
+
+impl Spec {
+    /// Of a value of this shape and kind.
+    pub fn new(shape: impl Into<Shape>, kind: ValueKind) -> Self {
+        Spec { shape: shape.into(), kind: SpecKind::Known(kind) }
+    }
+
+    /// Of floats of this shape.
+    pub fn floats(shape: impl Into<Shape>) -> Self {
+        Spec::new(shape, ValueKind::Floats)
+    }
+
+    /// Of ids below `count`, of this shape.
+    pub fn ids(shape: impl Into<Shape>, count: usize) -> Self {
+        Spec::new(shape, ValueKind::Ids { count })
+    }
+
+    /// Of a mask of this shape.
+    pub fn mask(shape: impl Into<Shape>) -> Self {
+        Spec::new(shape, ValueKind::Mask)
+    }
+
+    /// What the elements are; `None` for an input of the network, for which the layers that take it decide.
+    pub fn kind(&self) -> Option<ValueKind> {
+        match self.kind {
+            SpecKind::Known(kind) => Some(kind),
+            SpecKind::Input(_) => None,
+        }
+    }
+}
