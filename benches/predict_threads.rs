@@ -38,23 +38,22 @@ fn convnet() -> Model {
     Model::build(network, [28, 28, 1], 1).unwrap()
 }
 
-/// The time in which each of `threads` threads makes `predictions` predictions.
+/// The time in which each of `threads` threads makes `predictions` predictions, from the first start to the last end.
 fn time(model: &Model, picture: &Tensor, threads: usize, predictions: u64) -> Duration {
-    let (ready, done) = (Barrier::new(threads + 1), Barrier::new(threads + 1));
-    thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                black_box(model.predict(picture).unwrap());
-                ready.wait();
-                (0..predictions).for_each(|_| _ = black_box(model.predict(picture).unwrap()));
-                done.wait();
-            });
-        }
+    let ready = Barrier::new(threads);
+    let predict = || {
+        black_box(model.predict(picture).unwrap());
         ready.wait();
         let start = Instant::now();
-        done.wait();
-        start.elapsed()
-    })
+        (0..predictions).for_each(|_| _ = black_box(model.predict(picture).unwrap()));
+        (start, Instant::now())
+    };
+    let times: Vec<(Instant, Instant)> = thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(predict)).collect();
+        workers.into_iter().map(|worker| worker.join().unwrap()).collect()
+    });
+    let (starts, ends): (Vec<_>, Vec<_>) = times.into_iter().unzip();
+    ends.into_iter().max().unwrap() - starts.into_iter().min().unwrap()
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

@@ -1,4 +1,4 @@
-//! Convolutions and their derivatives as a fraction of the matrix product's rate, in the same run.
+//! The rates of convolutions and their gradients as fractions of the matrix product's rate, in the same run.
 //!
 //! `cargo bench -p gradus-tensor --bench conv`. After criterion's report a table gives, for one thread and for all, the
 //! rate of each as a fraction of that of a product of 1024 cubed on as many threads, measured in turn with it.
@@ -105,7 +105,7 @@ impl Case {
     }
 }
 
-/// One of the three products of a convolution by its name, ready to be computed again and again.
+/// One of the three products of a convolution: its name, and a closure that computes it.
 type Work = (&'static str, Box<dyn FnMut()>);
 
 fn works(case: &Case) -> [Work; 3] {
@@ -125,7 +125,7 @@ fn works(case: &Case) -> [Work; 3] {
     ]
 }
 
-/// Multiply-adds of any of the three products.
+/// The multiply-adds of each of the three products.
 fn multiply_adds(case: &Case) -> f64 {
     let output = case.convolution().output_shape(&case.input(), &case.kernel()).unwrap();
     (output.size() * case.kernel * case.kernel * case.channels / case.groups) as f64

@@ -1,4 +1,4 @@
-//! Elementwise operations, sums and copies of 10 million elements, as a fraction of memcpy's bandwidth in the same run.
+//! The bandwidth of elementwise operations, sums and copies of 10 million elements as a fraction of memcpy's, in the same run.
 //!
 //! `cargo bench -p gradus-tensor --bench elementwise`. The bytes of an operation are those it must read and write once;
 //! memcpy reads and writes as many. `RAYON_NUM_THREADS=1` shows one thread's; memcpy always runs on one.
@@ -21,7 +21,7 @@ fn main() {
     let source = x.to_vec();
     let mut target = vec![0.0_f32; ELEMENTS];
 
-    // Passes over 10 million elements, read or written.
+    // The passes over 10 million elements, reading or writing.
     let mut bench = Bench { criterion: Criterion::default().configure_from_args(), table: Vec::new() };
     bench.measure(MEMCPY, 2, || black_box(&mut target).copy_from_slice(black_box(&source)));
     bench.measure("add", 3, || drop(black_box(black_box(&x) + black_box(&y))));

@@ -1,8 +1,8 @@
 //! Matrix products against `matrixmultiply` on one thread, in the same run.
 //!
-//! `cargo bench -p gradus-tensor --bench gemm`. Shapes are rows of A, inner length, columns of B; `t` marks an operand
-//! that is the transpose of what lies in memory. The first eight are those of a step of the introductory MNIST network
-//! with batches of 32, and of predicting one image.
+//! `cargo bench -p gradus-tensor --bench gemm`. Shapes are rows of A, inner length, columns of B; `t` marks an
+//! operand that is a transposed view. The first eight shapes are those of a training step of the introductory MNIST network with
+//! batches of 32, and of the prediction of one image.
 // matrixmultiply takes pointers.
 #![allow(unsafe_code)]
 
@@ -92,7 +92,7 @@ impl Product {
         format!("{stack}{m} x {k}{a} x {n}{b}")
     }
 
-    /// The rates of `matrixmultiply`, and of `matmul` on one thread and on all; NaN for what the command line leaves out.
+    /// The rates of `matrixmultiply`, and of `matmul` on one thread and on all; NaN for those that the command line leaves out.
     fn measure(&self, criterion: &mut Criterion, one: &ThreadPool, all: &ThreadPool) -> [f64; 3] {
         let [m, k, n] = self.shape;
         let stored = |rows: usize, columns: usize, transposed: bool| {

@@ -1,9 +1,9 @@
 //! Batch, group and layer normalisation and their derivatives as a fraction of memcpy's bandwidth, in the same run.
 //!
-//! `cargo bench -p gradus-tensor --bench standardize`. What is counted is what the two passes must move: forward x is read
-//! twice and y written once; backward x and g are read twice, and the gradient by x is written once, in the memory of g.
-//! (Each of a memcpy's bytes is read or written once.) Where a slot stays in the cache between the passes, of a layer
-//! normalisation and of small samples, each is counted once. After criterion's report a table gives, for one thread and for
+//! `cargo bench -p gradus-tensor --bench standardize`. The bytes of an operation are those
+//! that its two passes must move: forward x is read twice and y written once; backward x and g are read twice, and the gradient by x
+//! is written once, in the memory of g. (Each byte of a memcpy is read or written once.) If a slot stays in the cache between the
+//! passes, as in a layer normalisation or with small samples, each byte is counted once. After criterion's report a table gives, for one thread and for
 //! all, the bandwidth of each and its fraction of that of a memcpy on one thread that moves as many bytes, measured in turn
 //! with it.
 
@@ -22,7 +22,7 @@ struct Case {
     name: &'static str,
     shape: [usize; 3],
     how: Standardization,
-    /// How often x has to be read.
+    /// The number of times that x is read.
     reads: usize,
 }
 

@@ -1,4 +1,4 @@
-//! What a tensor can hold, and what it can compute with.
+//! Element types of tensors: those that a tensor can hold, and those that arithmetic and training use.
 
 use std::fmt;
 
@@ -8,21 +8,21 @@ use crate::kernels::math::MathOfRuns;
 
 /// A type that a tensor can hold: f32, f64, i8, i16, i32, i64, u8 and bool.
 ///
-/// Sealed: the kernels know these types. [`Float`] is the narrower set that training computes with.
+/// The trait is sealed, because the kernels know these types. [`Float`] is the narrower set that training computes with.
 pub trait Element:
     Scalar<Truth = bool> + PartialEq + PartialOrd + Default + Send + Sync + fmt::Debug + fmt::Display + 'static
 {
-    /// The type's name, as in messages and file headers: `"f32"`.
+    /// The name of the type in messages and file headers: `"f32"`.
     const NAME: &'static str;
     /// Whether every bit pattern is a value (not so for bool).
     #[doc(hidden)]
     const ANY_BITS: bool;
 
-    /// The nearest value of another type, as Rust's `as`: floats truncate towards zero and saturate, NaN becomes 0;
-    /// integers wrap; a number is `true` unless it is 0; `true` is 1.
+    /// The value converted to another type as by Rust's `as`: floats become integers by truncation towards zero and saturation, NaN
+    /// becomes 0; integers wrap; a number is `true` unless it is 0; `true` becomes 1.
     fn cast<U: Element>(self) -> U;
 
-    /// Whether the value is NaN; never for integers and bool.
+    /// Whether the value is NaN; `false` for integers and bool.
     fn is_nan_value(self) -> bool;
 
     #[doc(hidden)]
@@ -41,7 +41,7 @@ pub trait Element:
     fn put_little_endian(self, bytes: &mut Vec<u8>);
 }
 
-/// A type that can be added up and multiplied: every element type but bool.
+/// A type with arithmetic: every element type but bool.
 pub trait Number:
     Element
     + Arithmetic
@@ -51,9 +51,9 @@ pub trait Number:
     + std::ops::Div<Output = Self>
     + std::ops::Rem<Output = Self>
 {
-    /// The quotient; wrapping, and integer division by zero gives 0, as in NumPy.
+    /// The quotient, wrapping; integer division by zero gives 0, as in NumPy.
     fn over(self, other: Self) -> Self;
-    /// The remainder with the sign of the divisor, as Python's `%`; 0 where an integer divisor is 0.
+    /// The remainder with the sign of the divisor, as Python's `%`; 0 for an integer divisor of 0.
     fn modulo(self, other: Self) -> Self;
     /// The smallest value: minus infinity for floats.
     const LOWEST: Self;
@@ -61,7 +61,7 @@ pub trait Number:
     const HIGHEST: Self;
 }
 
-/// A whole number: what can be an index or a class label.
+/// A whole number, which can be an index or a class label.
 pub trait Integer: Number {}
 
 /// A type that training computes with: f32, and f64 for gradient checks.
@@ -75,19 +75,20 @@ pub trait Float:
         self.cast()
     }
 
-    /// The one of two things, made for f32 and for f64, that is made for this type.
+    /// The version of `things` for this type.
     fn choose<C: PerFloat>(things: C) -> C::Of<Self>;
 
-    /// A value whose bits hold a byte: what comes with another value and is chosen by the same masks.
+    /// A value with the bits of a byte, so that a byte can be selected by the same masks as a float.
     #[doc(hidden)]
-    fn hold(byte: u8) -> Self;
+    fn from_byte_bits(byte: u8) -> Self;
 
-    /// The byte that it holds.
+    /// The byte of [`from_byte_bits`](Float::from_byte_bits).
     #[doc(hidden)]
-    fn held(self) -> u8;
+    fn to_byte_bits(self) -> u8;
 }
 
-/// Something that exists for f32 and for f64: how generic code calls what cannot be generic, such as a trait object.
+/// A pair of things, one for f32 and one for f64, from which generic code chooses by [`Float::choose`]. So it can use things that
+/// cannot be generic, such as trait objects.
 pub trait PerFloat {
     /// The thing for one type.
     type Of<T: Float>;
@@ -197,11 +198,11 @@ macro_rules! float {
                 things.$type()
             }
             #[inline(always)]
-            fn hold(byte: u8) -> Self {
+            fn from_byte_bits(byte: u8) -> Self {
                 <$type>::from_bits(byte.into())
             }
             #[inline(always)]
-            fn held(self) -> u8 {
+            fn to_byte_bits(self) -> u8 {
                 self.to_bits() as u8
             }
         }

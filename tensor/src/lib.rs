@@ -1,7 +1,7 @@
 //! N-dimensional arrays: views, broadcasting, vectorised kernels, GEMM.
 //!
-//! One concrete type, [`Tensor`], holds a shared buffer and a layout over it. Views share, writes copy only what is
-//! shared, results are the same bits for any number of threads.
+//! The one concrete type, [`Tensor`], has a shared buffer and a layout over it. Views share the buffer, writes copy it only if it
+//! is shared, and results are the same bits for any number of threads.
 //!
 //! ```
 //! use gradus_tensor::Tensor;

@@ -235,7 +235,7 @@ mod tests {
 
     use super::*;
 
-    /// Addresses of blocks that nobody follows.
+    /// The address of a block that does not exist.
     fn block(number: usize) -> NonNull<u8> {
         NonNull::new(std::ptr::without_provenance_mut(number * ALIGNMENT)).unwrap()
     }
@@ -266,7 +266,10 @@ mod tests {
         let memory = IdleMemory::new(MOST_IDLE);
         assert!(memory.keep(block(1), 2048) && memory.keep(block(2), 2048) && memory.keep(block(3), 4096));
         thread::scope(|scope| {
-            scope.spawn(|| assert!(memory.keep(block(4), 2048)));
+            scope.spawn(|| {
+                assert!(memory.keep(block(4), 2048) && memory.keep(block(5), 2048));
+                assert_eq!(memory.take(2048), Some(block(5)));
+            });
         });
         assert_eq!([2048, 4096, 4096].map(|class| memory.take(class)), [Some(block(2)), Some(block(3)), None]);
         assert_eq!([2048, 2048].map(|class| memory.take(class)), [Some(block(1)), Some(block(4))]);
@@ -274,8 +277,8 @@ mod tests {
     }
 
     #[test]
-    fn what_one_thread_drops_another_one_finds() {
-        // As batches do: made here, dropped there; and from there, once that thread has ended.
+    fn a_block_that_one_thread_drops_is_found_by_another() {
+        // A block kept by a thread that has ended, as when one thread drops batches that another makes.
         let memory = IdleMemory::new(MOST_IDLE);
         for number in 1..=2 * SHELVES {
             let dropped = thread::scope(|scope| scope.spawn(|| memory.keep(block(number), 2048)).join().unwrap());

@@ -291,7 +291,7 @@ mod tests {
         assert_eq!(single, Generator::new(7).uniform([101], -1.0..2.0_f64).to::<f32>());
     }
 
-    /// Mean, standard deviation, and the means of the third and fourth power of what is left in units of it.
+    /// The mean, the standard deviation, the skewness and the kurtosis.
     fn moments(x: &Tensor<f64>) -> [f64; 4] {
         let (mean, std) = (x.mean(..).item(), x.std(..).item());
         let z = (x - mean) / std;

@@ -26,7 +26,7 @@ use std::ops::Range;
 ///
 /// # Panics
 ///
-/// If a task panics, with that task's panic, after every thread has left; tasks that nobody had begun are skipped.
+/// If a task panics, with that task's panic, after every thread has left; tasks that had not begun are skipped.
 pub fn run(tasks: usize, body: impl Fn(usize) + Sync) {
     #[cfg(feature = "parallel")]
     if tasks > 1 && crew::run(tasks, &body) {
@@ -239,7 +239,7 @@ mod crew {
                 return false;
             }
             // SAFETY: the gate was open and now counts this helper inside. The caller closes the gate and waits until
-            // nobody is inside before its region ends, so the pointer, written before the gate was opened (release,
+            // no helper is inside before its region ends, so the pointer, written before the gate was opened (release,
             // and acquired above), points to a live region until the decrement below.
             unsafe { &*self.region.load(Ordering::Relaxed) }.work(BACK);
             self.gate.0.fetch_sub(INSIDE, Ordering::Release);

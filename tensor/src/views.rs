@@ -91,7 +91,7 @@ macro_rules! slice_from {
     )*};
 }
 
-// i32 is what a bare literal becomes.
+// A bare literal is an i32.
 slice_from!(i32, isize, usize);
 
 impl From<RangeFull> for Slice {

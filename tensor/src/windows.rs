@@ -217,7 +217,7 @@ mod tests {
         // By hand: windows of taps at -2 0 2, 1 3 5, 4 6 8 over 0..6.
         let strided = Spacing::Strided { size: 3, stride: 3, dilation: 2, before: 2 };
         assert_eq!(starts_and_counts(axis(6, 3, strided)), [(1, 0, 2), (0, 1, 3), (0, 4, 1)]);
-        // By hand: windows wholly in what is padded, on either side.
+        // By hand: windows wholly in the padding, on either side.
         let beyond = Spacing::Strided { size: 2, stride: 1, dilation: 1, before: 3 };
         assert_eq!(
             starts_and_counts(axis(1, 6, beyond)).iter().map(|taps| taps.2).collect::<Vec<_>>(),

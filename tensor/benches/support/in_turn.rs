@@ -1,8 +1,8 @@
-//! Medians of works that are called in turn, so that a slow spell of the machine meets all alike.
+//! Median times of operations that are called in turn, so that a slow spell of the machine affects all of them.
 
 use std::time::Instant;
 
-/// The median seconds of each.
+/// The median seconds of each operation.
 pub fn medians<const N: usize>(rounds: usize, mut works: [&mut dyn FnMut(); N]) -> [f64; N] {
     let mut seconds: [Vec<f64>; N] = std::array::from_fn(|_| Vec::with_capacity(rounds));
     for _ in 0..rounds {

@@ -1,4 +1,4 @@
-//! What memory limits, beside a copy of as many bytes.
+//! The bandwidth of operations that memory limits, compared with a memcpy of as many bytes.
 
 use std::hint::black_box;
 
@@ -7,7 +7,7 @@ use rayon::ThreadPoolBuilder;
 
 use crate::in_turn::medians;
 
-/// An operation by its name, ready to be computed again and again, and the elements that it reads and writes.
+/// An operation: its name, a closure that computes it, and the elements that it reads and writes.
 pub type Work = (&'static str, usize, Box<dyn FnMut()>);
 
 /// Criterion's report of the works of each case, then, for one thread and for all, a table of the bandwidth of each and its

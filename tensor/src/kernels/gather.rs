@@ -1,4 +1,4 @@
-//! Kernels that move elements to or from places given by an index. The ops above have checked every index.
+//! Copies and sums of elements at given indices. The ops that call them have checked every index.
 
 use super::nest::Nest;
 use super::{Shared, View};

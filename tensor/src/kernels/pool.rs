@@ -10,8 +10,8 @@ use crate::team;
 use crate::windows::Windows;
 
 impl Windows {
-    /// out = all that lies in a window, folded by `f`. WindowLine by line of the input, which then streams through the caches;
-    /// the output's line stays in the nearest one.
+    /// out = the elements of each window, folded by `f`. The input is read line by line, so that it streams through the caches; the
+    /// line of the output stays in the first-level cache.
     #[inline(always)]
     fn fold<T: Float>(
         &self,
@@ -88,11 +88,12 @@ impl Windows {
                     let taps = self.axes[2].taps(window);
                     let first_number = rows.first().map_or(0, |&(_, number)| number + taps.skipped);
                     in_blocks!(channels, |BLOCK, first| {
-                        let (mut largest, mut place) = ([T::LOWEST; BLOCK], [T::hold(first_number as u8); BLOCK]);
+                        let (mut largest, mut place) =
+                            ([T::LOWEST; BLOCK], [T::from_byte_bits(first_number as u8); BLOCK]);
                         for &(row, number) in &rows {
                             let mut at = row + taps.start * channels + first;
                             for tap in number + taps.skipped..number + taps.skipped + taps.count {
-                                let (x, tap) = (&x[at..][..BLOCK], T::hold(tap as u8));
+                                let (x, tap) = (&x[at..][..BLOCK], T::from_byte_bits(tap as u8));
                                 for c in 0..BLOCK {
                                     let is = x[c] > largest[c] || x[c].is_nan_value();
                                     (largest[c], place[c]) = if is { (x[c], tap) } else { (largest[c], place[c]) };
@@ -103,7 +104,7 @@ impl Windows {
                         let (out, places) = (&mut out[first..][..BLOCK], &mut places[first..][..BLOCK]);
                         for c in 0..BLOCK {
                             out[c] = if largest[c] < least { least } else { largest[c] };
-                            places[c] = place[c].held();
+                            places[c] = place[c].to_byte_bits();
                         }
                     });
                 }

@@ -143,7 +143,7 @@ mod tests {
                 None => x.convolve(&w, &convolution),
             };
             let expected = between.max_pool(&pooling);
-            // From views that lie otherwise.
+            // From views with other layouts.
             let (columns, turned) = (x.flip(0).contiguous().flip(0), w.t().contiguous().t());
             let (y, places) = columns.convolve_pooled(&turned, bias, relu, &convolution, &pooling);
             prop_assert_eq!(&y, &expected);

@@ -164,8 +164,7 @@ mod tests {
         (axes, prop_oneof![0_usize..4, Just(9), Just(42), Just(70)])
     }
 
-    /// The largest and the mean of the places that each window of the output sees along each axis, and what they pass
-    /// back of g.
+    /// The largest element and the mean of each window, given its places along each axis, and the gradients of both for g.
     fn expected(x: &Tensor<f64>, g: &Tensor<f64>, seen: impl Fn(usize, usize) -> Vec<usize>) -> [Tensor<f64>; 4] {
         let (mut largest, mut mean) = (Vec::new(), Vec::new());
         let (mut by_largest, mut by_mean) = (x.zeros_like(), x.zeros_like());
@@ -276,7 +275,7 @@ mod tests {
 
     #[test]
     fn large_batches_are_pooled_as_their_samples_are() {
-        // Together more than is taken for cached, each by itself less.
+        // The batch is larger than a cache, each sample smaller.
         let x: Tensor<f64> = crate::Generator::new(1).uniform([2, 260, 250, 35], -1.0..1.0);
         let pooling = Pooling::new(&[3, 2]).strides(&[2, 3]).padding(&[(0, 1), (1, 0)]);
         let each = |sample: usize| x.slice(0, sample..sample + 1);

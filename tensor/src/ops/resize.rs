@@ -104,7 +104,7 @@ mod tests {
     /// The elements along an axis that a new one is made of, with their weights.
     fn parts(place: usize, [from, to]: [usize; 2], interpolation: Interpolation) -> Vec<(usize, f64)> {
         match interpolation {
-            // In whole numbers, for what lies midway must not be left to rounding.
+            // In whole numbers, because rounding must not decide between two elements that are equally near.
             Interpolation::Nearest => vec![((2 * place + 1) * from / (2 * to), 1.0)],
             Interpolation::Linear => {
                 let centre = ((place as f64 + 0.5) * from as f64 / to as f64 - 0.5).clamp(0.0, from as f64 - 1.0);

@@ -211,7 +211,7 @@ pub(crate) fn sum_of_products<'b, T: Gemm + AddAssign>(
     }
     let (first, others) = (Shared::new(c), Shared::new(partial));
     team::split(m * n, 1 << 14, |range| {
-        // SAFETY: the ranges are disjoint, and nobody else writes any more.
+        // SAFETY: the ranges are disjoint, and the tasks that wrote to them have ended.
         let sums = unsafe { first.part(range.start, range.len()) };
         for part in 1..stack.count {
             // SAFETY: as above.

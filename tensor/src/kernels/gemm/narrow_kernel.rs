@@ -60,7 +60,7 @@ pub(super) unsafe fn multiply_block<V: Lanes>(
     }
 }
 
-/// Some columns of B, with what a product with them is added to.
+/// Some columns of B and the addend of their products.
 struct ColumnPanel<'a, T> {
     columns: &'a ColumnOffsets,
     b: &'a RightOperand<T>,

@@ -1,4 +1,4 @@
-//! The parts that elementary functions are made of: polynomials, powers of two, bounds, ln 2.
+//! The building blocks of elementary functions: polynomials, powers of two, bounds, ln 2.
 
 use num_traits::Float;
 
@@ -8,7 +8,7 @@ pub(super) const LN_2_LOW: f32 = -2.121_944_4e-4;
 
 /// The polynomial in `x` with these coefficients, highest power first.
 ///
-/// Odd and even powers are summed side by side, which halves the chain of dependent operations.
+/// Odd and even powers are summed separately, which halves the chain of dependent operations.
 #[inline(always)]
 pub(super) fn polynomial<T: Float, const N: usize>(coefficients: [T; N], x: T) -> T {
     let square = x * x;

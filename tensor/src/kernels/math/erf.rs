@@ -40,13 +40,13 @@ pub(super) fn erf(x: f32) -> f32 {
 /// negative x too, where 1 + erf cancels. Hendrycks and Gimpel, Gaussian Error Linear Units (2016).
 #[inline(always)]
 pub(super) fn gelu(x: f32) -> f32 {
-    // From -14.4 on the result underflows; the bound keeps minus infinity times zero out.
+    // Below -14.4 the result underflows; the bound avoids minus infinity times zero.
     let x = at_least(x, -15.0);
     let a = at_most(x.abs(), 15.0);
     // Phi(-a) exp(a^2 / 2) = P(a) / Q(a) with positive coefficients, so no terms cancel. Error 2^-27.2.
     let p = polynomial([4.158_267_2e-3, 0.040_913_096, 0.184_060_92, 0.439_402_46, 0.5], a);
     let q = polynomial([0.010_423_119, 0.102_560_01, 0.471_651_85, 1.205_921_7, 1.676_689_9, 1.0], a);
-    // The square of a is needed with what its rounding takes: exp would magnify that a hundredfold.
+    // The square of a is needed with its rounding error, which exp would magnify a hundredfold.
     let square = a * a;
     let low = mul_add(a, a, -square);
     let negative = x < 0.0;
@@ -57,13 +57,13 @@ pub(super) fn gelu(x: f32) -> f32 {
 
 /// (x / 2) (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))), which is x sigmoid(2 sqrt(2 / pi) (x + 0.044715 x^3)).
 ///
-/// The exponent is rounded, which shows in the result in proportion to its size: within 32 ULP from -4 up, 400 where
-/// the result vanishes. Hendrycks and Gimpel, Gaussian Error Linear Units (2016).
+/// The rounding error of the exponent grows with its size: the result is within 32 ULP from -4 up, and within 400 ULP where it
+/// vanishes. Hendrycks and Gimpel, Gaussian Error Linear Units (2016).
 #[inline(always)]
 pub(super) fn gelu_tanh(x: f32) -> f32 {
     const LINEAR: f32 = 1.595_769;
     const CUBIC: f32 = 0.071_354_81;
-    // From -12 on the result underflows; the bound keeps minus infinity times zero out.
+    // Below -12 the result underflows; the bound avoids minus infinity times zero.
     let x = at_least(x, -12.0);
     sigmoid_times(x * mul_add(CUBIC, x * x, LINEAR), x)
 }

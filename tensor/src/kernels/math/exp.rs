@@ -1,4 +1,4 @@
-//! The exponential and what is made of it: exp, expm1, tanh, sigmoid, softplus, silu.
+//! The exponential and functions of it: exp, expm1, tanh, sigmoid, softplus, silu.
 //!
 //! exp(x) = 2^n exp(r) with n = round(x / ln 2) and |r| <= ln 2 / 2; exp(r) is a minimax polynomial. The polynomials of
 //! this module were fitted with the Remez algorithm; the error beside each is relative, before rounding.
@@ -11,7 +11,7 @@ use super::ln::ln1p;
 /// exp(x), within 1.1 ULP; subnormal results are rounded once.
 #[inline(always)]
 pub(super) fn exp(x: f32) -> f32 {
-    // Beyond these the result is 0 or infinity; between them n, from -150 to 128, takes two powers of two.
+    // Beyond these bounds the result is 0 or infinity; within them n, from -150 to 128, needs two powers of two.
     let (n, r) = reduce(at_least(at_most(x, 89.0), -104.0));
     let half = n >> 1;
     (1.0 + expm1_reduced(r)) * pow2(half) * pow2(n - half)
@@ -20,12 +20,12 @@ pub(super) fn exp(x: f32) -> f32 {
 /// exp(x) for x <= 0, within 1.1 ULP, but never less than the smallest normal number.
 #[inline(always)]
 pub(super) fn exp_nonpositive(x: f32) -> f32 {
-    // A little below the logarithm of the smallest normal number, so that n is -126 at least.
+    // The bound is a little below the logarithm of the smallest normal number, so n is at least -126.
     let (n, r) = reduce(at_least(x, -87.34));
     at_least((1.0 + expm1_reduced(r)) * pow2(n), f32::MIN_POSITIVE)
 }
 
-/// exp(x) factor for x <= 0 and |factor| < 2^10; it underflows only where the product does.
+/// exp(x) times `factor` for x <= 0 and |factor| < 2^10; it underflows only where the product does.
 #[inline(always)]
 pub(super) fn exp_negative(x: f32, factor: f32) -> f32 {
     const TWO_64: f32 = 18_446_744_073_709_551_616.0;
@@ -38,7 +38,7 @@ pub(super) fn exp_negative(x: f32, factor: f32) -> f32 {
 pub(super) fn expm1(x: f32) -> f32 {
     let (n, r) = reduce(at_least(at_most(x, 89.0), -20.0));
     let m1 = expm1_reduced(r);
-    // 2^n (m1 + 1) - 1, at half scale because n = 128 has no power of two.
+    // 2^n (m1 + 1) - 1, computed at half scale because 2^128 is no f32.
     let scale = pow2(n - 1);
     let y = 2.0 * mul_add(scale, m1, scale - 0.5);
     y.copysign(x)
@@ -48,7 +48,7 @@ pub(super) fn expm1(x: f32) -> f32 {
 #[inline(always)]
 pub(super) fn tanh(x: f32) -> f32 {
     let a = x.abs();
-    // Near zero, where 1 - 2 / (exp(2a) + 1) would cancel: an odd polynomial. Error 2^-27.7.
+    // Near zero, where 1 - 2 / (exp(2a) + 1) would cancel, an odd polynomial. Error 2^-27.7.
     let square = a * a;
     let p = polynomial([-5.704_99e-3, 0.020_639_09, -0.053_739_715, 0.133_314_42, -0.333_332_8], square);
     let small = mul_add(a * square, p, a);
@@ -66,7 +66,7 @@ pub(super) fn sigmoid(x: f32) -> f32 {
     let sum = 1.0 + e;
     let numerator = if x < 0.0 { e } else { 1.0 };
     let y = numerator / sum;
-    // Most of what the sum lost in rounding is given back.
+    // Most of the rounding error of the sum is corrected.
     let lost = e - (sum - 1.0);
     mul_add(-y, lost, y)
 }
@@ -84,7 +84,7 @@ pub(super) fn silu(x: f32) -> f32 {
     sigmoid_times(x, at_least(x, -120.0))
 }
 
-/// sigmoid(x) factor for factor > -2^10; it underflows only where the product does.
+/// sigmoid(x) times `factor` for factor > -2^10; it underflows only where the product does.
 #[inline(always)]
 pub(super) fn sigmoid_times(x: f32, factor: f32) -> f32 {
     let a = x.abs();
@@ -95,7 +95,7 @@ pub(super) fn sigmoid_times(x: f32, factor: f32) -> f32 {
 /// `(n, r)` with x = n ln 2 + r, |r| <= ln 2 / 2, for |x| < 2^20.
 #[inline(always)]
 fn reduce(x: f32) -> (i32, f32) {
-    // Adding 1.5 * 2^23 leaves no room for a fraction: the sum is rounded to an integer, which stands in its low bits.
+    // Adding 1.5 * 2^23 leaves no room for a fraction: the sum is rounded to an integer, which is in its low bits.
     const ROUND: f32 = 12_582_912.0;
     let shifted = mul_add(x, LOG2_E, ROUND);
     let n = shifted - ROUND;

@@ -7,7 +7,7 @@ use super::basics::{LN_2_HIGH, LN_2_LOW, mul_add, polynomial};
 /// ln(x), within 1 ULP.
 #[inline(always)]
 pub(super) fn ln(x: f32) -> f32 {
-    // Subnormal numbers are brought into the normal range, 2^25 times higher.
+    // Subnormal numbers are multiplied by 2^25, which makes them normal.
     let subnormal = x < f32::MIN_POSITIVE;
     let (k, m) = split(x * if subnormal { 33_554_432.0 } else { 1.0 });
     let k = k as f32 - if subnormal { 25.0 } else { 0.0 };
@@ -19,7 +19,7 @@ pub(super) fn ln(x: f32) -> f32 {
 pub(super) fn ln1p(x: f32) -> f32 {
     let u = 1.0 + x;
     let (k, m) = split(u);
-    // What 1 + x lost in rounding, exactly, brought to the scale of m; for a large k it no longer matters.
+    // The exact rounding error of 1 + x at the scale of m; for a large k it no longer matters.
     let lost = if x < 1.0 { x - (u - 1.0) } else { 1.0 - (u - x) };
     let scale = f32::from_bits(((127 - k).max(0) as u32) << 23);
     let y = ln_split(k as f32, mul_add(lost, scale, m - 1.0));
@@ -56,7 +56,7 @@ fn ln_split(k: f32, f: f32) -> f32 {
     mul_add(k, LN_2_HIGH, f + tail)
 }
 
-/// `y`, the logarithm of `u`, unless `u` is 0, negative, infinite or not a number.
+/// `y`, the logarithm of `u`, or the right value where `u` is 0, negative, infinite or NaN.
 #[inline(always)]
 fn at_the_edges(x: f32, u: f32, y: f32) -> f32 {
     let y = if u < f32::INFINITY { y } else { x };

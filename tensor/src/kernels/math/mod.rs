@@ -1,16 +1,16 @@
 //! Elementary functions, written so that the compiler vectorises them.
 //!
 //! The compiler turns a loop into vector instructions only if its body has no branch and no call. So each function of
-//! f32 here is straight-line arithmetic: every case is computed, and the right one selected at the end. Inside
-//! [`vectorize`](crate::simd::vectorize) they take eight elements at a time. Their errors, in units in the last place
-//! (ULP) of the exact result, stand beside them and are tested over the whole range of f32.
+//! f32 here is straight-line arithmetic: every case is computed, and the right one is selected at the end. Inside
+//! [`vectorize`](crate::simd::vectorize) they compute eight elements at a time. Their errors in units in the last place (ULP) of
+//! the exact result are in their documentation, and are tested over the whole range of f32.
 //!
-//! They count on `mul_add` being rounded once, and say so by calling nothing else: the results are the same bits on
-//! every machine. With fused multiply-add (x86-64 since 2013, every aarch64) that is one instruction, and a third
-//! faster than multiplying and adding; an older x86-64 pays a call into the C library for each.
+//! They use `mul_add`, which rounds once, and never a separate product and sum in its place, so the results are the same bits on
+//! every machine. With fused multiply-add (x86-64 since 2013, every aarch64) that is one instruction, a third faster than
+//! multiplying and adding; an older x86-64 calls the C library for each.
 //!
-//! Sine, cosine and tangent are functions of whole runs of elements: angles too large for straight-line arithmetic are rare,
-//! and are computed again one by one where there are any.
+//! Sine, cosine and tangent are functions of runs of elements: angles too large for straight-line arithmetic are rare, and are
+//! computed again one by one.
 //!
 //! Functions of f64, which gradient checks use, are those of the standard library and `libm`.
 
@@ -67,15 +67,15 @@ pub trait Math: Copy {
     fn pow(self, y: Self) -> Self;
 }
 
-/// The functions that only kernels call: those of runs of elements, and a part of softmax.
+/// Functions that only kernels call: functions of runs of elements, and a part of softmax.
 pub trait MathOfRuns: Copy {
-    /// e^x for x <= 0, and the smallest normal number where that is larger: what softmax sums up.
+    /// e^x for x <= 0, but at least the smallest normal number: the terms of softmax.
     fn exp_nonpositive(self) -> Self;
-    /// The sine of each of a run of elements, written to another as long.
+    /// The sine of each element, written to a slice of the same length.
     fn sin_each(x: &[Self], out: &mut [Self]);
-    /// The cosine of each of a run of elements, written to another as long.
+    /// The cosine of each element, written to a slice of the same length.
     fn cos_each(x: &[Self], out: &mut [Self]);
-    /// The tangent of each of a run of elements, written to another as long.
+    /// The tangent of each element, written to a slice of the same length.
     fn tan_each(x: &[Self], out: &mut [Self]);
 }
 
@@ -288,7 +288,7 @@ impl MathOfRuns for f64 {
     }
 }
 
-/// sigmoid(x) factor, 0 at minus infinity.
+/// sigmoid(x) times `factor`, with 0 at minus infinity.
 fn sigmoid_times(x: f64, factor: f64) -> f64 {
     let e = (-x.abs()).exp();
     if x == f64::NEG_INFINITY {

@@ -1,4 +1,4 @@
-//! Powers: 2^(y log2 |x|), carried out in double precision, which leaves one rounding to the result.
+//! Powers: 2^(y log2 |x|), computed in double precision, so that only the result is rounded to f32.
 
 use core::f64::consts::FRAC_1_SQRT_2;
 
@@ -9,7 +9,7 @@ use super::basics::polynomial;
 #[inline(always)]
 pub(super) fn pow(x: f32, y: f32) -> f32 {
     let (base, exponent) = (f64::from(x.abs()), f64::from(y));
-    // 0^0 and 1^infinity, which make 0 times infinity here, are put right below.
+    // 0^0 and 1^infinity give 0 times infinity here, and are corrected below.
     let power = exp2(exponent * log2(base)) as f32;
 
     // Every f32 beyond 2^24 is an even integer; bounded, the exponent keeps its parity in the low bit of the sum.
@@ -26,7 +26,7 @@ pub(super) fn pow(x: f32, y: f32) -> f32 {
     if (x == 1.0) | (y == 0.0) { 1.0 } else { power }
 }
 
-/// Adding it to a smaller number leaves no room for a fraction: the sum is rounded to an integer, in its low bits.
+/// Added to a smaller number it leaves no room for a fraction: the sum is rounded to an integer, which is in its low bits.
 const ROUND: f64 = 6_755_399_441_055_744.0;
 
 /// log2(x) for x >= 0, relative error 2^-37.7; no positive f32 is subnormal here.
@@ -55,7 +55,7 @@ fn log2(x: f64) -> f64 {
     if x == 0.0 { f64::NEG_INFINITY } else { log }
 }
 
-/// 2^z, relative error 2^-29, beyond the range of f32 at either end.
+/// 2^z, relative error 2^-29, for a range of z wider than that of f32 at either end.
 #[inline(always)]
 fn exp2(z: f64) -> f64 {
     let z = if z > 160.0 { 160.0 } else { z };

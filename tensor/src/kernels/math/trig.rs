@@ -1,24 +1,23 @@
 //! Sine, cosine and tangent.
 //!
-//! x = n pi/2 + r with |r| <= pi/4, where n and r are found in double precision: pi/2 comes in three parts, of which the
-//! first two have so few bits that their products with n are exact. That holds below [`LIMIT`]; larger angles are left
-//! to the standard library, one at a time. The polynomials were fitted for the least largest error; that beside each is
-//! relative, before rounding.
+//! x = n pi/2 + r with |r| <= pi/4, where n and r are computed in double precision: pi/2 has three parts, of which the first two
+//! have so few bits that their products with n are exact. That holds below [`LIMIT`]; larger angles are computed by the standard
+//! library, one at a time. The polynomials are minimax polynomials; the error beside each is relative, before rounding.
 
 use core::f64::consts::FRAC_2_PI;
 
 use super::basics::{mul_add, polynomial};
 use crate::simd::vectorize;
 
-/// Angles below this are reduced here: 2^28.
+/// The angle below which this module reduces angles itself: 2^28.
 const LIMIT: f32 = 268_435_456.0;
 
-/// `out = f(x)`, where `f` is right below [`LIMIT`] and `exact` everywhere.
+/// `out = f(x)`, where `f` is accurate below [`LIMIT`] and `exact` everywhere.
 fn for_each(x: &[f32], out: &mut [f32], f: impl Fn(f32) -> f32, exact: fn(f32) -> f32) {
     let largest = vectorize(
         #[inline(always)]
         || {
-            // Bits of numbers without a sign are in the order of the numbers.
+            // The bits of positive numbers are in the order of the numbers.
             let mut largest = 0;
             for (out, &x) in out.iter_mut().zip(x) {
                 *out = f(x);
@@ -78,7 +77,7 @@ pub(super) fn tan(x: &[f32], out: &mut [f32]) {
                 [4.377_246e-3, 8.761_764e-5, 0.010_837_288, 0.021_281_632, 0.054_060_023, 0.133_326_62, 0.333_333_5],
                 square,
             );
-            // The derivative, 1 + tan(r)^2, times what rounding took from r. The sign of zero is kept.
+            // The derivative, 1 + tan(r)^2, times the rounding error of r. The sign of zero is kept.
             let tail = mul_add(r * square, p, mul_add(low, square, low));
             let tangent = (r + tail).copysign(r);
             let (numerator, denominator) = if n & 1 == 0 { (tangent, 1.0) } else { (-1.0, tangent) };
@@ -88,12 +87,12 @@ pub(super) fn tan(x: &[f32], out: &mut [f32]) {
     );
 }
 
-/// `(n, r)` with x = n pi/2 + r; of `n` the low bits count.
+/// `(n, r)` with x = n pi/2 + r; only the low bits of `n` are meaningful.
 #[inline(always)]
 fn reduce(x: f32) -> (i32, f64) {
-    // Adding 1.5 * 2^52 leaves no room for a fraction: the sum is rounded to an integer, which stands in its low bits.
+    // Adding 1.5 * 2^52 leaves no room for a fraction: the sum is rounded to an integer, which is in its low bits.
     const ROUND: f64 = 6_755_399_441_055_744.0;
-    // pi/2 to 24 and to 49 places after the point, and the rest.
+    // pi/2 in three parts: its first 24 binary places, the next 25, and the rest.
     const HIGH: f64 = 1.570_796_310_901_641_8;
     const MIDDLE: f64 = 1.589_325_471_229_568_6e-8;
     const LOW: f64 = 6.123_233_995_736_766e-17;
