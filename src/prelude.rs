@@ -12,7 +12,7 @@ pub use gradus_datasets::{
 pub use gradus_nn::losses::{self, *};
 pub use gradus_nn::*;
 pub use gradus_optim::*;
-pub use gradus_tensor::{Element, Float, Generator, Shape, Tensor, keepdims, step};
+pub use gradus_tensor::{AnyTensor, Columns, Element, Float, Generator, Shape, Tensor, keepdims, step};
 pub use gradus_train::callbacks::{self, *};
 pub use gradus_train::metrics::{
     self, Accuracy, Auc, BinaryAccuracy, CategoricalAccuracy, ClassAverage, ConfusionMatrix, F1, Metric, Precision, R2,
