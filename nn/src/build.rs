@@ -266,7 +266,11 @@ impl<'a, T: Float> Build<'a, T> {
 
     /// An error of this layer: what is wrong, and one thing to do.
     pub fn error(&self, problem: impl Into<String>, hint: &str) -> Error {
-        Error::new(format!("layer {} ({})", self.path, self.kind), problem, hint)
+        let place = match &*self.path {
+            "" => "network".to_owned(),
+            path => format!("layer {path} ({})", self.kind),
+        };
+        Error::new(place, problem, hint)
     }
 
     /// Builds a layer within this one, on inputs of these specs; its weights are named beneath `name`.

@@ -238,7 +238,8 @@ fn check_independence(model: &Model<f64>, x: &Columns, others: &Columns, kind: &
         let mixed = x.iter().zip(others.iter()).map(|(x, others)| {
             let both = [others.to::<f64>().slice(0, ..sample as isize), x.to().slice(0, sample..sample + 1)];
             let all = [&both[..], &[others.to().slice(0, sample + 1..)]].concat();
-            AnyTensor::from(Tensor::concat(&all, 0))
+            let mixed = Tensor::concat(&all, 0);
+            if x.get::<bool>().is_some() { mixed.to::<bool>().into() } else { AnyTensor::from(mixed) }
         });
         let outputs = model.predict_all(mixed.collect::<Columns>())?;
         let place = sample as isize;

@@ -18,7 +18,8 @@ pub(crate) fn matched<'a>(op: &str, what: &str, names: &[&str], columns: &'a Col
             [_] => format!("one {what}"),
             names => format!("{} {what}s ({})", names.len(), names.join(", ")),
         };
-        let problem = format!("the model takes {expected}, found {count} columns");
+        let found = if count == 1 { "one column".to_owned() } else { format!("{count} columns") };
+        let problem = format!("the model takes {expected}, found {found}");
         return Err(Error::new(op, problem, format!("give a column for each {what}, in order or by name")));
     }
     let named = columns.names().flatten().count();
