@@ -9,7 +9,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use gradus_autograd::{Grads, Params};
-use gradus_optim::{Adam, Optimizer, Rule, Sgd};
+use gradus_optim::{Adam, IntoOptimizer, Optimizer, Sgd};
 use gradus_tensor::Tensor;
 
 /// A step's memory traffic: four numbers read and three written.

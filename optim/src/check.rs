@@ -1,8 +1,8 @@
-//! The ranges that hyper-parameters must lie in, whether a program or a file gives them.
+//! The ranges that options must lie in, whether a program or a file gives them.
 
 use std::fmt::Display;
 
-/// What is wrong with an option, if anything is.
+/// The problem with an option, if there is one.
 pub(crate) type Check = Result<(), String>;
 
 /// Whether `value` is finite and not negative.
@@ -20,7 +20,17 @@ pub(crate) fn fraction(option: &str, value: f64) -> Check {
     demand((0.0..1.0).contains(&value), option, "a number from 0 to below 1", value)
 }
 
-/// Whether `value` is at least 1.
+/// Whether 0 < `value` < 1.
+pub(crate) fn between_0_and_1(option: &str, value: f64) -> Check {
+    demand(value > 0.0 && value < 1.0, option, "a number between 0 and 1", value)
+}
+
+/// Whether `value` is finite and at least 1.
+pub(crate) fn at_least_1(option: &str, value: f64) -> Check {
+    demand(value.is_finite() && value >= 1.0, option, "at least 1", value)
+}
+
+/// Whether there is a step.
 pub(crate) fn at_least_one_step(option: &str, value: u64) -> Check {
     demand(value >= 1, option, "at least 1 step", value)
 }
@@ -30,56 +40,10 @@ pub(crate) fn demand(holds: bool, option: &str, needed: &str, value: impl Displa
     if holds { Ok(()) } else { Err(format!("{option}: {needed} is needed, not {value}")) }
 }
 
-/// Panics with what is wrong, for options that a program gives.
+/// Panics with the problem of an option that a program gives.
 #[track_caller]
 pub(crate) fn expect(check: Check) {
     if let Err(problem) = check {
         panic!("{problem}");
     }
 }
-
-/// Plain data with options that must lie in ranges; declared by [`checked!`].
-pub(crate) trait Checked: Sized {
-    /// Checks every option. Constructors and deserialisation both rest on this.
-    fn check(&self) -> Check;
-
-    /// The data themselves.
-    ///
-    /// # Panics
-    /// If an option is out of its range.
-    #[track_caller]
-    fn checked(self) -> Self {
-        expect(self.check());
-        self
-    }
-}
-
-/// Declares a struct that implements [`Checked`], so that serde reads only what passes its check.
-macro_rules! checked {
-    (
-        $(#[$attribute:meta])*
-        pub struct $Name:ident $(<$S:ident = $Default:ty>)? {
-            $($field:ident: $type:ty,)*
-        }
-    ) => {
-        $(#[$attribute])*
-        pub struct $Name $(<$S = $Default>)? {
-            $($field: $type,)*
-        }
-
-        impl<'de, $($S: serde::Deserialize<'de>)?> serde::Deserialize<'de> for $Name $(<$S>)? {
-            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                /// The same data before the check, under the same name for the messages of serde.
-                #[derive(serde::Deserialize)]
-                struct $Name $(<$S>)? {
-                    $($field: $type,)*
-                }
-                let $Name { $($field),* } = $Name::deserialize(deserializer)?;
-                let read = Self { $($field),* };
-                crate::check::Checked::check(&read).map_err(serde::de::Error::custom)?;
-                Ok(read)
-            }
-        }
-    };
-}
-pub(crate) use checked;

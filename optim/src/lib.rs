@@ -1,17 +1,17 @@
 //! Optimisers, schedules and gradient transforms.
 //!
-//! A [`Rule`] such as [`Sgd`] or [`Adam`] says how one parameter changes along its gradient. An [`Optimizer`] drives it:
-//! it keeps the rule's slots for every parameter, counts the steps, asks the [`Schedule`] for the learning rate, and
-//! clips gradients and decays weights if told to.
+//! A [`Rule`] such as [`Sgd`] or [`Adam`] computes how one weight changes along its gradient. An [`Optimizer`] drives it:
+//! it keeps the rule's slots for every weight, counts the steps, asks the [`Schedule`] for the learning rate, and clips
+//! gradients and decays weights if told to.
 //!
 //! ```
 //! use gradus_autograd::{Params, value_and_grad};
-//! use gradus_optim::{Optimizer, Rule, Sgd};
+//! use gradus_optim::{IntoOptimizer, Optimizer, Sgd};
 //! use gradus_tensor::Tensor;
 //!
 //! let mut params = Params::new();
 //! params.add("x", Tensor::new([3.0, -4.0]));
-//! let mut optimizer = Optimizer::from(Sgd::default().momentum(0.5)).learning_rate(0.1);
+//! let mut optimizer = Sgd::default().momentum(0.5).learning_rate(0.1);
 //! for _ in 0..100 {
 //!     let (_loss, grads) = value_and_grad(&params, |vars| (&vars[0] * &vars[0]).sum(..));
 //!     optimizer.step(&mut params, &grads);
@@ -21,16 +21,19 @@
 #![forbid(unsafe_code)]
 
 mod check;
+mod elementwise;
 mod optimizer;
+mod options;
 mod rule;
 mod rules;
 mod schedules;
 mod state;
 mod transform;
 
-pub use optimizer::{MAX_SLOTS, Optimizer};
-pub use rule::Rule;
-pub use rules::{Adadelta, Adagrad, Adam, AdamW, Adamax, Lion, Nadam, RmsProp, Sgd};
+pub use elementwise::{ElementwiseRule, MAX_SLOTS, Scalars};
+pub use optimizer::{IntoOptimizer, Optimizer};
+pub use rule::{Rule, Slot, Weight};
+pub use rules::{Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, Lamb, Lion, Nadam, RmsProp, Sgd};
 pub use schedules::{
     Annealing, CosineDecay, CosineRestarts, ExponentialDecay, InverseTimeDecay, OneCycle, PiecewiseConstant,
     PolynomialDecay, Schedule, StepDecay, WarmUp,

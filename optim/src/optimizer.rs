@@ -1,54 +1,55 @@
-//! The driver of a rule: slots, step count, learning rate, and what is done to gradients beforehand.
+//! The driver of a rule: slots, step count and learning rate.
 
 use std::fmt;
 use std::sync::Arc;
 
 use gradus_autograd::{Grads, Param, Params};
-use gradus_tensor::{Float, Shape, Tensor, update};
+use gradus_tensor::{Float, Shape, Tensor};
 
 use crate::check::{expect, not_negative, positive};
-use crate::transform::{Clip, Transform};
-use crate::{Rule, Schedule};
-
-/// The most slots that a rule may keep for a parameter.
-pub const MAX_SLOTS: usize = 4;
+use crate::rule::{Rule, Weight};
+use crate::schedules::Schedule;
+use crate::transform::{Clip, Transforms};
 
 /// Changes parameters along their gradients, by a [`Rule`], in place.
 ///
-/// A rule becomes an optimiser with `Optimizer::from(rule)`, or by one of the options below, which can be called on the
-/// rule itself. In a step the gradient is clipped, the L2 penalty's gradient is added, the weight decays, and then the
-/// rule updates it. States and frozen weights are no business of the rule.
+/// A rule becomes an optimiser with `Optimizer::from(rule)`, or by an option of [`IntoOptimizer`], called on the rule
+/// itself. In a step the gradient is clipped, the L2 penalty's gradient is added, the weight decays, and then the rule
+/// updates it. States and frozen weights stay as they are.
 ///
 /// ```
-/// use gradus_optim::{Adam, Optimizer, Rule};
+/// use gradus_optim::{Adam, IntoOptimizer, Optimizer};
 /// let optimizer: Optimizer<Adam> = Adam::default().learning_rate(3e-4).clip_global_norm(1.0);
 /// ```
 #[derive(Clone)]
 pub struct Optimizer<R, T: Float = f32> {
     rule: R,
     schedule: Arc<dyn Schedule>,
-    clip: Option<Clip>,
-    l2: f64,
-    weight_decay: f64,
-    /// Parameters with one of these in their path are spared `l2` and `weight_decay`.
-    excluded: Vec<String>,
+    transforms: Transforms,
     pub(crate) steps: u64,
+    /// The rate that was set in the course of training, instead of the schedule's.
+    pub(crate) rate: Option<f64>,
     /// Parallel to the parameters; empty before the first step.
-    pub(crate) entries: Vec<Entry<T>>,
+    pub(crate) memories: Vec<Memory<T>>,
 }
 
-/// What an optimiser knows of a parameter.
+/// What an optimiser remembers of a parameter from step to step.
 #[derive(Clone)]
-pub(crate) struct Entry<T: Float> {
+pub(crate) struct Memory<T: Float> {
     pub name: String,
     shape: Shape,
-    /// Empty until the parameter is first updated.
-    pub slots: Vec<Tensor<T>>,
+    /// `None` until the parameter is first updated.
+    pub slots: Option<Vec<Tensor<T>>>,
 }
 
-impl<T: Float> Entry<T> {
+impl<T: Float> Memory<T> {
     pub fn new(param: &Param<T>) -> Self {
-        Entry { name: param.name.clone(), shape: param.value.shape().clone(), slots: Vec::new() }
+        Memory { name: param.name.clone(), shape: param.value.shape().clone(), slots: None }
+    }
+
+    /// The shape of the parameter.
+    pub fn shape(&self) -> &Shape {
+        &self.shape
     }
 }
 
@@ -57,12 +58,10 @@ impl<R: Rule, T: Float> From<R> for Optimizer<R, T> {
         Optimizer {
             rule,
             schedule: Arc::new(R::LEARNING_RATE),
-            clip: None,
-            l2: 0.0,
-            weight_decay: R::WEIGHT_DECAY,
-            excluded: Vec::new(),
+            transforms: Transforms { weight_decay: R::WEIGHT_DECAY, ..Transforms::default() },
             steps: 0,
-            entries: Vec::new(),
+            rate: None,
+            memories: Vec::new(),
         }
     }
 }
@@ -75,7 +74,8 @@ impl<R: Rule, T: Float> Optimizer<R, T> {
     /// If the first step's rate is negative or not finite.
     #[track_caller]
     pub fn learning_rate(mut self, schedule: impl Schedule) -> Self {
-        self.set_learning_rate(schedule);
+        expect(not_negative("learning_rate", schedule.at(0)));
+        (self.schedule, self.rate) = (Arc::new(schedule), None);
         self
     }
 
@@ -113,10 +113,10 @@ impl<R: Rule, T: Float> Optimizer<R, T> {
 
     #[track_caller]
     fn clip(mut self, clip: Clip) -> Self {
-        if let Some(before) = self.clip {
+        if let Some(before) = self.transforms.clip {
             panic!("clip: gradients are clipped in one way, not two: {before:?} and {clip:?}");
         }
-        self.clip = Some(clip);
+        self.transforms.clip = Some(clip);
         self
     }
 
@@ -129,7 +129,7 @@ impl<R: Rule, T: Float> Optimizer<R, T> {
     #[track_caller]
     pub fn l2(mut self, factor: f64) -> Self {
         expect(not_negative("l2", factor));
-        self.l2 = factor;
+        self.transforms.l2 = factor;
         self
     }
 
@@ -141,14 +141,14 @@ impl<R: Rule, T: Float> Optimizer<R, T> {
     #[track_caller]
     pub fn weight_decay(mut self, decay: f64) -> Self {
         expect(not_negative("weight_decay", decay));
-        self.weight_decay = decay;
+        self.transforms.weight_decay = decay;
         self
     }
 
     /// Spares some parameters [`weight_decay`](Optimizer::weight_decay) and [`l2`](Optimizer::l2): those that have one
     /// of `names` as a part of their path, so that `"bias"` stands for `"1/bias"`, `"2/bias"` and so on.
     pub fn exclude_from_weight_decay(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.excluded.extend(names.into_iter().map(Into::into));
+        self.transforms.excluded.extend(names.into_iter().map(Into::into));
         self
     }
 }
@@ -164,17 +164,20 @@ impl<R: Rule, T: Float> Optimizer<R, T> {
     #[track_caller]
     pub fn step(&mut self, params: &mut Params<T>, grads: &Grads<T>) {
         self.check(params, grads);
-        let learning_rate = self.schedule.at(self.steps);
+        let (learning_rate, clip) = (self.current_learning_rate(), self.transforms.clip);
         self.steps += 1;
         let weights = params.iter().zip(grads.iter()).filter(|(param, _)| param.trainable());
         let gradients = weights.filter_map(|(_, gradient)| gradient.as_ref());
-        let common_factor = self.clip.map_or(1.0, |clip| clip.common_factor(gradients));
-        for (i, (param, gradient)) in params.iter_mut().zip(grads.iter()).enumerate() {
-            let Some(gradient) = gradient else { continue };
-            if param.trainable() {
-                let transform = self.transform(&param.name, gradient, common_factor, learning_rate);
-                self.update(i, &mut param.value, gradient, transform, learning_rate);
-            }
+        let common_factor = clip.map_or(1.0, |clip| clip.common_factor(gradients));
+        for ((param, gradient), memory) in params.iter_mut().zip(grads.iter()).zip(&mut self.memories) {
+            let Some(gradient) = gradient.as_ref().filter(|_| param.trainable()) else { continue };
+            let slots = memory.slots.get_or_insert_with(|| {
+                let slots = self.rule.slots(&memory.shape).into_iter();
+                slots.map(|slot| Tensor::full(slot.shape, T::of(slot.initial))).collect()
+            });
+            let transform = self.transforms.of(&param.name, gradient, common_factor, learning_rate);
+            let weight = Weight { value: &mut param.value, gradient, slots, transform };
+            self.rule.apply(self.steps, learning_rate, weight);
         }
     }
 
@@ -185,59 +188,23 @@ impl<R: Rule, T: Float> Optimizer<R, T> {
 
     /// The learning rate of the next step.
     pub fn current_learning_rate(&self) -> f64 {
-        self.schedule.at(self.steps)
+        self.rate.unwrap_or_else(|| self.schedule.at(self.steps))
     }
 
-    /// Learns at another rate from now on; a schedule is asked for the step that training has come to.
+    /// Learns at this constant rate from now on, instead of the schedule's. The rate is part of the
+    /// [`state`](Optimizer::state), so that training that is resumed goes on with it.
     ///
     /// # Panics
-    /// If the schedule's first rate is negative or not finite.
+    /// If the rate is negative or not finite.
     #[track_caller]
-    pub fn set_learning_rate(&mut self, schedule: impl Schedule) {
-        expect(not_negative("learning_rate", schedule.at(0)));
-        self.schedule = Arc::new(schedule);
+    pub fn set_learning_rate(&mut self, rate: f64) {
+        expect(not_negative("learning_rate", rate));
+        self.rate = Some(rate);
     }
 
     /// The rule.
     pub fn rule(&self) -> &R {
         &self.rule
-    }
-
-    /// What is done to a parameter's gradient at this step.
-    fn transform(&self, name: &str, gradient: &Tensor<T>, common_factor: f64, learning_rate: f64) -> Transform {
-        let decays = !name.split('/').any(|part| self.excluded.iter().any(|excluded| excluded == part));
-        let (l2, weight_decay) = if decays { (self.l2, self.weight_decay) } else { (0.0, 0.0) };
-        Transform {
-            factor: common_factor * self.clip.map_or(1.0, |clip| clip.own_factor(gradient)),
-            limit: self.clip.and_then(Clip::limit).unwrap_or(f64::INFINITY),
-            l2,
-            keep: 1.0 - learning_rate * weight_decay,
-        }
-    }
-
-    /// Updates the parameter at `index`, with as many slots as the rule keeps.
-    fn update(
-        &mut self,
-        index: usize,
-        value: &mut Tensor<T>,
-        gradient: &Tensor<T>,
-        transform: Transform,
-        learning_rate: f64,
-    ) {
-        let (rule, slots) = (&self.rule, &mut self.entries[index].slots);
-        let names = rule.slots();
-        if slots.len() != names.len() {
-            *slots = names.iter().map(|_| Tensor::full(value.shape(), T::of(rule.initial_slot()))).collect();
-        }
-        let step = Step { rule, number: self.steps, learning_rate, transform };
-        match names.len() {
-            0 => step.update::<T, 0>(value, gradient, slots),
-            1 => step.update::<T, 1>(value, gradient, slots),
-            2 => step.update::<T, 2>(value, gradient, slots),
-            3 => step.update::<T, 3>(value, gradient, slots),
-            MAX_SLOTS => step.update::<T, MAX_SLOTS>(value, gradient, slots),
-            count => panic!("step: a rule keeps {MAX_SLOTS} slots at most, not {count}: {names:?}"),
-        }
     }
 
     /// Panics unless `grads` belong to `params`, and `params` are those that this optimiser has seen before.
@@ -246,16 +213,16 @@ impl<R: Rule, T: Float> Optimizer<R, T> {
         if grads.len() != params.len() {
             panic!("step: there must be a gradient for each parameter: {} and {}", grads.len(), params.len());
         }
-        if self.entries.is_empty() {
-            self.entries = params.iter().map(Entry::new).collect();
+        if self.memories.is_empty() {
+            self.memories = params.iter().map(Memory::new).collect();
         }
-        for ((param, gradient), entry) in params.iter().zip(grads.iter()).zip(&self.entries) {
+        for ((param, gradient), memory) in params.iter().zip(grads.iter()).zip(&self.memories) {
             let (name, shape) = (&param.name, param.value.shape());
-            if *name != entry.name {
-                panic!("step: another parameter stands where {:?} was in the steps before: {name:?}", entry.name);
+            if *name != memory.name {
+                panic!("step: another parameter stands where {:?} was in the steps before: {name:?}", memory.name);
             }
-            if *shape != entry.shape {
-                panic!("step: {name:?} has been reshaped since the steps before: {} and {shape}", entry.shape);
+            if *shape != memory.shape {
+                panic!("step: {name:?} has been reshaped since the steps before: {} and {shape}", memory.shape);
             }
             if let Some(gradient) = gradient
                 && gradient.shape() != shape
@@ -263,46 +230,62 @@ impl<R: Rule, T: Float> Optimizer<R, T> {
                 panic!("step: the gradient of {name:?} is shaped otherwise: {} and {shape}", gradient.shape());
             }
         }
-        if let Some(param) = params.iter().nth(self.entries.len()) {
+        if let Some(param) = params.iter().nth(self.memories.len()) {
             panic!("step: {:?} has been added since the steps before", param.name);
         }
-        if let Some(entry) = self.entries.get(params.len()) {
-            panic!("step: {:?} has been removed since the steps before", entry.name);
+        if let Some(memory) = self.memories.get(params.len()) {
+            panic!("step: {:?} has been removed since the steps before", memory.name);
         }
     }
 }
 
-/// What the updates of all parameters in a step have in common, and the transform of one.
-struct Step<'a, R> {
-    rule: &'a R,
-    number: u64,
-    learning_rate: f64,
-    transform: Transform,
-}
+/// The options of [`Optimizer`] as methods of every rule: `Adam::default().learning_rate(0.01)`.
+pub trait IntoOptimizer: Rule {
+    /// An optimiser with this rule and another learning rate; see [`Optimizer::learning_rate`].
+    #[track_caller]
+    fn learning_rate<T: Float>(self, schedule: impl Schedule) -> Optimizer<Self, T> {
+        Optimizer::from(self).learning_rate(schedule)
+    }
 
-impl<R: Rule> Step<'_, R> {
-    fn update<T: Float, const N: usize>(&self, value: &mut Tensor<T>, gradient: &Tensor<T>, slots: &mut [Tensor<T>]) {
-        update(
-            value,
-            gradient,
-            slots,
-            #[inline(always)]
-            |parameter, gradient, slots: [&mut [T]; N]| {
-                self.transform.update(self.rule, self.number, self.learning_rate, parameter, gradient, slots);
-            },
-        );
+    /// An optimiser with this rule that decays weights; see [`Optimizer::weight_decay`].
+    #[track_caller]
+    fn weight_decay<T: Float>(self, decay: f64) -> Optimizer<Self, T> {
+        Optimizer::from(self).weight_decay(decay)
+    }
+
+    /// An optimiser with this rule and a penalty on large weights; see [`Optimizer::l2`].
+    #[track_caller]
+    fn l2<T: Float>(self, factor: f64) -> Optimizer<Self, T> {
+        Optimizer::from(self).l2(factor)
+    }
+
+    /// An optimiser with this rule that clips each gradient element; see [`Optimizer::clip_value`].
+    #[track_caller]
+    fn clip_value<T: Float>(self, limit: f64) -> Optimizer<Self, T> {
+        Optimizer::from(self).clip_value(limit)
+    }
+
+    /// An optimiser with this rule that clips each gradient's norm; see [`Optimizer::clip_norm`].
+    #[track_caller]
+    fn clip_norm<T: Float>(self, limit: f64) -> Optimizer<Self, T> {
+        Optimizer::from(self).clip_norm(limit)
+    }
+
+    /// An optimiser with this rule that clips the norm of all gradients together; see [`Optimizer::clip_global_norm`].
+    #[track_caller]
+    fn clip_global_norm<T: Float>(self, limit: f64) -> Optimizer<Self, T> {
+        Optimizer::from(self).clip_global_norm(limit)
     }
 }
+
+impl<R: Rule> IntoOptimizer for R {}
 
 impl<R: fmt::Debug, T: Float> fmt::Debug for Optimizer<R, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Optimizer")
             .field("rule", &self.rule)
-            .field("learning_rate", &self.schedule.at(self.steps))
-            .field("clip", &self.clip)
-            .field("l2", &self.l2)
-            .field("weight_decay", &self.weight_decay)
-            .field("excluded_from_weight_decay", &self.excluded)
+            .field("learning_rate", &self.rate.unwrap_or_else(|| self.schedule.at(self.steps)))
+            .field("transforms", &self.transforms)
             .field("steps", &self.steps)
             .finish_non_exhaustive()
     }

@@ -1,43 +1,43 @@
-//! What an optimiser's rule has to say.
+//! A rule: how an optimiser changes one weight along its gradient.
 
 use std::fmt;
 
-use gradus_tensor::Float;
+use gradus_tensor::{Float, Shape, Tensor, update};
 
-use crate::optimizer::Optimizer;
-use crate::schedules::Schedule;
+use crate::transform::Transform;
 
-/// How one parameter changes along its gradient: the formula of an optimiser and nothing else.
+/// How one weight changes along its gradient: an optimiser's algorithm and nothing else.
 ///
-/// The parameters, the step count, the learning rate and what is done to the gradient beforehand are the business of
-/// the [`Optimizer`] that drives the rule. A rule says which slots it needs (tensors that it keeps for each parameter,
-/// shaped like it) and what to do with a stretch of them.
+/// The parameters of a model, the step count, the learning rate, clipping and decay belong to the
+/// [`Optimizer`](crate::Optimizer) that calls the rule. Most rules compute each element by one formula: implement
+/// [`ElementwiseRule`](crate::ElementwiseRule) for those, and `Rule` follows. Implement `Rule` itself if a step needs the
+/// whole weight: its norm or shape, slots of other shapes, a product of matrices, or another rule's step.
 ///
 /// ```
-/// use gradus_optim::{Optimizer, Rule};
-/// use gradus_tensor::Float;
+/// use gradus_optim::{IntoOptimizer, Optimizer, Rule, Sgd, Slot, Weight};
+/// use gradus_tensor::{Float, Shape};
 ///
-/// /// Steps along the gradient's sign alone: p -= lr sign(g).
+/// /// Steps of one length, whatever the gradient's: p -= lr g / |g|.
 /// #[derive(Clone, Debug)]
-/// struct SignDescent;
+/// struct NormalizedDescent;
 ///
-/// impl Rule for SignDescent {
-///     const LEARNING_RATE: f64 = 0.001;
+/// impl Rule for NormalizedDescent {
+///     const LEARNING_RATE: f64 = 0.01;
 ///
-///     fn slots(&self) -> &'static [&'static str] {
-///         &[]
+///     fn slots(&self, _: &Shape) -> Vec<Slot> {
+///         vec![]
 ///     }
 ///
-///     #[inline(always)]
-///     fn update<T: Float>(&self, _: u64, learning_rate: f64, parameter: &mut [T], gradient: &[T], _: &mut [&mut [T]]) {
-///         let rate = T::of(learning_rate);
-///         for (p, &g) in parameter.iter_mut().zip(gradient) {
-///             *p -= rate * g.signum();
+///     fn apply<T: Float>(&self, _step: u64, learning_rate: f64, weight: Weight<'_, T>) {
+///         let (value, gradient, _) = weight.transformed();
+///         let length = gradient.norm(..).item().as_f64();
+///         if length > 0.0 {
+///             *value -= gradient * T::of(learning_rate / length);
 ///         }
 ///     }
 /// }
 ///
-/// let optimizer: Optimizer<SignDescent> = SignDescent.learning_rate(0.01);
+/// let optimizer: Optimizer<NormalizedDescent> = NormalizedDescent.learning_rate(0.1);
 /// ```
 pub trait Rule: Clone + fmt::Debug + Send + Sync + 'static {
     /// The learning rate unless another is set.
@@ -46,62 +46,68 @@ pub trait Rule: Clone + fmt::Debug + Send + Sync + 'static {
     /// The decoupled weight decay unless another is set.
     const WEIGHT_DECAY: f64 = 0.0;
 
-    /// The names of the slots, at most [`MAX_SLOTS`](crate::MAX_SLOTS). They go to disk with a checkpoint.
-    fn slots(&self) -> &'static [&'static str];
+    /// The slots that the rule keeps for a weight of this shape.
+    fn slots(&self, shape: &Shape) -> Vec<Slot>;
 
-    /// What the slots hold before the first step.
-    fn initial_slot(&self) -> f64 {
-        0.0
+    /// One step of a weight, in place. `step` counts from 1.
+    fn apply<T: Float>(&self, step: u64, learning_rate: f64, weight: Weight<'_, T>);
+}
+
+/// A slot: a tensor that a rule keeps for a weight from step to step, such as a moving average.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Slot {
+    /// The name, which goes to disk with a checkpoint.
+    pub name: &'static str,
+    /// The shape.
+    pub shape: Shape,
+    /// The value of every element before the first step.
+    pub initial: f64,
+}
+
+impl Slot {
+    /// A slot of zeros.
+    pub fn zeros(name: &'static str, shape: impl Into<Shape>) -> Self {
+        Slot { name, shape: shape.into(), initial: 0.0 }
+    }
+}
+
+/// A weight in a step: its value, its gradient and its slots.
+///
+/// The optimiser has not clipped the gradient and decayed the value yet: an elementwise rule does so in the same pass over
+/// memory, any other rule by [`Weight::transformed`].
+pub struct Weight<'a, T: Float = f32> {
+    pub(crate) value: &'a mut Tensor<T>,
+    pub(crate) gradient: &'a Tensor<T>,
+    pub(crate) slots: &'a mut [Tensor<T>],
+    pub(crate) transform: Transform,
+}
+
+impl<'a, T: Float> Weight<'a, T> {
+    /// A value with a gradient that needs no clipping or decay: how a rule has another rule compute a step. The slots are
+    /// those of the other rule, in its order.
+    pub fn new(value: &'a mut Tensor<T>, gradient: &'a Tensor<T>, slots: &'a mut [Tensor<T>]) -> Self {
+        Weight { value, gradient, slots, transform: Transform::NONE }
     }
 
-    /// One step of a stretch of a parameter: `gradient` and each of the `slots`, in the order of [`Rule::slots`], are
-    /// the same stretch of theirs. `step` counts from 1.
-    ///
-    /// Each element must depend on the elements at its own place alone, since a parameter may come in any number of
-    /// pieces. Mark it `#[inline(always)]` and keep it to a plain loop, and it is compiled for the widest vector
-    /// instructions of the machine.
-    fn update<T: Float>(
-        &self,
-        step: u64,
-        learning_rate: f64,
-        parameter: &mut [T],
-        gradient: &[T],
-        slots: &mut [&mut [T]],
-    );
-
-    /// An optimiser with this rule and another learning rate; see [`Optimizer::learning_rate`].
-    #[track_caller]
-    fn learning_rate<T: Float>(self, schedule: impl Schedule) -> Optimizer<Self, T> {
-        Optimizer::from(self).learning_rate(schedule)
-    }
-
-    /// An optimiser with this rule that decays weights; see [`Optimizer::weight_decay`].
-    #[track_caller]
-    fn weight_decay<T: Float>(self, decay: f64) -> Optimizer<Self, T> {
-        Optimizer::from(self).weight_decay(decay)
-    }
-
-    /// An optimiser with this rule and a penalty on large weights; see [`Optimizer::l2`].
-    #[track_caller]
-    fn l2<T: Float>(self, factor: f64) -> Optimizer<Self, T> {
-        Optimizer::from(self).l2(factor)
-    }
-
-    /// An optimiser with this rule that clips each gradient element; see [`Optimizer::clip_value`].
-    #[track_caller]
-    fn clip_value<T: Float>(self, limit: f64) -> Optimizer<Self, T> {
-        Optimizer::from(self).clip_value(limit)
-    }
-
-    /// An optimiser with this rule that clips each gradient's norm; see [`Optimizer::clip_norm`].
-    #[track_caller]
-    fn clip_norm<T: Float>(self, limit: f64) -> Optimizer<Self, T> {
-        Optimizer::from(self).clip_norm(limit)
-    }
-
-    /// An optimiser with this rule that clips the norm of all gradients together; see [`Optimizer::clip_global_norm`].
-    #[track_caller]
-    fn clip_global_norm<T: Float>(self, limit: f64) -> Optimizer<Self, T> {
-        Optimizer::from(self).clip_global_norm(limit)
+    /// The value, decayed; the gradient, clipped and with the L2 penalty's added; and the slots in the order of
+    /// [`Rule::slots`].
+    pub fn transformed(self) -> (&'a mut Tensor<T>, Tensor<T>, &'a mut [Tensor<T>]) {
+        let Weight { value, gradient, slots, transform } = self;
+        let mut transformed = [gradient.clone()];
+        if transform != Transform::NONE {
+            update(
+                value,
+                gradient,
+                &mut transformed,
+                #[inline(always)]
+                |values, gradients, [transformed]| {
+                    for ((p, &g), t) in values.iter_mut().zip(gradients).zip(transformed) {
+                        (*p, *t) = transform.formula(*p, g);
+                    }
+                },
+            );
+        }
+        let [gradient] = transformed;
+        (value, gradient, slots)
     }
 }

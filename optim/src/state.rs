@@ -6,17 +6,20 @@ use gradus_autograd::Params;
 use gradus_tensor::{Float, Tensor};
 use serde::{Deserialize, Serialize};
 
-use crate::optimizer::{Entry, Optimizer};
-use crate::rule::Rule;
+use crate::optimizer::{Memory, Optimizer};
+use crate::rule::{Rule, Slot};
 
-/// The step count and the slots of an [`Optimizer`], by name.
+/// The step count, the slots and a changed learning rate of an [`Optimizer`].
 ///
-/// Plain data that serde writes and reads. It does not hold the rule and the options: those are in the program that goes
-/// on.
+/// Plain data that serde writes and reads. It does not hold the rule, its options and the schedule: those are in the program
+/// that resumes training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct State<T: Float = f32> {
     /// The number of steps taken.
     pub steps: u64,
+    /// The rate that [`Optimizer::set_learning_rate`] has set, if it has.
+    #[serde(default)]
+    pub learning_rate: Option<f64>,
     /// Each slot under the name of its parameter and its own: `"1/kernel/momentum"`.
     pub slots: Vec<(String, Tensor<T>)>,
 }
@@ -41,17 +44,17 @@ fn refuse<R>(message: String) -> Result<R, RestoreError> {
 }
 
 impl<R: Rule, T: Float> Optimizer<R, T> {
-    /// What has been gathered so far. The tensors share the slots' memory: while the state lives, the next step copies
+    /// The state after the steps so far. The tensors share the slots' memory: while the state lives, the next step copies
     /// them.
     pub fn state(&self) -> State<T> {
-        let names = self.rule().slots();
-        let slots = self.entries.iter().flat_map(|entry| {
-            entry.slots.iter().zip(names).map(|(slot, name)| (format!("{}/{name}", entry.name), slot.clone()))
+        let slots = self.memories.iter().flat_map(|memory| {
+            let slots = memory.slots.iter().flatten().zip(self.rule().slots(memory.shape()));
+            slots.map(|(slot, Slot { name, .. })| (format!("{}/{name}", memory.name), slot.clone()))
         });
-        State { steps: self.steps, slots: slots.collect() }
+        State { steps: self.steps, learning_rate: self.rate, slots: slots.collect() }
     }
 
-    /// Goes on from a state: the next steps of `params` are those that the optimiser which gave the state would take.
+    /// Resumes from a state: the next steps of `params` are those that the optimiser which gave the state would take.
     ///
     /// ```
     /// # use gradus_autograd::{Grads, Params};
@@ -71,33 +74,38 @@ impl<R: Rule, T: Float> Optimizer<R, T> {
     /// ```
     ///
     /// # Errors
-    /// If a slot belongs to none of `params` or is not one of the rule's, has another shape than its parameter, or a
-    /// parameter has some of the rule's slots and lacks others. The optimiser is then unchanged.
+    /// If a slot belongs to none of `params` or is not one of the rule's, has another shape than the rule's, or a parameter
+    /// has some of the rule's slots and lacks others. The optimiser is then unchanged.
     pub fn restore(&mut self, params: &Params<T>, state: State<T>) -> Result<(), RestoreError> {
-        let names = self.rule().slots();
         let mut found: Vec<Option<(String, Tensor<T>)>> = state.slots.into_iter().map(Some).collect();
-        let mut entries = Vec::with_capacity(params.len());
+        let mut memories = Vec::with_capacity(params.len());
         for param in params {
-            let mut entry = Entry::new(param);
-            for name in names {
+            let mut memory = Memory::new(param);
+            let (mut slots, mut missing) = (Vec::new(), None);
+            for Slot { name, shape, .. } in self.rule().slots(param.value.shape()) {
                 let path = format!("{}/{name}", param.name);
                 let place = found.iter_mut().find(|slot| slot.as_ref().is_some_and(|slot| slot.0 == path));
-                let Some((_, slot)) = place.and_then(Option::take) else { continue };
-                if slot.shape() != param.value.shape() {
-                    let (is, must) = (slot.shape(), param.value.shape());
-                    return refuse(format!("the slot {path:?} has shape {is}, its parameter {must}: {OTHER_MODEL}"));
+                let Some((_, slot)) = place.and_then(Option::take) else {
+                    missing = Some(name);
+                    continue;
+                };
+                if *slot.shape() != shape {
+                    let is = slot.shape();
+                    return refuse(format!("the slot {path:?} has shape {is}, {shape} is needed: {OTHER_MODEL}"));
                 }
-                entry.slots.push(slot);
+                slots.push(slot);
             }
-            if !entry.slots.is_empty() && entry.slots.len() != names.len() {
-                return refuse(format!("{:?} lacks some of the slots {names:?}: {OTHER_RULE}", param.name));
+            match missing {
+                None => memory.slots = Some(slots),
+                Some(_) if slots.is_empty() => {}
+                Some(name) => return refuse(format!("{:?} lacks the slot {name:?}: {OTHER_RULE}", param.name)),
             }
-            entries.push(entry);
+            memories.push(memory);
         }
         if let Some((path, _)) = found.iter().flatten().next() {
-            return refuse(format!("no parameter has a slot {path:?}, the rule's are {names:?}: {OTHER_RULE}"));
+            return refuse(format!("no parameter has a slot {path:?} by this rule: {OTHER_RULE}"));
         }
-        (self.steps, self.entries) = (state.steps, entries);
+        (self.steps, self.rate, self.memories) = (state.steps, state.learning_rate, memories);
         Ok(())
     }
 }

@@ -1,11 +1,6 @@
-//! What is done to gradients before a rule sees them, and to slots behind it.
+//! Clipping and decay: the changes to a weight and its gradient before the rule.
 
-use gradus_tensor::{Float, Tensor};
-
-use crate::Rule;
-
-/// Elements that are transformed at a time: they stay in the first cache level until the rule has read them.
-const BLOCK: usize = 512;
+use gradus_tensor::{Float, Real, Tensor};
 
 /// How gradients are kept from being too large.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -31,7 +26,7 @@ impl Clip {
     }
 
     /// The factor of one gradient, beyond the common one.
-    pub fn own_factor<T: Float>(self, gradient: &Tensor<T>) -> f64 {
+    fn own_factor<T: Float>(self, gradient: &Tensor<T>) -> f64 {
         match self {
             Clip::Norm(limit) => shrink_to(limit, norm(gradient)),
             Clip::Value(_) | Clip::GlobalNorm(_) => 1.0,
@@ -39,7 +34,7 @@ impl Clip {
     }
 
     /// The largest magnitude of an element.
-    pub fn limit(self) -> Option<f64> {
+    fn limit(self) -> Option<f64> {
         match self {
             Clip::Value(limit) => Some(limit),
             Clip::Norm(_) | Clip::GlobalNorm(_) => None,
@@ -47,74 +42,65 @@ impl Clip {
     }
 }
 
-fn norm<T: Float>(gradient: &Tensor<T>) -> f64 {
-    gradient.norm(..).item().as_f64()
+/// The Euclidean norm of all elements.
+pub(crate) fn norm<T: Float>(x: &Tensor<T>) -> f64 {
+    x.norm(..).item().as_f64()
 }
 
-/// What brings `norm` down to `limit`; 1 if it is small enough or NaN, which is left for others to find.
+/// The factor that brings `norm` down to `limit`; 1 if it is small enough, or NaN, so that NaN stays visible.
 fn shrink_to(limit: f64, norm: f64) -> f64 {
     if norm > limit { limit / norm } else { 1.0 }
 }
 
-/// What is done to a parameter and its gradient on the way to the rule.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Transform {
-    /// The gradient is multiplied by this,
-    pub factor: f64,
-    /// then each element is clamped to this magnitude,
-    pub limit: f64,
-    /// then this times the parameter is added.
+/// An optimiser's settings for clipping and decay.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Transforms {
+    pub clip: Option<Clip>,
     pub l2: f64,
-    /// After that the parameter is multiplied by this.
-    pub keep: f64,
+    pub weight_decay: f64,
+    /// Parameters with one of these names in their path are spared `l2` and `weight_decay`.
+    pub excluded: Vec<String>,
 }
 
-impl Transform {
-    const NONE: Transform = Transform { factor: 1.0, limit: f64::INFINITY, l2: 0.0, keep: 1.0 };
-
-    /// Updates a stretch by `rule`, through the transform. The transformed gradient exists a block at a time, in
-    /// cache, so that the gradient itself is read once and not written.
-    #[inline(always)]
-    pub fn update<R: Rule, T: Float, const N: usize>(
-        &self,
-        rule: &R,
-        step: u64,
-        learning_rate: f64,
-        parameter: &mut [T],
-        gradient: &[T],
-        mut slots: [&mut [T]; N],
-    ) {
-        if *self == Transform::NONE {
-            rule.update(step, learning_rate, parameter, gradient, &mut slots);
-            return slots.into_iter().for_each(settle);
-        }
-        let (factor, limit) = (T::of(self.factor), T::of(self.limit));
-        let (l2, keep) = (T::of(self.l2), T::of(self.keep));
-        let mut block = [T::ZERO; BLOCK];
-        for (i, (parameter, gradient)) in parameter.chunks_mut(BLOCK).zip(gradient.chunks(BLOCK)).enumerate() {
-            let (start, len) = (i * BLOCK, parameter.len());
-            let block = &mut block[..len];
-            for ((b, &g), p) in block.iter_mut().zip(gradient).zip(parameter.iter_mut()) {
-                let g = factor * g;
-                // Written so that NaN stays NaN.
-                let g = if g > limit { limit } else { g };
-                let g = if g < -limit { -limit } else { g };
-                *b = g + l2 * *p;
-                *p = keep * *p;
-            }
-            let mut slots = slots.each_mut().map(|slot| &mut slot[start..][..len]);
-            rule.update(step, learning_rate, parameter, block, &mut slots);
-            slots.into_iter().for_each(settle);
+impl Transforms {
+    /// The transform of one parameter in this step.
+    pub fn of<T: Float>(&self, name: &str, gradient: &Tensor<T>, common_factor: f64, learning_rate: f64) -> Transform {
+        let decays = !name.split('/').any(|part| self.excluded.iter().any(|excluded| excluded == part));
+        let (l2, weight_decay) = if decays { (self.l2, self.weight_decay) } else { (0.0, 0.0) };
+        Transform {
+            factor: common_factor * self.clip.map_or(1.0, |clip| clip.own_factor(gradient)),
+            limit: self.clip.and_then(Clip::limit).unwrap_or(f64::INFINITY),
+            l2,
+            keep: 1.0 - learning_rate * weight_decay,
         }
     }
 }
 
-/// Makes subnormal numbers 0. An average of gradients that are 0 now, as those by a pixel that is seldom anything else,
-/// shrinks from step to step, but never to 0: it stays at the least of them. Processors take a hundred cycles and more to
-/// compute with such numbers.
-#[inline(always)]
-fn settle<T: Float>(slot: &mut [T]) {
-    for x in slot {
-        *x = if x.abs() < T::min_positive_value() { T::ZERO } else { *x };
+/// The change of a parameter and its gradient before the rule.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Transform {
+    /// The gradient is multiplied by this factor,
+    pub factor: f64,
+    /// then each element is clamped to this magnitude,
+    pub limit: f64,
+    /// then this factor times the parameter is added.
+    pub l2: f64,
+    /// After that the parameter is multiplied by this factor.
+    pub keep: f64,
+}
+
+impl Transform {
+    /// The transform that changes nothing.
+    pub const NONE: Transform = Transform { factor: 1.0, limit: f64::INFINITY, l2: 0.0, keep: 1.0 };
+
+    /// The new values of an element `p` of the parameter and of its gradient `g`.
+    #[inline(always)]
+    pub fn formula<N: Real>(&self, p: N, g: N) -> (N, N) {
+        let limit = N::of(self.limit);
+        let g = N::of(self.factor) * g;
+        // NaN is neither above nor below the limit, and stays.
+        let g = N::select(g.greater(limit), limit, g);
+        let g = N::select(g.less(-limit), -limit, g);
+        (N::of(self.keep) * p, g + N::of(self.l2) * p)
     }
 }

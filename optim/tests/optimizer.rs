@@ -1,7 +1,7 @@
 //! The driver: whom it updates and how often, without copies, and what it refuses.
 
 use gradus_autograd::{Grads, Params, value_and_grad};
-use gradus_optim::{Adam, Optimizer, Rule, Sgd};
+use gradus_optim::{Adam, IntoOptimizer, Optimizer, Rule, Sgd};
 use gradus_tensor::Tensor;
 
 /// A kernel and a bias, with gradients that are all ones.

@@ -2,7 +2,7 @@
 
 use gradus_autograd::Params;
 use gradus_optim::{
-    Adadelta, Adagrad, Adam, AdamW, Adamax, Lion, Nadam, Optimizer, PolynomialDecay, RmsProp, Rule, Sgd,
+    Adadelta, Adagrad, Adam, AdamW, Adamax, IntoOptimizer, Lion, Nadam, Optimizer, PolynomialDecay, RmsProp, Rule, Sgd,
 };
 use gradus_tensor::Tensor;
 

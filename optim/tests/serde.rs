@@ -3,8 +3,8 @@
 use std::fmt::Debug;
 
 use gradus_optim::{
-    Adadelta, Adagrad, Adam, AdamW, Adamax, CosineDecay, CosineRestarts, ExponentialDecay, InverseTimeDecay, Lion,
-    Nadam, OneCycle, PiecewiseConstant, PolynomialDecay, RmsProp, Schedule, Sgd, StepDecay, WarmUp,
+    Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, CosineDecay, CosineRestarts, ExponentialDecay, InverseTimeDecay,
+    Lamb, Lion, Nadam, OneCycle, PiecewiseConstant, PolynomialDecay, RmsProp, Schedule, Sgd, StepDecay, WarmUp,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -40,9 +40,13 @@ fn rules_are_checked_when_they_are_read() {
     check(Nadam::default(), &options);
     check(Lion::default(), &options[..2]);
     check(Sgd::default().nesterov(true), &[("momentum", json!(1), FRACTION)]);
-    let options = [("rho", json!(-0.1), FRACTION), ("momentum", json!(1.5), FRACTION), epsilon.clone()];
-    check(RmsProp::default().centered(true), &options);
+    let rms_prop = [("rho", json!(-0.1), FRACTION), ("momentum", json!(1.5), FRACTION), epsilon.clone()];
+    check(RmsProp::default().centered(true), &rms_prop);
     check(Adadelta::default(), &[("rho", json!(1.0), FRACTION), ("epsilon", json!(0.0), POSITIVE)]);
+    check(Lamb::default(), &options);
+    let (epsilon_1, epsilon_2) = (("epsilon_1", json!(-1), NOT_NEGATIVE), ("epsilon_2", json!(-1), NOT_NEGATIVE));
+    let decay = ("beta_2_decay", json!(0.1), "a number that is not greater than 0 is needed");
+    check(Adafactor::default(), &[decay, epsilon_1, epsilon_2, ("clip_threshold", json!(0), POSITIVE)]);
     check(Adagrad::default(), &[("initial_accumulator", json!(-0.1), NOT_NEGATIVE), epsilon]);
 }
 
@@ -76,7 +80,7 @@ fn what_is_refused_is_said_in_the_constructors_words() {
     }
     assert_eq!(
         message::<Sgd>(r#"{"momentum": 2.0, "nesterov": false}"#),
-        "momentum: a number from 0 to below 1 is needed, not 2"
+        "Sgd: momentum: a number from 0 to below 1 is needed, not 2"
     );
     assert_eq!(
         message::<OneCycle>(

@@ -1,7 +1,7 @@
 //! Going on from a state that was written down.
 
 use gradus_autograd::{Grads, Params};
-use gradus_optim::{Adam, CosineDecay, Optimizer, Rule, Sgd, State};
+use gradus_optim::{Adam, CosineDecay, IntoOptimizer, Optimizer, Schedule, Sgd, State};
 use gradus_tensor::Tensor;
 
 fn params() -> Params<f64> {
@@ -49,6 +49,28 @@ fn an_interrupted_training_goes_on_to_the_same_bits() {
     assert_eq!(one.state(), second.state());
 }
 
+#[test]
+fn a_changed_learning_rate_is_part_of_the_state() {
+    let mut params = params();
+    let grads = grads(&params, 0);
+    let mut one = optimizer();
+    one.step(&mut params, &grads);
+    assert_eq!(one.state().learning_rate, None);
+    one.set_learning_rate(0.0625);
+    let written = serde_json::to_string(&one.state()).unwrap();
+    let mut other = optimizer();
+    other.restore(&params, serde_json::from_str(&written).unwrap()).unwrap();
+    assert_eq!((other.steps(), other.current_learning_rate()), (1, 0.0625));
+    other.step(&mut params, &grads);
+    assert_eq!(other.current_learning_rate(), 0.0625);
+    // A state from before there was a rate in it, and a new schedule, which counts the steps so far.
+    let old: State<f64> = serde_json::from_str(r#"{"steps": 3, "slots": []}"#).unwrap();
+    other.restore(&params, old).unwrap();
+    assert_eq!(other.current_learning_rate(), CosineDecay::new(0.1, 20).at(3));
+    other.set_learning_rate(0.5);
+    assert_eq!(other.learning_rate(|step| step as f64).current_learning_rate(), 3.0);
+}
+
 /// The state after a step.
 fn state() -> State<f64> {
     let mut params = params();
@@ -77,12 +99,12 @@ fn a_state_that_does_not_fit_is_refused() {
     let mut reshaped = state();
     reshaped.slots[3].1 = Tensor::ones([3]);
     let refusal = error(&mut optimizer(), reshaped);
-    assert!(refusal.contains(r#"the slot "1/bias/momentum" has shape [3], its parameter [2]"#), "{refusal}");
+    assert!(refusal.contains(r#"the slot "1/bias/momentum" has shape [3], [2] is needed"#), "{refusal}");
 
     let mut incomplete = state();
     incomplete.slots.remove(1);
     let refusal = error(&mut optimizer(), incomplete);
-    assert!(refusal.contains(r#""1/kernel" lacks some of the slots"#), "{refusal}");
+    assert!(refusal.contains(r#""1/kernel" lacks the slot "velocity""#), "{refusal}");
     assert!(refusal.contains("restore with the rule"), "{refusal}");
 
     let mut sgd = Optimizer::from(Sgd::default());

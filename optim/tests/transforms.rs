@@ -1,7 +1,7 @@
 //! Clipping and decay where several parameters are concerned, against arithmetic by hand.
 
 use gradus_autograd::{Grads, Params};
-use gradus_optim::{Adam, Optimizer, Rule, Sgd};
+use gradus_optim::{Adam, IntoOptimizer, Optimizer, Sgd};
 use gradus_tensor::Tensor;
 
 /// Gradients of norm 5 and 12, together 13, and a frozen one that must not count.

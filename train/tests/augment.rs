@@ -3,7 +3,7 @@
 use gradus_datasets::{Augment, Dataset};
 use gradus_nn::losses::CategoricalCrossentropy;
 use gradus_nn::{Activation, Dense, Flatten, Model, Sequential};
-use gradus_optim::{Rule, Sgd};
+use gradus_optim::{IntoOptimizer, Sgd};
 use gradus_tensor::{Generator, Tensor};
 use gradus_train::{Fit, Trainer, train_step};
 

@@ -9,7 +9,7 @@ use gradus_nn::{
     Activation, AveragePooling2D, BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPooling2D, Model, Padding, Reshape,
     Residual, SeparableConv2D, Sequential,
 };
-use gradus_optim::{Adam, Optimizer, Rule};
+use gradus_optim::{Adam, IntoOptimizer, Optimizer};
 use gradus_tensor::{Generator, Tensor};
 use gradus_train::metrics::Accuracy;
 use gradus_train::{Fit, History, Trainer, train_step};

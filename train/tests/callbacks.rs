@@ -10,7 +10,7 @@ use common::{LineTrainer, fit, line, trainer, values, weights};
 use gradus_datasets::Dataset;
 use gradus_nn::losses::MeanSquaredError;
 use gradus_nn::{Dense, Initializer, Model, Sequential};
-use gradus_optim::{Rule, Sgd};
+use gradus_optim::{IntoOptimizer, Sgd};
 use gradus_tensor::Tensor;
 use gradus_train::callbacks::*;
 use gradus_train::metrics::{MeanAbsoluteError, Metric};

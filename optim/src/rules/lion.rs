@@ -1,10 +1,11 @@
-use gradus_tensor::Float;
-use serde::Serialize;
+use gradus_tensor::Real;
 
-use crate::Rule;
-use crate::check::{Check, Checked, checked, fraction};
+use super::moving_average;
+use crate::check::fraction;
+use crate::elementwise::ElementwiseRule;
+use crate::options::options;
 
-checked! {
+options! {
     /// Lion: p -= lr sign(beta_1 m + (1 - beta_1) g), then m = beta_2 m + (1 - beta_2) g.
     ///
     /// Chen et al. 2023, "Symbolic Discovery of Optimization Algorithms", algorithm 2. Every element moves by the
@@ -12,81 +13,45 @@ checked! {
     /// [`weight_decay`](crate::Optimizer::weight_decay) as many times larger.
     ///
     /// Slot: `momentum`. Learning rate: 0.001.
-    #[derive(Clone, Debug, PartialEq, Serialize)]
     pub struct Lion {
-        beta_1: f64,
-        beta_2: f64,
+        /// The share of the average of the gradient in a step, against the gradient itself; 0.9 by default.
+        ///
+        /// # Panics
+        /// Unless 0 <= `beta_1` < 1.
+        #[check(fraction)]
+        beta_1: f64 = 0.9,
+        /// The share of itself that the average of the gradient keeps at each step; 0.99 by default.
+        ///
+        /// # Panics
+        /// Unless 0 <= `beta_2` < 1.
+        #[check(fraction)]
+        beta_2: f64 = 0.99,
     }
 }
 
-impl Default for Lion {
-    fn default() -> Self {
-        Lion { beta_1: 0.9, beta_2: 0.99 }
-    }
-}
-
-impl Lion {
-    /// How much the average of the gradient weighs in a step against the gradient itself; 0.9 by default.
-    ///
-    /// # Panics
-    /// Unless 0 <= `beta_1` < 1.
-    #[track_caller]
-    pub fn beta_1(self, beta_1: f64) -> Self {
-        Lion { beta_1, ..self }.checked()
-    }
-
-    /// How much of itself the average of the gradient keeps at each step; 0.99 by default.
-    ///
-    /// # Panics
-    /// Unless 0 <= `beta_2` < 1.
-    #[track_caller]
-    pub fn beta_2(self, beta_2: f64) -> Self {
-        Lion { beta_2, ..self }.checked()
-    }
-}
-
-impl Checked for Lion {
-    fn check(&self) -> Check {
-        fraction("beta_1", self.beta_1)?;
-        fraction("beta_2", self.beta_2)
-    }
-}
-
-impl Rule for Lion {
+impl ElementwiseRule for Lion {
     const LEARNING_RATE: f64 = 0.001;
+    type Scalars = [f64; 1];
 
-    fn slots(&self) -> &'static [&'static str] {
+    fn slot_names(&self) -> &'static [&'static str] {
         &["momentum"]
     }
 
+    fn scalars(&self, _step: u64, learning_rate: f64) -> [f64; 1] {
+        [learning_rate]
+    }
+
     #[inline(always)]
-    fn update<T: Float>(
-        &self,
-        _step: u64,
-        learning_rate: f64,
-        parameter: &mut [T],
-        gradient: &[T],
-        slots: &mut [&mut [T]],
-    ) {
-        let rate = T::of(learning_rate);
-        let (keep_1, take_1) = (T::of(self.beta_1), T::of(1.0 - self.beta_1));
-        let (keep_2, take_2) = (T::of(self.beta_2), T::of(1.0 - self.beta_2));
-        let [momentum] = slots else { unreachable!("one slot") };
-        for ((p, &g), m) in parameter.iter_mut().zip(gradient).zip(momentum.iter_mut()) {
-            *p -= rate * sign(keep_1 * *m + take_1 * g);
-            *m = keep_2 * *m + take_2 * g;
-        }
+    fn formula<N: Real>(&self, [rate]: [N; 1], p: N, g: N, slots: &mut [N]) -> N {
+        let [m] = slots else { unreachable!("one slot") };
+        let direction = sign(moving_average(self.beta_1, *m, g));
+        *m = moving_average(self.beta_2, *m, g);
+        p - rate * direction
     }
 }
 
 /// 1, 0 or -1; NaN stays NaN.
 #[inline(always)]
-fn sign<T: Float>(x: T) -> T {
-    if x > T::ZERO {
-        T::ONE
-    } else if x < T::ZERO {
-        -T::ONE
-    } else {
-        x
-    }
+fn sign<N: Real>(x: N) -> N {
+    N::select(x.greater(N::ZERO), N::ONE, N::select(x.less(N::ZERO), -N::ONE, x))
 }

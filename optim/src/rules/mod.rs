@@ -1,24 +1,36 @@
 //! The rules, one file each.
 
 mod adadelta;
+mod adafactor;
 mod adagrad;
 mod adam;
 mod adamax;
+mod lamb;
 mod lion;
 mod nadam;
 mod rmsprop;
 mod sgd;
 
+use gradus_tensor::Real;
+
 pub use adadelta::Adadelta;
+pub use adafactor::Adafactor;
 pub use adagrad::Adagrad;
 pub use adam::{Adam, AdamW};
 pub use adamax::Adamax;
+pub use lamb::Lamb;
 pub use lion::Lion;
 pub use nadam::Nadam;
 pub use rmsprop::RmsProp;
 pub use sgd::Sgd;
 
-/// 1 - beta^step: how much of a moving average that began at 0 is made of values seen since.
+/// keep average + (1 - keep) x: a moving average that keeps this much of itself.
+#[inline(always)]
+fn moving_average<N: Real>(keep: f64, average: N, x: N) -> N {
+    N::of(keep) * average + N::of(1.0 - keep) * x
+}
+
+/// 1 - beta^step: the share that the values since the beginning have in a moving average that began at 0.
 fn correction(beta: f64, step: u64) -> f64 {
     1.0 - beta.powf(step as f64)
 }

@@ -1,11 +1,11 @@
-use gradus_tensor::{Float, Math};
-use serde::Serialize;
+use gradus_tensor::Real;
 
-use super::correction;
-use crate::Rule;
-use crate::check::{Check, Checked, checked, fraction, not_negative};
+use super::{correction, moving_average};
+use crate::check::{fraction, not_negative};
+use crate::elementwise::ElementwiseRule;
+use crate::options::options;
 
-checked! {
+options! {
     /// Nadam: Adam with Nesterov's look ahead.
     ///
     /// With Adam's averages m and v of the gradient and its square, and mu_t = beta_1 (1 - 0.96^t / 2),
@@ -16,48 +16,29 @@ checked! {
     /// with 0.96^(t / 250); Optax has beta_1 from the beginning.
     ///
     /// Slots: `momentum` and `velocity`. Learning rate: 0.001.
-    #[derive(Clone, Debug, PartialEq, Serialize)]
     pub struct Nadam {
-        beta_1: f64,
-        beta_2: f64,
-        epsilon: f64,
-    }
-}
-
-impl Default for Nadam {
-    fn default() -> Self {
-        Nadam { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-7 }
+        /// The share of itself that the average of the gradient keeps at each step; 0.9 by default.
+        ///
+        /// # Panics
+        /// Unless 0 <= `beta_1` < 1.
+        #[check(fraction)]
+        beta_1: f64 = 0.9,
+        /// The share of itself that the average of the squared gradient keeps at each step; 0.999 by default.
+        ///
+        /// # Panics
+        /// Unless 0 <= `beta_2` < 1.
+        #[check(fraction)]
+        beta_2: f64 = 0.999,
+        /// The number that keeps the division away from 0; 1e-7 by default.
+        ///
+        /// # Panics
+        /// If it is negative.
+        #[check(not_negative)]
+        epsilon: f64 = 1e-7,
     }
 }
 
 impl Nadam {
-    /// How much of itself the average of the gradient keeps at each step; 0.9 by default.
-    ///
-    /// # Panics
-    /// Unless 0 <= `beta_1` < 1.
-    #[track_caller]
-    pub fn beta_1(self, beta_1: f64) -> Self {
-        Nadam { beta_1, ..self }.checked()
-    }
-
-    /// How much of itself the average of the squared gradient keeps at each step; 0.999 by default.
-    ///
-    /// # Panics
-    /// Unless 0 <= `beta_2` < 1.
-    #[track_caller]
-    pub fn beta_2(self, beta_2: f64) -> Self {
-        Nadam { beta_2, ..self }.checked()
-    }
-
-    /// What keeps the division away from 0; 1e-7 by default.
-    ///
-    /// # Panics
-    /// If it is negative.
-    #[track_caller]
-    pub fn epsilon(self, epsilon: f64) -> Self {
-        Nadam { epsilon, ..self }.checked()
-    }
-
     /// mu_t.
     fn momentum(&self, step: u64) -> f64 {
         self.beta_1 * (1.0 - 0.5 * 0.96_f64.powf(step as f64))
@@ -78,43 +59,26 @@ impl Nadam {
     }
 }
 
-impl Checked for Nadam {
-    fn check(&self) -> Check {
-        fraction("beta_1", self.beta_1)?;
-        fraction("beta_2", self.beta_2)?;
-        not_negative("epsilon", self.epsilon)
-    }
-}
-
-impl Rule for Nadam {
+impl ElementwiseRule for Nadam {
     const LEARNING_RATE: f64 = 0.001;
+    type Scalars = [f64; 3];
 
-    fn slots(&self) -> &'static [&'static str] {
+    fn slot_names(&self) -> &'static [&'static str] {
         &["momentum", "velocity"]
     }
 
-    #[inline(always)]
-    fn update<T: Float>(
-        &self,
-        step: u64,
-        learning_rate: f64,
-        parameter: &mut [T],
-        gradient: &[T],
-        slots: &mut [&mut [T]],
-    ) {
+    fn scalars(&self, step: u64, learning_rate: f64) -> [f64; 3] {
         let (now, next, product) = (self.momentum(step), self.momentum(step + 1), self.product(step));
-        let rate_m = T::of(learning_rate * next / (1.0 - product * next));
-        let rate_g = T::of(learning_rate * (1.0 - now) / (1.0 - product));
-        let root = T::of(correction(self.beta_2, step).sqrt().recip());
-        let epsilon = T::of(self.epsilon);
-        let (keep_1, take_1) = (T::of(self.beta_1), T::of(1.0 - self.beta_1));
-        let (keep_2, take_2) = (T::of(self.beta_2), T::of(1.0 - self.beta_2));
-        let [momentum, velocity] = slots else { unreachable!("two slots") };
-        let moments = momentum.iter_mut().zip(velocity.iter_mut());
-        for ((p, &g), (m, v)) in parameter.iter_mut().zip(gradient).zip(moments) {
-            let (mean, square) = (keep_1 * *m + take_1 * g, keep_2 * *v + take_2 * (g * g));
-            *p -= (rate_m * mean + rate_g * g) / (root * Math::sqrt(square) + epsilon);
-            (*m, *v) = (mean, square);
-        }
+        let rate_m = learning_rate * next / (1.0 - product * next);
+        let rate_g = learning_rate * (1.0 - now) / (1.0 - product);
+        [rate_m, rate_g, correction(self.beta_2, step).sqrt().recip()]
+    }
+
+    #[inline(always)]
+    fn formula<N: Real>(&self, [rate_m, rate_g, root]: [N; 3], p: N, g: N, slots: &mut [N]) -> N {
+        let [m, v] = slots else { unreachable!("two slots") };
+        *m = moving_average(self.beta_1, *m, g);
+        *v = moving_average(self.beta_2, *v, g * g);
+        p - (rate_m * *m + rate_g * g) / (root * v.sqrt() + N::of(self.epsilon))
     }
 }

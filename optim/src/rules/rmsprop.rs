@@ -1,10 +1,11 @@
-use gradus_tensor::{Float, Math};
-use serde::Serialize;
+use gradus_tensor::Real;
 
-use crate::Rule;
-use crate::check::{Check, Checked, checked, fraction, not_negative};
+use super::moving_average;
+use crate::check::{fraction, not_negative};
+use crate::elementwise::ElementwiseRule;
+use crate::options::options;
 
-checked! {
+options! {
     /// RMSprop: p -= lr g / sqrt(v + epsilon), v being a moving average of g².
     ///
     /// v = rho v + (1 - rho) g². Centred, the average's own square a², a = rho a + (1 - rho) g, is taken off v, so that
@@ -17,70 +18,38 @@ checked! {
     /// Slots: `velocity`; then `average` if centred; then `momentum` if there is any. Learning rate: 0.001.
     ///
     /// ```
-    /// use gradus_optim::{Optimizer, RmsProp, Rule};
+    /// use gradus_optim::{IntoOptimizer, Optimizer, RmsProp};
     /// let optimizer: Optimizer<RmsProp> = RmsProp::default().momentum(0.9).centered(true).learning_rate(1e-4);
     /// ```
-    #[derive(Clone, Debug, PartialEq, Serialize)]
     pub struct RmsProp {
-        rho: f64,
-        momentum: f64,
-        epsilon: f64,
-        centered: bool,
+        /// The share of themselves that the averages keep at each step; 0.9 by default.
+        ///
+        /// # Panics
+        /// Unless 0 <= `rho` < 1.
+        #[check(fraction)]
+        rho: f64 = 0.9,
+        /// The share of the last step that the next one keeps, from 0 (default) to below 1.
+        ///
+        /// # Panics
+        /// If it is out of this range.
+        #[check(fraction)]
+        momentum: f64 = 0.0,
+        /// The number that keeps the division away from 0; 1e-7 by default.
+        ///
+        /// # Panics
+        /// If it is negative.
+        #[check(not_negative)]
+        epsilon: f64 = 1e-7,
+        /// Whether to divide by the deviation of the gradient from its average, not by its size.
+        centered: bool = false,
     }
 }
 
-impl Default for RmsProp {
-    fn default() -> Self {
-        RmsProp { rho: 0.9, momentum: 0.0, epsilon: 1e-7, centered: false }
-    }
-}
-
-impl RmsProp {
-    /// How much of themselves the averages keep at each step; 0.9 by default.
-    ///
-    /// # Panics
-    /// Unless 0 <= `rho` < 1.
-    #[track_caller]
-    pub fn rho(self, rho: f64) -> Self {
-        RmsProp { rho, ..self }.checked()
-    }
-
-    /// How much of the last step the next one keeps, from 0 (default) to below 1.
-    ///
-    /// # Panics
-    /// If it is out of this range.
-    #[track_caller]
-    pub fn momentum(self, momentum: f64) -> Self {
-        RmsProp { momentum, ..self }.checked()
-    }
-
-    /// What keeps the division away from 0; 1e-7 by default.
-    ///
-    /// # Panics
-    /// If it is negative.
-    #[track_caller]
-    pub fn epsilon(self, epsilon: f64) -> Self {
-        RmsProp { epsilon, ..self }.checked()
-    }
-
-    /// Whether to divide by the deviation of the gradient from its average, not by its size.
-    pub fn centered(self, centered: bool) -> Self {
-        RmsProp { centered, ..self }
-    }
-}
-
-impl Checked for RmsProp {
-    fn check(&self) -> Check {
-        fraction("rho", self.rho)?;
-        fraction("momentum", self.momentum)?;
-        not_negative("epsilon", self.epsilon)
-    }
-}
-
-impl Rule for RmsProp {
+impl ElementwiseRule for RmsProp {
     const LEARNING_RATE: f64 = 0.001;
+    type Scalars = [f64; 1];
 
-    fn slots(&self) -> &'static [&'static str] {
+    fn slot_names(&self) -> &'static [&'static str] {
         match (self.centered, self.momentum > 0.0) {
             (false, false) => &["velocity"],
             (false, true) => &["velocity", "momentum"],
@@ -89,55 +58,23 @@ impl Rule for RmsProp {
         }
     }
 
+    fn scalars(&self, _step: u64, learning_rate: f64) -> [f64; 1] {
+        [learning_rate]
+    }
+
     #[inline(always)]
-    fn update<T: Float>(
-        &self,
-        _step: u64,
-        learning_rate: f64,
-        parameter: &mut [T],
-        gradient: &[T],
-        slots: &mut [&mut [T]],
-    ) {
-        let rate = T::of(learning_rate);
-        let epsilon = T::of(self.epsilon);
-        let momentum = T::of(self.momentum);
-        let (keep, take) = (T::of(self.rho), T::of(1.0 - self.rho));
-        let square = |v: &mut T, g: T| {
-            *v = keep * *v + take * (g * g);
-            *v
-        };
-        let variance = |v: &mut T, a: &mut T, g: T| {
-            *a = keep * *a + take * g;
-            square(v, g) - *a * *a
-        };
-        let step = |g: T, square: T| rate * g / Math::sqrt(square + epsilon);
-        let pairs = parameter.iter_mut().zip(gradient);
-        match (self.centered, slots) {
-            (false, [velocity]) => {
-                for ((p, &g), v) in pairs.zip(velocity.iter_mut()) {
-                    *p -= step(g, square(v, g));
-                }
-            }
-            (false, [velocity, heap]) => {
-                for (((p, &g), v), b) in pairs.zip(velocity.iter_mut()).zip(heap.iter_mut()) {
-                    *b = momentum * *b + step(g, square(v, g));
-                    *p -= *b;
-                }
-            }
-            (true, [velocity, average]) => {
-                for (((p, &g), v), a) in pairs.zip(velocity.iter_mut()).zip(average.iter_mut()) {
-                    *p -= step(g, variance(v, a, g));
-                }
-            }
-            (true, [velocity, average, heap]) => {
-                for ((((p, &g), v), a), b) in
-                    pairs.zip(velocity.iter_mut()).zip(average.iter_mut()).zip(heap.iter_mut())
-                {
-                    *b = momentum * *b + step(g, variance(v, a, g));
-                    *p -= *b;
-                }
-            }
-            _ => unreachable!("one slot, and one each for centring and momentum"),
+    fn formula<N: Real>(&self, [rate]: [N; 1], p: N, g: N, slots: &mut [N]) -> N {
+        let [v, rest @ ..] = slots else { unreachable!("at least one slot") };
+        *v = moving_average(self.rho, *v, g * g);
+        let (mut variance, mut rest) = (*v, rest);
+        if self.centered {
+            let [a, others @ ..] = rest else { unreachable!("a slot for the average") };
+            *a = moving_average(self.rho, *a, g);
+            (variance, rest) = (variance - *a * *a, others);
         }
+        let step = rate * g / (variance + N::of(self.epsilon)).sqrt();
+        let [b] = rest else { return p - step };
+        *b = N::of(self.momentum) * *b + step;
+        p - *b
     }
 }

@@ -1,10 +1,10 @@
-use gradus_tensor::Float;
-use serde::Serialize;
+use gradus_tensor::Real;
 
-use crate::Rule;
-use crate::check::{Check, Checked, checked, fraction};
+use crate::check::fraction;
+use crate::elementwise::ElementwiseRule;
+use crate::options::options;
 
-checked! {
+options! {
     /// Stochastic gradient descent: p -= lr g.
     ///
     /// With momentum mu, v = mu v - lr g and p += v; with Nesterov's look ahead, p += mu v - lr g with the new v
@@ -14,70 +14,38 @@ checked! {
     /// Slots: `momentum`, if there is any. Learning rate: 0.01.
     ///
     /// ```
-    /// use gradus_optim::{Optimizer, Rule, Sgd};
+    /// use gradus_optim::{IntoOptimizer, Optimizer, Sgd};
     /// let optimizer: Optimizer<Sgd> = Sgd::default().momentum(0.9).nesterov(true).learning_rate(0.1);
     /// ```
-    #[derive(Clone, Debug, Default, PartialEq, Serialize)]
     pub struct Sgd {
-        momentum: f64,
-        nesterov: bool,
+        /// The share of the last step that the next one keeps, from 0 (default) to below 1.
+        ///
+        /// # Panics
+        /// If it is out of this range.
+        #[check(fraction)]
+        momentum: f64 = 0.0,
+        /// Whether the step looks ahead along the momentum; without momentum it changes nothing.
+        nesterov: bool = false,
     }
 }
 
-impl Sgd {
-    /// How much of the last step the next one keeps, from 0 (default) to below 1.
-    ///
-    /// # Panics
-    /// If it is out of this range.
-    #[track_caller]
-    pub fn momentum(self, momentum: f64) -> Self {
-        Sgd { momentum, ..self }.checked()
-    }
-
-    /// Whether the step looks ahead along the momentum; without momentum it changes nothing.
-    pub fn nesterov(self, nesterov: bool) -> Self {
-        Sgd { nesterov, ..self }
-    }
-}
-
-impl Checked for Sgd {
-    fn check(&self) -> Check {
-        fraction("momentum", self.momentum)
-    }
-}
-
-impl Rule for Sgd {
+impl ElementwiseRule for Sgd {
     const LEARNING_RATE: f64 = 0.01;
+    type Scalars = [f64; 1];
 
-    fn slots(&self) -> &'static [&'static str] {
+    fn slot_names(&self) -> &'static [&'static str] {
         if self.momentum > 0.0 { &["momentum"] } else { &[] }
     }
 
+    fn scalars(&self, _step: u64, learning_rate: f64) -> [f64; 1] {
+        [learning_rate]
+    }
+
     #[inline(always)]
-    fn update<T: Float>(
-        &self,
-        _step: u64,
-        learning_rate: f64,
-        parameter: &mut [T],
-        gradient: &[T],
-        slots: &mut [&mut [T]],
-    ) {
-        let rate = T::of(learning_rate);
-        let momentum = T::of(self.momentum);
-        let pairs = parameter.iter_mut().zip(gradient);
-        match slots {
-            [] => {
-                for (p, &g) in pairs {
-                    *p -= rate * g;
-                }
-            }
-            [velocity] => {
-                for ((p, &g), v) in pairs.zip(velocity.iter_mut()) {
-                    *v = momentum * *v - rate * g;
-                    *p += if self.nesterov { momentum * *v - rate * g } else { *v };
-                }
-            }
-            _ => unreachable!("one slot for momentum"),
-        }
+    fn formula<N: Real>(&self, [rate]: [N; 1], p: N, g: N, slots: &mut [N]) -> N {
+        let [v] = slots else { return p - rate * g };
+        let momentum = N::of(self.momentum);
+        *v = momentum * *v - rate * g;
+        p + if self.nesterov { momentum * *v - rate * g } else { *v }
     }
 }

@@ -2,17 +2,16 @@
 
 use std::f64::consts::PI;
 
-use serde::Serialize;
-
 use super::Schedule;
-use crate::check::{Check, Checked, at_least_one_step, checked, demand, not_negative, positive};
+use crate::check::{at_least_1, at_least_one_step, not_negative, positive};
+use crate::options::options;
 
 /// Half a cosine wave from 1 to 0, at the place `done` from 0 to 1.
 fn half_wave(done: f64) -> f64 {
     0.5 * (1.0 + (PI * done).cos())
 }
 
-checked! {
+options! {
     /// initial (alpha + (1 - alpha) (1 + cos(pi step / steps)) / 2), and initial alpha from `steps` on.
     ///
     /// Loshchilov and Hutter 2017, "SGDR: Stochastic Gradient Descent with Warm Restarts", without the restarts. With a
@@ -23,39 +22,18 @@ checked! {
     /// let schedule = CosineDecay::new(0.1, 1000);
     /// assert_eq!([0, 1000, 2000].map(|step| schedule.at(step)), [0.1, 0.0, 0.0]);
     /// ```
-    #[derive(Clone, Debug, PartialEq, Serialize)]
     pub struct CosineDecay {
-        initial: f64,
-        steps: u64,
-        alpha: f64,
-    }
-}
-
-impl CosineDecay {
-    /// A learning rate that falls from `initial` to 0 over `steps` steps.
-    ///
-    /// # Panics
-    /// If `steps` is 0, or the rate is negative or not finite.
-    #[track_caller]
-    pub fn new(initial: f64, steps: u64) -> Self {
-        CosineDecay { initial, steps, alpha: 0.0 }.checked()
-    }
-
-    /// The rate at the end, as a fraction of the initial one.
-    ///
-    /// # Panics
-    /// If it is negative or not finite.
-    #[track_caller]
-    pub fn alpha(self, alpha: f64) -> Self {
-        CosineDecay { alpha, ..self }.checked()
-    }
-}
-
-impl Checked for CosineDecay {
-    fn check(&self) -> Check {
-        not_negative("CosineDecay: initial", self.initial)?;
-        at_least_one_step("CosineDecay: steps", self.steps)?;
-        not_negative("CosineDecay: alpha", self.alpha)
+        /// A learning rate that falls from `initial` to 0 over `steps` steps.
+        ///
+        /// # Panics
+        /// If `steps` is 0, or the rate is negative or not finite.
+        pub fn new(#[check(not_negative)] initial: f64, #[check(at_least_one_step)] steps: u64);
+        /// The rate at the end, as a fraction of the initial one.
+        ///
+        /// # Panics
+        /// If it is negative or not finite.
+        #[check(not_negative)]
+        alpha: f64 = 0.0,
     }
 }
 
@@ -66,7 +44,7 @@ impl Schedule for CosineDecay {
     }
 }
 
-checked! {
+options! {
     /// [`CosineDecay`] that begins anew whenever it has ended, each time for longer and, if told to, from lower.
     ///
     /// Loshchilov and Hutter 2017, "SGDR: Stochastic Gradient Descent with Warm Restarts". Decay i, from 0, takes
@@ -77,61 +55,30 @@ checked! {
     /// let schedule = CosineRestarts::new(0.1, 1000);
     /// assert_eq!([0, 1000, 3000, 7000].map(|step| schedule.at(step)), [0.1; 4]);
     /// ```
-    #[derive(Clone, Debug, PartialEq, Serialize)]
     pub struct CosineRestarts {
-        initial: f64,
-        steps: u64,
-        t_mul: f64,
-        m_mul: f64,
-        alpha: f64,
-    }
-}
-
-impl CosineRestarts {
-    /// A learning rate that falls from `initial` to 0 over `steps` steps, then over twice as many, and so on.
-    ///
-    /// # Panics
-    /// If `steps` is 0, or the rate is negative or not finite.
-    #[track_caller]
-    pub fn new(initial: f64, steps: u64) -> Self {
-        CosineRestarts { initial, steps, t_mul: 2.0, m_mul: 1.0, alpha: 0.0 }.checked()
-    }
-
-    /// How many times as long a decay takes as the one before; 2 by default.
-    ///
-    /// # Panics
-    /// If it is less than 1 or not finite.
-    #[track_caller]
-    pub fn t_mul(self, t_mul: f64) -> Self {
-        CosineRestarts { t_mul, ..self }.checked()
-    }
-
-    /// How many times as high a decay begins as the one before; 1 by default.
-    ///
-    /// # Panics
-    /// If it is not greater than 0.
-    #[track_caller]
-    pub fn m_mul(self, m_mul: f64) -> Self {
-        CosineRestarts { m_mul, ..self }.checked()
-    }
-
-    /// The rate at the end of every decay, as a fraction of the initial one.
-    ///
-    /// # Panics
-    /// If it is negative or not finite.
-    #[track_caller]
-    pub fn alpha(self, alpha: f64) -> Self {
-        CosineRestarts { alpha, ..self }.checked()
-    }
-}
-
-impl Checked for CosineRestarts {
-    fn check(&self) -> Check {
-        not_negative("CosineRestarts: initial", self.initial)?;
-        at_least_one_step("CosineRestarts: steps", self.steps)?;
-        demand(self.t_mul.is_finite() && self.t_mul >= 1.0, "CosineRestarts: t_mul", "at least 1", self.t_mul)?;
-        positive("CosineRestarts: m_mul", self.m_mul)?;
-        not_negative("CosineRestarts: alpha", self.alpha)
+        /// A learning rate that falls from `initial` to 0 over `steps` steps, then over twice as many, and so on.
+        ///
+        /// # Panics
+        /// If `steps` is 0, or the rate is negative or not finite.
+        pub fn new(#[check(not_negative)] initial: f64, #[check(at_least_one_step)] steps: u64);
+        /// How many times as long a decay takes as the one before; 2 by default.
+        ///
+        /// # Panics
+        /// If it is less than 1 or not finite.
+        #[check(at_least_1)]
+        t_mul: f64 = 2.0,
+        /// How many times as high a decay begins as the one before; 1 by default.
+        ///
+        /// # Panics
+        /// If it is not greater than 0.
+        #[check(positive)]
+        m_mul: f64 = 1.0,
+        /// The rate at the end of every decay, as a fraction of the initial one.
+        ///
+        /// # Panics
+        /// If it is negative or not finite.
+        #[check(not_negative)]
+        alpha: f64 = 0.0,
     }
 }
 

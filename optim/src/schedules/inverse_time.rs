@@ -1,11 +1,10 @@
 //! Inverse time decay.
 
-use serde::Serialize;
-
 use super::{Schedule, periods};
-use crate::check::{Check, Checked, at_least_one_step, checked, not_negative};
+use crate::check::{at_least_one_step, not_negative};
+use crate::options::options;
 
-checked! {
+options! {
     /// initial / (1 + rate step / steps): fast at first, then ever slower, never 0.
     ///
     /// ```
@@ -13,37 +12,19 @@ checked! {
     /// let schedule = InverseTimeDecay::new(0.1, 1000, 1.0);
     /// assert_eq!([0, 1000, 3000].map(|step| schedule.at(step)), [0.1, 0.05, 0.025]);
     /// ```
-    #[derive(Clone, Debug, PartialEq, Serialize)]
     pub struct InverseTimeDecay {
-        initial: f64,
-        steps: u64,
-        rate: f64,
-        staircase: bool,
-    }
-}
-
-impl InverseTimeDecay {
-    /// A learning rate that begins at `initial` and is divided by 1 + `rate` after `steps` steps, by 1 + 2 `rate` after
-    /// twice as many, and so on.
-    ///
-    /// # Panics
-    /// If `steps` is 0, or a number is negative or not finite.
-    #[track_caller]
-    pub fn new(initial: f64, steps: u64, rate: f64) -> Self {
-        InverseTimeDecay { initial, steps, rate, staircase: false }.checked()
-    }
-
-    /// Whether the rate jumps at the end of each `steps` steps and is constant between.
-    pub fn staircase(self, staircase: bool) -> Self {
-        InverseTimeDecay { staircase, ..self }
-    }
-}
-
-impl Checked for InverseTimeDecay {
-    fn check(&self) -> Check {
-        not_negative("InverseTimeDecay: initial", self.initial)?;
-        at_least_one_step("InverseTimeDecay: steps", self.steps)?;
-        not_negative("InverseTimeDecay: rate", self.rate)
+        /// A learning rate that begins at `initial` and is divided by 1 + `rate` after `steps` steps, by 1 + 2 `rate` after
+        /// twice as many, and so on.
+        ///
+        /// # Panics
+        /// If `steps` is 0, or a number is negative or not finite.
+        pub fn new(
+            #[check(not_negative)] initial: f64,
+            #[check(at_least_one_step)] steps: u64,
+            #[check(not_negative)] rate: f64,
+        );
+        /// Whether the rate jumps at the end of each `steps` steps and is constant between.
+        staircase: bool = false,
     }
 }
 

@@ -21,7 +21,7 @@ pub use warm_up::WarmUp;
 /// A number is the schedule that never changes, and a closure can be one too:
 ///
 /// ```
-/// use gradus_optim::{Optimizer, Rule, Sgd};
+/// use gradus_optim::{IntoOptimizer, Optimizer, Sgd};
 /// let constant: Optimizer<Sgd> = Sgd::default().learning_rate(0.1);
 /// let root: Optimizer<Sgd> = Sgd::default().learning_rate(|step: u64| 0.1 / (1.0 + step as f64).sqrt());
 /// ```

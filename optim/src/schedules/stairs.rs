@@ -1,11 +1,10 @@
 //! Rates that jump and are constant between.
 
-use serde::Serialize;
-
 use super::Schedule;
-use crate::check::{Check, Checked, at_least_one_step, checked, not_negative};
+use crate::check::{Check, at_least_one_step, not_negative};
+use crate::options::options;
 
-checked! {
+options! {
     /// initial factor^floor(step / every): the rate is multiplied by `factor` once in `every` steps.
     ///
     /// ```
@@ -13,30 +12,16 @@ checked! {
     /// let schedule = StepDecay::new(0.1, 3, 0.5);
     /// assert_eq!([0, 2, 3, 6].map(|step| schedule.at(step)), [0.1, 0.1, 0.05, 0.025]);
     /// ```
-    #[derive(Clone, Debug, PartialEq, Serialize)]
     pub struct StepDecay {
-        initial: f64,
-        every: u64,
-        factor: f64,
-    }
-}
-
-impl StepDecay {
-    /// A rate that begins at `initial` and is multiplied by `factor` once in `every` steps.
-    ///
-    /// # Panics
-    /// If `every` is 0, or a number is negative or not finite.
-    #[track_caller]
-    pub fn new(initial: f64, every: u64, factor: f64) -> Self {
-        StepDecay { initial, every, factor }.checked()
-    }
-}
-
-impl Checked for StepDecay {
-    fn check(&self) -> Check {
-        not_negative("StepDecay: initial", self.initial)?;
-        at_least_one_step("StepDecay: every", self.every)?;
-        not_negative("StepDecay: factor", self.factor)
+        /// A rate that begins at `initial` and is multiplied by `factor` once in `every` steps.
+        ///
+        /// # Panics
+        /// If `every` is 0, or a number is negative or not finite.
+        pub fn new(
+            #[check(not_negative)] initial: f64,
+            #[check(at_least_one_step)] every: u64,
+            #[check(not_negative)] factor: f64,
+        );
     }
 }
 
@@ -46,7 +31,7 @@ impl Schedule for StepDecay {
     }
 }
 
-checked! {
+options! {
     /// The rate `values[i]` until step `boundaries[i]`, inclusive, and the last value from then on.
     ///
     /// ```
@@ -54,26 +39,19 @@ checked! {
     /// let schedule = PiecewiseConstant::new([3, 8], [0.1, 0.05, 0.01]);
     /// assert_eq!([0, 3, 4, 8, 9].map(|step| schedule.at(step)), [0.1, 0.1, 0.05, 0.05, 0.01]);
     /// ```
-    #[derive(Clone, Debug, PartialEq, Serialize)]
     pub struct PiecewiseConstant {
-        boundaries: Vec<u64>,
-        values: Vec<f64>,
+        check(PiecewiseConstant::fits);
+        /// One value for each stretch of steps: there is one more of them than boundaries.
+        ///
+        /// # Panics
+        /// If it is not one more, a boundary is not greater than the one before, or a value is negative or not finite.
+        pub fn new(boundaries: Vec<u64>, values: Vec<f64>);
     }
 }
 
 impl PiecewiseConstant {
-    /// One value for each stretch of steps: there is one more of them than boundaries.
-    ///
-    /// # Panics
-    /// If it is not one more, a boundary is not greater than the one before, or a value is negative or not finite.
-    #[track_caller]
-    pub fn new(boundaries: impl Into<Vec<u64>>, values: impl Into<Vec<f64>>) -> Self {
-        PiecewiseConstant { boundaries: boundaries.into(), values: values.into() }.checked()
-    }
-}
-
-impl Checked for PiecewiseConstant {
-    fn check(&self) -> Check {
+    /// Whether the boundaries ascend and there is a value for each stretch between them.
+    fn fits(&self) -> Check {
         let (boundaries, values) = (&self.boundaries, &self.values);
         if values.len() != boundaries.len() + 1 {
             let (values, boundaries) = (values.len(), boundaries.len());

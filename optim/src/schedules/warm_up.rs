@@ -1,11 +1,10 @@
 //! A gentle beginning before any other schedule.
 
-use serde::Serialize;
-
 use super::Schedule;
-use crate::check::{Check, Checked, at_least_one_step, checked, not_negative};
+use crate::check::{at_least_one_step, not_negative};
+use crate::options::options;
 
-checked! {
+options! {
     /// start + (then(0) - start) step / steps, a straight line up to another schedule, which begins after `steps`
     /// steps.
     ///
@@ -16,38 +15,18 @@ checked! {
     /// let schedule = CosineDecay::new(0.5, 1000).warm_up(100);
     /// assert_eq!([0, 50, 100, 1100].map(|step| schedule.at(step)), [0.0, 0.25, 0.5, 0.0]);
     /// ```
-    #[derive(Clone, Debug, PartialEq, Serialize)]
     pub struct WarmUp<S = f64> {
-        start: f64,
-        steps: u64,
-        then: S,
-    }
-}
-
-impl<S: Schedule> WarmUp<S> {
-    /// A learning rate that grows from 0 over `steps` steps, and from then on follows `then`.
-    ///
-    /// # Panics
-    /// If `steps` is 0.
-    #[track_caller]
-    pub fn new(steps: u64, then: S) -> Self {
-        WarmUp { start: 0.0, steps, then }.checked()
-    }
-
-    /// The rate of the first step.
-    ///
-    /// # Panics
-    /// If it is negative or not finite.
-    #[track_caller]
-    pub fn start(self, start: f64) -> Self {
-        WarmUp { start, ..self }.checked()
-    }
-}
-
-impl<S> Checked for WarmUp<S> {
-    fn check(&self) -> Check {
-        not_negative("WarmUp: start", self.start)?;
-        at_least_one_step("WarmUp: steps", self.steps)
+        /// A learning rate that grows from 0 over `steps` steps, and from then on follows `then`.
+        ///
+        /// # Panics
+        /// If `steps` is 0.
+        pub fn new(#[check(at_least_one_step)] steps: u64, then: S);
+        /// The rate of the first step.
+        ///
+        /// # Panics
+        /// If it is negative or not finite.
+        #[check(not_negative)]
+        start: f64 = 0.0,
     }
 }
 

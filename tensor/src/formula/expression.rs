@@ -222,19 +222,37 @@ impl Expression {
         parameters: [&str; P],
         formula: impl for<'a> FnOnce([Symbol<'a>; I], [Symbol<'a>; P]) -> [Symbol<'a>; R],
     ) -> Self {
-        let names: Vec<&str> = inputs.iter().chain(&parameters).copied().collect();
+        Expression::record(&inputs, &parameters, |inputs, parameters| {
+            let inputs = inputs.try_into().expect("as many inputs as names");
+            let parameters = parameters.try_into().expect("as many parameters as names");
+            formula(inputs, parameters).to_vec()
+        })
+    }
+
+    /// As [`of`](Expression::of), where the numbers of inputs, parameters and results are known only at run time.
+    ///
+    /// # Panics
+    /// If a name is given twice.
+    #[track_caller]
+    pub fn record(
+        inputs: &[&str],
+        parameters: &[&str],
+        formula: impl for<'a> FnOnce(&[Symbol<'a>], &[Symbol<'a>]) -> Vec<Symbol<'a>>,
+    ) -> Self {
+        let names: Vec<&str> = inputs.iter().chain(parameters).copied().collect();
         for (i, name) in names.iter().enumerate() {
             assert!(!names[..i].contains(name), "expression: two inputs or parameters are named {name}");
         }
         let recording = Recording::default();
         let results = {
-            let inputs = std::array::from_fn(|i| recording.symbol(Node::Input(i)));
-            let parameters = std::array::from_fn(|i| recording.symbol(Node::Parameter(i)));
-            formula(inputs, parameters).map(|result| recording.place_of(result)).to_vec()
+            let of_inputs: Vec<Symbol<'_>> = (0..inputs.len()).map(|i| recording.symbol(Node::Input(i))).collect();
+            let of_parameters: Vec<Symbol<'_>> =
+                (0..parameters.len()).map(|i| recording.symbol(Node::Parameter(i))).collect();
+            let results = formula(&of_inputs, &of_parameters);
+            results.into_iter().map(|result| recording.place_of(result)).collect()
         };
         let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
-        let (inputs, parameters) = (owned(&inputs), owned(&parameters));
-        Expression { inputs, parameters, nodes: recording.into_nodes(), results }
+        Expression { inputs: owned(inputs), parameters: owned(parameters), nodes: recording.into_nodes(), results }
     }
 
     /// The names of the inputs.

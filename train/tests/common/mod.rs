@@ -4,7 +4,7 @@ use gradus_autograd::Params;
 use gradus_datasets::Dataset;
 use gradus_nn::losses::MeanSquaredError;
 use gradus_nn::{Dense, Initializer, Model, Sequential};
-use gradus_optim::{Rule, Sgd};
+use gradus_optim::{IntoOptimizer, Rule, Sgd};
 use gradus_tensor::Tensor;
 use gradus_train::{Fit, Trainer};
 

@@ -1,0 +1,97 @@
+use gradus_tensor::{Float, Shape, Tensor, keepdims};
+
+use crate::check::{demand, not_negative, positive};
+use crate::options::options;
+use crate::rule::{Rule, Slot, Weight};
+
+options! {
+    /// Adafactor: steps by the weight's own size, with an average of g² that is kept for rows and columns only:
+    /// p -= max(epsilon_2, rms(p)) min(lr, 1 / sqrt(t)) û.
+    ///
+    /// û is u = g / sqrt(v), divided by max(1, rms(u) / clip_threshold); rms(x) is the root of the mean of x². For a weight
+    /// of two or more axes, v = r c / mean(r), where r and c are moving averages of g² + epsilon_1, the means along the last
+    /// axis and along the one before it; else v is that moving average itself. The averages keep 1 - t^beta_2_decay of
+    /// themselves.
+    ///
+    /// Shazeer and Stern 2018, "Adafactor: Adaptive Learning Rates with Sublinear Memory Cost", algorithms 4 to 6, with the
+    /// step size of Keras (the paper: min(0.01, 1 / sqrt(t))). A matrix of m by n elements needs m + n numbers, not 2 m n as
+    /// for Adam.
+    ///
+    /// Slots: `row_average` and `column_average`, or `velocity` for fewer than two axes. Learning rate: 0.001.
+    pub struct Adafactor {
+        /// The power of the step number that the averages do not keep of themselves; -0.8 by default.
+        ///
+        /// # Panics
+        /// If it is greater than 0 or not finite.
+        #[check(not_positive)]
+        beta_2_decay: f64 = -0.8,
+        /// The number added to squared gradients, which keeps the division away from 0; 1e-30 by default.
+        ///
+        /// # Panics
+        /// If it is negative or not finite.
+        #[check(not_negative)]
+        epsilon_1: f64 = 1e-30,
+        /// The least size of a weight that a step is relative to; 0.001 by default.
+        ///
+        /// # Panics
+        /// If it is negative or not finite.
+        #[check(not_negative)]
+        epsilon_2: f64 = 1e-3,
+        /// The largest rms of u; 1 by default.
+        ///
+        /// # Panics
+        /// If it is not greater than 0.
+        #[check(positive)]
+        clip_threshold: f64 = 1.0,
+    }
+}
+
+impl Rule for Adafactor {
+    const LEARNING_RATE: f64 = 0.001;
+
+    fn slots(&self, shape: &Shape) -> Vec<Slot> {
+        match &shape[..] {
+            [leading @ .., rows, columns] => vec![
+                Slot::zeros("row_average", [leading, &[*rows]].concat()),
+                Slot::zeros("column_average", [leading, &[*columns]].concat()),
+            ],
+            _ => vec![Slot::zeros("velocity", shape)],
+        }
+    }
+
+    fn apply<T: Float>(&self, step: u64, learning_rate: f64, weight: Weight<'_, T>) {
+        let (value, gradient, slots) = weight.transformed();
+        let take = (step as f64).powf(self.beta_2_decay);
+        let average = |slot: &mut Tensor<T>, x: Tensor<T>| {
+            *slot *= T::of(1.0 - take);
+            *slot += x * T::of(take);
+        };
+        let squares = gradient.square() + T::of(self.epsilon_1);
+        let velocity = match slots {
+            [rows, columns] => {
+                average(rows, squares.mean(-1));
+                average(columns, squares.mean(-2));
+                (&*rows / rows.mean(keepdims(-1))).unsqueeze(-1) * columns.unsqueeze(-2)
+            }
+            [velocity] => {
+                average(velocity, squares);
+                velocity.clone()
+            }
+            _ => unreachable!("one slot, or one for rows and one for columns"),
+        };
+        let direction = gradient / velocity.sqrt();
+        let clip = (rms(&direction) / self.clip_threshold).max(1.0);
+        let size = rms(value).max(self.epsilon_2) * learning_rate.min((step as f64).sqrt().recip());
+        *value -= direction * T::of(size / clip);
+    }
+}
+
+/// The root of the mean of the squares.
+fn rms<T: Float>(x: &Tensor<T>) -> f64 {
+    x.square().mean(..).item().as_f64().sqrt()
+}
+
+/// Whether `value` is finite and not greater than 0.
+fn not_positive(option: &str, value: f64) -> Result<(), String> {
+    demand(value.is_finite() && value <= 0.0, option, "a number that is not greater than 0", value)
+}

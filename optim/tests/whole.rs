@@ -1,0 +1,232 @@
+//! Rules that need the whole weight: LAMB and Adafactor against traces, and three that a program might add.
+
+use gradus_autograd::Params;
+use gradus_optim::{Adafactor, IntoOptimizer, Lamb, Optimizer, Rule, Sgd, Slot, Weight};
+use gradus_tensor::{Float, Shape, Tensor};
+
+/// The trace of this title in `traces/whole.txt`: the elements of the parameter after each step.
+fn trace(title: &str) -> Vec<Vec<f64>> {
+    let mut lines = include_str!("traces/whole.txt").lines();
+    assert!(lines.any(|line| line.strip_prefix("## ") == Some(title)), "there is no trace {title:?}");
+    let rows = lines.take_while(|line| line.starts_with('['));
+    rows.map(|row| row.trim_matches(['[', ']']).split(", ").map(|number| number.parse().unwrap()).collect()).collect()
+}
+
+/// The parameters that the traces start from, by name.
+fn starts() -> [(&'static str, Tensor<f64>); 4] {
+    let matrix = Tensor::from([[1.0, -2.0, 0.5], [-0.25, 0.75, 3.0]]);
+    [
+        ("matrix", matrix.clone()),
+        ("vector", Tensor::from([1.0, -2.0, 0.5])),
+        ("two matrices", Tensor::stack(&[matrix.clone(), matrix.flip(0) * 0.5 + 0.125], 0)),
+        ("zeros", matrix.zeros_like()),
+    ]
+}
+
+/// Follows the traces of this rule from every start: g = 2 p + t 0.1 cos(i), t = 1, 2, ..
+#[track_caller]
+fn follow<R: Rule>(title: &str, optimizer: Optimizer<R, f64>) {
+    for (name, start) in starts() {
+        let slopes = Tensor::arange(0.0, start.size() as f64, 1.0).cos().reshape(start.shape()) * 0.1;
+        let (mut optimizer, mut params) = (optimizer.clone(), Params::new());
+        params.add("p", start);
+        let trace = trace(&format!("{title} | {name}"));
+        assert_eq!(trace.len(), 8, "{title}, {name}");
+        for (t, expected) in trace.iter().enumerate() {
+            let gradient = &params[0].value * 2.0 + &slopes * (t + 1) as f64;
+            optimizer.step(&mut params, &[Some(gradient)].into_iter().collect());
+            for (p, e) in params[0].value.iter().zip(expected) {
+                let problem = format!("{title}, {name}: step {t} gives {:?}, not {expected:?}", params[0].value);
+                assert!((p - e).abs() < 1e-12, "{problem}");
+            }
+        }
+    }
+}
+
+#[test]
+fn lamb() {
+    let lamb = || Lamb::default().learning_rate(0.1);
+    follow("lamb", lamb());
+    follow("lamb weight_decay=0.1", lamb().weight_decay(0.1));
+    let other = Lamb::default().beta_1(0.5).beta_2(0.75).epsilon(1e-2).learning_rate(0.1);
+    follow("lamb beta=(0.5,0.75) eps=1e-2", other);
+}
+
+#[test]
+fn adafactor() {
+    let adafactor = || Adafactor::default().learning_rate(0.5);
+    follow("adafactor", adafactor());
+    follow("adafactor weight_decay=0.1", adafactor().weight_decay(0.1));
+    let other = Adafactor::default().clip_threshold(0.5).beta_2_decay(-0.5).learning_rate(0.5);
+    follow("adafactor clip_threshold=0.5 beta_2_decay=-0.5", other);
+    follow("adafactor epsilon=(0.01,2)", Adafactor::default().epsilon_1(0.01).epsilon_2(2.0).learning_rate(0.5));
+}
+
+#[test]
+fn slots_of_other_shapes_are_written_and_read() {
+    let mut params = Params::<f64>::new();
+    params.add("kernel", Tensor::ones([4, 2, 3]));
+    params.add("bias", Tensor::ones([3]));
+    let grads = params.iter().map(|param| Some(param.value.clone())).collect();
+    let mut optimizer = Optimizer::from(Adafactor::default());
+    optimizer.step(&mut params, &grads);
+    let state = optimizer.state();
+    let shapes: Vec<_> = state.slots.iter().map(|(name, slot)| (&name[..], slot.shape().to_vec())).collect();
+    let expected =
+        [("kernel/row_average", vec![4, 2]), ("kernel/column_average", vec![4, 3]), ("bias/velocity", vec![3])];
+    assert_eq!(shapes, expected);
+    let mut other = Optimizer::from(Adafactor::default());
+    other.restore(&params, state.clone()).unwrap();
+    assert_eq!(other.state(), state);
+}
+
+/// Clipping and decay of a rule for whole weights are those of an elementwise one: a rule that does what SGD does.
+#[derive(Clone, Debug)]
+struct WholeSgd;
+
+impl Rule for WholeSgd {
+    const LEARNING_RATE: f64 = 0.01;
+
+    fn slots(&self, _: &Shape) -> Vec<Slot> {
+        vec![]
+    }
+
+    fn apply<T: Float>(&self, _: u64, learning_rate: f64, weight: Weight<'_, T>) {
+        let (value, gradient, _) = weight.transformed();
+        *value -= gradient * T::of(learning_rate);
+    }
+}
+
+#[test]
+fn transforms_are_those_of_elementwise_rules() {
+    fn end<R: Rule>(optimizer: Optimizer<R, f64>) -> Vec<f64> {
+        let mut optimizer = optimizer.learning_rate(0.1).weight_decay(0.5).l2(0.25);
+        let mut params = Params::new();
+        params.add("p", Tensor::from([[10.0, 20.0], [30.0, 40.0]]));
+        // A view, which nobody may write to.
+        let gradient = Tensor::from([[3.0, -4.0], [12.0, 0.5]]).t();
+        optimizer.step(&mut params, &[Some(gradient.clone())].into_iter().collect());
+        assert_eq!(gradient, Tensor::from([[3.0, 12.0], [-4.0, 0.5]]));
+        params[0].value.to_vec()
+    }
+    assert_eq!(end(WholeSgd.clip_value(3.5)), end(Sgd::default().clip_value(3.5)));
+    assert_eq!(end(WholeSgd.clip_norm(2.0)), end(Sgd::default().clip_norm(2.0)));
+}
+
+fn norm<T: Float>(x: &Tensor<T>) -> f64 {
+    x.norm(..).item().as_f64()
+}
+
+/// LARS: a step of SGD at the rate lr trust |p| / |g|. You, Gitman and Ginsburg 2017, "Large Batch Training of Convolutional
+/// Networks", equation 6.
+#[derive(Clone, Debug)]
+struct Lars {
+    trust: f64,
+    sgd: Sgd,
+}
+
+impl Rule for Lars {
+    const LEARNING_RATE: f64 = 0.1;
+
+    fn slots(&self, shape: &Shape) -> Vec<Slot> {
+        self.sgd.slots(shape)
+    }
+
+    fn apply<T: Float>(&self, step: u64, learning_rate: f64, weight: Weight<'_, T>) {
+        let (value, gradient, slots) = weight.transformed();
+        let (length, slope) = (norm(value), norm(&gradient));
+        let ratio = if length > 0.0 && slope > 0.0 { self.trust * length / slope } else { 1.0 };
+        self.sgd.apply(step, learning_rate * ratio, Weight::new(value, &gradient, slots));
+    }
+}
+
+/// Muon: momentum, made orthogonal by five Newton-Schulz iterations. Jordan et al. 2024, "Muon: An optimizer for hidden
+/// layers in neural networks".
+#[derive(Clone, Debug)]
+struct Muon;
+
+impl Rule for Muon {
+    const LEARNING_RATE: f64 = 0.02;
+
+    fn slots(&self, shape: &Shape) -> Vec<Slot> {
+        vec![Slot::zeros("momentum", shape)]
+    }
+
+    fn apply<T: Float>(&self, _: u64, learning_rate: f64, weight: Weight<'_, T>) {
+        let (value, gradient, slots) = weight.transformed();
+        let [momentum] = slots else { unreachable!("one slot") };
+        *momentum *= T::of(0.95);
+        *momentum += &gradient;
+        let mut x = &*momentum / momentum.norm(..);
+        for _ in 0..5 {
+            let square = x.matmul(&x.t());
+            let fourth = square.matmul(&square);
+            x = &x * T::of(3.4445) + (square * T::of(-4.775) + fourth * T::of(2.0315)).matmul(&x);
+        }
+        *value -= x * T::of(learning_rate);
+    }
+}
+
+/// Another rule's steps, and a moving average of the weights that they lead to.
+#[derive(Clone, Debug)]
+struct Averaged<R> {
+    keep: f64,
+    rule: R,
+}
+
+impl<R: Rule> Rule for Averaged<R> {
+    const LEARNING_RATE: f64 = R::LEARNING_RATE;
+    const WEIGHT_DECAY: f64 = R::WEIGHT_DECAY;
+
+    fn slots(&self, shape: &Shape) -> Vec<Slot> {
+        let mut slots = self.rule.slots(shape);
+        slots.push(Slot::zeros("average", shape));
+        slots
+    }
+
+    fn apply<T: Float>(&self, step: u64, learning_rate: f64, weight: Weight<'_, T>) {
+        let (value, gradient, slots) = weight.transformed();
+        let (average, slots) = slots.split_last_mut().expect("the slot of the average");
+        if step == 1 {
+            *average = value.clone();
+        }
+        self.rule.apply(step, learning_rate, Weight::new(value, &gradient, slots));
+        *average *= T::of(self.keep);
+        *average += &*value * T::of(1.0 - self.keep);
+    }
+}
+
+/// The parameter after steps along these gradients, and the last slot.
+fn steps<R: Rule>(optimizer: Optimizer<R, f64>, start: Tensor<f64>, gradients: &[Tensor<f64>]) -> [Tensor<f64>; 2] {
+    let (mut optimizer, mut params) = (optimizer, Params::new());
+    params.add("p", start);
+    for gradient in gradients {
+        optimizer.step(&mut params, &[Some(gradient.clone())].into_iter().collect());
+    }
+    let slot = optimizer.state().slots.pop().expect("a slot").1;
+    [params[0].value.clone(), slot]
+}
+
+#[test]
+fn rules_that_a_program_adds() {
+    // |p| = 5, |g| = 10: the rate is 0.5 times 0.5. Then momentum: v = 0.5 (-1.5, -2) - 0.25 |p| / |g| (6, 8).
+    let lars = Lars { trust: 0.5, sgd: Sgd::default().momentum(0.5) };
+    let gradient = Tensor::from([6.0, 8.0]);
+    let [p, v] = steps(lars.learning_rate(1.0), Tensor::from([3.0, 4.0]), &[gradient.clone(), gradient]);
+    assert!(v.allclose(&Tensor::from([-0.75 - 0.75, -1.0 - 1.0]), 1e-12, 0.0), "{v:?}");
+    assert!(p.allclose(&Tensor::from([0.0, 0.0]), 0.0, 1e-12), "{p:?}");
+
+    // All singular values of the step are near 1 (0.7 to 1.2), here of diag(2, 0.5) turned.
+    let gradient = Tensor::from([[1.2, -0.4], [1.6, 0.3]]);
+    let [p, _] = steps(Muon.learning_rate(1.0), Tensor::zeros([2, 2]), &[gradient]);
+    let square = p.t().matmul(&p);
+    let (trace, product) =
+        (square.get([0, 0]) + square.get([1, 1]), p.get([0, 0]) * p.get([1, 1]) - p.get([0, 1]) * p.get([1, 0]));
+    assert!((0.98..2.9).contains(&trace) && (0.5..1.45).contains(&product), "{p:?}");
+
+    // p: 4, 3, 1; the average: 4, 3.5, 2.25.
+    let averaged = Averaged { keep: 0.5, rule: Sgd::default() };
+    let gradients = [Tensor::from([1.0]), Tensor::from([2.0])];
+    let [p, average] = steps(averaged.learning_rate(1.0), Tensor::from([4.0]), &gradients);
+    assert_eq!((p.item(), average.item()), (1.0, 2.25));
+}
