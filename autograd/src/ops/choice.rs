@@ -1,4 +1,4 @@
-//! Choices between values: the larger, the smaller, the clamped, the masked.
+//! Choices between values: the larger, the smaller, the masked.
 
 use gradus_tensor::{Float, Tensor};
 
@@ -46,20 +46,6 @@ impl<T: Float> Var<T> {
         Op::new("minimum", a.minimum(&b))
             .input(self, move |g| share(x, y, |x, y| x > y) * g)
             .input(&other, move |g| share(b, a, |b, a| b > a) * g)
-            .finish()
-    }
-
-    /// Every element clamped to `low..=high`. The gradient passes where the element was in that range, ends included.
-    pub fn clamp(&self, low: T, high: T) -> Var<T> {
-        let x = self.value().clone();
-        Op::new("clamp", x.clamp(low, high))
-            .input(self, move |g| {
-                g.zip_map(
-                    x,
-                    #[inline(always)]
-                    |g, x| if x < low || x > high { T::ZERO } else { g },
-                )
-            })
             .finish()
     }
 

@@ -303,27 +303,6 @@ impl<T: Number> Tensor<T> {
             |a, b| if a < b || a.is_nan_value() { a } else { b },
         )
     }
-
-    /// Every element limited to `low..=high`; NaN stays.
-    ///
-    /// ```
-    /// use gradus_tensor::Tensor;
-    /// assert_eq!(Tensor::new([-2.0, 0.5, 9.0]).clamp(0.0, 1.0), Tensor::new([0.0, 0.5, 1.0]));
-    /// ```
-    pub fn clamp(&self, low: T, high: T) -> Tensor<T> {
-        self.map(
-            #[inline(always)]
-            |x| {
-                if x < low {
-                    low
-                } else if x > high {
-                    high
-                } else {
-                    x
-                }
-            },
-        )
-    }
 }
 
 impl<T: Float> Tensor<T> {

@@ -31,7 +31,7 @@ macro_rules! activation_functions {
                     let density = N::of(0.398_942_280_401_432_7) * (N::of(-0.5) * x * x).exp();
                     g * (below + x * density)
                 };
-            /// The approximation of [`gelu`](Self::gelu) by tanh: x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))).
+            /// The approximation of gelu by tanh: x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))).
             pub static GELU_TANH = gelu_tanh(x): x.gelu_tanh(),
                 derivative |g| {
                     let (scale, cubic) = (N::of(0.797_884_560_802_865_4), N::of(0.044_715));

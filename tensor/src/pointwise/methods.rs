@@ -28,20 +28,20 @@ macro_rules! float_methods {
 macro_rules! number_methods {
     ($(
         $(#[$doc:meta])*
-        pub static $NAME:ident = $name:ident($x:ident): $value:expr,
+        pub static $NAME:ident = $name:ident($x:ident $(; $($parameter:ident),+)?): $value:expr,
             derivative |$g:ident $(, $output:ident)?| $derivative:expr;
     )+) => {
         impl<T: Number> Tensor<T> {
             $(
                 $(#[$doc])*
-                pub fn $name(&self) -> Tensor<T> {
+                pub fn $name(&self $($(, $parameter: T)+)?) -> Tensor<T> {
                     #[inline(always)]
-                    fn value<N: Arithmetic>($x: N) -> N {
+                    fn value<N: Arithmetic>($x: N $($(, $parameter: N)+)?) -> N {
                         $value
                     }
                     self.map(
                         #[inline(always)]
-                        |x| value(x),
+                        |x| value(x $($(, $parameter)+)?),
                     )
                 }
             )+

@@ -20,6 +20,9 @@ macro_rules! number_functions {
             /// x^2; wraps around for integers.
             pub static SQUARE = square(x): x.times(x),
                 derivative |g| g * (x + x);
+            /// x limited to `low..=high`; NaN stays. The derivative at the ends is taken as 1.
+            pub static CLAMP = clamp(x; low, high): N::select(x.less(low), low, N::select(x.greater(high), high, x)),
+                derivative |g| N::select(x.less(low) | x.greater(high), N::ZERO, g);
             /// max(x, 0); NaN stays. The derivative at 0 is taken as 0.
             pub static RELU = relu(x): N::select(x.less(N::ZERO), N::ZERO, x),
                 derivative |g, y| N::select(y.greater(N::ZERO), g, N::ZERO);

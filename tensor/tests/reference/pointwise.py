@@ -79,6 +79,7 @@ if __name__ == "__main__":
     row("abs", abs, ends=ends("0", "0", "inf", "inf"))
     row("sign", lambda x: x / abs(x), ends=ends("0", "-0", "1", "-1"))
     row("square", lambda x: x * x, ends=ends("0", "0", "inf", "inf"))
+    row("clamp", lambda x, low, high: clip(x, low, high), low=-0.75, high=2.0, ends=ends("0", "-0", "2", "-0.75"))
     row("relu", lambda x: max(x, mpf(0)), ends=ends("0", "-0", "inf", "0"))
 
     # elementary.rs
