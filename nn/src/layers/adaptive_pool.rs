@@ -2,10 +2,8 @@
 
 use gradus_autograd::Var;
 
-use super::support::axes;
 use super::support::prelude::*;
-use super::support::ranks::ranks;
-use super::support::spatial::places_shape;
+use super::support::{array, places_shape, ranks};
 
 options! {
     /// The maximum of each of so many windows over N axes, whatever the size of the input. [`AdaptiveMaxPooling1D`],
@@ -16,7 +14,7 @@ options! {
         /// A layer with an output of these lengths. Neighbouring windows share elements where they are not divisors of the
         /// input's, or larger.
         pub fn new(
-            #[serde(with = "axes")]
+            #[serde(with = "array")]
             output_size: [usize; N],
         );
     }
@@ -50,7 +48,7 @@ options! {
         /// A layer with an output of these lengths. Neighbouring windows share elements where they are not divisors of the
         /// input's, or larger.
         pub fn new(
-            #[serde(with = "axes")]
+            #[serde(with = "array")]
             output_size: [usize; N],
         );
     }

@@ -4,7 +4,7 @@ use gradus_autograd::Var;
 use gradus_tensor::{Standardization, Tensor};
 
 use super::support::prelude::*;
-use super::support::standardize::{FeatureAxes, GammaBeta, Normalizer};
+use super::support::{FeatureAxes, GammaBeta, Normalizer};
 use crate::epilogue::{Epilogue, Supports};
 use crate::layer::{Context, ParamId};
 

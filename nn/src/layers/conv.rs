@@ -1,11 +1,7 @@
 //! Convolutions over one, two and three axes.
 
-use super::support::axes;
-use super::support::bias_activation::BiasActivation;
-use super::support::padding::Padding;
 use super::support::prelude::*;
-use super::support::ranks::ranks;
-use super::support::spatial::{Spatial, places_shape};
+use super::support::{BiasActivation, Padding, Spatial, array, places_shape, ranks};
 
 options! {
     /// A convolution over N axes: y = activation(x * kernel + bias). [`Conv1D`], [`Conv2D`] and [`Conv3D`] are its names.
@@ -18,18 +14,18 @@ options! {
             #[check(checks::filters)]
             filters: usize,
             #[check(checks::per_axis)]
-            #[serde(with = "axes")]
+            #[serde(with = "array")]
             kernel_size: [usize; N],
         );
         /// The step between neighbouring windows along each axis; 1 by default.
         #[check(checks::per_axis)]
-        #[serde(with = "axes")]
+        #[serde(with = "array")]
         strides: [usize; N] = [1; N],
         /// The padding of the input; [`Padding::Valid`] by default.
         padding: Padding = Padding::Valid,
         /// The step between neighbouring elements of a window along each axis; 1 by default.
         #[check(checks::per_axis)]
-        #[serde(with = "axes")]
+        #[serde(with = "array")]
         dilation_rate: [usize; N] = [1; N],
         /// The number of groups of channels, each convolved by itself with its share of the filters; 1 by default.
         groups: usize = 1,

@@ -1,11 +1,7 @@
 //! Transposed convolutions over one, two and three axes: from the shape of a convolution's output to that of its input.
 
-use super::support::axes;
-use super::support::bias_activation::BiasActivation;
-use super::support::padding::Padding;
 use super::support::prelude::*;
-use super::support::ranks::ranks;
-use super::support::spatial::{Spatial, places_shape};
+use super::support::{BiasActivation, Padding, Spatial, array, places_shape, ranks};
 
 options! {
     /// The transpose of a convolution over N axes. [`Conv1DTranspose`], [`Conv2DTranspose`] and [`Conv3DTranspose`] are its
@@ -20,22 +16,22 @@ options! {
             #[check(checks::filters)]
             filters: usize,
             #[check(checks::per_axis)]
-            #[serde(with = "axes")]
+            #[serde(with = "array")]
             kernel_size: [usize; N],
         );
         /// The step between the places of neighbouring inputs in the output, along each axis; 1 by default.
         #[check(checks::per_axis)]
-        #[serde(with = "axes")]
+        #[serde(with = "array")]
         strides: [usize; N] = [1; N],
         /// The padding of the convolution that this transposes: what is cut off the output; [`Padding::Valid`] by default.
         padding: Padding = Padding::Valid,
         /// The number of elements that the output is longer than the shortest that the padding allows, less than the
         /// strides. Without it, the output is as long as Keras makes it.
-        #[serde(default, with = "axes::optional")]
+        #[serde(default, with = "array::optional")]
         output_padding: Option<[usize; N]> = None,
         /// The step between neighbouring elements of a window along each axis; 1 by default.
         #[check(checks::per_axis)]
-        #[serde(with = "axes")]
+        #[serde(with = "array")]
         dilation_rate: [usize; N] = [1; N],
         /// The activation; linear by default.
         activation: Activation = Activation::Linear,

@@ -1,6 +1,6 @@
 //! The fully connected layer.
 
-use super::support::bias_activation::BiasActivation;
+use super::support::BiasActivation;
 use super::support::prelude::*;
 
 options! {

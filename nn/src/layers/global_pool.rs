@@ -4,8 +4,7 @@ use gradus_autograd::Var;
 use gradus_tensor::{Axes, Shape, keepdims};
 
 use super::support::prelude::*;
-use super::support::ranks::ranks;
-use super::support::spatial::places_shape;
+use super::support::{places_shape, ranks};
 
 options! {
     /// The maximum of each channel over all places of N axes. [`GlobalMaxPooling1D`], [`GlobalMaxPooling2D`] and

@@ -3,7 +3,7 @@
 use gradus_tensor::Standardization;
 
 use super::support::prelude::*;
-use super::support::standardize::{FeatureAxes, GammaBeta, Normalizer};
+use super::support::{FeatureAxes, GammaBeta, Normalizer};
 
 options! {
     /// y = gamma (x - mean) / sqrt(variance + epsilon) + beta, with mean and variance of each sample over all its places and a

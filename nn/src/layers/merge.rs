@@ -5,7 +5,7 @@ use gradus_tensor::{Shape, broadcast_shapes};
 use serde::{Deserialize, Serialize};
 
 use super::support::prelude::*;
-use super::support::sum::sum;
+use super::support::sum;
 
 /// The shape of a result of several inputs of as many axes, each of one length or 1.
 fn merged_shape<T: Float>(build: &Build<'_, T>) -> Result<Shape> {

@@ -2,7 +2,7 @@
 
 mod support;
 
-pub use support::padding::Padding;
+pub use support::Padding;
 
 use crate::graph::Graph;
 use crate::layer::LayerKinds;

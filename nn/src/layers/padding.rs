@@ -2,10 +2,8 @@
 
 use gradus_tensor::PadMode;
 
-use super::support::axes;
 use super::support::prelude::*;
-use super::support::ranks::ranks;
-use super::support::spatial::spatial_shape;
+use super::support::{array, ranks, spatial_shape};
 
 options! {
     /// Zeros around the input, along N axes. [`ZeroPadding1D`], [`ZeroPadding2D`] and [`ZeroPadding3D`] are its
@@ -15,7 +13,7 @@ options! {
     pub struct ZeroPadding<const N: usize> {
         /// A layer that pads each axis by these numbers of elements, before the beginning and after the end.
         pub fn new(
-            #[serde(with = "axes")]
+            #[serde(with = "array")]
             padding: [(usize, usize); N],
         );
     }
@@ -51,7 +49,7 @@ options! {
     pub struct ReflectionPadding<const N: usize> {
         /// A layer that pads each axis by these numbers of elements, before the beginning and after the end.
         pub fn new(
-            #[serde(with = "axes")]
+            #[serde(with = "array")]
             padding: [(usize, usize); N],
         );
     }
@@ -94,7 +92,7 @@ options! {
     pub struct ReplicationPadding<const N: usize> {
         /// A layer that pads each axis by these numbers of elements, before the beginning and after the end.
         pub fn new(
-            #[serde(with = "axes")]
+            #[serde(with = "array")]
             padding: [(usize, usize); N],
         );
     }

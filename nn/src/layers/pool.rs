@@ -1,10 +1,7 @@
 //! The maximum or the mean of windows, over one, two and three axes.
 
-use super::support::axes;
-use super::support::padding::Padding;
 use super::support::prelude::*;
-use super::support::ranks::ranks;
-use super::support::spatial::{Spatial, places_shape};
+use super::support::{Padding, Spatial, array, places_shape, ranks};
 use crate::epilogue::Epilogue;
 
 options! {
@@ -15,12 +12,12 @@ options! {
         /// A layer with windows of this size side by side, without padding.
         pub fn new(
             #[check(checks::per_axis)]
-            #[serde(with = "axes")]
+            #[serde(with = "array")]
             pool_size: [usize; N],
         );
         /// The step between neighbouring windows along each axis; the size of a window by default.
         #[check(checks::per_axis)]
-        #[serde(with = "axes")]
+        #[serde(with = "array")]
         strides: [usize; N] = pool_size,
         /// The padding of the input, which never counts; [`Padding::Valid`] by default.
         padding: Padding = Padding::Valid,
@@ -36,12 +33,12 @@ options! {
         /// A layer with windows of this size side by side, without padding.
         pub fn new(
             #[check(checks::per_axis)]
-            #[serde(with = "axes")]
+            #[serde(with = "array")]
             pool_size: [usize; N],
         );
         /// The step between neighbouring windows along each axis; the size of a window by default.
         #[check(checks::per_axis)]
-        #[serde(with = "axes")]
+        #[serde(with = "array")]
         strides: [usize; N] = pool_size,
         /// The padding of the input, which never counts; [`Padding::Valid`] by default.
         padding: Padding = Padding::Valid,

@@ -1,7 +1,7 @@
 //! The rectified linear unit with learned slopes below 0.
 
 use super::support::prelude::*;
-use super::support::weights::shared_along;
+use super::support::shared_along;
 
 options! {
     /// x where positive, else alpha x, with one learned alpha for each element of a sample. He et al., arXiv:1502.01852.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use super::support::prelude::*;
-use super::support::sum::sum;
+use super::support::sum;
 use crate::layer::{LayerHandle, LayerReader, deserialize};
 
 /// y = activation(x + body(x)), or activation(shortcut(x) + body(x)). He et al., arXiv:1512.03385.

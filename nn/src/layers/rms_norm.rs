@@ -3,7 +3,7 @@
 use gradus_tensor::Standardization;
 
 use super::support::prelude::*;
-use super::support::standardize::{FeatureAxes, GammaBeta, Normalizer};
+use super::support::{FeatureAxes, GammaBeta, Normalizer};
 
 options! {
     /// y = scale x / sqrt(mean of x^2 + epsilon), with the mean over the last axis of each sample, or over other axes of it.

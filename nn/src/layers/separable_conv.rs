@@ -2,12 +2,8 @@
 
 use gradus_tensor::Convolution;
 
-use super::support::axes;
-use super::support::bias_activation::BiasActivation;
-use super::support::padding::Padding;
 use super::support::prelude::*;
-use super::support::ranks::ranks;
-use super::support::spatial::{Spatial, places_shape, some_channels};
+use super::support::{BiasActivation, Padding, Spatial, array, places_shape, ranks, some_channels};
 
 options! {
     /// A convolution over N axes in two steps: of each channel by itself, then across channels at each place.
@@ -22,12 +18,12 @@ options! {
             #[check(checks::filters)]
             filters: usize,
             #[check(checks::per_axis)]
-            #[serde(with = "axes")]
+            #[serde(with = "array")]
             kernel_size: [usize; N],
         );
         /// The step between neighbouring windows along each axis; 1 by default.
         #[check(checks::per_axis)]
-        #[serde(with = "axes")]
+        #[serde(with = "array")]
         strides: [usize; N] = [1; N],
         /// The padding of the input; [`Padding::Valid`] by default.
         padding: Padding = Padding::Valid,
@@ -36,7 +32,7 @@ options! {
         depth_multiplier: usize = 1,
         /// The step between neighbouring elements of a window along each axis; 1 by default.
         #[check(checks::per_axis)]
-        #[serde(with = "axes")]
+        #[serde(with = "array")]
         dilation_rate: [usize; N] = [1; N],
         /// The activation; linear by default.
         activation: Activation = Activation::Linear,

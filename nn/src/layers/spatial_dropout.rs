@@ -1,8 +1,7 @@
 //! Whole channels dropped at random while training.
 
 use super::support::prelude::*;
-use super::support::ranks::ranks;
-use super::support::spatial::spatial_shape;
+use super::support::{ranks, spatial_shape};
 
 options! {
     /// While training, each channel over N axes is 0 with probability `rate`, else x / (1 - rate); when predicting, x.

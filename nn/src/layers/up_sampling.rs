@@ -2,10 +2,8 @@
 
 pub use gradus_tensor::Interpolation;
 
-use super::support::axes;
 use super::support::prelude::*;
-use super::support::ranks::ranks;
-use super::support::spatial::places_shape;
+use super::support::{array, places_shape, ranks};
 
 options! {
     /// The input enlarged by a whole factor along each of N axes. [`UpSampling1D`], [`UpSampling2D`] and [`UpSampling3D`] are
@@ -15,7 +13,7 @@ options! {
     pub struct UpSampling<const N: usize> {
         /// A layer that makes each axis so many times as long, by repeating each element.
         pub fn new(
-            #[serde(with = "axes")]
+            #[serde(with = "array")]
             size: [usize; N],
         );
         /// The values between elements; [`Interpolation::Nearest`] by default.

@@ -1,14 +1,22 @@
 //! Helpers that several layers share; no file here is a layer.
 
-pub(super) mod axes;
-pub(super) mod bias_activation;
+pub(super) mod array;
+mod bias_activation;
 pub(super) mod checks;
-pub(super) mod options;
-pub(super) mod padding;
+mod options;
+mod padding;
 pub(super) mod prelude;
-pub(super) mod ranks;
-pub(super) mod spatial;
-pub(super) mod standardize;
-pub(super) mod sum;
+mod ranks;
+mod spatial;
+mod standardize;
+mod sum;
 mod transposed;
-pub(super) mod weights;
+mod weights;
+
+pub(super) use bias_activation::BiasActivation;
+pub use padding::Padding;
+pub(super) use ranks::ranks;
+pub(super) use spatial::{Spatial, places_shape, some_channels, spatial_shape};
+pub(super) use standardize::{FeatureAxes, GammaBeta, Normalizer};
+pub(super) use sum::sum;
+pub(super) use weights::shared_along;

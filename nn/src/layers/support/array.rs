@@ -1,4 +1,4 @@
-//! serde for arrays with an entry per axis, `#[serde(with = "axes")]`: serde itself implements its traits for each length,
+//! serde for arrays with an entry per axis, `#[serde(with = "array")]`: serde itself implements its traits for each length,
 //! not for all lengths `N`. What is read and written is the same.
 
 use std::fmt;
@@ -42,7 +42,7 @@ impl<'de, X: Deserialize<'de>, const N: usize> Visitor<'de> for Entries<X, N> {
     }
 }
 
-/// The same for an array or none: `#[serde(default, with = "axes::optional")]`.
+/// The same for an array or none: `#[serde(default, with = "array::optional")]`.
 pub(in crate::layers) mod optional {
     use super::*;
 
