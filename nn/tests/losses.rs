@@ -1,4 +1,4 @@
-//! Losses against Keras's numbers (`reference/losses.txt` names the versions), and where they go beyond Keras.
+//! Losses against Keras's numbers (`reference/losses.py` writes them and names the versions), and where they go beyond Keras.
 
 use std::collections::BTreeMap;
 

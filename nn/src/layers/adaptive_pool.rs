@@ -6,13 +6,13 @@ use super::support::prelude::*;
 use super::support::{array, places_shape, ranks};
 
 options! {
-    /// The maximum of each of so many windows over N axes, whatever the size of the input. [`AdaptiveMaxPooling1D`],
+    /// The maximum of each window over N axes, with as many windows as `output_size` says. [`AdaptiveMaxPooling1D`],
     /// [`AdaptiveMaxPooling2D`] and [`AdaptiveMaxPooling3D`] are its names.
     ///
     /// Shapes: `[n, spatial.., channels]` to `[n, size.., channels]`.
     pub struct AdaptiveMaxPooling<const N: usize> {
-        /// A layer with an output of these lengths. Neighbouring windows share elements where they are not divisors of the
-        /// input's, or larger.
+        /// A layer whose output has these lengths. Neighbouring windows share elements where a length does not divide the
+        /// input's.
         pub fn new(
             #[serde(with = "array")]
             output_size: [usize; N],
@@ -27,26 +27,28 @@ impl<const N: usize> AdaptiveMaxPooling<N> {
 }
 
 ranks! { AdaptiveMaxPooling:
-    /// The largest of each of so many windows of a sequence. Shapes: `[n, length, channels]` to `[n, size, channels]`.
+    /// The maximum of each window of a sequence, with as many windows as `output_size` says.
+    ///
+    /// Shapes: `[n, length, channels]` to `[n, size, channels]`.
     AdaptiveMaxPooling1D = 1;
-    /// The largest of each of so many windows of a picture.
+    /// The maximum of each window of a picture, with as many windows as `output_size` says.
     ///
     /// Shapes: `[n, height, width, channels]` to `[n, size, size, channels]`.
     AdaptiveMaxPooling2D = 2;
-    /// The largest of each of so many windows of a volume.
+    /// The maximum of each window of a volume, with as many windows as `output_size` says.
     ///
     /// Shapes: `[n, depth, height, width, channels]` to `[n, size, size, size, channels]`.
     AdaptiveMaxPooling3D = 3;
 }
 
 options! {
-    /// The mean of each of so many windows over N axes, whatever the size of the input. [`AdaptiveAveragePooling1D`],
+    /// The mean of each window over N axes, with as many windows as `output_size` says. [`AdaptiveAveragePooling1D`],
     /// [`AdaptiveAveragePooling2D`] and [`AdaptiveAveragePooling3D`] are its names.
     ///
     /// Shapes: `[n, spatial.., channels]` to `[n, size.., channels]`.
     pub struct AdaptiveAveragePooling<const N: usize> {
-        /// A layer with an output of these lengths. Neighbouring windows share elements where they are not divisors of the
-        /// input's, or larger.
+        /// A layer whose output has these lengths. Neighbouring windows share elements where a length does not divide the
+        /// input's.
         pub fn new(
             #[serde(with = "array")]
             output_size: [usize; N],
@@ -61,9 +63,11 @@ impl<const N: usize> AdaptiveAveragePooling<N> {
 }
 
 ranks! { AdaptiveAveragePooling:
-    /// The mean of each of so many windows of a sequence. Shapes: `[n, length, channels]` to `[n, size, channels]`.
+    /// The mean of each window of a sequence, with as many windows as `output_size` says.
+    ///
+    /// Shapes: `[n, length, channels]` to `[n, size, channels]`.
     AdaptiveAveragePooling1D = 1;
-    /// The mean of each of so many windows of a picture.
+    /// The mean of each window of a picture, with as many windows as `output_size` says.
     ///
     /// Shapes: `[n, height, width, channels]` to `[n, size, size, channels]`. Window i of m over n places is from i n / m
     /// rounded down to (i + 1) n / m rounded up, as in PyTorch.
@@ -75,7 +79,7 @@ ranks! { AdaptiveAveragePooling:
     /// # Ok::<_, gradus_nn::Error>(())
     /// ```
     AdaptiveAveragePooling2D = 2;
-    /// The mean of each of so many windows of a volume.
+    /// The mean of each window of a volume, with as many windows as `output_size` says.
     ///
     /// Shapes: `[n, depth, height, width, channels]` to `[n, size, size, size, channels]`.
     AdaptiveAveragePooling3D = 3;

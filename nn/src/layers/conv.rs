@@ -9,7 +9,7 @@ options! {
     /// Shapes: `[n, spatial.., channels]` to `[n, out.., filters]`. Weights: `kernel` `[size.., channels / groups, filters]`,
     /// Glorot uniform, and `bias` `[filters]`, zeros.
     pub struct Conv<const N: usize> {
-        /// A layer of so many filters with kernels of this size; linear, with a bias and without padding.
+        /// A layer with this number of filters and kernel size; linear, with a bias and without padding.
         pub fn new(
             #[check(checks::filters)]
             filters: usize,

@@ -11,7 +11,7 @@ options! {
     /// `Valid` it is (length - 1) stride + kernel, and no less than length times stride. Padding shortens the output.
     /// Weights: `kernel` `[size.., filters, channels]`, Glorot uniform, and `bias` `[filters]`, zeros.
     pub struct ConvTranspose<const N: usize> {
-        /// A layer of so many filters with kernels of this size; linear, with a bias and without padding.
+        /// A layer with this number of filters and kernel size; linear, with a bias and without padding.
         pub fn new(
             #[check(checks::filters)]
             filters: usize,
@@ -23,7 +23,7 @@ options! {
         #[check(checks::per_axis)]
         #[serde(with = "array")]
         strides: [usize; N] = [1; N],
-        /// The padding of the convolution that this transposes: what is cut off the output; [`Padding::Valid`] by default.
+        /// The padding of the transposed convolution, which is cut off the output; [`Padding::Valid`] by default.
         padding: Padding = Padding::Valid,
         /// The number of elements that the output is longer than the shortest that the padding allows, less than the
         /// strides. Without it, the output is as long as Keras makes it.

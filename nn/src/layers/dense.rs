@@ -14,7 +14,7 @@ options! {
     /// let hidden = Dense::new(128).activation(Activation::Relu);
     /// ```
     pub struct Dense {
-        /// A layer of so many units (outputs), linear, with a bias.
+        /// A layer with this number of units (outputs), linear, with a bias.
         pub fn new(#[check(checks::at_least_one("unit", "give the number of outputs"))] units: usize);
         /// The activation; linear by default.
         activation: Activation = Activation::Linear,

@@ -26,15 +26,15 @@ impl<const N: usize> GlobalMaxPooling<N> {
 }
 
 ranks! { GlobalMaxPooling:
-    /// The largest of each channel of a sequence; equal ones share the gradient.
+    /// The maximum of each channel of a sequence; equal elements share the gradient.
     ///
     /// Shapes: `[n, length, channels]` to `[n, channels]`.
     GlobalMaxPooling1D = 1;
-    /// The largest of each channel of a picture; equal ones share the gradient.
+    /// The maximum of each channel of a picture; equal elements share the gradient.
     ///
     /// Shapes: `[n, height, width, channels]` to `[n, channels]`.
     GlobalMaxPooling2D = 2;
-    /// The largest of each channel of a volume; equal ones share the gradient.
+    /// The maximum of each channel of a volume; equal elements share the gradient.
     ///
     /// Shapes: `[n, depth, height, width, channels]` to `[n, channels]`.
     GlobalMaxPooling3D = 3;

@@ -1,4 +1,4 @@
-//! Layers that make one of several inputs, element by element.
+//! Layers that merge several inputs into one output, element by element.
 
 use gradus_autograd::Var;
 use gradus_tensor::{Shape, broadcast_shapes};
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::support::prelude::*;
 use super::support::sum;
 
-/// The shape of a result of several inputs of as many axes, each of one length or 1.
+/// The shape of the output: along each axis the inputs have the same length, or length 1.
 fn merged_shape<T: Float>(build: &Build<'_, T>) -> Result<Shape> {
     let inputs = build.several_inputs()?;
     let mut shape = inputs[0].clone();
@@ -28,8 +28,8 @@ macro_rules! merge {
     ($(#[$doc:meta])+ $Name:ident, $kind:literal, $merge:expr) => {
         $(#[$doc])+
         ///
-        /// Shapes: two or more of one shape, which is the result's, too; or of as many axes, where a length of 1 is
-        /// repeated to the others'.
+        /// Shapes: two or more inputs of the same shape, which is the output's too. A length of 1 is broadcast to the
+        /// others'.
         #[derive(Clone, Debug, Serialize, Deserialize)]
         pub struct $Name;
 
@@ -66,11 +66,11 @@ merge! {
     Average, "Average", average
 }
 merge! {
-    /// The greatest of the inputs, element by element. Equal ones share the gradient.
+    /// The maximum of the inputs, element by element. Equal elements share the gradient.
     Maximum, "Maximum", |inputs| fold(inputs, |a, b| a.maximum(b))
 }
 merge! {
-    /// The least of the inputs, element by element. Equal ones share the gradient.
+    /// The minimum of the inputs, element by element. Equal elements share the gradient.
     Minimum, "Minimum", |inputs| fold(inputs, |a, b| a.minimum(b))
 }
 
@@ -83,10 +83,9 @@ fn fold<T: Float>(inputs: Vec<Var<T>>, merge: impl Fn(Var<T>, Var<T>) -> Var<T>)
     inputs.into_iter().reduce(merge).expect("build saw two inputs or more")
 }
 
-/// The first input less the second, element by element.
+/// The first input minus the second, element by element.
 ///
-/// Shapes: two of one shape, which is the result's, too; or of as many axes, where a length of 1 is repeated to the
-/// other's.
+/// Shapes: two inputs of the same shape, which is the output's too. A length of 1 is broadcast to the other's.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Subtract;
 

@@ -1,4 +1,4 @@
-//! Inputs brought to mean 0 and variance 1 by statistics of the training data.
+//! Inputs normalised to mean 0 and variance 1 by statistics of the training data.
 
 use gradus_tensor::{Axes, Tensor};
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,7 @@ use crate::error::Error;
 
 /// y = (x - mean) / sqrt(variance), for each feature (the last axis) or for all together.
 ///
-/// Shape: unchanged. The statistics are data of the layer, not weights: a network in a file carries them along.
+/// Shape: unchanged. The statistics are options of the layer, not weights: they are written with the network.
 ///
 /// ```
 /// use gradus_nn::{Model, Normalization, Sequential};
@@ -26,7 +26,7 @@ pub struct Normalization {
 }
 
 impl Normalization {
-    /// With the mean and the population variance of each feature, the last axis of `data`, over all other axes.
+    /// A layer with the mean and the population variance of each feature, the last axis of `data`, over all other axes.
     ///
     /// # Errors
     /// If there are no samples, or a feature is not finite everywhere.
@@ -37,7 +37,7 @@ impl Normalization {
         Self::over(data, (0..data.ndim() as isize - 1).collect())
     }
 
-    /// With one mean and one variance for everything: Keras's `axis=None`, as for images.
+    /// A layer with one mean and one variance of all elements: Keras's `axis=None`, as for images.
     ///
     /// # Errors
     /// If there are no samples, or one is not finite.
@@ -45,7 +45,7 @@ impl Normalization {
         Self::over(data, (..).into())
     }
 
-    /// With these statistics: one of each per feature, or one for all.
+    /// A layer with these statistics: one of each for each feature, or one for all.
     pub fn new(mean: impl Into<Vec<f64>>, variance: impl Into<Vec<f64>>) -> Self {
         Normalization { mean: mean.into(), variance: variance.into() }
     }

@@ -74,9 +74,9 @@ impl<const N: usize> AveragePooling<N> {
 }
 
 ranks! { MaxPooling:
-    /// The largest of each window of a sequence. Shapes: `[n, length, channels]` to `[n, out, channels]`.
+    /// The maximum of each window of a sequence. Shapes: `[n, length, channels]` to `[n, out, channels]`.
     MaxPooling1D = 1;
-    /// The largest of each window of a picture.
+    /// The maximum of each window of a picture.
     ///
     /// Shapes: `[n, height, width, channels]` to `[n, out, out, channels]`.
     ///
@@ -86,7 +86,7 @@ ranks! { MaxPooling:
     /// let overlapping = MaxPooling2D::new([3, 3]).strides([2, 2]);
     /// ```
     MaxPooling2D = 2;
-    /// The largest of each window of a volume. Shapes: `[n, depth, height, width, channels]` to the same with shorter
+    /// The maximum of each window of a volume. Shapes: `[n, depth, height, width, channels]` to the same with shorter
     /// spatial axes.
     MaxPooling3D = 3;
 }

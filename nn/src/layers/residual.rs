@@ -1,4 +1,4 @@
-//! A block and a way around it.
+//! A residual block: layers and a shortcut around them.
 
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
@@ -36,17 +36,17 @@ pub struct Residual {
 }
 
 impl Residual {
-    /// Around this layer or network, with the input itself as the shortcut, and linear.
+    /// A block around this layer or network; the shortcut is the input itself, the activation linear.
     pub fn new(body: impl Layer) -> Self {
         Residual { body: LayerHandle::new(body), shortcut: None, activation: Activation::Linear }
     }
 
-    /// With this layer or network on the way around the body.
+    /// The layer or network on the shortcut around the body; none by default.
     pub fn shortcut(self, shortcut: impl Layer) -> Self {
         Residual { shortcut: Some(LayerHandle::new(shortcut)), ..self }
     }
 
-    /// With this activation of the sum.
+    /// The activation of the sum; linear by default.
     pub fn activation(self, activation: Activation) -> Self {
         Residual { activation, ..self }
     }

@@ -13,7 +13,7 @@ options! {
     /// `[size.., channels, depth_multiplier]` and `pointwise_kernel` `[1.., channels * depth_multiplier, filters]`, Glorot
     /// uniform, and `bias` `[filters]`, zeros.
     pub struct SeparableConv<const N: usize> {
-        /// A layer of so many filters with kernels of this size; linear, with a bias and without padding.
+        /// A layer with this number of filters and kernel size; linear, with a bias and without padding.
         pub fn new(
             #[check(checks::filters)]
             filters: usize,

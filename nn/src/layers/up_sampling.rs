@@ -11,7 +11,7 @@ options! {
     ///
     /// Shapes: `[n, spatial.., channels]` to the same with longer spatial axes.
     pub struct UpSampling<const N: usize> {
-        /// A layer that makes each axis so many times as long, by repeating each element.
+        /// A layer that multiplies the length of each axis by these factors, by repeating each element.
         pub fn new(
             #[serde(with = "array")]
             size: [usize; N],
@@ -43,10 +43,10 @@ impl<const N: usize> UpSampling<N> {
 ranks! { UpSampling:
     /// A sequence made longer. Shapes: `[n, length, channels]` to `[n, length size, channels]`.
     UpSampling1D = 1;
-    /// A picture made larger, by repeating each element or, bilinearly, by lines between them.
+    /// A picture made larger, by repeating each element or by bilinear interpolation.
     ///
-    /// Shapes: `[n, height, width, channels]` to `[n, height size, width size, channels]`. Elements lie in the middle of
-    /// their parts of the picture, as in Keras and in PyTorch with `align_corners=False`.
+    /// Shapes: `[n, height, width, channels]` to `[n, height size, width size, channels]`. Elements stand for the middle of
+    /// their part of the picture, as in Keras and in PyTorch with `align_corners=False`.
     ///
     /// ```
     /// use gradus_nn::{Interpolation, UpSampling2D};

@@ -19,7 +19,7 @@ pub(in crate::layers) struct BiasActivation {
 }
 
 impl BiasActivation {
-    /// Registers the weight `bias` of so many units or filters, if it has an initialiser and, perhaps, a penalty.
+    /// Registers the weight `bias` `[units]`, if an initialiser and perhaps a penalty are given for it.
     pub fn new<T: Float>(
         build: &mut Build<'_, T>,
         units: usize,

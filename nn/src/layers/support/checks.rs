@@ -1,8 +1,8 @@
-//! The ranges of options: what `#[check(..)]` of [`options!`](super::options) names.
+//! The ranges of options: the functions that `#[check(..)]` names in [`options!`](super::options).
 //!
 //! A check is given the name and the value of an option.
 
-/// What is wrong with an option and what to do about it, if anything is wrong.
+/// The result of a check: the problem and a hint if the value is out of range.
 pub(in crate::layers) type Check = Result<(), (String, &'static str)>;
 
 /// The problem and the hint unless the condition holds.
@@ -10,7 +10,7 @@ fn demand(holds: bool, problem: impl FnOnce() -> String, hint: &'static str) -> 
     if holds { Ok(()) } else { Err((problem(), hint)) }
 }
 
-/// Whether a layer has one of these at least.
+/// Whether a layer has at least one of the things that the noun names.
 pub(in crate::layers) fn at_least_one(noun: &'static str, hint: &'static str) -> impl Fn(&str, usize) -> Check {
     move |_, count| demand(count > 0, || format!("needs at least one {noun}, found 0"), hint)
 }
@@ -32,7 +32,7 @@ pub(in crate::layers) fn per_axis<const N: usize>(name: &str, numbers: [usize; N
     demand(!numbers.contains(&0), problem, "1 is the least")
 }
 
-/// Whether a rate is a share, and leaves a share.
+/// Whether a rate of dropping is from 0 to below 1.
 pub(in crate::layers) fn rate(name: &str, rate: f64) -> Check {
     let problem = || format!("the {name} must be at least 0 and less than 1, found {rate}");
     demand((0.0..1.0).contains(&rate), problem, "give the share to drop: 0.5 is half")
@@ -44,7 +44,7 @@ pub(in crate::layers) fn momentum(name: &str, momentum: f64) -> Check {
     demand((0.0..=1.0).contains(&momentum), problem, "Keras's is 0.99")
 }
 
-/// Whether a number added to a variance makes it a divisor, even to a variance of 0.
+/// Whether a number that is added to a variance, so that it is never 0, is positive and finite.
 pub(in crate::layers) fn epsilon(hint: &'static str) -> impl Fn(&str, f64) -> Check {
     move |name, epsilon| {
         let problem = || format!("{name} must be positive and finite, found {epsilon}");

@@ -10,8 +10,8 @@
 /// }
 /// ```
 ///
-/// `Layer` is implemented for each number of axes and not for all, so that each layer is compiled in this crate
-/// ([`compiled_here!`](crate::layer::compiled_here)).
+/// `Layer` is implemented for each N by itself. A generic implementation would be compiled again in every program that
+/// uses the layer ([`compiled_here!`](crate::layer::compiled_here)).
 macro_rules! ranks {
     ($Layer:ident: $($(#[doc = $about:expr])+ $Name:ident = $N:literal;)+) => {
         $(
