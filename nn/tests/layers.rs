@@ -202,6 +202,32 @@ fn every_layer_is_sound() {
 }
 
 #[test]
+fn a_layer_over_several_axes_in_json_has_arrays() {
+    let layer = Conv2DTranspose::new(3, [4, 5]).strides([2, 3]).output_padding([1, 0]);
+    let mut config = serde_json::to_value(&layer).unwrap();
+    let expected = serde_json::json!({
+        "filters": 3, "kernel_size": [4, 5], "strides": [2, 3], "padding": "valid", "output_padding": [1, 0],
+        "dilation_rate": [1, 1], "activation": "Linear", "use_bias": true,
+        "kernel_initializer": "GlorotUniform", "bias_initializer": "Zeros",
+        "kernel_regularizer": null, "bias_regularizer": null,
+    });
+    assert_eq!(config, expected);
+    // Without an entry an option that may be absent is so.
+    config.as_object_mut().unwrap().remove("output_padding");
+    assert!(serde_json::from_value::<Conv2DTranspose>(config.clone()).is_ok());
+
+    let read = |config: &Value| {
+        let network = serde_json::json!([{ "name": "0", "layer": "Conv2DTranspose", "config": config }]);
+        Sequential::from_json(&network.to_string()).unwrap_err().to_string()
+    };
+    config["strides"] = serde_json::json!([2]);
+    let problem = "from_json: layer 0 (Conv2DTranspose): invalid length 1, expected an array of length 2";
+    assert_eq!(read(&config), format!("{problem}; compare it with what to_json writes"));
+    config["stride"] = serde_json::json!([2, 2]);
+    assert!(read(&config).contains("unknown field `stride`, expected one of `filters`, `kernel_size`, `strides`, "));
+}
+
+#[test]
 fn a_network_in_json_is_its_layers_in_order() {
     let network = Sequential::new()
         .add(Flatten)
