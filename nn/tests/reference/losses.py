@@ -1,6 +1,6 @@
 """Writes losses.txt: losses and their gradients by the outputs, in float64.
 
-keras 3.15.1 on jax 0.10.2:
+keras 3.15.1 on tensorflow 2.21.0:
 
     python losses.py > losses.txt
 
@@ -10,12 +10,10 @@ with sample_weight SW; the sum is divided by the batch size, not by the sum of w
 
 import os
 
-os.environ["KERAS_BACKEND"] = "jax"
-import jax
-
-jax.config.update("jax_enable_x64", True)
+os.environ["KERAS_BACKEND"] = "tensorflow"
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import losses
 
 keras.backend.set_floatx("float64")
@@ -43,18 +41,20 @@ class LogCosh(losses.Loss):
 
     def call(self, y_true, y_pred):
         error = y_pred - y_true
-        return (error + jax.nn.softplus(-2 * error) - np.log(2)).mean(-1)
+        return tf.reduce_mean(error + tf.nn.softplus(-2 * error) - np.log(2), axis=-1)
 
 
 def case(title, y_true, y_pred, make, **options):
     print(f"\n## {title}   y_true={y_true} y_pred={y_pred}")
-    y_true, y_pred, weights = (np.array(INPUTS[name]) for name in (y_true, y_pred, "SW"))
-    print("per_sample:", np.asarray(make(**options, reduction=None)(y_true, y_pred)).tolist())
+    y_true, y_pred, weights = (tf.constant(INPUTS[name], "float64") for name in (y_true, y_pred, "SW"))
+    print("per_sample:", make(**options, reduction=None)(y_true, y_pred).numpy().tolist())
     loss = make(**options, reduction="sum_over_batch_size")
     for prefix, weights in [("", None), ("weighted_", weights)]:
-        mean, grad = jax.value_and_grad(lambda y_pred: loss(y_true, y_pred, weights))(y_pred)
+        with tf.GradientTape() as tape:
+            tape.watch(y_pred)
+            mean = loss(y_true, y_pred, weights)
         print(f"{prefix}mean:", float(mean))
-        print(f"{prefix}grad:", np.asarray(grad).tolist())
+        print(f"{prefix}grad:", tape.gradient(mean, y_pred).numpy().tolist())
 
 
 print("# Losses as Keras computes them, in float64; losses.py beside this file has written it and says how.\n")
