@@ -473,6 +473,25 @@ fn free_lengths_are_computed_over_the_same_weights() {
 }
 
 #[test]
+fn a_computation_is_built_for_each_length() {
+    // The shape that Reshape gives is settled when it is built.
+    let model = Model::build(Sequential::new().add(Rescaling::new(2.0)).add(Reshape::new([-1, 2])), [None], 0).unwrap();
+    assert_eq!(model.output_shape(), &[None, Some(2)]);
+    for _ in 0..2 {
+        assert_eq!(model.predict(Tensor::new([[1.0, 2.0]])).unwrap(), Tensor::new([[[2.0, 4.0]]]));
+        assert_eq!(
+            model.predict(Tensor::new([[1.0, 2.0, 3.0, 4.0]])).unwrap(),
+            Tensor::new([[[2.0, 4.0], [6.0, 8.0]]])
+        );
+    }
+    assert_eq!(
+        message(model.predict(Tensor::new([[1.0, 2.0, 3.0]]))),
+        "predict: samples of shape input [3]: layer 1 (Reshape): samples of shape [3], 3 elements, do not fill [-1, 2]; \
+         make the lengths' product that number, or one length -1"
+    );
+}
+
+#[test]
 fn weights_that_change_are_those_of_all_lengths() {
     let mut model = Model::build(reader(), [None], 5).unwrap();
     let x = |length: usize| Tensor::<i64>::zeros([1, length]);
