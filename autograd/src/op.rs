@@ -1,6 +1,6 @@
 //! How an op is written: its value, and a derivative for each input or for several at once.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use gradus_tensor::{Float, Tensor};
 use smallvec::SmallVec;
@@ -47,7 +47,7 @@ impl<T: Float> Op<T> {
     /// # Panics
     /// If the input belongs to another tape than an earlier one.
     #[track_caller]
-    pub fn input(mut self, input: &Var<T>, derivative: impl FnOnce(Tensor<T>) -> Tensor<T> + 'static) -> Self {
+    pub fn input(mut self, input: &Var<T>, derivative: impl FnOnce(Tensor<T>) -> Tensor<T> + Send + 'static) -> Self {
         if let Some(input) = self.place(input) {
             self.derivatives.push(Derivative::Whole(input, Box::new(derivative)));
         }
@@ -74,7 +74,11 @@ impl<T: Float> Op<T> {
     /// # Panics
     /// If the input belongs to another tape than an earlier one.
     #[track_caller]
-    pub fn input_part(mut self, input: &Var<T>, derivative: impl FnOnce(Tensor<T>, &mut Tensor<T>) + 'static) -> Self {
+    pub fn input_part(
+        mut self,
+        input: &Var<T>,
+        derivative: impl FnOnce(Tensor<T>, &mut Tensor<T>) + Send + 'static,
+    ) -> Self {
         if let Some(input) = self.place(input) {
             self.derivatives.push(Derivative::Part(input, Box::new(derivative)));
         }
@@ -116,7 +120,7 @@ impl<T: Float> Op<T> {
     pub fn joint<const N: usize, G: Into<Option<Tensor<T>>>>(
         mut self,
         inputs: [&Var<T>; N],
-        derivative: impl FnOnce(Tensor<T>, [bool; N]) -> [G; N] + 'static,
+        derivative: impl FnOnce(Tensor<T>, [bool; N]) -> [G; N] + Send + 'static,
     ) -> Self {
         let wanted = inputs.map(Var::is_recorded);
         if wanted.contains(&true) {
@@ -135,11 +139,11 @@ impl<T: Float> Op<T> {
     fn place(&mut self, input: &Var<T>) -> Option<Input> {
         let place = input.place.as_ref()?;
         match &self.tape {
-            Some(tape) if !Rc::ptr_eq(&tape.nodes, &place.tape) => {
+            Some(tape) if !Arc::ptr_eq(&tape.nodes, &place.tape) => {
                 panic!("{}: the inputs were recorded on two different tapes", self.name)
             }
             Some(_) => {}
-            None => self.tape = Some(Tape { nodes: Rc::clone(&place.tape) }),
+            None => self.tape = Some(Tape { nodes: Arc::clone(&place.tape) }),
         }
         Some(Input { source: place.index, shape: input.shape().clone() })
     }

@@ -1,7 +1,6 @@
 //! The tape: what was computed, in order, and how to go back.
 
-use std::cell::RefCell;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gradus_tensor::{Float, Shape, Tensor};
 use smallvec::SmallVec;
@@ -18,9 +17,9 @@ pub(crate) enum Derivative<T: Float> {
     Joint(Vec<Option<Input>>, Box<Joint<T>>),
 }
 
-type Whole<T> = dyn FnOnce(Tensor<T>) -> Tensor<T>;
-type Part<T> = dyn FnOnce(Tensor<T>, &mut Tensor<T>);
-type Joint<T> = dyn FnOnce(Tensor<T>) -> Vec<Option<Tensor<T>>>;
+type Whole<T> = dyn FnOnce(Tensor<T>) -> Tensor<T> + Send;
+type Part<T> = dyn FnOnce(Tensor<T>, &mut Tensor<T>) + Send;
+type Joint<T> = dyn FnOnce(Tensor<T>) -> Vec<Option<Tensor<T>>> + Send;
 
 /// A recorded input of an op: the index of the node that made it, and its shape.
 pub(crate) struct Input {
@@ -55,13 +54,13 @@ pub(crate) struct Nodes<T: Float> {
 /// assert_eq!(gradients.of(&x), Tensor::new([2.0, 4.0]));
 /// ```
 pub struct Tape<T: Float = f32> {
-    pub(crate) nodes: Rc<RefCell<Nodes<T>>>,
+    pub(crate) nodes: Arc<Mutex<Nodes<T>>>,
 }
 
 impl<T: Float> Tape<T> {
     /// A tape with nothing on it.
     pub fn new() -> Self {
-        Tape { nodes: Rc::new(RefCell::new(Nodes { list: Vec::new(), consumed: false })) }
+        Tape { nodes: Arc::new(Mutex::new(Nodes { list: Vec::new(), consumed: false })) }
     }
 
     /// A variable: a leaf of the computation, which [`Gradients::of`] can be asked about.
@@ -82,9 +81,9 @@ impl<T: Float> Tape<T> {
         }
         let mut slots = Vec::new();
         match &loss.place {
-            Some(place) if Rc::ptr_eq(&place.tape, &self.nodes) => {
+            Some(place) if Arc::ptr_eq(&place.tape, &self.nodes) => {
                 let list = {
-                    let mut nodes = self.nodes.borrow_mut();
+                    let mut nodes = lock(&self.nodes);
                     nodes.consumed = true;
                     std::mem::take(&mut nodes.list)
                 };
@@ -100,14 +99,14 @@ impl<T: Float> Tape<T> {
     }
 
     pub(crate) fn append(&self, op: &'static str, derivatives: SmallVec<[Derivative<T>; 2]>) -> Place<T> {
-        let mut nodes = self.nodes.borrow_mut();
+        let mut nodes = lock(&self.nodes);
         assert!(
             !nodes.consumed,
             "{op}: an input belongs to a tape that a backward sweep has consumed; record each step on a new tape"
         );
         let (index, leaf) = (nodes.list.len(), derivatives.is_empty());
         nodes.list.push(Node { op, derivatives });
-        Place { tape: Rc::clone(&self.nodes), index, leaf }
+        Place { tape: Arc::clone(&self.nodes), index, leaf }
     }
 }
 
@@ -117,10 +116,17 @@ impl<T: Float> Default for Tape<T> {
     }
 }
 
+/// The nodes of a tape. The lock is there so that vars, of which constants are shared between threads, are `Sync`; a tape
+/// itself is used by one thread, which never waits for it.
+pub(crate) fn lock<T: Float>(nodes: &Mutex<Nodes<T>>) -> MutexGuard<'_, Nodes<T>> {
+    // A panic on the way leaves the list as it was.
+    nodes.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Where on which tape a var was made.
 #[derive(Clone)]
 pub(crate) struct Place<T: Float> {
-    pub tape: Rc<RefCell<Nodes<T>>>,
+    pub tape: Arc<Mutex<Nodes<T>>>,
     pub index: usize,
     pub leaf: bool,
 }
@@ -175,7 +181,7 @@ fn add<T: Float>(input: &Input, mut outgoing: Tensor<T>, slots: &mut [Option<Ten
 
 /// What a backward sweep found: the gradient of each leaf.
 pub struct Gradients<T: Float = f32> {
-    tape: Rc<RefCell<Nodes<T>>>,
+    tape: Arc<Mutex<Nodes<T>>>,
     slots: Vec<Option<Tensor<T>>>,
 }
 
@@ -189,7 +195,7 @@ impl<T: Float> Gradients<T> {
         let shape = leaf.shape();
         let place = match &leaf.place {
             None => panic!("of: a constant has no gradient; make it a variable of the tape first: {shape}"),
-            Some(place) if !Rc::ptr_eq(&place.tape, &self.tape) => {
+            Some(place) if !Arc::ptr_eq(&place.tape, &self.tape) => {
                 panic!("of: this is a variable of another tape: {shape}")
             }
             Some(place) if !place.leaf => {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use gradus_tensor::{Float, Shape, Tensor};
 
-use crate::tape::Place;
+use crate::tape::{Place, lock};
 
 /// A tensor that ops can be differentiated through.
 ///
@@ -51,7 +51,7 @@ impl<T: Float> Var<T> {
     /// sweep has consumed the tape.
     pub fn op(&self) -> Option<&'static str> {
         let place = self.place.as_ref()?;
-        place.tape.borrow().list.get(place.index).map(|node| node.op)
+        lock(&place.tape).list.get(place.index).map(|node| node.op)
     }
 
     /// The same value as a constant: no gradient flows back through it.

@@ -1,9 +1,7 @@
 //! What a tape promises: which gradients come back, what is refused, what is freed, and how it grows.
 
-use std::cell::Cell;
-use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use gradus_autograd::{Gradients, Grads, Op, Param, Params, Tape, Var, grad, try_value_and_grad, value_and_grad};
@@ -194,11 +192,11 @@ fn a_derivative_that_nobody_needs_saves_nothing() {
 }
 
 /// a b^2 for vectors, by one derivative; `seen` gets what that is told.
-fn joint_product(a: &Var, b: &Var, seen: &Rc<Cell<[bool; 2]>>) -> Var {
-    let (x, y, seen) = (a.value().clone(), b.value().clone(), Rc::clone(seen));
+fn joint_product(a: &Var, b: &Var, seen: &Arc<Mutex<[bool; 2]>>) -> Var {
+    let (x, y, seen) = (a.value().clone(), b.value().clone(), Arc::clone(seen));
     Op::new("joint_product", &x * y.square())
         .joint([a, b], move |g, wanted| {
-            seen.set(wanted);
+            *seen.lock().unwrap() = wanted;
             // All are computed here, wanted or not.
             [&g * y.square(), g * x * y * 2.0]
         })
@@ -209,14 +207,14 @@ fn joint_product(a: &Var, b: &Var, seen: &Rc<Cell<[bool; 2]>>) -> Var {
 fn a_joint_derivative_gives_each_input_its_own_gradient() {
     let (a, b) = (Tensor::new([1.0, 2.0]), Tensor::new([3.0, 4.0]));
     let (by_a, by_b) = (Tensor::new([9.0, 16.0]), Tensor::new([6.0, 16.0]));
-    let seen = Rc::new(Cell::new([false; 2]));
+    let seen = Arc::new(Mutex::new([false; 2]));
     let tape = Tape::new();
     let (x, y) = (tape.var(a.clone()), tape.var(b.clone()));
     // Another use of y: its gradients add up.
     let loss = (joint_product(&x, &y, &seen) + &y).sum(..);
     let gradients = tape.backward(&loss);
     assert_eq!((gradients.of(&x), gradients.of(&y)), (by_a.clone(), &by_b + 1.0));
-    assert_eq!(seen.get(), [true, true]);
+    assert_eq!(*seen.lock().unwrap(), [true, true]);
     // A gradient that goes to a constant is dropped.
     for first in [true, false] {
         let tape = Tape::new();
@@ -225,7 +223,7 @@ fn a_joint_derivative_gives_each_input_its_own_gradient() {
         let (x, y) = if first { (&variable, &constant) } else { (&constant, &variable) };
         let loss = joint_product(x, y, &seen).sum(..);
         assert_eq!(tape.backward(&loss).of(&variable), if first { by_a.clone() } else { by_b.clone() });
-        assert_eq!(seen.get(), [first, !first]);
+        assert_eq!(*seen.lock().unwrap(), [first, !first]);
     }
     // Broadcast inputs get the sum, and the same variable twice both gradients: a^3 has the derivative 3 a^2.
     let tape = Tape::new();

@@ -60,7 +60,7 @@ pub(crate) fn build<T: Float>(
             .map(|(place, input)| Spec { shape: input.shape.with(length), kind: SpecKind::Input(place) });
         Whole::<T>::new(network, &specs.collect::<Vec<Spec>>(), Params::new(), weights)
     };
-    let is_fixed = inputs.iter().all(|input| input.shape.fixed().is_some());
+    let is_fixed = inputs.iter().all(|input| input.shape.is_fixed());
     let (mut whole, twice) = if is_fixed {
         (of(0, drawn())?, None)
     } else {

@@ -20,6 +20,11 @@ use crate::value::ValueKind;
 pub struct PartialShape(Vec<Option<usize>>);
 
 impl PartialShape {
+    /// Whether no length is free.
+    pub fn is_fixed(&self) -> bool {
+        self.0.iter().all(Option::is_some)
+    }
+
     /// The shape, if no length is free.
     pub fn fixed(&self) -> Option<Shape> {
         self.0.iter().copied().collect::<Option<Vec<usize>>>().map(Shape::from)

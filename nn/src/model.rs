@@ -1,6 +1,6 @@
 //! A network with its weights.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use gradus_autograd::{Grads, Params, StateUpdates, Var, try_value_and_grad};
 use gradus_tensor::{Columns, Float, Generator, Shape, Tensor};
@@ -53,6 +53,9 @@ pub struct Model<T: Float = f32> {
     computation: Arc<Computation<T>>,
     /// The computations for lengths met lately.
     recent: Recent<T>,
+    /// The parameters as constants, made at the first prediction: threads that predict share them. They hold the weights'
+    /// memory, so they are dropped before the weights can be changed.
+    constants: OnceLock<Vec<Var<T>>>,
 }
 
 /// The result of one pass forward and back.
@@ -119,8 +122,8 @@ impl<T: Float> Model<T> {
         let (whole, outputs) = free::build(&network, &mut inputs, seed)?;
         let (store, computation) = (whole.store, Arc::new(whole.computation));
         let (layers, branches, penalties) = (store.layers, store.branches, store.penalties);
-        let (params, recent) = (store.params, Recent::default());
-        Ok(Model { network, inputs, outputs, layers, branches, params, penalties, computation, recent })
+        let (params, recent, constants) = (store.params, Recent::default(), OnceLock::new());
+        Ok(Model { network, inputs, outputs, layers, branches, params, penalties, computation, recent, constants })
     }
 
     /// The network this was built from; a `Sequential` is one.
@@ -155,6 +158,7 @@ impl<T: Float> Model<T> {
 
     /// The weights and states, to be changed.
     pub fn params_mut(&mut self) -> &mut Params<T> {
+        self.constants.take();
         &mut self.params
     }
 
@@ -227,10 +231,10 @@ impl<T: Float> Model<T> {
     fn outputs_of(&self, op: &str, inputs: &Columns) -> Result<Vec<Tensor<T>>> {
         let fed = Fed::new(op, &self.inputs, inputs)?;
         let computation = self.computation(op, &fed)?;
-        let vars: Vec<Var<T>> = self.params.iter().map(|param| Var::from(&param.value)).collect();
+        let vars = self.constants.get_or_init(|| self.params.iter().map(|param| Var::from(&param.value)).collect());
         let outputs = |first: usize, end: usize| {
             let values = fed.values(op, &self.inputs, first, end)?;
-            Ok(tensors(self.run(&computation, &vars, values, None).0))
+            Ok(tensors(self.run(&computation, vars, values, None).0))
         };
         // As many samples at once as make no layer's output much larger than a processor's cache.
         const ELEMENTS: usize = 1 << 20;
@@ -248,7 +252,7 @@ impl<T: Float> Model<T> {
 
     /// The computation for inputs of these shapes.
     fn computation(&self, op: &str, fed: &Fed<'_>) -> Result<Arc<Computation<T>>> {
-        if self.inputs.iter().all(|input| input.shape.fixed().is_some()) {
+        if self.inputs.iter().all(|input| input.shape.is_fixed()) {
             return Ok(Arc::clone(&self.computation));
         }
         let shapes = fed.shapes();

@@ -159,3 +159,27 @@ fn what_is_random_in_training_comes_from_the_generator() {
     assert_eq!(outputs(1), outputs(1));
     assert_ne!(outputs(1), outputs(2));
 }
+
+#[test]
+fn models_vars_and_tapes_are_sync() {
+    fn is_sync<T: Send + Sync>() {}
+    is_sync::<Model>();
+    is_sync::<gradus_autograd::Var>();
+    is_sync::<gradus_autograd::Tape>();
+}
+
+#[test]
+fn predictions_hold_the_weights_until_they_may_change() {
+    let mut model = Model::build(classifier(), [28, 28], 1).unwrap();
+    let image: Tensor = Generator::new(2).uniform([1, 28, 28], 0.0..1.0);
+    let before = model.predict(&image).unwrap();
+    assert!(!model.params()[0].value.owns_elements());
+    // Nobody else holds them when they are written, so they are written in place.
+    let weights = &mut model.params_mut()[0].value;
+    assert!(weights.owns_elements());
+    weights.as_mut_slice().fill(0.0);
+    let after = model.predict(&image).unwrap();
+    assert_ne!(after, before);
+    // The kernel is 0, and so are the biases: all classes are alike.
+    assert_eq!(after, Tensor::full([1, 10], 0.1));
+}

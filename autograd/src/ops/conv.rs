@@ -101,7 +101,7 @@ fn record<T: Float>(
     bias: Option<&Var<T>>,
     relu: bool,
     convolution: &Convolution,
-    unpool: impl FnOnce(Tensor<T>) -> Tensor<T> + 'static,
+    unpool: impl FnOnce(Tensor<T>) -> Tensor<T> + Send + 'static,
 ) -> Var<T> {
     let (input_shape, kernel_shape) = (input.shape().clone(), kernel.shape().clone());
     // A derivative by one of the two needs the other.
