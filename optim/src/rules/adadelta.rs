@@ -1,9 +1,4 @@
-use gradus_tensor::Real;
-
-use super::moving_average;
-use crate::check::{fraction, positive};
-use crate::elementwise::ElementwiseRule;
-use crate::options::options;
+use super::*;
 
 options! {
     /// Adadelta: p -= lr sqrt(d + epsilon) / sqrt(a + epsilon) g: steps as large as recent steps, not as gradients.

@@ -1,7 +1,6 @@
 use gradus_tensor::{Float, Shape, Tensor, keepdims};
 
-use crate::check::{demand, not_negative, positive};
-use crate::options::options;
+use super::*;
 use crate::rule::{Rule, Slot, Weight};
 
 options! {
@@ -92,6 +91,6 @@ fn rms<T: Float>(x: &Tensor<T>) -> f64 {
 }
 
 /// Whether `value` is finite and not greater than 0.
-fn not_positive(option: &str, value: f64) -> Result<(), String> {
+fn not_positive(option: &str, value: f64) -> Check {
     demand(value.is_finite() && value <= 0.0, option, "a number that is not greater than 0", value)
 }

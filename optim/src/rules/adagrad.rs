@@ -1,8 +1,4 @@
-use gradus_tensor::Real;
-
-use crate::check::not_negative;
-use crate::elementwise::ElementwiseRule;
-use crate::options::options;
+use super::*;
 
 options! {
     /// Adagrad: p -= lr g / (sqrt(a) + epsilon), a being the sum of all g² so far.

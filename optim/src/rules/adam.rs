@@ -1,10 +1,6 @@
-use gradus_tensor::Real;
 use serde::{Deserialize, Serialize};
 
-use super::{correction, moving_average};
-use crate::check::{fraction, not_negative};
-use crate::elementwise::ElementwiseRule;
-use crate::options::options;
+use super::*;
 
 options! {
     /// Adam: p -= lr m̂ / (sqrt(v̂) + epsilon), the moments m̂ and v̂ being moving averages of g and g².

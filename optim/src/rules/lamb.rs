@@ -1,8 +1,6 @@
 use gradus_tensor::{Float, Shape};
 
-use super::Adam;
-use crate::check::{fraction, not_negative};
-use crate::options::options;
+use super::*;
 use crate::rule::{Rule, Slot, Weight};
 use crate::transform::norm;
 

@@ -1,9 +1,4 @@
-use gradus_tensor::Real;
-
-use super::moving_average;
-use crate::check::fraction;
-use crate::elementwise::ElementwiseRule;
-use crate::options::options;
+use super::*;
 
 options! {
     /// Lion: p -= lr sign(beta_1 m + (1 - beta_1) g), then m = beta_2 m + (1 - beta_2) g.

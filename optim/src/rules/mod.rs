@@ -11,7 +11,12 @@ mod nadam;
 mod rmsprop;
 mod sgd;
 
+// Names that the files of the rules have by `use super::*`.
 use gradus_tensor::Real;
+
+use crate::check::{Check, demand, fraction, not_negative, positive};
+use crate::elementwise::ElementwiseRule;
+use crate::options::options;
 
 pub use adadelta::Adadelta;
 pub use adafactor::Adafactor;

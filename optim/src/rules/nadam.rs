@@ -1,9 +1,4 @@
-use gradus_tensor::Real;
-
-use super::{correction, moving_average};
-use crate::check::{fraction, not_negative};
-use crate::elementwise::ElementwiseRule;
-use crate::options::options;
+use super::*;
 
 options! {
     /// Nadam: Adam with Nesterov's look ahead.

@@ -1,9 +1,4 @@
-use gradus_tensor::Real;
-
-use super::moving_average;
-use crate::check::{fraction, not_negative};
-use crate::elementwise::ElementwiseRule;
-use crate::options::options;
+use super::*;
 
 options! {
     /// RMSprop: p -= lr g / sqrt(v + epsilon), v being a moving average of g².

@@ -1,8 +1,4 @@
-use gradus_tensor::Real;
-
-use crate::check::fraction;
-use crate::elementwise::ElementwiseRule;
-use crate::options::options;
+use super::*;
 
 options! {
     /// Stochastic gradient descent: p -= lr g.
