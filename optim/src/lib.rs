@@ -33,9 +33,6 @@ mod transform;
 pub use elementwise::{ElementwiseRule, MAX_SLOTS, Scalars};
 pub use optimizer::{IntoOptimizer, Optimizer};
 pub use rule::{Rule, Slot, Weight};
-pub use rules::{Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, Lamb, Lion, Nadam, RmsProp, Sgd};
-pub use schedules::{
-    Annealing, CosineDecay, CosineRestarts, ExponentialDecay, InverseTimeDecay, OneCycle, PiecewiseConstant,
-    PolynomialDecay, Schedule, StepDecay, WarmUp,
-};
+pub use rules::*;
+pub use schedules::*;
 pub use state::{RestoreError, State};
