@@ -120,9 +120,9 @@ impl<R: Rule, T: Float> Optimizer<R, T> {
         self
     }
 
-    /// Adds the gradient of the penalty `factor` / 2 |p|² to each weight's own, after clipping: g + factor p. PyTorch
-    /// calls it weight decay; for rules that rescale the gradient, [`weight_decay`](Optimizer::weight_decay) is another
-    /// thing.
+    /// Adds the gradient of the penalty `factor` / 2 |p|² to each weight's gradient, after clipping: g + factor p. PyTorch
+    /// calls it weight decay. With a rule that rescales the gradient, such as Adam, it differs from
+    /// [`weight_decay`](Optimizer::weight_decay).
     ///
     /// # Panics
     /// If the factor is negative or not finite.

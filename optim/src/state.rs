@@ -1,4 +1,4 @@
-//! What an optimiser has gathered so far, to be written down and gone on from.
+//! The state of an optimiser, to be written down and resumed from.
 
 use std::fmt;
 

@@ -1,10 +1,10 @@
 use super::*;
 
 options! {
-    /// Adadelta: p -= lr sqrt(d + epsilon) / sqrt(a + epsilon) g: steps as large as recent steps, not as gradients.
+    /// Adadelta: p -= lr sqrt(d + epsilon) / sqrt(a + epsilon) g.
     ///
-    /// a and d are moving averages, keeping rho of themselves, of the squared gradient and of the squared step before
-    /// `lr`. Zeiler 2012, "ADADELTA: An Adaptive Learning Rate Method", algorithm 1, whose learning rate is 1.
+    /// a is a moving average of the squared gradient, d one of the squared step before the factor lr; both keep rho of
+    /// themselves. A step is then about as large as recent steps, whatever the scale of the gradient. Zeiler 2012, "ADADELTA: An Adaptive Learning Rate Method", algorithm 1, whose learning rate is 1.
     ///
     /// Slots: `gradients` and `steps`. Learning rate: 0.001, as in Keras.
     pub struct Adadelta {
@@ -14,7 +14,7 @@ options! {
         /// Unless 0 <= `rho` < 1.
         #[check(fraction)]
         rho: f64 = 0.95,
-        /// The number that the first steps begin from; 1e-7 by default.
+        /// The number under both roots, which sets the size of the first steps; 1e-7 by default.
         ///
         /// # Panics
         /// If it is not greater than 0: nothing would ever move.

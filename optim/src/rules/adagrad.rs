@@ -4,8 +4,8 @@ options! {
     /// Adagrad: p -= lr g / (sqrt(a) + epsilon), a being the sum of all g² so far.
     ///
     /// Duchi, Hazan and Singer 2011, "Adaptive Subgradient Methods for Online Learning and Stochastic Optimization",
-    /// figure 1 with a diagonal matrix: H = epsilon I + diag(a)^(1/2). PyTorch has it so; Keras puts epsilon under the
-    /// root.
+    /// figure 1 with a diagonal matrix: H = epsilon I + diag(a)^(1/2). PyTorch computes the same; Keras puts epsilon
+    /// under the root.
     ///
     /// Slot: `accumulator`. Learning rate: 0.001.
     pub struct Adagrad {

@@ -3,12 +3,12 @@ use super::*;
 options! {
     /// RMSprop: p -= lr g / sqrt(v + epsilon), v being a moving average of g².
     ///
-    /// v = rho v + (1 - rho) g². Centred, the average's own square a², a = rho a + (1 - rho) g, is taken off v, so that
-    /// it is the variance. With momentum mu, b = mu b + lr g / sqrt(v + epsilon) and p -= b.
+    /// v = rho v + (1 - rho) g². The centred form divides by sqrt(v - a² + epsilon), the deviation of the gradient from its
+    /// average a = rho a + (1 - rho) g. With momentum mu, b = mu b + lr g / sqrt(v + epsilon) and p -= b.
     ///
     /// Hinton 2012, lecture 6 of "Neural Networks for Machine Learning"; Graves 2013, "Generating Sequences With
     /// Recurrent Neural Networks", equations 38 to 45, for the centred form, epsilon within the root and the momentum.
-    /// So it is in Keras; PyTorch adds epsilon to the root.
+    /// Keras computes the same; PyTorch adds epsilon to the root.
     ///
     /// Slots: `velocity`; then `average` if centred; then `momentum` if there is any. Learning rate: 0.001.
     ///

@@ -1,4 +1,4 @@
-//! Decay along a cosine, once or again and again.
+//! Decay along a cosine, once or with restarts.
 
 use std::f64::consts::PI;
 
@@ -6,7 +6,7 @@ use super::Schedule;
 use crate::check::{at_least_1, at_least_one_step, not_negative, positive};
 use crate::options::options;
 
-/// Half a cosine wave from 1 to 0, at the place `done` from 0 to 1.
+/// Half a cosine wave from 1 to 0, at the fraction `done` of it.
 fn half_wave(done: f64) -> f64 {
     0.5 * (1.0 + (PI * done).cos())
 }
@@ -45,7 +45,7 @@ impl Schedule for CosineDecay {
 }
 
 options! {
-    /// [`CosineDecay`] that begins anew whenever it has ended, each time for longer and, if told to, from lower.
+    /// [`CosineDecay`] that restarts whenever it has ended, each time for longer and, with `m_mul`, from a lower rate.
     ///
     /// Loshchilov and Hutter 2017, "SGDR: Stochastic Gradient Descent with Warm Restarts". Decay i, from 0, takes
     /// steps t_mul^i steps; in it the rate is initial (alpha + (1 - alpha) m_mul^i (1 + cos(pi done)) / 2).

@@ -5,7 +5,7 @@ use crate::check::{at_least_one_step, not_negative};
 use crate::options::options;
 
 options! {
-    /// initial rate^(step / steps): each `steps` steps multiply the learning rate by `rate`, little by little.
+    /// initial rate^(step / steps): the learning rate is multiplied by `rate` over each `steps` steps, gradually.
     ///
     /// ```
     /// use gradus_optim::{ExponentialDecay, Schedule};
@@ -22,7 +22,7 @@ options! {
             #[check(at_least_one_step)] steps: u64,
             #[check(not_negative)] rate: f64,
         );
-        /// Whether the rate jumps at the end of each `steps` steps and is constant between.
+        /// Whether the rate changes at the end of each `steps` steps only.
         staircase: bool = false,
     }
 }

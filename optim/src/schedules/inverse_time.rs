@@ -5,7 +5,7 @@ use crate::check::{at_least_one_step, not_negative};
 use crate::options::options;
 
 options! {
-    /// initial / (1 + rate step / steps): fast at first, then ever slower, never 0.
+    /// initial / (1 + rate step / steps): a decay that is fast at first, then ever slower, and never reaches 0.
     ///
     /// ```
     /// use gradus_optim::{InverseTimeDecay, Schedule};
@@ -23,7 +23,7 @@ options! {
             #[check(at_least_one_step)] steps: u64,
             #[check(not_negative)] rate: f64,
         );
-        /// Whether the rate jumps at the end of each `steps` steps and is constant between.
+        /// Whether the rate changes at the end of each `steps` steps only.
         staircase: bool = false,
     }
 }

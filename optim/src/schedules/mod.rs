@@ -1,4 +1,4 @@
-//! Learning rates that change as training goes on.
+//! Schedules: learning rates that change in the course of training.
 
 mod cosine;
 mod exponential;
@@ -18,7 +18,7 @@ pub use warm_up::WarmUp;
 
 /// A learning rate for every step.
 ///
-/// A number is the schedule that never changes, and a closure can be one too:
+/// A number is a constant schedule, and a closure from step to rate is a schedule:
 ///
 /// ```
 /// use gradus_optim::{IntoOptimizer, Optimizer, Sgd};
@@ -28,10 +28,10 @@ pub use warm_up::WarmUp;
 ///
 /// The schedules of this crate are plain data that serde writes and reads.
 pub trait Schedule: Send + Sync + 'static {
-    /// The learning rate of the step after `step` others: `at(0)` is the first step's.
+    /// The learning rate of a step, counted from 0.
     fn at(&self, step: u64) -> f64;
 
-    /// This schedule after `steps` steps over which the rate grows from 0; see [`WarmUp`].
+    /// This schedule, preceded by `steps` steps in which the rate grows from 0; see [`WarmUp`].
     ///
     /// # Panics
     /// If `steps` is 0.
@@ -56,7 +56,7 @@ impl<F: Fn(u64) -> f64 + Send + Sync + 'static> Schedule for F {
     }
 }
 
-/// How many times `period` steps have passed, in whole times only if there is a `staircase`.
+/// The number of periods of `period` steps that have passed, rounded down if `staircase`.
 fn periods(step: u64, period: u64, staircase: bool) -> f64 {
     if staircase { (step / period) as f64 } else { step as f64 / period as f64 }
 }

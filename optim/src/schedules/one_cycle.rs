@@ -1,4 +1,4 @@
-//! Up to a large rate, and down to a tiny one.
+//! The one-cycle schedule: up to a large rate, then down to a tiny one.
 
 use std::f64::consts::PI;
 
@@ -8,7 +8,7 @@ use super::Schedule;
 use crate::check::{Check, at_least_one_step, between_0_and_1, positive};
 use crate::options::options;
 
-/// The way from one rate to another.
+/// The curve from one rate to another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Annealing {
     /// Half a cosine wave: gentle at both ends.
@@ -19,7 +19,7 @@ pub enum Annealing {
 }
 
 impl Annealing {
-    /// The rate at the place `done`, from 0 to 1, between two rates.
+    /// The rate between two rates, at the fraction `done` of the way.
     fn between(self, from: f64, to: f64, done: f64) -> f64 {
         match self {
             Annealing::Cosine => to + (from - to) * 0.5 * (1.0 + (PI * done).cos()),
@@ -29,7 +29,7 @@ impl Annealing {
 }
 
 options! {
-    /// Up from max / 25 to max over three tenths of the steps, then down to a ten-thousandth of where it began.
+    /// Up from max / 25 to max over three tenths of the steps, then down to a ten-thousandth of the first rate.
     ///
     /// Smith and Topin 2018, "Super-Convergence: Very Fast Training of Neural Networks Using Large Learning Rates",
     /// with the defaults of PyTorch. After the last step the rate stays where it is. The momentum is not cycled.
@@ -63,10 +63,10 @@ options! {
         /// If it is not greater than 0.
         #[check(positive)]
         final_div_factor: f64 = 1e4,
-        /// The way up and down.
+        /// The curve of the rise and of the fall.
         annealing: Annealing = Annealing::Cosine,
-        /// Whether the rate comes back to the first one in as many steps as it rose, and falls to the last one in those
-        /// that remain, as in the paper.
+        /// Whether the rate falls back to the first rate in as many steps as it rose, and to the last rate in the remaining
+        /// steps, as in the paper.
         three_phase: bool = false,
     }
 }

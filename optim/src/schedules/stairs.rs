@@ -1,4 +1,4 @@
-//! Rates that jump and are constant between.
+//! Rates that are constant between jumps.
 
 use super::Schedule;
 use crate::check::{Check, at_least_one_step, not_negative};

@@ -1,4 +1,4 @@
-//! A gentle beginning before any other schedule.
+//! A warm-up before any other schedule.
 
 use super::Schedule;
 use crate::check::{at_least_one_step, not_negative};
