@@ -174,7 +174,7 @@ fn check_all() -> Sequential {
     network
 }
 
-/// A network of two branches, one of which sees the other.
+/// A network of two branches; one takes the output of the other.
 fn branching() -> Graph {
     let mut graph = Graph::builder();
     let x = graph.input();
@@ -212,7 +212,7 @@ fn a_layer_over_several_axes_in_json_has_arrays() {
         "kernel_regularizer": null, "bias_regularizer": null,
     });
     assert_eq!(config, expected);
-    // Without an entry an option that may be absent is so.
+    // An entry that is missing is `None`, where the option may be.
     config.as_object_mut().unwrap().remove("output_padding");
     assert!(serde_json::from_value::<Conv2DTranspose>(config.clone()).is_ok());
 

@@ -1,4 +1,4 @@
-//! What is wrong with layers and networks, and what is said of it, word by word. Of layers over windows: `spatial.rs`.
+//! Error messages of layers and networks, word by word; those of layers over windows are in `spatial.rs`.
 
 use gradus_nn::*;
 

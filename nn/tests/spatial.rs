@@ -1,4 +1,4 @@
-//! What the layers that convolve, pool, pad, crop and resize say of wrong shapes and numbers; and channels that come first.
+//! Messages of the layers over spatial axes for wrong shapes and numbers; and pictures whose channels come first.
 
 use gradus_nn::{
     AdaptiveMaxPooling2D, AveragePooling1D, AveragePooling2D, Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, Conv3D,
@@ -8,7 +8,7 @@ use gradus_nn::{
 };
 use gradus_tensor::{Generator, Tensor};
 
-/// What building the layer for samples of this shape says.
+/// Checks the error of building the layer for samples of this shape.
 #[track_caller]
 fn refused(layer: impl Layer, input: &[usize], expected: &str) {
     let error = Model::build(Sequential::new().add(layer), input, 0).err().expect("the layer is wrong");
@@ -63,14 +63,14 @@ fn convolutions() {
         &[0, 3],
         "layer 0 (Conv1DTranspose): there is nothing in samples of shape [0, 3]; give samples without an axis of length 0",
     );
-    // By hand: (1 - 1) 2 + 2 is the whole length, of which Keras takes away the half of 2 on either side.
+    // By hand: the whole length is (1 - 1) 2 + 2, and the padding takes 2 off.
     refused(
         Conv1DTranspose::new(2, [2]).strides([2]).padding(Padding::Same).output_padding([0]),
         &[1, 3],
         "layer 0 (Conv1DTranspose): padding Same leaves nothing of the output for an input [1]; \
          pad by less, or give a larger input",
     );
-    // However far windows reach beyond the ends, there is nothing to be found.
+    // An input without elements has no windows, whatever the padding.
     let nothing = "layer 0 (Conv1D): there is nothing in samples of shape [0, 3]; \
                    give samples without an axis of length 0";
     for padding in [Padding::Valid, Padding::Same, Padding::Causal, Padding::Explicit(vec![(2, 2)])] {
@@ -181,7 +181,7 @@ fn pooling() {
         "layer 0 (GlobalAveragePooling2D): needs samples of shape [height, width, channels], found [4, 4, 3, 1]; \
          reshape the data, or take the layer for another number of axes",
     );
-    // An output that is larger than the input is what PyTorch allows, too.
+    // As in PyTorch, the output may be larger than the input.
     let model = Model::build(Sequential::new().add(AdaptiveMaxPooling2D::new([5, 1])), [2, 3, 1], 0).unwrap();
     assert_eq!(model.output_shape(), &[5, 1, 1]);
     refused(
