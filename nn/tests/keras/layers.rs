@@ -29,7 +29,7 @@ fn layer(name: &str) -> Sequential {
 #[test]
 fn layers_and_their_gradients() {
     let lines = lines(include_str!("../reference/layers.txt"));
-    assert_eq!(lines.len(), 14);
+    assert!(lines.len() >= 14);
     for line in lines.iter().filter(|line| line.name != "embedding") {
         let alone = Alone::new(layer(line.name), &(values(&line.input, 1) + 0.125)).with_values();
         close(line.name, &alone.train(&values(&line.other, 2)), &line.numbers);
