@@ -78,7 +78,12 @@ fn zip_owned<T: Element>(op: &str, a: Tensor<T>, b: Tensor<T>, f: impl Fn(T, T) 
 }
 
 #[track_caller]
-fn zip_owned_by<T: Element>(op: &str, mut a: Tensor<T>, mut b: Tensor<T>, f: Loop2<'_, T, T, T>) -> Tensor<T> {
+pub(crate) fn zip_owned_by<T: Element>(
+    op: &str,
+    mut a: Tensor<T>,
+    mut b: Tensor<T>,
+    f: Loop2<'_, T, T, T>,
+) -> Tensor<T> {
     let shape = broadcast(op, &a, &b);
     if a.owns_elements() && *a.shape() == shape {
         zip_assign_by(op, &mut a, &b, f, InPlace::First);

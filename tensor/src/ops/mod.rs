@@ -26,6 +26,7 @@ use crate::shape::{Shape, ShapeError};
 use crate::tensor::Tensor;
 
 pub use arithmetic::Operand;
+pub(crate) use arithmetic::zip_owned_by;
 pub use assign::update;
 pub use join::PadMode;
 pub use resize::Interpolation;

@@ -19,7 +19,7 @@ use smallvec::SmallVec;
 use crate::element::{Float, PerFloat};
 use crate::formula::Expression;
 use crate::tensor::Tensor;
-use parts::Kernels;
+use parts::{Kernels, Recorded};
 
 /// An elementwise function of one tensor or of two: its value, its derivative, and both as [`Expression`]s.
 ///
@@ -33,12 +33,15 @@ pub struct Pointwise {
     pub inputs: &'static [&'static str],
     #[doc(hidden)]
     pub parameters: &'static [&'static str],
+    /// The names of what the derivative's formula reads: the output's gradient, and the inputs or the output.
+    #[doc(hidden)]
+    pub read: &'static [&'static str],
     #[doc(hidden)]
     pub saves_output: bool,
     #[doc(hidden)]
-    pub value: fn() -> Expression,
+    pub value: Recorded,
     #[doc(hidden)]
-    pub derivative: fn() -> Expression,
+    pub derivative: Recorded,
     #[doc(hidden)]
     pub f32: Kernels<f32>,
     #[doc(hidden)]
@@ -76,12 +79,12 @@ impl Pointwise {
 
     /// The value as an expression of the inputs and the parameters.
     pub fn expression(&self) -> Expression {
-        (self.value)()
+        Expression::record(self.inputs, self.parameters, |inputs, parameters| vec![(self.value)(inputs, parameters)])
     }
 
     /// The derivative as an expression of the output's gradient, of what the derivative reads, and of the parameters.
     pub fn derivative_expression(&self) -> Expression {
-        (self.derivative)()
+        Expression::record(self.read, self.parameters, |read, parameters| vec![(self.derivative)(read, parameters)])
     }
 
     /// Whether the derivative reads the output instead of the inputs.
@@ -262,20 +265,15 @@ macro_rules! pointwise {
             name: stringify!($name),
             inputs: &[$(stringify!($input)),+],
             parameters: &[$(stringify!($parameter)),*],
+            read: &[$(stringify!($saved)),+],
             saves_output: $saves_output,
-            value: || {
-                parts::Expression::of(
-                    [$(stringify!($input)),+],
-                    [$(stringify!($parameter)),*],
-                    |[$($input),+], [$($parameter),*]| [value($($input,)+ $($parameter),*)],
-                )
+            value: |inputs, parameters| {
+                let ([$($input),+], [$($parameter),*]) = (parts::all(inputs), parts::all(parameters));
+                value($($input,)+ $($parameter),*)
             },
-            derivative: || {
-                parts::Expression::of(
-                    [$(stringify!($saved)),+],
-                    [$(stringify!($parameter)),*],
-                    |[$($saved),+], [$($parameter),*]| [derivative($($saved,)+ $($parameter),*)],
-                )
+            derivative: |read, parameters| {
+                let ([$($saved),+], [$($parameter),*]) = (parts::all(read), parts::all(parameters));
+                derivative($($saved,)+ $($parameter),*)
             },
             f32: parts::Kernels { value: values, derivative: gradients },
             f64: parts::Kernels { value: values, derivative: gradients },

@@ -1,10 +1,12 @@
 //! What [`pointwise!`](crate::pointwise!) puts a function together from.
 
 pub use super::Saved;
-pub use crate::formula::Expression;
 
 use crate::element::Float;
+use crate::formula::Symbol;
+use crate::kernels::map::Loop2;
 use crate::kernels::{View, map};
+use crate::ops::zip_owned_by;
 use crate::tensor::Tensor;
 
 /// A function compiled for one element type.
@@ -19,9 +21,12 @@ pub struct Kernels<T: Float> {
 type Value<T> = fn(&[&Tensor<T>], &[T]) -> Tensor<T>;
 type Derivative<T> = fn(Tensor<T>, Saved<T>, &[T]) -> Tensor<T>;
 
-/// All parameters, whose number has been checked.
-pub fn all<T: Float, const P: usize>(parameters: &[T]) -> [T; P] {
-    parameters.try_into().expect("the number of parameters has been checked")
+/// A formula that records itself, given inputs and parameters.
+pub type Recorded = for<'a> fn(&[Symbol<'a>], &[Symbol<'a>]) -> Symbol<'a>;
+
+/// All inputs or parameters, whose number has been checked.
+pub fn all<N: Copy, const COUNT: usize>(given: &[N]) -> [N; COUNT] {
+    given.try_into().expect("the number of inputs and parameters has been checked")
 }
 
 /// `f` of each element of the one input.
@@ -35,8 +40,13 @@ pub fn two<T: Float>(inputs: &[&Tensor<T>], f: impl Fn(T, T) -> T + Sync) -> Ten
 }
 
 /// `f` of the gradient and what was saved of one input, in the memory of one of them where nobody else looks.
-pub fn gradient_of_one<T: Float>(gradient: Tensor<T>, mut saved: Saved<T>, f: impl Fn(T, T) -> T + Sync) -> Tensor<T> {
-    gradient.zip_map(saved.swap_remove(0), f)
+pub fn gradient_of_one<T: Float>(gradient: Tensor<T>, saved: Saved<T>, f: impl Fn(T, T) -> T + Sync) -> Tensor<T> {
+    gradient_of_one_by(gradient, saved, &map::loop2(f))
+}
+
+// Apart from the above, so that it is compiled once for each type and not for each function.
+fn gradient_of_one_by<T: Float>(gradient: Tensor<T>, mut saved: Saved<T>, f: Loop2<'_, T, T, T>) -> Tensor<T> {
+    zip_owned_by("gradient", gradient, saved.swap_remove(0), f)
 }
 
 /// `f` of the gradient and both inputs, which have the same shape.
