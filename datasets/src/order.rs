@@ -101,6 +101,14 @@ impl Order {
         self.next
     }
 
+    /// The sample at this position of the order, if the order has so many.
+    pub fn sample_at(&self, position: usize) -> Option<usize> {
+        match &self.rows {
+            Rows::InSequence(samples) => (position < *samples).then_some(position),
+            Rows::Listed(rows) => rows.get(position).copied(),
+        }
+    }
+
     /// The number of samples that are still to come.
     pub fn remaining(&self) -> usize {
         self.total().saturating_sub(self.next)

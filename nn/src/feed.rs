@@ -70,6 +70,20 @@ impl<'a> Fed<'a> {
         self.columns.iter().map(|column| column.shape()[1..].into()).collect()
     }
 
+    /// Checks the ids and the masks of all samples, some at a time: ids are converted for it.
+    pub fn check_values(&self, op: &str, inputs: &[InputInfo]) -> Result<()> {
+        const ELEMENTS: usize = 1 << 20;
+        let discrete = inputs.iter().zip(&self.columns).filter(|(input, _)| input.kind != ValueKind::Floats);
+        for (input, column) in discrete {
+            let samples = (ELEMENTS / column.shape()[1..].iter().product::<usize>().max(1)).max(1);
+            for first in (0..self.samples).step_by(samples) {
+                let part = column.rows(first..(first + samples).min(self.samples));
+                value::<f32>(op, input, &part, first, inputs.len() > 1)?;
+            }
+        }
+        Ok(())
+    }
+
     /// The values of the samples from `first` to before `end`.
     pub fn values<T: Float>(&self, op: &str, inputs: &[InputInfo], first: usize, end: usize) -> Result<Values<T>> {
         let is_all = first == 0 && end == self.samples;

@@ -250,6 +250,25 @@ impl<T: Float> Model<T> {
         Ok(of_outputs.iter().map(|parts| Tensor::concat(parts, 0)).collect())
     }
 
+    /// Checks inputs without computing anything: the number and the names of the columns, their shapes, and that each id is
+    /// one that its layer knows. `op` begins the message.
+    ///
+    /// # Errors
+    /// As [`predict`](Model::predict).
+    pub fn check_inputs(&self, op: &str, inputs: impl Into<Columns>) -> Result<()> {
+        Fed::new(op, &self.inputs, &inputs.into())?.check_values(op, &self.inputs)
+    }
+
+    /// The targets of each output, in the order of the outputs. Columns with names are matched to the outputs by name,
+    /// columns without names by order. `op` begins the message.
+    ///
+    /// # Errors
+    /// If there is not one column for each output.
+    pub fn match_targets(&self, op: &str, targets: impl Into<Columns>) -> Result<Vec<Tensor<T>>> {
+        let names: Vec<&str> = self.outputs.iter().map(|output| &*output.name).collect();
+        Ok(matched(op, "target", &names, &targets.into())?.into_iter().map(|targets| targets.to()).collect())
+    }
+
     /// The computation for inputs of these shapes.
     fn computation(&self, op: &str, fed: &Fed<'_>) -> Result<Arc<Computation<T>>> {
         if self.inputs.iter().all(|input| input.shape.is_fixed()) {
@@ -308,7 +327,7 @@ impl<T: Float> Model<T> {
         let fed = Fed::new("grad", &self.inputs, &inputs)?;
         let computation = self.computation("grad", &fed)?;
         let values = fed.values("grad", &self.inputs, 0, fed.samples)?;
-        let targets = self.targets("grad", &targets.into())?;
+        let targets = self.match_targets("grad", targets)?;
         let (value, (outputs, parts, states), grads) = try_value_and_grad(&self.params, |vars| {
             let (outputs, states) = self.run(&computation, vars, values, Some(generator));
             let Total { loss: mut total, parts } = self.total(&targets, &outputs, weights, loss)?;
@@ -331,7 +350,7 @@ impl<T: Float> Model<T> {
         weights: Option<&Tensor<T>>,
         loss: &impl Objective<T>,
     ) -> Result<Evaluation<T>> {
-        let targets = self.targets("evaluate", &targets.into())?;
+        let targets = self.match_targets("evaluate", targets)?;
         let outputs = self.outputs_of("evaluate", &inputs.into())?;
         let outputs: Values<T> = outputs.into_iter().map(|output| Value::Floats(output.into())).collect();
         let Total { loss: mut total, parts } = self.total(&targets, &outputs, weights, loss)?;
@@ -339,12 +358,6 @@ impl<T: Float> Model<T> {
             total = total + regularizer.penalty(&Var::from(&self.params[weight.0].value));
         }
         Ok(Evaluation { loss: total.value().item(), parts, outputs: tensors(outputs) })
-    }
-
-    /// The targets in the order of the outputs.
-    fn targets(&self, op: &str, targets: &Columns) -> Result<Vec<Tensor<T>>> {
-        let names: Vec<&str> = self.outputs.iter().map(|output| &*output.name).collect();
-        Ok(matched(op, "target", &names, targets)?.into_iter().map(|targets| targets.to()).collect())
     }
 
     fn total(

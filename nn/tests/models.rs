@@ -2,7 +2,8 @@
 
 use gradus_nn::losses::CategoricalCrossentropy;
 use gradus_nn::{
-    Activation, BatchNorm, Build, Built, Dense, Dropout, Flatten, Layer, Model, Regularizer, Result, Sequential,
+    Activation, BatchNorm, Build, Built, Dense, Dropout, Embedding, Flatten, Layer, Model, Regularizer, Result,
+    Sequential,
 };
 use gradus_tensor::{Float, Generator, Tensor};
 use serde::{Deserialize, Serialize};
@@ -182,4 +183,21 @@ fn predictions_hold_the_weights_until_they_may_change() {
     assert_ne!(after, before);
     // The kernel is 0, and so are the biases: all classes are alike.
     assert_eq!(after, Tensor::full([1, 10], 0.1));
+}
+
+#[test]
+fn ids_are_checked_in_all_samples_before_anything_is_computed() {
+    let model = Model::build(Sequential::new().add(Embedding::new(4, 1)), [1], 0).unwrap();
+    // In the second part: a million ids are checked at a time.
+    let samples = (1 << 20) + 3;
+    let ids =
+        |bad: usize| Tensor::from_iter((0..samples).map(|i| if i == bad { 4 } else { 3_u8 })).reshape([samples, 1]);
+    assert!(model.check_inputs("fit", ids(samples)).is_ok());
+    let problem = "fit: sample 1048577 has the id 4 at [0], the layer 0 (Embedding) knows 0 to 3; give whole numbers in that \
+                   range, or make the layer for more ids";
+    assert_eq!(model.check_inputs("fit", ids(1048577)).unwrap_err().to_string(), problem);
+    assert_eq!(
+        model.check_inputs("fit", Tensor::<f32>::ones([2, 3])).unwrap_err().to_string(),
+        "fit: the model takes inputs of shape [n, 1], found [2, 3]; reshape the inputs, or build the model for their shape"
+    );
 }
