@@ -568,14 +568,14 @@ fn runs() -> Vec<Row> {
         (
             "trains on samples of another shape",
             error(trainer().fit(&others, quiet())),
-            "fit: the model takes samples of shape [4], the data set's are of shape [2, 2]; reshape the inputs by \
-             map_inputs, or build the model for their shape",
+            "fit: the model takes inputs of shape [n, 4], found [8, 2, 2]; reshape the inputs, or build the model for their \
+             shape",
         ),
         (
             "evaluates on samples of another shape",
             error(trainer().evaluate(&others)),
-            "evaluate: the model takes samples of shape [4], the data set's are of shape [2, 2]; reshape the inputs by \
-             map_inputs, or build the model for their shape",
+            "evaluate: the model takes inputs of shape [n, 4], found [8, 2, 2]; reshape the inputs, or build the model for their \
+             shape",
         ),
         (
             "validates on samples of another shape",

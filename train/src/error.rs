@@ -1,30 +1,43 @@
-//! What can go wrong in training.
+//! Errors of training, evaluating and predicting.
 
 use std::fmt;
 
-/// Why training, evaluating or predicting could not be done, with one thing to do. One pointer wide.
+/// An error of training, evaluating or predicting: the problem, and one thing to do. One pointer wide.
 ///
-/// `Debug` prints the same as `Display`, so that a `main` that returns it says something readable.
+/// `Debug` prints the same as `Display`, so that a `main` that returns the error prints a readable message.
 pub struct Error(Box<Cause>);
 
 /// A result with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 enum Cause {
-    /// A model, layer or loss could not take what it was given.
-    Model(gradus_nn::Error),
+    /// The error of a model, a layer or a loss, with the place in the data if it is known.
+    Model { place: Option<String>, source: gradus_nn::Error },
     /// A data set could not be split or read.
     Dataset(gradus_datasets::DatasetError),
     /// A file could not be written.
     File { path: String, source: std::io::Error },
-    /// Anything else: the place, the problem, and what to do.
+    /// Any other error: the place, the problem, and one thing to do.
     Other { place: String, problem: String, hint: String },
 }
 
 impl Error {
-    /// An error at `place`, with what was found and expected, and one thing to do.
+    /// An error at `place`: `problem` says what was found and expected, `hint` one thing to do.
     pub fn new(place: impl Into<String>, problem: impl Into<String>, hint: impl Into<String>) -> Self {
         Error(Box::new(Cause::Other { place: place.into(), problem: problem.into(), hint: hint.into() }))
+    }
+
+    /// An error of a model or a loss at a place in the data.
+    pub(crate) fn at(place: String, source: gradus_nn::Error) -> Self {
+        Error(Box::new(Cause::Model { place: Some(place), source }))
+    }
+
+    /// This error, by `locate` of it if a model or a loss gave it.
+    pub(crate) fn located(self, locate: impl FnOnce(gradus_nn::Error) -> Error) -> Error {
+        match *self.0 {
+            Cause::Model { place: None, source } => locate(source),
+            cause => Error(Box::new(cause)),
+        }
     }
 
     /// A file that could not be written.
@@ -36,7 +49,8 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.0 {
-            Cause::Model(error) => error.fmt(f),
+            Cause::Model { place: None, source } => source.fmt(f),
+            Cause::Model { place: Some(place), source } => write!(f, "{place}: {source}"),
             Cause::Dataset(error) => fmt::Display::fmt(error, f),
             Cause::File { path, source } => {
                 write!(f, "{path}: {source}; give a path in a folder that exists and may be written to")
@@ -63,7 +77,7 @@ impl std::error::Error for Error {
 
 impl From<gradus_nn::Error> for Error {
     fn from(error: gradus_nn::Error) -> Self {
-        Error(Box::new(Cause::Model(error)))
+        Error(Box::new(Cause::Model { place: None, source: error }))
     }
 }
 

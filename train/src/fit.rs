@@ -1,4 +1,4 @@
-//! How to fit.
+//! The settings of a training run.
 
 use gradus_tensor::Float;
 
@@ -11,23 +11,24 @@ use crate::callbacks::{Callback, Progress};
 /// let fit: Fit = Fit { epochs: 10, batch_size: 64, validation_split: 0.1, ..Fit::default() };
 /// ```
 pub struct Fit<T: Float = f32> {
-    /// How many times to go through the data.
+    /// The number of epochs: how often to go through the data.
     pub epochs: usize,
-    /// Samples per step; the last batch of an epoch may be smaller.
+    /// The number of samples in a batch; the last batch of an epoch may be smaller.
     pub batch_size: usize,
-    /// The part of the data, 0 to 1, that is held back from its end and evaluated after each epoch.
+    /// The share of the data, 0 to 1, that is not trained on but evaluated after each epoch: the last samples.
     pub validation_split: f64,
     /// Whether each epoch goes through the data in a new random order.
     pub shuffle: bool,
-    /// A factor on the loss for each class, for data in which some are rare.
+    /// The weight of each class in the loss, for data in which some classes are rare.
     pub class_weights: Option<Vec<f64>>,
-    /// How many batches are gathered, and augmented, ahead of use; 0 does each when it is needed.
+    /// The number of batches that are gathered and augmented ahead of their use, on threads of their own. With 0, each
+    /// is made when it is needed.
     pub prefetch: usize,
-    /// How many threads do so, at least one, if any are to be ahead.
+    /// The number of threads that make batches ahead, at least one; without effect if `prefetch` is 0.
     pub workers: usize,
-    /// Whether to show progress: a bar on a terminal, elsewhere a line per epoch. On standard error.
+    /// Whether to show progress on standard error: a bar on a terminal, elsewhere a line per epoch.
     pub verbose: bool,
-    /// What else to do along the way, in order.
+    /// The callbacks, in the order in which they are called.
     pub callbacks: Vec<Box<dyn Callback<T>>>,
 }
 
@@ -54,7 +55,7 @@ impl<T: Float> Fit<T> {
         self
     }
 
-    /// All callbacks, progress last: it shows what the others have changed.
+    /// All callbacks; progress is the last, so that it shows what the others have changed.
     pub(crate) fn all_callbacks(&mut self) -> Vec<Box<dyn Callback<T>>> {
         let mut callbacks = std::mem::take(&mut self.callbacks);
         if self.verbose {

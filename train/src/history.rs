@@ -1,4 +1,4 @@
-//! What was measured, by name.
+//! Measurements by name, and those of all epochs.
 
 use std::fmt;
 use std::ops::Index;
@@ -6,9 +6,10 @@ use std::ops::Index;
 use gradus_tensor::Float;
 use serde::{Deserialize, Serialize};
 
-use crate::metrics::{Mean, Metric};
+use crate::metrics::{LossMeans, OutputMetric};
 
-/// Named numbers in the order they were measured: `loss`, then the metrics.
+/// Named numbers in the order in which they were measured: `loss`, those of the outputs if there are several
+/// (`class_loss`), then the metrics (`accuracy`, or `class_accuracy`).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Logs {
     #[serde(with = "entries")]
@@ -16,17 +17,20 @@ pub struct Logs {
 }
 
 impl Logs {
-    /// The mean loss and the results of the metrics.
-    pub(crate) fn measured<T: Float>(loss: &Mean, metrics: &[Box<dyn Metric<T>>]) -> Self {
+    /// The mean loss, that of each output where there are several, and the results of the metrics.
+    pub(crate) fn measured<T: Float>(losses: &LossMeans, metrics: &[OutputMetric<T>]) -> Self {
         let mut logs = Logs::default();
-        logs.insert("loss", loss.result());
+        logs.insert("loss", losses.total.result());
+        for (output, loss) in &losses.outputs {
+            logs.insert(format!("{output}_loss"), loss.result());
+        }
         for metric in metrics {
-            logs.insert(metric.name(), metric.result());
+            logs.insert(&metric.name, metric.result());
         }
         logs
     }
 
-    /// Adds a number, or replaces the one of this name.
+    /// Adds a number under this name, or replaces the number that has it.
     pub fn insert(&mut self, name: impl Into<String>, value: f64) {
         let name = name.into();
         match self.entries.iter_mut().find(|(known, _)| *known == name) {
@@ -35,7 +39,7 @@ impl Logs {
         }
     }
 
-    /// The number of this name.
+    /// The number under this name.
     pub fn get(&self, name: &str) -> Option<f64> {
         self.entries.iter().find(|(known, _)| known == name).map(|&(_, value)| value)
     }
@@ -54,7 +58,7 @@ impl Logs {
 impl Index<&str> for Logs {
     type Output = f64;
 
-    /// The number of this name.
+    /// The number under this name.
     ///
     /// # Panics
     /// If nothing of this name was measured; the message lists what was.
@@ -100,14 +104,14 @@ mod entries {
     }
 }
 
-/// What a training run measured, epoch by epoch.
+/// The measurements of a training run, epoch by epoch.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct History {
     /// The epochs that were run, counted from 0.
     pub epochs: Vec<usize>,
     /// The measurements of each.
     pub logs: Vec<Logs>,
-    /// Why training ended before the last epoch, if it did.
+    /// The reason why training ended before the last epoch, if it did.
     pub stopped: Option<String>,
 }
 

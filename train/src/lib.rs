@@ -1,7 +1,8 @@
 //! Fit and evaluate: the trainer, metrics, callbacks and history.
 //!
 //! A [`Trainer`] joins a model, a loss, an optimiser and metrics; [`Trainer::fit`] trains on a data set and returns a
-//! [`History`]. A loop of one's own calls [`train_step`], as `fit` does, and comes to the same bits.
+//! [`History`]. A handwritten loop calls [`train_step`], as `fit` does, and gives the same bits. [`TrainingState`] is
+//! the state of a run as plain data.
 #![forbid(unsafe_code)]
 
 pub mod callbacks;
@@ -10,6 +11,7 @@ mod fit;
 mod history;
 pub mod metrics;
 mod number;
+mod prepare;
 pub mod state;
 mod step;
 mod trainer;

@@ -8,14 +8,14 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::history::History;
-use crate::metrics::Mean;
+use crate::metrics::LossMeans;
 
 /// The state of a training run: all that the rest of the run depends on, besides the data, the weights and the state of
 /// the optimiser.
 ///
-/// [`Trainer::state`](crate::Trainer::state) returns it and [`Trainer::restore`](crate::Trainer::restore) takes it. A run
-/// that is paused after any batch, written to a file with its weights and its optimiser's state, and restored in another
-/// program gives the same bits as a run without a pause.
+/// [`Trainer::state`](crate::Trainer::state) returns it and [`Trainer::restore`](crate::Trainer::restore) takes it. A
+/// run that is paused after any batch, written to a file with its weights and its optimiser's state, and restored in
+/// another program gives the same bits as a run without a pause.
 ///
 /// ```
 /// # use gradus_datasets::Dataset;
@@ -73,8 +73,8 @@ pub struct EpochState {
     pub order: Order,
     /// The seed of the augmentation in this epoch, if the data have one.
     pub augmentation_seed: Option<u64>,
-    /// The sum of the losses of the samples so far.
-    pub loss: Mean,
+    /// The losses of the samples so far.
+    pub losses: LossMeans,
     /// The loss of the last batch; NaN before the first.
     #[serde(with = "crate::number")]
     pub last_loss: f64,

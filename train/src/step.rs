@@ -1,23 +1,34 @@
 //! The training step: forward, back, update.
 
-use gradus_nn::{Loss, Model};
+use gradus_nn::Model;
+use gradus_nn::losses::Objective;
 use gradus_optim::{Optimizer, Rule};
-use gradus_tensor::{Float, Generator, Tensor};
+use gradus_tensor::{Columns, Float, Generator, Tensor};
 
 use crate::error::Result;
 
-/// What a training step yields: how the model did before it was changed.
+/// The result of a training step: loss and outputs of the model before it was changed.
 pub struct Step<T: Float = f32> {
     /// The loss: its mean over the batch, and the penalties on weights.
     pub loss: T,
-    /// The model's outputs for the batch.
-    pub outputs: Tensor<T>,
+    /// The loss of each output by name, without its weight and penalties, if there are several outputs; else nothing.
+    pub parts: Vec<(String, T)>,
+    /// The outputs of the model for the batch, in order.
+    pub outputs: Vec<Tensor<T>>,
 }
 
-/// One step of training: the outputs and the loss of a batch, the gradients, the update of the weights in place, and the
-/// next values of the states.
+impl<T: Float> Step<T> {
+    /// The first output, which is the only one of most models.
+    pub fn output(&self) -> &Tensor<T> {
+        &self.outputs[0]
+    }
+}
+
+/// One step of training: the outputs and the loss of a batch, the gradients, the update of the weights in place, and
+/// the next values of the states.
 ///
-/// `weights` are the samples' weights in the loss, `[n]`; `generator` is what layers such as dropout draw from.
+/// Inputs and targets are tensors of any element type, or [`Columns`] for a model of several inputs or outputs.
+/// `weights` are the weights of the samples in the loss, `[n]`; layers such as dropout draw from `generator`.
 /// [`Trainer::fit`](crate::Trainer::fit) does nothing else to the model.
 ///
 /// ```
@@ -36,18 +47,19 @@ pub struct Step<T: Float = f32> {
 /// ```
 ///
 /// # Errors
-/// If inputs, targets or weights have a shape that the model or the loss cannot take.
-pub fn train_step<L: Loss, R: Rule, T: Float>(
+/// If inputs, targets or weights have a shape that the model or the loss cannot take, or an id is none that its layer
+/// knows.
+pub fn train_step<L: Objective<T>, R: Rule, T: Float>(
     model: &mut Model<T>,
     loss: &L,
     optimizer: &mut Optimizer<R, T>,
-    inputs: &Tensor<T>,
-    targets: &Tensor<T>,
+    inputs: impl Into<Columns>,
+    targets: impl Into<Columns>,
     weights: Option<&Tensor<T>>,
     generator: &mut Generator,
 ) -> Result<Step<T>> {
-    let mut pass = model.grad(inputs, targets, weights, loss, generator)?;
+    let pass = model.grad(inputs, targets, weights, loss, generator)?;
     optimizer.step(model.params_mut(), &pass.grads);
     model.params_mut().update_states(pass.states);
-    Ok(Step { loss: pass.loss, outputs: pass.outputs.swap_remove(0) })
+    Ok(Step { loss: pass.loss, parts: pass.parts, outputs: pass.outputs })
 }

@@ -1,18 +1,20 @@
 //! The trainer: a model, a loss, an optimiser and metrics.
 
-use gradus_datasets::{Batch, Dataset};
-use gradus_nn::{Loss, Model, losses};
+use gradus_datasets::Dataset;
+use gradus_nn::losses::Objective;
+use gradus_nn::{Model, OutputInfo};
 use gradus_optim::{Optimizer, Rule};
-use gradus_tensor::{Element, Float, Tensor};
+use gradus_tensor::{Columns, Float, SampleType, Tensor};
 
 use crate::error::{Error, Result};
 use crate::fit::Fit;
 use crate::history::{History, Logs};
-use crate::metrics::{Mean, Metric};
+use crate::metrics::{LossMeans, Metric, OutputMetric};
+use crate::prepare::{Prepared, check_alike, check_data};
 use crate::state::{Status, TrainingState};
 use crate::training_loop::TrainingLoop;
 
-/// A model with what it takes to train it: Keras's `compile`, `fit`, `evaluate` and `predict`.
+/// A model with its loss, optimiser and metrics: Keras's `compile`, `fit`, `evaluate` and `predict`.
 ///
 /// ```
 /// use gradus_datasets::Dataset;
@@ -28,27 +30,82 @@ use crate::training_loop::TrainingLoop;
 /// let history = trainer.fit(&line, Fit { epochs: 3, verbose: false, ..Fit::default() }).unwrap();
 /// assert!(history.get("loss")[2] < history.get("loss")[0]);
 /// ```
-pub struct Trainer<L: Loss, R: Rule, T: Float = f32> {
+///
+/// A model of several outputs has a loss and metrics for each, by name:
+///
+/// ```
+/// use gradus_datasets::Dataset;
+/// use gradus_nn::losses::{BinaryCrossentropy, Losses, MeanSquaredError};
+/// use gradus_nn::{Activation, Dense, Graph, Model};
+/// use gradus_optim::Adam;
+/// use gradus_tensor::{Columns, Tensor};
+/// use gradus_train::metrics::Accuracy;
+/// use gradus_train::{Fit, Trainer};
+///
+/// let mut graph = Graph::builder();
+/// let x = graph.input();
+/// let urgent = graph.add_named("urgent", Dense::new(1).activation(Activation::Sigmoid), [x]);
+/// let hours = graph.add_named("hours", Dense::new(1), [x]);
+/// let model = Model::build(graph.outputs([urgent, hours]), [3], 0).unwrap();
+///
+/// let urgent = BinaryCrossentropy::default();
+/// let losses = Losses::new().add("urgent", urgent).add("hours", MeanSquaredError).weighted(0.2);
+/// let mut trainer = Trainer::new(model, losses, Adam::default()).metric_for("urgent", Accuracy::default());
+/// let (urgent, hours) = (Tensor::from([[true], [false]]), Tensor::new([[2.5], [8.0]]));
+/// let targets = Columns::new().with("urgent", urgent).with("hours", hours);
+/// let tickets = Dataset::new(Tensor::new([[1.0, 0.0, 2.0], [0.0, 1.0, 1.0]]), targets).unwrap();
+/// let history = trainer.fit(&tickets, Fit { verbose: false, ..Fit::default() }).unwrap();
+/// let names: Vec<&str> = history.logs[0].iter().map(|(name, _)| name).collect();
+/// assert_eq!(names, ["loss", "urgent_loss", "hours_loss", "urgent_accuracy"]);
+/// ```
+pub struct Trainer<L: Objective<T>, R: Rule, T: Float = f32> {
     pub(crate) model: Model<T>,
     pub(crate) loss: L,
     pub(crate) optimizer: Optimizer<R, T>,
-    pub(crate) metrics: Vec<Box<dyn Metric<T>>>,
+    pub(crate) metrics: Vec<OutputMetric<T>>,
     pub(crate) state: TrainingState,
 }
 
-impl<L: Loss, R: Rule, T: Float> Trainer<L, R, T> {
-    /// A trainer of this model by this loss and this optimiser: a rule such as `Adam::default()`, or one with options.
+impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
+    /// A trainer of this model. The loss is a [`Loss`](gradus_nn::Loss), or [`Losses`](gradus_nn::Losses) for several
+    /// outputs; the optimiser a rule such as `Adam::default()`, or one with options.
     pub fn new(model: Model<T>, loss: L, optimizer: impl Into<Optimizer<R, T>>) -> Self {
         Trainer { model, loss, optimizer: optimizer.into(), metrics: Vec::new(), state: TrainingState::new(0) }
     }
 
-    /// With one more metric.
+    /// Adds a metric of the output. For a model of several outputs, [`metric_for`](Trainer::metric_for) says which
+    /// output.
+    ///
+    /// # Panics
+    /// If the model has several outputs.
+    #[track_caller]
     pub fn metric(mut self, metric: impl Metric<T> + 'static) -> Self {
-        self.metrics.push(Box::new(metric));
+        let outputs = self.model.outputs();
+        if outputs.len() != 1 {
+            let (name, count, names) = (metric.name(), outputs.len(), names(outputs));
+            panic!("metric: {name:?} of which output? the model has {count}: {names}; say it by metric_for");
+        }
+        self.metrics.push(OutputMetric::new(metric, 0, None));
         self
     }
 
-    /// With another seed for the order of the data and for random layers; it is 0 otherwise.
+    /// Adds a metric of the output of this name. In logs the name of the metric follows that of the output,
+    /// `"class_accuracy"`, if the model has several outputs.
+    ///
+    /// # Panics
+    /// If the model has no output of this name.
+    #[track_caller]
+    pub fn metric_for(mut self, output: &str, metric: impl Metric<T> + 'static) -> Self {
+        let outputs = self.model.outputs();
+        let Some(place) = outputs.iter().position(|info| info.name == output) else {
+            panic!("metric_for: the model has no output {output:?}, only {}", names(outputs));
+        };
+        let prefix = (outputs.len() > 1).then_some(output);
+        self.metrics.push(OutputMetric::new(metric, place, prefix));
+        self
+    }
+
+    /// Sets the seed of the order of the data and of random layers, 0 by default.
     pub fn seed(self, seed: u64) -> Self {
         Trainer { state: TrainingState::new(seed), ..self }
     }
@@ -63,7 +120,7 @@ impl<L: Loss, R: Rule, T: Float> Trainer<L, R, T> {
         &mut self.model
     }
 
-    /// The model, out of the trainer.
+    /// The model; the trainer ends.
     pub fn into_model(self) -> Model<T> {
         self.model
     }
@@ -73,14 +130,14 @@ impl<L: Loss, R: Rule, T: Float> Trainer<L, R, T> {
         &self.optimizer
     }
 
-    /// Where the training is: the run that was paused or ended by an error, or the last one.
+    /// The state of the training: of the run that was paused or ended by an error, or of the last run.
     pub fn state(&self) -> &TrainingState {
         &self.state
     }
 
-    /// Takes up the training at this state: the next [`fit`](Trainer::fit) goes on with its run if that was paused or ended
-    /// by an error, and begins a new one if it had ended. Weights and the optimiser's state are restored by themselves
-    /// (see [`TrainingState`] for an example).
+    /// Sets the state of the training. If its run was paused or ended by an error, the next [`fit`](Trainer::fit) goes
+    /// on with it; otherwise the next `fit` begins a new run. The weights and the optimiser's state are restored
+    /// separately (see [`TrainingState`] for an example).
     pub fn restore(&mut self, state: TrainingState) {
         self.state = state;
         self.state.status = match std::mem::replace(&mut self.state.status, Status::Ended) {
@@ -90,16 +147,17 @@ impl<L: Loss, R: Rule, T: Float> Trainer<L, R, T> {
         };
     }
 
-    /// Trains on `data`, from wherever the model is now, and returns what was measured. Data with an augmentation
-    /// ([`Dataset::augment`]) are changed anew in each epoch; what is held back for validation is not changed.
+    /// Trains the model on `data` from its present weights, and returns the measurements. Inputs and targets of several
+    /// columns are matched to the inputs and outputs of the model by name, or by order if they have no names. Data with
+    /// an augmentation ([`Dataset::augment`]) are changed anew in each epoch; data for validation are not changed.
     ///
-    /// A run that a callback has paused ([`Run::pause`](crate::Run::pause)) and one that was restored
-    /// ([`Trainer::restore`]) go on; otherwise a new run begins.
+    /// A new run begins, unless a run was paused ([`Run::pause`](crate::Run::pause)) or restored
+    /// ([`Trainer::restore`]): then that run goes on.
     ///
     /// # Errors
-    /// If the data do not suit the model or the loss, a setting is out of range, the loss becomes NaN, or a callback
+    /// If the data do not fit the model or the loss, a setting is out of range, the loss becomes NaN, or a callback
     /// fails.
-    pub fn fit<X: Element, Y: Element>(&mut self, data: &Dataset<X, Y>, fit: Fit<T>) -> Result<History> {
+    pub fn fit<X: SampleType, Y: SampleType>(&mut self, data: &Dataset<X, Y>, fit: Fit<T>) -> Result<History> {
         if fit.validation_split == 0.0 {
             return self.run(data, None, fit);
         }
@@ -107,11 +165,11 @@ impl<L: Loss, R: Rule, T: Float> Trainer<L, R, T> {
         self.run(&train, Some(&validation), fit)
     }
 
-    /// As [`fit`](Trainer::fit), evaluating on `validation` after each epoch.
+    /// As [`fit`](Trainer::fit), with an evaluation on `validation` after each epoch.
     ///
     /// # Errors
     /// As `fit`; and if a validation split is asked for as well.
-    pub fn fit_validated<X: Element, Y: Element>(
+    pub fn fit_validated<X: SampleType, Y: SampleType>(
         &mut self,
         data: &Dataset<X, Y>,
         validation: &Dataset<X, Y>,
@@ -125,7 +183,7 @@ impl<L: Loss, R: Rule, T: Float> Trainer<L, R, T> {
     }
 
     /// Checks the settings and the data, then runs the loop.
-    fn run<X: Element, Y: Element>(
+    fn run<X: SampleType, Y: SampleType>(
         &mut self,
         data: &Dataset<X, Y>,
         validation: Option<&Dataset<X, Y>>,
@@ -134,12 +192,10 @@ impl<L: Loss, R: Rule, T: Float> Trainer<L, R, T> {
         if fit.batch_size == 0 {
             return Err(Error::new("fit", "the batch_size is 0, it must be at least 1", "32 is a good start"));
         }
-        if data.len() == 0 {
-            return Err(Error::new("fit", "the data set is empty", "give at least one sample"));
-        }
-        self.check_inputs("fit", data)?;
+        check_data("fit", &self.model, data)?;
         if let Some(validation) = validation {
-            check_alike(data, validation)?;
+            check_alike(&self.model, data, validation)?;
+            check_data("fit, the validation set", &self.model, validation)?;
         }
         let callbacks = fit.all_callbacks();
         TrainingLoop { trainer: self, data, validation, fit: &fit, callbacks }.run()
@@ -148,77 +204,57 @@ impl<L: Loss, R: Rule, T: Float> Trainer<L, R, T> {
     /// The loss and the metrics on `data`, without training.
     ///
     /// # Errors
-    /// If the data do not suit the model, the loss or a metric, or there are none.
-    pub fn evaluate<X: Element, Y: Element>(&mut self, data: &Dataset<X, Y>) -> Result<Logs> {
-        self.check_inputs("evaluate", data)?;
-        self.evaluate_in(data, 256)
+    /// If the data do not fit the model, the loss or a metric.
+    pub fn evaluate<X: SampleType, Y: SampleType>(&mut self, data: &Dataset<X, Y>) -> Result<Logs> {
+        check_data("evaluate", &self.model, data)?;
+        self.evaluate_in("evaluate", data, 256)
     }
 
-    /// Checks that the model takes the inputs of a data set, before anything is done with them.
-    fn check_inputs<X: Element, Y: Element>(&self, op: &str, data: &Dataset<X, Y>) -> Result<()> {
-        let (expected, found) = (self.model.input_shape(), data.input_shape());
-        if expected.admits(&found) {
-            return Ok(());
-        }
-        let problem = format!("the model takes samples of shape {expected}, the data set's are of shape {found}");
-        Err(Error::new(op, problem, "reshape the inputs by map_inputs, or build the model for their shape"))
-    }
-
-    pub(crate) fn evaluate_in<X: Element, Y: Element>(
+    /// As `evaluate`, in batches of this size, of data that have been checked.
+    pub(crate) fn evaluate_in<X: SampleType, Y: SampleType>(
         &mut self,
+        op: &str,
         data: &Dataset<X, Y>,
         batch_size: usize,
     ) -> Result<Logs> {
-        if data.len() == 0 {
-            return Err(Error::new("evaluate", "the data set is empty", "give at least one sample"));
-        }
         self.metrics.iter_mut().for_each(|metric| metric.reset());
-        let mut loss = Mean::default();
-        for batch in data.batches(batch_size) {
-            let (inputs, targets, weights) = converted(batch, None)?;
-            let evaluation = self.model.evaluate(&inputs, &targets, weights.as_ref(), &self.loss)?;
-            loss.add(evaluation.loss.as_f64(), inputs.shape()[0] as f64);
+        let mut losses = LossMeans::default();
+        let mut batches = data.batches(batch_size);
+        let mut first = 0;
+        while let Some(batch) = batches.next() {
+            let batch = Prepared::new(&self.model, batch, None)?;
+            let Prepared { inputs, targets, weights, samples } = &batch;
+            let pass = self.model.evaluate(inputs, batch.target_columns(), weights.as_ref(), &self.loss);
+            let pass = pass.map_err(|error| batch.located(op, error, &self.model, &self.loss, |row| first + row))?;
+            losses.add(pass.loss, &pass.parts, *samples);
             for metric in &mut self.metrics {
-                metric.update(&targets, evaluation.output(), weights.as_ref())?;
+                metric.update(targets, &pass.outputs, weights.as_ref())?;
             }
+            first = batches.order().position();
         }
-        Ok(Logs::measured(&loss, &self.metrics))
+        Ok(Logs::measured(&losses, &self.metrics))
     }
 
-    /// The model's outputs for inputs `[n, ..]`.
+    /// The output of the model for inputs `[n, ..]`: a tensor of any element type, or
+    /// [`Columns`](gradus_tensor::Columns) for several inputs.
     ///
     /// # Errors
-    /// If the inputs have another shape than the model takes.
-    pub fn predict(&self, inputs: &Tensor<T>) -> Result<Tensor<T>> {
+    /// If the inputs have another shape than the model takes, an id is none that its layer knows, or the model has
+    /// several outputs.
+    pub fn predict(&self, inputs: impl Into<Columns>) -> Result<Tensor<T>> {
         Ok(self.model.predict(inputs)?)
     }
+
+    /// All outputs of the model, in order; otherwise as [`predict`](Trainer::predict).
+    ///
+    /// # Errors
+    /// If the inputs have another shape than the model takes, or an id is none that its layer knows.
+    pub fn predict_all(&self, inputs: impl Into<Columns>) -> Result<Vec<Tensor<T>>> {
+        Ok(self.model.predict_all(inputs)?)
+    }
 }
 
-/// Checks that a validation set has samples like those to train on: not only after the first epoch.
-fn check_alike<X: Element, Y: Element>(data: &Dataset<X, Y>, validation: &Dataset<X, Y>) -> Result<()> {
-    let shapes = |data: &Dataset<X, Y>| (data.input_shape(), data.target_shape());
-    let (expected, found) = (shapes(data), shapes(validation));
-    if found == expected {
-        return Ok(());
-    }
-    let problem = format!(
-        "the training set has samples of shape {} with targets {}, the validation set {} with {}",
-        expected.0, expected.1, found.0, found.1
-    );
-    Err(Error::new("fit_validated", problem, "prepare both in the same way"))
-}
-
-/// A batch in the model's element type: inputs, targets, and the weights of its samples.
-#[allow(clippy::type_complexity)] // Three tensors.
-pub(crate) fn converted<X: Element, Y: Element, T: Float>(
-    batch: Batch<X, Y>,
-    class_weights: Option<&[f64]>,
-) -> Result<(Tensor<T>, Tensor<T>, Option<Tensor<T>>)> {
-    let (inputs, targets) = (batch.inputs.to::<T>(), batch.targets.to::<T>());
-    let mut weights = batch.weights.map(|weights| weights.to::<T>());
-    if let Some(class_weights) = class_weights {
-        let by_class = losses::class_weights(&targets, class_weights)?;
-        weights = Some(weights.map_or(by_class.clone(), |weights| weights * &by_class));
-    }
-    Ok((inputs, targets, weights))
+/// The names of outputs, for a message.
+pub(crate) fn names(outputs: &[OutputInfo]) -> String {
+    outputs.iter().map(|output| &*output.name).collect::<Vec<_>>().join(", ")
 }

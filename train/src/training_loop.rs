@@ -1,22 +1,23 @@
 //! The loop of a training run: epochs, batches, and the hooks of the callbacks.
 
 use gradus_datasets::{Batch, Dataset, Order};
-use gradus_nn::Loss;
+use gradus_nn::losses::Objective;
 use gradus_optim::Rule;
-use gradus_tensor::{Element, Float};
+use gradus_tensor::{Float, SampleType};
 
 use crate::callbacks::{Callback, Hook, Run};
 use crate::error::{Error, Result};
 use crate::fit::Fit;
 use crate::history::{History, Logs};
-use crate::metrics::Mean;
+use crate::metrics::{LossMeans, OutputMetric};
+use crate::prepare::Prepared;
 use crate::state::{EpochState, NamedState, Status};
 use crate::step::train_step;
-use crate::trainer::{Trainer, converted};
+use crate::trainer::Trainer;
 
 /// A training run. Where it is, is told by the trainer's [`TrainingState`](crate::TrainingState) alone, so that it can
 /// stop after any batch and go on from there.
-pub(crate) struct TrainingLoop<'a, L: Loss, R: Rule, T: Float, X: Element, Y: Element> {
+pub(crate) struct TrainingLoop<'a, L: Objective<T>, R: Rule, T: Float, X: SampleType, Y: SampleType> {
     pub trainer: &'a mut Trainer<L, R, T>,
     pub data: &'a Dataset<X, Y>,
     pub validation: Option<&'a Dataset<X, Y>>,
@@ -24,7 +25,7 @@ pub(crate) struct TrainingLoop<'a, L: Loss, R: Rule, T: Float, X: Element, Y: El
     pub callbacks: Vec<Box<dyn Callback<T>>>,
 }
 
-impl<L: Loss, R: Rule, T: Float, X: Element, Y: Element> TrainingLoop<'_, L, R, T, X, Y> {
+impl<L: Objective<T>, R: Rule, T: Float, X: SampleType, Y: SampleType> TrainingLoop<'_, L, R, T, X, Y> {
     /// Begins a run, or goes on with a paused one, to its end or its next pause.
     pub fn run(mut self) -> Result<History> {
         let goes_on = self.trainer.state.is_paused();
@@ -84,25 +85,23 @@ impl<L: Loss, R: Rule, T: Float, X: Element, Y: Element> TrainingLoop<'_, L, R, 
         let size = self.fit.batch_size;
         let (samples, used) = (epoch.order.total(), epoch.order.position());
         if samples != self.data.len() || used != samples.min(epoch.batch.saturating_mul(size)) {
+            let (batches, found) = (epoch.batch, self.data.len());
             let problem = format!(
-                "the run that goes on has used {used} of {samples} samples in {} batches, found {} samples in batches of \
-                 {size}",
-                epoch.batch,
-                self.data.len()
+                "the run that goes on has used {used} of {samples} samples in {batches} batches, found {found} samples in \
+                 batches of {size}"
             );
             return Err(Error::new("fit", problem, "give the data and the batch_size of the run that was paused"));
         }
         let measured: Vec<&str> = epoch.metrics.iter().map(|metric| &*metric.name).collect();
-        let metrics: Vec<String> = trainer.metrics.iter().map(|metric| metric.name()).collect();
+        let metrics: Vec<&str> = trainer.metrics.iter().map(|metric| &*metric.name).collect();
         if measured != metrics {
             let list = |names: &[&str]| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-            let metrics: Vec<&str> = metrics.iter().map(String::as_str).collect();
             let problem =
                 format!("the run that goes on has the metrics {}, the trainer {}", list(&measured), list(&metrics));
             return Err(Error::new("fit", problem, "give the trainer the same metrics, in the same order"));
         }
         for (metric, written) in trainer.metrics.iter_mut().zip(&epoch.metrics) {
-            metric.restore(&written.state)?;
+            metric.restore(written)?;
         }
         Ok(())
     }
@@ -111,8 +110,7 @@ impl<L: Loss, R: Rule, T: Float, X: Element, Y: Element> TrainingLoop<'_, L, R, 
     fn write_states(&mut self) {
         let state = &mut self.trainer.state;
         if let Some(epoch) = &mut state.epoch {
-            let metrics = self.trainer.metrics.iter();
-            epoch.metrics = metrics.map(|metric| NamedState { name: metric.name(), state: metric.state() }).collect();
+            epoch.metrics = self.trainer.metrics.iter().map(OutputMetric::state).collect();
         }
         let callbacks =
             self.callbacks.iter().map(|callback| NamedState { name: callback.name(), state: callback.state() });
@@ -164,7 +162,7 @@ impl<L: Loss, R: Rule, T: Float, X: Element, Y: Element> TrainingLoop<'_, L, R, 
             batch: 0,
             order,
             augmentation_seed,
-            loss: Mean::default(),
+            losses: LossMeans::default(),
             last_loss: f64::NAN,
             metrics: Vec::new(),
         });
@@ -204,18 +202,22 @@ impl<L: Loss, R: Rule, T: Float, X: Element, Y: Element> TrainingLoop<'_, L, R, 
     /// Trains on a batch, and adds what was measured.
     fn batch(&mut self, batch: Batch<X, Y>) -> Result<Place> {
         let Trainer { model, loss, optimizer, metrics, state } = &mut *self.trainer;
-        let (inputs, targets, weights) = converted(batch, self.fit.class_weights.as_deref())?;
-        let step = train_step(model, loss, optimizer, &inputs, &targets, weights.as_ref(), &mut state.generator)?;
-        for metric in metrics {
-            metric.update(&targets, &step.outputs, weights.as_ref())?;
-        }
         let number = state.epoch();
         let epoch = state.epoch.as_mut().expect("a batch is one of an epoch");
-        let samples = inputs.shape()[0];
+        let batch = Prepared::new(model, batch, self.fit.class_weights.as_deref())?;
+        let Prepared { inputs, targets, weights, samples } = &batch;
+        let (targets_in, generator) = (batch.target_columns(), &mut state.generator);
+        let step = train_step(model, loss, optimizer, inputs, targets_in, weights.as_ref(), generator);
+        let first = epoch.order.position();
+        let sample_at = |row| epoch.order.sample_at(first + row).unwrap_or(row);
+        let step = step.map_err(|error| error.located(|error| batch.located("fit", error, model, loss, sample_at)))?;
+        for metric in metrics {
+            metric.update(targets, &step.outputs, weights.as_ref())?;
+        }
         epoch.last_loss = step.loss.as_f64();
-        epoch.loss.add(epoch.last_loss, samples as f64);
+        epoch.losses.add(step.loss, &step.parts, *samples);
         epoch.batch += 1;
-        epoch.order = epoch.order.clone().starting_at(epoch.order.position() + samples);
+        epoch.order = epoch.order.clone().starting_at(first + samples);
         Ok(Place { hook: Hook::BatchEnd, epoch: number, batch: epoch.batch, loss: epoch.last_loss })
     }
 
@@ -224,12 +226,12 @@ impl<L: Loss, R: Rule, T: Float, X: Element, Y: Element> TrainingLoop<'_, L, R, 
         let (number, Some(epoch)) = (self.trainer.state.epoch(), self.trainer.state.epoch.take()) else {
             return Ok(());
         };
-        let logs = Logs::measured(&epoch.loss, &self.trainer.metrics);
+        let logs = Logs::measured(&epoch.losses, &self.trainer.metrics);
         let history = &mut self.trainer.state.history;
         history.epochs.push(number);
         history.logs.push(logs);
         if let Some(validation) = self.validation {
-            let scores = self.trainer.evaluate_in(validation, self.fit.batch_size)?;
+            let scores = self.trainer.evaluate_in("fit, the validation set", validation, self.fit.batch_size)?;
             if let Some(logs) = self.trainer.state.history.logs.last_mut() {
                 scores.iter().for_each(|(name, value)| logs.insert(format!("val_{name}"), value));
             }

@@ -91,7 +91,7 @@ impl<L: Loss> Training<L> {
 
     fn step<Y: Element>(&mut self, inputs: &Tensor, targets: &Tensor<Y>) {
         let Training { model, loss, optimizer, generator } = self;
-        train_step(model, loss, optimizer, inputs, &targets.to(), None, generator).unwrap();
+        train_step(model, loss, optimizer, inputs, targets, None, generator).unwrap();
     }
 }
 

@@ -50,7 +50,6 @@ fn picture_trainer(written: Option<&Written>) -> Pictures {
     if let Some(written) = written {
         model.params_mut().assign(&written.params).unwrap();
         optimizer.restore(model.params(), written.optimizer.clone()).unwrap();
-        optimizer.set_learning_rate(written.rate);
     }
     let mut trainer = Trainer::new(model, CategoricalCrossentropy::default(), optimizer)
         .metric(Accuracy::default())
@@ -82,15 +81,13 @@ fn callbacks(log: &Path, prefetch: usize) -> Fit {
 struct Written {
     params: Params,
     optimizer: State,
-    rate: f64,
     training: TrainingState,
 }
 
 /// Writes a trainer down as JSON, and reads that.
 fn written(trainer: &Pictures) -> Written {
     let (params, optimizer) = (trainer.model().params().clone(), trainer.optimizer().state());
-    let rate = trainer.optimizer().current_learning_rate();
-    let json = serde_json::to_string(&Written { params, optimizer, rate, training: trainer.state().clone() }).unwrap();
+    let json = serde_json::to_string(&Written { params, optimizer, training: trainer.state().clone() }).unwrap();
     serde_json::from_str(&json).unwrap()
 }
 

@@ -1,4 +1,4 @@
-//! The measurements of each epoch in a file.
+//! A log of each epoch in a CSV file.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
@@ -13,8 +13,8 @@ use crate::state::{from_state, to_state};
 
 /// Writes a CSV file: a header, then a line per epoch with its number, the learning rate and the measurements.
 ///
-/// Each line is on disk when its epoch ends, so a run that is killed keeps what it has measured. A new run replaces the
-/// file; a paused run that goes on adds to it, after the lines of the epochs that the run had done.
+/// Each line is on disk when its epoch ends, so that the log of a run that is killed is kept. A new run replaces the
+/// file. A paused run that goes on continues the file: lines that were written after its pause are replaced.
 pub struct CsvLogger {
     path: PathBuf,
     file: Option<File>,
@@ -23,7 +23,7 @@ pub struct CsvLogger {
 }
 
 impl CsvLogger {
-    /// Writes to this file.
+    /// A log in this file.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         CsvLogger { path: path.into(), file: None, length: 0 }
     }

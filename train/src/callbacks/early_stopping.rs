@@ -1,4 +1,4 @@
-//! The end of a run that no longer gets better.
+//! The end of a run when a measurement has stopped improving.
 
 use gradus_autograd::{Param, Params};
 use gradus_tensor::Float;
@@ -28,8 +28,8 @@ pub struct EarlyStopping<T: Float = f32> {
 }
 
 impl<T: Float> EarlyStopping<T> {
-    /// Watches the measurement of this name, such as `"val_loss"`: what ends in `loss` or `error` should fall,
-    /// anything else rise.
+    /// Watches the measurement of this name, such as `"val_loss"`. Less is better if the name ends in `loss` or
+    /// `error`, else more is better.
     pub fn new(monitor: impl Into<String>) -> Self {
         EarlyStopping {
             monitor: Monitor::new(monitor),
@@ -42,35 +42,35 @@ impl<T: Float> EarlyStopping<T> {
         }
     }
 
-    /// Waits this many epochs for something better; 0 otherwise.
+    /// Waits this many epochs for something better; 0 by default.
     pub fn patience(self, patience: usize) -> Self {
         EarlyStopping { patience, ..self }
     }
 
-    /// Takes only a change by more than this for better; 0 otherwise.
+    /// Sets the least change that counts as better, 0 by default: a change must be greater.
     pub fn min_delta(mut self, min_delta: f64) -> Self {
         self.monitor = self.monitor.min_delta(min_delta);
         self
     }
 
-    /// Takes less for better, whatever the name.
+    /// Lets less be better, whatever the name.
     pub fn minimize(mut self) -> Self {
         self.monitor = self.monitor.minimize();
         self
     }
 
-    /// Takes more for better, whatever the name.
+    /// Lets more be better, whatever the name.
     pub fn maximize(mut self) -> Self {
         self.monitor = self.monitor.maximize();
         self
     }
 
-    /// At the end of the run, leaves the model as it was after its best epoch rather than its last.
+    /// At the end of the run, restores the weights of the best epoch.
     pub fn restore_best_weights(self, restore_best_weights: bool) -> Self {
         EarlyStopping { restore_best_weights, ..self }
     }
 
-    /// Lets this many epochs pass before it begins to watch.
+    /// Sets the number of epochs before it begins to watch, 0 by default.
     pub fn start_from_epoch(self, start_from_epoch: usize) -> Self {
         EarlyStopping { start_from_epoch, ..self }
     }
@@ -122,14 +122,14 @@ impl<T: Float> Callback<T> for EarlyStopping<T> {
     }
 }
 
-/// What is remembered from one epoch to the next.
+/// The state between two epochs.
 #[derive(Serialize, Deserialize)]
 struct State {
     waited: usize,
     #[serde(with = "crate::number")]
     best: f64,
     best_epoch: usize,
-    /// As f64, whatever the type in training: nothing is lost.
+    /// In f64, which holds the numbers of either type exactly.
     best_weights: Option<Params<f64>>,
 }
 

@@ -1,4 +1,4 @@
-//! The learning rate, changed between epochs.
+//! Changes of the learning rate between epochs.
 
 use gradus_tensor::Float;
 use serde::{Deserialize, Serialize};
@@ -9,9 +9,10 @@ use super::{Callback, Run};
 use crate::error::Result;
 use crate::state::{from_state, to_state};
 
-/// Sets the learning rate of each epoch: `schedule(epoch, rate)`, epochs counted from 0, `rate` the one before.
+/// Sets the learning rate of each epoch to `schedule(epoch, rate)`, where epochs count from 0 and `rate` is the rate
+/// before.
 ///
-/// For a rate that changes from step to step give the optimiser a schedule instead.
+/// For a rate that changes from step to step, give the optimiser a schedule instead.
 ///
 /// ```
 /// use gradus_train::callbacks::LearningRateScheduler;
@@ -22,7 +23,7 @@ pub struct LearningRateScheduler<F> {
 }
 
 impl<F: FnMut(usize, f64) -> f64 + Send> LearningRateScheduler<F> {
-    /// The rate of an epoch, from its number and the rate before; it must not be negative.
+    /// A schedule of rates, which must not be negative.
     pub fn new(schedule: F) -> Self {
         LearningRateScheduler { schedule }
     }
@@ -51,8 +52,8 @@ pub struct ReduceLrOnPlateau {
 }
 
 impl ReduceLrOnPlateau {
-    /// Watches the measurement of this name, such as `"val_loss"`: what ends in `loss` or `error` should fall,
-    /// anything else rise.
+    /// Watches the measurement of this name, such as `"val_loss"`. Less is better if the name ends in `loss` or
+    /// `error`, else more is better.
     pub fn new(monitor: impl Into<String>) -> Self {
         ReduceLrOnPlateau {
             monitor: Monitor::new(monitor).min_delta(1e-4),
@@ -65,7 +66,7 @@ impl ReduceLrOnPlateau {
         }
     }
 
-    /// Multiplies the rate by this; 0.1 otherwise.
+    /// Sets the factor by which the rate is multiplied, 0.1 by default.
     ///
     /// # Panics
     /// If it is not between 0 and 1.
@@ -75,23 +76,23 @@ impl ReduceLrOnPlateau {
         ReduceLrOnPlateau { factor, ..self }
     }
 
-    /// Waits this many epochs for something better; 10 otherwise.
+    /// Waits this many epochs for something better; 10 by default.
     pub fn patience(self, patience: usize) -> Self {
         ReduceLrOnPlateau { patience, ..self }
     }
 
-    /// After lowering the rate, lets this many epochs pass before it watches again.
+    /// Sets the number of epochs after a change of the rate in which it does not wait, 0 by default.
     pub fn cooldown(self, cooldown: usize) -> Self {
         ReduceLrOnPlateau { cooldown, ..self }
     }
 
-    /// Takes only a change by more than this for better; 0.0001 otherwise.
+    /// Sets the least change that counts as better, 0.0001 by default: a change must be greater.
     pub fn min_delta(mut self, min_delta: f64) -> Self {
         self.monitor = self.monitor.min_delta(min_delta);
         self
     }
 
-    /// Does not go below this rate.
+    /// Sets the lowest rate, 0 by default.
     pub fn min_lr(self, min_lr: f64) -> Self {
         ReduceLrOnPlateau { min_lr, ..self }
     }
@@ -136,7 +137,7 @@ impl<T: Float> Callback<T> for ReduceLrOnPlateau {
     }
 }
 
-/// What is remembered from one epoch to the next; the rate is the optimiser's.
+/// The state between two epochs; the rate itself is part of the optimiser's state.
 #[derive(Serialize, Deserialize)]
 struct State {
     waited: usize,

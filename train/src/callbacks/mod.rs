@@ -1,4 +1,4 @@
-//! What happens along the way of a training run.
+//! Callbacks: actions during a training run.
 
 mod csv_logger;
 mod early_stopping;
@@ -23,11 +23,11 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 
-/// Something done during a training run: hooks, each of which may look at the run, change the learning rate or the
-/// weights, or stop or pause the run.
+/// Actions during a training run. Each hook may look at the run, change the learning rate or the weights, and stop or
+/// pause the run.
 ///
-/// A callback that remembers anything from one hook to the next implements [`state`](Callback::state) and
-/// [`restore`](Callback::restore) as well, so that a run can be paused and gone on with.
+/// A callback that remembers something from one hook to the next implements [`state`](Callback::state) and
+/// [`restore`](Callback::restore) as well, so that a run can be paused and go on later.
 ///
 /// ```
 /// use gradus_train::callbacks::{Callback, Run};
@@ -62,17 +62,18 @@ use crate::error::{Error, Result};
 /// }
 /// ```
 pub trait Callback<T: Float = f32>: Send {
-    /// Before the first epoch of a run. A callback that is given to a second run forgets the first one here.
+    /// Called before the first epoch of a run: the place to forget an earlier run.
     ///
-    /// When a paused run goes on, [`restore`](Callback::restore) is called instead if the callback has a state.
+    /// When a paused run goes on, it is called only if the run has no state of this callback; otherwise
+    /// [`restore`](Callback::restore) is called instead.
     ///
     /// # Errors
-    /// What makes going on impossible; `fit` returns it.
+    /// The error that ends the run; `fit` returns it.
     fn on_begin(&mut self, _run: &mut Run<'_, T>) -> Result<()> {
         Ok(())
     }
 
-    /// Before the first batch of an epoch.
+    /// Called before the first batch of an epoch.
     ///
     /// # Errors
     /// As [`on_begin`](Callback::on_begin).
@@ -80,7 +81,7 @@ pub trait Callback<T: Float = f32>: Send {
         Ok(())
     }
 
-    /// After the update of each batch.
+    /// Called after the update of each batch.
     ///
     /// # Errors
     /// As [`on_begin`](Callback::on_begin).
@@ -88,7 +89,7 @@ pub trait Callback<T: Float = f32>: Send {
         Ok(())
     }
 
-    /// After the batches of an epoch and its validation.
+    /// Called after the batches of an epoch and its validation.
     ///
     /// # Errors
     /// As [`on_begin`](Callback::on_begin).
@@ -96,7 +97,7 @@ pub trait Callback<T: Float = f32>: Send {
         Ok(())
     }
 
-    /// After the last epoch, whoever has stopped the run; not after an error.
+    /// Called after the last epoch, also if a callback has stopped the run; not after an error or a pause.
     ///
     /// # Errors
     /// As [`on_begin`](Callback::on_begin).
@@ -104,22 +105,22 @@ pub trait Callback<T: Float = f32>: Send {
         Ok(())
     }
 
-    /// The name under which the state is written: the name of the type.
+    /// The name under which the state is written; the name of the type by default.
     fn name(&self) -> String {
         let path = std::any::type_name::<Self>();
         let path = path.split('<').next().unwrap_or(path);
         path.rsplit("::").next().unwrap_or(path).to_owned()
     }
 
-    /// What the callback remembers, made by [`to_state`](crate::state::to_state); null, the default, if nothing.
+    /// The state of the callback, made by [`to_state`](crate::state::to_state). The default is null: it has none.
     fn state(&self) -> Value {
         Value::Null
     }
 
-    /// Goes on from what [`state`](Callback::state) of such a callback returned, in this program or another.
+    /// Sets the state to one that [`state`](Callback::state) of the same kind of callback has returned.
     ///
     /// # Errors
-    /// If the state is not one of such a callback.
+    /// If the state is that of another kind of callback, or the callback cannot go on.
     fn restore(&mut self, _state: &Value) -> Result<()> {
         let problem = format!("{} has a state, but cannot restore one", self.name());
         Err(Error::new("restore", problem, "implement Callback::restore as well as Callback::state"))

@@ -1,9 +1,9 @@
-//! A measurement watched for getting better.
+//! The best value of a measurement.
 
 use crate::error::{Error, Result};
 use crate::history::Logs;
 
-/// Which measurement, which way is better, and the best so far.
+/// A measurement, the direction in which it gets better, and its best value so far.
 #[derive(Clone, Debug)]
 pub(super) struct Monitor {
     name: String,
@@ -50,7 +50,7 @@ impl Monitor {
         self.best = f64::NAN;
     }
 
-    /// Whether the measurement is better than ever; NaN never is.
+    /// Whether the measurement is better than all before; NaN never is.
     pub fn improves(&mut self, callback: &str, logs: &Logs) -> Result<bool> {
         let Some(value) = logs.get(&self.name) else {
             let hint = if self.name.starts_with("val_") {

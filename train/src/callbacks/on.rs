@@ -5,7 +5,8 @@ use gradus_tensor::Float;
 use super::{Callback, Run};
 use crate::error::Result;
 
-/// A closure called at one of the hooks: [`on_epoch_begin`], [`on_batch_end`] or [`on_epoch_end`] makes it.
+/// A callback that calls a closure at one of the hooks, made by [`on_epoch_begin`], [`on_batch_end`] or
+/// [`on_epoch_end`].
 pub struct On<F> {
     hook: Hook,
     call: F,

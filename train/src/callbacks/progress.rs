@@ -1,4 +1,4 @@
-//! Progress on standard error.
+//! The progress of a run on standard error.
 
 use std::time::Instant;
 
@@ -8,14 +8,15 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::{Callback, Run};
 use crate::error::Result;
 
-/// On a terminal a bar with loss, metrics and the time left; elsewhere one line per epoch. On standard error.
+/// Shows the progress of a run on standard error: on a terminal a bar with loss, metrics and the time left, elsewhere a
+/// line per epoch.
 #[derive(Default)]
 pub struct Progress {
     epoch: Option<(ProgressBar, Instant)>,
 }
 
 impl Progress {
-    /// Progress of a run.
+    /// The display of the progress.
     pub fn new() -> Self {
         Progress::default()
     }

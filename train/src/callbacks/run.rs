@@ -5,7 +5,7 @@ use gradus_optim::{Optimizer, Rule};
 use gradus_tensor::Float;
 
 use crate::history::Logs;
-use crate::metrics::Metric;
+use crate::metrics::OutputMetric;
 use crate::state::{Status, TrainingState};
 
 /// A training run as callbacks see it.
@@ -24,7 +24,7 @@ pub struct Run<'a, T: Float = f32> {
     pub model: &'a mut Model<T>,
     pub(crate) hook: Hook,
     pub(crate) state: &'a mut TrainingState,
-    pub(crate) metrics: &'a [Box<dyn Metric<T>>],
+    pub(crate) metrics: &'a [OutputMetric<T>],
     pub(crate) learning_rate: &'a mut dyn LearningRate,
 }
 
@@ -43,7 +43,7 @@ impl<T: Float> Run<'_, T> {
     /// validation, as `val_..`; at the end of the run those of the last epoch.
     pub fn logs(&self) -> Logs {
         match (self.hook, &self.state.epoch) {
-            (Hook::BatchEnd, Some(epoch)) => Logs::measured(&epoch.loss, self.metrics),
+            (Hook::BatchEnd, Some(epoch)) => Logs::measured(&epoch.losses, self.metrics),
             (Hook::EpochEnd | Hook::End, _) => self.state.history.last().cloned().unwrap_or_default(),
             _ => Logs::default(),
         }
@@ -72,9 +72,9 @@ impl<T: Float> Run<'_, T> {
         self.learning_rate.set(rate);
     }
 
-    /// Ends the run. Within an epoch no further batch follows, after an epoch no further epoch; the epoch and the run have
-    /// their usual ends (validation, history, the hooks `on_epoch_end` and `on_end`). The first reason given stands in
-    /// the history.
+    /// Ends the run. Within an epoch no further batch follows, after an epoch no further epoch; the epoch and the run
+    /// have their usual ends (validation, history, the hooks `on_epoch_end` and `on_end`). The first reason given
+    /// stands in the history.
     pub fn stop(&mut self, reason: impl Into<String>) {
         self.state.history.stopped.get_or_insert(reason.into());
     }
@@ -88,8 +88,8 @@ impl<T: Float> Run<'_, T> {
     /// [`Trainer::state`](crate::Trainer::state) then says where the run is; the next `fit` goes on with it and gives
     /// the same bits as a run without a pause.
     ///
-    /// At the beginning of an epoch the run is paused before the first batch; at the beginning and the end of a run there
-    /// is nothing to pause.
+    /// At the beginning of an epoch the run is paused before the first batch; at the beginning and the end of a run
+    /// there is nothing to pause.
     pub fn pause(&mut self, reason: impl Into<String>) {
         if !matches!(self.hook, Hook::Begin | Hook::End) && self.state.status == Status::Running {
             self.state.status = Status::Paused(reason.into());

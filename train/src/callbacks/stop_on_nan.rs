@@ -1,11 +1,11 @@
-//! The end of a run whose loss is not a number.
+//! The end of a run whose loss is not finite.
 
 use gradus_tensor::Float;
 
 use super::{Callback, Run};
 use crate::error::Result;
 
-/// Ends the run, without an error, when the loss becomes NaN or infinite; the history says so.
+/// Stops the run without an error when the loss becomes NaN or infinite. The history tells the reason.
 ///
 /// Without it `fit` returns an error when the loss becomes NaN.
 #[derive(Clone, Copy, Debug, Default)]

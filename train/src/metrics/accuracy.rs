@@ -1,4 +1,4 @@
-//! How often the prediction is right.
+//! Accuracies: shares of predictions that are right.
 
 use gradus_tensor::{Float, Tensor};
 use serde_json::Value;
@@ -8,7 +8,7 @@ use super::{Mean, Metric, row_weights};
 use crate::error::{Error, Result};
 use crate::state::{from_state, to_state};
 
-/// Adds each row as right or wrong.
+/// Adds each row to the mean: 1 where the prediction is right, else 0.
 fn add_rows<T: Float>(
     name: &str,
     mean: &mut Mean,
@@ -68,8 +68,10 @@ macro_rules! accuracy {
 }
 
 accuracy!(
-    /// How often the prediction is right, of the kind that the shapes say: class indices or one-hot targets for outputs
-    /// `[n, classes]`, 0 or 1 for outputs `[n]` or `[n, 1]`, which count as 1 above 0.5.
+    /// The share of predictions that are right.
+    ///
+    /// Outputs `[n, classes]` predict the class of the largest; targets are class indices or one-hot. Outputs `[n]` or
+    /// `[n, 1]` predict 1 above 0.5, else 0; targets are 0 or 1.
     ///
     /// ```
     /// use gradus_tensor::Tensor;
@@ -85,7 +87,7 @@ accuracy!(
 );
 
 accuracy!(
-    /// How often the largest of the outputs `[n, classes]` is where the one-hot target has its 1.
+    /// The share of samples for which the largest of the outputs `[n, classes]` is where the one-hot target has its 1.
     CategoricalAccuracy,
     "categorical_accuracy",
     |self, targets, outputs| {
@@ -99,7 +101,7 @@ accuracy!(
 );
 
 accuracy!(
-    /// How often the largest of the outputs `[n, classes]` is at the target's class index.
+    /// The share of samples for which the largest of the outputs `[n, classes]` is at the class index of the target.
     SparseCategoricalAccuracy,
     "sparse_categorical_accuracy",
     |self, targets, outputs| {
@@ -111,7 +113,7 @@ accuracy!(
     }
 );
 
-/// How often an output is on its target's side of a threshold, element by element: above is 1, the rest 0.
+/// The share of elements that are on the right side of a threshold: above it for a target of 1, else not above it.
 #[derive(Clone, Debug)]
 pub struct BinaryAccuracy {
     threshold: f64,
@@ -125,7 +127,7 @@ impl Default for BinaryAccuracy {
 }
 
 impl BinaryAccuracy {
-    /// With another threshold than 0.5, such as 0 for logits.
+    /// Sets the threshold, 0.5 by default; for logits it is 0.
     pub fn threshold(self, threshold: f64) -> Self {
         BinaryAccuracy { threshold, ..self }
     }
@@ -160,9 +162,10 @@ impl<T: Float> Metric<T> for BinaryAccuracy {
     }
 }
 
-/// How often the target is among the `k` largest of the outputs `[n, classes]`; targets are class indices or one-hot.
+/// The share of samples for which the class of the target is among the `k` largest of the outputs `[n, classes]`.
+/// Targets are class indices or one-hot.
 ///
-/// Of equal outputs all are counted in, as in Keras: only what is truly larger comes before.
+/// An output equal to the `k`-th largest counts as among them, as in Keras.
 #[derive(Clone, Debug)]
 pub struct TopKAccuracy {
     k: usize,
@@ -170,7 +173,7 @@ pub struct TopKAccuracy {
 }
 
 impl TopKAccuracy {
-    /// Among the `k` largest.
+    /// The accuracy within the `k` largest outputs.
     ///
     /// # Panics
     /// If `k` is 0.

@@ -8,14 +8,14 @@ use crate::error::Result;
 use crate::number::Number;
 use crate::state::{from_state, to_state};
 
-/// The area under the receiver operating characteristic: how probable it is that a sample of class 1 scores higher than
-/// one of class 0, equal scores counting half.
+/// The area under the receiver operating characteristic (ROC): the probability that a sample of class 1 has a higher
+/// score than a sample of class 0, where equal scores count half.
 ///
-/// Exact (Keras's samples 200 thresholds): it keeps all scores of an epoch. Targets of 0 and 1 and outputs alike, `[n]`
-/// or `[n, 1]`. 0 where either class is missing.
+/// Targets are 0 or 1, outputs are scores, both `[n]` or `[n, 1]`. The result is exact, so the metric keeps all scores
+/// of an epoch (Keras's approximates by 200 thresholds). It is 0 if either class is missing.
 #[derive(Clone, Debug, Default)]
 pub struct Auc {
-    /// Score, whether of class 1, weight.
+    /// Of each sample the score, whether it is of class 1, and the weight.
     scores: Vec<(f64, bool, f64)>,
 }
 

@@ -5,7 +5,7 @@ use gradus_tensor::{Float, Tensor};
 use super::same_size;
 use crate::error::{Error, Result};
 
-/// The class of each row: of the truth and of the prediction.
+/// The true class and the predicted class of each row.
 pub(super) struct Classes {
     pub truth: Vec<usize>,
     pub predicted: Vec<usize>,
@@ -14,14 +14,15 @@ pub(super) struct Classes {
 }
 
 impl Classes {
-    /// Classes by the largest output; targets one-hot in the outputs' shape, or class indices without the last axis.
+    /// Classes predicted by the largest output. Targets are one-hot in the shape of the outputs, or class indices
+    /// without the last axis.
     pub fn of_many<T: Float>(name: &str, targets: &Tensor<T>, outputs: &Tensor<T>) -> Result<Self> {
         let (count, truth) = truth_of_many(name, targets, outputs)?;
         let predicted = outputs.argmax(-1).iter().map(|class| class as usize).collect();
         Ok(Classes { truth, predicted, count })
     }
 
-    /// Class 1 where the number is above the threshold, else 0; targets of 0 and 1 alike.
+    /// Two classes: 1 where an output is above the threshold, else 0. Targets are 0 or 1.
     pub fn of_two<T: Float>(name: &str, targets: &Tensor<T>, outputs: &Tensor<T>, threshold: f64) -> Result<Self> {
         same_size(name, targets, outputs)?;
         let threshold = T::of(threshold);
@@ -30,7 +31,7 @@ impl Classes {
         Ok(Classes { truth, predicted, count: 2 })
     }
 
-    /// Of two for a single column of outputs, of many for several.
+    /// Two classes for a single column of outputs, many for several columns.
     pub fn of<T: Float>(name: &str, targets: &Tensor<T>, outputs: &Tensor<T>, threshold: f64) -> Result<Self> {
         if is_single(outputs) {
             Classes::of_two(name, targets, outputs, threshold)

@@ -1,4 +1,4 @@
-//! Which class is taken for which.
+//! The confusion matrix.
 
 use gradus_tensor::{Float, Tensor};
 use serde::{Deserialize, Serialize};
@@ -7,10 +7,10 @@ use super::classes::Classes;
 use super::row_weights;
 use crate::error::Result;
 
-/// Counts of true class (rows) by predicted class (columns).
+/// The number of samples of each true class (rows) that are predicted as each class (columns).
 ///
-/// Outputs `[n, classes]` with class indices or one-hot targets, or outputs `[n]` or `[n, 1]` with targets of 0 and 1,
-/// counted as 1 above the threshold 0.5.
+/// Outputs are `[n, classes]`, with class indices or one-hot targets; or `[n]` or `[n, 1]`, which predict 1 above 0.5,
+/// with targets of 0 and 1.
 ///
 /// ```
 /// use gradus_tensor::Tensor;
@@ -46,7 +46,7 @@ impl TryFrom<Counts> for ConfusionMatrix {
 }
 
 impl ConfusionMatrix {
-    /// Counts a batch in, each sample as often as its weight says.
+    /// Adds a batch: each sample counts as much as its weight, or 1.
     ///
     /// # Errors
     /// If the shapes do not fit each other.
@@ -86,17 +86,17 @@ impl ConfusionMatrix {
         self.classes
     }
 
-    /// Samples of `class` that were found.
+    /// The number of samples of `class` that are predicted as it.
     pub(super) fn found(&self, class: usize) -> f64 {
         self.counts[class * self.classes + class]
     }
 
-    /// Samples of `class`.
+    /// The number of samples of `class`.
     pub(super) fn actual(&self, class: usize) -> f64 {
         self.counts[class * self.classes..][..self.classes].iter().sum()
     }
 
-    /// Samples taken for `class`.
+    /// The number of samples that are predicted as `class`.
     pub(super) fn predicted(&self, class: usize) -> f64 {
         self.counts.iter().skip(class).step_by(self.classes).sum()
     }

@@ -1,4 +1,4 @@
-//! Precision, recall, and the F1 score between them.
+//! Precision, recall, and the F1 score, their harmonic mean.
 
 use gradus_tensor::{Float, Tensor};
 use serde_json::Value;
@@ -12,16 +12,16 @@ use crate::state::{from_state, to_state};
 /// How the scores of several classes become one: scikit-learn's `average`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ClassAverage {
-    /// The mean of the classes' scores, each class alike.
+    /// The mean of the scores of the classes.
     #[default]
     Macro,
-    /// The score of all decisions together; for one label per sample that is the accuracy.
+    /// The score of all counts added up; for one label per sample it is the accuracy.
     Micro,
-    /// The mean of the classes' scores, each by its number of samples.
+    /// The mean of the scores of the classes, weighted by their numbers of samples.
     Weighted,
 }
 
-/// Counts by class, and how to make one score of them.
+/// Counts by class, and the options that make one score of them.
 #[derive(Clone, Debug)]
 struct Scores {
     matrix: ConfusionMatrix,
@@ -50,7 +50,7 @@ impl Scores {
         self.matrix.count(name, &classes, outputs, weights)
     }
 
-    /// One score from `score(found, predicted, actual)` by class.
+    /// One score, from `score(found, predicted, actual)` of each class.
     fn result(&self, score: impl Fn(f64, f64, f64) -> f64) -> f64 {
         let matrix = &self.matrix;
         let of_class = |class| score(matrix.found(class), matrix.predicted(class), matrix.actual(class));
@@ -77,21 +77,21 @@ macro_rules! score {
     ($(#[$doc:meta])+ $Name:ident, $name:literal, |$found:ident, $predicted:ident, $actual:ident| $score:expr) => {
         $(#[$doc])+
         ///
-        /// For outputs `[n]` or `[n, 1]` that of class 1, above the threshold; for outputs `[n, classes]` averaged over
-        /// the classes. 0 where there is nothing to divide by.
+        /// Outputs `[n]` or `[n, 1]` have the score of class 1, which an output above the threshold predicts. Outputs
+        /// `[n, classes]` have the average over the classes. A score is 0 if its denominator is 0.
         #[derive(Clone, Debug, Default)]
         pub struct $Name {
             scores: Scores,
         }
 
         impl $Name {
-            /// With another threshold than 0.5.
+            /// Sets the threshold, 0.5 by default.
             pub fn threshold(mut self, threshold: f64) -> Self {
                 self.scores.threshold = threshold;
                 self
             }
 
-            /// With another average over classes than the macro average.
+            /// Sets the average over classes, [`ClassAverage::Macro`] by default.
             pub fn average(mut self, average: ClassAverage) -> Self {
                 self.scores.average = average;
                 self
@@ -128,14 +128,14 @@ macro_rules! score {
 }
 
 score!(
-    /// How many of those taken for a class are of it.
+    /// Precision: of the samples predicted as a class, the share that are of the class.
     Precision,
     "precision",
     |found, predicted, _actual| ratio(found, predicted)
 );
 
 score!(
-    /// How many of those of a class are found.
+    /// Recall: of the samples of a class, the share that are predicted as the class.
     Recall,
     "recall",
     |found, _predicted, actual| ratio(found, actual)

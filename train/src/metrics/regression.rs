@@ -1,4 +1,4 @@
-//! How far numbers are off.
+//! Distances of numbers from their targets.
 
 use gradus_tensor::{Float, Tensor};
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ macro_rules! error_metric {
     ($(#[$doc:meta])+ $Name:ident, $name:literal, |$e:ident| $error:expr, |$mean:ident| $result:expr) => {
         $(#[$doc])+
         ///
-        /// Targets and outputs have the same shape; all their elements count.
+        /// Targets and outputs have the same shape; the mean is over all elements.
         #[derive(Clone, Debug, Default)]
         pub struct $Name {
             mean: Mean,
@@ -71,17 +71,18 @@ error_metric!(
 );
 
 error_metric!(
-    /// The square root of the mean of (t - p)^2, in the targets' unit.
+    /// The square root of the mean of (t - p)^2, in the unit of the targets.
     RootMeanSquaredError,
     "root_mean_squared_error",
     |e| e * e,
     |mean| mean.sqrt()
 );
 
-/// The coefficient of determination: 1 - sum (t - p)^2 / sum (t - mean t)^2. 1 is perfect, 0 no better than the mean.
+/// The coefficient of determination: 1 - sum (t - p)^2 / sum (t - mean t)^2. 1 is
+/// perfect, 0 is as good as always predicting the mean.
 ///
-/// Targets and outputs have the same shape; several columns have the mean of their scores. Where the targets do not
-/// vary it is 1 if they are met exactly, else 0, as in scikit-learn.
+/// Targets and outputs have the same shape; of several columns the result is the mean of their scores. A column whose
+/// targets are all equal has the score 1 if the outputs are equal to them, else 0, as in scikit-learn.
 #[derive(Clone, Debug, Default)]
 pub struct R2 {
     columns: Vec<Moments>,

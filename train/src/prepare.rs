@@ -1,0 +1,121 @@
+//! Data on their way into the model: checked before the first batch, converted batch by batch.
+
+use gradus_datasets::{Batch, Dataset};
+use gradus_nn::losses::{self, Objective};
+use gradus_nn::{Model, PartialShape};
+use gradus_tensor::{AnyTensor, Columns, Float, SampleType, Samples, Tensor};
+
+use crate::error::{Error, Result};
+use crate::trainer::names;
+
+/// Checks that the model takes the inputs of a data set, all of them, and that there are targets for its outputs.
+pub(crate) fn check_data<T: Float, X: SampleType, Y: SampleType>(
+    op: &str,
+    model: &Model<T>,
+    data: &Dataset<X, Y>,
+) -> Result<()> {
+    model.check_inputs(op, data.inputs().clone())?;
+    model.match_targets(op, data.targets().sample_range(0..1))?;
+    Ok(())
+}
+
+/// Checks that a validation set has samples like those to train on: not only after the first epoch. Lengths that the
+/// model leaves free may differ.
+pub(crate) fn check_alike<T: Float, X: SampleType, Y: SampleType>(
+    model: &Model<T>,
+    data: &Dataset<X, Y>,
+    validation: &Dataset<X, Y>,
+) -> Result<()> {
+    let free = |shape: &PartialShape| shape.fixed().is_none();
+    if model.inputs().iter().any(|input| free(&input.shape)) || model.outputs().iter().any(|output| free(&output.shape))
+    {
+        return Ok(());
+    }
+    let shapes = |data: &Dataset<X, Y>| (shapes(data.inputs().clone()), shapes(data.targets().clone()));
+    let (expected, found) = (shapes(data), shapes(validation));
+    if found == expected {
+        return Ok(());
+    }
+    let problem = format!(
+        "the training set has samples of shape {} with targets {}, the validation set {} with {}",
+        expected.0, expected.1, found.0, found.1
+    );
+    Err(Error::new("fit_validated", problem, "prepare both in the same way"))
+}
+
+/// The shapes of the samples in each column, with the names of the columns that have one.
+fn shapes(data: impl Into<Columns>) -> String {
+    let columns: Columns = data.into();
+    let shape = |(name, column): (Option<&str>, &AnyTensor)| {
+        let shape = column.shape().without_axis(0);
+        name.map_or(shape.to_string(), |name| format!("{name} {shape}"))
+    };
+    columns.names().zip(columns.iter()).map(shape).collect::<Vec<_>>().join(", ")
+}
+
+/// A batch as the model takes it.
+pub(crate) struct Prepared<T: Float> {
+    pub inputs: Columns,
+    /// The targets of each output, in the order of the outputs.
+    pub targets: Vec<Tensor<T>>,
+    /// The weights of the samples.
+    pub weights: Option<Tensor<T>>,
+    /// The number of samples.
+    pub samples: usize,
+}
+
+impl<T: Float> Prepared<T> {
+    /// Converts a batch of a data set. Class weights are those of the only output.
+    pub fn new<X: SampleType, Y: SampleType>(
+        model: &Model<T>,
+        batch: Batch<X, Y>,
+        class_weights: Option<&[f64]>,
+    ) -> Result<Self> {
+        let samples = batch.len();
+        let targets = model.match_targets("fit", batch.targets)?;
+        let mut weights = batch.weights.map(|weights| weights.to::<T>());
+        if let Some(class_weights) = class_weights {
+            let [targets] = &targets[..] else {
+                let outputs = model.outputs();
+                let problem = format!("class_weights are those of one output, the model has {}", outputs.len());
+                let hint = format!("give the data set weights by with_weights; the outputs are {}", names(outputs));
+                return Err(Error::new("fit", problem, hint));
+            };
+            let by_class = losses::class_weights(targets, class_weights)?;
+            weights = Some(weights.map_or(by_class.clone(), |weights| weights * &by_class));
+        }
+        Ok(Prepared { inputs: batch.inputs.into(), targets, weights, samples })
+    }
+
+    /// The targets as the model takes them.
+    pub fn target_columns(&self) -> Columns {
+        self.targets.iter().map(AnyTensor::from).collect()
+    }
+
+    /// The error that this batch has given, with the sample of the data set that causes it. Where all samples give an
+    /// error, as by their shape, it is the error alone. `sample_at` says which sample of the data set a row is.
+    pub fn located(
+        &self,
+        op: &str,
+        error: gradus_nn::Error,
+        model: &Model<T>,
+        loss: &impl Objective<T>,
+        sample_at: impl Fn(usize) -> usize,
+    ) -> Error {
+        let error_of = |row: usize| {
+            let rows = row..row + 1;
+            let weights = self.weights.as_ref().map(|weights| weights.slice(0, rows.clone()));
+            let targets = self.target_columns().rows(rows.clone());
+            model.evaluate(self.inputs.rows(rows), targets, weights.as_ref(), loss).err()
+        };
+        let errors: Vec<Option<gradus_nn::Error>> = (0..self.samples).map(error_of).collect();
+        if errors.iter().all(Option::is_some) {
+            return error.into();
+        }
+        let first = errors.into_iter().enumerate().find_map(|(row, error)| Some((row, error?)));
+        match first {
+            Some((row, error)) => Error::at(format!("{op}: sample {}", sample_at(row)), error),
+            None => error.into(),
+        }
+    }
+}
