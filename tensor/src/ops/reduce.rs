@@ -1,4 +1,4 @@
-//! Reductions over any axes: `x.sum(0)`, `x.mean([0, 2])`, `x.max(..)`; [`keepdims`](crate::keepdims) keeps them.
+//! Reductions over any axes: `x.sum(0)`, `x.mean([0, 2])`, `x.max(..)`; [`keepdims`] keeps them.
 
 use crate::buffer::Buffer;
 use crate::element::{Element, Float, Number};
