@@ -619,7 +619,7 @@ fn runs() -> Vec<Row> {
         (
             "remembers more than all",
             panic(|| Sgd::default().momentum(1.0)),
-            "momentum: a number from 0 to below 1 is needed, not 1",
+            "Sgd: momentum: a number from 0 to below 1 is needed, not 1",
         ),
         (
             "clips to nothing",
