@@ -128,7 +128,7 @@ fn named() -> Dataset<Columns> {
 fn columns_are_matched_by_name_or_else_by_order() {
     let trained = |data: &Dataset<Columns>| {
         let mut trainer = desk_trainer();
-        let history = trainer.fit(data, Fit { validation_split: 0.2, ..quiet(3) }).unwrap();
+        let history = trainer.fit(data, Fit { validation_split: 0.2, batch_size: 3, ..quiet(3) }).unwrap();
         (weights(trainer.model()), history)
     };
     let expected = trained(&named());
@@ -144,20 +144,24 @@ fn columns_are_matched_by_name_or_else_by_order() {
     // A loop by hand comes to the same bits.
     let (mut model, mut optimizer, mut generator) = (desk(), Optimizer::from(Adam::default()), Generator::new(4));
     let (train, _) = named().validation_split(0.2).unwrap();
-    let mut last = 0.0;
+    let mut last = [0.0; 2];
     for _ in 0..3 {
-        let mut total = 0.0;
-        for batch in train.batches(4).shuffled(generator.next_u64()) {
+        let mut total = [0.0; 2];
+        for batch in train.batches(3).shuffled(generator.next_u64()) {
             let (inputs, targets) = (&batch.inputs, &batch.targets);
             let step =
                 train_step(&mut model, &losses(), &mut optimizer, inputs, targets, None, &mut generator).unwrap();
-            assert_eq!((step.parts.len(), step.outputs.len(), step.output().shape()), (2, 2, &[4, 3].into()));
+            assert_eq!((step.parts.len(), step.outputs.len(), step.output().shape()), (2, 2, &[batch.len(), 3].into()));
             assert_eq!((&*step.parts[0].0, &*step.parts[1].0), ("department", "hours"));
-            total += f64::from(step.loss) * batch.len() as f64;
+            // The last batch is smaller, and counts less.
+            for (total, loss) in total.iter_mut().zip([step.loss, step.parts[1].1]) {
+                *total += f64::from(loss) * batch.len() as f64;
+            }
         }
-        last = total / train.len() as f64;
+        last = total.map(|total| total / train.len() as f64);
     }
-    assert_eq!((weights(&model), last), (expected.0, expected.1.logs[2]["loss"]));
+    let logs = &expected.1.logs[2];
+    assert_eq!((weights(&model), last), (expected.0, [logs["loss"], logs["hours_loss"]]));
 }
 
 #[test]
@@ -221,6 +225,12 @@ fn columns_that_do_not_fit_are_refused_before_the_first_batch() {
         refusal(&data(inputs(), Columns::new().with("class", &department).with("hours", &hours)), quiet(1)),
         "fit: there is no column for the target \"department\", only class, hours; name the columns as the network names \
          its targets"
+    );
+    let error = desk_trainer().evaluate(&data(inputs(), Columns::from(&hours))).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "evaluate: the model takes 2 targets (department, hours), found one column; give a column for each target, in \
+         order or by name"
     );
     assert_eq!(
         refusal(&named(), Fit { class_weights: Some(vec![1.0, 2.0, 3.0]), ..quiet(1) }),
