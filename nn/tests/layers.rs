@@ -198,6 +198,8 @@ fn every_layer_is_sound() {
     let checked: Vec<&str> = checked.iter().map(|rest| rest.trim_end_matches("\",")).collect();
     let expected = LayerKinds::standard();
     let expected: BTreeSet<&str> = expected.names().collect();
+    let missing: Vec<&str> = expected.iter().filter(|kind| !checked.contains(kind)).copied().collect();
+    assert!(missing.is_empty(), "layers without a row in check_all: {missing:?}");
     assert_eq!(checked, expected.into_iter().collect::<Vec<&str>>());
 }
 

@@ -118,6 +118,7 @@ fn adadelta() {
 #[test]
 fn lion() {
     follow("lion beta=(0.9,0.99)", Lion::default().learning_rate(0.1));
+    follow("lion beta=(0.9,0.99) lr=0.5", Lion::default().learning_rate(0.5));
     follow("lion beta=(0.9,0.99) weight_decay=0.01", Lion::default().learning_rate(0.1).weight_decay(0.01));
 }
 

@@ -132,11 +132,11 @@ def adadelta(p, g, t, slots):
     return p - step
 
 
-def lion(decay=0.0):
+def lion(decay=0.0, rate=0.1):
     def step(p, g, t, slots):
         u = np.sign(0.9 * slots.get("m", 0.0) + 0.1 * g)
         average(slots, "m", 0.99, g)
-        return p - 0.1 * (u + decay * p)
+        return p - rate * (u + decay * p)
 
     return step
 
@@ -216,6 +216,8 @@ ROWS = [
      [optax_(O.lion(0.1, weight_decay=0.0)), keras_(K.Lion)]),
     ("lion beta=(0.9,0.99) weight_decay=0.01", "p -= lr (u + wd p)", lion(0.01),
      [optax_(O.lion(0.1, weight_decay=0.01)), keras_(K.Lion, weight_decay=0.01)]),
+    ("lion beta=(0.9,0.99) lr=0.5", "the gradient changes its sign before the average does, so the betas matter",
+     lion(rate=0.5), [optax_(O.lion(0.5, weight_decay=0.0)), keras_(K.Lion, learning_rate=0.5)]),
     ("adam amsgrad beta=(0.5,0.5) eps=1e-8", "the average forgets fast enough for its maximum to matter",
      adam(0.5, 0.5, 1e-8, amsgrad=True), [torch_adam(betas=(0.5, 0.5), eps=1e-8, amsgrad=True)]),
 ]
