@@ -1,7 +1,7 @@
 //! Predictions of one picture each on 1, 2 and 8 threads at once, all with the same model: a small dense network and the
 //! convnet of lesson 9.
 //!
-//!     cargo bench -p gradus --bench predict_threads
+//!     cargo bench -p gradus-train --bench predict_threads
 //!
 //! After criterion's report, a table gives predictions per second of all threads together and their ratio to one thread:
 //! medians of rounds in which the numbers of threads are measured in turn. Threads that do not wait for each other reach a
@@ -13,7 +13,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput};
-use gradus::prelude::*;
+use gradus_nn::{Activation, Conv2D, Dense, Dropout, Flatten, MaxPooling2D, Model, Sequential};
+use gradus_tensor::Tensor;
 
 const THREADS: [usize; 3] = [1, 2, 8];
 const ROUNDS: usize = 15;
