@@ -170,7 +170,7 @@ pub fn time_epochs(options: &Options, total: usize, mut epoch: impl FnMut(usize)
     Training { epochs, peak_mib: peak_mib() }
 }
 
-fn peak_mib() -> f64 {
+pub fn peak_mib() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let kib =
         status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.split_whitespace().next()?.parse::<f64>().ok());

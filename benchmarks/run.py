@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Times gradus and its peers on the same training, one after another, and prints a table of medians.
+"""Times gradus and its peers on the same training, one after another, and prints a table of medians for each network.
 
 Needs only Python's standard library; the Python peers run under the interpreter of `benchmarks/.venv`
 (see README.md). Each round runs every peer once for each number of threads, in a process of its own, so
@@ -15,7 +15,9 @@ import platform
 import statistics
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+
+from networks import NETWORKS, Conv, has
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -32,22 +34,28 @@ class Peer:
     """A framework in one way of writing it, and what the rounds measured: by number of threads."""
 
     name: str
-    # A crate's folder or a script in this one.
+    # A program of the crate gradus or of another one, or a script of this folder.
     source: str
     setting: str = ""
     environment: dict = field(default_factory=dict)
     # Runs only a part of an epoch where --slow-fraction asks for it.
     is_slow: bool = False
+    # Where a Rust peer's program is, if it is not built here.
+    folder: pathlib.Path | None = None
     version: str = ""
-    epochs: dict = field(default_factory=dict)
-    predicts: dict = field(default_factory=dict)
-    peaks: dict = field(default_factory=dict)
-    accuracies: list = field(default_factory=list)
+    # Lists of numbers by what was measured, as the peer calls it, and number of threads.
+    measured: dict = field(default_factory=dict)
+    # Accuracies or numbers of parameters, one for each process.
+    checked: list = field(default_factory=list)
     failures: list = field(default_factory=list)
 
     @property
     def is_rust(self):
         return not self.source.endswith(".py")
+
+    def median(self, column, threads):
+        numbers = self.measured.get(column, {}).get(threads)
+        return statistics.median(numbers) if numbers else None
 
 
 def dense_peers():
@@ -82,7 +90,42 @@ def convnet_peers():
     ]
 
 
+def step_peers(network):
+    """Who takes part in timing a training step of one of `networks.py`."""
+    has_pictures, is_image = has(network, Conv), len(network.input) > 2
+    peers = [Peer("gradus", "gradus-step")]
+    if has_pictures and is_image:
+        peers.append(Peer("PyTorch, channels last", "step_pytorch.py", "channels_last", KEEP_MEMORY))
+    peers += [
+        Peer("PyTorch, channels first" if has_pictures else "PyTorch", "step_pytorch.py", "channels_first", KEEP_MEMORY),
+        Peer("Keras, a compiled step", "step_keras.py", "step"),
+        Peer("Keras, all steps compiled", "step_keras.py", "pass"),
+        Peer("JAX, a compiled step", "step_jax.py", "step"),
+    ]
+    if not has_pictures:
+        peers.append(Peer("JAX, all steps in one scan", "step_jax.py", "scan"))
+    return peers
+
+
+@dataclass
+class Job:
+    """What is timed of a network, and the columns that report it: a key of the peers' JSON, title, unit and digits."""
+
+    columns: list
+    # A key of the peers' JSON by which a result is checked.
+    check: str
+    check_digits: int
+
+
+MEMORY = ("peak_mib", "peak memory", "MiB", 0)
+EPOCHS = Job([("epochs", "epoch", "s", 3), ("predict_us", "predict one", "us", 1), MEMORY], "accuracy", 4)
+STEPS = Job([("steps_ms", "step", "ms", 3), MEMORY], "parameters", 0)
 PEERS = {"dense": dense_peers, "convnet": convnet_peers}
+PEERS |= {name: functools.partial(step_peers, network) for name, network in NETWORKS.items()}
+
+
+def job_of(name):
+    return STEPS if name in NETWORKS else EPOCHS
 
 
 def fraction(text):
@@ -94,12 +137,16 @@ def fraction(text):
 
 def parse_options():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--network", choices=PEERS, default="dense", help="what is trained; README.md lists the layers")
+    parser.add_argument(
+        "--network", choices=PEERS, nargs="+", default=["dense"], help="what is trained; README.md lists the layers"
+    )
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=2, help="for how long a process times training steps")
     parser.add_argument("--epochs", type=int, default=2, help="timed epochs in each process, after one that is not")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--data", type=pathlib.Path, default=ROOT / "datasets/data/mnist", help="folder of the four .gz files")
     parser.add_argument("--python", type=pathlib.Path, default=HERE / ".venv/bin/python", help="the Python peers' interpreter")
+    parser.add_argument("--before", type=pathlib.Path, help="folder of an earlier build of gradus, which takes part, too")
     parser.add_argument("--only", default="", help="run the peers whose name holds one of these words, as in gradus,jax")
     parser.add_argument(
         "--fraction", type=fraction, default=1.0, help="the part of each epoch that is run; times are scaled to whole ones"
@@ -110,13 +157,26 @@ def parse_options():
     return parser.parse_args()
 
 
+def take_part(name, options):
+    """The peers of a network, and an earlier gradus among them where there is one."""
+    peers = PEERS[name]()
+    if options.before:
+        peers.insert(1, Peer("gradus before", peers[0].source, folder=options.before))
+    words = [word.lower() for word in options.only.split(",") if word]
+    chosen = [peer for peer in peers if not words or any(word in peer.name.lower() for word in words)]
+    if not chosen:
+        sys.exit(f"no peer's name holds {options.only!r}: {', '.join(peer.name for peer in peers)}")
+    return chosen
+
+
 def build(peers):
     """Compiles the Rust peers as their lock files say; gradus has none here, its dependencies are the workspace's."""
-    for folder in dict.fromkeys(peer.source for peer in peers if peer.is_rust):
-        print(f"building {folder}", file=sys.stderr)
-        command = ["cargo", "build", "--release", "--target-dir", str(TARGET)]
-        command += ["--manifest-path", str(HERE / folder / "Cargo.toml")]
-        subprocess.run(command if folder == "gradus" else [*command, "--locked"], check=True)
+    for program in dict.fromkeys(peer.source for peer in peers if peer.is_rust and not peer.folder):
+        print(f"building {program}", file=sys.stderr)
+        crate = program.removesuffix("-step")
+        command = ["cargo", "build", "--release", "--target-dir", str(TARGET), "--bin", f"peer-{program}"]
+        command += ["--manifest-path", str(HERE / crate / "Cargo.toml")]
+        subprocess.run(command if crate == "gradus" else [*command, "--locked"], check=True)
 
 
 def part_of(peer, options):
@@ -124,14 +184,18 @@ def part_of(peer, options):
     return min(options.fraction, options.slow_fraction) if peer.is_slow else options.fraction
 
 
-def run(peer, threads, round_number, options):
+def run(name, peer, threads, round_number, options):
     """One process of a peer, held to `threads` cores and told so in every way that a peer listens to."""
     if peer.is_rust:
-        command = [str(TARGET / "release" / f"peer-{peer.source}")]
+        command = [str((peer.folder or TARGET / "release") / f"peer-{peer.source}")]
     else:
         command = [str(options.python), str(HERE / peer.source)]
-    command += ["--network", options.network, "--data", str(options.data.resolve()), "--seed", str(round_number)]
-    command += ["--epochs", str(options.epochs), "--fraction", str(part_of(peer, options))]
+    command += ["--network", name, "--seed", str(round_number)]
+    if name in NETWORKS:
+        command += ["--seconds", str(options.seconds)]
+    else:
+        command += ["--data", str(options.data.resolve()), "--epochs", str(options.epochs)]
+        command += ["--fraction", str(part_of(peer, options))]
     if peer.setting:
         command += ["--setting", peer.setting]
     names = ["THREADS", "RAYON_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"]
@@ -149,30 +213,37 @@ def run(peer, threads, round_number, options):
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
-def measure(peers, options):
+def measure(name, peers, options):
+    job = job_of(name)
     for round_number in range(options.rounds):
         for threads in options.threads:
             for peer in peers:
-                label = f"round {round_number + 1} of {options.rounds}, {threads} thread(s), {peer.name}"
+                label = f"{name}, round {round_number + 1} of {options.rounds}, {threads} thread(s), {peer.name}"
                 try:
-                    result = run(peer, threads, round_number, options)
+                    result = run(name, peer, threads, round_number, options)
                 except (OSError, RuntimeError, subprocess.TimeoutExpired, ValueError) as error:
                     peer.failures.append(f"{label}: {error}")
                     print(f"{label}: {error}", file=sys.stderr)
                     continue
                 peer.version = result["version"]
-                peer.epochs.setdefault(threads, []).extend(result["epochs"])
-                peer.predicts.setdefault(threads, []).append(result["predict_us"])
-                peer.peaks.setdefault(threads, []).append(result["peak_mib"])
-                peer.accuracies.append(result["accuracy"])
-                print(f"{label}: {statistics.median(result['epochs']):.3f} s an epoch", file=sys.stderr)
-                plausible = PLAUSIBLE[options.network] if part_of(peer, options) == 1 else PLAUSIBLE_OF_A_PART
-                if result["accuracy"] < plausible:
-                    peer.failures.append(f"{label}: accuracy {result['accuracy']:.4f} is below {plausible}")
+                for key, *_ in job.columns:
+                    numbers = result[key] if isinstance(result[key], list) else [result[key]]
+                    peer.measured.setdefault(key, {}).setdefault(threads, []).extend(numbers)
+                peer.checked.append(result[job.check])
+                key, title, unit, digits = job.columns[0]
+                print(f"{label}: {title} {statistics.median(result[key]):.{digits}f} {unit}", file=sys.stderr)
+                if job is EPOCHS:
+                    plausible = PLAUSIBLE[name] if part_of(peer, options) == 1 else PLAUSIBLE_OF_A_PART
+                    if result["accuracy"] < plausible:
+                        peer.failures.append(f"{label}: accuracy {result['accuracy']:.4f} is below {plausible}")
 
 
-def median_of(measured, threads):
-    return statistics.median(measured[threads]) if measured.get(threads) else None
+def failures_of(name, peers):
+    failures = [failure for peer in peers for failure in peer.failures]
+    if job_of(name) is STEPS and len({count for peer in peers for count in peer.checked}) > 1:
+        counts = ", ".join(f"{peer.name} {peer.checked[0]}" for peer in peers if peer.checked)
+        failures.append(f"{name}: the numbers of parameters differ: {counts}")
+    return failures
 
 
 def cells(value, base, digits):
@@ -182,25 +253,43 @@ def cells(value, base, digits):
     return [f"{value:.{digits}f}", f"{value / base:.2f}" if base else "-"]
 
 
-def table(peers, options):
+def lines_of(rows):
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def table(name, peers, options):
+    job = job_of(name)
     gradus = next((peer for peer in peers if peer.name == "gradus"), None)
-    columns = [("epochs", "epoch", "s", 3), ("predicts", "predict one", "us", 1), ("peaks", "peak memory", "MiB", 0)]
     head = ["peer", "version"]
-    for _, title, unit, _ in columns:
+    for _, title, unit, _ in job.columns:
         for threads in options.threads:
             head += [f"{title}, {threads} thr. ({unit})", "x gradus"]
-    head.append("accuracy")
+    head.append(job.check)
     rows = [head, ["---"] * 2 + ["---:"] * (len(head) - 2)]
     for peer in peers:
         part = part_of(peer, options)
         row = [peer.name if part == 1 else f"{peer.name} [{part:g} of each epoch]", peer.version or "-"]
-        for measured, _, _, digits in columns:
+        for key, _, _, digits in job.columns:
             for threads in options.threads:
-                base = median_of(getattr(gradus, measured), threads) if gradus else None
-                row += cells(median_of(getattr(peer, measured), threads), base, digits)
-        row.append(f"{statistics.median(peer.accuracies):.4f}" if peer.accuracies else "-")
+                row += cells(peer.median(key, threads), gradus and gradus.median(key, threads), digits)
+        row.append(f"{statistics.median(peer.checked):.{job.check_digits}f}" if peer.checked else "-")
         rows.append(row)
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+    return lines_of(rows)
+
+
+def summary(peers_of, options):
+    """Gradus and the fastest of its peers, a row for each network and number of threads."""
+    rows = [["network", "threads", "gradus", "fastest peer", "", "gradus / peer"], ["---", "---:", "---:", "---", "---:", "---:"]]
+    for name, peers in peers_of.items():
+        key, _, unit, digits = job_of(name).columns[0]
+        for threads in options.threads:
+            own = {peer.name: peer.median(key, threads) for peer in peers if peer.source.startswith("gradus")}
+            others = [(peer.median(key, threads), peer.name) for peer in peers if peer.name not in own]
+            fastest, who = min((pair for pair in others if pair[0]), default=(None, "-"))
+            if own.get("gradus") and fastest:
+                times = [f"{time:.{digits}f} {unit}" for time in (own["gradus"], fastest)]
+                rows.append([name, str(threads), times[0], who, times[1], f"{own['gradus'] / fastest:.2f}"])
+    return lines_of(rows)
 
 
 def machine():
@@ -217,25 +306,27 @@ def machine():
 
 def main():
     options = parse_options()
-    words = [word.lower() for word in options.only.split(",") if word]
-    everybody = PEERS[options.network]()
-    peers = [peer for peer in everybody if not words or any(word in peer.name.lower() for word in words)]
-    if not peers:
-        sys.exit(f"no peer's name holds {options.only!r}: {', '.join(peer.name for peer in everybody)}")
-    if not (options.data / "train-images-idx3-ubyte.gz").is_file():
+    peers_of = {name: take_part(name, options) for name in options.network}
+    everybody = [peer for peers in peers_of.values() for peer in peers]
+    needs_data = any(name not in NETWORKS for name in peers_of)
+    if needs_data and not (options.data / "train-images-idx3-ubyte.gz").is_file():
         sys.exit(f"{options.data} does not hold train-images-idx3-ubyte.gz: name MNIST's folder with --data")
-    if not options.python.is_file() and any(not peer.is_rust for peer in peers):
+    if not options.python.is_file() and any(not peer.is_rust for peer in everybody):
         sys.exit(f"{options.python} is not there: set the Python peers up as README.md says, or leave them out with --only")
-    build(peers)
+    build(everybody)
     if hasattr(os, "getloadavg") and os.getloadavg()[0] > 1.5:
         print(f"the machine is busy (load {os.getloadavg()[0]:.1f}): the times below will not be worth much", file=sys.stderr)
-    measure(peers, options)
 
-    print(f"\n{machine()}; {options.network}, medians of {options.rounds} rounds of {options.epochs} epochs.\n")
-    print(table(peers, options))
+    print(f"\n{machine()}; medians of {options.rounds} rounds.")
+    for name, peers in peers_of.items():
+        measure(name, peers, options)
+        print(f"\n{name}\n\n{table(name, peers, options)}", flush=True)
+    if len(peers_of) > 1:
+        print("\n" + summary(peers_of, options))
     if options.json:
-        options.json.write_text(json.dumps([vars(peer) for peer in peers], indent=1))
-    failures = [failure for peer in peers for failure in peer.failures]
+        numbers = {name: [asdict(peer) for peer in peers] for name, peers in peers_of.items()}
+        options.json.write_text(json.dumps(numbers, indent=1, default=str))
+    failures = [failure for name, peers in peers_of.items() for failure in failures_of(name, peers)]
     if failures:
         print("\nWhat went wrong:\n" + "\n".join(f"- {failure}" for failure in failures))
         sys.exit(1)
