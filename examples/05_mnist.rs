@@ -3,39 +3,14 @@
 //!     cargo run --release --example mnist
 //!     cargo run --release --example mnist -- --epochs 3 --batch-size 128 --learning-rate 0.003 --seed 7
 
-use std::path::PathBuf;
-
-use clap::Parser;
 use gradus::prelude::*;
 
-/// Trains a network to read handwritten digits, and tests it.
-#[derive(Parser)]
-struct Options {
-    /// How many times to go through the 60,000 training images
-    #[arg(long, default_value_t = 10)]
-    epochs: usize,
-    /// Images per training step
-    #[arg(long, default_value_t = 32)]
-    batch_size: usize,
-    /// Adam's learning rate
-    #[arg(long, default_value_t = 0.001)]
-    learning_rate: f64,
-    /// Seed of the first weights and of the order of the images
-    #[arg(long, default_value_t = 42)]
-    seed: u64,
-    /// A folder with the four IDX files, or with a folder mnist that has them
-    #[arg(long)]
-    data: Option<PathBuf>,
-}
+mod options;
+
+use options::Options;
 
 fn main() -> Result<()> {
-    let options = Options::parse();
-    if !(options.learning_rate.is_finite() && options.learning_rate > 0.0) {
-        return Err(
-            format!("--learning-rate must be above 0, found {}; 0.001 is a good start", options.learning_rate).into()
-        );
-    }
-
+    let options = Options::new(10, 32, 0.001).parse("Trains a network to read handwritten digits, and tests it.")?;
     // Pixels of 0 to 255 become 0 to 1, labels of 0 to 9 become one-hot rows.
     let mnist = match &options.data {
         Some(folder) => mnist::load_from(folder)?,

@@ -3,30 +3,15 @@
 //!     cargo run --release --example mnist_cnn
 //!     cargo run --release --example mnist_cnn -- --epochs 10 --seed 7
 
-use std::path::PathBuf;
-
-use clap::Parser;
 use gradus::prelude::*;
 
-/// Trains a convolutional network to read handwritten digits, and tests it.
-#[derive(Parser)]
-struct Options {
-    /// How many times to go through the 60,000 training images
-    #[arg(long, default_value_t = 5)]
-    epochs: usize,
-    /// Images per training step
-    #[arg(long, default_value_t = 128)]
-    batch_size: usize,
-    /// Seed of the first weights, of the order of the images and of dropout
-    #[arg(long, default_value_t = 42)]
-    seed: u64,
-    /// A folder with the four IDX files, or with a folder mnist that has them
-    #[arg(long)]
-    data: Option<PathBuf>,
-}
+mod options;
+
+use options::Options;
 
 fn main() -> Result<()> {
-    let options = Options::parse();
+    let options = Options::new(5, 128, 0.004)
+        .parse("Trains a convolutional network to read handwritten digits, and tests it.")?;
     // Pictures have an axis of channels, here one: [n, 28, 28, 1].
     let mnist = match &options.data {
         Some(folder) => mnist::load_from(folder)?,
@@ -47,7 +32,7 @@ fn main() -> Result<()> {
 
     // A learning rate that rises fast and falls slowly reaches more in five epochs than a constant one.
     let steps = options.epochs * train.len().div_ceil(options.batch_size);
-    let adam = Adam::default().learning_rate(OneCycle::new(4e-3, steps as u64));
+    let adam = Adam::default().learning_rate(OneCycle::new(options.learning_rate, steps as u64));
     let mut trainer =
         Trainer::new(model, CategoricalCrossentropy::default(), adam).metric(Accuracy::default()).seed(options.seed);
     trainer.fit(&train, Fit { epochs: options.epochs, batch_size: options.batch_size, ..Fit::default() })?;

@@ -7,27 +7,11 @@
 //!     cargo run --release --example mnist_augmented
 //!     cargo run --release --example mnist_augmented -- --epochs 20 --seed 7
 
-use std::path::PathBuf;
-
-use clap::Parser;
 use gradus::prelude::*;
 
-/// Trains a deeper convolutional network on handwritten digits that are moved, turned and zoomed anew in each epoch.
-#[derive(Parser)]
-struct Options {
-    /// How many times to go through the 60,000 training images
-    #[arg(long, default_value_t = 12)]
-    epochs: usize,
-    /// Images per training step
-    #[arg(long, default_value_t = 128)]
-    batch_size: usize,
-    /// Seed of the first weights, of the order of the images, of their changes and of dropout
-    #[arg(long, default_value_t = 42)]
-    seed: u64,
-    /// A folder with the four IDX files, or with a folder mnist that has them
-    #[arg(long)]
-    data: Option<PathBuf>,
-}
+mod options;
+
+use options::Options;
 
 /// A convolution, normalised over the batch, and rectified. The normalisation has a bias of its own.
 fn block(filters: usize) -> Sequential {
@@ -38,7 +22,7 @@ fn block(filters: usize) -> Sequential {
 }
 
 fn main() -> Result<()> {
-    let options = Options::parse();
+    let options = Options::new(12, 128, 0.01).parse("Trains a deeper convolutional network on handwritten digits that are moved, turned and zoomed anew in each epoch.")?;
     let mnist = match &options.data {
         Some(folder) => mnist::load_from(folder)?,
         None => mnist::load()?,
@@ -62,7 +46,7 @@ fn main() -> Result<()> {
     println!("{}", model.summary());
 
     let steps = options.epochs * train.len().div_ceil(options.batch_size);
-    let adam = Adam::default().learning_rate(OneCycle::new(1e-2, steps as u64));
+    let adam = Adam::default().learning_rate(OneCycle::new(options.learning_rate, steps as u64));
     let mut trainer =
         Trainer::new(model, CategoricalCrossentropy::default(), adam).metric(Accuracy::default()).seed(options.seed);
     let fit = Fit { epochs: options.epochs, batch_size: options.batch_size, ..Fit::default() };

@@ -8,32 +8,12 @@
 //!     cargo run --release --example fashion_resnet
 //!     cargo run --release --example fashion_resnet -- --data ~/Downloads/fashion-mnist
 
-use std::path::PathBuf;
-
-use clap::Parser;
 use gradus::prelude::*;
 
+mod options;
 mod pictures;
 
-/// Trains a small residual network on Fashion-MNIST, and draws its filters and its confusions.
-#[derive(Parser)]
-struct Options {
-    /// How many times to go through the 60,000 training images
-    #[arg(long, default_value_t = 14)]
-    epochs: usize,
-    /// Images per training step
-    #[arg(long, default_value_t = 128)]
-    batch_size: usize,
-    /// Seed of the first weights, of the order of the images, of their changes and of dropout
-    #[arg(long, default_value_t = 42)]
-    seed: u64,
-    /// A folder with the four IDX files, or with a folder fashion-mnist that has them
-    #[arg(long)]
-    data: Option<PathBuf>,
-    /// Where the pictures go
-    #[arg(long, default_value = ".")]
-    pictures: PathBuf,
-}
+use options::Options;
 
 /// A residual block of two convolutions with this many filters, which divides height and width by the stride.
 fn residual(filters: usize, stride: usize) -> Residual {
@@ -55,7 +35,8 @@ fn residual(filters: usize, stride: usize) -> Residual {
 }
 
 fn main() -> Result<()> {
-    let options = Options::parse();
+    let about = "Trains a small residual network on Fashion-MNIST, and draws its filters and its confusions.";
+    let options = Options::new(14, 128, 0.01).parse(about)?;
     let fashion = match &options.data {
         Some(folder) => fashion_mnist::load_from(folder)?,
         None => fashion_mnist::load()?,
@@ -79,7 +60,7 @@ fn main() -> Result<()> {
     println!("{}", model.summary());
 
     let steps = options.epochs * train.len().div_ceil(options.batch_size);
-    let adam = Adam::default().learning_rate(OneCycle::new(1e-2, steps as u64));
+    let adam = Adam::default().learning_rate(OneCycle::new(options.learning_rate, steps as u64));
     let mut trainer =
         Trainer::new(model, CategoricalCrossentropy::default(), adam).metric(Accuracy::default()).seed(options.seed);
     let fit = Fit { epochs: options.epochs, batch_size: options.batch_size, ..Fit::default() };

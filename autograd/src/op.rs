@@ -49,7 +49,7 @@ impl<T: Float> Op<T> {
     #[track_caller]
     pub fn input(mut self, input: &Var<T>, derivative: impl FnOnce(Tensor<T>) -> Tensor<T> + Send + 'static) -> Self {
         if let Some(input) = self.place(input) {
-            self.derivatives.push(Derivative::Whole(input, Box::new(derivative)));
+            self.push(Derivative::Whole(input, Box::new(derivative)));
         }
         self
     }
@@ -80,7 +80,7 @@ impl<T: Float> Op<T> {
         derivative: impl FnOnce(Tensor<T>, &mut Tensor<T>) + Send + 'static,
     ) -> Self {
         if let Some(input) = self.place(input) {
-            self.derivatives.push(Derivative::Part(input, Box::new(derivative)));
+            self.push(Derivative::Part(input, Box::new(derivative)));
         }
         self
     }
@@ -129,12 +129,19 @@ impl<T: Float> Op<T> {
                 places.push(self.place(input));
             }
             let derivative = move |g| derivative(g, wanted).into_iter().map(Into::into).collect();
-            self.derivatives.push(Derivative::Joint(places, Box::new(derivative)));
+            self.push(Derivative::Joint(places, Box::new(derivative)));
         }
         self
     }
 
+    // Apart from the methods above, so that it is compiled once for each float type and not for each derivative.
+    #[inline(never)]
+    fn push(&mut self, derivative: Derivative<T>) {
+        self.derivatives.push(derivative);
+    }
+
     /// Where gradients of the input go, if it is recorded.
+    #[inline(never)]
     #[track_caller]
     fn place(&mut self, input: &Var<T>) -> Option<Input> {
         let place = input.place.as_ref()?;

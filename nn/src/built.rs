@@ -31,7 +31,7 @@ impl<T: Float> Built<T> {
         output: impl Into<Shape>,
         forward: impl Fn(&mut Context<'_, T>, &Var<T>) -> Var<T> + Send + Sync + 'static,
     ) -> Self {
-        Self::of_values(vec![Spec::floats(output)], move |context, inputs| forward(context, inputs[0].floats()).into())
+        Self::of_floats(output.into(), Arc::new(move |context, inputs| on_first(context, inputs, &forward)))
     }
 
     /// A layer of several inputs and one output, all floats.
@@ -39,9 +39,7 @@ impl<T: Float> Built<T> {
         output: impl Into<Shape>,
         forward: impl Fn(&mut Context<'_, T>, Vec<Var<T>>) -> Var<T> + Send + Sync + 'static,
     ) -> Self {
-        Self::of_values(vec![Spec::floats(output)], move |context, inputs| {
-            forward(context, inputs.into_iter().map(Value::into_floats).collect()).into()
-        })
+        Self::of_floats(output.into(), Arc::new(move |context, inputs| on_all(context, inputs, &forward)))
     }
 
     /// A layer from ids to floats.
@@ -71,7 +69,7 @@ impl<T: Float> Built<T> {
         output: impl Into<Shape>,
         forward: impl Fn(&mut Context<'_, T>, &Tensor<i64>) -> Var<T> + Send + Sync + 'static,
     ) -> Self {
-        Self::of_values(vec![Spec::floats(output)], move |context, inputs| forward(context, inputs[0].ids()).into())
+        Self::of_floats(output.into(), Arc::new(move |context, inputs| forward(context, inputs[0].ids()).into()))
     }
 
     /// A layer of any inputs and outputs. The computation gives one value for each spec, in order.
@@ -114,6 +112,11 @@ impl<T: Float> Built<T> {
         Built { outputs, forward: Arc::new(forward), with_epilogue: None, as_epilogue: None }
     }
 
+    /// A layer of one output, floats of this shape.
+    fn of_floats(output: Shape, forward: Forward<T>) -> Self {
+        Built { outputs: vec![Spec::floats(output)], forward, with_epilogue: None, as_epilogue: None }
+    }
+
     /// The shape of the one output, without the batch axis.
     ///
     /// # Panics
@@ -151,4 +154,19 @@ impl<T: Float> Built<T> {
     ) -> Self {
         Built { as_epilogue: Some(Arc::new(epilogue)), ..self }
     }
+}
+
+type OfFirst<T> = dyn Fn(&mut Context<'_, T>, &Var<T>) -> Var<T>;
+type OfAll<T> = dyn Fn(&mut Context<'_, T>, Vec<Var<T>>) -> Var<T>;
+
+// The functions below are compiled once for each float type and not for each layer.
+
+/// Computes from the first input, which must be floats.
+fn on_first<T: Float>(context: &mut Context<'_, T>, inputs: Values<T>, forward: &OfFirst<T>) -> Values<T> {
+    forward(context, inputs[0].floats()).into()
+}
+
+/// Computes from all inputs, which must be floats.
+fn on_all<T: Float>(context: &mut Context<'_, T>, inputs: Values<T>, forward: &OfAll<T>) -> Values<T> {
+    forward(context, inputs.into_iter().map(Value::into_floats).collect()).into()
 }

@@ -116,8 +116,12 @@ impl LayerKinds {
 
     /// And layers of kind `L`.
     pub fn with<L: Layer>(mut self) -> Self {
-        self.readers.insert(L::KIND, |config, reader| Ok(L::read(config, reader)?.into_any()));
+        self.insert(L::KIND, |config, reader| Ok(L::read(config, reader)?.into_any()));
         self
+    }
+
+    fn insert(&mut self, kind: &'static str, read: Read) {
+        self.readers.insert(kind, read);
     }
 }
 
@@ -167,10 +171,15 @@ impl LayerReader<'_> {
     /// # Errors
     /// If they are not what `D` needs.
     pub fn config<D: DeserializeOwned>(&self, config: Json) -> Result<D> {
-        serde_json::from_value(config).map_err(|error| match &*self.path {
+        serde_json::from_value(config).map_err(|error| self.config_error(&error))
+    }
+
+    /// The error of data that [`config`](LayerReader::config) cannot read.
+    fn config_error(&self, error: &serde_json::Error) -> Error {
+        match &*self.path {
             "" => self.error(format!("this is no network: {error}"), "give a text that to_json has written"),
             _ => self.error(error.to_string(), "compare it with what to_json writes"),
-        })
+        }
     }
 
     /// A layer within this one, from what [`LayerHandle`] writes. Its errors name it beneath `name`.

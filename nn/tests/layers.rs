@@ -223,7 +223,8 @@ fn a_layer_over_several_axes_in_json_has_arrays() {
         Sequential::from_json(&network.to_string()).unwrap_err().to_string()
     };
     config["strides"] = serde_json::json!([2]);
-    let problem = "from_json: layer 0 (Conv2DTranspose): invalid length 1, expected an array of length 2";
+    let problem =
+        "from_json: layer 0 (Conv2DTranspose): field `strides`: invalid length 1, expected an array of length 2";
     assert_eq!(read(&config), format!("{problem}; compare it with what to_json writes"));
     config["stride"] = serde_json::json!([2, 2]);
     assert!(read(&config).contains("unknown field `stride`, expected one of `filters`, `kernel_size`, `strides`, "));

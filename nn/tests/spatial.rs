@@ -229,17 +229,17 @@ fn numbers_from_files() {
     };
     assert_eq!(
         message("ZeroPadding2D", r#"{"padding": [[-1, 0], [0, 0]]}"#),
-        "from_json: layer edge (ZeroPadding2D): invalid value: integer `-1`, expected usize; \
+        "from_json: layer edge (ZeroPadding2D): field `padding`: invalid value: integer `-1`, expected usize; \
          compare it with what to_json writes"
     );
     assert_eq!(
         message("Cropping1D", r#"{"cropping": [[1, 2], [3, 4]]}"#),
-        "from_json: layer edge (Cropping1D): invalid length 2, expected fewer elements in array; \
+        "from_json: layer edge (Cropping1D): field `cropping`: invalid length 2, expected an array of length 1; \
          compare it with what to_json writes"
     );
     assert_eq!(
         message("UpSampling1D", r#"{"size": [2], "interpolation": "bicubic"}"#),
-        "from_json: layer edge (UpSampling1D): unknown variant `bicubic`, expected `nearest` or `linear`; \
+        "from_json: layer edge (UpSampling1D): field `interpolation`: unknown variant `bicubic`, expected `nearest` or `linear`; \
          compare it with what to_json writes"
     );
 }

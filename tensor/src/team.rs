@@ -35,17 +35,20 @@ use std::ops::Range;
 ///
 /// If a task panics, with that task's panic, after every thread has left; tasks that had not begun are skipped.
 pub fn run(tasks: usize, body: impl Fn(usize) + Sync) {
+    run_each(tasks, &body);
+}
+
+// Apart from the above, so that it is compiled once and not for each body.
+fn run_each(tasks: usize, body: &(dyn Fn(usize) + Sync)) {
     #[cfg(feature = "parallel")]
     let _caller = match tasks {
         0 | 1 => None,
-        _ => match crew::run(tasks, &body) {
+        _ => match crew::run(tasks, body) {
             crew::Outcome::Done => return,
             crew::Outcome::Alone(caller) => caller,
         },
     };
-    for task in 0..tasks {
-        body(task);
-    }
+    (0..tasks).for_each(body);
 }
 
 /// Cuts `0..len` into ranges of length `chunk` (the last may be shorter) and calls `body` once for each, as [`run`] does.

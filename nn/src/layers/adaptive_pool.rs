@@ -3,7 +3,7 @@
 use gradus_autograd::Var;
 
 use super::support::prelude::*;
-use super::support::{array, places_shape, ranks};
+use super::support::{places_shape, ranks};
 
 options! {
     /// The maximum of each window over N axes, with as many windows as `output_size` says. [`AdaptiveMaxPooling1D`],
@@ -14,7 +14,6 @@ options! {
         /// A layer whose output has these lengths. Neighbouring windows share elements where a length does not divide the
         /// input's.
         pub fn new(
-            #[serde(with = "array")]
             output_size: [usize; N],
         );
     }
@@ -50,7 +49,6 @@ options! {
         /// A layer whose output has these lengths. Neighbouring windows share elements where a length does not divide the
         /// input's.
         pub fn new(
-            #[serde(with = "array")]
             output_size: [usize; N],
         );
     }

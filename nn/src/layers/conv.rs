@@ -1,7 +1,7 @@
 //! Convolutions over one, two and three axes.
 
 use super::support::prelude::*;
-use super::support::{BiasActivation, Padding, Spatial, array, places_shape, ranks};
+use super::support::{BiasActivation, Padding, Spatial, places_shape, ranks};
 
 options! {
     /// A convolution over N axes: y = activation(x * kernel + bias). [`Conv1D`], [`Conv2D`] and [`Conv3D`] are its names.
@@ -14,18 +14,15 @@ options! {
             #[check(checks::filters)]
             filters: usize,
             #[check(checks::per_axis)]
-            #[serde(with = "array")]
             kernel_size: [usize; N],
         );
         /// The step between neighbouring windows along each axis; 1 by default.
         #[check(checks::per_axis)]
-        #[serde(with = "array")]
         strides: [usize; N] = [1; N],
         /// The padding of the input; [`Padding::Valid`] by default.
         padding: Padding = Padding::Valid,
         /// The step between neighbouring elements of a window along each axis; 1 by default.
         #[check(checks::per_axis)]
-        #[serde(with = "array")]
         dilation_rate: [usize; N] = [1; N],
         /// The number of groups of channels, each convolved by itself with its share of the filters; 1 by default.
         groups: usize = 1,

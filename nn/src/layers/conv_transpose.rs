@@ -1,7 +1,7 @@
 //! Transposed convolutions over one, two and three axes: from the shape of a convolution's output to that of its input.
 
 use super::support::prelude::*;
-use super::support::{BiasActivation, Padding, Spatial, array, places_shape, ranks};
+use super::support::{BiasActivation, Padding, Spatial, places_shape, ranks};
 
 options! {
     /// The transpose of a convolution over N axes. [`Conv1DTranspose`], [`Conv2DTranspose`] and [`Conv3DTranspose`] are its
@@ -16,22 +16,18 @@ options! {
             #[check(checks::filters)]
             filters: usize,
             #[check(checks::per_axis)]
-            #[serde(with = "array")]
             kernel_size: [usize; N],
         );
         /// The step between the places of neighbouring inputs in the output, along each axis; 1 by default.
         #[check(checks::per_axis)]
-        #[serde(with = "array")]
         strides: [usize; N] = [1; N],
         /// The padding of the transposed convolution, which is cut off the output; [`Padding::Valid`] by default.
         padding: Padding = Padding::Valid,
         /// The number of elements that the output is longer than the shortest that the padding allows, less than the
         /// strides. Without it, the output is as long as Keras makes it.
-        #[serde(default, with = "array::optional")]
         output_padding: Option<[usize; N]> = None,
         /// The step between neighbouring elements of a window along each axis; 1 by default.
         #[check(checks::per_axis)]
-        #[serde(with = "array")]
         dilation_rate: [usize; N] = [1; N],
         /// The activation; linear by default.
         activation: Activation = Activation::Linear,

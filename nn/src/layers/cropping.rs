@@ -1,7 +1,7 @@
 //! Sequences, pictures and volumes without their edges.
 
 use super::support::prelude::*;
-use super::support::{array, ranks, spatial_shape};
+use super::support::{ranks, spatial_shape};
 
 options! {
     /// The input without its edges, along N axes. [`Cropping1D`], [`Cropping2D`] and [`Cropping3D`] are its names.
@@ -10,7 +10,6 @@ options! {
     pub struct Cropping<const N: usize> {
         /// A layer that cuts these numbers of elements off the beginning and the end of each axis.
         pub fn new(
-            #[serde(with = "array")]
             cropping: [(usize, usize); N],
         );
     }

@@ -1,7 +1,7 @@
 //! Convolutions of each channel by itself.
 
 use super::support::prelude::*;
-use super::support::{BiasActivation, Padding, Spatial, array, places_shape, ranks, some_channels};
+use super::support::{BiasActivation, Padding, Spatial, places_shape, ranks, some_channels};
 
 options! {
     /// A convolution of each channel by itself over N axes. [`DepthwiseConv1D`] and [`DepthwiseConv2D`] are its names.
@@ -12,12 +12,10 @@ options! {
         /// A layer of one filter for each channel with kernels of this size; linear, with a bias and without padding.
         pub fn new(
             #[check(checks::per_axis)]
-            #[serde(with = "array")]
             kernel_size: [usize; N],
         );
         /// The step between neighbouring windows along each axis; 1 by default.
         #[check(checks::per_axis)]
-        #[serde(with = "array")]
         strides: [usize; N] = [1; N],
         /// The padding of the input; [`Padding::Valid`] by default.
         padding: Padding = Padding::Valid,
@@ -26,7 +24,6 @@ options! {
         depth_multiplier: usize = 1,
         /// The step between neighbouring elements of a window along each axis; 1 by default.
         #[check(checks::per_axis)]
-        #[serde(with = "array")]
         dilation_rate: [usize; N] = [1; N],
         /// The activation; linear by default.
         activation: Activation = Activation::Linear,

@@ -3,7 +3,7 @@
 use gradus_tensor::PadMode;
 
 use super::support::prelude::*;
-use super::support::{array, ranks, spatial_shape};
+use super::support::{ranks, spatial_shape};
 
 options! {
     /// Zeros around the input, along N axes. [`ZeroPadding1D`], [`ZeroPadding2D`] and [`ZeroPadding3D`] are its
@@ -13,7 +13,6 @@ options! {
     pub struct ZeroPadding<const N: usize> {
         /// A layer that pads each axis by these numbers of elements, before the beginning and after the end.
         pub fn new(
-            #[serde(with = "array")]
             padding: [(usize, usize); N],
         );
     }
@@ -49,7 +48,6 @@ options! {
     pub struct ReflectionPadding<const N: usize> {
         /// A layer that pads each axis by these numbers of elements, before the beginning and after the end.
         pub fn new(
-            #[serde(with = "array")]
             padding: [(usize, usize); N],
         );
     }
@@ -92,7 +90,6 @@ options! {
     pub struct ReplicationPadding<const N: usize> {
         /// A layer that pads each axis by these numbers of elements, before the beginning and after the end.
         pub fn new(
-            #[serde(with = "array")]
             padding: [(usize, usize); N],
         );
     }

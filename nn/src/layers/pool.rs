@@ -1,7 +1,7 @@
 //! The maximum or the mean of windows, over one, two and three axes.
 
 use super::support::prelude::*;
-use super::support::{Padding, Spatial, array, places_shape, ranks};
+use super::support::{Padding, Spatial, places_shape, ranks};
 use crate::epilogue::Epilogue;
 
 options! {
@@ -12,12 +12,10 @@ options! {
         /// A layer with windows of this size side by side, without padding.
         pub fn new(
             #[check(checks::per_axis)]
-            #[serde(with = "array")]
             pool_size: [usize; N],
         );
         /// The step between neighbouring windows along each axis; the size of a window by default.
         #[check(checks::per_axis)]
-        #[serde(with = "array")]
         strides: [usize; N] = pool_size,
         /// The padding of the input, which never counts; [`Padding::Valid`] by default.
         padding: Padding = Padding::Valid,
@@ -33,12 +31,10 @@ options! {
         /// A layer with windows of this size side by side, without padding.
         pub fn new(
             #[check(checks::per_axis)]
-            #[serde(with = "array")]
             pool_size: [usize; N],
         );
         /// The step between neighbouring windows along each axis; the size of a window by default.
         #[check(checks::per_axis)]
-        #[serde(with = "array")]
         strides: [usize; N] = pool_size,
         /// The padding of the input, which never counts; [`Padding::Valid`] by default.
         padding: Padding = Padding::Valid,

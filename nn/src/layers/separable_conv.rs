@@ -3,7 +3,7 @@
 use gradus_tensor::Convolution;
 
 use super::support::prelude::*;
-use super::support::{BiasActivation, Padding, Spatial, array, places_shape, ranks, some_channels};
+use super::support::{BiasActivation, Padding, Spatial, places_shape, ranks, some_channels};
 
 options! {
     /// A convolution over N axes in two steps: of each channel by itself, then across channels at each place.
@@ -18,12 +18,10 @@ options! {
             #[check(checks::filters)]
             filters: usize,
             #[check(checks::per_axis)]
-            #[serde(with = "array")]
             kernel_size: [usize; N],
         );
         /// The step between neighbouring windows along each axis; 1 by default.
         #[check(checks::per_axis)]
-        #[serde(with = "array")]
         strides: [usize; N] = [1; N],
         /// The padding of the input; [`Padding::Valid`] by default.
         padding: Padding = Padding::Valid,
@@ -32,7 +30,6 @@ options! {
         depth_multiplier: usize = 1,
         /// The step between neighbouring elements of a window along each axis; 1 by default.
         #[check(checks::per_axis)]
-        #[serde(with = "array")]
         dilation_rate: [usize; N] = [1; N],
         /// The activation; linear by default.
         activation: Activation = Activation::Linear,

@@ -3,7 +3,7 @@
 pub use gradus_tensor::Interpolation;
 
 use super::support::prelude::*;
-use super::support::{array, places_shape, ranks};
+use super::support::{places_shape, ranks};
 
 options! {
     /// The input enlarged by a whole factor along each of N axes. [`UpSampling1D`], [`UpSampling2D`] and [`UpSampling3D`] are
@@ -13,7 +13,6 @@ options! {
     pub struct UpSampling<const N: usize> {
         /// A layer that multiplies the length of each axis by these factors, by repeating each element.
         pub fn new(
-            #[serde(with = "array")]
             size: [usize; N],
         );
         /// The values between elements; [`Interpolation::Nearest`] by default.

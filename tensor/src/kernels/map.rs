@@ -95,10 +95,29 @@ pub(crate) fn loop2<A: Copy, B: Copy, R>(f: impl Fn(A, B) -> R + Sync) -> impl F
     }
 }
 
+/// The loop of a function of three operands.
+pub(crate) fn loop3<A: Copy, B: Copy, C: Copy, R>(
+    f: impl Fn(A, B, C) -> R + Sync,
+) -> impl Fn(&[A], &[B], &[C], &mut [R]) + Sync {
+    move |a, b, c, out| {
+        vectorize(
+            #[inline(always)]
+            || {
+                for (((out, &a), &b), &c) in out.iter_mut().zip(a).zip(b).zip(c) {
+                    *out = f(a, b, c);
+                }
+            },
+        );
+    }
+}
+
 /// Any loop of a function of one operand.
 pub(crate) type Loop1<'a, A, R> = &'a (dyn Fn(&[A], &mut [R]) + Sync);
 /// Any loop of a function of two operands.
 pub(crate) type Loop2<'a, A, B, R> = &'a (dyn Fn(&[A], &[B], &mut [R]) + Sync);
+
+/// Any loop of a function of three operands.
+pub(crate) type Loop3<'a, A, B, C, R> = &'a (dyn Fn(&[A], &[B], &[C], &mut [R]) + Sync);
 
 /// The operand of a function of two whose memory the result takes over.
 #[derive(Clone, Copy, PartialEq)]
@@ -110,13 +129,8 @@ pub(crate) enum InPlace {
 }
 
 /// `out = f(a, b, c)`.
-pub(crate) fn zip3<A, B, C, R>(
-    a: View<'_, A>,
-    b: View<'_, B>,
-    c: View<'_, C>,
-    out: &mut [R],
-    f: impl Fn(A, B, C) -> R + Sync,
-) where
+pub(crate) fn zip3<A, B, C, R>(a: View<'_, A>, b: View<'_, B>, c: View<'_, C>, out: &mut [R], f: Loop3<'_, A, B, C, R>)
+where
     A: Copy + Default + Sync,
     B: Copy + Default + Sync,
     C: Copy + Default + Sync,
@@ -131,15 +145,7 @@ pub(crate) fn zip3<A, B, C, R>(
             // SAFETY: the chunks of all tasks are disjoint parts of the result.
             let out = unsafe { shared.part(chunk.start, chunk.len()) };
             let (a, b) = (a.read(chunk.clone(), &mut stage_a), b.read(chunk.clone(), &mut stage_b));
-            let c = c.read(chunk, &mut stage_c);
-            vectorize(
-                #[inline(always)]
-                || {
-                    for (((out, &a), &b), &c) in out.iter_mut().zip(a).zip(b).zip(c) {
-                        *out = f(a, b, c);
-                    }
-                },
-            );
+            f(a, b, c.read(chunk, &mut stage_c), out);
         }
     });
 }

@@ -115,8 +115,10 @@ impl Tensor<bool> {
                 View { data: &a.buffer, layout: &layouts[1] },
                 View { data: &b.buffer, layout: &layouts[2] },
                 out,
-                #[inline(always)]
-                |condition, a, b| if condition { a } else { b },
+                &map::loop3(
+                    #[inline(always)]
+                    |condition, a, b| if condition { a } else { b },
+                ),
             );
         })
     }

@@ -4,7 +4,7 @@ pub use super::Saved;
 
 use crate::element::Float;
 use crate::formula::Symbol;
-use crate::kernels::map::Loop2;
+use crate::kernels::map::{Loop2, Loop3};
 use crate::kernels::{View, map};
 use crate::ops::zip_owned_by;
 use crate::tensor::Tensor;
@@ -51,6 +51,10 @@ fn gradient_of_one_by<T: Float>(gradient: Tensor<T>, mut saved: Saved<T>, f: Loo
 
 /// `f` of the gradient and both inputs, which have the same shape.
 pub fn gradient_of_two<T: Float>(gradient: Tensor<T>, saved: Saved<T>, f: impl Fn(T, T, T) -> T + Sync) -> Tensor<T> {
+    gradient_of_two_by(&gradient, &saved, &map::loop3(f))
+}
+
+fn gradient_of_two_by<T: Float>(gradient: &Tensor<T>, saved: &Saved<T>, f: Loop3<'_, T, T, T, T>) -> Tensor<T> {
     let (a, b) = (&saved[0], &saved[1]);
     let layout = gradient.broadcast_layout("gradient", a.shape());
     Tensor::written(a.shape().clone(), |out| {

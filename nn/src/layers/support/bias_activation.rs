@@ -11,6 +11,9 @@ use crate::initializers::Initializer;
 use crate::layer::{Build, Built, Context, ParamId};
 use crate::regularizers::Regularizer;
 
+/// Input and kernel of a convolution, from the layer's input.
+type Operands<T> = dyn Fn(&Context<'_, T>, &Var<T>) -> (Var<T>, Var<T>) + Send + Sync;
+
 /// y = activation(x + bias), behind the product or convolution x of a layer.
 #[derive(Clone, Copy)]
 pub(in crate::layers) struct BiasActivation {
@@ -39,6 +42,11 @@ impl BiasActivation {
         convolution: Convolution,
         operands: impl Fn(&Context<'_, T>, &Var<T>) -> (Var<T>, Var<T>) + Send + Sync + 'static,
     ) -> Built<T> {
+        self.convolution_of(output, convolution, Box::new(operands))
+    }
+
+    // Apart from the above, so that it is compiled once for each float type and not for each layer.
+    fn convolution_of<T: Float>(self, output: Shape, convolution: Convolution, operands: Box<Operands<T>>) -> Built<T> {
         let (size, relu) = (output.size(), self.activation == Activation::Relu);
         let is_last = !relu && self.activation != Activation::Linear;
         // A scale and a shift cannot follow the layer's own ReLU, and nothing another activation.

@@ -1,12 +1,12 @@
 //! Helpers that several layers share; no file here is a layer.
 
-pub(super) mod array;
 mod bias_activation;
 pub(super) mod checks;
 mod options;
 mod padding;
 pub(super) mod prelude;
 mod ranks;
+pub(super) mod record;
 mod spatial;
 mod standardize;
 mod sum;

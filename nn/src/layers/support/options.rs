@@ -1,6 +1,7 @@
 //! Options of layers: [`options!`] declares a layer's struct with all that belongs to its fields.
 
-/// Declares a layer's struct, its `new`, and a setter for each option; serde reads and writes it field by field.
+/// Declares a layer's struct, its `new`, and a setter for each option, and serde's traits. ([`record`](super::record) has
+/// what reads and writes a field.)
 ///
 /// ```text
 /// options! {
@@ -22,7 +23,6 @@
 /// * An option without documentation has no setter.
 /// * `#[check(function)]` gives the range of a field: the function takes its name and value ([`checks`](super::checks)).
 ///   `self.check(build)?` runs all checks, in the order of the fields.
-/// * `#[serde(..)]` is passed on to the field.
 macro_rules! options {
     (
         $(#[doc = $about:expr])+
@@ -30,23 +30,40 @@ macro_rules! options {
             $(#[doc = $about_new:expr])+
             pub fn new($(
                 $(#[check($argument_check:expr)])?
-                $(#[serde $argument_serde:tt])?
                 $argument:ident: $Argument:tt $(<$ArgumentOf:ty>)? $(= $argument_default:expr)?
             ),* $(,)?);
             $(
                 $(#[doc = $about_option:expr])*
                 $(#[check($option_check:expr)])?
-                $(#[serde $option_serde:tt])?
                 $option:ident: $Option:tt $(<$OptionOf:ty>)? = $option_default:expr,
             )*
         }
     ) => {
         $(#[doc = $about])+
-        #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
-        #[serde(deny_unknown_fields)]
+        #[derive(Clone, Debug)]
         pub struct $Name $(<const $N: usize>)? {
-            $($(#[serde $argument_serde])? $argument: $Argument $(<$ArgumentOf>)?,)*
-            $($(#[serde $option_serde])? $option: $Option $(<$OptionOf>)?,)*
+            $($argument: $Argument $(<$ArgumentOf>)?,)*
+            $($option: $Option $(<$OptionOf>)?,)*
+        }
+
+        impl $(<const $N: usize>)? serde::Serialize for $Name $(<$N>)? {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                use crate::layers::support::record::{OptionType, write};
+                write(
+                    [
+                        $((stringify!($argument), OptionType::write(&self.$argument)),)*
+                        $((stringify!($option), OptionType::write(&self.$option)),)*
+                    ],
+                    serializer,
+                )
+            }
+        }
+
+        impl<'de $(, const $N: usize)?> serde::Deserialize<'de> for $Name $(<$N>)? {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let json = serde::Deserialize::deserialize(deserializer)?;
+                Self::from_json(json).map_err(serde::de::Error::custom)
+            }
         }
 
         impl $(<const $N: usize>)? $Name $(<$N>)? {
@@ -59,6 +76,15 @@ macro_rules! options {
             }
 
             $(options! { @setter [$($about_option)*] $option: $Option $(<$OptionOf>)? })*
+
+            fn from_json(json: serde_json::Value) -> serde_json::Result<Self> {
+                let names = &[$(stringify!($argument),)* $(stringify!($option)),*];
+                let mut record = crate::layers::support::record::Record::new(json, names)?;
+                Ok($Name {
+                    $($argument: record.take(stringify!($argument))?,)*
+                    $($option: record.take(stringify!($option))?,)*
+                })
+            }
 
             options! {
                 @check [$($([$argument $argument_check])?)* $($([$option $option_check])?)*]
