@@ -166,7 +166,7 @@ fn networks() -> Vec<Row> {
             .err()
             .unwrap()
             .to_string(),
-            "from_json: layer 0 (Conv2D): invalid value: integer `-7`, expected usize; compare it with what to_json \
+            "from_json: layer 0 (Conv2D): field `padding`: invalid value: integer `-7`, expected usize; compare it with what to_json \
              writes",
         ),
         (
