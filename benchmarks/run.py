@@ -92,17 +92,18 @@ def convnet_peers():
 
 def step_peers(network):
     """Who takes part in timing a training step of one of `networks.py`."""
-    has_pictures, is_image = has(network, Conv), len(network.input) > 2
+    convolutional = has(network, Conv)
     peers = [Peer("gradus", "gradus-step")]
-    if has_pictures and is_image:
+    # PyTorch has this layout for two and three axes.
+    if convolutional and len(network.input) > 2:
         peers.append(Peer("PyTorch, channels last", "step_pytorch.py", "channels_last", KEEP_MEMORY))
     peers += [
-        Peer("PyTorch, channels first" if has_pictures else "PyTorch", "step_pytorch.py", "channels_first", KEEP_MEMORY),
+        Peer("PyTorch, channels first" if convolutional else "PyTorch", "step_pytorch.py", "channels_first", KEEP_MEMORY),
         Peer("Keras, a compiled step", "step_keras.py", "step"),
         Peer("Keras, all steps compiled", "step_keras.py", "pass"),
         Peer("JAX, a compiled step", "step_jax.py", "step"),
     ]
-    if not has_pictures:
+    if not convolutional:
         peers.append(Peer("JAX, all steps in one scan", "step_jax.py", "scan"))
     return peers
 
@@ -279,7 +280,8 @@ def table(name, peers, options):
 
 def summary(peers_of, options):
     """Gradus and the fastest of its peers, a row for each network and number of threads."""
-    rows = [["network", "threads", "gradus", "fastest peer", "", "gradus / peer"], ["---", "---:", "---:", "---", "---:", "---:"]]
+    rows = [["network", "threads", "gradus", "fastest peer", "", "gradus / peer"]]
+    rows.append(["---", "---:", "---:", "---", "---:", "---:"])
     for name, peers in peers_of.items():
         key, _, unit, digits = job_of(name).columns[0]
         for threads in options.threads:

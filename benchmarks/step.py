@@ -24,7 +24,7 @@ def options(settings):
     parser.add_argument("--setting", choices=settings, default=settings[0])
     chosen = parser.parse_args()
     chosen.network = NETWORKS[chosen.network]
-    chosen.has_pictures = has(chosen.network, Conv)
+    chosen.convolutional = has(chosen.network, Conv)
     return chosen
 
 

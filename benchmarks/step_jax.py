@@ -15,7 +15,7 @@ options = step.options(["step", "scan"])
 network = options.network
 
 
-class Network:
+class Forward:
     """The weights, states and random keys of one forward pass, in the order in which layers ask for them.
 
     Without `weights`, the pass makes them.
@@ -60,10 +60,15 @@ class Network:
 
     def apply(self, layer, x):
         channels, between = x.shape[-1], tuple(range(1, x.ndim - 1))
-        window = lambda size: [size] * (x.ndim - 2)
+
+        def window(size):
+            return [size] * len(between)
+
         match layer:
             case net.Dense(units):
-                return x @ self.weight((channels, units)) + self.bias(units)
+                # A product of matrices is faster than one of arrays with more axes.
+                rows = x.reshape(-1, channels) @ self.weight((channels, units)) + self.bias(units)
+                return rows.reshape(*x.shape[:-1], units)
             case net.Conv(filters, size, stride, bias):
                 y = self.convolve(x, self.weight((*window(size), channels, filters)), stride)
                 return y + self.bias(filters) if bias else y
@@ -99,8 +104,7 @@ class Network:
             case net.GlobalMax():
                 return x.max(between)
             case net.Embedding(ids, units):
-                uniform = lambda shape: jax.random.uniform(self.fresh_key(), shape, minval=-0.05, maxval=0.05)
-                return self.weight((ids, units), uniform)[x]
+                return self.weight((ids, units), lambda shape: 0.05 * jax.random.normal(self.fresh_key(), shape))[x]
             case net.Residual(body, shortcut):
                 return self.chain(shortcut, x) + self.chain(body, x)
             case net.Skip(body):
@@ -117,13 +121,13 @@ adam = optax.adam(common.LEARNING_RATE)
 
 
 def initial(key, x):
-    made = Network(key)
+    made = Forward(key)
     made.chain(network.layers, x)
     return made.weights, made.states, adam.init(made.weights), key
 
 
 def loss_fn(weights, states, key, x, y):
-    made = Network(key, weights, states)
+    made = Forward(key, weights, states)
     return loss_of(made.chain(network.layers, x), y).mean(), (made.states, made.key)
 
 

@@ -1,4 +1,4 @@
-"""A training step of PyTorch with the fused Adam. channels_last: with pictures laid out so that channels lie together."""
+"""A training step of PyTorch with the fused Adam. channels_last: for Conv2D and Conv3D, with the channels last in memory."""
 
 import torch
 from torch import nn
@@ -35,7 +35,7 @@ def build(layers, x):
 
 
 def make(layer, x):
-    """The module of a layer whose input is like `x`: [n, channels, lengths..] of pictures, else [n, lengths.., channels]."""
+    """The module of a layer for an input like `x`: [n, channels, lengths..] with convolutions, else [n, lengths.., channels]."""
     rank, channels = x.ndim - 2, x.shape[1]
 
     def over_axes(kind):
@@ -65,7 +65,7 @@ def make(layer, x):
         case net.MaxPool(size):
             return over_axes("MaxPool")(size)
         case net.GlobalAverage():
-            return Apply(lambda x: x.mean(list(range(2, x.ndim)) if options.has_pictures else 1))
+            return Apply(lambda x: x.mean(list(range(2, x.ndim)) if options.convolutional else 1))
         case net.GlobalMax():
             return Apply(lambda x: x.amax(list(range(2, x.ndim))))
         case net.Embedding(ids, units):
@@ -84,7 +84,7 @@ def laid_out(x):
 
 
 inputs, targets = ([torch.from_numpy(batch) for batch in part] for part in step.batches(options))
-if options.has_pictures:
+if options.convolutional:
     inputs = [laid_out(x.movedim(-1, 1)) for x in inputs]
     targets = [laid_out(y.movedim(-1, 1)) if network.target else y for y in targets]
 
