@@ -7,7 +7,7 @@ use std::hint::black_box;
 
 use criterion::Criterion;
 use gradus_tensor::{Convolution, Generator, Shape, Tensor};
-use rayon::ThreadPoolBuilder;
+use rayon_core::ThreadPoolBuilder;
 
 #[path = "support/in_turn.rs"]
 mod in_turn;
@@ -167,5 +167,5 @@ fn main() {
     }
     criterion.final_summary();
     ThreadPoolBuilder::new().num_threads(1).build().unwrap().install(|| ratios(1));
-    ratios(rayon::current_num_threads());
+    ratios(rayon_core::current_num_threads());
 }

@@ -66,7 +66,7 @@ pub fn split(len: usize, chunk: usize, body: impl Fn(Range<usize>) + Sync) {
 /// The number of threads that may work on the tasks of one [`run`], the caller's included.
 pub fn threads() -> usize {
     #[cfg(feature = "parallel")]
-    let threads = rayon::current_num_threads();
+    let threads = rayon_core::current_num_threads();
     #[cfg(not(feature = "parallel"))]
     let threads = 1;
     threads
@@ -83,7 +83,7 @@ mod tests {
     fn in_pools(test: impl Fn() + Sync) {
         #[cfg(feature = "parallel")]
         for threads in [1, 2, 3, 8] {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let pool = rayon_core::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(&test);
         }
         test();
@@ -173,7 +173,7 @@ mod tests {
     #[cfg(feature = "parallel")]
     #[test]
     fn one_thread_means_this_thread() {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+        let pool = rayon_core::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
         pool.install(|| {
             let here = std::thread::current().id();
             run(100, |_| assert_eq!(std::thread::current().id(), here));

@@ -57,7 +57,7 @@ fn helped(callers: usize) -> f64 {
 
 #[test]
 fn helpers_come_where_there_are_more_threads_than_callers() {
-    rayon::ThreadPoolBuilder::new().num_threads(3).build_global().unwrap();
+    rayon_core::ThreadPoolBuilder::new().num_threads(3).build_global().unwrap();
     assert!((0..10).any(|_| another_thread_helps()));
     // Three callers on three threads work alone.
     let share = helped(3);

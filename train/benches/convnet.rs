@@ -14,7 +14,7 @@ use gradus_nn::{Activation, Conv2D, Dense, Dropout, Flatten, MaxPooling2D, Model
 use gradus_optim::{Adam, Optimizer};
 use gradus_tensor::{Generator, Tensor};
 use gradus_train::train_step;
-use rayon::{ThreadPool, ThreadPoolBuilder};
+use rayon_core::{ThreadPool, ThreadPoolBuilder};
 
 const BATCH: usize = 128;
 /// Floating-point operations of a step: those of the convolutions' products, forward and back, and of the last layer.

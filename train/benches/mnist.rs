@@ -184,8 +184,8 @@ impl Framework {
 }
 
 /// A pool of one thread, for the figures on one; those on all are taken as any program runs, outside a pool.
-fn single_thread() -> rayon::ThreadPool {
-    rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap()
+fn single_thread() -> rayon_core::ThreadPool {
+    rayon_core::ThreadPoolBuilder::new().num_threads(1).build().unwrap()
 }
 
 fn epoch_of(trainer: &mut Trainer<CategoricalCrossentropy, Adam>, data: &Dataset) -> f64 {

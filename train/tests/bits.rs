@@ -79,7 +79,7 @@ fn train(model: Model) -> (Vec<Vec<u32>>, History) {
 fn the_number_of_threads_does_not_change_a_bit() {
     for model in [model, seeing] {
         let with_threads =
-            |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(|| train(model()));
+            |threads| rayon_core::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(|| train(model()));
         let expected = with_threads(1);
         for threads in [2, 3] {
             // Not assert_eq: a hundred thousand numbers are no message.

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use criterion::Criterion;
-use rayon::ThreadPoolBuilder;
+use rayon_core::ThreadPoolBuilder;
 
 use crate::in_turn::medians;
 
@@ -36,7 +36,7 @@ pub fn report<Case: Sync, const N: usize>(
         }
     };
     ThreadPoolBuilder::new().num_threads(1).build().unwrap().install(|| ratios(1));
-    ratios(rayon::current_num_threads());
+    ratios(rayon_core::current_num_threads());
 }
 
 fn compare(name: &str, bytes: usize, work: &mut dyn FnMut()) {

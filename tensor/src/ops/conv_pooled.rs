@@ -180,7 +180,7 @@ mod tests {
             (random.uniform([5, 30, 31, 3], -1.0..1.0), random.uniform([3, 3, 3, 40], -1.0..1.0));
         let (convolution, pooling) = (Convolution::new(2), Pooling::new(&[2, 3]));
         let bits = |threads| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let pool = rayon_core::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| {
                 let (y, places) = x.convolve_pooled(&w, None, true, &convolution, &pooling);
                 let seen = Shape::from([5, 28, 27, 40]);

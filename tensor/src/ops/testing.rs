@@ -63,7 +63,7 @@ pub fn lying<T: Float>(x: &Tensor<T>, way: usize) -> Tensor<T> {
 #[track_caller]
 pub fn assert_same_on_threads(f: impl Fn() -> Vec<Tensor> + Sync) {
     let bits = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let pool = rayon_core::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         let tensors = pool.install(&f);
         tensors.iter().map(|tensor| tensor.iter().map(f32::to_bits).collect::<Vec<_>>()).collect::<Vec<_>>()
     };

@@ -144,7 +144,7 @@ impl Region<'_> {
 
 /// Runs the tasks on the team, if it is free and there are more cores than callers.
 pub(super) fn run(tasks: usize, body: &(dyn Fn(usize) + Sync)) -> Outcome {
-    let threads = rayon::current_num_threads();
+    let threads = rayon_core::current_num_threads();
     if threads == 1 || tasks > MOST_TASKS || AT_WORK.get() {
         return Outcome::Alone(None);
     }
@@ -172,7 +172,7 @@ impl Crew {
         self.region.store(ptr::from_ref(region).cast_mut().cast(), Ordering::Relaxed);
         for _ in self.helpers.load(Ordering::Relaxed)..helpers {
             self.helpers.fetch_add(1, Ordering::Relaxed);
-            rayon::spawn(|| CREW.help());
+            rayon_core::spawn(|| CREW.help());
         }
         let number = (self.gate.0.load(Ordering::Relaxed) & !(NUMBER - 1)).wrapping_add(NUMBER);
         self.gate.0.store(number | OPEN | (helpers as u64 * TICKET), Ordering::Release);

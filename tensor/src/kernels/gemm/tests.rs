@@ -156,7 +156,7 @@ fn the_same_bits_for_any_number_of_threads() {
         let [a, b] = [a, b].map(|x| x.iter().map(|x| (x * 0.7).sin()).collect::<Vec<f32>>());
         for lie in [Lie::Rows, Lie::Columns] {
             let bits = |threads| {
-                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                let pool = rayon_core::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
                 let mut c = vec![0.0; m * n];
                 pool.install(|| f32::gemm(lie.matrix(&a, [m, k]), lie.matrix(&b, [k, n]), &mut c));
                 c.into_iter().map(f32::to_bits).collect::<Vec<_>>()
