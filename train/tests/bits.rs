@@ -78,8 +78,9 @@ fn train(model: Model) -> (Vec<Vec<u32>>, History) {
 #[test]
 fn the_number_of_threads_does_not_change_a_bit() {
     for model in [model, seeing] {
-        let with_threads =
-            |threads| rayon_core::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(|| train(model()));
+        let with_threads = |threads| {
+            rayon_core::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(|| train(model()))
+        };
         let expected = with_threads(1);
         for threads in [2, 3] {
             // Not assert_eq: a hundred thousand numbers are no message.

@@ -348,7 +348,8 @@ mod tests {
                 let gradients = x.standardize_gradient(g.clone(), &gamma, &beta, &moments, &how.relu(true));
                 (y, moments.mean, moments.variance, gradients)
             };
-            let on = |threads| rayon_core::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(compute);
+            let on =
+                |threads| rayon_core::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(compute);
             let one = on(1);
             assert!(on(2) == one && on(3) == one);
         }
