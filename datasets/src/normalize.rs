@@ -17,28 +17,12 @@ pub struct Statistics<T: Float = f32> {
 
 impl<X: Float, Y: SampleType> Dataset<X, Y> {
     /// Mean and standard deviation of each feature over the samples, computed in f64. The variance is divided by n, as in
-    /// NumPy and scikit-learn. A feature that never changes gets a deviation of 1, so that it is normalised to 0.
+    /// NumPy and scikit-learn. A feature that never changes gets a deviation of 1, so that it is normalised to 0. So does one
+    /// whose deviation is within rounding of its mean: at most |mean| times X's epsilon
+    /// ([`Tensor::mean_and_divisor`] has the details). A feature with a number that is not finite has NaN for both.
     pub fn statistics(&self) -> Statistics<X> {
-        let inputs = self.inputs().contiguous();
-        let features = inputs.size() / self.len();
-        let rows = || inputs.as_slice().unwrap_or_default().chunks_exact(features.max(1));
-        let count = self.len() as f64;
-
-        let mut mean = vec![0.0; features];
-        for row in rows() {
-            mean.iter_mut().zip(row).for_each(|(sum, x)| *sum += x.as_f64());
-        }
-        mean.iter_mut().for_each(|mean| *mean /= count);
-
-        let mut std = vec![0.0; features];
-        for row in rows() {
-            std.iter_mut().zip(&mean).zip(row).for_each(|((sum, mean), x)| *sum += (x.as_f64() - mean).powi(2));
-        }
-        let deviation = |sum: f64| if sum > 0.0 { (sum / count).sqrt() } else { 1.0 };
-
-        let shaped =
-            |values: Vec<f64>| values.into_iter().map(X::of).collect::<Tensor<X>>().reshape(self.input_shape());
-        Statistics { mean: shaped(mean), std: shaped(std.into_iter().map(deviation).collect()) }
+        let (mean, std) = self.inputs().mean_and_divisor(0);
+        Statistics { mean: mean.to(), std: std.to() }
     }
 
     /// The same samples with every feature at mean 0 and standard deviation 1; see [`Dataset::statistics`].
@@ -104,6 +88,24 @@ mod tests {
         let z = 1.5_f64.sqrt();
         let expected = [[-z, 0.0, -z], [0.0, 0.0, 0.0], [z, 0.0, z]];
         assert!(train.normalize().inputs().allclose(&expected.into(), 1e-15, 1e-15));
+    }
+
+    #[test]
+    fn a_constant_feature_becomes_0() {
+        // Summed up, 1000 times 14.62 is 14619.999999999...
+        for constant in [14.62, 1e300, -1e-300, 5e-324, 0.0] {
+            let train = samples(Tensor::full([1000, 2], constant));
+            assert_eq!(*train.normalize().inputs(), Tensor::zeros([1000, 2]), "{constant}");
+        }
+        for constant in [14.62, 1e30, -1e-30, 1e-45, 0.0] {
+            let train = Dataset::new(Tensor::full([1000], constant), Tensor::<f32>::zeros([1000])).unwrap();
+            assert_eq!(*train.normalize().inputs(), Tensor::zeros([1000]), "{constant} in f32");
+        }
+        assert_eq!(*samples([[7.5, -3.0]].into()).normalize().inputs(), Tensor::zeros([1, 2]));
+        // 0.1 + 0.2 is the number after 0.3: equal but for rounding, and the other feature is not.
+        let nearly = samples([[0.3, 1.0], [0.1 + 0.2, 1.0 + 1e-9]].into()).normalize();
+        assert!(nearly.inputs().select(1, 0).abs().max(..).item() < 1e-15);
+        assert!(nearly.inputs().select(1, 1).allclose(&[-1.0, 1.0].into(), 1e-6, 0.0));
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod depthwise;
 mod index;
 mod join;
 mod matmul;
+mod normalize;
 mod order;
 mod pool;
 mod reduce;
