@@ -2,10 +2,10 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, BufReader, Cursor, Read};
+use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::Path;
 
-use flate2::bufread::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 
 use crate::error::{DatasetError, Place, Result};
 
@@ -40,7 +40,7 @@ impl<'a> ByteSource<'a> {
         let is_gzip = first.starts_with(&GZIP_MAGIC);
         let whole = Cursor::new(first).chain(reader);
         let bytes: Box<dyn Read + 'a> = if is_gzip {
-            Box::new(MultiGzDecoder::new(whole))
+            Box::new(GzipMembers { member: Some(GzDecoder::new(whole)) })
         } else if is_bzip2 {
             unpack_bzip2(whole).map_err(|error| error.in_file(&name))?
         } else {
@@ -96,6 +96,57 @@ impl Read for ByteSource<'_> {
     }
 }
 
+/// The unpacked bytes of a gzip file: of all its members, as gzip(1) reads it. Zeros behind the last one are padding.
+struct GzipMembers<R> {
+    /// The member that is read; `None` behind the last.
+    member: Option<GzDecoder<R>>,
+}
+
+impl<R: BufRead> Read for GzipMembers<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while let Some(member) = &mut self.member {
+            let count = member.read(buffer)?;
+            if count > 0 || buffer.is_empty() {
+                return Ok(count);
+            }
+            let Some(ended) = self.member.take() else { break };
+            self.member = next_member(ended.into_inner())?;
+        }
+        Ok(0)
+    }
+}
+
+/// The member that begins at the next byte other than zero, if there is one.
+fn next_member<R: BufRead>(mut packed: R) -> io::Result<Option<GzDecoder<R>>> {
+    loop {
+        let bytes = packed.fill_buf()?;
+        match bytes.iter().position(|&byte| byte != 0) {
+            None if bytes.is_empty() => return Ok(None),
+            None => {
+                let zeros = bytes.len();
+                packed.consume(zeros);
+            }
+            Some(zeros) if bytes[zeros] == GZIP_MAGIC[0] => {
+                packed.consume(zeros);
+                return Ok(Some(GzDecoder::new(packed)));
+            }
+            Some(_) => return Err(io::Error::new(io::ErrorKind::InvalidData, MoreBehind)),
+        }
+    }
+}
+
+/// Bytes behind the packed ones, as the inner error of an `io::Error`.
+#[derive(Debug)]
+struct MoreBehind;
+
+impl fmt::Display for MoreBehind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("other bytes behind those that gzip packed")
+    }
+}
+
+impl std::error::Error for MoreBehind {}
+
 #[cfg(feature = "bzip2")]
 fn unpack_bzip2<'a>(packed: impl io::BufRead + 'a) -> Result<Box<dyn Read + 'a>> {
     Ok(Box::new(bzip2::bufread::MultiBzDecoder::new(packed)))
@@ -127,7 +178,15 @@ pub(crate) fn read_error(error: &io::Error) -> DatasetError {
             "the file is damaged: get it again",
         );
     }
+    if error.get_ref().is_some_and(|inner| inner.is::<MoreBehind>()) {
+        return DatasetError::new(
+            "other bytes behind those that gzip packed",
+            "the end of the file, or zeros",
+            "the file is damaged or joined with another one: get it again, or unpack it with `gunzip`",
+        );
+    }
     match error.kind() {
+        io::ErrorKind::IsADirectory => DatasetError::new("a folder", "a file to read", "name a file in the folder"),
         io::ErrorKind::UnexpectedEof => DatasetError::new(
             "the end of the packed bytes",
             "the rest of the packed file",
@@ -209,6 +268,33 @@ mod tests {
             "text.bz2: found bytes packed by bzip2, expected plain bytes, or such as gzip packs; unpack the file with \
              `bunzip2`, or build with the feature `bzip2`"
         );
+    }
+
+    fn gzipped(bytes: &[u8]) -> Vec<u8> {
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        io::Write::write_all(&mut packed, bytes).unwrap();
+        packed.finish().unwrap()
+    }
+
+    #[test]
+    fn members_of_a_gzip_file_are_read_on_and_zeros_behind_them_are_padding() {
+        let read = |bytes: &[u8]| ByteSource::new(bytes, "text").unwrap().read_up_to(100);
+        let two = [gzipped(b"one "), vec![0; 3], gzipped(b"two")].concat();
+        assert_eq!(read(&two[..]).unwrap(), b"one two");
+        assert_eq!(read(&[&two[..], &[0; 100_000]].concat()).unwrap(), b"one two");
+        assert_eq!(read(&[gzipped(b""), gzipped(b"two")].concat()).unwrap(), b"two");
+        assert_eq!(
+            read(&[&two[..], b"\0and more"].concat()).unwrap_err().to_string(),
+            "text, byte 7: found other bytes behind those that gzip packed, expected the end of the file, or zeros; the \
+             file is damaged or joined with another one: get it again, or unpack it with `gunzip`"
+        );
+        assert_eq!(read(&two[..two.len() - 4]).unwrap_err().hint(), "the file is cut off: get it again");
+    }
+
+    #[test]
+    fn a_folder_is_named() {
+        let error = ByteSource::open(std::env::temp_dir()).map(|_| ()).unwrap_err();
+        assert_eq!([error.found(), error.hint()], ["a folder", "name a file in the folder"]);
     }
 
     #[test]
