@@ -461,8 +461,8 @@ fn data_sets() -> Vec<Row> {
         (
             "forgets that a table has no header",
             error(table("130,3504\n165,3693\n").regression()),
-            "cars.csv, line 1, column 1: found a first line of numbers only, expected the names of the columns; call \
-             `.header(false)`, or `.header(true)` if these are names",
+            "cars.csv, line 1, column 1: found the number \"130\" on the first line, above a column of numbers, expected the \
+             name of the column; call `.header(false)` if the first line is a row, or `.header(true)` if it holds names",
         ),
         (
             "predicts a column that the table does not have",

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use gradus_tensor::{Element, SampleType, Tensor};
 
 use crate::dataset::Dataset;
+use crate::decimal::Decimal;
 use crate::error::{DatasetError, Place, Result};
 
 impl<X: SampleType, Y: Element> Dataset<X, Y> {
@@ -67,9 +68,14 @@ impl<X: SampleType, Y: Element> Dataset<X, Y> {
 }
 
 /// The labels read so far, and the class of each.
+///
+/// Labels that are one number, such as `1` and `1.0`, are one class, and so are texts that are equal. Given names go first: two
+/// of them may be one number, as `1` and `01`, and then stand for their own text alone.
 pub(crate) struct ClassIndex {
     names: Vec<String>,
-    places: HashMap<String, usize>,
+    by_text: HashMap<String, usize>,
+    /// `None` where several given names are one number.
+    by_value: HashMap<Decimal, Option<usize>>,
     /// Whether labels other than the given names are refused.
     fixed: bool,
     labels: Vec<usize>,
@@ -77,11 +83,23 @@ pub(crate) struct ClassIndex {
 
 impl ClassIndex {
     /// An index of these classes; without them, of the labels that are pushed.
-    pub fn new(names: Option<Vec<String>>) -> Self {
+    ///
+    /// # Errors
+    /// If two classes have one name.
+    pub fn new(names: Option<Vec<String>>) -> Result<Self> {
         let fixed = names.is_some();
         let names = names.unwrap_or_default();
-        let places = names.iter().cloned().zip(0..).collect();
-        ClassIndex { names, places, fixed, labels: Vec::new() }
+        let (mut by_text, mut by_value) = (HashMap::new(), HashMap::new());
+        for (place, name) in names.iter().enumerate() {
+            if let Some(before) = by_text.insert(name.clone(), place) {
+                let found = format!("the class name {name:?} twice, for the classes {before} and {place}");
+                return Err(DatasetError::new(found, "a name of its own for each class", "correct the names"));
+            }
+            if let Some(value) = Decimal::parse(name) {
+                by_value.entry(value).and_modify(|place| *place = None).or_insert(Some(place));
+            }
+        }
+        Ok(ClassIndex { names, by_text, by_value, fixed, labels: Vec::new() })
     }
 
     /// The classes that were given or found so far.
@@ -89,31 +107,47 @@ impl ClassIndex {
         &self.names
     }
 
+    /// Adds a label if its text is the name of a class, or was pushed before; returns whether it is.
+    pub fn push_known(&mut self, label: &str) -> bool {
+        let place = self.by_text.get(label);
+        self.labels.extend(place);
+        place.is_some()
+    }
+
     /// Adds a label; `false` if no class has that name.
     pub fn push(&mut self, label: &str) -> bool {
-        let place = match self.places.get(label) {
-            Some(&place) => place,
-            None if self.fixed => return false,
-            None => {
+        if self.push_known(label) {
+            return true;
+        }
+        let value = Decimal::parse(label);
+        let place = match value.as_ref().and_then(|value| self.by_value.get(value)) {
+            Some(&Some(place)) => place,
+            _ if self.fixed => return false,
+            _ => {
                 self.names.push(label.to_owned());
-                self.places.insert(label.to_owned(), self.names.len() - 1);
+                self.by_value.extend(value.map(|value| (value, Some(self.names.len() - 1))));
                 self.names.len() - 1
             }
         };
+        // Of several texts for one number the shortest names the class, whichever came first.
+        let name = &mut self.names[place];
+        if !self.fixed && (label.len(), label) < (name.len(), name) {
+            *name = label.to_owned();
+        }
+        self.by_text.insert(label.to_owned(), place);
         self.labels.push(place);
         true
     }
 
-    /// The class of each label, and the names of the classes: as given, or sorted, as numbers if all are whole numbers.
+    /// The class of each label, and the names of the classes: as given, or sorted, numbers by value and then texts.
     pub fn finish(self) -> (Tensor<i64>, Vec<String>) {
         let ClassIndex { names, labels, fixed, .. } = self;
         let mut sorted: Vec<usize> = (0..names.len()).collect();
         if !fixed {
-            let numbers: Option<Vec<i64>> = names.iter().map(|name| name.parse().ok()).collect();
-            match numbers {
-                Some(numbers) => sorted.sort_by_key(|&place| (numbers[place], &names[place])),
-                None => sorted.sort_by_key(|&place| &names[place]),
-            }
+            sorted.sort_by_cached_key(|&place| {
+                let value = Decimal::parse(&names[place]);
+                (value.is_none(), value, &names[place])
+            });
         }
         let mut class_of = vec![0; names.len()];
         for (class, &place) in (0..).zip(&sorted) {
@@ -171,18 +205,48 @@ mod tests {
         assert!(labelled(Tensor::from([0_u8])).with_class_weights(&[-1.0]).is_err());
     }
 
+    /// The classes of these labels, and the names of the classes.
+    fn index(labels: &[&str]) -> (Vec<i64>, String) {
+        let mut classes = ClassIndex::new(None).unwrap();
+        assert!(labels.iter().all(|label| classes.push(label)));
+        let (labels, names) = classes.finish();
+        (labels.to_vec(), names.join(" "))
+    }
+
     #[test]
-    fn found_classes_are_sorted_as_numbers_or_as_text() {
-        let index = |labels: &[&str]| {
-            let mut classes = ClassIndex::new(None);
-            assert!(labels.iter().all(|label| classes.push(label)));
-            let (labels, names) = classes.finish();
-            (labels.to_vec(), names.join(" "))
-        };
+    fn found_classes_are_sorted_numbers_by_value_and_then_texts() {
         assert_eq!(index(&["10", "9", "-1", "9"]), (vec![2, 1, 0, 1], "-1 9 10".into()));
-        assert_eq!(index(&["b", "10", "9"]), (vec![2, 0, 1], "10 9 b".into()));
-        let mut fixed = ClassIndex::new(Some(vec!["no".into(), "yes".into()]));
-        assert!(fixed.push("yes") && !fixed.push("perhaps"));
-        assert_eq!(fixed.finish().0.to_vec(), [1]);
+        // As pandas writes whole numbers where one was missing.
+        assert_eq!(index(&["10.0", "2.0", "0.0", "2.0"]), (vec![2, 1, 0, 1], "0.0 2.0 10.0".into()));
+        assert_eq!(index(&["-1.5", "1e1", "-2", "0.5"]), (vec![1, 3, 0, 2], "-2 -1.5 0.5 1e1".into()));
+        assert_eq!(index(&["b", "10", "9", "a"]), (vec![3, 1, 0, 2], "9 10 a b".into()));
+    }
+
+    #[test]
+    fn labels_of_one_value_are_one_class() {
+        let expected = (vec![0, 0, 0, 1], "1 2".to_owned());
+        assert_eq!(index(&["01", "1.0", "1", "2"]), expected);
+        assert_eq!(index(&["+1", "1", "1e0", "2"]), expected);
+        // Texts are compared letter by letter, and numbers longer than those of f64 digit by digit.
+        assert_eq!(index(&["a", "A", "a "]).0, [1, 0, 2]);
+        assert_eq!(index(&["9007199254740993", "9007199254740992"]).0, [1, 0]);
+    }
+
+    #[test]
+    fn given_names_are_found_by_text_and_then_by_value() {
+        let given = |names: &[&str]| ClassIndex::new(Some(names.iter().map(|&name| name.to_owned()).collect()));
+        let mut fixed = given(&["no", "yes", "3.0"]).unwrap();
+        assert!(fixed.push("yes") && !fixed.push("perhaps") && fixed.push("3") && !fixed.push("4"));
+        let (labels, names) = fixed.finish();
+        assert_eq!((labels.to_vec(), names.join(" ")), (vec![1, 2], "no yes 3.0".into()));
+        // Codes that are one number may be classes of their own.
+        let mut codes = given(&["01", "1"]).unwrap();
+        assert!(codes.push("1") && codes.push("01") && !codes.push("1.0"));
+        assert_eq!(codes.finish().0.to_vec(), [1, 0]);
+        assert_eq!(
+            given(&["a", "b", "a"]).err().unwrap().to_string(),
+            "found the class name \"a\" twice, for the classes 0 and 2, expected a name of its own for each class; correct \
+             the names"
+        );
     }
 }

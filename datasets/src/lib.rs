@@ -84,12 +84,14 @@ mod classes;
 mod columns;
 mod csv;
 mod dataset;
+mod decimal;
 #[cfg(feature = "download")]
 mod download;
 pub mod emnist;
 mod error;
 pub mod fashion_mnist;
 mod folder;
+mod formats;
 pub mod idx;
 #[cfg(feature = "images")]
 mod image_folder;

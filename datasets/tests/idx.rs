@@ -99,8 +99,8 @@ fn damaged_files_explain_themselves() {
         ),
         (
             b"PK\x03\x04 and so on",
-            "digits, byte 0: found the bytes 50 4b, expected 00 00, as every IDX file begins; check that the path names \
-             an IDX file",
+            "digits, byte 0: found a ZIP archive, expected an IDX file, which begins with two zeros; unpack it with `unzip`, \
+             and read a file that it holds",
         ),
         (
             &[0, 1, 8, 1, 0, 0, 0, 1, 7],
@@ -261,4 +261,16 @@ proptest! {
         packed[place] = value;
         let _ = idx::read_any_from(&packed[..], "damaged");
     }
+}
+
+#[test]
+fn files_of_other_formats_are_named() {
+    let message = |bytes: &[u8]| idx::read_from::<u8>(bytes, "images").unwrap_err().to_string();
+    assert_eq!(
+        message(b"\x93NUMPY\x01\0v\0{'descr': '|u1'"),
+        "images, byte 0: found a NumPy array, expected an IDX file, which begins with two zeros; read it by \
+         `Tensor::load_npy` of gradus-tensor"
+    );
+    assert!(message(b"PK\x03\x04\x14\0\0\0").contains("found a ZIP archive, expected"));
+    assert!(message(b"<html>not found</html>").contains("found a web page, expected"));
 }

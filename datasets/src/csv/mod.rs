@@ -1,24 +1,36 @@
 //! CSV: tables of numbers and class labels.
 
 mod column;
+mod header;
+mod lines;
+mod missing;
+mod quotes;
 mod table;
 
 use std::path::Path;
 
-use ::csv::{ReaderBuilder, StringRecord, Trim};
+use ::csv::{Reader, ReaderBuilder, StringRecord, Trim};
 use gradus_tensor::Tensor;
 
 use crate::classes::ClassIndex;
 use crate::dataset::Dataset;
 use crate::error::{DatasetError, Result};
+use crate::formats::Format;
 use crate::source::ByteSource;
 pub use column::CsvColumn;
+use missing::Missing;
+use quotes::Quotes;
 use table::{Fields, Table, malformed};
 
 /// A CSV file and the options for reading it; the last call reads it: `regression`, `classification` or `tensor`.
 ///
 /// By default the first line names the columns, fields are separated by commas, the last column is the target and all
-/// others are inputs. The file may be gzip'd. Every error names the file, the line and the column.
+/// others are inputs. The text is UTF-8, and the file may be gzip'd. Every error names the file, the line and the column.
+///
+/// A first line with a number in a column of numbers may be a row; it is refused until [`header`](Csv::header) says which
+/// it is. Spaces around a field are no part of it. A quoted field may hold delimiters and go over several lines. A quote that
+/// is left open would swallow rows, so these are refused: a quote that is never closed, text behind a closing quote, and a
+/// quoted field all of whose lines look like rows, with as many fields and with numbers in the columns of numbers.
 ///
 /// ```
 /// use gradus_datasets::{Csv, ByteSource};
@@ -36,11 +48,12 @@ use table::{Fields, Table, malformed};
 pub struct Csv<'a> {
     source: ByteSource<'a>,
     delimiter: u8,
-    /// `None`: a header is expected, and a first line of numbers alone is an error.
+    /// `None`: a header is expected, and a number in it above a column of numbers is an error.
     header: Option<bool>,
     inputs: Option<Vec<CsvColumn>>,
     targets: Option<Vec<CsvColumn>>,
     class_names: Option<Vec<String>>,
+    missing: Option<Vec<String>>,
 }
 
 impl Csv<'static> {
@@ -56,10 +69,10 @@ impl Csv<'static> {
 impl<'a> Csv<'a> {
     /// The CSV text of any source of bytes.
     pub fn new(source: ByteSource<'a>) -> Self {
-        Csv { source, delimiter: b',', header: None, inputs: None, targets: None, class_names: None }
+        Csv { source, delimiter: b',', header: None, inputs: None, targets: None, class_names: None, missing: None }
     }
 
-    /// Whether the first line names the columns; by default it does.
+    /// Whether the first line names the columns; by default it does, and must not look like a row.
     pub fn header(self, header: bool) -> Self {
         Csv { header: Some(header), ..self }
     }
@@ -84,10 +97,30 @@ impl<'a> Csv<'a> {
         Csv { targets: Some(columns.into_iter().map(Into::into).collect()), ..self }
     }
 
-    /// The classes 0, 1, ... by their labels in the file. Without them, classes are the labels that occur, sorted: as
-    /// numbers if all are whole numbers, else as text. A test set needs the names of its training set.
+    /// The classes 0, 1, ... by their labels in the file. A test set needs the names of its training set.
+    ///
+    /// A label is looked for among the names as text, and then, if it is a number, by its value. Without names, classes
+    /// are the labels that occur, sorted: numbers by value, and then texts. Numbers of one value, such as 1, 1.0 and 01, are
+    /// one class, which has the shortest of their texts as its name; where they are codes, names given here keep them apart.
     pub fn class_names(self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Csv { class_names: Some(names.into_iter().map(Into::into).collect()), ..self }
+    }
+
+    /// The texts that stand for a missing value, besides an empty field, in place of the usual ones: `?`, `NA`, `N/A`, `NaN`,
+    /// `null`, `None` and the others of pandas. Letters may be large or small, and numbers written in any way: `-999` is
+    /// `-999.0` too. A missing value is an error. A text that [`class_names`](Csv::class_names) holds is a class.
+    ///
+    /// ```
+    /// use gradus_datasets::{Csv, ByteSource};
+    /// let text = "height,masonry\n1.5,None\n2,Brick\n";
+    /// let csv = || Csv::new(ByteSource::new(text.as_bytes(), "houses").unwrap());
+    /// assert!(csv().classification().is_err());
+    /// assert_eq!(csv().missing(["?", "-999"]).classification()?.class_names().unwrap(), ["Brick", "None"]);
+    /// assert_eq!(csv().class_names(["None", "Brick"]).classification()?.targets().to_vec(), [0, 1]);
+    /// # Ok::<(), gradus_datasets::DatasetError>(())
+    /// ```
+    pub fn missing(self, texts: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Csv { missing: Some(texts.into_iter().map(Into::into).collect()), ..self }
     }
 
     /// All input columns as one tensor, `[rows, columns]`; by default all columns of the file.
@@ -97,7 +130,7 @@ impl<'a> Csv<'a> {
     pub fn tensor(mut self) -> Result<Tensor> {
         self.targets.get_or_insert_default();
         let mut numbers = Vec::new();
-        let (rows, [width, _]) = self.read(|inputs, _| inputs.numbers(&mut numbers))?;
+        let (rows, [width, _]) = self.read(false, |inputs, _| inputs.numbers(&mut numbers))?;
         Ok(filled(numbers, rows, width))
     }
 
@@ -111,7 +144,7 @@ impl<'a> Csv<'a> {
             return Err(error.in_file(self.source.name()));
         }
         let (mut inputs, mut targets) = (Vec::new(), Vec::new());
-        let (rows, [width, target_width]) = self.read(|input_fields, target_fields| {
+        let (rows, [width, target_width]) = self.read(true, |input_fields, target_fields| {
             input_fields.numbers(&mut inputs)?;
             target_fields.numbers(&mut targets)
         })?;
@@ -125,13 +158,13 @@ impl<'a> Csv<'a> {
     /// few fields, or there is no row.
     pub fn classification(mut self) -> Result<Dataset<f32, i64>> {
         let mut inputs = Vec::new();
-        let mut classes = ClassIndex::new(self.class_names.take());
         let name = self.source.name().to_owned();
+        let mut classes = ClassIndex::new(self.class_names.take()).map_err(|error| error.in_file(&name))?;
         if let Some(targets @ ([] | [_, _, ..])) = self.targets.as_deref() {
             let found = format!("{} target columns", targets.len());
             return Err(DatasetError::new(found, "one column of class labels", "choose one").in_file(name));
         }
-        let (rows, [width, _]) = self.read(|input_fields, target_field| {
+        let (rows, [width, _]) = self.read(false, |input_fields, target_field| {
             input_fields.numbers(&mut inputs)?;
             target_field.label(&mut classes)
         })?;
@@ -140,19 +173,37 @@ impl<'a> Csv<'a> {
     }
 
     /// Hands the input and target fields of every row to `take`; returns the number of rows and of each row's fields.
-    fn read(self, mut take: impl FnMut(Fields<'_>, Fields<'_>) -> Result<()>) -> Result<(usize, [usize; 2])> {
-        let Csv { mut source, delimiter, header, inputs, targets, .. } = self;
+    /// `numeric` says whether the targets are numbers.
+    fn read(
+        self,
+        numeric: bool,
+        mut take: impl FnMut(Fields<'_>, Fields<'_>) -> Result<()>,
+    ) -> Result<(usize, [usize; 2])> {
+        let Csv { mut source, delimiter, header, inputs, targets, missing, .. } = self;
         let text = source.read_up_to(u64::MAX)?;
         let read = || {
-            let mut reader = ReaderBuilder::new()
-                .delimiter(delimiter)
-                .has_headers(header != Some(false))
-                .trim(Trim::All)
-                .from_reader(&text[..]);
-            let table = Table::begin(&text, &mut reader, header, inputs, targets)?;
+            if let Some(format) = Format::of_no_text(&text) {
+                return Err(format.refused("a table as text, CSV"));
+            }
+            let quotes = Quotes::find(&text, delimiter)?;
+            let text = &quotes.text[..];
+            let has_names = header != Some(false);
+            let mut reader = reader(text, delimiter, has_names);
+            // Without a header this is the first row, which will come again.
+            let first = reader.headers().map_err(|error| malformed(error, text, delimiter))?.clone();
+            if first.is_empty() {
+                return Err(DatasetError::new("an empty file", "rows of fields", "check that the file is complete"));
+            }
+            let missing = Missing::new(missing);
+            if header.is_none() {
+                header::check(&first, &mut self::reader(text, delimiter, true), &missing)?;
+            }
+            let table = Table::new(text, delimiter, missing, &first, has_names, inputs, targets)?;
+            let number_columns = [&table.inputs[..], if numeric { &table.targets } else { &[] }].concat();
+            quotes.check_rows(delimiter, table.width, &number_columns)?;
             let mut record = StringRecord::new();
             let mut rows = 0;
-            while reader.read_record(&mut record).map_err(|error| malformed(error, &text))? {
+            while reader.read_record(&mut record).map_err(|error| malformed(error, text, delimiter))? {
                 take(table.fields(&record, &table.inputs), table.fields(&record, &table.targets))?;
                 rows += 1;
             }
@@ -163,6 +214,10 @@ impl<'a> Csv<'a> {
         };
         read().map_err(|error| error.in_file(source.name()))
     }
+}
+
+fn reader(text: &[u8], delimiter: u8, has_names: bool) -> Reader<&[u8]> {
+    ReaderBuilder::new().delimiter(delimiter).has_headers(has_names).trim(Trim::All).from_reader(text)
 }
 
 fn filled(numbers: Vec<f32>, rows: usize, width: usize) -> Tensor {

@@ -1,13 +1,13 @@
 //! The columns of a CSV file, and its rows as numbers and labels.
 
-use ::csv::{Error, ErrorKind, Position, Reader, StringRecord};
+use ::csv::{Error, ErrorKind, StringRecord};
 
 use super::column::CsvColumn;
+use super::lines::{line_at, place_of};
+use super::missing::Missing;
 use crate::classes::ClassIndex;
-use crate::error::{DatasetError, Place, Result};
+use crate::error::{DatasetError, Result};
 
-/// The texts that stand for a missing value in tables, besides an empty field, in upper or lower case.
-const MISSING: [&str; 6] = ["?", "na", "n/a", "nan", "null", "none"];
 /// The characters of a field, and of a list of names, that messages show.
 const SHOWN_FIELD: usize = 40;
 const SHOWN_LIST: usize = 400;
@@ -16,6 +16,10 @@ const SHOWN_LIST: usize = 400;
 pub(super) struct Table<'t> {
     /// The whole file.
     text: &'t [u8],
+    delimiter: u8,
+    missing: Missing,
+    /// The number of columns.
+    pub width: usize,
     /// Empty without a header.
     names: Vec<String>,
     pub inputs: Vec<usize>,
@@ -23,33 +27,19 @@ pub(super) struct Table<'t> {
 }
 
 impl<'t> Table<'t> {
-    /// Reads the first line and finds the columns in it.
-    pub fn begin(
+    /// Finds the columns of a table whose first record is this one.
+    pub fn new(
         text: &'t [u8],
-        reader: &mut Reader<&[u8]>,
-        header: Option<bool>,
+        delimiter: u8,
+        missing: Missing,
+        first: &StringRecord,
+        has_names: bool,
         inputs: Option<Vec<CsvColumn>>,
         targets: Option<Vec<CsvColumn>>,
     ) -> Result<Table<'t>> {
-        // Without a header this is the first row, which will come again.
-        let first = match reader.headers() {
-            Ok(first) => first.clone(),
-            Err(error) => return Err(malformed(error, text)),
-        };
-        if first.is_empty() {
-            return Err(DatasetError::new("an empty file", "rows of fields", "check that the file is complete"));
-        }
-        if header.is_none() && first.iter().all(|field| field.parse::<f64>().is_ok()) {
-            return Err(DatasetError::new(
-                "a first line of numbers only",
-                "the names of the columns",
-                "call `.header(false)`, or `.header(true)` if these are names",
-            )
-            .at(Place::Line { line: 1, column: 1 }));
-        }
-        let names = if header == Some(false) { Vec::new() } else { first.iter().map(str::to_owned).collect() };
-        let mut table = Table { text, names, inputs: Vec::new(), targets: Vec::new() };
+        let names = if has_names { first.iter().map(str::to_owned).collect() } else { Vec::new() };
         let width = first.len();
+        let mut table = Table { text, delimiter, missing, width, names, inputs: Vec::new(), targets: Vec::new() };
         let place_all = |columns: Vec<CsvColumn>| -> Result<Vec<usize>> {
             columns.iter().map(|column| table.place(column, width)).collect()
         };
@@ -58,13 +48,22 @@ impl<'t> Table<'t> {
             Some(columns) => place_all(columns)?,
             None => (0..width).filter(|place| !targets.contains(place)).collect(),
         };
+        for (columns, role) in [(&inputs, "the inputs"), (&targets, "the targets")] {
+            if let Some(&twice) = columns.iter().find(|place| columns.iter().filter(|other| other == place).count() > 1)
+            {
+                let found = format!("{} twice among {role}", table.describe(twice));
+                return Err(DatasetError::new(found, "each column used once", "choose it once"));
+            }
+        }
         if let Some(&both) = inputs.iter().find(|place| targets.contains(place)) {
             let found = format!("{} as an input and a target", table.describe(both));
             return Err(DatasetError::new(found, "each column used once", "choose the inputs without the target"));
         }
         if inputs.is_empty() {
             let found = format!("no input column among {width}");
-            return Err(DatasetError::new(found, "at least one", "choose inputs, or check the delimiter"));
+            let hint =
+                delimiter_hint(text, delimiter).unwrap_or_else(|| "choose inputs, or check the delimiter".into());
+            return Err(DatasetError::new(found, "at least one", hint));
         }
         (table.inputs, table.targets) = (inputs, targets);
         Ok(table)
@@ -128,7 +127,7 @@ impl Fields<'_> {
             // Every row has as many fields as the first, or the reader had refused it.
             let text = &self.record[place];
             match text.parse::<f32>() {
-                Ok(number) if number.is_finite() => numbers.push(number),
+                Ok(number) if number.is_finite() && !self.table.missing.holds_number(text) => numbers.push(number),
                 _ => return Err(self.not_a_number(place, text)),
             }
         }
@@ -137,23 +136,49 @@ impl Fields<'_> {
 
     #[cold]
     fn not_a_number(&self, place: usize, text: &str) -> DatasetError {
-        if is_missing(text) {
-            return self.error(place, "a number", "fill in the missing value, or drop the row or the column");
+        const CHOOSE: &str = "choose `inputs` and `target` without the column";
+        let table = self.table;
+        if table.missing.holds(text) {
+            let expected =
+                if table.missing.holds_number(text) { "a number that does not mean \"missing\"" } else { "a number" };
+            return self.error(place, expected, "fill in the missing value, or drop the row or the column");
         }
-        match text.parse::<f64>() {
-            Ok(_) => self.error(place, "a finite number that an f32 can hold", "correct the value, or drop the row"),
-            Err(_) => {
-                self.error(place, "a number", "correct the value, or choose `inputs` and `target` without the column")
-            }
+        if text.parse::<f64>().is_ok() {
+            return self.error(place, "a finite number that an f32 can hold", "correct the value, or drop the row");
         }
+        let is_first_row = self.record.position().is_some_and(|position| position.record() == 0);
+        let hint = if table.width == 1
+            && let Some(hint) = delimiter_hint(table.text, table.delimiter)
+        {
+            hint
+        } else if table.names.is_empty() && is_first_row {
+            format!("correct the value, {CHOOSE}, or call `.header(true)` if the first line holds names")
+        } else if ["true", "false"].iter().any(|known| text.eq_ignore_ascii_case(known)) {
+            format!("write 1 for true and 0 for false, or {CHOOSE}")
+        } else if is_written_otherwise(text) {
+            format!("write it as a plain number such as 1234.5, or {CHOOSE}")
+        } else {
+            format!("correct the value, or {CHOOSE}")
+        };
+        self.error(place, "a number", hint)
     }
 
     /// Appends the one field as a class label.
     pub fn label(&self, classes: &mut ClassIndex) -> Result<()> {
         for &place in self.places {
             let text = &self.record[place];
-            if is_missing(text) {
-                return Err(self.error(place, "a class label", "fill in the missing label, or drop the row"));
+            // A text that names a class is never missing.
+            if classes.push_known(text) {
+                continue;
+            }
+            if self.table.missing.holds(text) {
+                let class =
+                    "if it is a class, name all classes by `.class_names(..)`, or the missing texts by `.missing(..)`";
+                let hint = match text {
+                    "" => "fill in the missing label, or drop the row".to_owned(),
+                    _ => format!("fill in the missing label, or drop the row; {class}"),
+                };
+                return Err(self.error(place, "a class label", hint));
             }
             if !classes.push(text) {
                 let names = shortened(&format!("{:?}", classes.names()), SHOWN_LIST);
@@ -167,7 +192,7 @@ impl Fields<'_> {
         Ok(())
     }
 
-    fn error(&self, place: usize, expected: &str, hint: &str) -> DatasetError {
+    fn error(&self, place: usize, expected: &str, hint: impl Into<String>) -> DatasetError {
         let text = &self.record[place];
         let text = if text.is_empty() { "nothing".to_owned() } else { format!("{:?}", shortened(text, SHOWN_FIELD)) };
         let found = format!("{text} in {}", self.table.describe(place));
@@ -175,8 +200,16 @@ impl Fields<'_> {
     }
 }
 
-fn is_missing(text: &str) -> bool {
-    text.is_empty() || MISSING.iter().any(|missing| text.eq_ignore_ascii_case(missing))
+/// Whether a text is a number with a comma, separators of thousands, a percent sign, a currency or a unit.
+fn is_written_otherwise(text: &str) -> bool {
+    text.trim_start_matches(|letter: char| "+-$€£¥ ".contains(letter)).starts_with(|first: char| first.is_ascii_digit())
+}
+
+/// What to do where the fields of the first line seem to be separated by another byte.
+fn delimiter_hint(text: &[u8], delimiter: u8) -> Option<String> {
+    let first = &text[line_at(text, 0)];
+    let other = [b',', b';', b'\t', b'|'].into_iter().find(|other| *other != delimiter && first.contains(other))?;
+    Some(format!("call `.delimiter(b'{}')`", other.escape_ascii()))
 }
 
 /// The text, cut after so many characters.
@@ -189,7 +222,7 @@ fn shortened(text: &str, characters: usize) -> String {
 
 /// The error for a record that the reader refuses.
 #[cold]
-pub(super) fn malformed(error: Error, text: &[u8]) -> DatasetError {
+pub(super) fn malformed(error: Error, text: &[u8], delimiter: u8) -> DatasetError {
     match error.kind() {
         ErrorKind::Utf8 { pos, err } => {
             DatasetError::new("bytes that are not UTF-8", "text in UTF-8", "save the file in that encoding")
@@ -197,25 +230,11 @@ pub(super) fn malformed(error: Error, text: &[u8]) -> DatasetError {
         }
         ErrorKind::UnequalLengths { pos, expected_len, len } => {
             let (found, expected) = (format!("{len} fields"), format!("{expected_len}, as on the first line"));
-            DatasetError::new(found, expected, "complete the row, or quote fields that hold a delimiter").at(place_of(
-                pos.as_ref(),
-                *expected_len.min(len),
-                text,
-            ))
+            let place = place_of(pos.as_ref(), *expected_len.min(len), text);
+            let hint = delimiter_hint(text, delimiter).filter(|_| *expected_len == 1);
+            let hint = hint.unwrap_or_else(|| "complete the row, or quote fields that hold a delimiter".to_owned());
+            DatasetError::new(found, expected, hint).at(place)
         }
         _ => DatasetError::new(format!("text that is not CSV ({error})"), "rows of fields", "check the file"),
     }
-}
-
-/// The line on which a record stands, and the field in it, both from 1. The reader's own count of lines leaves out
-/// those that it skips.
-fn place_of(record: Option<&Position>, field: u64, text: &[u8]) -> Place {
-    let start = record.map_or(0, |position| position.byte() as usize).min(text.len());
-    let skipped = text[start..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
-    let before = &text[..start + skipped];
-    // Lines end with \n, \r\n or \r.
-    let ends = before.iter().zip(before.iter().skip(1).chain(&[0]));
-    let line =
-        1 + ends.filter(|pair| matches!(pair, (b'\n', _)) || matches!(pair, (b'\r', next) if **next != b'\n')).count();
-    Place::Line { line: line as u64, column: field + 1 }
 }

@@ -8,6 +8,7 @@ use gradus_tensor::{AnyTensor, Shape, Tensor};
 
 use super::element::{IdxElement, TYPES, decode_any, type_list};
 use crate::error::{DatasetError, Place, Result};
+use crate::formats::{Format, TELLING_BYTES};
 use crate::source::ByteSource;
 
 /// Bytes before the axis lengths: two zeros, the element type, the number of axes.
@@ -92,6 +93,10 @@ impl Header {
             return refuse(0, found, "the 4 bytes that begin an IDX file".into(), "the file is cut off: get it again");
         };
         if (zero, also_zero) != (0, 0) {
+            let more = source.read_up_to(TELLING_BYTES as u64)?;
+            if let Some(format) = Format::of(&[magic, more].concat()) {
+                return Err(format.refused("an IDX file, which begins with two zeros").in_file(&name));
+            }
             let found = format!("the bytes {zero:02x} {also_zero:02x}");
             return refuse(0, found, "00 00, as every IDX file begins".into(), "check that the path names an IDX file");
         }
