@@ -1,22 +1,29 @@
 //! Pictures in folders, a folder for each class.
 
 use std::fs;
-use std::io::{self, Cursor};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::thread;
 
 use gradus_tensor::Tensor;
-use image::imageops::FilterType;
-use image::{DynamicImage, ImageFormat, ImageReader};
 
+use crate::classes::ClassIndex;
 use crate::dataset::Dataset;
 use crate::error::{DatasetError, Result};
+use crate::formats::PICTURE_HINT;
+use crate::picture;
 
 /// A folder with a sub-folder of PNG and JPEG pictures for each class, and the options for reading it.
 ///
-/// The classes are the names of the sub-folders in alphabetical order, and so are the pictures of each. Pictures are the
-/// files that end in `.png`, `.jpg` or `.jpeg`, in capitals or not; other files, folders within the sub-folders, and
-/// names that begin with a dot are skipped. Transparency and the EXIF orientation are ignored, as in Keras.
+/// The classes are the names of the sub-folders, sorted: numbers by value, so that `2` comes before `10`, and then texts.
+/// Folders of one value, such as `1` and `01`, are one class. The pictures of each folder come in alphabetical order. They are
+/// the files that end in `.png`, `.jpg`, `.jpeg`, `.jpe` or `.jfif`, in capitals or not. Pictures of other formats are an
+/// error; other files, folders within the sub-folders, and names that begin with a dot are skipped.
+///
+/// Colours become shades of grey as in Pillow, OpenCV and Keras: 0.299 red + 0.587 green + 0.114 blue (ITU-R BT.601).
+/// Transparency, colour profiles and the EXIF orientation are ignored, as in Keras; palettes and CMYK become red, green and
+/// blue. Values of 16 bits are rounded to 8, 65535 to 255: what is finer than 1/255 is lost. (Pillow cuts off shades of grey
+/// of 16 bits at 255.) Resizing comes last and is bilinear, over all pixels that a smaller picture covers, as in Pillow.
 ///
 /// ```no_run
 /// use gradus_datasets::ImageFolder;
@@ -31,16 +38,25 @@ pub struct ImageFolder {
     folder: PathBuf,
     size: Option<[usize; 2]>,
     channels: usize,
+    class_names: Option<Vec<String>>,
 }
 
-/// The most pixels that a file can hold for each of its bytes: deflate packs 1032 bytes into one, and a byte may hold
-/// eight pixels; JPEG needs more bytes.
-const PIXELS_PER_BYTE: u64 = 1032 * 8;
+/// A folder with the pictures of a class.
+struct ClassFolder {
+    class: i64,
+    path: PathBuf,
+}
+
+/// The endings of files that are read.
+const PICTURES: [&str; 5] = ["png", "jpg", "jpeg", "jpe", "jfif"];
+/// The endings of pictures that are not.
+const OTHER_PICTURES: [&str; 12] =
+    ["gif", "bmp", "webp", "tif", "tiff", "heic", "heif", "avif", "jxl", "jp2", "ppm", "pgm"];
 
 impl ImageFolder {
     /// All pictures in the sub-folders, in colour and of the one size that they all have.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
-        ImageFolder { folder: folder.into(), size: None, channels: 3 }
+        ImageFolder { folder: folder.into(), size: None, channels: 3, class_names: None }
     }
 
     /// Pictures of any size, each resized to this one; proportions are not kept.
@@ -53,6 +69,12 @@ impl ImageFolder {
         ImageFolder { channels, ..self }
     }
 
+    /// The classes 0, 1, ... by the names of their folders. A class may have no folder, but each folder must have a class; a
+    /// test set needs the names of its training set.
+    pub fn class_names(self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        ImageFolder { class_names: Some(names.into_iter().map(Into::into).collect()), ..self }
+    }
+
     /// The pictures as inputs `[n, height, width, channels]`, bytes, with the classes as targets `[n]` and their names.
     /// They are decoded on all cores.
     ///
@@ -61,12 +83,12 @@ impl ImageFolder {
     /// size than the first.
     pub fn load(&self) -> Result<Dataset<u8, i64>> {
         self.check_options()?;
-        let classes = self.classes()?;
+        let (folders, class_names) = self.classes()?;
         let mut files = Vec::new();
         let mut labels = Vec::new();
-        for (label, class) in classes.iter().enumerate() {
-            let pictures = pictures_in(class)?;
-            labels.resize(labels.len() + pictures.len(), label as i64);
+        for ClassFolder { class, path } in folders {
+            let pictures = pictures_in(&path)?;
+            labels.resize(labels.len() + pictures.len(), class);
             files.extend(pictures);
         }
         let [height, width] = match self.size {
@@ -92,8 +114,7 @@ impl ImageFolder {
                 Err(panic) => std::panic::resume_unwind(panic),
             })
         })?;
-        let names = classes.iter().map(|class| name_of(class));
-        Ok(Dataset::new(inputs, Tensor::from(labels))?.with_class_names(names))
+        Ok(Dataset::new(inputs, Tensor::from(labels))?.with_class_names(class_names))
     }
 
     fn check_options(&self) -> Result<()> {
@@ -111,27 +132,32 @@ impl ImageFolder {
         }
     }
 
-    fn classes(&self) -> Result<Vec<PathBuf>> {
-        let classes: Vec<PathBuf> = entries(&self.folder)?.into_iter().filter(|path| path.is_dir()).collect();
-        if classes.is_empty() {
+    /// The folders with their classes, in the order of these, and the names of the classes.
+    fn classes(&self) -> Result<(Vec<ClassFolder>, Vec<String>)> {
+        let folders: Vec<PathBuf> = entries(&self.folder)?.into_iter().filter(|path| path.is_dir()).collect();
+        if folders.is_empty() {
             let hint = "put the pictures of each class into a folder of the class's name";
             return Err(DatasetError::new("no sub-folder", "a sub-folder for each class", hint).in_file(&self.folder));
         }
-        Ok(classes)
+        let mut classes = ClassIndex::new(self.class_names.clone())?;
+        for folder in &folders {
+            if !classes.push(&name_of(folder)) {
+                let expected = format!("one of the classes {:?}", classes.names());
+                let hint = "rename or remove the folder, or name its class";
+                return Err(DatasetError::new("a folder of another name", expected, hint).in_file(folder));
+            }
+        }
+        let (labels, names) = classes.finish();
+        let with_class = |(class, path)| ClassFolder { class, path };
+        let mut folders: Vec<ClassFolder> = labels.iter().zip(folders).map(with_class).collect();
+        folders.sort_by_key(|folder| folder.class);
+        Ok((folders, names))
     }
 
     /// A picture's pixels into `out`, of this size.
-    fn decode(&self, file: &Path, [height, width]: [usize; 2], out: &mut [u8]) -> Result<()> {
+    fn decode(&self, file: &Path, size: [usize; 2], out: &mut [u8]) -> Result<()> {
         let bytes = fs::read(file).map_err(|error| unreadable(&error).in_file(file))?;
-        let picture = decoded(bytes).map_err(|error| error.in_file(file))?;
-        let size = (width as u32, height as u32);
-        let fits = (picture.width(), picture.height()) == size;
-        let picture = if fits { picture } else { picture.resize_exact(size.0, size.1, FilterType::Triangle) };
-        match self.channels {
-            1 => out.copy_from_slice(&picture.into_luma8()),
-            _ => out.copy_from_slice(&picture.into_rgb8()),
-        }
-        Ok(())
+        picture::decode(&bytes, size, self.channels, out).map_err(|error| error.in_file(file))
     }
 }
 
@@ -151,15 +177,24 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 fn pictures_in(class: &Path) -> Result<Vec<PathBuf>> {
-    let is_picture = |path: &PathBuf| {
-        let known =
-            |ending: &std::ffi::OsStr| ["png", "jpg", "jpeg"].iter().any(|known| ending.eq_ignore_ascii_case(known));
+    let entries = entries(class)?;
+    let ends_in = |path: &Path, endings: &[&str]| {
+        let known = |ending: &std::ffi::OsStr| endings.iter().any(|known| ending.eq_ignore_ascii_case(known));
         path.extension().is_some_and(known) && path.is_file()
     };
-    let pictures: Vec<PathBuf> = entries(class)?.into_iter().filter(is_picture).collect();
+    if let Some(other) = entries.iter().find(|path| ends_in(path, &OTHER_PICTURES)) {
+        let hint = format!("{PICTURE_HINT}, or move the file out of the folder");
+        return Err(DatasetError::new("a picture of another format", "PNG and JPEG pictures", hint).in_file(other));
+    }
+    let has_folders = entries.iter().any(|path| path.is_dir());
+    let pictures: Vec<PathBuf> = entries.into_iter().filter(|path| ends_in(path, &PICTURES)).collect();
     if pictures.is_empty() {
-        let expected = "pictures of its class: files that end in .png, .jpg or .jpeg";
-        return Err(DatasetError::new("no picture", expected, "add some or remove the folder").in_file(class));
+        let expected = format!("pictures of its class: files that end in .{}", PICTURES.join(", ."));
+        let hint = match has_folders {
+            true => "name the folder right above those of the classes, or move the pictures up into this one",
+            false => "add some or remove the folder",
+        };
+        return Err(DatasetError::new("no picture", expected, hint).in_file(class));
     }
     Ok(pictures)
 }
@@ -172,8 +207,7 @@ fn name_of(path: &Path) -> String {
 fn common_size(files: &[PathBuf]) -> Result<[usize; 2]> {
     let mut first = None;
     for file in files {
-        let header = || ImageReader::open(file)?.with_guessed_format()?.into_dimensions();
-        let (width, height) = header().map_err(|error| undecodable(&error).in_file(file))?;
+        let (width, height) = picture::size(file).map_err(|error| error.in_file(file))?;
         let &mut (expected_width, expected_height) = first.get_or_insert((width, height));
         if (width, height) != (expected_width, expected_height) {
             let found = format!("a picture of {height} x {width}");
@@ -181,67 +215,12 @@ fn common_size(files: &[PathBuf]) -> Result<[usize; 2]> {
             let hint = "bring all to one size, as by `.size(height, width)`";
             return Err(DatasetError::new(found, expected, hint).in_file(file));
         }
-        let length = fs::metadata(file).map_err(|error| unreadable(&error).in_file(file))?.len();
-        check_claim((width, height), length).map_err(|error| error.in_file(file))?;
     }
     let (width, height) = first.unwrap_or_default();
     Ok([height as usize, width as usize])
 }
 
-fn decoded(bytes: Vec<u8>) -> Result<DynamicImage> {
-    let reader = || ImageReader::new(Cursor::new(&bytes)).with_guessed_format();
-    let header = || -> image::ImageResult<_> { Ok((reader()?.format(), reader()?.into_dimensions()?)) };
-    let (format, size) = header().map_err(|error| undecodable(&error))?;
-    check_claim(size, bytes.len() as u64)?;
-    // The decoder fills missing parts with grey.
-    if format == Some(ImageFormat::Jpeg) && !jpeg_is_whole(&bytes) {
-        let expected = "the marker that ends a JPEG picture";
-        return Err(DatasetError::new("the end of the file", expected, "the file is cut off: get it again"));
-    }
-    let decode = || reader()?.decode();
-    decode().map_err(|error| undecodable(&error))
-}
-
-/// Refuses a header that claims no pixels, or more than the file could hold, before memory is taken for them.
-fn check_claim((width, height): (u32, u32), file_bytes: u64) -> Result<()> {
-    let pixels = u64::from(width) * u64::from(height);
-    if (1..=file_bytes.saturating_mul(PIXELS_PER_BYTE)).contains(&pixels) {
-        return Ok(());
-    }
-    let found = format!("a header that claims {height} x {width} pixels");
-    let expected = format!("some, but no more than a file of {file_bytes} bytes can hold");
-    Err(DatasetError::new(found, expected, "the file is damaged: get it again"))
-}
-
-/// Whether the segments of a JPEG file (ITU T.81, annex B) reach the marker of its end.
-fn jpeg_is_whole(bytes: &[u8]) -> bool {
-    const END: u8 = 0xd9;
-    let mut rest = &bytes[2.min(bytes.len())..];
-    loop {
-        // A marker is 0xff, perhaps more than once, and a code; after a scan's header its data come first, in which 0xff is
-        // followed by 0 or the code of a restart.
-        let Some(start) =
-            rest.windows(2).position(|pair| pair[0] == 0xff && !matches!(pair[1], 0 | 0xff | 0xd0..=0xd7))
-        else {
-            return false;
-        };
-        let code = rest[start + 1];
-        rest = &rest[start + 2..];
-        if code == END {
-            return true;
-        }
-        let Some(length) = rest.first_chunk::<2>() else { return false };
-        let Some(after) = rest.get(usize::from(u16::from_be_bytes(*length)).max(2)..) else { return false };
-        rest = after;
-    }
-}
-
-fn unreadable(error: &io::Error) -> DatasetError {
+pub(crate) fn unreadable(error: &io::Error) -> DatasetError {
     let found = format!("a file that cannot be read ({error})");
     DatasetError::new(found, "a picture", "check the file and its permissions")
-}
-
-fn undecodable(error: &image::ImageError) -> DatasetError {
-    let found = format!("a picture that cannot be decoded ({error})");
-    DatasetError::new(found, "a whole PNG or JPEG picture", "the file is damaged or cut off: get it again or remove it")
 }

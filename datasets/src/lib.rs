@@ -102,6 +102,8 @@ pub mod mnist;
 mod normalize;
 mod order;
 mod parts;
+#[cfg(feature = "images")]
+mod picture;
 mod prefetch;
 mod remote;
 mod source;

@@ -26,7 +26,7 @@ fn error(folder: &Path) -> String {
 }
 
 #[test]
-fn classes_and_pictures_come_in_alphabetical_order() {
+fn classes_and_pictures_come_in_order() {
     let folder = folder("order");
     counting(3).save(folder.join("dog/a.PNG")).unwrap();
     counting(2).save(folder.join("cat/b.png")).unwrap();
@@ -62,8 +62,125 @@ fn colours_and_sizes_are_brought_to_what_is_asked_for() {
     assert!(pixel(3).iter().all(|value| value.abs_diff(200) <= 2), "{:?}", pixel(3));
     let grey = ImageFolder::new(&folder).size(8, 1).channels(1).load().unwrap();
     assert_eq!(grey.inputs().shape(), &[4, 8, 1, 1]);
-    // ITU-R 709: 0.2126 10 + 0.7152 20 + 0.0722 30 = 18.6.
-    assert!(grey.inputs().get([0, 0, 0, 0]).abs_diff(18) <= 1);
+    // ITU-R BT.601: 0.299 10 + 0.587 20 + 0.114 30 = 18.15.
+    assert_eq!(grey.inputs().get([0, 0, 0, 0]), 18);
+}
+
+#[test]
+fn classes_of_numbers_are_ordered_by_value() {
+    let folder = folder("numbers");
+    for class in ["10", "2", "02", "0.5", "unknown", "cat", "dog"] {
+        fs::create_dir_all(folder.join(class)).unwrap();
+        counting(class.len() as u8).save(folder.join(class).join("a.png")).unwrap();
+    }
+    let pictures = ImageFolder::new(&folder).load().unwrap();
+    assert_eq!(pictures.class_names().unwrap(), ["0.5", "2", "10", "cat", "dog", "unknown"]);
+    assert_eq!(pictures.targets().to_vec(), [0, 1, 1, 2, 3, 4, 5]);
+    // The pictures stay with their classes: green is the length of the folder's name.
+    let green: Vec<u8> = (0..7_usize).map(|picture| pictures.inputs().get([picture, 0, 0, 1])).collect();
+    assert_eq!(green, [3, 2, 1, 2, 3, 3, 7]);
+    // A test set that lacks a class keeps the labels of its training set.
+    let names = ["0.5", "2", "3", "10", "cat", "dog", "unknown"];
+    let test = ImageFolder::new(&folder).class_names(names).load().unwrap();
+    assert_eq!(test.targets().to_vec(), [0, 1, 1, 3, 4, 5, 6]);
+    assert_eq!(
+        ImageFolder::new(&folder).class_names(names[..6].to_vec()).load().unwrap_err().to_string(),
+        format!(
+            "{}: found a folder of another name, expected one of the classes [\"0.5\", \"2\", \"3\", \"10\", \"cat\", \
+             \"dog\"]; rename or remove the folder, or name its class",
+            folder.join("unknown").display()
+        )
+    );
+}
+
+#[test]
+fn pixels_are_those_of_pillow() {
+    let reference = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference");
+    let lines = fs::read_to_string(reference.join("pictures.txt")).unwrap();
+    assert_eq!(lines.lines().count(), 19);
+    for line in lines.lines() {
+        let [name, size, colours, grey, resized] = line.split("; ").collect::<Vec<_>>().try_into().unwrap();
+        let numbers = |text: &str| text.split(' ').map(|number| number.parse().unwrap()).collect::<Vec<usize>>();
+        let folder = folder("pillow");
+        for class in ["cat", "dog"] {
+            fs::copy(reference.join("pictures").join(name), folder.join(class).join(name)).unwrap();
+        }
+        let pictures = ImageFolder::new(&folder);
+        let whole = pictures.load().unwrap();
+        assert_eq!(whole.inputs().shape()[1..3], numbers(size), "{name}");
+        // Decoders of JPEG round in their own ways; so does resizing.
+        let rounding = if name.ends_with("jpg") { 2 } else { 0 };
+        for (pictures, expected, tolerance) in [
+            (whole, colours, rounding),
+            (pictures.clone().channels(1).load().unwrap(), grey, rounding),
+            (pictures.channels(1).size(2, 3).load().unwrap(), resized, rounding + 1),
+        ] {
+            let found = pictures.inputs().select(0, 0).to_vec();
+            let expected = numbers(expected);
+            assert_eq!(found.len(), expected.len(), "{name}");
+            let away = found.iter().zip(&expected).map(|(&found, &expected)| expected.abs_diff(found.into())).max();
+            assert!(away <= Some(tolerance), "{name}: {away:?}: {found:?}, {expected:?}");
+        }
+    }
+}
+
+#[test]
+fn pictures_of_other_formats_say_how_to_convert_them() {
+    let folder = folder("formats");
+    counting(1).save(folder.join("dog/a.png")).unwrap();
+    let disguised = folder.join("cat/a.jpg");
+    let box_of = |brand: &str| [b"\0\0\0\x20ftyp", brand.as_bytes(), b"\0\0\0\0mif1"].concat();
+    let bitmap = [&b"BM"[..], &[0; 12], &[40, 0, 0, 0], &[0; 40]].concat();
+    let cases = [
+        (b"RIFF\x24\0\0\0WEBPVP8 ".to_vec(), "a WebP picture"),
+        (b"GIF89a\x01\0\x01\0".to_vec(), "a GIF picture"),
+        (bitmap, "a BMP picture"),
+        (box_of("heic"), "a HEIC picture"),
+        (box_of("avif"), "an AVIF picture"),
+        (b"II\x2a\0\x08\0\0\0".to_vec(), "a TIFF picture"),
+        (b"MM\0\x2a\0\0\0\x08".to_vec(), "a TIFF picture"),
+        (b"<?xml version=\"1.0\"?>\n<svg width=\"5\">".to_vec(), "an SVG drawing"),
+    ];
+    for (bytes, found) in cases {
+        fs::write(&disguised, bytes).unwrap();
+        // With a size the header is not read first.
+        for error in [error(&folder), ImageFolder::new(&folder).size(2, 2).load().unwrap_err().to_string()] {
+            let expected = format!(
+                "{}, byte 0: found {found}, expected a PNG or JPEG picture, whatever the name of the file; ",
+                disguised.display()
+            );
+            assert!(error.starts_with(&expected) && error.contains("PNG, as by"), "{error}");
+        }
+    }
+    for (bytes, hint) in [
+        (&b""[..], "get the file again, or remove it"),
+        (b"<html><body>404", "download the file itself"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
+    ] {
+        fs::write(&disguised, bytes).unwrap();
+        assert!(error(&folder).contains(hint), "{}", error(&folder));
+    }
+    // A JPEG whose frame says that it is in arithmetic coding (0xc9), or of 12 bits.
+    counting(1).save(&disguised).unwrap();
+    let whole = fs::read(&disguised).unwrap();
+    let frame = whole.windows(2).position(|marker| marker == [0xff, 0xc0]).unwrap();
+    for (place, value, found) in [
+        (frame + 1, 0xc9, "found a JPEG picture in arithmetic coding, expected a PNG"),
+        (frame + 4, 12, "found a JPEG picture of 12 bits, expected a PNG"),
+    ] {
+        let mut bytes = whole.clone();
+        bytes[place] = value;
+        fs::write(&disguised, bytes).unwrap();
+        assert!(error(&folder).contains(found), "{}", error(&folder));
+    }
+    fs::remove_file(&disguised).unwrap();
+    counting(1).save(folder.join("cat/a.jfif.jpg")).unwrap();
+    fs::rename(folder.join("cat/a.jfif.jpg"), folder.join("cat/a.JFIF")).unwrap();
+    assert_eq!(ImageFolder::new(&folder).load().unwrap().len(), 2);
+    // A picture that would be left out is no less wrong.
+    fs::write(folder.join("cat/b.WebP"), "RIFF").unwrap();
+    let expected = "b.WebP: found a picture of another format, expected PNG and JPEG pictures; convert it to PNG";
+    assert!(error(&folder).contains(expected), "{}", error(&folder));
 }
 
 #[test]
@@ -147,16 +264,23 @@ fn folders_that_hold_no_pictures_explain_themselves() {
     assert_eq!(
         error(&folder),
         format!(
-            "{}: found no picture, expected pictures of its class: files that end in .png, .jpg or .jpeg; add some or \
-             remove the folder",
+            "{}: found no picture, expected pictures of its class: files that end in .png, .jpg, .jpeg, .jpe, .jfif; add \
+             some or remove the folder",
             dog.display()
         )
     );
     let hint = "put the pictures of each class into a folder of the class's name";
     assert!(error(&dog).ends_with(hint));
     assert!(error(&folder.join("mouse")).contains("found no such folder, expected a folder of pictures"));
-    fs::write(dog.join("gif.png"), "GIF89a and so on").unwrap();
-    assert!(error(&folder).contains("gif.png: found a picture that cannot be decoded"));
+    fs::create_dir_all(dog.join("poodle")).unwrap();
+    assert!(
+        error(&folder)
+            .ends_with("name the folder right above those of the classes, or move the pictures up into this one")
+    );
+    fs::write(dog.join("film.png"), "no picture").unwrap();
+    assert!(
+        error(&folder).contains("film.png: found a file that begins with the bytes [6e, 6f, 20, 70], expected a PNG")
+    );
     let message = |pictures: ImageFolder| pictures.load().unwrap_err().to_string();
     assert!(message(ImageFolder::new(&folder).channels(4)).starts_with("found 4 channels, expected 1 or 3"));
     assert!(message(ImageFolder::new(&folder).size(0, 4)).starts_with("found a size of 0 x 4"));
