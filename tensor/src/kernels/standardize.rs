@@ -189,7 +189,9 @@ fn of_columns<T: Float, const RELU: bool>(
             for group in 0..groups {
                 let columns = group * width..(group + 1) * width;
                 let (each, squares) = (&chunks[columns.clone()], &chunks[channels..][columns.clone()]);
-                let mean = each.iter().map(|mean| mean.as_f64()).sum::<f64>() / width as f64;
+                let origin = each[0].as_f64();
+                let away_from_first = each.iter().map(|mean| mean.as_f64() - origin);
+                let mean = origin + away_from_first.sum::<f64>() / width as f64;
                 let away = |mean_of_column: &T| (mean_of_column.as_f64() - mean).powi(2);
                 let squares =
                     each.iter().zip(squares).map(|(each, square)| square.as_f64() + length as f64 * away(each));

@@ -195,6 +195,23 @@ mod tests {
         forms
     }
 
+    #[test]
+    fn a_constant_is_its_own_mean() {
+        // Enough rows for several chunks, whose number divides nothing.
+        for shape in [[3001, 6], [1, 40_000]] {
+            for (how, ..) in forms(&shape).into_iter().filter(|(how, ..)| how.is_centered()) {
+                let weights = Tensor::ones([shape[1]]);
+                for constant in [14.62, 1e18, -1e25] {
+                    let (y, moments) = Tensor::full(shape, constant).standardize(&weights, &weights.zeros_like(), &how);
+                    assert_eq!(y, Tensor::zeros(shape), "{constant}, {how:?}");
+                    assert_eq!(moments.variance.max(..).item(), 0.0);
+                    let (weights, x) = (weights.to::<f32>(), Tensor::full(shape, constant as f32));
+                    assert_eq!(x.standardize(&weights, &weights.zeros_like(), &how).0, Tensor::zeros(shape));
+                }
+            }
+        }
+    }
+
     struct Naive {
         y: Tensor<f64>,
         mean: Tensor<f64>,

@@ -197,12 +197,15 @@ pub(super) fn merge_moments<T: Float>(chunks: &mut [T], channels: usize, rows: u
     for first in (0..channels).step_by(WIDTH) {
         let width = WIDTH.min(channels - first);
         let (mut means, mut squares) = ([0.0; WIDTH], [0.0; WIDTH]);
-        for chunk in 0..count {
+        // Distances from the first chunk's mean are exactly 0 where a column is constant.
+        let origin = &chunks[first..][..width];
+        for chunk in 1..count {
             let share = rows_of(chunk) / length as f64;
-            for (mean, x) in means.iter_mut().zip(&chunks[2 * chunk * channels + first..][..width]) {
-                *mean += share * x.as_f64();
+            for ((mean, x), origin) in means.iter_mut().zip(&chunks[2 * chunk * channels + first..]).zip(origin) {
+                *mean += share * (x.as_f64() - origin.as_f64());
             }
         }
+        means.iter_mut().zip(origin).for_each(|(mean, origin)| *mean += origin.as_f64());
         for chunk in 0..count {
             let (part, rest) = chunks[2 * chunk * channels + first..].split_at(width);
             for (((sum, mean), x), square) in squares.iter_mut().zip(&means).zip(part).zip(&rest[channels - width..]) {
