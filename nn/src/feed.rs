@@ -2,16 +2,20 @@
 
 use gradus_autograd::Var;
 use gradus_tensor::{AnyTensor, Columns, Float, Shape, Tensor};
+use smallvec::SmallVec;
 
 use crate::error::{Error, Result};
 use crate::inputs::InputInfo;
 use crate::value::{Value, ValueKind, Values};
 
+/// Columns in the order of the inputs or outputs that they were matched to.
+pub(crate) type Matched<'a> = SmallVec<[&'a AnyTensor; 1]>;
+
 /// The columns for these names, in the order of the names: matched by name if the columns have names, else by place. One
 /// column is matched to one name, whatever it is called.
 ///
 /// `what` is `"input"` or `"target"`, for messages.
-pub(crate) fn matched<'a>(op: &str, what: &str, names: &[&str], columns: &'a Columns) -> Result<Vec<&'a AnyTensor>> {
+pub(crate) fn matched<'a>(op: &str, what: &str, names: &[&str], columns: &'a Columns) -> Result<Matched<'a>> {
     let count = columns.len();
     if count != names.len() {
         let expected = match names {
@@ -42,7 +46,7 @@ pub(crate) fn matched<'a>(op: &str, what: &str, names: &[&str], columns: &'a Col
 
 /// The inputs of a model, found among its columns, with shapes that it can take.
 pub(crate) struct Fed<'a> {
-    pub columns: Vec<&'a AnyTensor>,
+    pub columns: Matched<'a>,
     /// The number of samples.
     pub samples: usize,
 }
@@ -50,7 +54,7 @@ pub(crate) struct Fed<'a> {
 impl<'a> Fed<'a> {
     /// Matches columns to inputs and checks the shapes.
     pub fn new(op: &str, inputs: &[InputInfo], columns: &'a Columns) -> Result<Self> {
-        let names: Vec<&str> = inputs.iter().map(|input| &*input.name).collect();
+        let names: SmallVec<[&str; 1]> = inputs.iter().map(|input| &*input.name).collect();
         let columns = matched(op, "input", &names, columns)?;
         for (input, column) in inputs.iter().zip(&columns) {
             check_shape(op, input, column.shape(), inputs.len() > 1)?;

@@ -4,6 +4,8 @@ use std::any::Any;
 use std::ops::Range;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::element::Element;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -135,7 +137,8 @@ impl<X: Element> From<&Tensor<X>> for AnyTensor {
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Columns {
-    list: Vec<(Option<Arc<str>>, AnyTensor)>,
+    /// In place for one column, so that a prediction allocates nothing for it.
+    list: SmallVec<[(Option<Arc<str>>, AnyTensor); 1]>,
 }
 
 impl Columns {
@@ -209,7 +212,7 @@ impl Columns {
     /// If there is no column of one of these names, or one is listed twice.
     #[track_caller]
     pub fn select(&self, names: &[&str]) -> Self {
-        let mut list: Vec<(Option<Arc<str>>, AnyTensor)> = Vec::with_capacity(names.len());
+        let mut list: SmallVec<[(Option<Arc<str>>, AnyTensor); 1]> = SmallVec::with_capacity(names.len());
         for name in names {
             let column = self.list[self.place("select", name)].clone();
             assert!(list.iter().all(|earlier| earlier.0 != column.0), "select: {name:?} is listed twice");
