@@ -31,7 +31,7 @@ mod state;
 mod transform;
 
 pub use elementwise::{ElementwiseRule, MAX_SLOTS, Scalars};
-pub use optimizer::{IntoOptimizer, Optimizer};
+pub use optimizer::{IntoOptimizer, Optimizer, StepError};
 pub use rule::{Rule, Slot, Weight};
 pub use rules::*;
 pub use schedules::*;

@@ -159,11 +159,27 @@ impl<R: Rule, T: Float> Optimizer<R, T> {
     /// they are.
     ///
     /// # Panics
-    /// If `grads` are not the gradients of `params`, or `params` are not those of the step before: a parameter was
-    /// added, removed, renamed or reshaped.
+    /// If `grads` are not the gradients of `params`, `params` are not those of the step before (a parameter was added,
+    /// removed, renamed or reshaped, or it is another model), or the schedule gives a rate that is negative or not
+    /// finite.
     #[track_caller]
     pub fn step(&mut self, params: &mut Params<T>, grads: &Grads<T>) {
-        self.check(params, grads);
+        if let Err(error) = self.try_step(params, grads) {
+            panic!("step: {error}");
+        }
+    }
+
+    /// As [`step`](Optimizer::step), with an error instead of a panic: for a loop that takes the model and the optimiser
+    /// from elsewhere.
+    ///
+    /// # Errors
+    /// Where `step` panics. Nothing is changed then.
+    pub fn try_step(&mut self, params: &mut Params<T>, grads: &Grads<T>) -> Result<(), StepError> {
+        self.check(params)?;
+        check_gradients(params, grads)?;
+        if self.memories.is_empty() {
+            self.memories = params.iter().map(Memory::new).collect();
+        }
         let (learning_rate, clip) = (self.current_learning_rate(), self.transforms.clip);
         self.steps += 1;
         let weights = params.iter().zip(grads.iter()).filter(|(param, _)| param.trainable());
@@ -179,6 +195,7 @@ impl<R: Rule, T: Float> Optimizer<R, T> {
             let weight = Weight { value: &mut param.value, gradient, slots, transform };
             self.rule.apply(self.steps, learning_rate, weight);
         }
+        Ok(())
     }
 
     /// The number of steps taken.
@@ -207,36 +224,79 @@ impl<R: Rule, T: Float> Optimizer<R, T> {
         &self.rule
     }
 
-    /// Panics unless `grads` belong to `params`, and `params` are those that this optimiser has seen before.
-    #[track_caller]
-    fn check(&mut self, params: &Params<T>, grads: &Grads<T>) {
-        if grads.len() != params.len() {
-            panic!("step: there must be a gradient for each parameter: {} and {}", grads.len(), params.len());
+    /// Checks that this optimiser can take a step of `params`: that they are the parameters of the steps before, and that
+    /// the rate of the next step is one.
+    ///
+    /// # Errors
+    /// If they are others, or the schedule gives a rate that is negative or not finite.
+    pub fn check(&self, params: &Params<T>) -> Result<(), StepError> {
+        let rate = self.current_learning_rate();
+        if let Err(problem) = not_negative("learning_rate", rate) {
+            return refuse(format!("{problem}, as the schedule gives it for step {}", self.steps + 1));
         }
         if self.memories.is_empty() {
-            self.memories = params.iter().map(Memory::new).collect();
+            return Ok(());
         }
-        for ((param, gradient), memory) in params.iter().zip(grads.iter()).zip(&self.memories) {
+        for (param, memory) in params.iter().zip(&self.memories) {
             let (name, shape) = (&param.name, param.value.shape());
             if *name != memory.name {
-                panic!("step: another parameter stands where {:?} was in the steps before: {name:?}", memory.name);
+                let before = &memory.name;
+                return refuse(format!(
+                    "another parameter stands where {before:?} was in the steps before: {name:?}; {OF_ITS_OWN}"
+                ));
             }
             if *shape != memory.shape {
-                panic!("step: {name:?} has been reshaped since the steps before: {} and {shape}", memory.shape);
-            }
-            if let Some(gradient) = gradient
-                && gradient.shape() != shape
-            {
-                panic!("step: the gradient of {name:?} is shaped otherwise: {} and {shape}", gradient.shape());
+                let before = &memory.shape;
+                return refuse(format!(
+                    "{name:?} has another shape than in the steps before: {before} and {shape}; {OF_ITS_OWN}"
+                ));
             }
         }
         if let Some(param) = params.iter().nth(self.memories.len()) {
-            panic!("step: {:?} has been added since the steps before", param.name);
+            return refuse(format!("{:?} has been added since the steps before; {OF_ITS_OWN}", param.name));
         }
         if let Some(memory) = self.memories.get(params.len()) {
-            panic!("step: {:?} has been removed since the steps before", memory.name);
+            return refuse(format!("{:?} has been removed since the steps before; {OF_ITS_OWN}", memory.name));
+        }
+        Ok(())
+    }
+}
+
+const OF_ITS_OWN: &str = "make an optimiser for each model";
+
+/// Checks that there is a gradient of the right shape, or none, for each parameter.
+fn check_gradients<T: Float>(params: &Params<T>, grads: &Grads<T>) -> Result<(), StepError> {
+    if grads.len() != params.len() {
+        return refuse(format!("there must be a gradient for each parameter: {} and {}", grads.len(), params.len()));
+    }
+    for (Param { name, value, .. }, gradient) in params.iter().zip(grads.iter()) {
+        if let Some(gradient) = gradient
+            && gradient.shape() != value.shape()
+        {
+            let (found, expected) = (gradient.shape(), value.shape());
+            return refuse(format!("the gradient of {name:?} is shaped otherwise: {found} and {expected}"));
         }
     }
+    Ok(())
+}
+
+/// Parameters, their gradients or the learning rate are none with which an optimiser can take its next step.
+///
+/// One pointer wide.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::box_collection)] // A thin pointer: the box around the string is the point.
+pub struct StepError(Box<String>);
+
+impl fmt::Display for StepError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for StepError {}
+
+fn refuse<R>(message: String) -> Result<R, StepError> {
+    Err(StepError(Box::new(message)))
 }
 
 /// The options of [`Optimizer`] as methods of every rule: `Adam::default().learning_rate(0.01)`.

@@ -6,6 +6,7 @@ use gradus_autograd::Params;
 use gradus_tensor::{Float, Tensor};
 use serde::{Deserialize, Serialize};
 
+use crate::check::not_negative;
 use crate::optimizer::{Memory, Optimizer};
 use crate::rule::{Rule, Slot};
 
@@ -74,9 +75,13 @@ impl<R: Rule, T: Float> Optimizer<R, T> {
     /// ```
     ///
     /// # Errors
-    /// If a slot belongs to none of `params` or is not one of the rule's, has another shape than the rule's, or a parameter
-    /// has some of the rule's slots and lacks others. The optimiser is then unchanged.
+    /// If a slot belongs to none of `params` or is not one of the rule's, has another shape than the rule's, a parameter has
+    /// some of the rule's slots and lacks others, or the learning rate is negative or not finite. The optimiser is then
+    /// unchanged.
     pub fn restore(&mut self, params: &Params<T>, state: State<T>) -> Result<(), RestoreError> {
+        if let Some(Err(problem)) = state.learning_rate.map(|rate| not_negative("learning_rate", rate)) {
+            return refuse(format!("{problem}: the state is damaged"));
+        }
         let mut found: Vec<Option<(String, Tensor<T>)>> = state.slots.into_iter().map(Some).collect();
         let mut memories = Vec::with_capacity(params.len());
         for param in params {

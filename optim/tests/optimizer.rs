@@ -121,13 +121,15 @@ fn a_removed_parameter_is_noticed() {
 }
 
 #[test]
-#[should_panic(expected = r#"step: another parameter stands where "1/bias" was in the steps before: "1/beta""#)]
+#[should_panic(
+    expected = r#"step: another parameter stands where "1/bias" was in the steps before: "1/beta"; make an optimiser for each model"#
+)]
 fn a_renamed_parameter_is_noticed() {
     step_after(|params| params[1].name = "1/beta".into());
 }
 
 #[test]
-#[should_panic(expected = r#"step: "1/kernel" has been reshaped since the steps before: [2, 2] and [4]"#)]
+#[should_panic(expected = r#"step: "1/kernel" has another shape than in the steps before: [2, 2] and [4]"#)]
 fn a_reshaped_parameter_is_noticed() {
     step_after(|params| params[0].value = Tensor::ones([4]));
 }
@@ -148,4 +150,32 @@ fn a_beta_of_one_is_refused() {
 #[should_panic(expected = "clip: gradients are clipped in one way, not two: Value(1.0) and Norm(2.0)")]
 fn two_ways_to_clip_are_refused() {
     let _: Optimizer<Sgd> = Sgd::default().clip_value(1.0).clip_norm(2.0);
+}
+
+#[test]
+fn what_comes_from_elsewhere_is_an_error() {
+    let (mut params, grads) = small();
+    let mut optimizer = Sgd::default().learning_rate(|step: u64| [0.5, f64::NAN, -1.0][step as usize]);
+    optimizer.try_step(&mut params, &grads).unwrap();
+    // The rate of the second step, of the third, and another model.
+    let before = params[0].value.clone();
+    let refused = optimizer.try_step(&mut params, &grads).unwrap_err().to_string();
+    let expected =
+        "learning_rate: a number that is not negative is needed, not NaN, as the schedule gives it for step 2";
+    assert_eq!((refused.as_str(), optimizer.steps(), &params[0].value), (expected, 1, &before));
+    optimizer.set_learning_rate(0.5);
+    assert_eq!(optimizer.check(&params), Ok(()));
+    let mut other = Params::<f64>::new();
+    other.add("1/kernel", Tensor::ones([3]));
+    other.add("1/bias", Tensor::ones([3]));
+    let grads = other.iter().map(|param| Some(param.value.clone())).collect();
+    let expected =
+        r#""1/kernel" has another shape than in the steps before: [2, 2] and [3]; make an optimiser for each model"#;
+    assert_eq!(optimizer.check(&other).unwrap_err().to_string(), expected);
+    assert_eq!(optimizer.try_step(&mut other, &grads).unwrap_err().to_string(), expected);
+    // An optimiser that has been refused can still take its first step of another model.
+    let mut fresh = Optimizer::from(Sgd::default());
+    fresh.try_step(&mut other, &[None].into_iter().collect()).unwrap_err();
+    let grads = params.iter().map(|param| Some(param.value.clone())).collect();
+    fresh.try_step(&mut params, &grads).unwrap();
 }

@@ -107,6 +107,9 @@ fn a_state_that_does_not_fit_is_refused() {
     assert!(refusal.contains(r#""1/kernel" lacks the slot "velocity""#), "{refusal}");
     assert!(refusal.contains("restore with the rule"), "{refusal}");
 
+    let refusal = error(&mut optimizer(), State { learning_rate: Some(-1.0), ..state() });
+    assert_eq!(refusal, "learning_rate: a number that is not negative is needed, not -1: the state is damaged");
+
     let mut sgd = Optimizer::from(Sgd::default());
     assert!(sgd.restore(&params(), state()).is_err());
     assert_eq!(sgd.steps(), 0, "nothing of the state was taken over");
