@@ -192,7 +192,8 @@ impl<R: Rule, T: Float> Optimizer<R, T> {
                 slots.map(|slot| Tensor::full(slot.shape, T::of(slot.initial))).collect()
             });
             let transform = self.transforms.of(&param.name, gradient, common_factor, learning_rate);
-            let weight = Weight { value: &mut param.value, gradient, slots, transform };
+            let (gradient, transform) = transform.in_range(gradient);
+            let weight = Weight { value: &mut param.value, gradient: &gradient, slots, transform };
             self.rule.apply(self.steps, learning_rate, weight);
         }
         Ok(())

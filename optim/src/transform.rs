@@ -1,5 +1,8 @@
 //! Clipping and decay: the changes to a weight and its gradient before the rule.
 
+use std::borrow::Cow;
+use std::iter;
+
 use gradus_tensor::{Float, Real, Tensor};
 
 /// How gradients are kept from being too large.
@@ -15,12 +18,9 @@ pub(crate) enum Clip {
 
 impl Clip {
     /// The factor that all gradients have in common.
-    pub fn common_factor<'a, T: Float>(self, gradients: impl Iterator<Item = &'a Tensor<T>>) -> f64 {
+    pub fn common_factor<'a, T: Float>(self, gradients: impl Iterator<Item = &'a Tensor<T>> + Clone) -> f64 {
         match self {
-            Clip::GlobalNorm(limit) => {
-                let squares = gradients.map(|gradient| norm(gradient).powi(2));
-                shrink_to(limit, squares.sum::<f64>().sqrt())
-            }
+            Clip::GlobalNorm(limit) => shrink_to(limit, gradients),
             Clip::Value(_) | Clip::Norm(_) => 1.0,
         }
     }
@@ -28,7 +28,7 @@ impl Clip {
     /// The factor of one gradient, beyond the common one.
     fn own_factor<T: Float>(self, gradient: &Tensor<T>) -> f64 {
         match self {
-            Clip::Norm(limit) => shrink_to(limit, norm(gradient)),
+            Clip::Norm(limit) => shrink_to(limit, iter::once(gradient)),
             Clip::Value(_) | Clip::GlobalNorm(_) => 1.0,
         }
     }
@@ -42,14 +42,58 @@ impl Clip {
     }
 }
 
-/// The Euclidean norm of all elements.
-pub(crate) fn norm<T: Float>(x: &Tensor<T>) -> f64 {
-    x.norm(..).item().as_f64()
+/// The factor that brings the common norm of all elements down to `limit`; 1 if it is small enough, or NaN, so that NaN
+/// stays visible.
+fn shrink_to<'a, T: Float>(limit: f64, gradients: impl Iterator<Item = &'a Tensor<T>> + Clone) -> f64 {
+    let squares: f64 = gradients.clone().map(|gradient| gradient.norm(..).item().as_f64().powi(2)).sum();
+    let mut norm = ScaledNorm { scale: 1.0, root: squares.sqrt() };
+    // A norm that has come out too small matters only beside a limit of its size.
+    if !norm.root.is_finite() || norm.root.max(limit) < least_norm::<T>() {
+        norm = ScaledNorm::of(gradients).unwrap_or(norm);
+    }
+    // Divided by one after the other, because their product may be greater than any number.
+    let share = limit / norm.scale / norm.root;
+    if share < 1.0 { share } else { 1.0 }
 }
 
-/// The factor that brings `norm` down to `limit`; 1 if it is small enough, or NaN, so that NaN stays visible.
-fn shrink_to(limit: f64, norm: f64) -> f64 {
-    if norm > limit { limit / norm } else { 1.0 }
+/// The Euclidean norm of all elements, also where their squares are too large or too small for their type.
+pub(crate) fn norm<T: Float>(x: &Tensor<T>) -> f64 {
+    let norm = x.norm(..).item().as_f64();
+    if norm >= least_norm::<T>() && norm.is_finite() {
+        return norm;
+    }
+    ScaledNorm::of(iter::once(x)).map_or(norm, |ScaledNorm { scale, root }| scale * root)
+}
+
+/// A norm below this may have lost squares that are below the smallest normal number; 2^20 is the root of more elements
+/// than memory holds.
+fn least_norm<T: Float>() -> f64 {
+    T::min_positive_value().as_f64().sqrt() * f64::from(1 << 20)
+}
+
+/// The product of `scale` and `root`: the norm of elements whose squares, or whose norm itself, may be no number of their
+/// type.
+struct ScaledNorm {
+    /// The largest magnitude of an element.
+    scale: f64,
+    /// The norm of the elements, each divided by the scale.
+    root: f64,
+}
+
+impl ScaledNorm {
+    /// Two passes over the elements, in order; `None` if all are 0 or one is not finite.
+    fn of<'a, T: Float>(tensors: impl Iterator<Item = &'a Tensor<T>> + Clone) -> Option<Self> {
+        let over = |start, next: &dyn Fn(f64, f64) -> f64| {
+            let of_tensor = |state, tensor: &Tensor<T>| tensor.iter().map(Float::as_f64).fold(state, next);
+            tensors.clone().fold(start, of_tensor)
+        };
+        // NaN is greater than nothing, and stays.
+        let scale = over(0.0, &|scale, x| if x.abs() <= scale || scale.is_nan() { scale } else { x.abs() });
+        if scale == 0.0 || !scale.is_finite() {
+            return None;
+        }
+        Some(ScaledNorm { scale, root: over(0.0, &|sum, x| sum + (x / scale).powi(2)).sqrt() })
+    }
 }
 
 /// An optimiser's settings for clipping and decay.
@@ -92,6 +136,17 @@ pub(crate) struct Transform {
 impl Transform {
     /// The transform that changes nothing.
     pub const NONE: Transform = Transform { factor: 1.0, limit: f64::INFINITY, l2: 0.0, keep: 1.0 };
+
+    /// The same transform with a factor that its type can hold, and the gradient that it is then one of. A norm near the
+    /// largest number and a small limit have a quotient below the smallest.
+    pub fn in_range<T: Float>(self, gradient: &Tensor<T>) -> (Cow<'_, Tensor<T>>, Transform) {
+        let least = T::min_positive_value().as_f64() / T::epsilon().as_f64();
+        if self.factor >= least || self.factor <= 0.0 {
+            return (Cow::Borrowed(gradient), self);
+        }
+        let root = self.factor.sqrt();
+        (Cow::Owned(gradient * T::of(root)), Transform { factor: root, ..self })
+    }
 
     /// The new values of an element `p` of the parameter and of its gradient `g`.
     #[inline(always)]

@@ -1,7 +1,8 @@
-use gradus_tensor::{Float, Shape, Tensor, keepdims};
+use gradus_tensor::{Float, Math, Shape, Tensor, keepdims};
 
 use super::*;
 use crate::rule::{Rule, Slot, Weight};
+use crate::transform::norm;
 
 options! {
     /// Adafactor: steps by the weight's own size, with an average of g² that is kept for rows and columns only:
@@ -59,23 +60,24 @@ impl Rule for Adafactor {
     }
 
     fn apply<T: Float>(&self, step: u64, learning_rate: f64, weight: Weight<'_, T>) {
-        let (value, gradient, slots) = weight.transformed();
+        let (value, mut gradient, slots) = weight.transformed();
         let take = (step as f64).powf(self.beta_2_decay);
         let average = |slot: &mut Tensor<T>, x: Tensor<T>| {
             *slot *= T::of(1.0 - take);
             *slot += x * T::of(take);
         };
-        let squares = gradient.square() + T::of(self.epsilon_1);
+        let mut means = self.means(&gradient, slots.len());
+        // An infinite square would stay in the averages, and the weight would never move again.
+        if means.iter().any(|mean| !mean.sum(..).item().is_finite())
+            && let Some(scaled) = with_finite_squares(&gradient)
+        {
+            gradient = scaled;
+            means = self.means(&gradient, slots.len());
+        }
+        slots.iter_mut().zip(means).for_each(|(slot, mean)| average(slot, mean));
         let velocity = match slots {
-            [rows, columns] => {
-                average(rows, squares.mean(-1));
-                average(columns, squares.mean(-2));
-                (&*rows / rows.mean(keepdims(-1))).unsqueeze(-1) * columns.unsqueeze(-2)
-            }
-            [velocity] => {
-                average(velocity, squares);
-                velocity.clone()
-            }
+            [rows, columns] => (&*rows / rows.mean(keepdims(-1))).unsqueeze(-1) * columns.unsqueeze(-2),
+            [velocity] => velocity.clone(),
             _ => unreachable!("one slot, or one for rows and one for columns"),
         };
         let direction = gradient / velocity.sqrt();
@@ -85,9 +87,30 @@ impl Rule for Adafactor {
     }
 }
 
+impl Adafactor {
+    /// The means of g² + epsilon_1 along the last axis and along the one before it, for two slots; for one slot g² + epsilon_1
+    /// itself.
+    fn means<T: Float>(&self, gradient: &Tensor<T>, slots: usize) -> Vec<Tensor<T>> {
+        let squares = gradient.square() + T::of(self.epsilon_1);
+        if slots == 1 { vec![squares] } else { vec![squares.mean(-1), squares.mean(-2)] }
+    }
+}
+
+/// The gradient times a number that makes the sum of its squares finite; `None` if an element is not finite. The step does
+/// not depend on such a number, but for what the averages hold of the steps before.
+fn with_finite_squares<T: Float>(gradient: &Tensor<T>) -> Option<Tensor<T>> {
+    let largest = gradient.abs().max(..).item();
+    let most = Math::sqrt(T::max_value() / T::of(4.0 * gradient.size() as f64));
+    (largest.is_finite() && largest > most).then(|| gradient * (most / largest))
+}
+
 /// The root of the mean of the squares.
 fn rms<T: Float>(x: &Tensor<T>) -> f64 {
-    x.square().mean(..).item().as_f64().sqrt()
+    let squares = x.square().mean(..).item();
+    if squares.is_finite() && squares > T::min_positive_value() / T::epsilon() {
+        return squares.as_f64().sqrt();
+    }
+    norm(x) / (x.size() as f64).sqrt()
 }
 
 /// Whether `value` is finite and not greater than 0.

@@ -65,11 +65,20 @@ impl ElementwiseRule for RmsProp {
         if self.centered {
             let [a, others @ ..] = rest else { unreachable!("a slot for the average") };
             *a = moving_average(self.rho, *a, g);
-            (variance, rest) = (variance - *a * *a, others);
+            (variance, rest) = (centered(variance, *a), others);
         }
         let step = rate * g / (variance + N::of(self.epsilon)).sqrt();
         let [b] = rest else { return p - step };
         *b = N::of(self.momentum) * *b + step;
         p - *b
     }
+}
+
+/// v - a², which rounding must not make negative: the mean of squares is never less than the square of the mean. It is
+/// infinite where v is.
+#[inline(always)]
+fn centered<N: Real>(v: N, a: N) -> N {
+    let variance = v - a * a;
+    let least = N::select(v.less(N::of(f64::INFINITY)), N::ZERO, v);
+    N::select(variance.greater(N::ZERO), variance, least)
 }
