@@ -241,7 +241,34 @@ fn class_weights_take_indices_and_one_hot_targets() {
     assert_eq!(class_weights(&Tensor::new([2.0, 0.0]), &weights).unwrap(), expected);
     assert_eq!(class_weights(&Tensor::new([[2.0], [0.0]]), &weights).unwrap(), expected);
     assert_eq!(class_weights(&Tensor::new([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]), &weights).unwrap(), expected);
-    assert!(class_weights(&Tensor::new([3.0]), &weights).is_err());
+    // Without a label there is no class.
+    let ignoring = class_weights_ignoring(&Tensor::new([2.0, -1.0]), &weights, Some(-1));
+    assert_eq!(ignoring.unwrap(), Tensor::new([0.5, 0.0]));
+    let refusal = |targets: Tensor, weights: &[f64]| class_weights(&targets, weights).unwrap_err().to_string();
+    let hint = "number the classes from 0 and give one weight for each, or leave class_weights out where targets are no classes";
+    for class in [3.0, -1.0, 0.5] {
+        let problem = format!("class_weights: targets must be classes from 0 to 2, found {class} at sample 1; {hint}");
+        assert_eq!(refusal(Tensor::new([0.0, class]), &weights), problem);
+    }
+    assert_eq!(
+        refusal(Tensor::new([[0.0, 0.0, 1.0], [1.0, 0.0, 1.0]]), &weights),
+        "class_weights: targets must be one-hot, found a sum of 2 at sample 1; several labels at once take weights of samples, \
+         by Dataset::with_weights"
+    );
+    assert_eq!(
+        refusal(Tensor::zeros([2, 4]), &weights),
+        "class_weights: 3 class weights need targets of shape [n] or [n, 3], found [2, 4]; give one weight for each class; \
+         other targets take weights of samples, by Dataset::with_weights"
+    );
+    for (weight, text) in [(-1.0, "-1"), (f64::NAN, "NaN"), (f64::INFINITY, "inf")] {
+        let problem =
+            format!("class_weights: found weight {text} of class 1, expected a finite weight that is not negative");
+        let refused = refusal(Tensor::new([0.0]), &[1.0, weight]);
+        assert_eq!(refused, format!("{problem}; check how the weights were made"));
+    }
+    for none in [&[0.0, 0.0][..], &[]] {
+        assert!(refusal(Tensor::new([0.0]), none).contains("are all 0, so that nothing would be learnt"));
+    }
 }
 
 #[test]

@@ -32,7 +32,7 @@ pub use hinge::{CategoricalHinge, Hinge, SquaredHinge};
 pub use objective::{Losses, Objective, Scored, Total};
 pub use sparse::SparseCategoricalCrossentropy;
 pub use vectors::{CosineSimilarity, KLDivergence};
-pub use weights::class_weights;
+pub use weights::{class_weights, class_weights_ignoring};
 
 use std::fmt;
 
@@ -48,6 +48,11 @@ use crate::error::{Error, Result};
 pub trait Loss: Clone + fmt::Debug + Send + Sync + 'static {
     /// The name as in Keras: `"categorical_crossentropy"`.
     fn name(&self) -> &'static str;
+
+    /// The class whose targets have no loss, if there is one.
+    fn ignored_class(&self) -> Option<i64> {
+        None
+    }
 
     /// The loss of each sample: `[n]`, or `[n, ..]` where a sample has several.
     ///

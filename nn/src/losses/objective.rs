@@ -37,11 +37,20 @@ pub trait Objective<T: Float>: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// If a shape does not fit, there are no samples, or an output has no loss.
     fn total(&self, scored: &[Scored<'_, T>], weights: Option<&Tensor<T>>) -> Result<Total<T>>;
+
+    /// The class whose targets have no loss, if there is one for the output of this name.
+    fn ignored_class(&self, _output: &str) -> Option<i64> {
+        None
+    }
 }
 
 impl<L: Loss, T: Float> Objective<T> for L {
     fn total(&self, scored: &[Scored<'_, T>], weights: Option<&Tensor<T>>) -> Result<Total<T>> {
         sum(scored.iter().map(|one| Ok((one, self.mean(one.targets, one.outputs, weights), 1.0))))
+    }
+
+    fn ignored_class(&self, _output: &str) -> Option<i64> {
+        Loss::ignored_class(self)
     }
 }
 
@@ -121,6 +130,10 @@ impl<T: Float> Objective<T> for Losses<T> {
             let loss = loss.total(std::slice::from_ref(one), weights).map(|total| total.loss);
             Ok((one, loss, *weight))
         }))
+    }
+
+    fn ignored_class(&self, output: &str) -> Option<i64> {
+        self.of(output)?.loss.ignored_class(output)
     }
 }
 

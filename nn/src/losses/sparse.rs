@@ -76,6 +76,10 @@ impl Loss for SparseCategoricalCrossentropy {
         "sparse_categorical_crossentropy"
     }
 
+    fn ignored_class(&self) -> Option<i64> {
+        self.ignore_class
+    }
+
     fn per_sample<T: Float>(&self, targets: &Tensor<T>, outputs: &Var<T>) -> Result<Var<T>> {
         let classes = self.classes(targets, outputs)?;
         let width = outputs.shape()[outputs.ndim() - 1];

@@ -16,27 +16,77 @@ use crate::error::{Error, Result};
 /// ```
 ///
 /// # Errors
-/// If the targets have another shape or a class has no weight.
+/// If a weight is negative or not finite, or all are 0; if the targets have another shape, or one of them is no class that
+/// has a weight.
 pub fn class_weights<T: Float>(targets: &Tensor<T>, weights: &[f64]) -> Result<Tensor<T>> {
+    class_weights_ignoring(targets, weights, None)
+}
+
+/// As [`class_weights`], with targets of the class `ignored`, such as -1 for "unlabelled": they have the weight 0. Give it the
+/// class that the loss ignores ([`Loss::ignored_class`](super::Loss::ignored_class)).
+///
+/// # Errors
+/// As [`class_weights`].
+pub fn class_weights_ignoring<T: Float>(
+    targets: &Tensor<T>,
+    weights: &[f64],
+    ignored: Option<i64>,
+) -> Result<Tensor<T>> {
+    check(weights)?;
     let classes: Tensor<T> = match targets.shape()[..] {
         [_] => targets.clone(),
         [samples, 1] => targets.reshape([samples]),
-        [_, classes] if classes == weights.len() => targets.argmax(-1).to(),
+        [_, classes] if classes == weights.len() => {
+            check_one_hot(targets)?;
+            targets.argmax(-1).to()
+        }
         _ => {
-            let count = weights.len();
-            let problem =
-                format!("{count} class weights need targets of shape [n] or [n, {count}], found {}", targets.shape());
-            return Err(Error::new("class_weights", problem, "give one weight for each class"));
+            let (count, found) = (weights.len(), targets.shape());
+            let problem = format!("{count} class weights need targets of shape [n] or [n, {count}], found {found}");
+            let hint =
+                "give one weight for each class; other targets take weights of samples, by Dataset::with_weights";
+            return Err(Error::new("class_weights", problem, hint));
         }
     };
-    let weight_of = |class: T| {
-        let index = class.as_f64();
-        let known = index.fract() == 0.0 && index >= 0.0 && index < weights.len() as f64;
-        known.then(|| T::of(weights[index as usize])).ok_or_else(|| {
-            let problem =
-                format!("there is no weight for class {index}, only for 0 to {}", weights.len().wrapping_sub(1));
-            Error::new("class_weights", problem, "give one weight for each class")
-        })
+    let weight_of = |(sample, class): (usize, T)| {
+        let class = class.as_f64();
+        if ignored.is_some_and(|ignored| class == ignored as f64) {
+            return Ok(T::ZERO);
+        }
+        if class.fract() == 0.0 && class >= 0.0 && class < weights.len() as f64 {
+            return Ok(T::of(weights[class as usize]));
+        }
+        let last = weights.len() - 1;
+        let problem = format!("targets must be classes from 0 to {last}, found {class} at sample {sample}");
+        let hint = "number the classes from 0 and give one weight for each, or leave class_weights out where targets are no \
+                    classes";
+        Err(Error::new("class_weights", problem, hint))
     };
-    classes.iter().map(weight_of).collect()
+    classes.iter().enumerate().map(weight_of).collect()
+}
+
+/// Checks that there are weights, and that each is one.
+fn check(weights: &[f64]) -> Result<()> {
+    let wrong = weights.iter().enumerate().find(|(_, weight)| !(weight.is_finite() && **weight >= 0.0));
+    let (problem, hint) = match wrong {
+        Some((class, weight)) => (
+            format!("found weight {weight} of class {class}, expected a finite weight that is not negative"),
+            "check how the weights were made",
+        ),
+        None if weights.iter().all(|&weight| weight == 0.0) => (
+            format!("the weights {weights:?} are all 0, so that nothing would be learnt"),
+            "give a class a weight greater than 0, or leave them out",
+        ),
+        None => return Ok(()),
+    };
+    Err(Error::new("class_weights", problem, hint))
+}
+
+/// Checks that each row has one class; those of smoothed and mixed targets have a sum of 1, too.
+fn check_one_hot<T: Float>(targets: &Tensor<T>) -> Result<()> {
+    let several = |sum: &T| !(0.99..=1.01).contains(&sum.as_f64());
+    let Some((sample, sum)) = targets.sum(-1).iter().enumerate().find(|(_, sum)| several(sum)) else { return Ok(()) };
+    let problem = format!("targets must be one-hot, found a sum of {sum} at sample {sample}");
+    let hint = "several labels at once take weights of samples, by Dataset::with_weights";
+    Err(Error::new("class_weights", problem, hint))
 }
