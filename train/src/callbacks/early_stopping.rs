@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::monitor::Monitor;
 use super::{Callback, Run};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::state::{from_state, to_state};
 
 /// Ends the run when a measurement has not become better for `patience` epochs.
@@ -28,8 +28,8 @@ pub struct EarlyStopping<T: Float = f32> {
 }
 
 impl<T: Float> EarlyStopping<T> {
-    /// Watches the measurement of this name, such as `"val_loss"`. Less is better if the name ends in `loss` or
-    /// `error`, else more is better.
+    /// Watches the measurement of this name, such as `"val_loss"`. Less is better if the name ends in `loss`, `error`, `mae`
+    /// or `mse`, else more is better. NaN is never better.
     pub fn new(monitor: impl Into<String>) -> Self {
         EarlyStopping {
             monitor: Monitor::new(monitor),
@@ -48,6 +48,10 @@ impl<T: Float> EarlyStopping<T> {
     }
 
     /// Sets the least change that counts as better, 0 by default: a change must be greater.
+    ///
+    /// # Panics
+    /// If it is not finite.
+    #[track_caller]
     pub fn min_delta(mut self, min_delta: f64) -> Self {
         self.monitor = self.monitor.min_delta(min_delta);
         self
@@ -65,7 +69,8 @@ impl<T: Float> EarlyStopping<T> {
         self
     }
 
-    /// At the end of the run, restores the weights of the best epoch.
+    /// At the end of the run, restores the weights of the best epoch. An epoch that leaves a weight that is not finite is
+    /// none of the best, whatever is measured.
     pub fn restore_best_weights(self, restore_best_weights: bool) -> Self {
         EarlyStopping { restore_best_weights, ..self }
     }
@@ -87,7 +92,10 @@ impl<T: Float> Callback<T> for EarlyStopping<T> {
         if run.epoch < self.start_from_epoch {
             return Ok(());
         }
-        if self.monitor.improves("EarlyStopping", &run.logs())? {
+        let logs = run.logs();
+        // What is measured in training was so before the last update, and weights may have become NaN by that.
+        let sound = || !self.restore_best_weights || all_finite(run.model.params());
+        if self.monitor.improves_if("EarlyStopping", &logs, sound)? {
             self.waited = 0;
             self.best_epoch = run.epoch;
             if self.restore_best_weights {
@@ -96,17 +104,24 @@ impl<T: Float> Callback<T> for EarlyStopping<T> {
         } else {
             self.waited += 1;
             if self.waited >= self.patience.max(1) {
-                run.stop(format!("{} was best in epoch {}", self.monitor.name(), self.best_epoch + 1));
+                let name = self.monitor.name();
+                let reason = if self.monitor.best().is_nan() {
+                    format!("{name} was a number in no epoch")
+                } else {
+                    format!("{name} was best in epoch {}", self.best_epoch + 1)
+                };
+                run.stop(reason);
             }
         }
         Ok(())
     }
 
     fn on_end(&mut self, run: &mut Run<'_, T>) -> Result<()> {
-        if let Some(best) = self.best.take() {
-            *run.model.params_mut() = best;
-        }
-        Ok(())
+        let Some(best) = self.best.take() else { return Ok(()) };
+        run.model.params_mut().assign(&best).map_err(|error| {
+            let problem = format!("the best weights are those of another model: {error}");
+            Error::new("EarlyStopping", problem, "restore the state that was written by the same program")
+        })
     }
 
     fn state(&self) -> Value {
@@ -131,6 +146,10 @@ struct State {
     best_epoch: usize,
     /// In f64, which holds the numbers of either type exactly.
     best_weights: Option<Params<f64>>,
+}
+
+fn all_finite<T: Float>(params: &Params<T>) -> bool {
+    params.iter().all(|param| param.value.is_finite().all(..).item())
 }
 
 /// The parameters in another element type.

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::monitor::Monitor;
 use super::{Callback, Run};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::state::{from_state, to_state};
 
 /// Sets the learning rate of each epoch to `schedule(epoch, rate)`, where epochs count from 0 and `rate` is the rate
@@ -23,7 +23,7 @@ pub struct LearningRateScheduler<F> {
 }
 
 impl<F: FnMut(usize, f64) -> f64 + Send> LearningRateScheduler<F> {
-    /// A schedule of rates, which must not be negative.
+    /// A schedule of rates. A rate that is negative or not finite ends the run with an error.
     pub fn new(schedule: F) -> Self {
         LearningRateScheduler { schedule }
     }
@@ -32,6 +32,10 @@ impl<F: FnMut(usize, f64) -> f64 + Send> LearningRateScheduler<F> {
 impl<T: Float, F: FnMut(usize, f64) -> f64 + Send> Callback<T> for LearningRateScheduler<F> {
     fn on_epoch_begin(&mut self, run: &mut Run<'_, T>) -> Result<()> {
         let rate = (self.schedule)(run.epoch, run.learning_rate());
+        if !(rate.is_finite() && rate >= 0.0) {
+            let problem = format!("the schedule gives the rate {rate} for epoch {}", run.epoch);
+            return Err(Error::new("LearningRateScheduler", problem, "give a number that is not negative"));
+        }
         run.set_learning_rate(rate);
         Ok(())
     }
@@ -52,8 +56,8 @@ pub struct ReduceLrOnPlateau {
 }
 
 impl ReduceLrOnPlateau {
-    /// Watches the measurement of this name, such as `"val_loss"`. Less is better if the name ends in `loss` or
-    /// `error`, else more is better.
+    /// Watches the measurement of this name, such as `"val_loss"`. Less is better if the name ends in `loss`, `error`, `mae`
+    /// or `mse`, else more is better.
     pub fn new(monitor: impl Into<String>) -> Self {
         ReduceLrOnPlateau {
             monitor: Monitor::new(monitor).min_delta(1e-4),
@@ -87,13 +91,34 @@ impl ReduceLrOnPlateau {
     }
 
     /// Sets the least change that counts as better, 0.0001 by default: a change must be greater.
+    ///
+    /// # Panics
+    /// If it is not finite.
+    #[track_caller]
     pub fn min_delta(mut self, min_delta: f64) -> Self {
         self.monitor = self.monitor.min_delta(min_delta);
         self
     }
 
+    /// Lets less be better, whatever the name.
+    pub fn minimize(mut self) -> Self {
+        self.monitor = self.monitor.minimize();
+        self
+    }
+
+    /// Lets more be better, whatever the name.
+    pub fn maximize(mut self) -> Self {
+        self.monitor = self.monitor.maximize();
+        self
+    }
+
     /// Sets the lowest rate, 0 by default.
+    ///
+    /// # Panics
+    /// If it is negative or not finite.
+    #[track_caller]
     pub fn min_lr(self, min_lr: f64) -> Self {
+        assert!(min_lr.is_finite() && min_lr >= 0.0, "ReduceLrOnPlateau: min_lr must not be negative, found {min_lr}");
         ReduceLrOnPlateau { min_lr, ..self }
     }
 }

@@ -107,9 +107,7 @@ pub trait Callback<T: Float = f32>: Send {
 
     /// The name under which the state is written; the name of the type by default.
     fn name(&self) -> String {
-        let path = std::any::type_name::<Self>();
-        let path = path.split('<').next().unwrap_or(path);
-        path.rsplit("::").next().unwrap_or(path).to_owned()
+        short_type_name::<Self>()
     }
 
     /// The state of the callback, made by [`to_state`](crate::state::to_state). The default is null: it has none.
@@ -125,4 +123,11 @@ pub trait Callback<T: Float = f32>: Send {
         let problem = format!("{} has a state, but cannot restore one", self.name());
         Err(Error::new("restore", problem, "implement Callback::restore as well as Callback::state"))
     }
+}
+
+/// The name of a type without its path and its parameters.
+pub(crate) fn short_type_name<T: ?Sized>() -> String {
+    let path = std::any::type_name::<T>();
+    let path = path.split('<').next().unwrap_or(path);
+    path.rsplit("::").next().unwrap_or(path).to_owned()
 }

@@ -68,7 +68,10 @@ impl<T: Float> Run<'_, T> {
     ///
     /// # Panics
     /// If it is negative or not finite.
+    #[track_caller]
     pub fn set_learning_rate(&mut self, rate: f64) {
+        let valid = rate.is_finite() && rate >= 0.0;
+        assert!(valid, "set_learning_rate: a number that is not negative is needed, not {rate}");
         self.learning_rate.set(rate);
     }
 
