@@ -90,9 +90,9 @@ fn of_equal_outputs_the_first_is_the_largest_and_all_are_in_the_top() {
     assert_close(measure(SparseCategoricalAccuracy::default(), &y, &p, None), 0.0);
     assert_close(measure(TopKAccuracy::new(1), &y, &p, None), 1.0 / 3.0);
     assert_close(measure(TopKAccuracy::new(2), &y, &p, None), 1.0);
-    // A score that is no number is in no top, though nothing is larger (tf.math.in_top_k).
-    let p = Tensor::from([[f64::NAN, 0.1, 0.2], [0.1, f64::INFINITY, 0.2]]);
-    assert_close(measure(TopKAccuracy::new(3), &Tensor::from([0.0, 1.0]), &p, None), 0.0);
+    // A score that is infinite is in no top, though nothing is larger (tf.math.in_top_k).
+    let p = Tensor::from([[0.1, f64::INFINITY, 0.2]]);
+    assert_close(measure(TopKAccuracy::new(3), &Tensor::from([1.0]), &p, None), 0.0);
 }
 
 #[test]
@@ -326,6 +326,18 @@ fn shapes_that_do_not_fit_are_errors() {
     for (found, problem, hint) in rows {
         assert_eq!(found, format!("{problem}{hint}"));
     }
+    // A dense layer on pictures has a row of outputs for each line of a picture.
+    let flatten =
+        "; put a Flatten or a global pooling before the last layer, whose outputs have more axes than the targets";
+    for (targets, fits) in [(&[4][..], false), (&[4, 10], false), (&[4, 1], false), (&[4, 28], true)] {
+        let mut accuracy = Accuracy::default();
+        let refused = accuracy.update(&Tensor::zeros(targets), &Tensor::<f64>::zeros([4, 28, 10]), None).err();
+        let problem = format!("accuracy: targets {:?} do not fit outputs [4, 28, 10]{flatten}", targets);
+        assert_eq!(refused.map(|error| error.to_string()), (!fits).then_some(problem));
+    }
+    let distance = refusal(MeanAbsoluteError::default(), &[4, 10], &[4, 28, 10], None);
+    let problem = "mean_absolute_error: targets [4, 10] and outputs [4, 28, 10] must have the same shape";
+    assert_eq!(distance, format!("{problem}{flatten}"));
 }
 
 #[test]
@@ -335,10 +347,213 @@ fn classes_that_are_none_are_errors() {
         let mut targets = vec![0.0; 3];
         targets[place] = class;
         let refused = Accuracy::default().update(&Tensor::from(targets), &outputs, None);
-        let expected = format!(
-            "accuracy: targets must be class indices from 0 to 3, found {class} at row {place}; number the classes from \
-             0, or give the last layer more units"
-        );
+        let hint = match class {
+            4.0 => "number the classes from 0, or give the last layer more units",
+            -1.0 => "leave out what has no label by ignore_class, or number the classes from 0",
+            _ => "give class indices; numbers are measured by MeanAbsoluteError and the like",
+        };
+        let expected =
+            format!("accuracy: targets must be class indices from 0 to 3, found {class} at row {place}; {hint}");
         assert_eq!(refused.unwrap_err().to_string(), expected);
     }
+}
+
+/// Every metric of classes, for a single output and for several.
+fn of_classes() -> (Vec<Box<dyn Metric<f64>>>, Vec<Box<dyn Metric<f64>>>) {
+    let both = || -> Vec<Box<dyn Metric<f64>>> {
+        vec![
+            Box::new(Accuracy::default()),
+            Box::new(Precision::default()),
+            Box::new(Recall::default()),
+            Box::new(F1::default()),
+            Box::new(F1::default().average(ClassAverage::Micro)),
+            Box::new(F1::default().average(ClassAverage::Weighted)),
+        ]
+    };
+    let single: [Box<dyn Metric<f64>>; 2] = [Box::new(BinaryAccuracy::default()), Box::new(Auc::default())];
+    let several: [Box<dyn Metric<f64>>; 2] =
+        [Box::new(SparseCategoricalAccuracy::default()), Box::new(TopKAccuracy::new(2))];
+    (both().into_iter().chain(single).collect(), both().into_iter().chain(several).collect())
+}
+
+#[test]
+fn an_output_that_is_nan_gives_no_score() {
+    let (single, several) = of_classes();
+    let nan = f64::NAN;
+    for mut metric in single {
+        let targets = Tensor::from([0.0, 0.0, 1.0, 1.0]);
+        for outputs in [[nan; 4], [nan, 0.2, 0.7, 0.8], [0.1, 0.2, 0.7, nan]] {
+            for targets in [&targets, &(1.0 - &targets)] {
+                metric.update(targets, &Tensor::from(outputs), None).unwrap();
+                assert!(metric.result().is_nan(), "{}: {} of {outputs:?}", metric.name(), metric.result());
+                // Also after a batch that is in order, and from a state that was written.
+                metric.update(targets, &Tensor::from([0.1, 0.2, 0.7, 0.8]), None).unwrap();
+                assert!(metric.result().is_nan(), "{}: {} of {outputs:?}", metric.name(), metric.result());
+                let state = serde_json::from_str(&metric.state().to_string()).unwrap();
+                metric.reset();
+                assert_eq!(metric.result(), 0.0);
+                metric.restore(&state).unwrap();
+                assert!(metric.result().is_nan(), "{}: {} of {outputs:?}", metric.name(), metric.result());
+                metric.reset();
+            }
+        }
+    }
+    for mut metric in several.into_iter().chain([Box::new(CategoricalAccuracy::default()) as Box<dyn Metric<f64>>]) {
+        let labels = Tensor::from([0.0, 2.0]);
+        let targets = if metric.name() == "categorical_accuracy" { one_hot(&labels) } else { labels };
+        for outputs in [[[nan; 3]; 2], [[nan, 0.1, 0.2], [0.1, 0.1, 0.8]], [[0.8, 0.1, 0.1], [0.1, nan, 0.8]]] {
+            metric.update(&targets, &Tensor::from(outputs), None).unwrap();
+            assert!(metric.result().is_nan(), "{}: {} of {outputs:?}", metric.name(), metric.result());
+            metric.reset();
+        }
+    }
+    let mut matrix = ConfusionMatrix::default();
+    let refused = matrix.update(&Tensor::from([0.0, 1.0, 1.0]), &Tensor::from([0.1, nan, 0.8]), None).unwrap_err();
+    let expected = "confusion_matrix: outputs must be numbers, found NaN at row 1; look for NaN in the data, or train at a \
+                    lower learning rate";
+    assert_eq!(refused.to_string(), expected);
+    // Distances are NaN by themselves; a column of equal targets had a score.
+    assert!(measure_once(R2::default(), &Tensor::from([2.0, 2.0]), &Tensor::from([nan, 2.0])).is_nan());
+    assert!(measure_once(R2::default(), &Tensor::from([nan, 2.0]), &Tensor::from([1.0, 2.0])).is_nan());
+    assert!(measure_once(MeanAbsoluteError::default(), &Tensor::from([2.0, 2.0]), &Tensor::from([nan, 2.0])).is_nan());
+    // Nor has a weight of 0 one.
+    let mut accuracy = Accuracy::default();
+    accuracy.update(&Tensor::from([1.0]), &Tensor::from([nan]), Some(&Tensor::from([0.0]))).unwrap();
+    assert!(Metric::<f64>::result(&accuracy).is_nan());
+}
+
+fn measure_once(mut metric: impl Metric<f64>, targets: &Tensor<f64>, outputs: &Tensor<f64>) -> f64 {
+    metric.update(targets, outputs, None).unwrap();
+    metric.result()
+}
+
+#[test]
+fn labels_that_are_none_are_errors_of_every_metric() {
+    let (single, several) = of_classes();
+    for mut metric in single {
+        for (labels, wrong, place) in [([1.0, 2.0], "2", 1), ([-1.0, 1.0], "-1", 0), ([0.0, f64::NAN], "NaN", 1)] {
+            let refused = metric.update(&Tensor::from(labels), &Tensor::from([0.2, 0.9]), None).unwrap_err();
+            let hint = if wrong == "-1" { ", or leave out what has no label by ignore_class" } else { "" };
+            let expected = format!(
+                "{}: targets must be in 0 to 1, found {wrong} at element {place} of [2]; give 0 for no and 1 for yes{hint}",
+                metric.name()
+            );
+            assert_eq!(refused.to_string(), expected);
+        }
+        // Of mixed samples the nearer class counts.
+        metric.update(&Tensor::from([0.2, 0.7]), &Tensor::from([0.2, 0.9]), None).unwrap();
+        assert_eq!(metric.result(), 1.0, "{}", metric.name());
+    }
+    let outputs = Tensor::from([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1]]);
+    let one_hot = [
+        (
+            [[1.0, 0.0, 0.0], [0.0, 2.0, 0.0]],
+            "must be in 0 to 1, found 2 at row 1; make the targets one-hot by to_categorical",
+        ),
+        (
+            [[1.0, -1.0, 0.0], [0.0, 1.0, 0.0]],
+            "must be in 0 to 1, found -1 at row 0; make the targets one-hot by to_categorical",
+        ),
+        (
+            [[f64::NAN, 1.0, 0.0], [0.0, 1.0, 0.0]],
+            "must be in 0 to 1, found NaN at row 0; make the targets one-hot by to_categorical",
+        ),
+        (
+            [[1.0, 0.0, 0.0], [0.0, 1.0, 1.0]],
+            "must have one class in each row, found a sum of 2 at row 1; for several labels at once use BinaryAccuracy",
+        ),
+        (
+            [[0.0, 0.0, 0.0], [0.0, 1.0, 0.0]],
+            "must have one class in each row, found a sum of 0 at row 0; give each row its class, or class indices, of \
+             which ignore_class leaves out one",
+        ),
+    ];
+    for mut metric in several {
+        for class in [3.0, -1.0, 255.0, 0.5, f64::NAN] {
+            let refused = metric.update(&Tensor::from([1.0, class]), &outputs, None).unwrap_err().to_string();
+            let hint = match class {
+                -1.0 | 255.0 => "leave out what has no label by ignore_class, or number the classes from 0",
+                3.0 => "number the classes from 0, or give the last layer more units",
+                _ => "give class indices; numbers are measured by MeanAbsoluteError and the like",
+            };
+            let problem = format!("targets must be class indices from 0 to 2, found {class} at row 1; {hint}");
+            assert_eq!(refused, format!("{}: {problem}", metric.name()));
+        }
+        if metric.name() == "sparse_categorical_accuracy" {
+            continue;
+        }
+        for (targets, problem) in &one_hot {
+            let refused = metric.update(&Tensor::from(*targets), &outputs, None).unwrap_err().to_string();
+            assert_eq!(refused, format!("{}: one-hot targets {problem}", metric.name()));
+        }
+        // Smoothed and mixed.
+        let soft = Tensor::from([[0.9, 0.05, 0.05], [0.4, 0.6, 0.0]]);
+        metric.update(&soft, &outputs, None).unwrap();
+    }
+}
+
+#[test]
+fn a_class_that_is_ignored_counts_nowhere() {
+    let (p, y, w) = three_classes();
+    // The third and the sixth sample have no label.
+    let unlabelled = |class: f64| Tensor::from([0.0, 1.0, class, 1.0, 1.0, class, 2.0, 2.0]);
+    let kept = [0, 1, 3, 4, 6, 7];
+    let rows = |x: &Tensor<f64>| x.index_select(0, &Tensor::from(kept.map(|row| row as i64)));
+    for class in [-1.0, 255.0] {
+        let ignored = class as i64;
+        let (targets, kept_targets) = (unlabelled(class), rows(&y));
+        let rows_of: [(Box<dyn Metric<f64>>, Box<dyn Metric<f64>>); 6] = [
+            (Box::new(Accuracy::default().ignore_class(ignored)), Box::new(Accuracy::default())),
+            (Box::new(SparseCategoricalAccuracy::default().ignore_class(ignored)), Box::new(Accuracy::default())),
+            (Box::new(TopKAccuracy::new(2).ignore_class(ignored)), Box::new(TopKAccuracy::new(2))),
+            (Box::new(Precision::default().ignore_class(ignored)), Box::new(Precision::default())),
+            (Box::new(Recall::default().ignore_class(ignored)), Box::new(Recall::default())),
+            (Box::new(F1::default().ignore_class(ignored)), Box::new(F1::default())),
+        ];
+        for (mut with, mut without) in rows_of {
+            with.update(&targets, &p, Some(&w)).unwrap();
+            without.update(&kept_targets, &rows(&p), Some(&rows(&w))).unwrap();
+            assert_eq!(with.result(), without.result(), "{}", with.name());
+        }
+        let (mut with, mut without) = (ConfusionMatrix::default().ignore_class(ignored), ConfusionMatrix::default());
+        with.update(&targets, &p, None).unwrap();
+        without.update(&kept_targets, &rows(&p), None).unwrap();
+        assert_eq!(with.counts(), without.counts());
+    }
+    // A class that there is: scikit-learn's f1_score, precision_score and recall_score of the samples of classes 1 and 2,
+    // labels=[1, 2]. By hand from the matrix [[1, 1, 1], [0, 1, 2]] of these classes against all three.
+    let ignoring = |average| F1::default().average(average).ignore_class(0);
+    let [one, two] = [2.0 / (2.0 + 3.0), 4.0 / (3.0 + 3.0)];
+    assert_close(measure(ignoring(ClassAverage::Macro), &y, &p, None), (one + two) / 2.0);
+    assert_close(measure(ignoring(ClassAverage::Weighted), &one_hot(&y), &p, None), (one + two) / 2.0);
+    assert_close(measure(ignoring(ClassAverage::Micro), &y, &p, None), 2.0 * 3.0 / (5.0 + 6.0));
+    // Of two classes, by hand: the first and the last of the six do not count.
+    let targets = Tensor::from([-1.0, 0.0, 0.0, 1.0, 1.0, -1.0]);
+    let scores = Tensor::from([f64::NAN, 0.6, 0.2, 0.4, 0.9, 0.0]);
+    assert_close(measure(BinaryAccuracy::default().ignore_class(-1), &targets, &scores, None), 0.5);
+    assert_close(measure(Accuracy::default().ignore_class(-1), &targets, &scores, None), 0.5);
+    assert_close(measure(Auc::default().ignore_class(-1), &targets, &scores, None), 0.75);
+    assert_close(measure(Precision::default().ignore_class(-1), &targets, &scores, None), 0.5);
+    // Nothing that counts.
+    let none = Tensor::from([-1.0, -1.0, -1.0]);
+    assert_close(measure(BinaryAccuracy::default().ignore_class(-1), &none, &scores.slice(0, 1..4), None), 0.0);
+}
+
+#[test]
+fn another_number_of_classes_is_not_another_beginning() {
+    let (p, y, _) = three_classes();
+    let mut f1 = F1::default();
+    f1.update(&y, &p, None).unwrap();
+    let refused = f1.update(&Tensor::from([0.0, 1.0]), &Tensor::from([0.2, 0.7]), None).unwrap_err();
+    let expected = "f1: outputs have 2 classes, those before had 3; measure each model by a metric of its own";
+    assert_eq!(refused.to_string(), expected);
+    let mut r2 = R2::default();
+    r2.update(&p, &p, None).unwrap();
+    let refused = r2.update(&y, &y, None).unwrap_err();
+    let expected = "r2: outputs have 1 columns, those before had 3; measure each model by a metric of its own";
+    assert_eq!(refused.to_string(), expected);
+    // A damaged state: one class of a single output.
+    let state = serde_json::json!([{"classes": 1, "counts": [3.0]}, true, false]);
+    let refused = Metric::<f64>::restore(&mut F1::default(), &state).unwrap_err().to_string();
+    assert!(refused.starts_with("restore: the state of f1 has 1 classes for a single output"), "{refused}");
 }

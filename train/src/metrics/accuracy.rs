@@ -1,34 +1,64 @@
 //! Accuracies: shares of predictions that are right.
 
-use gradus_tensor::{Float, Tensor};
+use gradus_tensor::{Float, Shape, Tensor};
 use serde_json::Value;
 
-use super::classes::{Classes, truth_of_many};
-use super::{Mean, Metric, row_weights};
+use super::classes::{Classes, check_either, check_many, has_nan, truth_of_many};
+use super::{Mean, Metric, row_weights, same_size};
 use crate::error::{Error, Result};
 use crate::state::{from_state, to_state};
 
-/// Adds each row to the mean: 1 where the prediction is right, else 0.
+/// Adds each row that counts to the mean: 1 where the prediction is right, else 0, and NaN where an output is NaN.
 fn add_rows<T: Float>(
     name: &str,
     mean: &mut Mean,
-    right: impl ExactSizeIterator<Item = bool>,
+    classes: &Classes,
     outputs: &Tensor<T>,
     weights: Option<&Tensor<T>>,
 ) -> Result<()> {
-    let weight = row_weights(name, weights, outputs, right.len())?;
-    for (row, right) in right.enumerate() {
-        mean.add(f64::from(right), weight(row));
+    let weight = row_weights(name, weights, outputs, classes.rows())?;
+    for (row, truth, predicted) in classes.counted() {
+        mean.add(predicted.map_or(f64::NAN, |predicted| f64::from(predicted == truth)), weight(row));
     }
     Ok(())
 }
 
+/// The parts of a metric that are the same for all that keep a `mean`.
+macro_rules! keeps_a_mean {
+    () => {
+        fn result(&self) -> f64 {
+            self.mean.result()
+        }
+
+        fn reset(&mut self) {
+            self.mean = Mean::default();
+        }
+
+        fn state(&self) -> Value {
+            to_state(&self.mean)
+        }
+
+        fn restore(&mut self, state: &Value) -> Result<()> {
+            self.mean = from_state(&Metric::<T>::name(self), state)?;
+            Ok(())
+        }
+    };
+}
+
 macro_rules! accuracy {
-    ($(#[$doc:meta])+ $Name:ident, $name:literal, |$self:ident, $targets:ident, $outputs:ident| $classes:expr) => {
+    ($(#[$doc:meta])+ $Name:ident, $name:literal, $check:expr) => {
         $(#[$doc])+
         #[derive(Clone, Debug, Default)]
         pub struct $Name {
+            ignored: Option<i64>,
             mean: Mean,
+        }
+
+        impl $Name {
+            /// Leaves out the samples of this class, such as -1 or 255 for "unlabelled".
+            pub fn ignore_class(self, class: i64) -> Self {
+                $Name { ignored: Some(class), ..self }
+            }
         }
 
         impl<T: Float> Metric<T> for $Name {
@@ -36,33 +66,18 @@ macro_rules! accuracy {
                 $name.to_owned()
             }
 
-            fn update(
-                &mut $self,
-                $targets: &Tensor<T>,
-                $outputs: &Tensor<T>,
-                weights: Option<&Tensor<T>>,
-            ) -> Result<()> {
-                let classes: Classes = $classes?;
-                let right = classes.truth.iter().zip(&classes.predicted).map(|(truth, predicted)| truth == predicted);
-                add_rows($name, &mut $self.mean, right, $outputs, weights)
+            fn check(&self, targets: &Shape, outputs: &Shape) -> Result<()> {
+                let check: fn(&str, &Shape, &Shape) -> Result<()> = $check;
+                check($name, targets, outputs)
             }
 
-            fn result(&self) -> f64 {
-                self.mean.result()
+            fn update(&mut self, targets: &Tensor<T>, outputs: &Tensor<T>, weights: Option<&Tensor<T>>) -> Result<()> {
+                Metric::<T>::check(self, targets.shape(), outputs.shape())?;
+                let classes = Classes::of($name, targets, outputs, 0.5, self.ignored)?;
+                add_rows($name, &mut self.mean, &classes, outputs, weights)
             }
 
-            fn reset(&mut self) {
-                self.mean = Mean::default();
-            }
-
-            fn state(&self) -> Value {
-                to_state(&self.mean)
-            }
-
-            fn restore(&mut self, state: &Value) -> Result<()> {
-                self.mean = from_state($name, state)?;
-                Ok(())
-            }
+            keeps_a_mean! {}
         }
     };
 }
@@ -71,7 +86,7 @@ accuracy!(
     /// The share of predictions that are right.
     ///
     /// Outputs `[n, classes]` predict the class of the largest; targets are class indices or one-hot. Outputs `[n]` or
-    /// `[n, 1]` predict 1 above 0.5, else 0; targets are 0 or 1.
+    /// `[n, 1]` predict 1 above 0.5, else 0; targets are 0 or 1. Where an output is NaN, the accuracy is NaN.
     ///
     /// ```
     /// use gradus_tensor::Tensor;
@@ -83,20 +98,19 @@ accuracy!(
     /// ```
     Accuracy,
     "accuracy",
-    |self, targets, outputs| Classes::of("accuracy", targets, outputs, 0.5)
+    check_either
 );
 
 accuracy!(
     /// The share of samples for which the largest of the outputs `[n, classes]` is where the one-hot target has its 1.
     CategoricalAccuracy,
     "categorical_accuracy",
-    |self, targets, outputs| {
-        if targets.shape() != outputs.shape() {
-            let problem =
-                format!("targets {} and outputs {} must have the same shape", targets.shape(), outputs.shape());
-            return Err(Error::new("categorical_accuracy", problem, "use SparseCategoricalAccuracy for class indices"));
+    |name, targets, outputs| {
+        if targets != outputs {
+            let problem = format!("targets {targets} and outputs {outputs} must have the same shape");
+            return Err(Error::new(name, problem, "use SparseCategoricalAccuracy for class indices"));
         }
-        Classes::of_many("categorical_accuracy", targets, outputs)
+        check_many(name, targets, outputs)
     }
 );
 
@@ -104,12 +118,12 @@ accuracy!(
     /// The share of samples for which the largest of the outputs `[n, classes]` is at the class index of the target.
     SparseCategoricalAccuracy,
     "sparse_categorical_accuracy",
-    |self, targets, outputs| {
-        if targets.shape() == outputs.shape() {
-            let problem = format!("targets must be class indices, found {} for outputs of that shape", targets.shape());
-            return Err(Error::new("sparse_categorical_accuracy", problem, "use CategoricalAccuracy for one-hot targets"));
+    |name, targets, outputs| {
+        if targets == outputs && outputs.len() > 1 && outputs.last() != Some(&1) {
+            let problem = format!("targets must be class indices, found {targets} for outputs of that shape");
+            return Err(Error::new(name, problem, "use CategoricalAccuracy for one-hot targets"));
         }
-        Classes::of_many("sparse_categorical_accuracy", targets, outputs)
+        check_many(name, targets, outputs)
     }
 );
 
@@ -117,12 +131,13 @@ accuracy!(
 #[derive(Clone, Debug)]
 pub struct BinaryAccuracy {
     threshold: f64,
+    ignored: Option<i64>,
     mean: Mean,
 }
 
 impl Default for BinaryAccuracy {
     fn default() -> Self {
-        BinaryAccuracy { threshold: 0.5, mean: Mean::default() }
+        BinaryAccuracy { threshold: 0.5, ignored: None, mean: Mean::default() }
     }
 }
 
@@ -131,6 +146,11 @@ impl BinaryAccuracy {
     pub fn threshold(self, threshold: f64) -> Self {
         BinaryAccuracy { threshold, ..self }
     }
+
+    /// Leaves out the elements whose target is this, such as -1 for "unlabelled".
+    pub fn ignore_class(self, class: i64) -> Self {
+        BinaryAccuracy { ignored: Some(class), ..self }
+    }
 }
 
 impl<T: Float> Metric<T> for BinaryAccuracy {
@@ -138,28 +158,16 @@ impl<T: Float> Metric<T> for BinaryAccuracy {
         "binary_accuracy".to_owned()
     }
 
+    fn check(&self, targets: &Shape, outputs: &Shape) -> Result<()> {
+        same_size("binary_accuracy", targets, outputs)
+    }
+
     fn update(&mut self, targets: &Tensor<T>, outputs: &Tensor<T>, weights: Option<&Tensor<T>>) -> Result<()> {
-        let classes = Classes::of_two("binary_accuracy", targets, outputs, self.threshold)?;
-        let right = classes.truth.iter().zip(&classes.predicted).map(|(truth, predicted)| truth == predicted);
-        add_rows("binary_accuracy", &mut self.mean, right, outputs, weights)
+        let classes = Classes::of_two("binary_accuracy", targets, outputs, self.threshold, self.ignored)?;
+        add_rows("binary_accuracy", &mut self.mean, &classes, outputs, weights)
     }
 
-    fn result(&self) -> f64 {
-        self.mean.result()
-    }
-
-    fn reset(&mut self) {
-        self.mean = Mean::default();
-    }
-
-    fn state(&self) -> Value {
-        to_state(&self.mean)
-    }
-
-    fn restore(&mut self, state: &Value) -> Result<()> {
-        self.mean = from_state("binary_accuracy", state)?;
-        Ok(())
-    }
+    keeps_a_mean! {}
 }
 
 /// The share of samples for which the class of the target is among the `k` largest of the outputs `[n, classes]`.
@@ -169,6 +177,7 @@ impl<T: Float> Metric<T> for BinaryAccuracy {
 #[derive(Clone, Debug)]
 pub struct TopKAccuracy {
     k: usize,
+    ignored: Option<i64>,
     mean: Mean,
 }
 
@@ -180,7 +189,12 @@ impl TopKAccuracy {
     #[track_caller]
     pub fn new(k: usize) -> Self {
         assert!(k > 0, "top_k_accuracy: k must be at least 1, found 0");
-        TopKAccuracy { k, mean: Mean::default() }
+        TopKAccuracy { k, ignored: None, mean: Mean::default() }
+    }
+
+    /// Leaves out the samples of this class, such as -1 or 255 for "unlabelled".
+    pub fn ignore_class(self, class: i64) -> Self {
+        TopKAccuracy { ignored: Some(class), ..self }
     }
 }
 
@@ -189,30 +203,22 @@ impl<T: Float> Metric<T> for TopKAccuracy {
         format!("top_{}_accuracy", self.k)
     }
 
+    fn check(&self, targets: &Shape, outputs: &Shape) -> Result<()> {
+        check_many(&Metric::<T>::name(self), targets, outputs)
+    }
+
     fn update(&mut self, targets: &Tensor<T>, outputs: &Tensor<T>, weights: Option<&Tensor<T>>) -> Result<()> {
         let name = Metric::<T>::name(self);
-        let (classes, truth) = truth_of_many(&name, targets, outputs)?;
-        let rows = outputs.to_vec();
-        let right = truth.iter().zip(rows.chunks_exact(classes)).map(|(&truth, row)| {
-            row[truth].is_finite() && row.iter().filter(|&&other| other > row[truth]).count() < self.k
-        });
-        add_rows(&name, &mut self.mean, right, outputs, weights)
-    }
-
-    fn result(&self) -> f64 {
-        self.mean.result()
-    }
-
-    fn reset(&mut self) {
-        self.mean = Mean::default();
-    }
-
-    fn state(&self) -> Value {
-        to_state(&self.mean)
-    }
-
-    fn restore(&mut self, state: &Value) -> Result<()> {
-        self.mean = from_state(&Metric::<T>::name(self), state)?;
+        let (classes, truth) = truth_of_many(&name, targets, outputs, self.ignored)?;
+        let weight = row_weights(&name, weights, outputs, truth.len())?;
+        for (place, (truth, row)) in truth.iter().zip(outputs.to_vec().chunks_exact(classes)).enumerate() {
+            let Some(truth) = *truth else { continue };
+            let better = row.iter().filter(|&&other| other > row[truth]).count();
+            let right = row[truth].is_finite() && better < self.k;
+            self.mean.add(if has_nan(row) { f64::NAN } else { f64::from(right) }, weight(place));
+        }
         Ok(())
     }
+
+    keeps_a_mean! {}
 }

@@ -1,8 +1,9 @@
 //! The area under the ROC curve.
 
-use gradus_tensor::{Float, Tensor};
+use gradus_tensor::{Float, Shape, Tensor};
 use serde_json::Value;
 
+use super::classes::truth_of_two;
 use super::{Metric, ratio, row_weights, same_size};
 use crate::error::Result;
 use crate::number::Number;
@@ -12,11 +13,27 @@ use crate::state::{from_state, to_state};
 /// score than a sample of class 0, where equal scores count half.
 ///
 /// Targets are 0 or 1, outputs are scores, both `[n]` or `[n, 1]`. The result is exact, so the metric keeps all scores
-/// of an epoch (Keras's approximates by 200 thresholds). It is 0 if either class is missing.
+/// of an epoch (Keras's approximates by 200 thresholds). It is 0 if either class is missing, and NaN if a score is NaN.
+///
+/// ```
+/// use gradus_tensor::Tensor;
+/// use gradus_train::metrics::{Auc, Metric};
+/// let mut auc = Auc::default();
+/// auc.update(&Tensor::new([0.0, 0.0, 1.0, 1.0]), &Tensor::new([0.1, 0.4, 0.35, 0.8]), None).unwrap();
+/// assert_eq!(Metric::<f32>::result(&auc), 0.75);
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Auc {
+    ignored: Option<i64>,
     /// Of each sample the score, whether it is of class 1, and the weight.
     scores: Vec<(f64, bool, f64)>,
+}
+
+impl Auc {
+    /// Leaves out the samples whose target is this, such as -1 for "unlabelled".
+    pub fn ignore_class(self, class: i64) -> Self {
+        Auc { ignored: Some(class), ..self }
+    }
 }
 
 impl<T: Float> Metric<T> for Auc {
@@ -24,15 +41,23 @@ impl<T: Float> Metric<T> for Auc {
         "auc".to_owned()
     }
 
+    fn check(&self, targets: &Shape, outputs: &Shape) -> Result<()> {
+        same_size("auc", targets, outputs)
+    }
+
     fn update(&mut self, targets: &Tensor<T>, outputs: &Tensor<T>, weights: Option<&Tensor<T>>) -> Result<()> {
-        same_size("auc", targets, outputs)?;
+        same_size("auc", targets.shape(), outputs.shape())?;
+        let truth = truth_of_two("auc", targets, self.ignored)?;
         let weight = row_weights("auc", weights, outputs, outputs.size())?;
-        let pairs = outputs.iter().zip(targets.iter()).enumerate();
-        self.scores.extend(pairs.map(|(row, (score, target))| (score.as_f64(), target > T::of(0.5), weight(row))));
+        let rows = outputs.iter().zip(truth).enumerate();
+        self.scores.extend(rows.filter_map(|(row, (score, truth))| Some((score.as_f64(), truth? == 1, weight(row)))));
         Ok(())
     }
 
     fn result(&self) -> f64 {
+        if self.scores.iter().any(|score| score.0.is_nan()) {
+            return f64::NAN;
+        }
         let mut scores = self.scores.clone();
         scores.sort_by(|a, b| a.0.total_cmp(&b.0));
         let (mut below, mut area, mut positives) = (0.0, 0.0, 0.0);

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::classes::Classes;
 use super::row_weights;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// The number of samples of each true class (rows) that are predicted as each class (columns).
 ///
@@ -25,6 +25,9 @@ pub struct ConfusionMatrix {
     classes: usize,
     /// Row-major, `classes` by `classes`.
     counts: Vec<f64>,
+    /// The class whose samples are left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ignored: Option<i64>,
 }
 
 /// A confusion matrix as it is written, before its size is checked.
@@ -32,34 +35,48 @@ pub struct ConfusionMatrix {
 struct Counts {
     classes: usize,
     counts: Vec<f64>,
+    #[serde(default)]
+    ignored: Option<i64>,
 }
 
 impl TryFrom<Counts> for ConfusionMatrix {
     type Error = String;
 
-    fn try_from(Counts { classes, counts }: Counts) -> Result<Self, String> {
+    fn try_from(Counts { classes, counts, ignored }: Counts) -> Result<Self, String> {
         if classes.checked_mul(classes) != Some(counts.len()) {
             return Err(format!("{} counts are no square of {classes} by {classes} classes", counts.len()));
         }
-        Ok(ConfusionMatrix { classes, counts })
+        Ok(ConfusionMatrix { classes, counts, ignored })
     }
 }
 
 impl ConfusionMatrix {
+    /// Leaves out the samples of this class, such as -1 or 255 for "unlabelled".
+    pub fn ignore_class(self, class: i64) -> Self {
+        ConfusionMatrix { ignored: Some(class), ..self }
+    }
+
     /// Adds a batch: each sample counts as much as its weight, or 1.
     ///
     /// # Errors
-    /// If the shapes do not fit each other.
+    /// If the shapes do not fit each other, a target is no class, an output is NaN, or the batches before had another
+    /// number of classes.
     pub fn update<T: Float>(
         &mut self,
         targets: &Tensor<T>,
         outputs: &Tensor<T>,
         weights: Option<&Tensor<T>>,
     ) -> Result<()> {
-        let classes = Classes::of("confusion_matrix", targets, outputs, 0.5)?;
-        self.count("confusion_matrix", &classes, outputs, weights)
+        let name = "confusion_matrix";
+        let classes = Classes::of(name, targets, outputs, 0.5, self.ignored)?;
+        if let Some((row, ..)) = classes.counted().find(|(.., predicted)| predicted.is_none()) {
+            let hint = "look for NaN in the data, or train at a lower learning rate";
+            return Err(Error::new(name, format!("outputs must be numbers, found NaN at row {row}"), hint));
+        }
+        self.count(name, &classes, outputs, weights)
     }
 
+    /// Adds the rows that have a prediction.
     pub(super) fn count<T: Float>(
         &mut self,
         name: &str,
@@ -67,12 +84,18 @@ impl ConfusionMatrix {
         outputs: &Tensor<T>,
         weights: Option<&Tensor<T>>,
     ) -> Result<()> {
-        let weight = row_weights(name, weights, outputs, classes.truth.len())?;
-        if self.classes != classes.count {
-            *self = ConfusionMatrix { classes: classes.count, counts: vec![0.0; classes.count * classes.count] };
+        let weight = row_weights(name, weights, outputs, classes.rows())?;
+        if self.classes == 0 {
+            (self.classes, self.counts) = (classes.count, vec![0.0; classes.count * classes.count]);
         }
-        for (row, (&truth, &predicted)) in classes.truth.iter().zip(&classes.predicted).enumerate() {
-            self.counts[truth * self.classes + predicted] += weight(row);
+        if self.classes != classes.count {
+            let problem = format!("outputs have {} classes, those before had {}", classes.count, self.classes);
+            return Err(Error::new(name, problem, "measure each model by a metric of its own"));
+        }
+        for (row, truth, predicted) in classes.counted() {
+            if let Some(predicted) = predicted {
+                self.counts[truth * self.classes + predicted] += weight(row);
+            }
         }
         Ok(())
     }

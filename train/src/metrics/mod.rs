@@ -5,12 +5,16 @@
 //! | the share of right predictions | [`Accuracy`], which finds out its kind by the shapes; [`BinaryAccuracy`], [`CategoricalAccuracy`], [`SparseCategoricalAccuracy`], [`TopKAccuracy`] |
 //! | kinds of errors | [`Precision`], [`Recall`], [`F1`], [`Auc`], [`ConfusionMatrix`] |
 //! | distances from the targets | [`MeanAbsoluteError`], [`MeanSquaredError`], [`RootMeanSquaredError`], [`R2`] |
+//!
+//! Two metrics of one kind, such as [`Precision`] at two thresholds, need names of their own: [`Named`]. Metrics of classes
+//! have `ignore_class` for samples without a label. Where an output is NaN, a result is NaN.
 
 mod accuracy;
 mod auc;
 mod classes;
 mod confusion;
 mod mean;
+mod named;
 mod of_output;
 mod precision;
 mod regression;
@@ -19,11 +23,12 @@ pub use accuracy::{Accuracy, BinaryAccuracy, CategoricalAccuracy, SparseCategori
 pub use auc::Auc;
 pub use confusion::ConfusionMatrix;
 pub use mean::{LossMeans, Mean};
+pub use named::Named;
 pub(crate) use of_output::OutputMetric;
 pub use precision::{ClassAverage, F1, Precision, Recall};
 pub use regression::{MeanAbsoluteError, MeanSquaredError, R2, RootMeanSquaredError};
 
-use gradus_tensor::{Float, Tensor};
+use gradus_tensor::{Float, Shape, Tensor};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
@@ -37,10 +42,19 @@ pub trait Metric<T: Float = f32>: Send + Sync {
     /// The name in logs and history: `"accuracy"`.
     fn name(&self) -> String;
 
-    /// Adds the targets and outputs of a batch, and the weights of its samples `[n]` if there are any.
+    /// Checks that the metric suits targets and outputs of these shapes, batch axis first: `fit` and `evaluate` do so before
+    /// the first batch. By default it suits all.
     ///
     /// # Errors
     /// If the shapes do not fit each other or the metric.
+    fn check(&self, _targets: &Shape, _outputs: &Shape) -> Result<()> {
+        Ok(())
+    }
+
+    /// Adds the targets and outputs of a batch, and the weights of its samples `[n]` if there are any.
+    ///
+    /// # Errors
+    /// If the shapes do not fit each other or the metric, or a target is none that the metric knows.
     fn update(&mut self, targets: &Tensor<T>, outputs: &Tensor<T>, weights: Option<&Tensor<T>>) -> Result<()>;
 
     /// The result over all batches since the last reset.
@@ -68,9 +82,9 @@ pub trait Metric<T: Float = f32>: Send + Sync {
     }
 }
 
-/// `part / whole`, and 0 where `whole` is 0.
+/// `part / whole`, and 0 where `whole` is 0. NaN stays.
 fn ratio(part: f64, whole: f64) -> f64 {
-    if whole == 0.0 { 0.0 } else { part / whole }
+    if whole == 0.0 && !part.is_nan() { 0.0 } else { part / whole }
 }
 
 /// The weight of each of `rows` rows: that of its sample, or 1 without weights. All samples have the same number of
@@ -94,14 +108,25 @@ fn row_weights<T: Float>(
 }
 
 /// Checks that targets and outputs have the same shape; `[n]` and `[n, 1]` count as the same.
-fn same_size<T: Float>(name: &str, targets: &Tensor<T>, outputs: &Tensor<T>) -> Result<()> {
-    let column = |x: &Tensor<T>| {
-        let shape = x.shape().clone();
-        if shape.len() > 1 && shape.last() == Some(&1) { shape.without_axis(shape.len() - 1) } else { shape }
+fn same_size(name: &str, targets: &Shape, outputs: &Shape) -> Result<()> {
+    let column = |shape: &Shape| {
+        if shape.len() > 1 && shape.last() == Some(&1) { shape.without_axis(shape.len() - 1) } else { shape.clone() }
     };
     if column(targets) == column(outputs) {
         return Ok(());
     }
-    let problem = format!("targets {} and outputs {} must have the same shape", targets.shape(), outputs.shape());
-    Err(Error::new(name, problem, "use a metric that suits the targets, or reshape them"))
+    let problem = format!("targets {targets} and outputs {outputs} must have the same shape");
+    let hint = "use a metric that suits the targets, or reshape them";
+    Err(Error::new(name, problem, if has_axes_left(targets, outputs) { FLATTEN } else { hint }))
+}
+
+/// What to do about outputs of which each sample has a row of its own for each line of a picture.
+const FLATTEN: &str =
+    "put a Flatten or a global pooling before the last layer, whose outputs have more axes than the targets";
+
+/// Whether outputs have axes for which neither one-hot targets nor class indices have a counterpart.
+fn has_axes_left(targets: &Shape, outputs: &Shape) -> bool {
+    let (column, one_hot) = (targets.last() == Some(&1), targets.last() == outputs.last());
+    let rows = if targets.len() > 1 && (column || one_hot) { targets.len() - 1 } else { targets.len() };
+    outputs.len() > 2 && outputs.len() > rows + 1
 }

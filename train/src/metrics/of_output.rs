@@ -1,15 +1,19 @@
 //! Metrics of the outputs of a model.
 
-use gradus_tensor::{Float, Tensor};
+use gradus_nn::OutputInfo;
+use gradus_tensor::{Float, Shape, Tensor};
 
 use super::Metric;
-use crate::error::Result;
+use crate::callbacks::short_type_name;
+use crate::error::{Error, Result};
 use crate::state::NamedState;
 
 /// A metric of one output of a model.
 pub(crate) struct OutputMetric<T: Float> {
     /// The name in logs: `"accuracy"`, or `"class_accuracy"` where the model has several outputs.
     pub name: String,
+    /// The name of its type, for a message.
+    pub kind: String,
     /// The place of the output among those of the model.
     output: usize,
     metric: Box<dyn Metric<T>>,
@@ -17,17 +21,59 @@ pub(crate) struct OutputMetric<T: Float> {
 
 impl<T: Float> OutputMetric<T> {
     /// A metric of the output at this place; `prefix` is the name of the output where there are several.
-    pub fn new(metric: impl Metric<T> + 'static, output: usize, prefix: Option<&str>) -> Self {
+    pub fn new<M: Metric<T> + 'static>(metric: M, output: usize, prefix: Option<&str>) -> Self {
         let name = match prefix {
             Some(prefix) => format!("{prefix}_{}", metric.name()),
             None => metric.name(),
         };
-        OutputMetric { name, output, metric: Box::new(metric) }
+        OutputMetric { name, kind: short_type_name::<M>(), output, metric: Box::new(metric) }
     }
 
-    /// Takes in a batch: the targets of all outputs, and the outputs.
-    pub fn update(&mut self, targets: &[Tensor<T>], outputs: &[Tensor<T>], weights: Option<&Tensor<T>>) -> Result<()> {
-        self.metric.update(&targets[self.output], &outputs[self.output], weights)
+    /// Checks the shapes of so many samples, with these targets of one of them, and these outputs. Where a length is free,
+    /// only the batches tell.
+    pub fn check(&self, op: &str, samples: usize, targets: &[Tensor<T>], outputs: &[OutputInfo]) -> Result<()> {
+        let (Some(targets), Some(output)) = (targets.get(self.output), outputs.get(self.output)) else {
+            let (name, count) = (&self.name, outputs.len());
+            let problem = format!("{name:?} is a metric of output {}, the model has {count}", self.output);
+            return Err(Error::new(op, problem, "make a new trainer for another model"));
+        };
+        let Some(output) = output.shape.fixed() else { return Ok(()) };
+        let of_all = |of_one: &[usize]| Shape::from([&[samples], of_one].concat());
+        self.metric.check(&of_all(&targets.shape()[1..]), &of_all(&output))
+    }
+
+    /// Takes in a batch: the targets of all outputs, and the outputs. An error names the sample that causes it, of which
+    /// `sample_at` says where in the data it is.
+    pub fn update(
+        &mut self,
+        op: &str,
+        targets: &[Tensor<T>],
+        outputs: &[Tensor<T>],
+        weights: Option<&Tensor<T>>,
+        sample_at: impl Fn(usize) -> usize,
+    ) -> Result<()> {
+        let (targets, outputs) = (&targets[self.output], &outputs[self.output]);
+        let Err(error) = self.metric.update(targets, outputs, weights) else { return Ok(()) };
+        // The state that a run may go on from.
+        let state = self.metric.state();
+        let samples = outputs.shape().first().copied().unwrap_or(0);
+        let mut errors = (0..samples).map(|row| {
+            let of_row = |x: &Tensor<T>| x.slice(0, row..row + 1);
+            if targets.shape().first() != Some(&samples) || weights.is_some_and(|w| w.shape()[..] != [samples]) {
+                return None;
+            }
+            self.metric.update(&of_row(targets), &of_row(outputs), weights.map(of_row).as_ref()).err()
+        });
+        let located = match errors.by_ref().enumerate().find_map(|(row, error)| Some((row, error?))) {
+            // Where all samples give an error, as by their shape, it is the error alone.
+            Some((0, _)) if errors.all(|error| error.is_some()) => error,
+            Some((row, of_row)) => of_row.within(&format!("{op}: sample {}", sample_at(row))),
+            None => error,
+        };
+        if !state.is_null() {
+            self.metric.restore(&state)?;
+        }
+        Err(located)
     }
 
     /// The measure of all batches since the last reset.

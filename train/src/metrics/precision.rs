@@ -1,12 +1,12 @@
 //! Precision, recall, and the F1 score, their harmonic mean.
 
-use gradus_tensor::{Float, Tensor};
+use gradus_tensor::{Float, Shape, Tensor};
 use serde_json::Value;
 
-use super::classes::{Classes, is_single};
+use super::classes::{Classes, check_either, is_single};
 use super::confusion::ConfusionMatrix;
 use super::{Metric, ratio};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::state::{from_state, to_state};
 
 /// How the scores of several classes become one: scikit-learn's `average`.
@@ -27,13 +27,17 @@ struct Scores {
     matrix: ConfusionMatrix,
     average: ClassAverage,
     threshold: f64,
+    ignored: Option<i64>,
     /// Whether outputs are one number per sample: then the score is that of class 1 alone.
     single: bool,
+    /// Whether an output was NaN: then the score is NaN.
+    undefined: bool,
 }
 
 impl Default for Scores {
     fn default() -> Self {
-        Scores { matrix: ConfusionMatrix::default(), average: ClassAverage::Macro, threshold: 0.5, single: false }
+        let (average, matrix) = (ClassAverage::Macro, ConfusionMatrix::default());
+        Scores { matrix, average, threshold: 0.5, ignored: None, single: false, undefined: false }
     }
 }
 
@@ -45,29 +49,50 @@ impl Scores {
         outputs: &Tensor<T>,
         weights: Option<&Tensor<T>>,
     ) -> Result<()> {
-        self.single = is_single(outputs);
-        let classes = Classes::of(name, targets, outputs, self.threshold)?;
-        self.matrix.count(name, &classes, outputs, weights)
+        let classes = Classes::of(name, targets, outputs, self.threshold, self.ignored)?;
+        self.matrix.count(name, &classes, outputs, weights)?;
+        self.single = is_single(outputs.shape());
+        self.undefined |= classes.counted().any(|(.., predicted)| predicted.is_none());
+        Ok(())
+    }
+
+    fn reset(&mut self) {
+        (self.matrix, self.single, self.undefined) = (ConfusionMatrix::default(), false, false);
+    }
+
+    fn restore(&mut self, name: &str, state: &Value) -> Result<()> {
+        let (matrix, single, undefined): (ConfusionMatrix, bool, bool) = from_state(name, state)?;
+        if single && ![0, 2].contains(&matrix.classes()) {
+            let problem = format!("the state of {name} has {} classes for a single output", matrix.classes());
+            return Err(Error::new("restore", problem, "restore the state that was written by the same program"));
+        }
+        (self.matrix, self.single, self.undefined) = (matrix, single, undefined);
+        Ok(())
     }
 
     /// One score, from `score(found, predicted, actual)` of each class.
     fn result(&self, score: impl Fn(f64, f64, f64) -> f64) -> f64 {
         let matrix = &self.matrix;
         let of_class = |class| score(matrix.found(class), matrix.predicted(class), matrix.actual(class));
-        let classes = 0..matrix.classes();
-        if classes.is_empty() {
+        // What a class that is left out is taken for says nothing about the others.
+        let counts = |&class: &usize| self.ignored != Some(class as i64);
+        let classes: Vec<usize> = (0..matrix.classes()).filter(counts).collect();
+        if self.undefined {
+            return f64::NAN;
+        }
+        if matrix.classes() == 0 {
             return 0.0;
         }
         if self.single {
             return of_class(1);
         }
-        let total = |count: fn(&ConfusionMatrix, usize) -> f64| classes.clone().map(|class| count(matrix, class)).sum();
+        let total = |count: fn(&ConfusionMatrix, usize) -> f64| classes.iter().map(|&class| count(matrix, class)).sum();
         let all: f64 = total(ConfusionMatrix::actual);
         match self.average {
-            ClassAverage::Macro => classes.clone().map(of_class).sum::<f64>() / classes.len() as f64,
+            ClassAverage::Macro => classes.iter().copied().map(of_class).sum::<f64>() / classes.len() as f64,
             ClassAverage::Micro => score(total(ConfusionMatrix::found), total(ConfusionMatrix::predicted), all),
             ClassAverage::Weighted => {
-                ratio(classes.clone().map(|class| of_class(class) * matrix.actual(class)).sum(), all)
+                ratio(classes.iter().map(|&class| of_class(class) * matrix.actual(class)).sum(), all)
             }
         }
     }
@@ -78,7 +103,8 @@ macro_rules! score {
         $(#[$doc])+
         ///
         /// Outputs `[n]` or `[n, 1]` have the score of class 1, which an output above the threshold predicts. Outputs
-        /// `[n, classes]` have the average over the classes. A score is 0 if its denominator is 0.
+        /// `[n, classes]` have the average over the classes. A score is 0 if its denominator is 0, and NaN if an output
+        /// is NaN.
         #[derive(Clone, Debug, Default)]
         pub struct $Name {
             scores: Scores,
@@ -96,11 +122,22 @@ macro_rules! score {
                 self.scores.average = average;
                 self
             }
+
+            /// Leaves out the samples of this class, such as -1 or 255 for "unlabelled"; the average is over the other
+            /// classes (scikit-learn's `labels`).
+            pub fn ignore_class(mut self, class: i64) -> Self {
+                self.scores.ignored = Some(class);
+                self
+            }
         }
 
         impl<T: Float> Metric<T> for $Name {
             fn name(&self) -> String {
                 $name.to_owned()
+            }
+
+            fn check(&self, targets: &Shape, outputs: &Shape) -> Result<()> {
+                check_either($name, targets, outputs)
             }
 
             fn update(&mut self, targets: &Tensor<T>, outputs: &Tensor<T>, weights: Option<&Tensor<T>>) -> Result<()> {
@@ -112,16 +149,15 @@ macro_rules! score {
             }
 
             fn reset(&mut self) {
-                self.scores.matrix = ConfusionMatrix::default();
+                self.scores.reset();
             }
 
             fn state(&self) -> Value {
-                to_state(&(&self.scores.matrix, self.scores.single))
+                to_state(&(&self.scores.matrix, self.scores.single, self.scores.undefined))
             }
 
             fn restore(&mut self, state: &Value) -> Result<()> {
-                (self.scores.matrix, self.scores.single) = from_state($name, state)?;
-                Ok(())
+                self.scores.restore($name, state)
             }
         }
     };

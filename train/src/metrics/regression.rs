@@ -1,11 +1,11 @@
 //! Distances of numbers from their targets.
 
-use gradus_tensor::{Float, Tensor};
+use gradus_tensor::{Float, Shape, Tensor};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Mean, Metric, ratio, row_weights, same_size};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::state::{from_state, to_state};
 
 macro_rules! error_metric {
@@ -23,8 +23,12 @@ macro_rules! error_metric {
                 $name.to_owned()
             }
 
+            fn check(&self, targets: &Shape, outputs: &Shape) -> Result<()> {
+                same_size($name, targets, outputs)
+            }
+
             fn update(&mut self, targets: &Tensor<T>, outputs: &Tensor<T>, weights: Option<&Tensor<T>>) -> Result<()> {
-                same_size($name, targets, outputs)?;
+                same_size($name, targets.shape(), outputs.shape())?;
                 let weight = row_weights($name, weights, outputs, outputs.size())?;
                 for (row, (target, output)) in targets.iter().zip(outputs.iter()).enumerate() {
                     let $e = output.as_f64() - target.as_f64();
@@ -106,7 +110,13 @@ struct Moments {
 impl Moments {
     fn score(&self) -> f64 {
         let total = self.squares - ratio(self.sum * self.sum, self.weight);
-        if total > 0.0 { 1.0 - self.residuals / total } else { f64::from(self.residuals == 0.0) }
+        if total.is_nan() || self.residuals.is_nan() {
+            f64::NAN
+        } else if total > 0.0 {
+            1.0 - self.residuals / total
+        } else {
+            f64::from(self.residuals == 0.0)
+        }
     }
 }
 
@@ -115,11 +125,19 @@ impl<T: Float> Metric<T> for R2 {
         "r2".to_owned()
     }
 
+    fn check(&self, targets: &Shape, outputs: &Shape) -> Result<()> {
+        same_size("r2", targets, outputs)
+    }
+
     fn update(&mut self, targets: &Tensor<T>, outputs: &Tensor<T>, weights: Option<&Tensor<T>>) -> Result<()> {
-        same_size("r2", targets, outputs)?;
+        same_size("r2", targets.shape(), outputs.shape())?;
         let columns = if targets.ndim() < 2 { 1 } else { targets.shape()[targets.ndim() - 1] };
         let weight = row_weights("r2", weights, outputs, targets.size() / columns.max(1))?;
-        if self.columns.len() != columns {
+        if !self.columns.is_empty() && self.columns.len() != columns {
+            let problem = format!("outputs have {columns} columns, those before had {}", self.columns.len());
+            return Err(Error::new("r2", problem, "measure each model by a metric of its own"));
+        }
+        if self.columns.is_empty() {
             let shifts = targets.iter().take(columns).map(Float::as_f64);
             self.columns = shifts.map(|shift| Moments { shift, ..Moments::default() }).collect();
         }
