@@ -563,6 +563,11 @@ fn runs() -> Vec<Row> {
     let data = samples(Tensor::zeros([8, 1]));
     let others = Dataset::new(Tensor::ones([8, 2, 2]), Tensor::zeros([8, 1])).unwrap();
     let refused = |fit: Fit| error(trainer().fit(&data, fit));
+    let weighed = |units: usize, target: f32, weights: &[f64]| {
+        let mut trainer = Trainer::new(classifier(units), MeanSquaredError, Sgd::default());
+        let fit = Fit { class_weights: Some(weights.to_vec()), ..quiet() };
+        error(trainer.fit(&samples(Tensor::full([8, 1], target)), fit))
+    };
     let log = temporary("no such folder").join("log.csv");
     vec![
         (
@@ -607,9 +612,36 @@ fn runs() -> Vec<Row> {
         ),
         (
             "trains on data that are not numbers",
-            error(trainer().fit(&samples(Tensor::full([8, 1], f32::NAN)), quiet())),
-            "fit: the loss became NaN in epoch 1, batch 1, at learning rate 0.01; lower the learning rate, clip the \
-             gradients, or look for NaN in the data; the callback StopOnNan ends the run without an error",
+            error(trainer().fit(&samples(Tensor::full([8, 1], f32::NAN)), Fit { shuffle: false, ..quiet() })),
+            "fit: the loss became NaN in epoch 1, batch 1: sample 0 has NaN among its targets; mend the sample or leave it \
+             out; the callback StopOnNan ends the run without an error",
+        ),
+        (
+            "trains towards numbers that are too large",
+            {
+                let zeros = Dense::new(1).kernel_initializer(Initializer::Zeros);
+                let model = Model::build(Sequential::new().add(zeros), [4], 0).unwrap();
+                let mut trainer = Trainer::new(model, MeanSquaredError, Sgd::default());
+                error(trainer.fit(&samples(Tensor::full([8, 1], 1e30)), quiet()))
+            },
+            "fit: the loss became inf in epoch 1, batch 1, for outputs up to 0.0 and targets up to 1e30; scale inputs and \
+             targets, as Dataset::normalize does; the callback StopOnNan ends the run without an error",
+        ),
+        (
+            "takes the optimiser of one model for another",
+            {
+                let mut optimizer = Optimizer::from(Sgd::default());
+                let mut step = |units| {
+                    let (x, y) = (Tensor::<f32>::ones([8, 4]), Tensor::<f32>::ones([8, units]));
+                    let mut generator = Generator::new(0);
+                    let loss = MeanSquaredError;
+                    train_step(&mut classifier(units), &loss, &mut optimizer, x, y, None, &mut generator)
+                };
+                step(1).unwrap();
+                error(step(2))
+            },
+            "the optimiser: \"0/kernel\" has another shape than in the steps before: [4, 1] and [4, 2]; make an optimiser for \
+             each model",
         ),
         (
             "learns at a negative rate",
@@ -633,10 +665,27 @@ fn runs() -> Vec<Row> {
              the trainer, or watch another",
         ),
         (
+            "abbreviates a metric",
+            error(trainer().fit_validated(&data, &data, quiet().callback(EarlyStopping::new("val_mae")))),
+            "EarlyStopping: nothing named \"val_mae\" is measured, only loss, mean_absolute_error, val_loss, \
+             val_mean_absolute_error; watch \"val_mean_absolute_error\", or add the metric to the trainer",
+        ),
+        (
+            "measures the same thing twice",
+            error(trainer().metric(metrics::MeanAbsoluteError::default()).fit(&data, quiet())),
+            "fit: both metric 1 (MeanAbsoluteError) and metric 2 (MeanAbsoluteError) are named \"mean_absolute_error\"; give \
+             it another name, by metrics::Named::new",
+        ),
+        (
+            "measures yes and no labelled by 1 and 2",
+            error(trainer().metric(BinaryAccuracy::default()).evaluate(&samples(Tensor::full([8, 1], 2.0)))),
+            "binary_accuracy: targets must be in 0 to 1, found 2 at element 0 of [8, 1]; give 0 for no and 1 for yes",
+        ),
+        (
             "watches a validation that there is not",
             refused(quiet().callback(ReduceLrOnPlateau::new("val_loss"))),
             "ReduceLrOnPlateau: nothing named \"val_loss\" is measured, only loss, mean_absolute_error; fit with a \
-             validation_split or a validation set, or watch another",
+             validation_split or a validation set, or watch \"loss\"",
         ),
         (
             "raises the rate on a plateau",
@@ -650,11 +699,21 @@ fn runs() -> Vec<Row> {
         ),
         (
             "weighs fewer classes than there are",
-            error(
-                trainer()
-                    .fit(&samples(Tensor::full([8, 1], 2.0)), Fit { class_weights: Some(vec![1.0, 5.0]), ..quiet() }),
-            ),
-            "class_weights: there is no weight for class 2, only for 0 to 1; give one weight for each class",
+            weighed(3, 2.0, &[1.0, 5.0]),
+            "fit: there are 2 class_weights, the output of shape [3] has 3 classes; give one weight for each class, or leave \
+             class_weights out where targets are no classes",
+        ),
+        (
+            "weighs classes in a regression",
+            weighed(1, 2.5, &[1.0, 5.0]),
+            "class_weights: targets must be classes from 0 to 1, found 2.5 at sample 0; number the classes from 0 and give \
+             one weight for each, or leave class_weights out where targets are no classes",
+        ),
+        (
+            "weighs a class negatively",
+            weighed(1, 1.0, &[1.0, -1.0]),
+            "class_weights: found weight -1 of class 1, expected a finite weight that is not negative; check how the weights \
+             were made",
         ),
         (
             "measures classes by a metric for others",

@@ -1,6 +1,7 @@
 //! Errors of training, evaluating and predicting.
 
 use std::fmt;
+use std::io::ErrorKind;
 
 /// An error of training, evaluating or predicting: the problem, and one thing to do. One pointer wide.
 ///
@@ -13,6 +14,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 enum Cause {
     /// The error of a model, a layer or a loss, with the place in the data if it is known.
     Model { place: Option<String>, source: gradus_nn::Error },
+    /// An optimiser does not suit the model.
+    Optimizer(gradus_optim::StepError),
     /// A data set could not be split or read.
     Dataset(gradus_datasets::DatasetError),
     /// A file could not be written.
@@ -40,6 +43,15 @@ impl Error {
         }
     }
 
+    /// This error, found at `outer`, which its message then begins with.
+    pub(crate) fn within(self, outer: &str) -> Error {
+        match *self.0 {
+            Cause::Model { place: None, source } => Error::at(outer.to_owned(), source),
+            Cause::Other { place, problem, hint } => Error::new(format!("{outer}: {place}"), problem, hint),
+            cause => Error(Box::new(cause)),
+        }
+    }
+
     /// A file that could not be written.
     pub fn file(path: impl AsRef<std::path::Path>, source: std::io::Error) -> Self {
         Error(Box::new(Cause::File { path: path.as_ref().display().to_string(), source }))
@@ -51,9 +63,18 @@ impl fmt::Display for Error {
         match &*self.0 {
             Cause::Model { place: None, source } => source.fmt(f),
             Cause::Model { place: Some(place), source } => write!(f, "{place}: {source}"),
+            Cause::Optimizer(error) => write!(f, "the optimiser: {error}"),
             Cause::Dataset(error) => fmt::Display::fmt(error, f),
             Cause::File { path, source } => {
-                write!(f, "{path}: {source}; give a path in a folder that exists and may be written to")
+                let hint = match source.kind() {
+                    ErrorKind::NotFound | ErrorKind::PermissionDenied | ErrorKind::NotADirectory => {
+                        "give a path in a folder that exists and may be written to"
+                    }
+                    ErrorKind::IsADirectory => "this is a folder: give the path of a file",
+                    ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "make room, or give a path on another disk",
+                    _ => "check the path and the disk",
+                };
+                write!(f, "{path}: {source}; {hint}")
             }
             Cause::Other { place, problem, hint } => write!(f, "{place}: {problem}; {hint}"),
         }
@@ -84,5 +105,11 @@ impl From<gradus_nn::Error> for Error {
 impl From<gradus_datasets::DatasetError> for Error {
     fn from(error: gradus_datasets::DatasetError) -> Self {
         Error(Box::new(Cause::Dataset(error)))
+    }
+}
+
+impl From<gradus_optim::StepError> for Error {
+    fn from(error: gradus_optim::StepError) -> Self {
+        Error(Box::new(Cause::Optimizer(error)))
     }
 }

@@ -19,7 +19,7 @@ pub struct Fit<T: Float = f32> {
     pub validation_split: f64,
     /// Whether each epoch goes through the data in a new random order.
     pub shuffle: bool,
-    /// The weight of each class in the loss, for data in which some classes are rare.
+    /// The weight of each class in the loss, for data in which some classes are rare: finite, not negative, not all 0.
     pub class_weights: Option<Vec<f64>>,
     /// The number of batches that are gathered and augmented ahead of their use, on threads of their own. With 0, each
     /// is made when it is needed.

@@ -6,9 +6,11 @@
 #![forbid(unsafe_code)]
 
 pub mod callbacks;
+mod divergence;
 mod error;
 mod fit;
 mod history;
+mod measured;
 pub mod metrics;
 mod number;
 mod prepare;

@@ -6,17 +6,65 @@ use gradus_nn::{Model, PartialShape};
 use gradus_tensor::{AnyTensor, Columns, Float, SampleType, Samples, Tensor};
 
 use crate::error::{Error, Result};
+use crate::metrics::OutputMetric;
 use crate::trainer::names;
 
-/// Checks that the model takes the inputs of a data set, all of them, and that there are targets for its outputs.
+/// Checks that the model takes the inputs of a data set, all of them, that there are targets for its outputs, and that the
+/// metrics suit both.
 pub(crate) fn check_data<T: Float, X: SampleType, Y: SampleType>(
     op: &str,
     model: &Model<T>,
+    metrics: &[OutputMetric<T>],
     data: &Dataset<X, Y>,
 ) -> Result<()> {
     model.check_inputs(op, data.inputs().clone())?;
-    model.match_targets(op, data.targets().sample_range(0..1))?;
-    Ok(())
+    let targets = model.match_targets(op, data.targets().sample_range(0..1))?;
+    metrics.iter().try_for_each(|metric| metric.check(op, data.len(), &targets, model.outputs()))
+}
+
+/// The weights of the classes of a model's only output.
+#[derive(Clone, Copy)]
+pub(crate) struct ClassWeights<'a> {
+    pub weights: &'a [f64],
+    /// The class whose targets have no loss.
+    pub ignored: Option<i64>,
+}
+
+impl<'a> ClassWeights<'a> {
+    /// These weights, once it is found that each class of the output has one, and each target a class.
+    pub fn new<T: Float, X: SampleType, Y: SampleType>(
+        weights: &'a [f64],
+        model: &Model<T>,
+        loss: &impl Objective<T>,
+        data: &Dataset<X, Y>,
+    ) -> Result<Self> {
+        let [output] = model.outputs() else {
+            let outputs = model.outputs();
+            let problem = format!("class_weights are those of one output, the model has {}", outputs.len());
+            let hint = format!("give the data set weights by with_weights; the outputs are {}", names(outputs));
+            return Err(Error::new("fit", problem, hint));
+        };
+        let checked = ClassWeights { weights, ignored: loss.ignored_class(&output.name) };
+        // A single output is one of two classes.
+        let classes = match output.shape.fixed().as_deref() {
+            Some([] | [1]) => 2,
+            Some([classes]) => *classes,
+            _ => weights.len(),
+        };
+        if classes != weights.len() {
+            let (count, shape) = (weights.len(), &output.shape);
+            let problem = format!("there are {count} class_weights, the output of shape {shape} has {classes} classes");
+            let hint = "give one weight for each class, or leave class_weights out where targets are no classes";
+            return Err(Error::new("fit", problem, hint));
+        }
+        checked.of(&model.match_targets("fit", data.targets().clone())?[0])?;
+        Ok(checked)
+    }
+
+    /// The weight of each sample of these targets.
+    fn of<T: Float>(&self, targets: &Tensor<T>) -> Result<Tensor<T>> {
+        Ok(losses::class_weights_ignoring(targets, self.weights, self.ignored)?)
+    }
 }
 
 /// Checks that a validation set has samples like those to train on: not only after the first epoch. Lengths that the
@@ -65,23 +113,17 @@ pub(crate) struct Prepared<T: Float> {
 }
 
 impl<T: Float> Prepared<T> {
-    /// Converts a batch of a data set. Class weights are those of the only output.
+    /// Converts a batch of a data set.
     pub fn new<X: SampleType, Y: SampleType>(
         model: &Model<T>,
         batch: Batch<X, Y>,
-        class_weights: Option<&[f64]>,
+        class_weights: Option<ClassWeights<'_>>,
     ) -> Result<Self> {
         let samples = batch.len();
         let targets = model.match_targets("fit", batch.targets)?;
         let mut weights = batch.weights.map(|weights| weights.to::<T>());
         if let Some(class_weights) = class_weights {
-            let [targets] = &targets[..] else {
-                let outputs = model.outputs();
-                let problem = format!("class_weights are those of one output, the model has {}", outputs.len());
-                let hint = format!("give the data set weights by with_weights; the outputs are {}", names(outputs));
-                return Err(Error::new("fit", problem, hint));
-            };
-            let by_class = losses::class_weights(targets, class_weights)?;
+            let by_class = class_weights.of(&targets[0])?;
             weights = Some(weights.map_or(by_class.clone(), |weights| weights * &by_class));
         }
         Ok(Prepared { inputs: batch.inputs.into(), targets, weights, samples })

@@ -47,8 +47,8 @@ impl<T: Float> Step<T> {
 /// ```
 ///
 /// # Errors
-/// If inputs, targets or weights have a shape that the model or the loss cannot take, or an id is none that its layer
-/// knows.
+/// If inputs, targets or weights have a shape that the model or the loss cannot take, an id is none that its layer knows,
+/// or the optimiser has taken steps of another model. The model is unchanged then.
 pub fn train_step<L: Objective<T>, R: Rule, T: Float>(
     model: &mut Model<T>,
     loss: &L,
@@ -59,7 +59,7 @@ pub fn train_step<L: Objective<T>, R: Rule, T: Float>(
     generator: &mut Generator,
 ) -> Result<Step<T>> {
     let pass = model.grad(inputs, targets, weights, loss, generator)?;
-    optimizer.step(model.params_mut(), &pass.grads);
+    optimizer.try_step(model.params_mut(), &pass.grads)?;
     model.params_mut().update_states(pass.states);
     Ok(Step { loss: pass.loss, parts: pass.parts, outputs: pass.outputs })
 }

@@ -9,8 +9,9 @@ use gradus_tensor::{Columns, Float, SampleType, Tensor};
 use crate::error::{Error, Result};
 use crate::fit::Fit;
 use crate::history::{History, Logs};
+use crate::measured::check_names;
 use crate::metrics::{LossMeans, Metric, OutputMetric};
-use crate::prepare::{Prepared, check_alike, check_data};
+use crate::prepare::{ClassWeights, Prepared, check_alike, check_data};
 use crate::state::{Status, TrainingState};
 use crate::training_loop::TrainingLoop;
 
@@ -155,8 +156,8 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
     /// ([`Trainer::restore`]): then that run goes on.
     ///
     /// # Errors
-    /// If the data do not fit the model or the loss, a setting is out of range, the loss becomes NaN, or a callback
-    /// fails.
+    /// If the data do not fit the model or the loss, two metrics have one name, a setting is out of range, the optimiser has
+    /// taken steps of another model, the loss becomes NaN or infinite, or a callback fails.
     pub fn fit<X: SampleType, Y: SampleType>(&mut self, data: &Dataset<X, Y>, fit: Fit<T>) -> Result<History> {
         if fit.validation_split == 0.0 {
             return self.run(data, None, fit);
@@ -192,21 +193,31 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
         if fit.batch_size == 0 {
             return Err(Error::new("fit", "the batch_size is 0, it must be at least 1", "32 is a good start"));
         }
-        check_data("fit", &self.model, data)?;
+        self.check("fit", data, validation.is_some())?;
+        self.optimizer.check(self.model.params())?;
+        let given = fit.class_weights.take();
+        let class_weights = given.as_deref().map(|given| ClassWeights::new(given, &self.model, &self.loss, data));
+        let class_weights = class_weights.transpose()?;
         if let Some(validation) = validation {
             check_alike(&self.model, data, validation)?;
-            check_data("fit, the validation set", &self.model, validation)?;
+            check_data("fit, the validation set", &self.model, &self.metrics, validation)?;
         }
         let callbacks = fit.all_callbacks();
-        TrainingLoop { trainer: self, data, validation, fit: &fit, callbacks }.run()
+        TrainingLoop { trainer: self, data, validation, class_weights, fit: &fit, callbacks }.run()
+    }
+
+    /// Checks what can be found out before the first batch: the names of all that is measured, and the data.
+    fn check<X: SampleType, Y: SampleType>(&self, op: &str, data: &Dataset<X, Y>, validates: bool) -> Result<()> {
+        check_names(op, self.model.outputs(), &self.metrics, validates)?;
+        check_data(op, &self.model, &self.metrics, data)
     }
 
     /// The loss and the metrics on `data`, without training.
     ///
     /// # Errors
-    /// If the data do not fit the model, the loss or a metric.
+    /// If the data do not fit the model, the loss or a metric, or two metrics have one name.
     pub fn evaluate<X: SampleType, Y: SampleType>(&mut self, data: &Dataset<X, Y>) -> Result<Logs> {
-        check_data("evaluate", &self.model, data)?;
+        self.check("evaluate", data, false)?;
         self.evaluate_in("evaluate", data, 256)
     }
 
@@ -228,7 +239,7 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
             let pass = pass.map_err(|error| batch.located(op, error, &self.model, &self.loss, |row| first + row))?;
             losses.add(pass.loss, &pass.parts, *samples);
             for metric in &mut self.metrics {
-                metric.update(targets, &pass.outputs, weights.as_ref())?;
+                metric.update(op, targets, &pass.outputs, weights.as_ref(), |row| first + row)?;
             }
             first = batches.order().position();
         }

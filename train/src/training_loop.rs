@@ -6,11 +6,12 @@ use gradus_optim::Rule;
 use gradus_tensor::{Float, SampleType};
 
 use crate::callbacks::{Callback, Hook, Run};
+use crate::divergence::Divergence;
 use crate::error::{Error, Result};
 use crate::fit::Fit;
 use crate::history::{History, Logs};
 use crate::metrics::{LossMeans, OutputMetric};
-use crate::prepare::Prepared;
+use crate::prepare::{ClassWeights, Prepared};
 use crate::state::{EpochState, NamedState, Status};
 use crate::step::train_step;
 use crate::trainer::Trainer;
@@ -21,6 +22,7 @@ pub(crate) struct TrainingLoop<'a, L: Objective<T>, R: Rule, T: Float, X: Sample
     pub trainer: &'a mut Trainer<L, R, T>,
     pub data: &'a Dataset<X, Y>,
     pub validation: Option<&'a Dataset<X, Y>>,
+    pub class_weights: Option<ClassWeights<'a>>,
     pub fit: &'a Fit<T>,
     pub callbacks: Vec<Box<dyn Callback<T>>>,
 }
@@ -184,13 +186,13 @@ impl<L: Objective<T>, R: Rule, T: Float, X: SampleType, Y: SampleType> TrainingL
             ahead => Box::new(batches.prefetch_on(self.fit.workers, ahead)),
         };
         for batch in batches {
-            let place = self.batch(batch)?;
+            let (place, diverged) = self.batch(batch)?;
             self.call(place, |callback, run| callback.on_batch_end(run))?;
             if self.is_stopped() {
                 break;
             }
-            if place.loss.is_nan() {
-                return Err(nan_loss(place, self.trainer.optimizer.current_learning_rate()));
+            if let Some(error) = diverged {
+                return Err(error);
             }
             if self.trainer.state.is_paused() {
                 break;
@@ -199,26 +201,32 @@ impl<L: Objective<T>, R: Rule, T: Float, X: SampleType, Y: SampleType> TrainingL
         Ok(())
     }
 
-    /// Trains on a batch, and adds what was measured.
-    fn batch(&mut self, batch: Batch<X, Y>) -> Result<Place> {
+    /// Trains on a batch, and adds what was measured. If the loss is not finite, the error that says so comes too: a callback
+    /// may still stop the run without one.
+    fn batch(&mut self, batch: Batch<X, Y>) -> Result<(Place, Option<Error>)> {
         let Trainer { model, loss, optimizer, metrics, state } = &mut *self.trainer;
         let number = state.epoch();
         let epoch = state.epoch.as_mut().expect("a batch is one of an epoch");
-        let batch = Prepared::new(model, batch, self.fit.class_weights.as_deref())?;
+        let batch = Prepared::new(model, batch, self.class_weights)?;
         let Prepared { inputs, targets, weights, samples } = &batch;
         let (targets_in, generator) = (batch.target_columns(), &mut state.generator);
+        let rate = optimizer.current_learning_rate();
         let step = train_step(model, loss, optimizer, inputs, targets_in, weights.as_ref(), generator);
         let first = epoch.order.position();
         let sample_at = |row| epoch.order.sample_at(first + row).unwrap_or(row);
         let step = step.map_err(|error| error.located(|error| batch.located("fit", error, model, loss, sample_at)))?;
         for metric in metrics {
-            metric.update(targets, &step.outputs, weights.as_ref())?;
+            metric.update("fit", targets, &step.outputs, weights.as_ref(), sample_at)?;
         }
+        let diverged = (!step.loss.is_finite()).then(|| {
+            let place = format!("the loss became {} in epoch {}, batch {}", step.loss, number + 1, epoch.batch + 1);
+            Divergence { batch: &batch, step: &step, rate, is_first: optimizer.steps() == 1, sample_at }.error(&place)
+        });
         epoch.last_loss = step.loss.as_f64();
         epoch.losses.add(step.loss, &step.parts, *samples);
         epoch.batch += 1;
         epoch.order = epoch.order.clone().starting_at(first + samples);
-        Ok(Place { hook: Hook::BatchEnd, epoch: number, batch: epoch.batch, loss: epoch.last_loss })
+        Ok((Place { hook: Hook::BatchEnd, epoch: number, batch: epoch.batch, loss: epoch.last_loss }, diverged))
     }
 
     /// Ends the epoch in progress: its measurements, its validation and its hooks.
@@ -282,13 +290,4 @@ impl Place {
     fn epoch(epoch: usize, hook: Hook) -> Self {
         Place { hook, epoch, batch: 0, loss: f64::NAN }
     }
-}
-
-fn nan_loss(Place { epoch, batch, .. }: Place, learning_rate: f64) -> Error {
-    Error::new(
-        "fit",
-        format!("the loss became NaN in epoch {}, batch {batch}, at learning rate {learning_rate}", epoch + 1),
-        "lower the learning rate, clip the gradients, or look for NaN in the data; the callback StopOnNan ends the run \
-         without an error",
-    )
 }

@@ -160,7 +160,7 @@ fn watching_what_is_not_measured_is_an_error() {
     assert_eq!(
         refusal(|fit| fit.callback(EarlyStopping::new("val_loss"))),
         "EarlyStopping: nothing named \"val_loss\" is measured, only loss, mean_absolute_error; fit with a \
-         validation_split or a validation set, or watch another"
+         validation_split or a validation set, or watch \"loss\""
     );
     assert_eq!(
         refusal(|fit| fit.callback(ReduceLrOnPlateau::new("accuracy"))),
@@ -324,14 +324,32 @@ fn a_log_that_cannot_be_written_is_found_out_before_training() {
 }
 
 #[test]
+fn rates_and_changes_that_are_no_numbers_are_refused() {
+    let panics = |call: fn() -> ReduceLrOnPlateau| {
+        let caught = std::panic::catch_unwind(call).unwrap_err();
+        *caught.downcast::<String>().unwrap()
+    };
+    let plateau = || ReduceLrOnPlateau::new("loss");
+    let _ = plateau().maximize().minimize();
+    assert_eq!(
+        panics(|| ReduceLrOnPlateau::new("loss").min_lr(-1.0)),
+        "ReduceLrOnPlateau: min_lr must not be negative, found -1"
+    );
+    assert_eq!(
+        panics(|| ReduceLrOnPlateau::new("loss").min_delta(f64::NAN)),
+        "min_delta: a finite number is needed, not NaN"
+    );
+}
+
+#[test]
 fn a_loss_that_is_nan_is_an_error_or_ends_the_run() {
     let x = Tensor::new([[1.0], [2.0], [f32::NAN], [4.0]]);
     let data = Dataset::new(x.clone(), x).unwrap();
     let in_order = || Fit { batch_size: 2, shuffle: false, ..fit(5) };
     assert_eq!(
         trainer().fit(&data, in_order()).unwrap_err().to_string(),
-        "fit: the loss became NaN in epoch 1, batch 2, at learning rate 0.1; lower the learning rate, clip the \
-         gradients, or look for NaN in the data; the callback StopOnNan ends the run without an error"
+        "fit: the loss became NaN in epoch 1, batch 2: sample 2 has NaN among its inputs; mend the sample or leave it out; \
+         the callback StopOnNan ends the run without an error"
     );
     let history = trainer().fit(&data, in_order().callback(StopOnNan)).unwrap();
     assert_eq!(history.epochs, [0]);
