@@ -107,7 +107,7 @@ impl Convolution {
             let problem = format!("{} spatial axes are needed: input {input:?}, kernel {kernel:?}", self.rank());
             return Err(ShapeError::new(problem));
         }
-        self.counts(input, kernel).ok_or_else(|| {
+        self.counts(input, kernel)?.ok_or_else(|| {
             ShapeError::new(format!(
                 "a kernel of {kernel:?} (dilation {:?}) does not fit the input {input:?} (padding {:?})",
                 &self.dilation[..],
@@ -117,20 +117,30 @@ impl Convolution {
     }
 
     /// The number of windows of this size along each axis, or `None` if one does not fit the padded input.
-    pub(crate) fn counts(&self, input: &[usize], size: &[usize]) -> Option<Shape> {
-        let count = |axis: usize| {
-            let (before, after) = self.padding[axis];
-            let padded = input[axis].checked_add(before)?.checked_add(after)?;
-            let reach = size[axis].checked_sub(1)?.checked_mul(self.dilation[axis])?;
-            (reach < padded).then(|| (padded - reach - 1) / self.strides[axis] + 1)
+    ///
+    /// # Errors
+    /// If a padded length, a stride or a dilation is more than `isize::MAX`: places of windows are computed as `isize`.
+    pub(crate) fn counts(&self, input: &[usize], size: &[usize]) -> Result<Option<Shape>, ShapeError> {
+        let padded = |(&length, &(before, after)): (&usize, &(usize, usize))| {
+            let padded = length.saturating_add(before).saturating_add(after);
+            isize::try_from(padded).map(|_| padded).map_err(|_| ShapeError::overflow([before, length, after]))
         };
-        (0..self.rank()).map(count).collect()
+        let steps = || self.strides.iter().chain(&self.dilation);
+        if steps().any(|&step| isize::try_from(step).is_err()) {
+            return Err(ShapeError::overflow(steps().collect::<Vec<_>>()));
+        }
+        let padded: Shape = input.iter().zip(&self.padding).map(padded).collect::<Result<_, _>>()?;
+        let count = |axis: usize| {
+            let reach = size[axis].checked_sub(1)?.checked_mul(self.dilation[axis])?;
+            (reach < padded[axis]).then(|| (padded[axis] - reach - 1) / self.strides[axis] + 1)
+        };
+        Ok((0..self.rank()).map(count).collect())
     }
 
     /// The shape of the output for an input `[n, spatial.., c]` and a kernel `[spatial.., c / groups, filters]`.
     ///
     /// # Errors
-    /// If they do not fit each other.
+    /// If they do not fit each other, or memory cannot hold the output or the padded input.
     pub fn output_shape(&self, input: &Shape, kernel: &Shape) -> Result<Shape, ShapeError> {
         let (rank, groups) = (self.rank(), self.groups);
         if input.len() != rank + 2 || kernel.len() != rank + 2 {
@@ -146,7 +156,10 @@ impl Convolution {
             )));
         }
         let lengths = self.output_lengths(&input[1..=rank], &kernel[..rank])?;
-        Ok(Shape::from(input[0]).join(&lengths).join(&[filters]))
+        // Offsets are computed within the padded input and within the output.
+        let padded = input[1..=rank].iter().zip(&self.padding).map(|(length, (before, after))| before + length + after);
+        Shape::from(input[0]).join(&padded.collect::<Shape>()).join(&[channels]).checked()?;
+        Shape::from(input[0]).join(&lengths).join(&[filters]).checked()
     }
 }
 
@@ -165,8 +178,11 @@ impl Convolution {
     /// read it so.
     pub(crate) fn meeting_steps(&self, axis: usize) -> (usize, usize) {
         let (stride, dilation) = (self.strides[axis], self.dilation[axis]);
-        let divides = |divisor: &usize| stride % divisor == 0 && dilation % divisor == 0;
-        let shared = (1..=stride).rev().find(divides).expect("1 divides all");
+        // Euclid's algorithm for the greatest common divisor.
+        let (mut shared, mut rest) = (stride, dilation);
+        while rest > 0 {
+            (shared, rest) = (rest, shared % rest);
+        }
         (stride / shared, dilation / shared)
     }
 }
@@ -188,6 +204,7 @@ mod tests {
         // Multiplied without care, these would be reaches of 0 and less.
         assert!(!fits(plain().dilation(&[usize::MAX]), 2));
         assert!(!fits(plain().dilation(&[usize::MAX / 2 + 1]), 3));
-        assert!(!fits(plain().padding(&[(usize::MAX, 0)]), 2));
+        let error = plain().padding(&[(usize::MAX, 1)]).output_lengths(&[5], &[2]).unwrap_err();
+        assert_eq!(error.to_string(), "tensor size overflows: [18446744073709551615, 5, 1]");
     }
 }

@@ -110,17 +110,19 @@ impl<T: Element> Tensor<T> {
     }
 
     /// A tensor whose elements are all `value`.
+    #[track_caller]
     pub fn full(shape: impl Into<Shape>, value: T) -> Self {
         Tensor::written(shape.into(), |out| out.fill(value))
     }
 
     /// A tensor whose elements are all 0 (`false`).
+    #[track_caller]
     pub fn zeros(shape: impl Into<Shape>) -> Self {
-        let shape = shape.into();
-        Tensor::from_buffer(Buffer::zeroed(shape.size()), shape)
+        Tensor::full(shape, T::ZERO)
     }
 
     /// A tensor whose elements are all 1 (`true`).
+    #[track_caller]
     pub fn ones(shape: impl Into<Shape>) -> Self {
         Tensor::full(shape, T::ONE)
     }
@@ -136,10 +138,12 @@ impl<T: Element> Tensor<T> {
     }
 
     /// The identity matrix `[n, n]`: 1 on the diagonal, 0 elsewhere.
+    #[track_caller]
     pub fn eye(n: usize) -> Self {
-        let mut buffer = Buffer::zeroed(n * n);
-        buffer.iter_mut().step_by(n + 1).for_each(|x| *x = T::ONE);
-        Tensor::from_buffer(buffer, [n, n].into())
+        Tensor::written([n, n].into(), |out| {
+            out.fill(T::ZERO);
+            out.iter_mut().step_by(n + 1).for_each(|x| *x = T::ONE);
+        })
     }
 }
 
@@ -160,7 +164,10 @@ impl<T: Number> Tensor<T> {
         if by == 0.0 || !(first.is_finite() && last.is_finite() && by.is_finite()) {
             panic!("arange: start, stop and step must be finite and step not 0: {start}, {stop}, {step}");
         }
-        let length = ((last - first) / by).ceil().max(0.0) as usize;
+        let length = match T::NAME {
+            "f32" | "f64" => ((last - first) / by).ceil().max(0.0) as usize,
+            _ => whole_steps(start.cast(), stop.cast(), step.cast()),
+        };
         Tensor::written(length.into(), |out| {
             for (i, out) in out.iter_mut().enumerate() {
                 // A product, not a running sum, so that the rounding error does not grow.
@@ -170,6 +177,14 @@ impl<T: Number> Tensor<T> {
     }
 }
 
+/// The number of whole numbers `start, start + step, ..` before `stop`. (f64 does not hold all of them.)
+fn whole_steps(start: i64, stop: i64, step: i64) -> usize {
+    let (distance, step) = (i128::from(stop) - i128::from(start), i128::from(step));
+    // Away from the step's direction there is none; else rounded up.
+    let count = if (distance < 0) == (step < 0) { (distance.abs() + step.abs() - 1) / step.abs() } else { 0 };
+    usize::try_from(count).unwrap_or(usize::MAX)
+}
+
 impl<T: Float> Tensor<T> {
     /// `count` evenly spaced numbers from `start` to `stop`, both included.
     ///
@@ -177,6 +192,7 @@ impl<T: Float> Tensor<T> {
     /// use gradus_tensor::Tensor;
     /// assert_eq!(Tensor::linspace(0.0, 1.0, 5), Tensor::new([0.0, 0.25, 0.5, 0.75, 1.0]));
     /// ```
+    #[track_caller]
     pub fn linspace(start: T, stop: T, count: usize) -> Self {
         let step = (stop.as_f64() - start.as_f64()) / count.saturating_sub(1).max(1) as f64;
         Tensor::written(count.into(), |out| {

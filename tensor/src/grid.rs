@@ -28,13 +28,18 @@ impl Grid {
 
     /// This grid with one more axis, which runs faster than those before.
     pub fn axis(mut self, count: usize, step: usize) -> Self {
+        // The step of an axis of one is not taken, and may be larger than any offset.
+        let axis = GridAxis { count, step: if count == 1 { 0 } else { step } };
         match self.axes.last_mut() {
-            // The two axes form one, or the new axis adds no offset.
-            Some(last) if last.step == count * step => *last = GridAxis { count: last.count * count, step },
+            // One of the two adds no offset, or the two axes form one.
             Some(_) if count == 1 => {}
+            Some(last) if last.count == 1 => *last = axis,
+            Some(last) if count.checked_mul(step) == Some(last.step) => {
+                *last = GridAxis { count: last.count.checked_mul(count).expect("tensor size overflows"), step };
+            }
             _ => {
                 assert!(self.axes.len() < MOST_AXES, "a grid of more than {MOST_AXES} axes");
-                self.axes.push(GridAxis { count, step });
+                self.axes.push(axis);
             }
         }
         self
@@ -42,7 +47,7 @@ impl Grid {
 
     /// This grid with its offset increased by `by`.
     pub fn offset_by(self, by: usize) -> Self {
-        Grid { offset: self.offset + by, ..self }
+        Grid { offset: self.offset.checked_add(by).expect("tensor size overflows"), ..self }
     }
 
     /// The number of offsets.

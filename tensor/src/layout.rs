@@ -9,7 +9,8 @@ pub(crate) type Strides = SmallVec<[isize; 4]>;
 
 /// Shape, strides and offset of a view: element `[i, j, ..]` lies at `offset + i * strides[0] + j * strides[1] + ..`.
 ///
-/// Invariant: every such place lies within the buffer that the layout was made for. Layouts are made for a whole buffer
+/// Invariants: every such place lies within the buffer that the layout was made for, and the number of elements, with 1 in place
+/// of each length of 0, is at most `isize::MAX`, so no product of lengths wraps around. Layouts are made for a whole buffer
 /// ([`Layout::contiguous`]) or by the functions here, each of which addresses a subset of the places of its input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
@@ -24,8 +25,11 @@ impl Layout {
     /// # Panics
     /// If memory cannot hold so many elements: the places of a layout must not wrap around.
     #[inline]
+    #[track_caller]
     pub fn contiguous(shape: Shape) -> Layout {
-        assert!(shape.extent().is_some(), "tensor size overflows: {shape}");
+        if shape.extent().is_none() {
+            panic_size(&shape);
+        }
         let mut strides: Strides = SmallVec::from_elem(0, shape.len());
         let mut step = 1;
         for axis in (0..shape.len()).rev() {
@@ -67,7 +71,10 @@ impl Layout {
             layout.offset = self.offset.wrapping_add_signed(start as isize * self.strides[axis]);
         }
         layout.shape[axis] = length;
-        layout.strides[axis] *= step;
+        // A step beyond the axis reaches no second element, and a product with it might overflow.
+        if length > 1 {
+            layout.strides[axis] *= step;
+        }
         layout
     }
 
@@ -92,9 +99,13 @@ impl Layout {
         Layout { shape: self.shape.with_axis(axis, 1), strides, offset: self.offset }
     }
 
-    /// The elements repeated along new leading axes and axes of length 1.
+    /// The elements repeated along new leading axes and axes of length 1. More elements than memory can hold are an error, though
+    /// none is copied: the sizes of other tensors are computed from this one's.
     pub fn broadcast_to(&self, shape: &Shape) -> Result<Layout, ShapeError> {
         let refuse = || ShapeError::new(format!("{} does not broadcast to {shape}", self.shape));
+        if shape.extent().is_none() {
+            return Err(ShapeError::overflow(shape));
+        }
         let leading = shape.len().checked_sub(self.shape.len()).ok_or_else(refuse)?;
         let mut strides: Strides = SmallVec::from_elem(0, shape.len());
         for (axis, &length) in self.shape.iter().enumerate() {
@@ -159,6 +170,12 @@ impl Layout {
         }
         Some(Layout { shape: shape.clone(), strides, offset: self.offset })
     }
+}
+
+#[cold]
+#[track_caller]
+fn panic_size(shape: &Shape) -> ! {
+    panic!("{}", ShapeError::overflow(shape))
 }
 
 #[cfg(test)]

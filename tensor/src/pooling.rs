@@ -73,8 +73,7 @@ impl Pooling {
         if input.contains(&0) {
             return Err(ShapeError::new(format!("the input {input:?} has no elements for windows of {size:?}")));
         }
-        let counts = self.windows.counts(input, size);
-        counts.ok_or_else(|| {
+        self.windows.counts(input, size)?.ok_or_else(|| {
             ShapeError::new(format!("windows of {size:?} do not fit the input {input:?} (padding {padding:?})"))
         })
     }
@@ -89,7 +88,7 @@ impl Pooling {
             return Err(ShapeError::new(format!("{} axes are needed, found {input}", rank + 2)));
         }
         let lengths = self.output_lengths(&input[1..=rank])?;
-        Ok(Shape::from(input[0]).join(&lengths).join(&input[rank + 1..]))
+        Shape::from(input[0]).join(&lengths).join(&input[rank + 1..]).checked()
     }
 
     /// The part of an input `[n, spatial.., c]` that the windows cover, from the beginning to the end of the last window along

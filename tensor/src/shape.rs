@@ -27,12 +27,17 @@ impl Shape {
         self.0.iter().product()
     }
 
-    /// The product of the lengths with 1 in place of each 0, which bounds the strides; `None` if memory cannot hold so many
-    /// elements.
+    /// The product of the lengths with 1 in place of each 0, which bounds the strides; `None` if it is more than `isize::MAX`, so
+    /// that memory cannot hold so many elements.
     pub(crate) fn extent(&self) -> Option<isize> {
         self.iter().try_fold(1_isize, |extent, &length| {
             isize::try_from(length.max(1)).ok().and_then(|length| extent.checked_mul(length))
         })
+    }
+
+    /// This shape, if memory can hold so many elements.
+    pub(crate) fn checked(self) -> Result<Shape, ShapeError> {
+        if self.extent().is_some() { Ok(self) } else { Err(ShapeError::overflow(&self)) }
     }
 
     /// This shape with a new axis of `length` before `axis`.
@@ -213,27 +218,55 @@ fn panic_axis(op: &str, axis: isize, shape: &Shape) -> ! {
     }
 }
 
+/// A number as `isize`; one beyond its range, which no axis reaches, as the largest or smallest.
+pub(crate) trait Signed: Copy {
+    fn signed(self) -> isize;
+}
+
+impl Signed for i32 {
+    fn signed(self) -> isize {
+        self as isize
+    }
+}
+
+impl Signed for isize {
+    fn signed(self) -> isize {
+        self
+    }
+}
+
+impl Signed for usize {
+    fn signed(self) -> isize {
+        // By `as`, usize::MAX would be -1, the last axis or element.
+        isize::try_from(self).unwrap_or(isize::MAX)
+    }
+}
+
 macro_rules! axes_from {
     ($($int:ty),*) => {$(
         impl From<$int> for Axes {
             fn from(axis: $int) -> Self {
-                Axes { chosen: Some(SmallVec::from_slice(&[axis as isize])), keepdims: false }
+                axes_of(&[axis])
             }
         }
         impl<const N: usize> From<[$int; N]> for Axes {
             fn from(axes: [$int; N]) -> Self {
-                Axes { chosen: Some(axes.iter().map(|&axis| axis as isize).collect()), keepdims: false }
+                axes_of(&axes)
             }
         }
         impl From<&[$int]> for Axes {
             fn from(axes: &[$int]) -> Self {
-                Axes { chosen: Some(axes.iter().map(|&axis| axis as isize).collect()), keepdims: false }
+                axes_of(axes)
             }
         }
     )*};
 }
 
 axes_from!(i32, isize, usize);
+
+fn axes_of<I: Signed>(axes: &[I]) -> Axes {
+    Axes { chosen: Some(axes.iter().map(|axis| axis.signed()).collect()), keepdims: false }
+}
 
 impl From<std::ops::RangeFull> for Axes {
     fn from(_: std::ops::RangeFull) -> Self {
@@ -251,6 +284,12 @@ pub struct ShapeError(Box<String>);
 impl ShapeError {
     pub(crate) fn new(message: String) -> Self {
         ShapeError(Box::new(message))
+    }
+
+    /// The error of a size that no memory can hold; `lengths` are the lengths of the axes, of which a sum that overflows is
+    /// `usize::MAX`.
+    pub(crate) fn overflow(lengths: impl fmt::Debug) -> Self {
+        ShapeError::new(format!("tensor size overflows: {lengths:?}"))
     }
 }
 

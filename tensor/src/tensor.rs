@@ -14,6 +14,9 @@ use crate::shape::{Shape, ShapeError};
 /// Clones and views (slices, transposes, broadcasts) share the elements and cost nothing; a write copies the elements if another
 /// tensor shares them. Indices count from the outermost axis: element `[i, j]` of a matrix is in row i and column j.
 ///
+/// Arithmetic is NumPy's: shapes broadcast; whole numbers wrap around, and `/` and `%` of them are rounded down, so -7 / 2 is -4
+/// and -7 % 2 is 1 ([`Number::over`](crate::Number::over) has the reasons); sums and products of whole numbers over axes are i64.
+///
 /// ```
 /// use gradus_tensor::Tensor;
 /// let x = Tensor::new([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]);
@@ -36,6 +39,7 @@ impl<T: Element> Tensor<T> {
 
     /// A new tensor whose elements are written by `write`, every one.
     #[inline]
+    #[track_caller]
     pub(crate) fn written(shape: Shape, write: impl FnOnce(&mut [T])) -> Self {
         let mut tensor = Tensor::unspecified(shape);
         write(tensor.as_mut_slice());
@@ -43,6 +47,7 @@ impl<T: Element> Tensor<T> {
     }
 
     /// A new tensor with unspecified elements. (Not part of `written`, which is compiled for each closure.)
+    #[track_caller]
     fn unspecified(shape: Shape) -> Self {
         // The layout first: it panics for sizes that no memory holds.
         let layout = Layout::contiguous(shape);

@@ -3,7 +3,7 @@
 use std::ops::{Range, RangeFrom, RangeFull, RangeTo};
 
 use crate::element::Element;
-use crate::shape::{Shape, ShapeError, normalize_axis};
+use crate::shape::{Shape, ShapeError, Signed, normalize_axis};
 use crate::tensor::{Tensor, expect_shape};
 
 /// A range of an axis, possibly with negative bounds, and a step.
@@ -69,7 +69,7 @@ macro_rules! slice_from {
     ($($int:ty),*) => {$(
         impl From<Range<$int>> for Slice {
             fn from(range: Range<$int>) -> Self {
-                Slice { start: Some(range.start as isize), end: Some(range.end as isize), step: 1 }
+                Slice { start: Some(range.start.signed()), end: Some(range.end.signed()), step: 1 }
             }
         }
         impl From<($int, $int)> for Slice {
@@ -80,12 +80,12 @@ macro_rules! slice_from {
         }
         impl From<RangeFrom<$int>> for Slice {
             fn from(range: RangeFrom<$int>) -> Self {
-                Slice { start: Some(range.start as isize), end: None, step: 1 }
+                Slice { start: Some(range.start.signed()), end: None, step: 1 }
             }
         }
         impl From<RangeTo<$int>> for Slice {
             fn from(range: RangeTo<$int>) -> Self {
-                Slice { start: None, end: Some(range.end as isize), step: 1 }
+                Slice { start: None, end: Some(range.end.signed()), step: 1 }
             }
         }
     )*};
@@ -220,7 +220,7 @@ impl<T: Element> Tensor<T> {
     /// The elements repeated along new leading axes and axes of length 1, without copying.
     ///
     /// # Panics
-    /// If an axis has another length than in `shape` and is not 1.
+    /// If an axis has another length than in `shape` and is not 1, or memory could not hold so many elements.
     #[track_caller]
     pub fn broadcast_to(&self, shape: impl Into<Shape>) -> Tensor<T> {
         expect_shape("broadcast_to", self.try_broadcast_to(shape))
@@ -229,7 +229,7 @@ impl<T: Element> Tensor<T> {
     /// As [`Tensor::broadcast_to`], for shapes known at run time.
     ///
     /// # Errors
-    /// If an axis has another length than in `shape` and is not 1.
+    /// If an axis has another length than in `shape` and is not 1, or memory could not hold so many elements.
     pub fn try_broadcast_to(&self, shape: impl Into<Shape>) -> Result<Tensor<T>, ShapeError> {
         Ok(self.with_layout(self.layout.broadcast_to(&shape.into())?))
     }
@@ -264,7 +264,8 @@ impl<T: Element> Tensor<T> {
     #[track_caller]
     pub fn split(&self, axis: isize, lengths: &[usize]) -> Vec<Tensor<T>> {
         let index = normalize_axis("split", axis, self.shape());
-        if lengths.iter().sum::<usize>() != self.shape()[index] {
+        let sum = lengths.iter().try_fold(0_usize, |sum, &length| sum.checked_add(length));
+        if sum != Some(self.shape()[index]) {
             panic_split(axis, lengths, self.shape());
         }
         let mut start = 0;

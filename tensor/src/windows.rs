@@ -151,9 +151,20 @@ impl TapNumbers {
 
 impl Windows {
     /// Windows over up to three axes.
+    ///
+    /// # Panics
+    /// If the places of windows whose ends are fractions of the axis cannot be computed in `isize`.
+    #[track_caller]
     pub fn new(axes: impl DoubleEndedIterator<Item = WindowAxis>, channels: usize) -> Self {
         let mut all = [WindowAxis::ONE; 3];
         all.iter_mut().rev().zip(axes.rev()).for_each(|(place, axis)| *place = axis);
+        for WindowAxis { length, windows, spacing } in &all {
+            // (length + 1) (windows + 1) 2 bounds all products of `reach`.
+            let most = length.saturating_add(1).saturating_mul(windows.saturating_add(1)).saturating_mul(2);
+            if !matches!(spacing, Spacing::Strided { .. }) && isize::try_from(most).is_err() {
+                panic!("tensor size overflows: {windows} windows over an axis of {length}");
+            }
+        }
         Windows { axes: all, channels }
     }
 

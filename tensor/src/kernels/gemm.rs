@@ -84,7 +84,7 @@ pub trait Gemm: portable::PortableProduct + Default {
     /// If the shapes do not match.
     fn gemm(a: Mat<'_, Self>, b: Mat<'_, Self>, c: &mut [Self]) {
         assert!(
-            a.columns == b.rows && c.len() == a.rows * b.columns,
+            a.columns == b.rows && Some(c.len()) == a.rows.checked_mul(b.columns),
             "gemm: {} x {} by {} x {} into {} elements",
             a.rows,
             a.columns,

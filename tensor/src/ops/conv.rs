@@ -152,8 +152,9 @@ impl ConvGrids {
         let steps = steps(&padded[1..]);
         let (mut windows, mut columns) = (Grid::new(0), Grid::new(0));
         for axis in 0..rank {
-            windows = windows.axis(output[axis + 1], convolution.strides[axis] * steps[axis]);
-            columns = columns.axis(kernel[axis], convolution.dilation[axis] * steps[axis]);
+            // Saturated: a step that overflows is that of a single window or position, and is not taken.
+            windows = windows.axis(output[axis + 1], convolution.strides[axis].saturating_mul(steps[axis]));
+            columns = columns.axis(kernel[axis], convolution.dilation[axis].saturating_mul(steps[axis]));
         }
         ConvGrids {
             widths,

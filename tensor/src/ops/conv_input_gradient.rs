@@ -82,12 +82,12 @@ impl<T: Float> Tensor<T> {
             for (axis, along) in set.iter().enumerate() {
                 let step = gradient_steps[axis];
                 rows = rows.axis(along.count, step).offset_by(along.first_window * step);
-                columns = columns.axis(along.taps, along.window_step * step);
+                columns = columns.axis(along.taps, along.window_step.saturating_mul(step));
                 results = results
-                    .axis(along.count, along.stride * input_steps[axis])
+                    .axis(along.count, along.stride.saturating_mul(input_steps[axis]))
                     .offset_by(along.first * input_steps[axis]);
                 taps = taps
-                    .axis(along.taps, along.tap_step * tap_steps[axis])
+                    .axis(along.taps, along.tap_step.saturating_mul(tap_steps[axis]))
                     .offset_by(along.first_tap * tap_steps[axis]);
             }
             let (start, k) = (weights.len(), taps.len() * filters);

@@ -151,17 +151,22 @@ impl Phase {
         Sweep {
             count: self.count,
             first: self.first,
-            apart: self.stride,
+            apart: taken(self.stride, self.count),
             length,
             start: self.windows.start,
             step: 1,
             taps: self.taps,
-            distance: self.window_step,
+            distance: taken(self.window_step, self.taps),
             // In reverse order, because the last position meets the first window.
             weight: self.first_tap + self.taps.saturating_sub(1) * self.tap_step,
             weight_step: -(self.tap_step as isize),
         }
     }
+}
+
+/// A step between `count` places; 1 where it is not taken, because it may be so long that products with it overflow.
+fn taken(step: usize, count: usize) -> usize {
+    if count > 1 { step } else { 1 }
 }
 
 /// The sweeps of a forward convolution.
@@ -172,9 +177,9 @@ fn forward(convolution: &Convolution, input: &Shape, kernel: &Shape, output: &Sh
         apart: 1,
         length: input[axis + 1],
         start: -(convolution.padding[axis].0 as isize),
-        step: convolution.strides[axis],
+        step: taken(convolution.strides[axis], output[axis + 1]),
         taps: kernel[axis],
-        distance: convolution.dilation[axis],
+        distance: taken(convolution.dilation[axis], kernel[axis]),
         weight: 0,
         weight_step: 1,
     };

@@ -5,8 +5,8 @@ use std::ops::Range;
 use crate::element::Element;
 use crate::kernels::paste::paste;
 use crate::layout::Layout;
-use crate::shape::{Shape, normalize_axis};
-use crate::tensor::Tensor;
+use crate::shape::{Shape, ShapeError, normalize_axis};
+use crate::tensor::{Tensor, expect_shape};
 
 /// The values that [`Tensor::pad`] adds. A number becomes [`PadMode::Constant`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ impl<T: Element> Tensor<T> {
             if !joins {
                 panic_join("concat", &format!("the shapes differ along another axis than {axis}"), tensors);
             }
-            shape[index] += tensor.shape()[index];
+            shape[index] = expect_size("concat", shape[index].checked_add(tensor.shape()[index]), &shape);
         }
         Tensor::written(shape.clone(), |out| {
             let whole = Layout::contiguous(shape);
@@ -135,7 +135,7 @@ impl<T: Element> Tensor<T> {
                 continue;
             }
             let length = self.shape()[axis];
-            let shortest = if reflect { before.max(after) + 1 } else { 1 };
+            let shortest = if reflect { before.max(after).saturating_add(1) } else { 1 };
             if length < shortest {
                 panic_too_short(axis, shortest, self.shape());
             }
@@ -165,7 +165,7 @@ impl<T: Element> Tensor<T> {
     pub fn repeat(&self, count: usize, axis: isize) -> Tensor<T> {
         let axis = normalize_axis("repeat", axis, self.shape());
         let mut shape = self.shape().clone();
-        shape[axis] *= count;
+        shape[axis] = expect_size("repeat", shape[axis].checked_mul(count), &[self.shape()[axis], count]);
         let each = self.unsqueeze(axis as isize + 1);
         each.broadcast_to(self.shape().with_axis(axis + 1, count)).reshape(shape)
     }
@@ -178,6 +178,7 @@ impl<T: Element> Tensor<T> {
     /// let x = Tensor::new([1.0, 2.0]);
     /// assert_eq!(x.tile(&[2, 2]), Tensor::new([[1.0, 2.0, 1.0, 2.0], [1.0, 2.0, 1.0, 2.0]]));
     /// ```
+    #[track_caller]
     pub fn tile(&self, counts: &[usize]) -> Tensor<T> {
         let ndim = self.ndim().max(counts.len());
         let in_front =
@@ -186,9 +187,17 @@ impl<T: Element> Tensor<T> {
         // Each axis gets a new axis before it for its copies.
         let apart: Shape = lengths.iter().flat_map(|&length| [1, length]).collect();
         let copies: Shape = counts.iter().zip(lengths.iter()).flat_map(|(&count, &length)| [count, length]).collect();
+        // The copies first: they are refused where the products below would overflow.
+        let copied = expect_shape("tile", self.reshape(apart).try_broadcast_to(copies));
         let together: Shape = counts.iter().zip(lengths.iter()).map(|(&count, &length)| count * length).collect();
-        self.reshape(apart).broadcast_to(copies).reshape(together)
+        copied.reshape(together)
     }
+}
+
+/// The size of an axis, if it has not overflowed; `lengths` are what it is made of.
+#[track_caller]
+fn expect_size(op: &str, size: Option<usize>, lengths: &[usize]) -> usize {
+    expect_shape(op, size.ok_or_else(|| ShapeError::overflow(lengths)))
 }
 
 #[cold]

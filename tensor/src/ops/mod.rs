@@ -45,7 +45,7 @@ fn with_lengths(input: &Shape, lengths: &[usize]) -> Result<Shape, ShapeError> {
         let problem = format!("each of one to three spatial axes needs a length of 1 or more: {input} to {lengths:?}");
         return Err(ShapeError::new(problem));
     }
-    Ok(Shape::from(input[0]).join(lengths).join(&input[lengths.len() + 1..]))
+    Shape::from(input[0]).join(lengths).join(&input[lengths.len() + 1..]).checked()
 }
 
 /// The spatial lengths: those of the axes between batch and channels.

@@ -60,7 +60,7 @@ fn unfolded(input: &Shape, size: &[usize], convolution: &Convolution) -> Result<
         let problem = format!("{} axes are needed, {rank} of them spatial: {input} by windows of {size:?}", rank + 2);
         return Err(ShapeError::new(problem));
     }
-    let Some(counts) = convolution.counts(&input[1..=rank], size) else {
+    let Some(counts) = convolution.counts(&input[1..=rank], size)? else {
         return Err(ShapeError::new(format!(
             "windows of {size:?} (dilation {:?}) do not fit the input {:?} (padding {:?})",
             &convolution.dilation[..],
@@ -68,9 +68,8 @@ fn unfolded(input: &Shape, size: &[usize], convolution: &Convolution) -> Result<
             &convolution.padding[..],
         )));
     };
-    // A size that overflows is refused when memory is allocated.
     let elements = size.iter().fold(input[rank + 1], |product, &size| product.saturating_mul(size));
-    Ok(Shape::from(input[0]).join(&counts).join(&[elements]))
+    Shape::from(input[0]).join(&counts).join(&[elements]).checked()
 }
 
 #[cold]

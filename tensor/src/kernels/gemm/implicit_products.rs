@@ -69,7 +69,7 @@ impl<T: Gemm> Products<'_, T> {
         let (m, k, n) = (self.a.rows.len(), self.a.columns.len(), self.b.columns);
         assert!(self.b.rows == k && self.results.rows.len() == m, "products: {m} x {k} by {} x {n}", self.b.rows);
         if let Some(last) = self.results.rows.greatest().filter(|_| self.a.count > 0 && n > 0) {
-            let last = (self.a.count - 1) * self.results.step + last + n;
+            let last = (self.a.count - 1).saturating_mul(self.results.step).saturating_add(last).saturating_add(n);
             assert!(last <= c.len(), "products: {last} elements into {}", c.len());
         }
     }
@@ -164,7 +164,7 @@ fn sum_parts(count: usize, [m, k, n]: [usize; 3]) -> [Parts; 2] {
 
 /// The elements of partial sums that [`sum_of_products`] needs for `count` products of m x k by k x n.
 pub(crate) fn partial_sums(count: usize, [m, k, n]: [usize; 3]) -> usize {
-    if count * m * k * n == 0 { 0 } else { (sum_parts(count, [m, k, n])[0].count - 1) * m * n }
+    if [count, m, k, n].contains(&0) { 0 } else { (sum_parts(count, [m, k, n])[0].count - 1) * m * n }
 }
 
 /// C = the sum over s of A_s · B_s, with B_s = `b(s)`.

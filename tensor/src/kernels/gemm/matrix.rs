@@ -29,10 +29,11 @@ impl<'a, T> Mat<'a, T> {
     /// If an element would lie outside `data`.
     pub fn new(data: &'a [T], offset: usize, shape: [usize; 2], strides: [isize; 2]) -> Self {
         if shape[0] > 0 && shape[1] > 0 {
+            // Saturated, so that nothing wraps around to a place within the data.
             let (mut first, mut last) = (offset as isize, offset as isize);
             for (len, stride) in shape.into_iter().zip(strides) {
-                let reach = (len - 1) as isize * stride;
-                if reach < 0 { first += reach } else { last += reach }
+                let reach = isize::try_from(len - 1).unwrap_or(isize::MAX).saturating_mul(stride);
+                if reach < 0 { first = first.saturating_add(reach) } else { last = last.saturating_add(reach) }
             }
             assert!(
                 first >= 0 && last < data.len() as isize,
