@@ -51,10 +51,22 @@ pub trait Number:
     + std::ops::Div<Output = Self>
     + std::ops::Rem<Output = Self>
 {
-    /// The quotient, wrapping; integer division by zero gives 0, as in NumPy.
+    /// What elements are summed and multiplied up in by [`sum`](crate::Tensor::sum), [`prod`](crate::Tensor::prod) and
+    /// [`cumsum`](crate::Tensor::cumsum): i64 for whole numbers, as in NumPy, so that 200 bytes of 200 add up to 40,000; else the
+    /// type itself.
+    type Sum: Number<Sum = Self::Sum>;
+
+    /// The quotient: the operator `/` of tensors. For whole numbers it is rounded down, as NumPy's `//` (`floor_divide`): -7 / 2 is
+    /// -4. Division by 0 gives 0, and the lowest number by -1 gives the lowest number, as in NumPy.
+    ///
+    /// So `a == (a / b) * b + a % b`, with a remainder from 0 to b for every a: places along a negative axis wrap around as those
+    /// along a positive one. Rust's own operators on single numbers round towards 0 instead.
     fn over(self, other: Self) -> Self;
-    /// The remainder with the sign of the divisor, as Python's `%`; 0 for an integer divisor of 0.
+    /// The remainder of the quotient rounded down: the operator `%` of tensors. It has the sign of the divisor, as NumPy's and
+    /// Python's `%`: -7 % 2 is 1, -7.5 % 2.0 is 0.5. For whole numbers it is 0 where the divisor is 0.
     fn modulo(self, other: Self) -> Self;
+    /// -x; -0.0 for 0.0. The lowest integer wraps around to itself, as unsigned ones do.
+    fn negated(self) -> Self;
     /// The smallest value: minus infinity for floats.
     const LOWEST: Self;
     /// The largest value: infinity for floats.
@@ -68,7 +80,7 @@ pub trait Integer: Number {}
 ///
 /// Elementary functions that are fast and vectorised come from [`Math`](crate::Math); `num_traits::Float` has the rest.
 pub trait Float:
-    Number + Real + num_traits::Float + num_traits::NumAssign + MathOfRuns + Gemm + std::iter::Sum
+    Number<Sum = Self> + Real + num_traits::Float + num_traits::NumAssign + MathOfRuns + Gemm + std::iter::Sum
 {
     /// The value as f64, exact.
     fn as_f64(self) -> f64 {
@@ -183,13 +195,20 @@ impl Element for bool {
 macro_rules! float {
     ($($type:ident),*) => {$(
         impl Number for $type {
+            type Sum = $type;
             #[inline(always)]
             fn over(self, other: Self) -> Self { self / other }
             #[inline(always)]
             fn modulo(self, other: Self) -> Self {
                 let remainder = self % other;
-                if remainder != 0.0 && (remainder < 0.0) != (other < 0.0) { remainder + other } else { remainder }
+                if remainder == 0.0 {
+                    // The zero, too, has the divisor's sign.
+                    return remainder.copysign(other);
+                }
+                if (remainder < 0.0) != (other < 0.0) { remainder + other } else { remainder }
             }
+            #[inline(always)]
+            fn negated(self) -> Self { -self }
             const LOWEST: Self = $type::NEG_INFINITY;
             const HIGHEST: Self = $type::INFINITY;
         }
@@ -213,18 +232,27 @@ float!(f32, f64);
 
 macro_rules! integer {
     ($($type:ident),*) => {$(
+        #[allow(unused_comparisons)] // One text for signed and unsigned types.
         impl Number for $type {
+            type Sum = i64;
             #[inline(always)]
-            fn over(self, other: Self) -> Self { if other == 0 { 0 } else { self.wrapping_div(other) } }
+            fn over(self, other: Self) -> Self {
+                if other == 0 {
+                    return 0;
+                }
+                let rounded_up = self.wrapping_rem(other) != 0 && (self < 0) != (other < 0);
+                self.wrapping_div(other) - rounded_up as $type
+            }
             #[inline(always)]
             fn modulo(self, other: Self) -> Self {
                 if other == 0 {
                     return 0;
                 }
                 let remainder = self.wrapping_rem(other);
-                #[allow(unused_comparisons)] // One text for signed and unsigned types.
                 if remainder != 0 && (remainder < 0) != (other < 0) { remainder + other } else { remainder }
             }
+            #[inline(always)]
+            fn negated(self) -> Self { self.wrapping_neg() }
             const LOWEST: Self = $type::MIN;
             const HIGHEST: Self = $type::MAX;
         }
@@ -251,11 +279,40 @@ mod tests {
     }
 
     #[test]
-    fn modulo_has_the_sign_of_the_divisor() {
-        // Python: -7 % 3 == 2, 7 % -3 == -2, -7.5 % 2.0 == 0.5.
-        assert_eq!((-7_i32).modulo(3), 2);
-        assert_eq!(7_i32.modulo(-3), -2);
-        assert_eq!((-7.5_f64).modulo(2.0), 0.5);
-        assert_eq!(5_u8.modulo(0), 0);
+    fn quotients_are_rounded_down() {
+        // NumPy 2.4.6: x // y and x % y of int32.
+        let cases = [
+            (7, 2, 3, 1),
+            (-7, 2, -4, 1),
+            (7, -2, -4, -1),
+            (-7, -2, 3, -1),
+            (6, -3, -2, 0),
+            (-1, 5, -1, 4),
+            (1, -5, -1, -4),
+        ];
+        for (x, y, quotient, remainder) in cases {
+            assert_eq!((x.over(y), x.modulo(y)), (quotient, remainder), "{x} by {y}");
+        }
+        // As NumPy, which warns: by 0, and the lowest number by -1.
+        assert_eq!((5_u8.over(0), 5_u8.modulo(0), (-5_i64).over(0), (-5_i64).modulo(0)), (0, 0, 0, 0));
+        assert_eq!((i64::MIN.over(-1), i64::MIN.modulo(-1)), (i64::MIN, 0));
+        assert_eq!((i8::MIN.over(-1), i8::MIN.modulo(-1), i8::MIN.over(3), i8::MIN.modulo(3)), (-128, 0, -43, 1));
+        assert_eq!((255_u8.over(2), 255_u8.modulo(2)), (127, 1));
+        for (x, y) in (-128..=127_i8).flat_map(|x| (-128..=127_i8).map(move |y| (x, y))).filter(|(_, y)| *y != 0) {
+            assert_eq!(x.over(y).wrapping_mul(y).wrapping_add(x.modulo(y)), x, "{x} by {y}");
+        }
+        // NumPy 2.4.6: np.remainder of float64.
+        let cases: [(f64, f64, f64); 6] = [
+            (-7.5, 2.0, 0.5),
+            (7.5, -2.0, -0.5),
+            (-4.0, 2.0, 0.0),
+            (4.0, -2.0, -0.0),
+            (-0.0, 3.0, 0.0),
+            (-5.0, f64::INFINITY, f64::INFINITY),
+        ];
+        for (x, y, remainder) in cases {
+            assert_eq!(x.modulo(y).to_bits(), remainder.to_bits(), "{x} by {y}");
+        }
+        assert!(1.0_f32.modulo(0.0).is_nan());
     }
 }

@@ -5,11 +5,11 @@ use crate::simd::vectorize;
 use crate::team;
 
 /// Calls `body(row of x, row of out)` for every row of `length` elements.
-pub(crate) fn for_each_row<T: Copy + Send + Sync>(
+pub(crate) fn for_each_row<T: Copy + Send + Sync, R: Copy + Send + Sync>(
     x: &[T],
-    out: &mut [T],
+    out: &mut [R],
     length: usize,
-    body: impl Fn(&[T], &mut [T]) + Sync,
+    body: impl Fn(&[T], &mut [R]) + Sync,
 ) {
     if out.is_empty() {
         return;

@@ -243,21 +243,14 @@ operator!(Rem rem modulo, RemAssign rem_assign);
 impl<T: Number> Neg for &Tensor<T> {
     type Output = Tensor<T>;
     fn neg(self) -> Tensor<T> {
-        self.map(
-            #[inline(always)]
-            |x| T::ZERO.minus(x),
-        )
+        self.map(T::negated)
     }
 }
 
 impl<T: Number> Neg for Tensor<T> {
     type Output = Tensor<T>;
     fn neg(self) -> Tensor<T> {
-        map_owned(
-            self,
-            #[inline(always)]
-            |x| T::ZERO.minus(x),
-        )
+        map_owned(self, T::negated)
     }
 }
 
@@ -357,6 +350,27 @@ mod tests {
         c -= 1.0;
         assert_eq!(c, Tensor::new([[9.0, 39.0], [29.0, 79.0]]));
         assert_eq!(-a(), a() * -1.0);
+    }
+
+    #[test]
+    fn the_negative_of_zero_has_a_sign() {
+        // NumPy 2.4.6: -np.array([0., -0., 1.]) is [-0.  0. -1.].
+        let bits = |x: Tensor<f64>| x.to_vec().into_iter().map(f64::to_bits).collect::<Vec<_>>();
+        let (x, negative) = (Tensor::from([0.0, -0.0, 1.0]), bits(Tensor::from([-0.0, 0.0, -1.0])));
+        assert_eq!(
+            (bits(-&x), bits(-x.clone()), bits(-x.flip(0).flip(0))),
+            (negative.clone(), negative.clone(), negative)
+        );
+        assert_eq!(-Tensor::from([i64::MIN, 7]), Tensor::from([i64::MIN, -7]));
+        assert_eq!(-Tensor::from([1_u8, 0]), Tensor::from([255_u8, 0]));
+    }
+
+    #[test]
+    fn whole_numbers_divide_rounded_down() {
+        // NumPy 2.4.6: np.array([-7, 7, -8, 5]) // [2, -2, -4, 0], and % of them.
+        let (x, y) = (Tensor::from([-7, 7, -8, 5]), Tensor::from([2, -2, -4, 0]));
+        assert_eq!((&x / &y, &x % &y), (Tensor::from([-4, -4, 2, 0]), Tensor::from([1, -1, 0, 0])));
+        assert_eq!((x.clone() / 2, -7 / y), (Tensor::from([-4, 3, -4, 2]), Tensor::from([-4, 3, 1, 0])));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Functions along one axis: softmax, log-softmax, running sums.
 
 use crate::element::{Float, Number};
+use crate::formula::{Arithmetic, Scalar};
 use crate::kernels::rows::for_each_row;
 use crate::kernels::softmax::{LineFunction, LogSoftmax, LogSoftmaxGradient, Softmax, SoftmaxGradient, along_lines};
 use crate::shape::{Shape, normalize_axis};
@@ -8,7 +9,7 @@ use crate::tensor::Tensor;
 
 /// Applies `row` to the elements of every line along `axis`.
 #[track_caller]
-fn along<T: Number>(op: &str, x: &Tensor<T>, axis: isize, row: impl Fn(&[T], &mut [T]) + Sync) -> Tensor<T> {
+fn along<T: Number, R: Number>(op: &str, x: &Tensor<T>, axis: isize, row: impl Fn(&[T], &mut [R]) + Sync) -> Tensor<R> {
     let axis = normalize_axis(op, axis, x.shape()) as isize;
     let moved = x.swap_axes(axis, -1).contiguous();
     let length = moved.shape()[moved.ndim() - 1];
@@ -98,26 +99,26 @@ impl<T: Float> Tensor<T> {
 }
 
 impl<T: Number> Tensor<T> {
-    /// Running sums along `axis`: element i of the result is x_0 + .. + x_i.
+    /// Running sums along `axis`: element i of the result is x_0 + .. + x_i. Whole numbers are summed in i64, as in NumPy.
     ///
     /// ```
     /// use gradus_tensor::Tensor;
-    /// assert_eq!(Tensor::from([1, 2, 3]).cumsum(0), Tensor::from([1, 3, 6]));
+    /// assert_eq!(Tensor::from([1, 2, 3]).cumsum(0), Tensor::from([1_i64, 3, 6]));
     /// ```
     ///
     /// # Panics
     /// If the axis is out of range.
     #[track_caller]
-    pub fn cumsum(&self, axis: isize) -> Tensor<T> {
+    pub fn cumsum(&self, axis: isize) -> Tensor<T::Sum> {
         along(
             "cumsum",
             self,
             axis,
             #[inline(always)]
             |x, out| {
-                let mut sum = T::ZERO;
+                let mut sum = T::Sum::ZERO;
                 for (out, &x) in out.iter_mut().zip(x) {
-                    sum = sum.plus(x);
+                    sum = sum.plus(x.cast());
                     *out = sum;
                 }
             },
