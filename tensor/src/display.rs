@@ -162,7 +162,8 @@ impl Precision {
         if self == Precision::Single { 1e6 } else { 1e16 }
     }
 
-    /// The fewest digits that identify a number of this type, but at most `precision` after the point.
+    /// The fewest digits that identify a number of this type, but at most `precision` after the point. Half way between two
+    /// numbers of so many digits, it is the one whose last digit is even.
     fn digits(self, x: f64, scientific: bool, precision: usize) -> Digits {
         let shortest = match (self, scientific) {
             (Precision::Single, false) => format!("{}", x as f32),
@@ -171,10 +172,14 @@ impl Precision {
             (Precision::Double, true) => format!("{x:e}"),
         };
         let digits = Digits::parse(&shortest);
-        if digits.fraction.len() <= precision {
-            return digits;
-        }
-        Digits::parse(&if scientific { format!("{x:.precision$e}") } else { format!("{x:.precision$}") })
+        let places = digits.fraction.len().min(precision);
+        let even = if scientific { format!("{x:.places$e}") } else { format!("{x:.places$}") };
+        // (Beside a power of two, where the numbers below lie closer, the rounded digits may name another number.)
+        let same = match self {
+            Precision::Single => even.parse() == Ok(x as f32),
+            Precision::Double => even.parse() == Ok(x),
+        };
+        if same || places < digits.fraction.len() { Digits::parse(&even) } else { digits }
     }
 
     /// Whether numbers are shown in scientific notation, from the largest and the smallest size (other than 0) among them.
@@ -217,14 +222,19 @@ fn floats(values: &[f64], kind: Precision, precision: usize) -> Vec<String> {
     let digits: Vec<Option<Digits>> =
         values.iter().map(|&x| x.is_finite().then(|| kind.digits(x, scientific, precision))).collect();
     let longest = |length: fn(&Digits) -> usize| digits.iter().flatten().map(length).max().unwrap_or(0);
+    // In scientific notation, numbers that need fewer digits are shown to as many as the others, not filled up with zeros.
     let fraction_width = longest(|digits| digits.fraction.len());
     let exponent_width = longest(|digits| digits.exponent.unwrap_or(0).abs().to_string().len().max(2)) + 1;
-    let word = |(digits, &x): (&Option<Digits>, &f64)| match digits {
+    let word = |(digits, &x): (Option<Digits>, &f64)| match digits {
         None => non_finite(x).to_owned(),
         Some(Digits { whole, fraction, exponent: None }) => format!("{whole}.{fraction:<fraction_width$}"),
-        Some(Digits { whole, fraction, exponent: Some(exponent) }) => {
+        Some(Digits { mut whole, mut fraction, exponent: Some(mut exponent) }) => {
+            if fraction.len() < fraction_width {
+                let more = Digits::parse(&format!("{x:.fraction_width$e}"));
+                (whole, fraction, exponent) = (more.whole, more.fraction, more.exponent.unwrap_or(exponent));
+            }
             format!("{whole}.{fraction:0<fraction_width$}e{exponent:+0exponent_width$}")
         }
     };
-    digits.iter().zip(values).map(word).collect()
+    digits.into_iter().zip(values).map(word).collect()
 }

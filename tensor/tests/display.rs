@@ -1,10 +1,36 @@
 //! The text of tensors, held against what NumPy 2.4.6 prints with `str` for the same arrays.
 
-use gradus_tensor::Tensor;
+use gradus_tensor::{Element, Shape, Tensor};
 
 /// 0, 1, .. , n - 1
 fn count(n: i64) -> Tensor<i64> {
     Tensor::arange(0, n, 1)
+}
+
+/// A tensor of these bits.
+fn of_bits<T: Element>(shape: &str, bits: &str, of: fn(u64) -> T) -> String {
+    let shape: Shape =
+        shape.split(',').filter(|length| !length.is_empty()).map(|n| n.parse::<usize>().unwrap()).collect();
+    let elements = bits.split(',').map(|bits| of(u64::from_str_radix(bits, 16).unwrap())).collect();
+    Tensor::from_vec(elements, shape).unwrap().to_string()
+}
+
+/// Floats of every size, alone and beside others; `reference/display.py` has written what NumPy prints.
+#[test]
+fn floats_have_the_digits_of_numpy() {
+    let lines = include_str!("reference/display.txt").lines();
+    let mut wrong = Vec::new();
+    for line in lines.clone() {
+        let [kind, shape, bits, expected] = line.split(';').collect::<Vec<_>>()[..] else { panic!("{line}") };
+        let found = match kind {
+            "f32" => of_bits(shape, bits, |bits| f32::from_bits(bits as u32)),
+            _ => of_bits(shape, bits, f64::from_bits),
+        };
+        if found != expected.replace('|', "\n") {
+            wrong.push(format!("{kind} {shape}:\n{found}\n{}", expected.replace('|', "\n")));
+        }
+    }
+    assert!(lines.count() > 600 && wrong.is_empty(), "{} are wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 #[test]
