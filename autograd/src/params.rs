@@ -243,7 +243,9 @@ impl<T: Float> TryFrom<Vec<Param<T>>> for Params<T> {
     fn try_from(list: Vec<Param<T>>) -> Result<Self, ParamsMismatch> {
         let mut names = HashSet::new();
         if let Some(twice) = list.iter().find(|param| !names.insert(&param.name)) {
-            return Err(ParamsMismatch::new(format!("there are two parameters named {:?}", twice.name), vec![]));
+            let problem =
+                format!("params: there are two parameters named {:?}; give each a name of its own", twice.name);
+            return Err(ParamsMismatch(Box::new(problem)));
         }
         Ok(Params { list })
     }

@@ -91,8 +91,8 @@ fn files_are_written_and_read_by_path() {
     assert_eq!(
         wrong.to_string(),
         format!(
-            "{path}: byte 25: expected 'f8', the elements of a tensor of f64, found '<f4': read it as what it is and \
-             convert it with `to`"
+            "{path}: byte 25: expected 'f8', the elements of a tensor of f64, found '<f4': read a Tensor<f32> and convert \
+             it, `.to::<f64>()`"
         )
     );
     assert_eq!(longer.to_string(), format!("{path}: byte 156: expected the end of the file, found more bytes"));
@@ -126,7 +126,8 @@ fn what_is_wrong_is_named() {
         (header("{'descr': '<f4', 'fortran_order': False}"), "entries for 'descr', 'fortran_order' and 'shape'"),
         (
             header("{'descr': [('a', '<f4')], 'shape': (2,)}"),
-            "expected 'f4', the elements of a tensor of f32, found '[(",
+            "expected 'f4', the elements of a tensor of f32, found a structured array: save each of its fields by itself, \
+             np.save(path, x['name'])",
         ),
         (
             header("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3)}"),
@@ -150,6 +151,48 @@ fn what_is_wrong_is_named() {
         assert!(message.contains(expected), "{message}\nlacks\n{expected}");
     }
     assert_eq!(size_of::<NpyError>(), size_of::<usize>());
+}
+
+#[test]
+fn advice_for_types_that_cannot_be_read() {
+    // The codes are `x.dtype.str` of NumPy 2.4.6; each piece of advice was followed there.
+    let cases = [
+        (
+            "<u2",
+            "unsigned numbers of 2 bytes, which cannot be read; save them in NumPy by np.save(path, x.astype('int32'))",
+        ),
+        (
+            ">u4",
+            "unsigned numbers of 4 bytes, which cannot be read; save them in NumPy by np.save(path, x.astype('int64'))",
+        ),
+        (
+            "<u8",
+            "unsigned numbers of 8 bytes, which cannot be read; save them in NumPy by np.save(path, x.astype('int64'))",
+        ),
+        ("<f2", "floats of 2 bytes, which cannot be read; save them in NumPy by np.save(path, x.astype('float32'))"),
+        ("<f16", "x.astype('float64')"),
+        ("<V2", "save them in NumPy by np.save(path, x.view(ml_dtypes.bfloat16).astype('float32'))"),
+        (
+            "|O",
+            "Python objects, which cannot be read; save them in NumPy by np.save(path, x.astype('float32')) if they are",
+        ),
+        (
+            "<c8",
+            "complex numbers, which cannot be read; save them in NumPy by np.save(path, x.real) and np.save(other, x.imag)",
+        ),
+        ("<M8[ns]", "x.astype('int64')"),
+        ("<U3", "np.unique(x, return_inverse=True)[1]"),
+        ("|S5", "np.unique(x, return_inverse=True)[1]"),
+        ("<x9", ": f4 f8 i1 i2 i4 i8 u1 b1 can be read; save the array in NumPy by np.save(path, x.astype('float32'))"),
+        ("", ": f4 f8 i1 i2 i4 i8 u1 b1 can be read; "),
+        ("<i2", "read a Tensor<i16> and convert it, `.to::<f32>()`"),
+        ("|b1", "read a Tensor<bool> and convert it, `.to::<f32>()`"),
+    ];
+    for (code, advice) in cases {
+        let header = format!("{{'descr': '{code}', 'fortran_order': False, 'shape': (2,)}}");
+        let message = read::<f32>(&file(1, &header, b"")).unwrap_err().to_string();
+        assert!(message.contains(&format!("found '{code}'")) && message.contains(advice), "{message}\nlacks\n{advice}");
+    }
 }
 
 #[test]

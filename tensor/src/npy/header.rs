@@ -16,17 +16,49 @@ const LONGEST_HEADER: u64 = 1 << 16;
 /// NumPy's own limit.
 const MOST_AXES: usize = 64;
 
-/// The type code of the format without its byte order.
+/// The element types and their codes in the format, without the byte order.
+const CODES: [(&str, &str); 8] = [
+    ("f32", "f4"),
+    ("f64", "f8"),
+    ("i8", "i1"),
+    ("i16", "i2"),
+    ("i32", "i4"),
+    ("i64", "i8"),
+    ("u8", "u1"),
+    ("bool", "b1"),
+];
+
+/// The code of an element type.
 fn code<T: Element>() -> &'static str {
-    match T::NAME {
-        "f32" => "f4",
-        "f64" => "f8",
-        "i8" => "i1",
-        "i16" => "i2",
-        "i32" => "i4",
-        "i64" => "i8",
-        "u8" => "u1",
-        _ => "b1",
+    CODES.iter().find(|(name, _)| *name == T::NAME).expect("every element type has a code").1
+}
+
+/// What to do with a file whose elements have another type, by the type's code without its byte order.
+fn advice(code: &str, wanted: &str) -> String {
+    if let Some((name, _)) = CODES.iter().find(|(_, other)| *other == code) {
+        return format!(": read a Tensor<{name}> and convert it, `.to::<{wanted}>()`");
+    }
+    let save = |what: &str, by: &str| format!(": {what}, which cannot be read; save them in NumPy by {by}");
+    let as_type = |what: &str, name: &str| save(what, &format!("np.save(path, x.astype('{name}'))"));
+    match code {
+        "u2" => as_type("unsigned numbers of 2 bytes", "int32"),
+        "u4" => as_type("unsigned numbers of 4 bytes", "int64"),
+        "u8" => as_type("unsigned numbers of 8 bytes", "int64"),
+        "f2" => as_type("floats of 2 bytes", "float32"),
+        "f12" | "f16" => as_type("floats of more than 8 bytes", "float64"),
+        "V2" => save("bfloat16 of ml_dtypes", "np.save(path, x.view(ml_dtypes.bfloat16).astype('float32'))"),
+        "O" => save("Python objects", "np.save(path, x.astype('float32')) if they are numbers"),
+        _ => match code.as_bytes().first() {
+            Some(b'c') => save("complex numbers", "np.save(path, x.real) and np.save(other, x.imag)"),
+            Some(b'M' | b'm') => as_type("dates or times", "int64"),
+            Some(b'U' | b'S') => {
+                save("texts", "np.save(path, np.unique(x, return_inverse=True)[1]), their classes as numbers")
+            }
+            _ => {
+                let known = CODES.map(|(_, code)| code).join(" ");
+                format!(": {known} can be read; save the array in NumPy by np.save(path, x.astype('float32'))")
+            }
+        },
     }
 }
 
@@ -128,12 +160,17 @@ impl<'a> Dictionary<'a> {
     /// Whether the file is big-endian; its element type must be `T`.
     fn byte_order<T: Element>(&mut self) -> Result<bool, NpyError> {
         let expected = format!("'{}', the elements of a tensor of {}", code::<T>(), T::NAME);
+        if self.next_is(b'[') {
+            let found = "a structured array: save each of its fields by itself, np.save(path, x['name'])";
+            return Err(NpyError::content(self.offset + self.place as u64, expected, found));
+        }
         let descr = self.string(&expected)?;
-        match descr.split_first() {
-            Some((b'>', name)) if name == code::<T>().as_bytes() => Ok(true),
-            Some((b'<' | b'|' | b'=', name)) if name == code::<T>().as_bytes() => Ok(false),
+        let (order, name) = descr.split_first().unwrap_or((&b'|', b""));
+        match order {
+            b'>' if name == code::<T>().as_bytes() => Ok(true),
+            b'<' | b'|' | b'=' if name == code::<T>().as_bytes() => Ok(false),
             _ => {
-                let found = format!("'{}': read it as what it is and convert it with `to`", descr.escape_ascii());
+                let found = format!("'{}'{}", descr.escape_ascii(), advice(&String::from_utf8_lossy(name), T::NAME));
                 Err(NpyError::content(self.offset + self.place as u64, expected, found))
             }
         }
