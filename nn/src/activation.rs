@@ -148,12 +148,15 @@ impl Activation {
 
 /// max(x - tau, 0), with tau such that the last axis sums to 1. Algorithm 1 of the paper.
 fn sparsemax<T: Float>(x: &Var<T>) -> Var<T> {
-    let descending = x.value().sort(-1).flip(-1);
+    // The function does not change under a shift; without it, 1 would be lost in the rounding of large numbers.
+    let shifted = x.value() - x.value().max(keepdims(-1));
+    let descending = shifted.sort(-1).flip(-1);
     let places = Tensor::arange(T::ONE, T::of(descending.shape()[descending.ndim() - 1] as f64 + 1.0), T::ONE);
-    let in_support = (&descending * places + T::ONE).greater(descending.cumsum(-1)).to::<T>();
-    let count = in_support.sum(keepdims(-1));
-    let tau = ((in_support * descending).sum(keepdims(-1)) - T::ONE) / &count;
-    let y = (x.value() - tau).relu();
+    let in_support = (&descending * places + T::ONE).greater(descending.cumsum(-1));
+    let count = in_support.to::<T>().sum(keepdims(-1));
+    // Chosen, not multiplied by 0, which would make NaN of minus infinity.
+    let tau = (in_support.where_(descending, T::ZERO).sum(keepdims(-1)) - T::ONE) / count;
+    let y = (shifted - tau).relu();
     Op::new("sparsemax", y.clone())
         .input(x, move |g| {
             let support = y.greater(T::ZERO).to::<T>();

@@ -623,6 +623,31 @@ fn sparsemax_is_the_projection_onto_the_simplex() {
 }
 
 #[test]
+fn sparsemax_does_not_change_under_a_shift() {
+    // By hand, as above.
+    let sparsemax = |x: Tensor| {
+        let tape = Tape::new();
+        let x = tape.var(x);
+        let y = Activation::Sparsemax.apply(&x);
+        let value = y.value().clone();
+        (value, tape.backward(&y.square().sum(..)).of(&x))
+    };
+    assert_eq!(sparsemax(Tensor::new([3e7, 0.0, -3e7])).0, Tensor::new([1.0, 0.0, 0.0]));
+    assert_eq!(sparsemax(Tensor::new([3e38, -3e38])).0, Tensor::new([1.0, 0.0]));
+    assert_eq!(sparsemax(Tensor::new([1.0, f32::NEG_INFINITY, 1.0])).0, Tensor::new([0.5, 0.0, 0.5]));
+    for shift in [1e4, -1e7, 8e6] {
+        let (y, gradient) = sparsemax(Tensor::new([[1.0, 0.5, -1.0], [2.0, 2.0, 0.0]]) + shift);
+        // Half a unit is lost beyond 8e6, where 1 and 0.5 become equal to what they are rounded to.
+        let lead = (1.0 + shift) - (0.5 + shift);
+        let (first, second) = ((1.0 + lead) / 2.0, (1.0 - lead) / 2.0);
+        assert_eq!(y, Tensor::new([[first, second, 0.0], [0.5, 0.5, 0.0]]));
+        assert_eq!(gradient, Tensor::new([[first - second, second - first, 0.0], [0.0; 3]]));
+    }
+    let columns = Tensor::new([[3e7, 1.0], [0.0, 0.5], [-3e7, -1.0]]).t();
+    assert_eq!(sparsemax(columns).0, Tensor::new([[1.0, 0.0, 0.0], [0.75, 0.25, 0.0]]));
+}
+
+#[test]
 fn nan_stays_nan() {
     let all = [
         Activation::Relu,

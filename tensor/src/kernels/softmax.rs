@@ -29,9 +29,9 @@ pub(crate) trait LineFunction: Copy + Sync {
     /// the value that the memory held.
     fn term<T: Float>(self, x: T, largest: T, before: T) -> (T, T);
     /// The number made of the sum that the results need, computed once for each line.
-    fn summary<T: Float>(self, sum: T, largest: T) -> T;
+    fn summary<T: Float>(self, sum: T) -> T;
     /// The result, from the kept value.
-    fn result<T: Float>(self, x: T, kept: T, summary: T) -> T;
+    fn result<T: Float>(self, x: T, largest: T, kept: T, summary: T) -> T;
 }
 
 /// exp(x - max) / sum of exp(x - max), and never 0 where x is finite.
@@ -49,11 +49,11 @@ impl LineFunction for Softmax {
         (e, e)
     }
     #[inline(always)]
-    fn summary<T: Float>(self, sum: T, _largest: T) -> T {
+    fn summary<T: Float>(self, sum: T) -> T {
         T::ONE / sum
     }
     #[inline(always)]
-    fn result<T: Float>(self, x: T, e: T, scale: T) -> T {
+    fn result<T: Float>(self, x: T, _largest: T, e: T, scale: T) -> T {
         let probability = e * scale;
         let smallest = T::min_positive_value();
         let bounded = if probability < smallest { smallest } else { probability };
@@ -62,7 +62,7 @@ impl LineFunction for Softmax {
     }
 }
 
-/// x - max - ln of the sum of exp(x - max).
+/// (x - max) - ln of the sum of exp(x - max).
 #[derive(Clone, Copy)]
 pub(crate) struct LogSoftmax;
 
@@ -73,12 +73,13 @@ impl LineFunction for LogSoftmax {
         (T::exp_nonpositive(x - largest), before)
     }
     #[inline(always)]
-    fn summary<T: Float>(self, sum: T, largest: T) -> T {
-        largest + Math::ln(sum)
+    fn summary<T: Float>(self, sum: T) -> T {
+        Math::ln(sum)
     }
     #[inline(always)]
-    fn result<T: Float>(self, x: T, _meanwhile: T, shift: T) -> T {
-        x - shift
+    fn result<T: Float>(self, x: T, largest: T, _meanwhile: T, ln_sum: T) -> T {
+        // In this order: the logarithm would be lost in the rounding of a large maximum.
+        (x - largest) - ln_sum
     }
 }
 
@@ -93,11 +94,11 @@ impl LineFunction for SoftmaxGradient {
         (g * p, g)
     }
     #[inline(always)]
-    fn summary<T: Float>(self, sum: T, _largest: T) -> T {
+    fn summary<T: Float>(self, sum: T) -> T {
         sum
     }
     #[inline(always)]
-    fn result<T: Float>(self, p: T, g: T, sum: T) -> T {
+    fn result<T: Float>(self, p: T, _largest: T, g: T, sum: T) -> T {
         (g - sum) * p
     }
 }
@@ -113,11 +114,11 @@ impl LineFunction for LogSoftmaxGradient {
         (g, g)
     }
     #[inline(always)]
-    fn summary<T: Float>(self, sum: T, _largest: T) -> T {
+    fn summary<T: Float>(self, sum: T) -> T {
         sum
     }
     #[inline(always)]
-    fn result<T: Float>(self, y: T, g: T, sum: T) -> T {
+    fn result<T: Float>(self, y: T, _largest: T, g: T, sum: T) -> T {
         g - T::exp_nonpositive(y) * sum
     }
 }
@@ -222,9 +223,9 @@ fn one_row<T: Float, F: LineFunction>(function: F, x: &[T], out: &mut [T]) {
                 }
                 width /= 2;
             }
-            let summary = function.summary(sums[0], max);
+            let summary = function.summary(sums[0]);
             for (&x, out) in x.iter().zip(out) {
-                *out = function.result(x, *out, summary);
+                *out = function.result(x, max, *out, summary);
             }
         },
     );
@@ -271,12 +272,12 @@ fn columns<'a, T: Float, F: LineFunction>(
                     *out = kept;
                 }
             }
-            for (sum, &max) in sum.iter_mut().zip(&*max) {
-                *sum = function.summary(*sum, max);
+            for sum in &mut *sum {
+                *sum = function.summary(*sum);
             }
             for row in 0..length {
-                for ((&x, out), &summary) in x(row).iter().zip(out(row)).zip(&*sum) {
-                    *out = function.result(x, *out, summary);
+                for (((&x, out), &summary), &max) in x(row).iter().zip(out(row)).zip(&*sum).zip(&*max) {
+                    *out = function.result(x, max, *out, summary);
                 }
             }
         },

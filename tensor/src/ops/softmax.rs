@@ -200,6 +200,45 @@ mod tests {
         }
     }
 
+    /// Shifts lines along rows, short and long, and down columns, by `shift`, and compares with lines that are not shifted.
+    fn a_shift_changes_nothing<T: Float>(shift: f64) {
+        // Whole numbers, so that no digit is lost in the shift.
+        for length in [2, 10, 33, 1000] {
+            let x: Tensor<T> = (0..3 * length).map(|i| T::of((i * 7 % 11) as f64 - 5.0)).collect();
+            let x = x.reshape([3, length]);
+            let shifted = &x + T::of(shift);
+            let close = |found: Tensor<T>, expected: Tensor<T>| {
+                let tolerance = 8.0 * T::epsilon().as_f64();
+                assert!(
+                    found.allclose(&expected, tolerance, tolerance),
+                    "{length}, {shift:e}: {found:?}\n{expected:?}"
+                );
+            };
+            close(shifted.softmax(1), x.softmax(1));
+            close(shifted.log_softmax(1), x.log_softmax(1));
+            close(shifted.t().softmax(0), x.softmax(1).t());
+            close(shifted.t().contiguous().log_softmax(0), x.log_softmax(1).t());
+            let logsumexp = x.logsumexp(1) + T::of(shift);
+            close(shifted.logsumexp(1), logsumexp.clone());
+            close(shifted.t().contiguous().logsumexp(0), logsumexp);
+        }
+    }
+
+    #[test]
+    fn functions_of_differences_do_not_change_under_a_shift() {
+        for shift in [1e4, -1e6, 8e6, -8e6] {
+            a_shift_changes_nothing::<f32>(shift);
+        }
+        for shift in [1e9, -1e12, 4e15] {
+            a_shift_changes_nothing::<f64>(shift);
+        }
+        // By hand: ln 1/10, and all for the one that leads.
+        assert!((Tensor::full([10], 3e7_f32).log_softmax(0) + 10_f32.ln()).abs().max(..).item() < 1e-6);
+        assert_eq!(Tensor::new([3e38, -3e38]).log_softmax(0), Tensor::new([0.0, f32::NEG_INFINITY]));
+        assert_eq!(Tensor::new([3e38, -3e38]).softmax(0), Tensor::new([1.0, f32::MIN_POSITIVE]));
+        assert_eq!(Tensor::new([3e38, -3e38]).logsumexp(0), Tensor::new(3e38));
+    }
+
     #[test]
     fn nothing_has_no_softmax() {
         assert_eq!(Tensor::<f32>::zeros([0, 3]).softmax(1).shape(), &[0, 3]);
