@@ -695,3 +695,56 @@ fn an_op_without_a_row_is_noticed() {
     assert_eq!(without_a_row(ops_in(source), &rows())[..2], ["cubed", "cube"]);
     assert_eq!(without_a_row(ops_in("pub fn sum<A>("), &rows()), [""; 0]);
 }
+
+/// The gradient of a sum weighed by 2.
+fn gradient_of<T: gradus_tensor::Float>(x: &Tensor<T>, y: impl Fn(&Var<T>) -> Var<T>) -> Vec<f64> {
+    let tape = Tape::new();
+    let var = tape.var(x.clone());
+    let y = y(&var) * T::of(2.0);
+    tape.backward(&y.sum(..)).of(&var).to::<f64>().to_vec()
+}
+
+#[test]
+fn norms_of_any_size_pass_back_directions() {
+    // By hand: 2 x / |x| of 3 and 4 times a factor; of a deviation, 2 (x - mean) / (n std) of 3 and 5 times a factor.
+    fn check<T: gradus_tensor::Float>(factor: f64) {
+        let x = |a: f64, b: f64| [a * factor, b * factor, a, b, 0.0, 0.0].map(T::of).to_vec();
+        let close = |found: Vec<f64>, expected: [f64; 6]| {
+            let near = found.iter().zip(expected).all(|(found, expected)| (found - expected).abs() < 1e-6);
+            assert!(near, "{factor:e}: {found:?}");
+        };
+        let norm = Tensor::from(x(3.0, 4.0)).reshape([3, 2]);
+        close(gradient_of(&norm, |x| x.norm(-1)), [1.2, 1.6, 1.2, 1.6, 0.0, 0.0]);
+        let deviation = Tensor::from(x(3.0, 5.0)).reshape([3, 2]);
+        close(gradient_of(&deviation, |x| x.std(-1)), [-1.0, 1.0, -1.0, 1.0, 0.0, 0.0]);
+    }
+    [4e37, 1e20, 1e-20, 1e-30, 1e-38, 2_f64.powi(-140)].into_iter().for_each(check::<f32>);
+    [2e307, 1e200, 1e-200, 2_f64.powi(-1060)].into_iter().for_each(check::<f64>);
+}
+
+#[test]
+fn a_shift_does_not_change_the_gradient() {
+    // By hand: a softmax of ten equal numbers is 1/10 each; deviations of 0 and 1 are 1/2.
+    for shift in [0.0, 3e7, -1e9, 1e30] {
+        let x = Tensor::full([10], shift);
+        let share = gradient_of(&x, |x| x.logsumexp(..));
+        assert!(share.iter().all(|share| (share - 0.2).abs() < 1e-6), "{shift}: {share:?}");
+        let share = gradient_of(&x, |x| x.log_softmax(0).select(0, 0));
+        assert!((share[0] - 1.8).abs() < 1e-6 && (share[1] + 0.2).abs() < 1e-6, "{shift}: {share:?}");
+    }
+    let x = Tensor::new([1e7, 1e7 + 1.0]);
+    assert_eq!(gradient_of(&x, |x| x.var(..)), [-1.0, 1.0]);
+    assert_eq!(gradient_of(&x, |x| x.std(..)), [-1.0, 1.0]);
+    assert_eq!(gradient_of(&Tensor::new([f32::NEG_INFINITY; 2]), |x| x.logsumexp(..)), [0.0, 0.0]);
+}
+
+#[test]
+fn the_negative_of_zero_has_a_sign() {
+    let bits = |x: &Tensor| x.to_vec().into_iter().map(f32::to_bits).collect::<Vec<_>>();
+    let tape = Tape::new();
+    let x = tape.var(Tensor::new([0.0, -0.0]));
+    let y = -&x;
+    assert_eq!(bits(y.value()), bits(&Tensor::new([-0.0, 0.0])));
+    let loss = (y * &Tensor::new([0.0, -0.0])).sum(..);
+    assert_eq!(bits(&tape.backward(&loss).of(&x)), bits(&Tensor::new([-0.0, 0.0])));
+}

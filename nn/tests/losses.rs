@@ -185,6 +185,24 @@ fn losses_stay_finite_at_the_ends() {
 }
 
 #[test]
+fn directions_of_vectors_of_any_length_are_compared() {
+    // By hand: the cosine of (3, 4) and (4, 3) is 24/25; the loss changes by (0.168, -0.224) over the length 5.
+    for (of_targets, of_outputs) in [(1.0, 1.0), (1e20, 1e20), (1e-22, 1e-22), (1e37, 1e-30), (1e-44, 1.0)] {
+        let (targets, outputs) = (Tensor::new([[3.0, 4.0]]) * of_targets, Tensor::new([[4.0, 3.0]]) * of_outputs);
+        let tape = Tape::new();
+        let x = tape.var(outputs);
+        let loss = CosineSimilarity.mean(&targets, &x, None).unwrap();
+        let near = 1e-6 + if of_targets < 1e-40 { 0.1 } else { 0.0 };
+        assert!((loss.value().item() + 0.96).abs() < near, "{of_targets:e}, {of_outputs:e}: {}", loss.value());
+        let gradient = tape.backward(&loss).of(&x) * of_outputs;
+        assert!(gradient.allclose(&Tensor::new([[0.0336, -0.0448]]), 1e-5, near as f64), "{gradient}");
+    }
+    let outputs = [Tensor::from([[0.3, -0.2, 0.5], [1.0, 2.0, -1.0]])];
+    let targets = Tensor::from([[1.0, 0.5, -0.25], [0.0, 0.0, 0.0]]);
+    gradcheck(&outputs, |x| CosineSimilarity.mean(&targets, &x[0], None).unwrap()).unwrap();
+}
+
+#[test]
 fn ignored_classes_count_nowhere() {
     let loss = SparseCategoricalCrossentropy::default().ignore_class(-1);
     let outputs = Tensor::from([[0.5, 0.5], [0.9, 0.1], [0.25, 0.75]]);

@@ -87,6 +87,18 @@ pub trait Float:
         self.cast()
     }
 
+    /// The largest power of two that is not above |x|, but at least the smallest normal number; 1 for 0, NaN and infinities. Division
+    /// by it changes no digit.
+    #[doc(hidden)]
+    fn power_of_two(self) -> Self {
+        if self == Self::ZERO || !num_traits::Float::is_finite(self) {
+            return Self::ONE;
+        }
+        let size = num_traits::Float::max(num_traits::Float::abs(self), Self::min_positive_value());
+        let (mantissa, exponent, _) = num_traits::Float::integer_decode(size);
+        Self::of(2_f64.powi(i32::from(exponent) + mantissa.ilog2() as i32))
+    }
+
     /// The version of `things` for this type.
     fn choose<C: PerFloat>(things: C) -> C::Of<Self>;
 

@@ -1,7 +1,7 @@
 //! The options of a standardisation: which elements share a mean and a variance, epsilon and ReLU.
 
 use crate::kernels::standardize::Grouping;
-use crate::shape::{Shape, ShapeError};
+use crate::shape::{Axes, Shape, ShapeError};
 
 /// The elements of a tensor, channels last, that are brought to mean 0 and variance 1 together: the core of batch, group,
 /// instance, layer and RMS normalisation. [`Tensor::standardize`](crate::Tensor::standardize) applies it.
@@ -68,6 +68,20 @@ impl Standardization {
     /// Whether the mean is subtracted.
     pub(crate) fn is_centered(&self) -> bool {
         self.together != Together::Rows { centered: false }
+    }
+
+    /// The shape in which the axes of elements that belong together stand apart from the others, and these axes; the tensor has a
+    /// grouping.
+    pub(crate) fn apart(&self, shape: &Shape) -> (Shape, Axes) {
+        let last = shape.len() - 1;
+        match self.together {
+            Together::Channels => (shape.clone(), (0..last as isize).collect()),
+            Together::Rows { .. } => (shape.clone(), Axes::from(last)),
+            Together::Groups(groups) => {
+                let apart = Shape::from(&shape[..last]).join(&[groups, shape[last] / groups]);
+                (apart, (1..=last as isize + 1).filter(|&axis| axis != last as isize).collect())
+            }
+        }
     }
 
     /// The grouping of a tensor of this shape, and the shape of the moments.

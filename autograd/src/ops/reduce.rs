@@ -48,9 +48,8 @@ impl<T: Float> Var<T> {
         let (axes, x) = (axes.into(), self.value().clone());
         let kept = kept_shape("var", &x, &axes);
         let scale = T::of(2.0 * kept.size() as f64 / x.size() as f64);
-        Op::new("var", x.var(axes.clone()))
-            .input(self, move |g| (&x - x.mean(keepdims(axes))) * (g * scale).reshape(kept))
-            .finish()
+        let y = x.var(axes.clone());
+        Op::new("var", y.clone()).input(self, move |g| x.deviations(axes, &y) * (g * scale).reshape(kept)).finish()
     }
 
     /// The standard deviation over `axes`: the square root of [`var`](Var::var). Its derivative at 0 is taken as 0.
@@ -64,7 +63,7 @@ impl<T: Float> Var<T> {
         let scale = T::of(kept.size() as f64 / x.size() as f64);
         let y = x.std(axes.clone());
         Op::new("std", y.clone())
-            .input(self, move |g| (&x - x.mean(keepdims(axes))) * (over_length(g, y) * scale).reshape(kept))
+            .input(self, move |g| along(x.deviations(axes, &y.square()), g.reshape(&kept), y.reshape(kept), scale))
             .finish()
     }
 
@@ -77,7 +76,7 @@ impl<T: Float> Var<T> {
         let (axes, x) = (axes.into(), self.value().clone());
         let kept = kept_shape("norm", &x, &axes);
         let y = x.norm(axes);
-        Op::new("norm", y.clone()).input(self, move |g| x * over_length(g, y).reshape(kept)).finish()
+        Op::new("norm", y.clone()).input(self, move |g| along(x, g.reshape(&kept), y.reshape(kept), T::ONE)).finish()
     }
 
     /// The largest element over `axes`. Equal largest elements share the gradient equally.
@@ -147,7 +146,7 @@ impl<T: Float> Var<T> {
             .finish()
     }
 
-    /// ln of the sum of e^x over `axes`, without overflow.
+    /// ln of the sum of e^x over `axes`, without overflow. The derivative is the softmax; 0 where all elements are minus infinity.
     ///
     /// # Panics
     /// If an axis is out of range or named twice.
@@ -155,13 +154,14 @@ impl<T: Float> Var<T> {
     pub fn logsumexp(&self, axes: impl Into<Axes>) -> Var<T> {
         let (axes, x) = (axes.into(), self.value().clone());
         let kept = kept_shape("logsumexp", &x, &axes);
-        let y = x.logsumexp(axes);
-        Op::new("logsumexp", y.clone())
+        let [shift, ln_sum] = x.logsumexp_parts(axes);
+        Op::new("logsumexp", &ln_sum + &shift)
             .input(self, move |g| {
-                let share = x.zip_map(
-                    y.reshape(&kept),
+                // The result itself has no digits left for x - y where the shift is large.
+                let share = (x - shift.reshape(&kept)).zip_map(
+                    ln_sum.reshape(&kept),
                     #[inline(always)]
-                    |x, y| Math::exp(x - y),
+                    |x, ln_sum| if ln_sum == T::LOWEST { T::ZERO } else { Math::exp(x - ln_sum) },
                 );
                 share * g.reshape(kept)
             })
@@ -169,7 +169,14 @@ impl<T: Float> Var<T> {
     }
 }
 
-/// g / y, and 0 where y is 0.
-fn over_length<T: Float>(g: Tensor<T>, y: Tensor<T>) -> Tensor<T> {
-    g.zip_map(y, |g, y| if y == T::ZERO { T::ZERO } else { g / y })
+/// x g / y times a factor, and 0 where the length y is 0.
+fn along<T: Float>(x: Tensor<T>, g: Tensor<T>, y: Tensor<T>, factor: T) -> Tensor<T> {
+    let over = |g: Tensor<T>, y: Tensor<T>| g.zip_map(y, |g, y| if y == T::ZERO { T::ZERO } else { g / y }) * factor;
+    let slope = over(g.clone(), y.clone());
+    if slope.iter().all(|slope| slope == T::ZERO || slope.is_normal()) {
+        return x * slope;
+    }
+    // Lengths so small or large that g / y overflows or loses digits are measured by a power of two near them.
+    let unit = y.clone().zip_map(&slope, |y, slope| if slope.is_normal() { T::ONE } else { y.power_of_two() });
+    x / &unit * over(g, y / unit)
 }

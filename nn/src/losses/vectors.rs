@@ -1,6 +1,6 @@
 //! Losses that compare whole vectors along the last axis.
 
-use gradus_autograd::Var;
+use gradus_autograd::{Op, Var};
 use gradus_tensor::{Float, Tensor, keepdims, pointwise};
 use serde::{Deserialize, Serialize};
 
@@ -37,7 +37,8 @@ impl Loss for KLDivergence {
 
 /// -sum_i t_i p_i / (|t| |p|) over the last axis: -1 for the same direction, 1 for opposite ones.
 ///
-/// Targets and outputs have the same shape `[n, .., features]`. A vector of zeros has similarity 0 to everything.
+/// Targets and outputs have the same shape `[n, .., features]`. A vector of zeros has similarity 0 to everything; any other counts by
+/// its direction alone. (Keras takes lengths below 1e-7 as 1e-7.)
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CosineSimilarity;
 
@@ -48,10 +49,18 @@ impl Loss for CosineSimilarity {
 
     fn per_sample<T: Float>(&self, targets: &Tensor<T>, outputs: &Var<T>) -> Result<Var<T>> {
         same_shape(self.name(), targets, outputs, ALIKE)?;
-        // Keras's guard against division by 0: squares sum up to 1e-12 at least.
-        let least = T::of(1e-12);
-        let t = targets / targets.square().sum(keepdims(-1)).maximum(least).sqrt();
-        let length = outputs.square().sum(keepdims(-1)).maximum(least).sqrt();
-        Ok(-(outputs / length * &t).sum(-1))
+        let (t, _) = directions(targets);
+        let (p, lengths) = directions(outputs.value());
+        let cosine = (&t * &p).sum(keepdims(-1));
+        let per_sample = -cosine.squeeze(-1);
+        // The derivative of t p is t - p (t p) over the length of the outputs.
+        let derivative = move |g: Tensor<T>| (t - p * cosine) * -g.unsqueeze(-1) / lengths;
+        Ok(Op::new(self.name(), per_sample).input(outputs, derivative).finish())
     }
+}
+
+/// The vectors along the last axis divided by their lengths, and the lengths; that of zeros is taken as 1.
+fn directions<T: Float>(x: &Tensor<T>) -> (Tensor<T>, Tensor<T>) {
+    let lengths = x.norm(keepdims(-1)).map(|length| if length == T::ZERO { T::ONE } else { length });
+    (x / &lengths, lengths)
 }

@@ -97,8 +97,8 @@ fn fold_slab<T: Copy, R: Copy, F: Fold<R>>(fold: F, lift: impl Fn(T) -> R + Copy
             || out[0] = fold_run(fold, lift, slab),
         ),
         _ if inner <= NARROW / 2 && slab.len() >= 2 * NARROW => fold_narrow(fold, lift, slab, out),
-        ..=NARROW => fold_rows::<_, _, _, NARROW>(fold, lift, (slab, inner, 0), out),
-        ..=512 => fold_rows::<_, _, _, 512>(fold, lift, (slab, inner, 0), out),
+        _ if inner <= NARROW => fold_rows::<_, _, _, NARROW>(fold, lift, (slab, inner, 0), out),
+        _ if inner <= 512 => fold_rows::<_, _, _, 512>(fold, lift, (slab, inner, 0), out),
         _ => {
             for (strip, out) in out.chunks_mut(WIDTH).enumerate() {
                 fold_rows::<_, _, _, WIDTH>(fold, lift, (slab, inner, strip * WIDTH), out);

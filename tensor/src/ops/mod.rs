@@ -8,9 +8,12 @@ mod conv;
 mod conv_input_gradient;
 mod conv_pooled;
 mod depthwise;
+mod in_units;
 mod index;
 mod join;
 mod matmul;
+
+mod moments;
 mod normalize;
 mod order;
 mod pool;

@@ -1,6 +1,7 @@
 //! Standardisation with scale and shift, and scale and shift alone, each in as few passes over memory as possible.
 
 use super::elements;
+use super::in_units::InUnits;
 use crate::buffer::Buffer;
 use crate::element::Float;
 use crate::kernels::standardize::{self as kernels, Grouping, StandardizeOptions};
@@ -68,7 +69,11 @@ impl<T: Float> Tensor<T> {
                 out,
             );
         });
-        (y, Moments { mean, variance })
+        let moments = Moments { mean, variance };
+        match InUnits::of(self, &moments.variance, how, false) {
+            None => (y, moments),
+            Some(rows) => rows.standardize(&gamma, &beta),
+        }
     }
 
     /// The gradients of [`standardize`](Tensor::standardize) with respect to this tensor (its input), gamma and beta, from the
@@ -90,6 +95,9 @@ impl<T: Float> Tensor<T> {
         check_gradient("standardize_gradient", self.shape(), g.shape());
         let fits = *moments.mean.shape() == shape && *moments.variance.shape() == shape;
         assert!(fits, "standardize_gradient: the moments must have the shape {shape}: {}", moments.mean.shape());
+        if let Some(rows) = InUnits::of(self, &moments.variance, how, true) {
+            return rows.gradient(g, gamma, beta);
+        }
         let (mut by_gamma, mut by_beta) = (gamma.zeros_like(), beta.zeros_like());
         if !self.is_empty() {
             let (x, gamma, beta) = (self.contiguous(), gamma.contiguous(), beta.contiguous());
@@ -370,6 +378,65 @@ mod tests {
             let one = on(1);
             assert!(on(2) == one && on(3) == one);
         }
+    }
+
+    /// By hand: -1 and 1 times any factor have mean 0 and deviation 1 in units of it; y is -1 and 1, the gradient by x of any g is
+    /// 0, as there are two elements, and that by gamma is g_2 - g_1. Beside them stands a group of an ordinary size.
+    fn check_size<T: Float>(factor: f64) {
+        let x = Tensor::from([-factor, factor, 2.0, 4.0].map(T::of).to_vec()).reshape([2, 2]);
+        let g = Tensor::from([T::of(3.0), T::of(5.0), T::of(0.5), T::of(1.0)].to_vec()).reshape([2, 2]);
+        let (ones, zeros) = (Tensor::<T>::ones([2]), Tensor::<T>::zeros([2]));
+        let epsilon = |how: Standardization| how.epsilon(if factor < 1.0 { 0.0 } else { 1e-3 });
+        let near = |what: &str, found: &Tensor<T>, expected: &[f64]| {
+            let (found, expected) = (found.to::<f64>(), Tensor::from(expected.to_vec()));
+            assert!(
+                found.flatten().allclose(&expected, 1e-3, 1e-3),
+                "{what} of {factor:e}: {found:?}, not {expected:?}"
+            );
+        };
+        let variance = if factor * factor < T::max_value().as_f64() { factor * factor } else { f64::INFINITY };
+        for (how, turned) in [
+            (Standardization::of_rows(), false),
+            (Standardization::of_groups(1), false),
+            (Standardization::of_channels(), true),
+        ] {
+            let how = epsilon(how);
+            let turn = |x: &Tensor<T>| if turned { x.t().contiguous() } else { x.clone() };
+            let (y, moments) = turn(&x).standardize(&ones, &zeros, &how);
+            near("y", &turn(&y), &[-1.0, 1.0, -1.0, 1.0]);
+            near("mean", &(moments.mean.clone() / T::of(factor.max(1.0))), &[0.0, 3.0 / factor.max(1.0)]);
+            assert!(
+                (moments.variance.flatten().get([0]).as_f64() / variance - 1.0).abs() < 1e-3
+                    || variance < 1e-30
+                    || variance == f64::INFINITY
+            );
+            let [by_x, by_gamma, by_beta] = turn(&x).standardize_gradient(turn(&g), &ones, &zeros, &moments, &how);
+            near("by x", &(turn(&by_x).slice(0, ..1) * T::of(factor.min(1e30))), &[0.0, 0.0]);
+            let (expected_gamma, expected_beta) =
+                if turned { ([2.0, 0.5], [8.0, 1.5]) } else { ([-3.5, 6.0], [3.5, 6.0]) };
+            near("by gamma", &by_gamma, &expected_gamma);
+            near("by beta", &by_beta, &expected_beta);
+        }
+        // By their mean square 5 of 3 and -1 in units of the factor: y is 3 / sqrt 5 and -1 / sqrt 5.
+        let x = Tensor::from([3.0 * factor, -factor].map(T::of).to_vec()).reshape([1, 2]);
+        let how = epsilon(Standardization::of_rows_by_square());
+        let (y, moments) = x.standardize(&ones, &zeros, &how);
+        near("rms", &y, &[1.341_640_8, -0.447_213_6]);
+        // The gradient of y_1 by x: (1 - y_1 y_1 / 2) r = 0.1 r and -y_1 y_2 r / 2 = 0.3 r, with r = 1 / sqrt 5 in units of 1 / factor.
+        let g = Tensor::from([T::ONE, T::ZERO].to_vec()).reshape([1, 2]);
+        let [by_x, ..] = x.standardize_gradient(g, &ones, &zeros, &moments, &how);
+        near("rms back", &(by_x * T::of(factor)), &[0.044_721_36, 0.134_164_08]);
+    }
+
+    #[test]
+    fn numbers_of_any_size_are_standardised() {
+        [1e38, 3e25, 1e19, 2e12, 1e-17, 1e-25, 1e-30].into_iter().for_each(check_size::<f32>);
+        [1e307, 1e160, 1e-160, 1e-300].into_iter().for_each(check_size::<f64>);
+        // The sum of squares overflows, the variance does not.
+        let x: Tensor = (0..1000).map(|i| if i % 2 == 0 { 1e19 } else { -1e19 }).collect();
+        let (y, moments) =
+            x.unsqueeze(1).standardize(&Tensor::ones([1]), &Tensor::zeros([1]), &Standardization::of_channels());
+        assert!((moments.variance.item() / 1e38 - 1.0).abs() < 1e-6 && (y.abs() - 1.0).abs().max(..).item() < 1e-6);
     }
 
     #[test]
