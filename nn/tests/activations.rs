@@ -668,3 +668,42 @@ fn nan_stays_nan() {
         assert!(y.is_nan().all(..).item(), "{activation:?}");
     }
 }
+
+/// Values and derivatives far out: the limits, by hand.
+#[test]
+fn functions_and_derivatives_have_their_limits() {
+    use Activation::*;
+    let (inf, far) = (f32::INFINITY, 1e20);
+    let like_x = |low: f32| ([inf, low, far, low], [1.0, 0.0, 1.0, 0.0]);
+    let all = [
+        (Relu, like_x(0.0)),
+        (Elu { alpha: 1.0 }, like_x(-1.0)),
+        (Celu { alpha: 1.0 }, like_x(-1.0)),
+        (Gelu, like_x(0.0)),
+        (GeluTanh, like_x(0.0)),
+        (Silu, like_x(0.0)),
+        (HardSilu, like_x(0.0)),
+        (Mish, like_x(0.0)),
+        (Softplus, like_x(0.0)),
+        // (x + sqrt(x^2 + b)) / 2 is about -b / (4 x) below 0.
+        (Squareplus { b: 4.0 }, ([inf, 0.0, far, 1e-20], [1.0, 0.0, 1.0, 0.0])),
+        (SparsePlus, like_x(0.0)),
+        (Linear, ([inf, -inf, far, -far], [1.0; 4])),
+        (TanhShrink, ([inf, -inf, far, -far], [1.0; 4])),
+        (SoftShrink { threshold: 0.5 }, ([inf, -inf, far, -far], [1.0; 4])),
+        (Sigmoid, ([1.0, 0.0, 1.0, 0.0], [0.0; 4])),
+        (HardSigmoid, ([1.0, 0.0, 1.0, 0.0], [0.0; 4])),
+        (Tanh, ([1.0, -1.0, 1.0, -1.0], [0.0; 4])),
+        (HardTanh, ([1.0, -1.0, 1.0, -1.0], [0.0; 4])),
+        (LogSigmoid, ([0.0, -inf, 0.0, -far], [0.0, 1.0, 0.0, 1.0])),
+    ];
+    for (activation, (values, derivatives)) in all {
+        let tape = Tape::new();
+        let x = tape.var(Tensor::new([inf, -inf, far, -far]));
+        let y = activation.apply(&x);
+        assert!(y.value().iter().zip(values).all(|(y, limit)| y == limit), "{activation:?}: {}", y.value());
+        let gradient = tape.backward(&y.sum(..)).of(&x);
+        let near = |(g, limit): (f32, f32)| (g - limit).abs() < 1e-6;
+        assert!(gradient.iter().zip(derivatives).all(near), "{activation:?}: {gradient}");
+    }
+}

@@ -29,7 +29,7 @@ macro_rules! activation_functions {
                     // The normal distribution: its integral up to x, and x times its density.
                     let below = N::of(0.5) * (N::ONE + (x * N::of(std::f64::consts::FRAC_1_SQRT_2)).erf());
                     let density = N::of(0.398_942_280_401_432_7) * (N::of(-0.5) * x * x).exp();
-                    g * (below + x * density)
+                    g * (below + vanishing(x, density))
                 };
             /// The approximation of gelu by tanh: x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))).
             pub static GELU_TANH = gelu_tanh(x): x.gelu_tanh(),
@@ -37,13 +37,13 @@ macro_rules! activation_functions {
                     let (scale, cubic) = (N::of(0.797_884_560_802_865_4), N::of(0.044_715));
                     let t = (scale * (x + cubic * x * x * x)).tanh();
                     let inner = scale * (N::ONE + N::of(3.0 * 0.044_715) * x * x);
-                    g * N::of(0.5) * (N::ONE + t + x * (N::ONE - t * t) * inner)
+                    g * N::of(0.5) * (N::ONE + t + vanishing(x * inner, N::ONE - t * t))
                 };
             /// The sigmoid linear unit, or swish: x sigmoid(x).
             pub static SILU = silu(x): x.silu(),
                 derivative |g| {
                     let s = x.sigmoid();
-                    g * s * (N::ONE + x * (N::ONE - s))
+                    g * (s + vanishing(x, s * (N::ONE - s)))
                 };
             /// x tanh(softplus(x)), 0 at minus infinity. Misra, arXiv:1908.08681.
             pub static MISH = mish(x): {
@@ -52,7 +52,7 @@ macro_rules! activation_functions {
                 },
                 derivative |g| {
                     let t = x.softplus().tanh();
-                    g * (t + x * x.sigmoid() * (N::ONE - t * t))
+                    g * (t + vanishing(x, x.sigmoid() * (N::ONE - t * t)))
                 };
             /// x where positive, else `slope` x.
             pub static LEAKY_RELU = leaky_relu(x; slope): N::select(x.greater(N::ZERO), x, slope * x),
@@ -93,12 +93,12 @@ macro_rules! activation_functions {
                 };
             /// (x + sqrt(x^2 + b)) / 2, computed without cancellation. Barron, arXiv:2112.11687.
             pub static SQUAREPLUS = squareplus(x; b): {
-                    let root = (x * x + b).sqrt();
+                    let root = root(x, b);
                     N::of(0.5) * N::select(x.less(N::ZERO), b / (root - x), x + root)
                 },
                 derivative |g| {
-                    let root = (x * x + b).sqrt();
-                    g * N::of(0.5) * N::select(x.less(N::ZERO), b / (root - x) / root, N::ONE + x / root)
+                    let root = root(x, b);
+                    g * N::of(0.5) * N::select(x.less(N::ZERO), b / (root - x) / root, N::select(x.equal(root), N::of(2.0), N::ONE + x / root))
                 };
             /// 0 up to -1, x from 1 on, (x + 1)^2 / 4 between.
             pub static SPARSE_PLUS = sparse_plus(x): {
@@ -160,6 +160,20 @@ macro_rules! activation_functions {
 }
 
 activation_functions!(pointwise);
+
+/// x times a slope that vanishes faster than x grows: 0 where the slope is 0, at an infinite x too.
+#[inline(always)]
+fn vanishing<N: Real>(x: N, slope: N) -> N {
+    N::select(slope.equal(N::ZERO), N::ZERO, x * slope)
+}
+
+/// sqrt(x^2 + b), which does not overflow.
+#[inline(always)]
+fn root<N: Real>(x: N, b: N) -> N {
+    let size = x.magnitude();
+    // From there on b is lost in the rounding of x^2.
+    N::select(size.greater(N::of(1e9)), size, (x * x + b).sqrt())
+}
 
 /// x brought into `low..=high`; NaN stays.
 #[inline(always)]

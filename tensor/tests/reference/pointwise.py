@@ -123,7 +123,7 @@ if __name__ == "__main__":
     row("selu", lambda x: scale * (x if x > 0 else alpha * expm1(x)), ulp=6, ends=ends("0", "-0", "inf", text(-scale * alpha)))
     row("celu", lambda x, alpha: x if x > 0 else alpha * expm1(x / alpha), alpha=1.5, ends=ends("0", "-0", "inf", "-1.5"))
     row("softsign", lambda x: x / (1 + abs(x)), points=POINTS + [2.0**100, -(2.0**100)], ends=ends("0", "-0"))
-    row("squareplus", lambda x, b: (x + sqrt(x * x + b)) / 2, b=4.0, points=POINTS + [2.0**40, -(2.0**40)],
+    row("squareplus", lambda x, b: (x + sqrt(x * x + b)) / 2, b=4.0, points=POINTS + [2.0**40, -(2.0**40), 2.0**100, -(2.0**100)],
         ends=ends("1", "1", "inf", "0"))
     row("sparse_plus", lambda x: mpf(0) if x <= -1 else x if x >= 1 else ((x + 1) / 2) ** 2, ends=ends("0.25", "0.25", "inf", "0"))
     row("hard_sigmoid", lambda x: clip(x / 6 + mpf(0.5), 0, 1), points=[x for x in POINTS if x != -3.0] + [-2.5], ulp=6,
