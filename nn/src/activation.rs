@@ -26,11 +26,13 @@ pub enum Activation {
     /// x where positive, else negative_slope x.
     LeakyRelu {
         /// The slope below 0: 0.2 in Keras unless said otherwise.
+        #[serde(serialize_with = "crate::finite::serialize")]
         negative_slope: f64,
     },
     /// x where positive, else alpha (e^x - 1). Clevert et al., arXiv:1511.07289.
     Elu {
         /// The limit below 0 is -alpha: 1 in Keras unless said otherwise.
+        #[serde(serialize_with = "crate::finite::serialize")]
         alpha: f64,
     },
     /// 1.0507 times elu with alpha 1.6733, which keeps mean 0 and variance 1. Klambauer et al., arXiv:1706.02515.
@@ -38,6 +40,7 @@ pub enum Activation {
     /// x where positive, else alpha (e^(x / alpha) - 1), whose slope is continuous. Barron, arXiv:1704.07483.
     Celu {
         /// The limit below 0 is -alpha: 1 in Keras unless said otherwise. Not 0.
+        #[serde(serialize_with = "crate::finite::serialize")]
         alpha: f64,
     },
     /// x/2 (1 + erf(x / sqrt 2)). Hendrycks and Gimpel, arXiv:1606.08415.
@@ -55,6 +58,7 @@ pub enum Activation {
     /// (x + sqrt(x^2 + b)) / 2. Barron, arXiv:2112.11687.
     Squareplus {
         /// How round the corner is: 4 in Keras unless said otherwise.
+        #[serde(serialize_with = "crate::finite::serialize")]
         b: f64,
     },
     /// 0 up to -1, x from 1 on, (x + 1)^2 / 4 between.
@@ -85,18 +89,22 @@ pub enum Activation {
     /// 0 where |x| <= threshold, else x.
     HardShrink {
         /// 0.5 in Keras unless said otherwise.
+        #[serde(serialize_with = "crate::finite::serialize")]
         threshold: f64,
     },
     /// 0 where |x| <= threshold, else x brought nearer to 0 by it.
     SoftShrink {
         /// 0.5 in Keras unless said otherwise.
+        #[serde(serialize_with = "crate::finite::serialize")]
         threshold: f64,
     },
     /// x where it is above the threshold, else the default value.
     Threshold {
         /// What x must exceed.
+        #[serde(serialize_with = "crate::finite::serialize")]
         threshold: f64,
         /// What stands in for it where it does not.
+        #[serde(serialize_with = "crate::finite::serialize")]
         default_value: f64,
     },
     /// e^x
@@ -138,6 +146,26 @@ impl Activation {
             Activation::Threshold { threshold, default_value } => x.threshold(T::of(threshold), T::of(default_value)),
             Activation::Exponential => x.exp(),
         }
+    }
+
+    /// What is wrong with the numbers of the activation, and what to do about it.
+    pub(crate) fn check(self) -> Result<(), (String, &'static str)> {
+        let (holds, hint) = match self {
+            Activation::LeakyRelu { negative_slope: number } | Activation::Elu { alpha: number } => {
+                (number.is_finite(), "give a finite number")
+            }
+            Activation::Celu { alpha } => (alpha.is_finite() && alpha != 0.0, "give a finite alpha other than 0"),
+            Activation::Squareplus { b: number }
+            | Activation::HardShrink { threshold: number }
+            | Activation::SoftShrink { threshold: number } => {
+                (number.is_finite() && number >= 0.0, "give a finite number of 0 or more")
+            }
+            Activation::Threshold { threshold, default_value } => {
+                (threshold.is_finite() && default_value.is_finite(), "give finite numbers")
+            }
+            _ => (true, ""),
+        };
+        if holds { Ok(()) } else { Err((format!("{self:?} is no activation"), hint)) }
     }
 
     /// Whether an element of the output depends on others along the last axis.

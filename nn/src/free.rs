@@ -35,6 +35,11 @@ impl<T: Float> Whole<T> {
     pub fn new(network: &Graph, inputs: &[Spec], params: Params<T>, weights: Weights) -> Result<Self> {
         let mut store = Store::new(params, weights, &network.inputs);
         let Built { outputs, forward, .. } = network.build(&mut store.root(Graph::KIND, inputs))?;
+        for &(weight, regularizer) in &store.penalties {
+            if let Err((problem, hint)) = regularizer.check() {
+                return Err(Error::new("build", format!("{}: {problem}", store.params[weight.0].name), hint));
+            }
+        }
         let inputs: Vec<Shape> = inputs.iter().map(|input| input.shape.clone()).collect();
         let widest = inputs.iter().map(|input| input.size()).fold(store.widest, usize::max);
         Ok(Whole { computation: Computation { inputs, forward, widest }, store, outputs })
@@ -84,7 +89,8 @@ pub(crate) fn build<T: Float>(
         }
     }
     let mut outputs = Vec::with_capacity(whole.outputs.len());
-    for (output, spec) in network.outputs.iter().zip(&whole.outputs) {
+    let activations = network.activations(&vec![None; inputs.len()]);
+    for ((output, spec), activation) in network.outputs.iter().zip(&whole.outputs).zip(activations) {
         let kind = match spec.kind {
             SpecKind::Known(kind) => kind,
             SpecKind::Input(place) => inputs[place].kind,
@@ -93,7 +99,7 @@ pub(crate) fn build<T: Float>(
             let problem = format!("the output {:?} is {kind}, a model's outputs are floats", output.name);
             return Err(Error::new("build", problem, "convert it by a layer"));
         }
-        outputs.push(OutputInfo { name: output.name.clone(), shape: spec.shape.clone().into() });
+        outputs.push(OutputInfo { name: output.name.clone(), shape: spec.shape.clone().into(), activation });
     }
     if let Some(twice) = twice {
         for (output, other) in outputs.iter_mut().zip(&twice.outputs) {

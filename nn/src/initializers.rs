@@ -21,26 +21,32 @@ pub enum Initializer {
     /// All 1.
     Ones,
     /// All this value.
-    Constant(f64),
+    Constant(#[serde(serialize_with = "crate::finite::serialize")] f64),
     /// Evenly spread over `minval..maxval`.
     RandomUniform {
         /// The smallest value.
+        #[serde(serialize_with = "crate::finite::serialize")]
         minval: f64,
         /// The end of the range, itself excluded.
+        #[serde(serialize_with = "crate::finite::serialize")]
         maxval: f64,
     },
     /// Of the normal distribution.
     RandomNormal {
         /// The mean.
+        #[serde(serialize_with = "crate::finite::serialize")]
         mean: f64,
         /// The standard deviation.
+        #[serde(serialize_with = "crate::finite::serialize")]
         stddev: f64,
     },
     /// Of the normal distribution, drawn again where more than two standard deviations from the mean.
     TruncatedNormal {
         /// The mean.
+        #[serde(serialize_with = "crate::finite::serialize")]
         mean: f64,
         /// The standard deviation before the tails are cut off.
+        #[serde(serialize_with = "crate::finite::serialize")]
         stddev: f64,
     },
     /// Uniform in -limit..limit, limit = sqrt(6 / (fan_in + fan_out)). Glorot and Bengio, 2010.
@@ -59,6 +65,7 @@ pub enum Initializer {
     /// likely. The axes before the last count as rows. Saxe et al., arXiv:1312.6120.
     Orthogonal {
         /// The length of each vector.
+        #[serde(serialize_with = "crate::finite::serialize")]
         gain: f64,
     },
 }

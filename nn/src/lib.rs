@@ -13,6 +13,7 @@ mod context;
 mod epilogue;
 mod error;
 mod feed;
+mod finite;
 mod free;
 mod graph;
 mod graph_json;

@@ -14,19 +14,33 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub enum Regularizer {
     /// The factor times the sum of magnitudes: draws weights to 0.
-    L1(f64),
+    L1(#[serde(serialize_with = "crate::finite::serialize")] f64),
     /// The factor times the sum of squares: keeps weights small.
-    L2(f64),
+    L2(#[serde(serialize_with = "crate::finite::serialize")] f64),
     /// Both.
     L1L2 {
         /// The factor of the sum of magnitudes.
+        #[serde(serialize_with = "crate::finite::serialize")]
         l1: f64,
         /// The factor of the sum of squares.
+        #[serde(serialize_with = "crate::finite::serialize")]
         l2: f64,
     },
 }
 
 impl Regularizer {
+    /// What is wrong with the factors, and what to do about it. A negative one draws weights away from 0 without end.
+    pub(crate) fn check(self) -> Result<(), (String, &'static str)> {
+        let factors = match self {
+            Regularizer::L1(factor) | Regularizer::L2(factor) => [factor, 0.0],
+            Regularizer::L1L2 { l1, l2 } => [l1, l2],
+        };
+        if factors.iter().all(|factor| factor.is_finite() && *factor >= 0.0) {
+            return Ok(());
+        }
+        Err((format!("{self:?} is no penalty"), "give finite factors of 0 or more"))
+    }
+
     /// The penalty of this weight: a scalar.
     pub fn penalty<T: Float>(self, weight: &Var<T>) -> Var<T> {
         match self {

@@ -259,3 +259,75 @@ fn a_text_that_is_no_network_is_refused() {
          name the layers of a network differently"
     );
 }
+
+#[test]
+fn options_that_train_to_be_wrong_are_refused_at_build() {
+    let message = |network: Sequential| -> String {
+        let error: Error = Model::build(network, [4], 0).err().expect("the option is out of range");
+        error.to_string()
+    };
+    let network = Sequential::new;
+    for (penalty, found) in [
+        (Regularizer::L2(-1.0), "L2(-1.0)"),
+        (Regularizer::L1(f64::NAN), "L1(NaN)"),
+        (Regularizer::L2(f64::INFINITY), "L2(inf)"),
+        (Regularizer::L1L2 { l1: 0.1, l2: -0.1 }, "L1L2 { l1: 0.1, l2: -0.1 }"),
+    ] {
+        let expected = format!("{found} is no penalty; give finite factors of 0 or more");
+        let on_kernel = network().add(Dense::new(3).kernel_regularizer(penalty));
+        assert_eq!(message(on_kernel), format!("build: 0/kernel: {expected}"));
+        let nested = network().add(Residual::new(network().add(Dense::new(4).bias_regularizer(penalty))));
+        assert_eq!(message(nested), format!("build: 0/body/0/bias: {expected}"));
+    }
+    assert!(Model::build(network().add(Dense::new(3).kernel_regularizer(Regularizer::L2(0.0))), [4], 0).is_ok());
+
+    let celu = Activation::Celu { alpha: 0.0 };
+    let expected = "Celu { alpha: 0.0 } is no activation; give a finite alpha other than 0";
+    assert_eq!(message(network().add(celu)), format!("layer 0 (Activation): {expected}"));
+    assert_eq!(message(network().add(Dense::new(3).activation(celu))), format!("layer 0 (Dense): {expected}"));
+    let block = network().add(Residual::new(Dense::new(4)).activation(celu));
+    assert_eq!(message(block), format!("layer 0 (Residual): {expected}"));
+    for bad in [
+        Activation::LeakyRelu { negative_slope: f64::NAN },
+        Activation::Elu { alpha: f64::INFINITY },
+        Activation::Squareplus { b: -1.0 },
+        Activation::HardShrink { threshold: -0.5 },
+        Activation::SoftShrink { threshold: f64::NAN },
+        Activation::Threshold { threshold: 0.0, default_value: f64::NAN },
+    ] {
+        assert!(message(network().add(bad)).contains("is no activation"), "{bad:?}");
+    }
+    assert_eq!(
+        message(network().add(ReLU::new().negative_slope(-0.1))),
+        "layer 0 (ReLU): the negative_slope must be 0 or more and finite, found -0.1; Keras asks for the same"
+    );
+    assert!(message(network().add(ReLU::new().max_value(f64::NAN))).contains("the max_value must be 0 or more"));
+    assert_eq!(
+        message(network().add(Rescaling::new(f64::INFINITY))),
+        "layer 0 (Rescaling): the scale and the offset must be finite, found inf and 0; check how they were computed"
+    );
+    assert_eq!(
+        message(network().add(Normalization::new([0.0], [-1.0]))),
+        "layer 0 (Normalization): needs finite means and variances of at least 0, found 0 and -1; adapt it to the \
+         training data"
+    );
+}
+
+#[test]
+fn options_that_are_not_finite_are_refused_when_they_are_written() {
+    let refused = "an option is NaN, which cannot be written; give a finite number";
+    let nan = f64::NAN;
+    for network in [
+        Sequential::new().add(Dropout::new(nan)),
+        Sequential::new().add(ReLU::new().max_value(nan)),
+        Sequential::new().add(Activation::LeakyRelu { negative_slope: nan }),
+        Sequential::new().add(Dense::new(2).activation(Activation::Elu { alpha: nan })),
+        Sequential::new().add(Dense::new(2).kernel_initializer(Initializer::Constant(nan))),
+        Sequential::new().add(Dense::new(2).kernel_regularizer(Regularizer::L1L2 { l1: 0.0, l2: nan })),
+        Sequential::new().add(Normalization::new([nan], [1.0])),
+        Sequential::new().add(Residual::new(Dense::new(2).bias_regularizer(Regularizer::L2(nan)))),
+    ] {
+        let message = network.to_json().unwrap_err().to_string();
+        assert!(message.contains(refused), "{network:?}: {message}");
+    }
+}

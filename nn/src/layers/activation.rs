@@ -10,6 +10,7 @@ impl Layer for Activation {
     compiled_here!();
 
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
+        Activation::check(*self).map_err(|(problem, hint)| build.error(problem, hint))?;
         if self.is_along_last_axis() {
             build.features()?;
         }

@@ -23,7 +23,9 @@ use crate::error::Error;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Normalization {
+    #[serde(serialize_with = "crate::finite::serialize_all")]
     mean: Vec<f64>,
+    #[serde(serialize_with = "crate::finite::serialize_all")]
     variance: Vec<f64>,
 }
 

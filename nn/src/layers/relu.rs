@@ -15,10 +15,13 @@ options! {
         /// max(x, 0)
         pub fn new();
         /// The largest output; none by default.
+        #[check(checks::none_or_not_negative)]
         max_value: Option<f64> = None,
         /// The slope below the threshold; 0 by default.
+        #[check(checks::not_negative)]
         negative_slope: f64 = 0.0,
         /// The x from which on the output is x; 0 by default.
+        #[check(checks::not_negative)]
         threshold: f64 = 0.0,
     }
 }
@@ -29,6 +32,7 @@ impl Layer for ReLU {
 
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
         let shape = build.input()?;
+        self.check(build)?;
         if self.max_value.is_none() && self.negative_slope == 0.0 && self.threshold == 0.0 {
             return Ok(Built::new(shape, |_, x| x.relu()).or_epilogue(|_| Some(Epilogue::RELU)));
         }

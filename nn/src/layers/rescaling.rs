@@ -23,6 +23,10 @@ impl Layer for Rescaling {
     compiled_here!();
 
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
+        if !(self.scale.is_finite() && self.offset.is_finite()) {
+            let problem = format!("the scale and the offset must be finite, found {} and {}", self.scale, self.offset);
+            return Err(build.error(problem, "check how they were computed"));
+        }
         let (scale, offset) = (T::of(self.scale), T::of(self.offset));
         Ok(Built::new(build.input()?, move |_, x| if offset == T::ZERO { x * scale } else { x * scale + offset }))
     }

@@ -71,6 +71,7 @@ impl Layer for Residual {
                         changes it alike";
             return Err(build.error(problem, hint));
         }
+        self.activation.check().map_err(|(problem, hint)| build.error(problem, hint))?;
         if self.activation.is_along_last_axis() && around.is_empty() {
             let problem = format!("{:?} needs an axis, found one number per sample: []", self.activation);
             return Err(build.error(problem, "give the inputs the shape [n, 1]"));

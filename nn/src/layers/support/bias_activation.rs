@@ -29,6 +29,7 @@ impl BiasActivation {
         bias: Option<(Initializer, Option<Regularizer>)>,
         activation: Activation,
     ) -> Result<Self> {
+        activation.check().map_err(|(problem, hint)| build.error(problem, hint))?;
         let bias =
             bias.map(|(initializer, regularizer)| weight_with_penalty(build, "bias", units, initializer, regularizer));
         Ok(BiasActivation { bias: bias.transpose()?, activation })

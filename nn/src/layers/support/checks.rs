@@ -38,6 +38,17 @@ pub(in crate::layers) fn rate(name: &str, rate: f64) -> Check {
     demand((0.0..1.0).contains(&rate), problem, "give the share to drop: 0.5 is half")
 }
 
+/// Whether a number is finite and not negative.
+pub(in crate::layers) fn not_negative(name: &str, number: f64) -> Check {
+    let problem = || format!("the {name} must be 0 or more and finite, found {number}");
+    demand(number >= 0.0 && number.is_finite(), problem, "Keras asks for the same")
+}
+
+/// The same for a number that may be missing.
+pub(in crate::layers) fn none_or_not_negative(name: &str, number: Option<f64>) -> Check {
+    number.map_or(Ok(()), |number| not_negative(name, number))
+}
+
 /// Whether the momentum of a moving average is from 0 to 1.
 pub(in crate::layers) fn momentum(name: &str, momentum: f64) -> Check {
     let problem = || format!("the {name} must be from 0 to 1, found {momentum}");

@@ -45,7 +45,16 @@ macro_rules! option_types {
 }
 
 option_types! {
-    bool, f64, isize, usize, Vec<isize>, Vec<usize>, Activation, Initializer, Interpolation, LayerHandle, Padding, Regularizer,
+    bool, isize, usize, Vec<isize>, Vec<usize>, Activation, Initializer, Interpolation, LayerHandle, Padding, Regularizer,
+}
+
+impl OptionType for f64 {
+    fn write(&self) -> Result<Json> {
+        crate::finite::serialize(self, serde_json::value::Serializer)
+    }
+    fn read(value: Json) -> Result<Self> {
+        serde_json::from_value(value)
+    }
 }
 
 /// An entry for each of `N` axes. (serde reads arrays of each length, not of every length.)
