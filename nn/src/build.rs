@@ -7,6 +7,7 @@ use std::fmt;
 use gradus_autograd::Params;
 use gradus_tensor::{Float, Generator, PerFloat, Shape, Tensor};
 
+use crate::activation::Activation;
 use crate::built::Built;
 use crate::context::ParamId;
 use crate::error::{Error, Result};
@@ -358,6 +359,9 @@ pub trait AnyLayer: Any + fmt::Debug + Send + Sync {
     /// # Errors
     /// If the layer's own `Serialize` fails.
     fn config(&self) -> serde_json::Result<serde_json::Value>;
+    /// [`Layer::output_activations`](crate::Layer::output_activations).
+    #[doc(hidden)]
+    fn activations(&self, inputs: &[Option<Activation>]) -> Vec<Option<Activation>>;
     #[doc(hidden)]
     fn build_f32(&self, build: &mut Build<'_, f32>) -> Result<Built<f32>>;
     #[doc(hidden)]

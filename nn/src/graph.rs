@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::activation::Activation;
 use crate::layer::{AnyLayer, IntoLayer};
 
 /// A network of layers that feed one another: branches, merges, several inputs and outputs.
@@ -129,6 +130,20 @@ impl Graph {
             Source::Layer { index, output: 0 } => self.entries[index].name.clone(),
             Source::Layer { index, output } => format!("{}[{output}]", self.entries[index].name),
         }
+    }
+
+    /// The activation that each output has come out of last, where that is known; `inputs` are those of the inputs.
+    pub(crate) fn activations(&self, inputs: &[Option<Activation>]) -> Vec<Option<Activation>> {
+        let mut of_layers: Vec<Vec<Option<Activation>>> = Vec::with_capacity(self.entries.len());
+        let of = |of_layers: &[Vec<Option<Activation>>], source: Source| match source {
+            Source::Input(index) => inputs.get(index).copied().flatten(),
+            Source::Layer { index, output } => of_layers[index].get(output).copied().flatten(),
+        };
+        for entry in &self.entries {
+            let given: Vec<Option<Activation>> = entry.inputs.iter().map(|&source| of(&of_layers, source)).collect();
+            of_layers.push(entry.layer.activations(&given));
+        }
+        self.outputs.iter().map(|output| of(&of_layers, output.source)).collect()
     }
 
     /// The names of the inputs and layers that no output depends on.

@@ -5,6 +5,7 @@ use std::ops::Deref;
 
 use gradus_tensor::Shape;
 
+use crate::activation::Activation;
 use crate::value::ValueKind;
 
 /// A shape, without the batch axis, in which a length may be free: `None`, as Keras writes it.
@@ -225,10 +226,13 @@ pub struct InputInfo {
 }
 
 /// An output of a built model.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct OutputInfo {
     /// The name: its layer's, or the one that the network gives it.
     pub name: String,
     /// Its shape, without the batch axis; a length is free that varies with a free length of the inputs.
     pub shape: PartialShape,
+    /// The activation that it has come out of last, through layers that only move or drop elements: `Linear` behind a
+    /// `Dense` without one. `None` where that is not known, as behind a layer of one's own.
+    pub activation: Option<Activation>,
 }

@@ -10,6 +10,7 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value as Json;
 
+use crate::activation::Activation;
 pub use crate::build::{AnyLayer, Build};
 pub use crate::built::Built;
 pub use crate::context::{Context, ParamId};
@@ -51,6 +52,16 @@ pub trait Layer: Clone + fmt::Debug + Serialize + DeserializeOwned + Send + Sync
     /// If the input's shape does not suit the layer.
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>>;
 
+    /// The activation that each output has come out of last, in the order of the outputs; `None`, or nothing at all, where
+    /// that is not known. `inputs` are those of the layer's inputs.
+    ///
+    /// A loss is checked against it: probabilities are not expected of a linear layer ([`Expects`](crate::losses::Expects)).
+    /// By default nothing is known, and nothing is refused. A layer that only moves or drops elements passes on that of
+    /// its input.
+    fn output_activations(&self, _inputs: &[Option<Activation>]) -> Vec<Option<Activation>> {
+        Vec::new()
+    }
+
     /// The layer from its data: what serde reads. A layer that holds others overrides this ([`LayerReader`]).
     ///
     /// # Errors
@@ -83,6 +94,9 @@ impl<L: Layer> AnyLayer for L {
     }
     fn config(&self) -> serde_json::Result<serde_json::Value> {
         serde_json::to_value(self)
+    }
+    fn activations(&self, inputs: &[Option<Activation>]) -> Vec<Option<Activation>> {
+        self.output_activations(inputs)
     }
     fn build_f32(&self, build: &mut Build<'_, f32>) -> Result<Built<f32>> {
         self.build(build)

@@ -12,7 +12,7 @@ use crate::feed::{Fed, matched};
 use crate::free::{self, Computation, Recent};
 use crate::graph::Graph;
 use crate::inputs::{Input, InputInfo, Inputs, OutputInfo, PartialShape};
-use crate::losses::{Objective, Scored, Total};
+use crate::losses::{Objective, OutputLoss, Scored, Total};
 use crate::regularizers::Regularizer;
 use crate::summary::{Summary, Table};
 use crate::value::{Value, ValueKind, Values};
@@ -62,8 +62,8 @@ pub struct Model<T: Float = f32> {
 pub struct Pass<T: Float = f32> {
     /// The loss: its mean over the batch, and the penalties on weights.
     pub loss: T,
-    /// The loss of each output by name, without weight and penalties, if there are several outputs; else nothing.
-    pub parts: Vec<(String, T)>,
+    /// The loss of each output, without penalties on weights.
+    pub parts: Vec<OutputLoss<T>>,
     /// The outputs in order, batch axis first.
     pub outputs: Vec<Tensor<T>>,
     /// The gradients of the weights.
@@ -76,8 +76,8 @@ pub struct Pass<T: Float = f32> {
 pub struct Evaluation<T: Float = f32> {
     /// The loss: its mean over the batch, and the penalties on weights.
     pub loss: T,
-    /// The loss of each output by name, without weight and penalties, if there are several outputs; else nothing.
-    pub parts: Vec<(String, T)>,
+    /// The loss of each output, without penalties on weights.
+    pub parts: Vec<OutputLoss<T>>,
     /// The outputs in order, batch axis first.
     pub outputs: Vec<Tensor<T>>,
 }
@@ -259,6 +259,23 @@ impl<T: Float> Model<T> {
         Fed::new(op, &self.inputs, &inputs.into())?.check_values(op, &self.inputs)
     }
 
+    /// Checks that the activations in which the network ends can be meant with this loss: that a loss over probabilities is
+    /// not given those of a layer without an activation, and one over logits not those of a softmax. A network whose last
+    /// activation is not known ([`OutputInfo::activation`]) suits every loss. `op` begins the message.
+    ///
+    /// # Errors
+    /// If they cannot be meant: which output, and what to change.
+    pub fn check_loss(&self, op: &str, loss: &impl Objective<T>) -> Result<()> {
+        for output in &self.outputs {
+            let Some(activation) = output.activation else { continue };
+            loss.check_activation(&output.name, activation).map_err(|error| match &self.outputs[..] {
+                [_] => error.within(op),
+                _ => error.within(&format!("{op}: output {}", output.name)),
+            })?;
+        }
+        Ok(())
+    }
+
     /// The targets of each output, in the order of the outputs. Columns with names are matched to the outputs by name,
     /// columns without names by order. `op` begins the message.
     ///
@@ -314,7 +331,8 @@ impl<T: Float> Model<T> {
     /// `[n]`.
     ///
     /// # Errors
-    /// If inputs or targets have a shape that the model or the loss cannot take, or an id is none that its layer knows.
+    /// If inputs or targets have a shape that the model or the loss cannot take, an id is none that its layer knows, or the
+    /// network ends in an activation that cannot be meant with the loss ([`check_loss`](Model::check_loss)).
     pub fn grad(
         &self,
         inputs: impl Into<Columns>,
@@ -328,6 +346,7 @@ impl<T: Float> Model<T> {
         let computation = self.computation("grad", &fed)?;
         let values = fed.values("grad", &self.inputs, 0, fed.samples)?;
         let targets = self.match_targets("grad", targets)?;
+        self.check_loss("grad", loss)?;
         let (value, (outputs, parts, states), grads) = try_value_and_grad(&self.params, |vars| {
             let (outputs, states) = self.run(&computation, vars, values, Some(generator));
             let Total { loss: mut total, parts } = self.total(&targets, &outputs, weights, loss)?;
@@ -342,7 +361,8 @@ impl<T: Float> Model<T> {
     /// The loss of a batch, penalties on weights included, and the outputs, as when predicting.
     ///
     /// # Errors
-    /// If inputs or targets have a shape that the model or the loss cannot take, or an id is none that its layer knows.
+    /// If inputs or targets have a shape that the model or the loss cannot take, an id is none that its layer knows, or the
+    /// network ends in an activation that cannot be meant with the loss ([`check_loss`](Model::check_loss)).
     pub fn evaluate(
         &self,
         inputs: impl Into<Columns>,
@@ -351,6 +371,7 @@ impl<T: Float> Model<T> {
         loss: &impl Objective<T>,
     ) -> Result<Evaluation<T>> {
         let targets = self.match_targets("evaluate", targets)?;
+        self.check_loss("evaluate", loss)?;
         let outputs = self.outputs_of("evaluate", &inputs.into())?;
         let outputs: Values<T> = outputs.into_iter().map(|output| Value::Floats(output.into())).collect();
         let Total { loss: mut total, parts } = self.total(&targets, &outputs, weights, loss)?;

@@ -6,6 +6,7 @@ use gradus_tensor::Float;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value as Json;
 
+use crate::activation::Activation;
 use crate::error::Result;
 use crate::graph::{Graph, check_name, same_layer};
 use crate::layer::{AnyLayer, Build, Built, IntoLayer, Layer, LayerKinds, LayerReader, deserialize, from_json};
@@ -120,6 +121,10 @@ impl Layer for Sequential {
 
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
         self.graph.build(build)
+    }
+
+    fn output_activations(&self, inputs: &[Option<Activation>]) -> Vec<Option<Activation>> {
+        self.graph.activations(inputs)
     }
 
     fn read(config: Json, reader: &LayerReader<'_>) -> Result<Self> {

@@ -5,6 +5,7 @@ use std::mem;
 use gradus_tensor::Float;
 use serde_json::Value as Json;
 
+use crate::activation::Activation;
 use crate::built::Forward;
 use crate::epilogue::{AsEpilogue, Compute, Epilogue, WithEpilogue};
 use crate::error::Result;
@@ -20,6 +21,10 @@ impl Layer for Graph {
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
         let (outputs, steps) = Steps::build(self, build)?;
         Ok(Built::of_values(outputs, move |context, inputs| steps.run(context, inputs)))
+    }
+
+    fn output_activations(&self, inputs: &[Option<Activation>]) -> Vec<Option<Activation>> {
+        self.activations(inputs)
     }
 
     fn read(config: Json, reader: &LayerReader<'_>) -> Result<Self> {

@@ -19,7 +19,7 @@ use crate::value::ValueKind;
 /// assert_eq!(summary.total_params, 50);
 /// # Ok::<(), gradus_nn::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Summary {
     /// The inputs in order.
     pub inputs: Vec<InputInfo>,

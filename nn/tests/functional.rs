@@ -396,14 +396,18 @@ fn each_output_has_a_loss_and_a_weight() {
         .add("department", CategoricalCrossentropy::default())
         .weighted(0.25);
     let pass = model.grad(&columns, &targets, None, &losses, &mut Generator::new(0)).unwrap();
-    let names: Vec<&str> = pass.parts.iter().map(|(name, _)| &**name).collect();
+    let names: Vec<&str> = pass.parts.iter().map(|part| &*part.output).collect();
     assert_eq!(names, ["priority", "department"]);
     // By the definitions, of the outputs that are returned.
     let outputs = model.predict_all(&columns).unwrap();
     assert_eq!(pass.outputs, outputs);
     let squares = (&outputs[0] - targets.named("priority").unwrap().to::<f32>()).square().mean(..).item();
     let entropy = -(outputs[1].ln() * targets.named("department").unwrap().to::<f32>()).sum(-1).mean(..).item();
-    assert!((pass.parts[0].1 - squares).abs() < 1e-6 && (pass.parts[1].1 - entropy).abs() < 1e-6, "{:?}", pass.parts);
+    assert!(
+        (pass.parts[0].loss - squares).abs() < 1e-6 && (pass.parts[1].loss - entropy).abs() < 1e-6,
+        "{:?}",
+        pass.parts
+    );
     assert!((pass.loss - (squares + 0.25 * entropy)).abs() < 1e-6);
     let evaluation = model.evaluate(&columns, &targets, None, &losses).unwrap();
     assert_eq!((evaluation.loss, evaluation.parts, evaluation.outputs), (pass.loss, pass.parts, pass.outputs));
@@ -421,7 +425,7 @@ fn each_output_has_a_loss_and_a_weight() {
 
     // One loss for a model of several outputs is that of each, added up.
     let pass = model.grad(&columns, &targets, None, &MeanAbsoluteError, &mut Generator::new(0)).unwrap();
-    assert_eq!(pass.loss, pass.parts[0].1 + pass.parts[1].1);
+    assert_eq!(pass.loss, pass.parts[0].loss + pass.parts[1].loss);
 
     let grad =
         |losses: &Losses| message(model.grad(&columns, &targets, None, losses, &mut Generator::new(0)).map(|_| ()));

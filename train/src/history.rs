@@ -20,9 +20,9 @@ impl Logs {
     /// The mean loss, that of each output where there are several, and the results of the metrics.
     pub(crate) fn measured<T: Float>(losses: &LossMeans, metrics: &[OutputMetric<T>]) -> Self {
         let mut logs = Logs::default();
-        logs.insert("loss", losses.total.result());
-        for (output, loss) in &losses.outputs {
-            logs.insert(format!("{output}_loss"), loss.result());
+        logs.insert("loss", losses.total());
+        if losses.outputs().len() > 1 {
+            losses.outputs().for_each(|(output, loss)| logs.insert(format!("{output}_loss"), loss));
         }
         for metric in metrics {
             logs.insert(&metric.name, metric.result());

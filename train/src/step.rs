@@ -1,7 +1,7 @@
 //! The training step: forward, back, update.
 
 use gradus_nn::Model;
-use gradus_nn::losses::Objective;
+use gradus_nn::losses::{Objective, OutputLoss};
 use gradus_optim::{Optimizer, Rule};
 use gradus_tensor::{Columns, Float, Generator, Tensor};
 
@@ -11,8 +11,8 @@ use crate::error::Result;
 pub struct Step<T: Float = f32> {
     /// The loss: its mean over the batch, and the penalties on weights.
     pub loss: T,
-    /// The loss of each output by name, without its weight and penalties, if there are several outputs; else nothing.
-    pub parts: Vec<(String, T)>,
+    /// The loss of each output, without penalties on weights.
+    pub parts: Vec<OutputLoss<T>>,
     /// The outputs of the model for the batch, in order.
     pub outputs: Vec<Tensor<T>>,
 }
@@ -48,7 +48,7 @@ impl<T: Float> Step<T> {
 ///
 /// # Errors
 /// If inputs, targets or weights have a shape that the model or the loss cannot take, an id is none that its layer knows,
-/// or the optimiser has taken steps of another model. The model is unchanged then.
+/// or the model ends in an activation that cannot be meant with the loss.
 pub fn train_step<L: Objective<T>, R: Rule, T: Float>(
     model: &mut Model<T>,
     loss: &L,

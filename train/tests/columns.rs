@@ -152,9 +152,9 @@ fn columns_are_matched_by_name_or_else_by_order() {
             let step =
                 train_step(&mut model, &losses(), &mut optimizer, inputs, targets, None, &mut generator).unwrap();
             assert_eq!((step.parts.len(), step.outputs.len(), step.output().shape()), (2, 2, &[batch.len(), 3].into()));
-            assert_eq!((&*step.parts[0].0, &*step.parts[1].0), ("department", "hours"));
+            assert_eq!((&*step.parts[0].output, &*step.parts[1].output), ("department", "hours"));
             // The last batch is smaller, and counts less.
-            for (total, loss) in total.iter_mut().zip([step.loss, step.parts[1].1]) {
+            for (total, loss) in total.iter_mut().zip([step.loss, step.parts[1].loss]) {
                 *total += f64::from(loss) * batch.len() as f64;
             }
         }

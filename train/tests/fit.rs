@@ -4,12 +4,13 @@ mod common;
 
 use common::{fit, line, trainer, values, weights};
 use gradus_datasets::Dataset;
-use gradus_nn::losses::MeanSquaredError;
+use gradus_nn::losses::{MeanSquaredError, SparseCategoricalCrossentropy};
+use gradus_nn::{Activation, Dense, Model, Regularizer, Sequential};
 use gradus_optim::{Optimizer, Sgd};
 use gradus_tensor::{Generator, Tensor};
-use gradus_train::callbacks::{EarlyStopping, LearningRateScheduler, Run, on_epoch_end};
+use gradus_train::callbacks::{EarlyStopping, LearningRateScheduler, Run, on_epoch_begin, on_epoch_end};
 use gradus_train::metrics::MeanAbsoluteError;
-use gradus_train::{Fit, History, Logs, train_step};
+use gradus_train::{Fit, History, Logs, Trainer, train_step};
 
 #[test]
 fn a_validation_split_is_a_validation_set_of_the_last_samples() {
@@ -52,6 +53,56 @@ fn a_smaller_last_batch_counts_by_its_samples() {
             assert!((found - expected).abs() < 1e-6, "{name}: {found}, {expected}");
         }
     }
+}
+
+/// 512 samples of two classes, of which 255 of the first 256 have no label: by `evaluate`'s batches of 256, one sample with a
+/// loss stood for as many as 256.
+#[test]
+fn ignored_labels_count_nowhere_whatever_the_batches() {
+    let x = Tensor::linspace(-1.0, 1.0, 512).reshape([512, 1]);
+    let labels: Vec<i64> = (0..512).map(|i| if i < 255 { -1 } else { i % 2 }).collect();
+    let data = Dataset::new(x.clone(), Tensor::from(labels.clone())).unwrap();
+    let network = || {
+        let penalised = Dense::new(2).activation(Activation::Softmax).kernel_regularizer(Regularizer::L2(0.1));
+        Model::build(Sequential::new().add(penalised), [1], 3).unwrap()
+    };
+    let loss = SparseCategoricalCrossentropy::default().ignore_class(-1);
+    // By hand: the mean of -ln p over the 257 labelled samples, and the penalty.
+    let p = network().predict(&x).unwrap();
+    let losses = labels
+        .iter()
+        .enumerate()
+        .filter(|(_, label)| **label >= 0)
+        .map(|(i, &label)| -f64::from(p.get([i, label as usize])).ln());
+    let kernel: f64 = network().params()[0].value.iter().map(|w| f64::from(w).powi(2)).sum();
+    let expected = losses.sum::<f64>() / 257.0 + 0.1 * kernel;
+    let mut trainer = Trainer::new(network(), loss, Sgd::default());
+    let evaluated = trainer.evaluate(&data).unwrap()["loss"];
+    assert!((evaluated - expected).abs() < 1e-5, "{evaluated}, {expected}");
+    for batch_size in [1, 32, 100, 512] {
+        let mut trainer = Trainer::new(network(), loss, Sgd::default());
+        let still = LearningRateScheduler::new(|_, _| 0.0);
+        let fit = Fit { batch_size, ..fit(1) }.callback(still);
+        let history = trainer.fit_validated(&data, &data, fit).unwrap();
+        for name in ["loss", "val_loss"] {
+            let found = history.logs[0][name];
+            assert!((found - expected).abs() < 1e-5, "{name} in batches of {batch_size}: {found}, {expected}");
+        }
+    }
+}
+
+#[test]
+fn a_loss_that_cannot_be_meant_is_refused_before_the_first_batch() {
+    let data = Dataset::new(Tensor::<f32>::zeros([4, 2]), Tensor::from([0_i64, 1, 2, 0])).unwrap();
+    let model = || Model::build(Sequential::new().add(Dense::new(3)), [2], 0).unwrap();
+    let begins = || on_epoch_begin(|_: &mut Run<'_>| panic!("no epoch begins"));
+    let mut trainer = Trainer::new(model(), SparseCategoricalCrossentropy::default(), Sgd::default());
+    let problem = "sparse_categorical_crossentropy: takes probabilities of classes, the network ends in a layer without an \
+                   activation; end the network in Activation::Softmax, or set from_logits(true)";
+    assert_eq!(trainer.fit(&data, fit(1).callback(begins())).unwrap_err().to_string(), format!("fit: {problem}"));
+    assert_eq!(trainer.evaluate(&data).unwrap_err().to_string(), format!("evaluate: {problem}"));
+    let logits = SparseCategoricalCrossentropy::default().from_logits(true);
+    assert!(Trainer::new(model(), logits, Sgd::default()).fit(&data, fit(1)).is_ok());
 }
 
 #[test]

@@ -18,4 +18,8 @@ impl Layer for Activation {
         let built = Built::new(build.input()?, move |_, x| activation.apply(x));
         Ok(if activation == Activation::Relu { built.or_epilogue(|_| Some(Epilogue::RELU)) } else { built })
     }
+
+    fn output_activations(&self, inputs: &[Option<Activation>]) -> Vec<Option<Activation>> {
+        if *self == Activation::Linear { inputs.to_vec() } else { vec![Some(*self)] }
+    }
 }

@@ -70,6 +70,10 @@ impl Layer for BatchNorm {
             Some(Epilogue { affine: Some(affine), ..Epilogue::IDENTITY })
         }))
     }
+
+    fn output_activations(&self, _inputs: &[Option<Activation>]) -> Vec<Option<Activation>> {
+        vec![Some(Activation::Linear)]
+    }
 }
 
 /// The computation of the built layer: with the batch's statistics, which update the moving ones, or with the moving ones.

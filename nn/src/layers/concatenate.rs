@@ -2,6 +2,7 @@
 
 use gradus_autograd::Var;
 
+use super::support::common;
 use super::support::prelude::*;
 
 options! {
@@ -45,5 +46,9 @@ impl Layer for Concatenate {
             output[axis - 1] += other[axis - 1];
         }
         Ok(Built::merging(output, move |_, inputs| Var::concat(&inputs, axis as isize)))
+    }
+
+    fn output_activations(&self, inputs: &[Option<Activation>]) -> Vec<Option<Activation>> {
+        vec![common(inputs)]
     }
 }

@@ -63,7 +63,7 @@ impl<const N: usize> Conv<N> {
     }
 }
 
-ranks! { Conv:
+ranks! { Conv (activation):
     /// A convolution over one axis: y = activation(x * kernel + bias), along sequences.
     ///
     /// Shapes: `[n, length, channels]` to `[n, out, filters]`. Weights: `kernel` `[size, channels / groups, filters]`,

@@ -62,7 +62,7 @@ impl<const N: usize> ConvTranspose<N> {
     }
 }
 
-ranks! { ConvTranspose:
+ranks! { ConvTranspose (activation):
     /// The transpose of a convolution over one axis: makes sequences longer.
     ///
     /// Shapes: `[n, length, channels]` to `[n, out, filters]`, where `out` is length times stride with `Padding::Same`,

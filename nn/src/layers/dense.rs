@@ -50,4 +50,8 @@ impl Layer for Dense {
         let ending = BiasActivation::new(build, units, bias, self.activation)?;
         Ok(ending.computed(output, move |context, x| x.matmul(context.weight(kernel))))
     }
+
+    fn output_activations(&self, _inputs: &[Option<Activation>]) -> Vec<Option<Activation>> {
+        vec![Some(self.activation)]
+    }
 }

@@ -59,7 +59,7 @@ impl<const N: usize> DepthwiseConv<N> {
     }
 }
 
-ranks! { DepthwiseConv:
+ranks! { DepthwiseConv (activation):
     /// A convolution of each channel of a sequence by itself.
     ///
     /// Shapes: `[n, length, channels]` to `[n, out, channels * depth_multiplier]`. Weights: `kernel`

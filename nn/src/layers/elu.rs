@@ -17,4 +17,8 @@ impl Layer for ELU {
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
         Activation::Elu { alpha: self.alpha }.build(build)
     }
+
+    fn output_activations(&self, _inputs: &[Option<Activation>]) -> Vec<Option<Activation>> {
+        vec![Some(Activation::Elu { alpha: self.alpha })]
+    }
 }

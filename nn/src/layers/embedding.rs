@@ -37,4 +37,8 @@ impl Layer for Embedding {
         let table = weight_with_penalty(build, "embeddings", shape, initializer, regularizer)?;
         Ok(Built::of_ids(output, move |context, ids| context.weight(table).index_select(0, ids)))
     }
+
+    fn output_activations(&self, _inputs: &[Option<Activation>]) -> Vec<Option<Activation>> {
+        vec![Some(Activation::Linear)]
+    }
 }

@@ -16,4 +16,8 @@ impl Layer for Flatten {
         let size = build.input()?.size();
         Ok(Built::new([size], move |_, x| x.reshape([x.shape()[0], size])))
     }
+
+    fn output_activations(&self, inputs: &[Option<Activation>]) -> Vec<Option<Activation>> {
+        inputs.to_vec()
+    }
 }

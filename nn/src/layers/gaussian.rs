@@ -1,5 +1,6 @@
 //! Normal noise while training.
 
+use super::support::after_affine;
 use super::support::prelude::*;
 
 options! {
@@ -25,6 +26,10 @@ impl Layer for GaussianNoise {
             None => x.clone(),
         }))
     }
+
+    fn output_activations(&self, inputs: &[Option<Activation>]) -> Vec<Option<Activation>> {
+        after_affine(inputs)
+    }
 }
 
 options! {
@@ -47,5 +52,9 @@ impl Layer for GaussianDropout {
             Some(generator) => x * &generator.normal(x.shape(), T::ONE, stddev),
             None => x.clone(),
         }))
+    }
+
+    fn output_activations(&self, inputs: &[Option<Activation>]) -> Vec<Option<Activation>> {
+        inputs.to_vec()
     }
 }

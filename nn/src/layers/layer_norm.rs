@@ -55,4 +55,8 @@ impl Layer for LayerNorm {
         let weights = GammaBeta::new(self.scale, self.center, &features, build)?;
         Normalizer { features, weights, how }.layer(build)
     }
+
+    fn output_activations(&self, _inputs: &[Option<Activation>]) -> Vec<Option<Activation>> {
+        vec![Some(Activation::Linear)]
+    }
 }

@@ -17,4 +17,8 @@ impl Layer for LeakyReLU {
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
         Activation::LeakyRelu { negative_slope: self.negative_slope }.build(build)
     }
+
+    fn output_activations(&self, _inputs: &[Option<Activation>]) -> Vec<Option<Activation>> {
+        vec![Some(Activation::LeakyRelu { negative_slope: self.negative_slope })]
+    }
 }

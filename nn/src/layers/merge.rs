@@ -5,7 +5,7 @@ use gradus_tensor::{Shape, broadcast_shapes};
 use serde::{Deserialize, Serialize};
 
 use super::support::prelude::*;
-use super::support::sum;
+use super::support::{common, of_sum, sum};
 
 /// The shape of the output: along each axis the inputs have the same length, or length 1.
 fn merged_shape<T: Float>(build: &Build<'_, T>) -> Result<Shape> {
@@ -25,7 +25,7 @@ fn merged_shape<T: Float>(build: &Build<'_, T>) -> Result<Shape> {
 }
 
 macro_rules! merge {
-    ($(#[$doc:meta])+ $Name:ident, $kind:literal, $merge:expr) => {
+    ($(#[$doc:meta])+ $Name:ident, $kind:literal, $merge:expr, $activation:path) => {
         $(#[$doc])+
         ///
         /// Shapes: two or more inputs of the same shape, which is the output's too. A length of 1 is broadcast to the
@@ -39,6 +39,10 @@ macro_rules! merge {
 
             fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
                 Ok(Built::merging(merged_shape(build)?, |_, inputs| $merge(inputs)))
+            }
+
+            fn output_activations(&self, inputs: &[Option<Activation>]) -> Vec<Option<Activation>> {
+                vec![$activation(inputs)]
             }
         }
     };
@@ -55,23 +59,28 @@ merge! {
     /// let sum = graph.add(Add, [x, y]);
     /// let network = graph.output(sum);
     /// ```
-    Add, "Add", sum
+    Add, "Add", sum, of_sum
 }
 merge! {
     /// The product of the inputs, element by element.
-    Multiply, "Multiply", |inputs| fold(inputs, |a, b| a * b)
+    Multiply, "Multiply", |inputs| fold(inputs, |a, b| a * b), of_product
 }
 merge! {
     /// The mean of the inputs, element by element.
-    Average, "Average", average
+    Average, "Average", average, common
 }
 merge! {
     /// The maximum of the inputs, element by element. Equal elements share the gradient.
-    Maximum, "Maximum", |inputs| fold(inputs, |a, b| a.maximum(b))
+    Maximum, "Maximum", |inputs| fold(inputs, |a, b| a.maximum(b)), common
 }
 merge! {
     /// The minimum of the inputs, element by element. Equal elements share the gradient.
-    Minimum, "Minimum", |inputs| fold(inputs, |a, b| a.minimum(b))
+    Minimum, "Minimum", |inputs| fold(inputs, |a, b| a.minimum(b)), common
+}
+
+/// A product may be a square, or a mixture of probabilities: nothing is known of it.
+fn of_product(_inputs: &[Option<Activation>]) -> Option<Activation> {
+    None
 }
 
 fn average<T: Float>(inputs: Vec<Var<T>>) -> Var<T> {
@@ -100,5 +109,9 @@ impl Layer for Subtract {
             return Err(build.error(problem, "feed it with what to subtract from, and what to subtract"));
         }
         Ok(Built::merging(merged_shape(build)?, |_, inputs| &inputs[0] - &inputs[1]))
+    }
+
+    fn output_activations(&self, inputs: &[Option<Activation>]) -> Vec<Option<Activation>> {
+        vec![of_sum(inputs)]
     }
 }

@@ -3,6 +3,7 @@
 use gradus_tensor::{Axes, Tensor};
 use serde::{Deserialize, Serialize};
 
+use super::support::after_affine;
 use super::support::prelude::*;
 use crate::error::Error;
 
@@ -118,6 +119,10 @@ impl Layer for Normalization {
             (self.mean.iter().map(|&mean| T::of(mean)).collect(), scale.collect());
         let (mean, scale) = if count == 1 { (mean.squeeze(0), scale.squeeze(0)) } else { (mean, scale) };
         Ok(Built::new(build.input()?, move |_, x| (x - &mean) * &scale))
+    }
+
+    fn output_activations(&self, inputs: &[Option<Activation>]) -> Vec<Option<Activation>> {
+        after_affine(inputs)
     }
 }
 

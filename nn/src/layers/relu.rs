@@ -40,4 +40,12 @@ impl Layer for ReLU {
         let (slope, threshold) = (T::of(self.negative_slope), T::of(self.threshold));
         Ok(Built::new(shape, move |_, x| x.relu_with(max, slope, threshold)))
     }
+
+    fn output_activations(&self, _inputs: &[Option<Activation>]) -> Vec<Option<Activation>> {
+        // One with other options may yield probabilities: from 0 to 1 by `max_value`.
+        vec![
+            (self.max_value.is_none() && self.negative_slope == 0.0 && self.threshold >= 0.0)
+                .then_some(Activation::Relu),
+        ]
+    }
 }

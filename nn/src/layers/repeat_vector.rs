@@ -22,4 +22,8 @@ impl Layer for RepeatVector {
         let n = self.n;
         Ok(Built::new([n, features], move |_, x| x.unsqueeze(1).broadcast_to([x.shape()[0], n, features])))
     }
+
+    fn output_activations(&self, inputs: &[Option<Activation>]) -> Vec<Option<Activation>> {
+        inputs.to_vec()
+    }
 }

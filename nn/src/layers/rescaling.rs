@@ -1,5 +1,6 @@
 //! A fixed scale and offset.
 
+use super::support::after_affine;
 use super::support::prelude::*;
 
 options! {
@@ -29,5 +30,9 @@ impl Layer for Rescaling {
         }
         let (scale, offset) = (T::of(self.scale), T::of(self.offset));
         Ok(Built::new(build.input()?, move |_, x| if offset == T::ZERO { x * scale } else { x * scale + offset }))
+    }
+
+    fn output_activations(&self, inputs: &[Option<Activation>]) -> Vec<Option<Activation>> {
+        after_affine(inputs)
     }
 }

@@ -46,6 +46,10 @@ impl Layer for Reshape {
         };
         Ok(Built::new(output.clone(), move |_, x| x.reshape(output.with_axis(0, x.shape()[0]))))
     }
+
+    fn output_activations(&self, inputs: &[Option<Activation>]) -> Vec<Option<Activation>> {
+        inputs.to_vec()
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use super::support::prelude::*;
-use super::support::sum;
+use super::support::{of_sum, sum};
 use crate::layer::{LayerHandle, LayerReader, deserialize};
 
 /// y = activation(x + body(x)), or activation(shortcut(x) + body(x)). He et al., arXiv:1512.03385.
@@ -85,6 +85,18 @@ impl Layer for Residual {
             };
             activation.apply(&sum(vec![y, around.into_floats()])).into()
         }))
+    }
+
+    fn output_activations(&self, inputs: &[Option<Activation>]) -> Vec<Option<Activation>> {
+        if self.activation != Activation::Linear {
+            return vec![Some(self.activation)];
+        }
+        let first = |outputs: Vec<Option<Activation>>| outputs.first().copied().flatten();
+        let around = match &self.shortcut {
+            Some(shortcut) => shortcut.activations(inputs),
+            None => inputs.to_vec(),
+        };
+        vec![of_sum(&[first(self.body.activations(inputs)), first(around)])]
     }
 
     fn read(config: Value, reader: &LayerReader<'_>) -> Result<Self> {

@@ -54,4 +54,8 @@ impl Layer for RMSNorm {
         let weights = GammaBeta::scale(&features, build)?;
         Normalizer { features, weights, how }.layer(build)
     }
+
+    fn output_activations(&self, _inputs: &[Option<Activation>]) -> Vec<Option<Activation>> {
+        vec![Some(Activation::Linear)]
+    }
 }

@@ -73,7 +73,7 @@ impl<const N: usize> SeparableConv<N> {
     }
 }
 
-ranks! { SeparableConv:
+ranks! { SeparableConv (activation):
     /// A convolution of sequences in two steps: of each channel by itself, then across channels at each place.
     ///
     /// Shapes: `[n, length, channels]` to `[n, out, filters]`. Weights: `depthwise_kernel`

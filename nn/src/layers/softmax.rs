@@ -20,4 +20,8 @@ impl Layer for Softmax {
         let axis = build.axis(self.axis)? as isize;
         Ok(Built::new(build.input()?, move |_, x| x.softmax(axis)))
     }
+
+    fn output_activations(&self, _inputs: &[Option<Activation>]) -> Vec<Option<Activation>> {
+        vec![Some(Activation::Softmax)]
+    }
 }

@@ -1,35 +1,54 @@
 //! Cross-entropy of yes-or-no targets.
 
 use gradus_autograd::Var;
-use gradus_tensor::{Float, Tensor, pointwise};
+use gradus_tensor::{Float, Real, Tensor, pointwise};
 use serde::{Deserialize, Serialize};
 
-use super::{ALIKE, Loss, at_least, mean_pointwise, same_shape};
+use super::probabilities::{UNITS, check_probabilities};
+use super::{ALIKE, Expects, Loss, mean_pointwise, options, probability, same_shape, sigmoids};
 use crate::error::{Error, Result};
 
 pointwise! {
     #[cfg(test)]
     pub(super) static FUNCTIONS: all;
-    // Probabilities are raised to `least`, and the gradient goes through: it does not end there.
-    static BINARY_CROSSENTROPY = binary_crossentropy(t, p; least): {
-            let (yes, no) = (at_least(p, least), at_least(N::ONE - p, least));
-            -(yes.ln() * t + no.ln() * (N::ONE - t))
-        },
-        derivative |g| g * (N::ONE - t) / at_least(N::ONE - p, least) - g * t / at_least(p, least);
-    // -t ln s(x) - (1 - t) ln(1 - s(x)) with the sigmoid s is softplus(x) - t x.
-    static BINARY_CROSSENTROPY_FROM_LOGITS = binary_crossentropy_from_logits(t, x): x.softplus() - x * t,
-        derivative |g| g * x.sigmoid() - g * t;
+    // Probabilities are brought into `least` to 1, and the gradient goes through: it does not end there.
+    static BINARY_CROSSENTROPY = binary_crossentropy(t, p; least): of_probability(t, p, least),
+        derivative |g| g * (N::ONE - t) / probability(N::ONE - p, least) - g * t / probability(p, least);
+    static BINARY_CROSSENTROPY_FROM_LOGITS = binary_crossentropy_from_logits(t, x): of_logit(t, x),
+        derivative |g| {
+            let (yes, no) = sigmoids(x);
+            g * ((N::ONE - t) * yes - t * no)
+        };
+}
+
+/// -t ln p - (1 - t) ln(1 - p)
+#[inline(always)]
+pub(super) fn of_probability<N: Real>(t: N, p: N, least: N) -> N {
+    let (yes, no) = (probability(p, least), probability(N::ONE - p, least));
+    // So that a loss of 0 is not -0.
+    -no.ln() * (N::ONE - t) - yes.ln() * t
+}
+
+/// -t ln s(x) - (1 - t) ln s(-x) with the sigmoid s: softplus(-|x|) + |x| times the share of the target that is on the
+/// other side of 0. Where that is 0, so is the product, at an infinite x too.
+#[inline(always)]
+pub(super) fn of_logit<N: Real>(t: N, x: N) -> N {
+    let size = x.magnitude();
+    let other = N::select(x.greater(N::ZERO), N::ONE - t, t);
+    (-size).softplus() + N::select(other.equal(N::ZERO), N::ZERO, size * other)
 }
 
 /// -t ln p - (1 - t) ln(1 - p), with targets t of 0 or 1 and probabilities p.
 ///
 /// Targets and outputs have the same shape `[n, ..]`; a sample's loss is the mean over the last axis. ln 0 is taken as
-/// that of the smallest normal number (Keras: 1e-7), so the loss is finite for any probability. A sigmoid that has
-/// rounded to 1 passes no gradient back, though: for outputs that may become that sure, leave the sigmoid out and use
+/// that of the smallest normal number (Keras: 1e-7), so the loss is finite for any probability, one that rounding has put a
+/// little below 0 or above 1 included; outputs further away are an error. A sigmoid that has rounded to 1 passes no gradient
+/// back, though: for outputs that may become that sure, leave the sigmoid out and use
 /// [`from_logits`](BinaryCrossentropy::from_logits), which is exact everywhere.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct BinaryCrossentropy {
     from_logits: bool,
+    #[serde(deserialize_with = "options::read_smoothing")]
     label_smoothing: f64,
 }
 
@@ -45,14 +64,8 @@ impl BinaryCrossentropy {
     /// If `smoothing` is not in 0 to 1.
     #[track_caller]
     pub fn label_smoothing(self, smoothing: f64) -> Self {
-        BinaryCrossentropy { label_smoothing: checked_smoothing(smoothing), ..self }
+        BinaryCrossentropy { label_smoothing: options::given(options::smoothing(smoothing)), ..self }
     }
-}
-
-#[track_caller]
-pub(super) fn checked_smoothing(smoothing: f64) -> f64 {
-    assert!((0.0..=1.0).contains(&smoothing), "label_smoothing: the smoothing must be in 0 to 1, found {smoothing}");
-    smoothing
 }
 
 impl Loss for BinaryCrossentropy {
@@ -60,11 +73,16 @@ impl Loss for BinaryCrossentropy {
         "binary_crossentropy"
     }
 
+    fn expects(&self) -> Expects {
+        if self.from_logits { Expects::Logits } else { Expects::Probabilities }
+    }
+
     fn per_sample<T: Float>(&self, targets: &Tensor<T>, outputs: &Var<T>) -> Result<Var<T>> {
         let targets = smoothed(self.name(), targets, outputs, self.label_smoothing)?;
         if self.from_logits {
             return mean_pointwise(self.name(), &BINARY_CROSSENTROPY_FROM_LOGITS, &targets, outputs, &[]);
         }
+        check_probabilities(self.name(), outputs.value(), UNITS)?;
         mean_pointwise(self.name(), &BINARY_CROSSENTROPY, &targets, outputs, &[T::min_positive_value()])
     }
 }

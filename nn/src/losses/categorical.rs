@@ -1,18 +1,27 @@
 //! Cross-entropy between one-hot targets and class probabilities.
 
 use gradus_autograd::{Op, Var};
-use gradus_tensor::{Float, Math, Tensor, keepdims, simd};
+use gradus_tensor::{Float, Math, Tensor, keepdims, pointwise, simd};
 use serde::{Deserialize, Serialize};
 
-use super::binary::checked_smoothing;
-use super::{Loss, ONE_HOT, at_least, same_shape};
+use super::probabilities::{rows, sum_of_classes};
+use super::{Expects, Loss, ONE_HOT, at_least, options, same_shape};
 use crate::error::{Error, Result};
+
+pointwise! {
+    #[cfg(test)]
+    pub(super) static FUNCTIONS: all;
+    // 0 times ln 0 is 0.
+    static TIMES_LOGARITHM = times_logarithm(t, log): N::select(t.equal(N::ZERO), N::ZERO, -(t * log)),
+        derivative |g| -(g * t);
+}
 
 /// -sum_i t_i ln p_i over the last axis, with one-hot targets t and probabilities p, rescaled to a sum of 1.
 ///
 /// Targets and outputs have the same shape `[n, .., classes]`. ln 0 is taken as that of the smallest normal number,
 /// which is also the least that softmax yields: so behind a softmax the loss stays finite and the gradient keeps its
-/// value when a probability underflows. (Keras takes ln 1e-7, where the gradient ends.)
+/// value when a probability underflows. (Keras takes ln 1e-7, where the gradient ends.) Outputs that are no probabilities, or
+/// zeros alone, are an error. A row whose targets are all 0 has no loss.
 ///
 /// ```
 /// use gradus_autograd::Var;
@@ -26,6 +35,7 @@ use crate::error::{Error, Result};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CategoricalCrossentropy {
     from_logits: bool,
+    #[serde(deserialize_with = "options::read_smoothing")]
     label_smoothing: f64,
 }
 
@@ -41,7 +51,7 @@ impl CategoricalCrossentropy {
     /// If `smoothing` is not in 0 to 1.
     #[track_caller]
     pub fn label_smoothing(self, smoothing: f64) -> Self {
-        CategoricalCrossentropy { label_smoothing: checked_smoothing(smoothing), ..self }
+        CategoricalCrossentropy { label_smoothing: options::given(options::smoothing(smoothing)), ..self }
     }
 }
 
@@ -50,9 +60,13 @@ impl Loss for CategoricalCrossentropy {
         "categorical_crossentropy"
     }
 
+    fn expects(&self) -> Expects {
+        if self.from_logits { Expects::ClassLogits } else { Expects::ClassProbabilities }
+    }
+
     fn per_sample<T: Float>(&self, targets: &Tensor<T>, outputs: &Var<T>) -> Result<Var<T>> {
         let targets = smoothed(self.name(), targets, outputs, self.label_smoothing)?;
-        Ok(if self.from_logits { of_logits(targets, outputs) } else { of_probabilities(targets, outputs) })
+        if self.from_logits { Ok(of_logits(targets, outputs)) } else { of_probabilities(self.name(), targets, outputs) }
     }
 }
 
@@ -78,7 +92,7 @@ pub(super) fn smoothed<T: Float>(
 /// sum t (logsumexp x - x), with the gradient softmax(x) sum t - t.
 fn of_logits<T: Float>(targets: Tensor<T>, outputs: &Var<T>) -> Var<T> {
     let logs = outputs.value().log_softmax(-1);
-    let losses = -(&targets * &logs).sum(-1);
+    let losses = TIMES_LOGARITHM.of(&[&targets, &logs], &[]).sum(-1);
     Op::new("categorical_crossentropy", losses)
         .input(outputs, move |g| (logs.exp() * targets.sum(keepdims(-1)) - targets) * g.unsqueeze(-1))
         .finish()
@@ -86,52 +100,49 @@ fn of_logits<T: Float>(targets: Tensor<T>, outputs: &Var<T>) -> Var<T> {
 
 /// sum t (ln sum p - ln p), with the gradient sum t / sum p - t / p.
 ///
-/// One pass over the rows each way: one-hot targets ask for one logarithm per row.
-fn of_probabilities<T: Float>(targets: Tensor<T>, outputs: &Var<T>) -> Var<T> {
+/// One pass over the rows each way: one-hot targets ask for one logarithm per row. A row without a target has no loss,
+/// whatever its outputs are.
+fn of_probabilities<T: Float>(name: &str, targets: Tensor<T>, outputs: &Var<T>) -> Result<Var<T>> {
     let smallest = T::min_positive_value();
     let classes = outputs.shape()[outputs.ndim() - 1];
     let (targets, p) = (targets.contiguous(), outputs.value().contiguous());
     let mut losses = Tensor::zeros(&outputs.shape()[..outputs.ndim() - 1]);
-    let (out, samples) = (losses.as_mut_slice(), rows(&targets, &p, classes));
+    // What each row's gradient has in common: sum t / sum p.
+    let mut shares = losses.clone();
+    let out = losses.as_mut_slice().iter_mut().zip(shares.as_mut_slice()).enumerate();
+    let samples = rows(&targets, &p, classes);
     simd::vectorize(
         #[inline(always)]
         || {
-            for (loss, (t, p)) in out.iter_mut().zip(samples) {
-                let ln_sum = Math::ln(at_least(p.iter().copied().sum(), smallest));
+            for ((row, (loss, share)), (t, p)) in out.zip(samples) {
+                if t.iter().all(|&t| t == T::ZERO) {
+                    continue;
+                }
+                let sum = sum_of_classes(name, p, row, outputs.shape())?;
+                let ln_sum = Math::ln(sum);
                 for (&t, &p) in t.iter().zip(p).filter(|(t, _)| **t != T::ZERO) {
                     *loss += t * (ln_sum - Math::ln(at_least(p, smallest)));
                 }
+                *share = t.iter().copied().sum::<T>() / sum;
             }
+            Ok(())
         },
-    );
-    Op::new("categorical_crossentropy", losses)
-        .input(outputs, move |g| {
-            let mut gradient = p.zeros_like();
-            let rows = rows(&targets, &p, classes).zip(g.iter());
-            let out = gradient.as_mut_slice().chunks_exact_mut(classes);
-            simd::vectorize(
-                #[inline(always)]
-                || {
-                    for (out, ((t, p), g)) in out.zip(rows) {
-                        let share = t.iter().copied().sum::<T>() / at_least(p.iter().copied().sum(), smallest);
-                        for ((out, &t), &p) in out.iter_mut().zip(t).zip(p) {
-                            *out = g * (share - t / at_least(p, smallest));
-                        }
+    )?;
+    let derivative = move |g: Tensor<T>| {
+        let mut gradient = p.zeros_like();
+        let rows = rows(&targets, &p, classes).zip(shares.iter()).zip(g.iter());
+        let out = gradient.as_mut_slice().chunks_exact_mut(classes);
+        simd::vectorize(
+            #[inline(always)]
+            || {
+                for (out, (((t, p), share), g)) in out.zip(rows) {
+                    for ((out, &t), &p) in out.iter_mut().zip(t).zip(p) {
+                        *out = g * (share - t / at_least(p, smallest));
                     }
-                },
-            );
-            gradient
-        })
-        .finish()
-}
-
-/// The rows of targets and outputs, side by side.
-#[inline(always)]
-fn rows<'a, T: Float>(
-    targets: &'a Tensor<T>,
-    outputs: &'a Tensor<T>,
-    classes: usize,
-) -> impl Iterator<Item = (&'a [T], &'a [T])> {
-    let elements = |x: &'a Tensor<T>| x.as_slice().expect("both were made contiguous");
-    elements(targets).chunks_exact(classes).zip(elements(outputs).chunks_exact(classes))
+                }
+            },
+        );
+        gradient
+    };
+    Ok(Op::new("categorical_crossentropy", losses).input(outputs, derivative).finish())
 }

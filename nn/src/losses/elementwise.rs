@@ -4,7 +4,8 @@ use gradus_autograd::Var;
 use gradus_tensor::{Float, Real, Tensor, pointwise};
 use serde::{Deserialize, Serialize};
 
-use super::{Loss, at_least, mean_pointwise};
+use super::probabilities::check_rates;
+use super::{Loss, at_least, mean_pointwise, options};
 use crate::error::Result;
 
 /// Keras's small number, where a loss would divide by 0.
@@ -30,12 +31,17 @@ pointwise! {
             N::select(p.less(N::of(EPSILON)), N::ZERO, N::of(2.0) * distance / (N::ONE + p)) * g
         };
     static LOG_COSH = log_cosh(t, p): {
-            let e = p - t;
-            e + (N::of(-2.0) * e).softplus() - N::of(std::f64::consts::LN_2)
+            // Below 1 by cosh e - 1 = (e^|e| - 1)^2 / (2 e^|e|), above without overflow.
+            let e = (p - t).magnitude();
+            let near = N::select(e.less(N::ONE), e, N::ONE).expm1();
+            let near = (N::of(0.5) * near * near / (near + N::ONE)).ln1p();
+            let far = e + (N::of(-2.0) * e).softplus() - N::of(std::f64::consts::LN_2);
+            N::select(e.less(N::ONE), near, far)
         },
         derivative |g| (p - t).tanh() * g;
-    static POISSON = poisson(t, p): p - t * (p + N::of(EPSILON)).ln(),
-        derivative |g| (N::ONE - t / (p + N::of(EPSILON))) * g;
+    // A rate below 0 by rounding counts as 0.
+    static POISSON = poisson(t, p): p - t * (at_least(p, N::ZERO) + N::of(EPSILON)).ln(),
+        derivative |g| (N::ONE - t / (at_least(p, N::ZERO) + N::of(EPSILON))) * g;
     static HUBER = huber(t, p; delta): {
             let e = (p - t).magnitude();
             let half = N::of(0.5);
@@ -91,8 +97,24 @@ losses! {
     MeanSquaredLogarithmicError: MEAN_SQUARED_LOGARITHMIC_ERROR;
     /// ln cosh(p - t): about (p - t)^2 / 2 where that is small, and |p - t| - ln 2 where it is large.
     LogCosh: LOG_COSH;
-    /// p - t ln(p + 1e-7): the negative log-likelihood of counts t at rates p, without its constant.
-    Poisson: POISSON;
+}
+
+/// p - t ln(p + 1e-7): the negative log-likelihood of counts t at rates p, without its constant.
+///
+/// Targets and outputs have the same shape `[n, ..]`; a sample's loss is the mean over the last axis. A rate below 0 is an
+/// error.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Poisson;
+
+impl Loss for Poisson {
+    fn name(&self) -> &'static str {
+        POISSON.name()
+    }
+
+    fn per_sample<T: Float>(&self, targets: &Tensor<T>, outputs: &Var<T>) -> Result<Var<T>> {
+        check_rates(self.name(), outputs.value())?;
+        mean_pointwise(self.name(), &POISSON, targets, outputs, &[])
+    }
 }
 
 /// e^2 / 2 where e = |p - t| is at most delta, delta e - delta^2 / 2 beyond. Huber, 1964.
@@ -100,6 +122,7 @@ losses! {
 /// Targets and outputs have the same shape `[n, ..]`; a sample's loss is the mean over the last axis.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Huber {
+    #[serde(deserialize_with = "options::read_delta")]
     delta: f64,
 }
 
@@ -113,11 +136,10 @@ impl Huber {
     /// With the error beyond which the loss grows linearly; 1 otherwise.
     ///
     /// # Panics
-    /// If `delta` is not above 0.
+    /// If `delta` is not above 0, or not finite.
     #[track_caller]
     pub fn delta(self, delta: f64) -> Self {
-        assert!(delta > 0.0, "huber: delta must be above 0, found {delta}");
-        Huber { delta }
+        Huber { delta: options::given(options::delta(delta)) }
     }
 }
 

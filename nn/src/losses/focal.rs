@@ -4,8 +4,9 @@ use gradus_autograd::Var;
 use gradus_tensor::{Float, Real, Tensor, keepdims, pointwise};
 use serde::{Deserialize, Serialize};
 
-use super::binary::checked_smoothing;
-use super::{Loss, at_least, binary, categorical, mean_pointwise};
+use super::binary::{of_logit, of_probability};
+use super::probabilities::{UNITS, check_classes, check_probabilities};
+use super::{Expects, Loss, at_least, binary, categorical, mean_pointwise, options, probability, sigmoids};
 use crate::error::Result;
 
 pointwise! {
@@ -13,38 +14,51 @@ pointwise! {
     pub(super) static FUNCTIONS: all;
     // The factor of a target is slope t + offset; probabilities are raised to `least`, as for binary cross-entropy.
     static BINARY_FOCAL = binary_focal_crossentropy(t, p; gamma, slope, offset, least): {
-            let (yes, no) = (at_least(p, least), at_least(N::ONE - p, least));
-            let crossentropy = -(yes.ln() * t + no.ln() * (N::ONE - t));
-            crossentropy * power(wrong(t, p), gamma) * (t * slope + offset)
+            of_probability(t, p, least) * power(wrong(t, p, N::ONE - p), gamma) * (t * slope + offset)
         },
         derivative |g| {
-            let (yes, no) = (at_least(p, least), at_least(N::ONE - p, least));
-            let crossentropy = -(yes.ln() * t + no.ln() * (N::ONE - t));
-            let rising = ((N::ONE - t) / no - t / yes) * power(wrong(t, p), gamma);
-            let turning = crossentropy * power_slope(wrong(t, p), gamma) * (N::ONE - t - t);
+            let (yes, no) = (probability(p, least), probability(N::ONE - p, least));
+            let wrong = wrong(t, p, N::ONE - p);
+            let rising = ((N::ONE - t) / no - t / yes) * power(wrong, gamma);
+            let turning = of_probability(t, p, least) * power_slope(wrong, gamma) * (N::ONE - t - t);
             g * (t * slope + offset) * (rising + turning)
         };
     static BINARY_FOCAL_FROM_LOGITS = binary_focal_crossentropy_from_logits(t, x; gamma, slope, offset): {
-            (x.softplus() - x * t) * power(wrong(t, x.sigmoid()), gamma) * (t * slope + offset)
+            let (yes, no) = sigmoids(x);
+            of_logit(t, x) * power(wrong(t, yes, no), gamma) * (t * slope + offset)
         },
         derivative |g| {
-            let p = x.sigmoid();
-            let rising = (p - t) * power(wrong(t, p), gamma);
-            let turning = (x.softplus() - x * t) * power_slope(wrong(t, p), gamma) * (N::ONE - t - t) * p * (N::ONE - p);
+            let (yes, no) = sigmoids(x);
+            let wrong = wrong(t, yes, no);
+            let rising = ((N::ONE - t) * yes - t * no) * power(wrong, gamma);
+            // Far out the loss grows as x, and the slope of the sigmoid falls as e^-x.
+            let slope_of_yes = yes * no;
+            let falling = N::select(slope_of_yes.equal(N::ZERO), N::ZERO, of_logit(t, x) * slope_of_yes);
+            let turning = falling * power_slope(wrong, gamma) * (N::ONE - t - t);
             g * (t * slope + offset) * (rising + turning)
         };
-    // The logarithm of a probability that is raised to `least`.
-    static LN_AT_LEAST = ln_at_least(p; least): at_least(p, least).ln(),
-        derivative |g| g / at_least(p, least);
-    // (1 - p)^gamma
-    static FOCUS = focus(p; gamma): power(N::ONE - p, gamma),
-        derivative |g| -g * power_slope(N::ONE - p, gamma);
+    // The logarithm of a probability that is brought into `least` to 1.
+    static LN_AT_LEAST = ln_at_least(p; least): probability(p, least).ln(),
+        derivative |g| g / probability(p, least);
+    // -factor t (1 - e^l)^gamma l, where l is the logarithm of a probability. 0 times ln 0 is 0.
+    static CATEGORICAL_FOCAL = categorical_focal_crossentropy(t, l; gamma, factor): {
+            // So that a loss of 0 is not -0.
+            let loss = N::ZERO - t * factor * power(-l.expm1(), gamma) * l;
+            N::select(t.equal(N::ZERO), N::ZERO, loss)
+        },
+        derivative |g| {
+            let (p, others) = (l.exp(), -l.expm1());
+            // p ln p
+            let entropy = N::select(p.equal(N::ZERO), N::ZERO, p * l);
+            let slope = -(t * factor) * (power(others, gamma) - power_slope(others, gamma) * entropy);
+            N::select(t.equal(N::ZERO), N::ZERO, g * slope)
+        };
 }
 
-/// How wrong a probability p is: 1 - p for a target of 1, p for 0, so t + (1 - 2 t) p.
+/// How wrong the probabilities of a yes and of a no are: that of the no for a target of 1, that of the yes for 0.
 #[inline(always)]
-fn wrong<N: Real>(t: N, p: N) -> N {
-    p * (t * N::of(-2.0) + N::ONE) + t
+fn wrong<N: Real>(t: N, yes: N, no: N) -> N {
+    t * no + (N::ONE - t) * yes
 }
 
 /// x^gamma for x from 0; a rounding below 0 counts as 0.
@@ -67,9 +81,12 @@ fn power_slope<N: Real>(x: N, gamma: N) -> N {
 /// Shapes as for [`BinaryCrossentropy`](super::BinaryCrossentropy).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BinaryFocalCrossentropy {
+    #[serde(deserialize_with = "options::read_gamma")]
     gamma: f64,
+    #[serde(default, deserialize_with = "options::read_share")]
     alpha: Option<f64>,
     from_logits: bool,
+    #[serde(deserialize_with = "options::read_smoothing")]
     label_smoothing: f64,
 }
 
@@ -81,13 +98,21 @@ impl Default for BinaryFocalCrossentropy {
 
 impl BinaryFocalCrossentropy {
     /// With the power of the focus; 2 otherwise.
+    ///
+    /// # Panics
+    /// If it is negative or not finite.
+    #[track_caller]
     pub fn gamma(self, gamma: f64) -> Self {
-        BinaryFocalCrossentropy { gamma, ..self }
+        BinaryFocalCrossentropy { gamma: options::given(options::gamma(gamma)), ..self }
     }
 
     /// With this factor on targets of 1, and 1 - alpha on 0 (Keras's `apply_class_balancing`, where it is 0.25).
+    ///
+    /// # Panics
+    /// If it is not in 0 to 1.
+    #[track_caller]
     pub fn alpha(self, alpha: f64) -> Self {
-        BinaryFocalCrossentropy { alpha: Some(alpha), ..self }
+        BinaryFocalCrossentropy { alpha: Some(options::given(options::share(alpha))), ..self }
     }
 
     /// On logits, the numbers before a sigmoid, rather than on probabilities.
@@ -101,13 +126,17 @@ impl BinaryFocalCrossentropy {
     /// If `smoothing` is not in 0 to 1.
     #[track_caller]
     pub fn label_smoothing(self, smoothing: f64) -> Self {
-        BinaryFocalCrossentropy { label_smoothing: checked_smoothing(smoothing), ..self }
+        BinaryFocalCrossentropy { label_smoothing: options::given(options::smoothing(smoothing)), ..self }
     }
 }
 
 impl Loss for BinaryFocalCrossentropy {
     fn name(&self) -> &'static str {
         "binary_focal_crossentropy"
+    }
+
+    fn expects(&self) -> Expects {
+        if self.from_logits { Expects::Logits } else { Expects::Probabilities }
     }
 
     fn per_sample<T: Float>(&self, targets: &Tensor<T>, outputs: &Var<T>) -> Result<Var<T>> {
@@ -117,6 +146,7 @@ impl Loss for BinaryFocalCrossentropy {
         if self.from_logits {
             return mean_pointwise(self.name(), &BINARY_FOCAL_FROM_LOGITS, &t, outputs, &parameters);
         }
+        check_probabilities(self.name(), outputs.value(), UNITS)?;
         let [gamma, slope, offset] = parameters;
         let parameters = [gamma, slope, offset, T::min_positive_value()];
         mean_pointwise(self.name(), &BINARY_FOCAL, &t, outputs, &parameters)
@@ -128,9 +158,12 @@ impl Loss for BinaryFocalCrossentropy {
 /// Shapes as for [`CategoricalCrossentropy`](super::CategoricalCrossentropy).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CategoricalFocalCrossentropy {
+    #[serde(deserialize_with = "options::read_gamma")]
     gamma: f64,
+    #[serde(deserialize_with = "options::read_factor")]
     alpha: f64,
     from_logits: bool,
+    #[serde(deserialize_with = "options::read_smoothing")]
     label_smoothing: f64,
 }
 
@@ -142,13 +175,21 @@ impl Default for CategoricalFocalCrossentropy {
 
 impl CategoricalFocalCrossentropy {
     /// With the power of the focus; 2 otherwise.
+    ///
+    /// # Panics
+    /// If it is negative or not finite.
+    #[track_caller]
     pub fn gamma(self, gamma: f64) -> Self {
-        CategoricalFocalCrossentropy { gamma, ..self }
+        CategoricalFocalCrossentropy { gamma: options::given(options::gamma(gamma)), ..self }
     }
 
     /// With this factor on the loss; 0.25 otherwise.
+    ///
+    /// # Panics
+    /// If it is negative or not finite.
+    #[track_caller]
     pub fn alpha(self, alpha: f64) -> Self {
-        CategoricalFocalCrossentropy { alpha, ..self }
+        CategoricalFocalCrossentropy { alpha: options::given(options::factor(alpha)), ..self }
     }
 
     /// On logits, the numbers before a softmax, rather than on probabilities.
@@ -162,7 +203,7 @@ impl CategoricalFocalCrossentropy {
     /// If `smoothing` is not in 0 to 1.
     #[track_caller]
     pub fn label_smoothing(self, smoothing: f64) -> Self {
-        CategoricalFocalCrossentropy { label_smoothing: checked_smoothing(smoothing), ..self }
+        CategoricalFocalCrossentropy { label_smoothing: options::given(options::smoothing(smoothing)), ..self }
     }
 }
 
@@ -171,16 +212,19 @@ impl Loss for CategoricalFocalCrossentropy {
         "categorical_focal_crossentropy"
     }
 
+    fn expects(&self) -> Expects {
+        if self.from_logits { Expects::ClassLogits } else { Expects::ClassProbabilities }
+    }
+
     fn per_sample<T: Float>(&self, targets: &Tensor<T>, outputs: &Var<T>) -> Result<Var<T>> {
         let t = categorical::smoothed(self.name(), targets, outputs, self.label_smoothing)?;
-        let (p, logs) = if self.from_logits {
-            (outputs.softmax(-1), outputs.log_softmax(-1))
+        let logs = if self.from_logits {
+            outputs.log_softmax(-1)
         } else {
+            check_classes(self.name(), &t, outputs.value())?;
             let p = outputs / outputs.sum(keepdims(-1));
-            let logs = p.pointwise(&LN_AT_LEAST, &[], &[T::min_positive_value()]);
-            (p, logs)
+            p.pointwise(&LN_AT_LEAST, &[], &[T::min_positive_value()])
         };
-        let focus = p.pointwise(&FOCUS, &[], &[T::of(self.gamma)]);
-        Ok((focus * logs * &(t * T::of(-self.alpha))).sum(-1))
+        Ok(logs.pointwise(&CATEGORICAL_FOCAL, &[&t], &[T::of(self.gamma), T::of(self.alpha)]).sum(-1))
     }
 }

@@ -14,9 +14,12 @@
 mod binary;
 mod categorical;
 mod elementwise;
+mod expects;
 mod focal;
 mod hinge;
 mod objective;
+mod options;
+mod probabilities;
 mod sparse;
 mod vectors;
 mod weights;
@@ -27,9 +30,10 @@ pub use elementwise::{
     Huber, LogCosh, MeanAbsoluteError, MeanAbsolutePercentageError, MeanSquaredError, MeanSquaredLogarithmicError,
     Poisson,
 };
+pub use expects::Expects;
 pub use focal::{BinaryFocalCrossentropy, CategoricalFocalCrossentropy};
 pub use hinge::{CategoricalHinge, Hinge, SquaredHinge};
-pub use objective::{Losses, Objective, Scored, Total};
+pub use objective::{Losses, Objective, OutputLoss, Scored, Total};
 pub use sparse::SparseCategoricalCrossentropy;
 pub use vectors::{CosineSimilarity, KLDivergence};
 pub use weights::{class_weights, class_weights_ignoring};
@@ -49,9 +53,10 @@ pub trait Loss: Clone + fmt::Debug + Send + Sync + 'static {
     /// The name as in Keras: `"categorical_crossentropy"`.
     fn name(&self) -> &'static str;
 
-    /// The class whose targets have no loss, if there is one.
-    fn ignored_class(&self) -> Option<i64> {
-        None
+    /// What the loss takes outputs for: [`Expects::Numbers`] unless it says otherwise. A network whose last activation
+    /// cannot give these is refused.
+    fn expects(&self) -> Expects {
+        Expects::Numbers
     }
 
     /// The loss of each sample: `[n]`, or `[n, ..]` where a sample has several.
@@ -66,6 +71,12 @@ pub trait Loss: Clone + fmt::Debug + Send + Sync + 'static {
     /// If the shapes do not fit each other, or there are no samples.
     fn mean<T: Float>(&self, targets: &Tensor<T>, outputs: &Var<T>, weights: Option<&Tensor<T>>) -> Result<Var<T>> {
         Ok(self.weighted(targets, outputs, weights)?.mean(..))
+    }
+
+    /// How much of a batch the [`mean`](Loss::mean) is taken over: the number of samples, or that of the targets that
+    /// count, where some are ignored. The mean over several batches is that of their means, each times this number.
+    fn counted<T: Float>(&self, targets: &Tensor<T>) -> usize {
+        targets.shape().first().copied().unwrap_or(1)
     }
 
     /// The loss of each sample times its weight.
@@ -86,6 +97,10 @@ pub trait Loss: Clone + fmt::Debug + Send + Sync + 'static {
             let problem = format!("sample weights must have the shape [{samples}], found {}", weights.shape());
             return Err(Error::new(self.name(), problem, "give one weight for each sample"));
         }
+        if let Some((sample, weight)) = weights.iter().enumerate().find(|(_, w)| !(w.is_finite() && *w >= T::ZERO)) {
+            let problem = format!("the weight of sample {sample} is {weight}");
+            return Err(Error::new(self.name(), problem, "give finite weights that are not negative"));
+        }
         let column: Shape = (0..losses.ndim()).map(|axis| if axis == 0 { samples } else { 1 }).collect();
         Ok(losses * &weights.reshape(column))
     }
@@ -97,8 +112,16 @@ fn same_shape<T: Float>(name: &str, targets: &Tensor<T>, outputs: &Var<T>, hint:
         return Ok(());
     }
     let problem = format!("targets {} and outputs {} must have the same shape", targets.shape(), outputs.shape());
-    Err(Error::new(name, problem, hint))
+    let (found, expected) = (&outputs.shape()[..], &targets.shape()[..]);
+    let between = found.len() > expected.len()
+        && expected.len() > 1
+        && (found.first(), found.last()) == (expected.first(), expected.last());
+    Err(Error::new(name, problem, if between { FURTHER_AXES } else { hint }))
 }
+
+/// What to do about outputs with more axes than the targets: a dense layer keeps all but the last axis of its input.
+const FURTHER_AXES: &str = "put a Flatten or a GlobalAveragePooling before the last dense layer, so that a sample has one \
+                            vector of outputs";
 
 /// What to do about targets and outputs that should be alike.
 const ALIKE: &str = "reshape the targets, or change the units of the last layer; losses do not broadcast";
@@ -129,6 +152,22 @@ fn at_least<N: Real>(x: N, least: N) -> N {
     N::select(x.less(least), least, x)
 }
 
+/// The probability p brought into `least` to 1; NaN stays.
+#[inline(always)]
+fn probability<N: Real>(p: N, least: N) -> N {
+    N::select(p.greater(N::ONE), N::ONE, at_least(p, least))
+}
+
+/// The sigmoids of x and of -x, without cancellation: the second is 1 minus the first.
+#[inline(always)]
+fn sigmoids<N: Real>(x: N) -> (N, N) {
+    let e = (-x.magnitude()).exp();
+    let near = N::ONE / (N::ONE + e);
+    let far = e * near;
+    let is_yes = x.greater(N::ZERO);
+    (N::select(is_yes, near, far), N::select(is_yes, far, near))
+}
+
 #[cfg(test)]
 mod tests {
     use gradus_autograd::gradcheck;
@@ -140,7 +179,15 @@ mod tests {
 
     /// Every function that a loss computes element by element.
     fn functions() -> Vec<&'static Pointwise> {
-        [elementwise::FUNCTIONS, binary::FUNCTIONS, focal::FUNCTIONS, hinge::FUNCTIONS, vectors::FUNCTIONS].concat()
+        let families = [
+            elementwise::FUNCTIONS,
+            binary::FUNCTIONS,
+            categorical::FUNCTIONS,
+            focal::FUNCTIONS,
+            hinge::FUNCTIONS,
+            vectors::FUNCTIONS,
+        ];
+        families.concat()
     }
 
     #[test]
@@ -157,6 +204,9 @@ mod tests {
     fn every_derivative_agrees_with_differences() {
         for function in functions() {
             let (targets, outputs) = (Tensor::from([0.0, 1.0, 1.0, 0.0]), Tensor::from([0.3, 0.8, 0.15, 0.6]));
+            // What a function calls `l` is a logarithm of a probability.
+            let is_log = function.inputs().last() == Some(&"l");
+            let outputs = if is_log { outputs.ln() } else { outputs };
             let data = [&targets];
             let data = &data[..function.inputs().len() - 1];
             for gamma in [2.0, 0.5, 1.0, 2.5] {

@@ -7,6 +7,7 @@ use gradus_autograd::Var;
 use gradus_tensor::{Float, Tensor};
 
 use super::Loss;
+use crate::activation::Activation;
 use crate::error::{Error, Result};
 
 /// An output of a model with its targets.
@@ -24,8 +25,24 @@ pub struct Scored<'a, T: Float> {
 pub struct Total<T: Float> {
     /// The number that training makes small.
     pub loss: Var<T>,
-    /// The loss of each output under its name, without its weight, if there are several outputs; else nothing.
-    pub parts: Vec<(String, T)>,
+    /// The loss of each output.
+    pub parts: Vec<OutputLoss<T>>,
+}
+
+/// The loss of one output of a model in a batch.
+///
+/// The loss over several batches is the mean of `loss` with the weights `counted`. The number that training makes small is
+/// the sum over outputs of that times `weight`, and the penalties on weights.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OutputLoss<T: Float = f32> {
+    /// The name of the output.
+    pub output: String,
+    /// The mean over what counts in the batch.
+    pub loss: T,
+    /// How much that is: the number of samples, or of targets that are not ignored. See [`Loss::counted`].
+    pub counted: usize,
+    /// The factor of this loss in the whole one.
+    pub weight: f64,
 }
 
 /// What training makes small: a [`Loss`], or [`Losses`], one for each output.
@@ -38,15 +55,26 @@ pub trait Objective<T: Float>: fmt::Debug + Send + Sync + 'static {
     /// If a shape does not fit, there are no samples, or an output has no loss.
     fn total(&self, scored: &[Scored<'_, T>], weights: Option<&Tensor<T>>) -> Result<Total<T>>;
 
-    /// The class whose targets have no loss, if there is one for the output of this name.
-    fn ignored_class(&self, _output: &str) -> Option<i64> {
-        None
+    /// Checks that the output of this name may come out of this activation. By default any may be meant.
+    ///
+    /// # Errors
+    /// If the loss cannot be meant for it, as one over probabilities for a layer without an activation.
+    fn check_activation(&self, _output: &str, _activation: Activation) -> Result<()> {
+        Ok(())
     }
 }
 
 impl<L: Loss, T: Float> Objective<T> for L {
     fn total(&self, scored: &[Scored<'_, T>], weights: Option<&Tensor<T>>) -> Result<Total<T>> {
-        sum(scored.iter().map(|one| Ok((one, self.mean(one.targets, one.outputs, weights), 1.0))))
+        let one = |one: &Scored<'_, T>| {
+            let loss = self.mean(one.targets, one.outputs, weights);
+            loss.map(|loss| (loss, self.counted(one.targets)))
+        };
+        sum(scored.iter().map(|scored| Ok((scored, one(scored), 1.0))))
+    }
+
+    fn check_activation(&self, _output: &str, activation: Activation) -> Result<()> {
+        self.expects().check(self.name(), activation)
     }
 
     fn ignored_class(&self, _output: &str) -> Option<i64> {
@@ -96,10 +124,11 @@ impl<T: Float> Losses<T> {
     /// With this weight of the loss that was added last.
     ///
     /// # Panics
-    /// If there is none, or the weight is not finite.
+    /// If there is none, or the weight is not finite or negative: a loss with a negative weight is learnt to be large.
     #[track_caller]
     pub fn weighted(mut self, weight: f64) -> Self {
-        assert!(weight.is_finite(), "weighted: a weight must be finite, found {weight}");
+        let holds = weight.is_finite() && weight >= 0.0;
+        assert!(holds, "weighted: a weight must be finite and not negative, found {weight}");
         self.list.last_mut().expect("weighted: add a loss before its weight").weight = weight;
         self
     }
@@ -127,28 +156,28 @@ impl<T: Float> Objective<T> for Losses<T> {
                 let problem = format!("the output {:?} has no loss", one.name);
                 return Err(Error::new("losses", problem, "add one for each output of the network"));
             };
-            let loss = loss.total(std::slice::from_ref(one), weights).map(|total| total.loss);
+            let loss = loss.total(std::slice::from_ref(one), weights);
+            let loss = loss.map(|total| (total.loss, total.parts.first().map_or(0, |part| part.counted)));
             Ok((one, loss, *weight))
         }))
     }
 
-    fn ignored_class(&self, output: &str) -> Option<i64> {
-        self.of(output)?.loss.ignored_class(output)
+    fn check_activation(&self, output: &str, activation: Activation) -> Result<()> {
+        self.of(output).map_or(Ok(()), |of| of.loss.check_activation(output, activation))
     }
 }
 
-/// The sum of losses, each times its weight, and the losses themselves if they are several.
+/// The sum of losses, each times its weight, and the losses themselves. Each comes with what it was counted over.
 fn sum<'a, T: Float>(
-    losses: impl ExactSizeIterator<Item = Result<(&'a Scored<'a, T>, Result<Var<T>>, f64)>>,
+    losses: impl ExactSizeIterator<Item = Result<(&'a Scored<'a, T>, Result<(Var<T>, usize)>, f64)>>,
 ) -> Result<Total<T>> {
     let several = losses.len() > 1;
     let (mut total, mut parts) = (None, Vec::new());
     for loss in losses {
         let (one, loss, weight) = loss?;
-        let loss = loss.map_err(|error| if several { error.within(&format!("output {}", one.name)) } else { error })?;
-        if several {
-            parts.push((one.name.to_owned(), loss.value().item()));
-        }
+        let (loss, counted) =
+            loss.map_err(|error| if several { error.within(&format!("output {}", one.name)) } else { error })?;
+        parts.push(OutputLoss { output: one.name.to_owned(), loss: loss.value().item(), counted, weight });
         let weighted = if weight == 1.0 { loss } else { loss * T::of(weight) };
         total = Some(match total {
             None => weighted,

@@ -4,11 +4,14 @@ use gradus_autograd::{Op, Var};
 use gradus_tensor::{Float, Math, Tensor};
 use serde::{Deserialize, Serialize};
 
-use super::{Loss, at_least};
+use super::probabilities::sum_of_classes;
+use super::{Expects, FURTHER_AXES, Loss, at_least};
 use crate::error::{Error, Result};
 
 /// -ln p_t, with class indices t and probabilities p, rescaled to a sum of 1: [`CategoricalCrossentropy`] without
 /// one-hot targets.
+///
+/// Outputs that are no probabilities, or zeros alone, are an error, except where the target is ignored.
 ///
 /// Outputs `[n, .., classes]`, targets `[n, ..]` (or `[n, .., 1]`) of whole numbers from 0.
 ///
@@ -44,8 +47,11 @@ impl SparseCategoricalCrossentropy {
         if targets.shape()[..] != *rows && !as_column {
             let expected = format!("{rows:?} or {:?}", [rows, &[1]].concat());
             let (found, outputs) = (targets.shape(), outputs.shape());
+            let is_one_a_sample = matches!(found[..], [samples] | [samples, 1] if samples == rows[0]);
             let hint = if found == outputs {
                 "use CategoricalCrossentropy for one-hot targets"
+            } else if rows.len() > 1 && is_one_a_sample {
+                FURTHER_AXES
             } else {
                 "give one class index for each sample"
             };
@@ -76,8 +82,8 @@ impl Loss for SparseCategoricalCrossentropy {
         "sparse_categorical_crossentropy"
     }
 
-    fn ignored_class(&self) -> Option<i64> {
-        self.ignore_class
+    fn expects(&self) -> Expects {
+        if self.from_logits { Expects::ClassLogits } else { Expects::ClassProbabilities }
     }
 
     fn per_sample<T: Float>(&self, targets: &Tensor<T>, outputs: &Var<T>) -> Result<Var<T>> {
@@ -89,21 +95,21 @@ impl Loss for SparseCategoricalCrossentropy {
         let smallest = T::min_positive_value();
         let values =
             if from_logits { outputs.value().log_softmax(-1) } else { outputs.value().contiguous() }.contiguous();
-        let losses: Tensor<T> = {
+        let name = self.name();
+        let losses: Vec<T> = {
             let elements = values.as_slice().expect("just made contiguous");
             let loss = |(i, class): (usize, &Option<usize>)| match *class {
-                None => T::ZERO,
-                Some(class) if from_logits => -elements[i * width + class],
+                None => Ok(T::ZERO),
+                Some(class) if from_logits => Ok(-elements[i * width + class]),
                 Some(class) => {
                     let row = &elements[i * width..][..width];
-                    let sum = row.iter().copied().sum();
-                    Math::ln(at_least(sum, smallest)) - Math::ln(at_least(row[class], smallest))
+                    let sum = sum_of_classes(name, row, i, outputs.shape())?;
+                    Ok(Math::ln(sum) - Math::ln(at_least(row[class], smallest)))
                 }
             };
-            classes.iter().enumerate().map(loss).collect()
+            classes.iter().enumerate().map(loss).collect::<Result<_>>()?
         };
-        let losses = losses.reshape(shape);
-        let name = self.name();
+        let losses = Tensor::from(losses).reshape(shape);
         let derivative = move |g: Tensor<T>| {
             let mut gradient = if from_logits { values.exp() } else { values };
             let rows = gradient.as_mut_slice().chunks_exact_mut(width);
@@ -116,7 +122,7 @@ impl Loss for SparseCategoricalCrossentropy {
                     row[class] -= T::ONE;
                     row.iter_mut().for_each(|x| *x *= g);
                 } else {
-                    let share = g / at_least(row.iter().copied().sum(), smallest);
+                    let share = g / row.iter().map(|&p| at_least(p, T::ZERO)).sum::<T>();
                     let own = g / at_least(row[class], smallest);
                     row.fill(share);
                     row[class] -= own;
@@ -129,10 +135,16 @@ impl Loss for SparseCategoricalCrossentropy {
 
     fn mean<T: Float>(&self, targets: &Tensor<T>, outputs: &Var<T>, weights: Option<&Tensor<T>>) -> Result<Var<T>> {
         let losses = self.weighted(targets, outputs, weights)?;
-        let Some(ignored) = self.ignore_class else {
-            return Ok(losses.mean(..));
-        };
-        let counted = targets.iter().filter(|target| target.as_f64() != ignored as f64).count();
-        Ok(losses.sum(..) / T::of(counted.max(1) as f64))
+        match self.ignore_class {
+            None => Ok(losses.mean(..)),
+            Some(_) => Ok(losses.sum(..) / T::of(self.counted(targets).max(1) as f64)),
+        }
+    }
+
+    fn counted<T: Float>(&self, targets: &Tensor<T>) -> usize {
+        match self.ignore_class {
+            None => targets.shape().first().copied().unwrap_or(1),
+            Some(ignored) => targets.iter().filter(|target| target.as_f64() != ignored as f64).count(),
+        }
     }
 }

@@ -4,7 +4,8 @@ use gradus_autograd::{Op, Var};
 use gradus_tensor::{Float, Tensor, keepdims, pointwise};
 use serde::{Deserialize, Serialize};
 
-use super::{ALIKE, Loss, at_least, same_shape};
+use super::probabilities::check_probabilities;
+use super::{ALIKE, Expects, Loss, probability, same_shape};
 use crate::error::Result;
 
 pointwise! {
@@ -12,15 +13,15 @@ pointwise! {
     pub(super) static FUNCTIONS: all;
     // The output is raised to `least`, and the gradient goes through: it does not end there.
     static KL_DIVERGENCE = kl_divergence(t, p; least): {
-            N::select(t.greater(N::ZERO), t * t.ln(), N::ZERO) - at_least(p, least).ln() * t
+            N::select(t.greater(N::ZERO), t * t.ln(), N::ZERO) - probability(p, least).ln() * t
         },
-        derivative |g| -g * t / at_least(p, least);
+        derivative |g| -g * t / probability(p, least);
 }
 
 /// sum_i t_i ln(t_i / p_i) over the last axis: how much distribution p differs from t. Kullback and Leibler, 1951.
 ///
 /// Targets and outputs have the same shape `[n, .., classes]`. A target of 0 adds nothing; ln 0 of an output is taken
-/// as that of the smallest normal number (Keras: 1e-7 on both sides).
+/// as that of the smallest normal number (Keras: 1e-7 on both sides). Outputs that are no probabilities are an error.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct KLDivergence;
 
@@ -29,8 +30,13 @@ impl Loss for KLDivergence {
         KL_DIVERGENCE.name()
     }
 
+    fn expects(&self) -> Expects {
+        Expects::Distribution
+    }
+
     fn per_sample<T: Float>(&self, targets: &Tensor<T>, outputs: &Var<T>) -> Result<Var<T>> {
         same_shape(self.name(), targets, outputs, ALIKE)?;
+        check_probabilities(self.name(), outputs.value(), "end the network in Activation::Softmax")?;
         Ok(outputs.pointwise(&KL_DIVERGENCE, &[targets], &[T::min_positive_value()]).sum(-1))
     }
 }
@@ -49,13 +55,14 @@ impl Loss for CosineSimilarity {
 
     fn per_sample<T: Float>(&self, targets: &Tensor<T>, outputs: &Var<T>) -> Result<Var<T>> {
         same_shape(self.name(), targets, outputs, ALIKE)?;
-        let (t, _) = directions(targets);
-        let (p, lengths) = directions(outputs.value());
-        let cosine = (&t * &p).sum(keepdims(-1));
-        let per_sample = -cosine.squeeze(-1);
-        // The derivative of t p is t - p (t p) over the length of the outputs.
-        let derivative = move |g: Tensor<T>| (t - p * cosine) * -g.unsqueeze(-1) / lengths;
-        Ok(Op::new(self.name(), per_sample).input(outputs, derivative).finish())
+        // Keras's guard against division by 0: squares sum up to 1e-12 at least.
+        let least = T::of(1e-12);
+        // A length does not change the similarity: large vectors are made smaller, so that their squares are finite.
+        let unit = |x: &Tensor<T>| x.abs().max(keepdims(-1)).maximum(T::ONE).recip();
+        let (targets, outputs) = (targets * unit(targets), outputs * &unit(outputs.value()));
+        let t = &targets / targets.square().sum(keepdims(-1)).maximum(least).sqrt();
+        let length = outputs.square().sum(keepdims(-1)).maximum(least).sqrt();
+        Ok(-(outputs / length * &t).sum(-1))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Helpers that several layers share; no file here is a layer.
 
+mod activations;
 mod bias_activation;
 pub(super) mod checks;
 mod options;
@@ -13,6 +14,7 @@ mod sum;
 mod transposed;
 mod weights;
 
+pub(super) use activations::{after_affine, common, of_sum};
 pub(super) use bias_activation::BiasActivation;
 pub use padding::Padding;
 pub(super) use ranks::ranks;

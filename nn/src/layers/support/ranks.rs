@@ -10,10 +10,16 @@
 /// }
 /// ```
 ///
+/// `Conv (activation):` is a layer that ends in its option `activation`. Any other only moves, drops or pools elements, and
+/// passes on the activation of its input.
+///
 /// `Layer` is implemented for each N by itself. A generic implementation would be compiled again in every program that
 /// uses the layer ([`compiled_here!`](crate::layer::compiled_here)).
 macro_rules! ranks {
-    ($Layer:ident: $($(#[doc = $about:expr])+ $Name:ident = $N:literal;)+) => {
+    ($Layer:ident: $($names:tt)+) => {
+        ranks! { $Layer (): $($names)+ }
+    };
+    ($Layer:ident $activation:tt: $($(#[doc = $about:expr])+ $Name:ident = $N:literal;)+) => {
         $(
             $(#[doc = $about])+
             pub type $Name = $Layer<$N>;
@@ -28,8 +34,22 @@ macro_rules! ranks {
                 ) -> crate::error::Result<crate::layer::Built<T>> {
                     self.build_spatial(build)
                 }
+
+                fn output_activations(
+                    &self,
+                    inputs: &[Option<crate::activation::Activation>],
+                ) -> Vec<Option<crate::activation::Activation>> {
+                    ranks!(@activations self, inputs, $activation)
+                }
             }
         )+
     };
+    (@activations $layer:expr, $inputs:expr, ()) => {
+        $inputs.to_vec()
+    };
+    (@activations $layer:expr, $inputs:expr, ($activation:ident)) => {{
+        let _ = $inputs;
+        vec![Some($layer.$activation)]
+    }};
 }
 pub(in crate::layers) use ranks;
