@@ -15,8 +15,8 @@ pub use gradus_optim::*;
 pub use gradus_tensor::{AnyTensor, Columns, Element, Float, Generator, Shape, Tensor, keepdims, step};
 pub use gradus_train::callbacks::{self, *};
 pub use gradus_train::metrics::{
-    self, Accuracy, Auc, BinaryAccuracy, CategoricalAccuracy, ClassAverage, ConfusionMatrix, F1, Metric, Named, Precision, R2,
-    Recall, RootMeanSquaredError, SparseCategoricalAccuracy, TopKAccuracy,
+    self, Accuracy, Auc, BinaryAccuracy, CategoricalAccuracy, ClassAverage, ConfusionMatrix, F1, Metric, Named,
+    Precision, R2, Recall, RootMeanSquaredError, SparseCategoricalAccuracy, TopKAccuracy,
 };
 pub use gradus_train::{Fit, History, Logs, Trainer, train_step};
 

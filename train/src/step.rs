@@ -48,7 +48,8 @@ impl<T: Float> Step<T> {
 ///
 /// # Errors
 /// If inputs, targets or weights have a shape that the model or the loss cannot take, an id is none that its layer knows,
-/// or the model ends in an activation that cannot be meant with the loss.
+/// the optimiser has taken steps of another model, or the model ends in an activation that cannot be meant with the loss. The
+/// model is unchanged then.
 pub fn train_step<L: Objective<T>, R: Rule, T: Float>(
     model: &mut Model<T>,
     loss: &L,

@@ -157,7 +157,8 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
     ///
     /// # Errors
     /// If the data do not fit the model or the loss, the model ends in an activation that cannot be meant with the loss
-    /// ([`Model::check_loss`]), a setting is out of range, the loss becomes NaN, or a callback fails.
+    /// ([`Model::check_loss`]), two metrics have one name, a setting is out of range, the optimiser has taken steps of another
+    /// model, the loss becomes NaN or infinite, or a callback fails.
     pub fn fit<X: SampleType, Y: SampleType>(&mut self, data: &Dataset<X, Y>, fit: Fit<T>) -> Result<History> {
         if fit.validation_split == 0.0 {
             return self.run(data, None, fit);
@@ -194,7 +195,11 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
             return Err(Error::new("fit", "the batch_size is 0, it must be at least 1", "32 is a good start"));
         }
         self.model.check_loss("fit", &self.loss)?;
-        check_data("fit", &self.model, data)?;
+        self.check("fit", data, validation.is_some())?;
+        self.optimizer.check(self.model.params())?;
+        let given = fit.class_weights.take();
+        let class_weights = given.as_deref().map(|given| ClassWeights::new(given, &self.model, &self.loss, data));
+        let class_weights = class_weights.transpose()?;
         if let Some(validation) = validation {
             check_alike(&self.model, data, validation)?;
             check_data("fit, the validation set", &self.model, &self.metrics, validation)?;
@@ -212,11 +217,11 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
     /// The loss and the metrics on `data`, without training.
     ///
     /// # Errors
-    /// If the data do not fit the model, the loss or a metric, or the model ends in an activation that cannot be meant with
-    /// the loss.
+    /// If the data do not fit the model, the loss or a metric, two metrics have one name, or the model ends in an activation
+    /// that cannot be meant with the loss.
     pub fn evaluate<X: SampleType, Y: SampleType>(&mut self, data: &Dataset<X, Y>) -> Result<Logs> {
         self.model.check_loss("evaluate", &self.loss)?;
-        check_data("evaluate", &self.model, data)?;
+        self.check("evaluate", data, false)?;
         self.evaluate_in("evaluate", data, 256)
     }
 

@@ -4,6 +4,8 @@
 use gradus_tensor::Tensor;
 use gradus_train::metrics::*;
 
+type AnyMetric = Box<dyn Metric<f64>>;
+
 /// The measure of all samples, once it is found to be the same when they come in batches of three, the last one smaller,
 /// and after a reset.
 fn measure(
@@ -359,7 +361,7 @@ fn classes_that_are_none_are_errors() {
 }
 
 /// Every metric of classes, for a single output and for several.
-fn of_classes() -> (Vec<Box<dyn Metric<f64>>>, Vec<Box<dyn Metric<f64>>>) {
+fn of_classes() -> (Vec<AnyMetric>, Vec<AnyMetric>) {
     let both = || -> Vec<Box<dyn Metric<f64>>> {
         vec![
             Box::new(Accuracy::default()),
@@ -502,7 +504,7 @@ fn a_class_that_is_ignored_counts_nowhere() {
     for class in [-1.0, 255.0] {
         let ignored = class as i64;
         let (targets, kept_targets) = (unlabelled(class), rows(&y));
-        let rows_of: [(Box<dyn Metric<f64>>, Box<dyn Metric<f64>>); 6] = [
+        let rows_of: [(AnyMetric, AnyMetric); 6] = [
             (Box::new(Accuracy::default().ignore_class(ignored)), Box::new(Accuracy::default())),
             (Box::new(SparseCategoricalAccuracy::default().ignore_class(ignored)), Box::new(Accuracy::default())),
             (Box::new(TopKAccuracy::new(2).ignore_class(ignored)), Box::new(TopKAccuracy::new(2))),

@@ -53,6 +53,11 @@ pub trait Loss: Clone + fmt::Debug + Send + Sync + 'static {
     /// The name as in Keras: `"categorical_crossentropy"`.
     fn name(&self) -> &'static str;
 
+    /// The class whose targets have no loss, if there is one.
+    fn ignored_class(&self) -> Option<i64> {
+        None
+    }
+
     /// What the loss takes outputs for: [`Expects::Numbers`] unless it says otherwise. A network whose last activation
     /// cannot give these is refused.
     fn expects(&self) -> Expects {

@@ -55,6 +55,11 @@ pub trait Objective<T: Float>: fmt::Debug + Send + Sync + 'static {
     /// If a shape does not fit, there are no samples, or an output has no loss.
     fn total(&self, scored: &[Scored<'_, T>], weights: Option<&Tensor<T>>) -> Result<Total<T>>;
 
+    /// The class whose targets have no loss, if there is one for the output of this name.
+    fn ignored_class(&self, _output: &str) -> Option<i64> {
+        None
+    }
+
     /// Checks that the output of this name may come out of this activation. By default any may be meant.
     ///
     /// # Errors
@@ -160,6 +165,10 @@ impl<T: Float> Objective<T> for Losses<T> {
             let loss = loss.map(|total| (total.loss, total.parts.first().map_or(0, |part| part.counted)));
             Ok((one, loss, *weight))
         }))
+    }
+
+    fn ignored_class(&self, output: &str) -> Option<i64> {
+        self.of(output)?.loss.ignored_class(output)
     }
 
     fn check_activation(&self, output: &str, activation: Activation) -> Result<()> {

@@ -82,6 +82,10 @@ impl Loss for SparseCategoricalCrossentropy {
         "sparse_categorical_crossentropy"
     }
 
+    fn ignored_class(&self) -> Option<i64> {
+        self.ignore_class
+    }
+
     fn expects(&self) -> Expects {
         if self.from_logits { Expects::ClassLogits } else { Expects::ClassProbabilities }
     }

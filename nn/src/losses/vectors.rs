@@ -55,14 +55,13 @@ impl Loss for CosineSimilarity {
 
     fn per_sample<T: Float>(&self, targets: &Tensor<T>, outputs: &Var<T>) -> Result<Var<T>> {
         same_shape(self.name(), targets, outputs, ALIKE)?;
-        // Keras's guard against division by 0: squares sum up to 1e-12 at least.
-        let least = T::of(1e-12);
-        // A length does not change the similarity: large vectors are made smaller, so that their squares are finite.
-        let unit = |x: &Tensor<T>| x.abs().max(keepdims(-1)).maximum(T::ONE).recip();
-        let (targets, outputs) = (targets * unit(targets), outputs * &unit(outputs.value()));
-        let t = &targets / targets.square().sum(keepdims(-1)).maximum(least).sqrt();
-        let length = outputs.square().sum(keepdims(-1)).maximum(least).sqrt();
-        Ok(-(outputs / length * &t).sum(-1))
+        let (t, _) = directions(targets);
+        let (p, lengths) = directions(outputs.value());
+        let cosine = (&t * &p).sum(keepdims(-1));
+        let per_sample = -cosine.squeeze(-1);
+        // The derivative of t p is t - p (t p) over the length of the outputs.
+        let derivative = move |g: Tensor<T>| (t - p * cosine) * -g.unsqueeze(-1) / lengths;
+        Ok(Op::new(self.name(), per_sample).input(outputs, derivative).finish())
     }
 }
 
