@@ -10,16 +10,17 @@ use crate::metrics::OutputMetric;
 use crate::trainer::names;
 
 /// Checks that the model takes the inputs of a data set, all of them, that there are targets for its outputs, and that the
-/// metrics suit both.
+/// metrics suit both and the loss.
 pub(crate) fn check_data<T: Float, X: SampleType, Y: SampleType>(
     op: &str,
     model: &Model<T>,
     metrics: &[OutputMetric<T>],
+    loss: &impl Objective<T>,
     data: &Dataset<X, Y>,
 ) -> Result<()> {
     model.check_inputs(op, data.inputs().clone())?;
     let targets = model.match_targets(op, data.targets().sample_range(0..1))?;
-    metrics.iter().try_for_each(|metric| metric.check(op, data.len(), &targets, model.outputs()))
+    metrics.iter().try_for_each(|metric| metric.check(op, data.len(), &targets, model.outputs(), loss))
 }
 
 /// The weights of the classes of a model's only output.

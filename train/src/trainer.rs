@@ -202,7 +202,7 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
         let class_weights = class_weights.transpose()?;
         if let Some(validation) = validation {
             check_alike(&self.model, data, validation)?;
-            check_data("fit, the validation set", &self.model, &self.metrics, validation)?;
+            check_data("fit, the validation set", &self.model, &self.metrics, &self.loss, validation)?;
         }
         let callbacks = fit.all_callbacks();
         TrainingLoop { trainer: self, data, validation, class_weights, fit: &fit, callbacks }.run()
@@ -211,7 +211,7 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
     /// Checks what can be found out before the first batch: the names of all that is measured, and the data.
     fn check<X: SampleType, Y: SampleType>(&self, op: &str, data: &Dataset<X, Y>, validates: bool) -> Result<()> {
         check_names(op, self.model.outputs(), &self.metrics, validates)?;
-        check_data(op, &self.model, &self.metrics, data)
+        check_data(op, &self.model, &self.metrics, &self.loss, data)
     }
 
     /// The loss and the metrics on `data`, without training.

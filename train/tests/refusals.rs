@@ -128,6 +128,43 @@ fn a_metric_that_does_not_suit_the_model_is_refused_before_the_first_batch() {
 }
 
 #[test]
+fn a_metric_of_probabilities_does_not_suit_logits() {
+    let trainer = || {
+        let model = Model::build(Sequential::new().add(Dense::new(1)), [2], 0).unwrap();
+        Trainer::new(model, BinaryCrossentropy::default().from_logits(true), Sgd::default())
+    };
+    let metrics: [fn(Yes) -> Yes; 4] = [
+        |yes| yes.metric(Accuracy::default()),
+        |yes| yes.metric(BinaryAccuracy::default()),
+        |yes| yes.metric(Recall::default()),
+        |yes| yes.metric(Named::new("mine", F1::default())),
+    ];
+    for (add, name) in metrics.iter().zip(["accuracy", "binary_accuracy", "recall", "mine"]) {
+        let refused = refused_before_the_first_batch(add(trainer()), &labels(), fit(1));
+        let expected = format!(
+            "fit: {name}: compares outputs with 0.5, as probabilities, and the loss takes them for logits; set \
+             threshold(0.0), the logit of 0.5, on BinaryAccuracy, Precision, Recall or F1"
+        );
+        assert_eq!(refused, expected);
+        // Of probabilities they suit.
+        assert!(add(yes_or_no()).evaluate(&labels()).is_ok());
+    }
+    let mut logits = trainer().metric(BinaryAccuracy::default().threshold(0.0)).metric(Auc::default());
+    let logits = logits.evaluate(&labels()).unwrap();
+    // The same weights behind a sigmoid.
+    let mut probabilities = yes_or_no().metric(BinaryAccuracy::default()).metric(Auc::default());
+    assert_eq!(logits["binary_accuracy"], probabilities.evaluate(&labels()).unwrap()["binary_accuracy"]);
+    // Classes are compared with each other, and numbers towards 0 and 1 are no logits.
+    let model = Model::build(Sequential::new().add(Dense::new(3)), [2], 0).unwrap();
+    let loss = SparseCategoricalCrossentropy::default().from_logits(true);
+    let classes = four(Tensor::new([0.0, 1.0, 2.0, 1.0]));
+    assert!(Trainer::new(model, loss, Sgd::default()).metric(Accuracy::default()).evaluate(&classes).is_ok());
+    let model = Model::build(Sequential::new().add(Dense::new(1)), [2], 0).unwrap();
+    let mut towards = Trainer::new(model, MeanSquaredError, Sgd::default()).metric(Accuracy::default());
+    assert!(towards.evaluate(&labels()).is_ok());
+}
+
+#[test]
 fn a_label_that_is_none_names_its_sample() {
     // The sigmoid's loss is a distance, which takes any number.
     let mut trainer = Trainer::new(classifier(1), MeanSquaredError, Sgd::default()).metric(Auc::default());

@@ -3,7 +3,7 @@
 use gradus_tensor::{Float, Shape, Tensor};
 use serde_json::Value;
 
-use super::classes::{Classes, check_either, check_many, has_nan, truth_of_many};
+use super::classes::{Classes, check_either, check_many, has_nan, is_single, truth_of_many};
 use super::{Mean, Metric, row_weights, same_size};
 use crate::error::{Error, Result};
 use crate::state::{from_state, to_state};
@@ -71,6 +71,10 @@ macro_rules! accuracy {
                 check($name, targets, outputs)
             }
 
+            fn expects_probabilities(&self, outputs: &Shape) -> bool {
+                is_single(outputs)
+            }
+
             fn update(&mut self, targets: &Tensor<T>, outputs: &Tensor<T>, weights: Option<&Tensor<T>>) -> Result<()> {
                 Metric::<T>::check(self, targets.shape(), outputs.shape())?;
                 let classes = Classes::of($name, targets, outputs, 0.5, self.ignored)?;
@@ -128,23 +132,18 @@ accuracy!(
 );
 
 /// The share of elements that are on the right side of a threshold: above it for a target of 1, else not above it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct BinaryAccuracy {
-    threshold: f64,
+    /// `None` if it was not set.
+    threshold: Option<f64>,
     ignored: Option<i64>,
     mean: Mean,
-}
-
-impl Default for BinaryAccuracy {
-    fn default() -> Self {
-        BinaryAccuracy { threshold: 0.5, ignored: None, mean: Mean::default() }
-    }
 }
 
 impl BinaryAccuracy {
     /// Sets the threshold, 0.5 by default; for logits it is 0.
     pub fn threshold(self, threshold: f64) -> Self {
-        BinaryAccuracy { threshold, ..self }
+        BinaryAccuracy { threshold: Some(threshold), ..self }
     }
 
     /// Leaves out the elements whose target is this, such as -1 for "unlabelled".
@@ -162,8 +161,13 @@ impl<T: Float> Metric<T> for BinaryAccuracy {
         same_size("binary_accuracy", targets, outputs)
     }
 
+    fn expects_probabilities(&self, _outputs: &Shape) -> bool {
+        self.threshold.is_none()
+    }
+
     fn update(&mut self, targets: &Tensor<T>, outputs: &Tensor<T>, weights: Option<&Tensor<T>>) -> Result<()> {
-        let classes = Classes::of_two("binary_accuracy", targets, outputs, self.threshold, self.ignored)?;
+        let threshold = self.threshold.unwrap_or(0.5);
+        let classes = Classes::of_two("binary_accuracy", targets, outputs, threshold, self.ignored)?;
         add_rows("binary_accuracy", &mut self.mean, &classes, outputs, weights)
     }
 

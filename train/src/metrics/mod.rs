@@ -51,6 +51,12 @@ pub trait Metric<T: Float = f32>: Send + Sync {
         Ok(())
     }
 
+    /// Whether the metric compares outputs of this shape with 1/2, as probabilities: then a loss that takes them for logits
+    /// does not suit it. By default it does not.
+    fn expects_probabilities(&self, _outputs: &Shape) -> bool {
+        false
+    }
+
     /// Adds the targets and outputs of a batch, and the weights of its samples `[n]` if there are any.
     ///
     /// # Errors

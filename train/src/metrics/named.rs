@@ -43,6 +43,10 @@ impl<T: Float, M: Metric<T>> Metric<T> for Named<M> {
         self.metric.check(targets, outputs)
     }
 
+    fn expects_probabilities(&self, outputs: &Shape) -> bool {
+        self.metric.expects_probabilities(outputs)
+    }
+
     fn update(&mut self, targets: &Tensor<T>, outputs: &Tensor<T>, weights: Option<&Tensor<T>>) -> Result<()> {
         self.metric.update(targets, outputs, weights)
     }

@@ -1,6 +1,7 @@
 //! Metrics of the outputs of a model.
 
-use gradus_nn::OutputInfo;
+use gradus_nn::losses::Objective;
+use gradus_nn::{Activation, OutputInfo};
 use gradus_tensor::{Float, Shape, Tensor};
 
 use super::Metric;
@@ -29,17 +30,31 @@ impl<T: Float> OutputMetric<T> {
         OutputMetric { name, kind: short_type_name::<M>(), output, metric: Box::new(metric) }
     }
 
-    /// Checks the shapes of so many samples, with these targets of one of them, and these outputs. Where a length is free,
-    /// only the batches tell.
-    pub fn check(&self, op: &str, samples: usize, targets: &[Tensor<T>], outputs: &[OutputInfo]) -> Result<()> {
+    /// Checks the shapes of so many samples, with these targets of one of them, and these outputs; and that outputs which
+    /// `loss` takes for logits are none of probabilities for the metric. Where a length is free, only the batches tell.
+    pub fn check(
+        &self,
+        op: &str,
+        samples: usize,
+        targets: &[Tensor<T>],
+        outputs: &[OutputInfo],
+        loss: &impl Objective<T>,
+    ) -> Result<()> {
         let (Some(targets), Some(output)) = (targets.get(self.output), outputs.get(self.output)) else {
             let (name, count) = (&self.name, outputs.len());
             let problem = format!("{name:?} is a metric of output {}, the model has {count}", self.output);
             return Err(Error::new(op, problem, "make a new trainer for another model"));
         };
-        let Some(output) = output.shape.fixed() else { return Ok(()) };
+        let Some(shape) = output.shape.fixed() else { return Ok(()) };
         let of_all = |of_one: &[usize]| Shape::from([&[samples], of_one].concat());
-        self.metric.check(&of_all(&targets.shape()[1..]), &of_all(&output))
+        let shape = of_all(&shape);
+        self.metric.check(&of_all(&targets.shape()[1..]), &shape)?;
+        if self.metric.expects_probabilities(&shape) && takes_logits(loss, &output.name) {
+            let problem = "compares outputs with 0.5, as probabilities, and the loss takes them for logits";
+            let hint = "set threshold(0.0), the logit of 0.5, on BinaryAccuracy, Precision, Recall or F1";
+            return Err(Error::new(format!("{op}: {}", self.name), problem, hint));
+        }
+        Ok(())
     }
 
     /// Takes in a batch: the targets of all outputs, and the outputs. An error names the sample that causes it, of which
@@ -95,4 +110,10 @@ impl<T: Float> OutputMetric<T> {
     pub fn restore(&mut self, state: &NamedState) -> Result<()> {
         self.metric.restore(&state.state)
     }
+}
+
+/// Whether a loss takes this output for logits: it may come out of a layer without an activation, and out of no sigmoid.
+fn takes_logits<T: Float>(loss: &impl Objective<T>, output: &str) -> bool {
+    let admits = |activation| loss.check_activation(output, activation).is_ok();
+    admits(Activation::Linear) && !admits(Activation::Sigmoid)
 }

@@ -22,23 +22,17 @@ pub enum ClassAverage {
 }
 
 /// Counts by class, and the options that make one score of them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Scores {
     matrix: ConfusionMatrix,
     average: ClassAverage,
-    threshold: f64,
+    /// `None` if it was not set.
+    threshold: Option<f64>,
     ignored: Option<i64>,
     /// Whether outputs are one number per sample: then the score is that of class 1 alone.
     single: bool,
     /// Whether an output was NaN: then the score is NaN.
     undefined: bool,
-}
-
-impl Default for Scores {
-    fn default() -> Self {
-        let (average, matrix) = (ClassAverage::Macro, ConfusionMatrix::default());
-        Scores { matrix, average, threshold: 0.5, ignored: None, single: false, undefined: false }
-    }
 }
 
 impl Scores {
@@ -49,7 +43,7 @@ impl Scores {
         outputs: &Tensor<T>,
         weights: Option<&Tensor<T>>,
     ) -> Result<()> {
-        let classes = Classes::of(name, targets, outputs, self.threshold, self.ignored)?;
+        let classes = Classes::of(name, targets, outputs, self.threshold.unwrap_or(0.5), self.ignored)?;
         self.matrix.count(name, &classes, outputs, weights)?;
         self.single = is_single(outputs.shape());
         self.undefined |= classes.counted().any(|(.., predicted)| predicted.is_none());
@@ -111,9 +105,9 @@ macro_rules! score {
         }
 
         impl $Name {
-            /// Sets the threshold, 0.5 by default.
+            /// Sets the threshold, 0.5 by default; for logits it is 0.
             pub fn threshold(mut self, threshold: f64) -> Self {
-                self.scores.threshold = threshold;
+                self.scores.threshold = Some(threshold);
                 self
             }
 
@@ -138,6 +132,10 @@ macro_rules! score {
 
             fn check(&self, targets: &Shape, outputs: &Shape) -> Result<()> {
                 check_either($name, targets, outputs)
+            }
+
+            fn expects_probabilities(&self, outputs: &Shape) -> bool {
+                is_single(outputs) && self.scores.threshold.is_none()
             }
 
             fn update(&mut self, targets: &Tensor<T>, outputs: &Tensor<T>, weights: Option<&Tensor<T>>) -> Result<()> {
