@@ -197,7 +197,8 @@ fn rules_with_norms_of_very_large_and_very_small_numbers() {
 /// definition the variance after t steps is g² 0.9^t (1 - 0.9^t).
 #[test]
 fn a_deviation_is_never_the_root_of_a_negative_number() {
-    for gradient in [1e3_f32, 0.1, 7e5, -3e10] {
+    // Of these the first four had none after 134 to 141 steps, as the same arithmetic in NumPy's float32 says.
+    for gradient in [26.797_f32, 637.067, -7467.083, 38187.484, 1e3, -3e10] {
         let mut params = Params::new();
         params.add("p", Tensor::new([0.0]));
         let mut optimizer: Optimizer<RmsProp> = RmsProp::default().centered(true).learning_rate(1.0);
