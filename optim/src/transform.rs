@@ -45,55 +45,33 @@ impl Clip {
 /// The factor that brings the common norm of all elements down to `limit`; 1 if it is small enough, or NaN, so that NaN
 /// stays visible.
 fn shrink_to<'a, T: Float>(limit: f64, gradients: impl Iterator<Item = &'a Tensor<T>> + Clone) -> f64 {
-    let squares: f64 = gradients.clone().map(|gradient| gradient.norm(..).item().as_f64().powi(2)).sum();
-    let mut norm = ScaledNorm { scale: 1.0, root: squares.sqrt() };
-    // A norm that has come out too small matters only beside a limit of its size.
-    if !norm.root.is_finite() || norm.root.max(limit) < least_norm::<T>() {
-        norm = ScaledNorm::of(gradients).unwrap_or(norm);
-    }
-    // Divided by one after the other, because their product may be greater than any number.
-    let share = limit / norm.scale / norm.root;
+    let norm = |unit| {
+        let lengths = gradients.clone().map(|gradient| norm_in(unit, gradient));
+        let squares: f64 = lengths.clone().map(|length| length.powi(2)).sum();
+        // Squares of f64 may overflow or vanish, where their root does not.
+        if squares.is_normal() || squares.is_nan() { squares.sqrt() } else { lengths.fold(0.0, f64::hypot) }
+    };
+    let share = match norm(1.0) {
+        f64::INFINITY => limit * UNIT / norm(UNIT),
+        norm => limit / norm,
+    };
     if share < 1.0 { share } else { 1.0 }
 }
 
-/// The Euclidean norm of all elements, also where their squares are too large or too small for their type.
+/// The Euclidean norm of all elements, also where it is more than their type can hold.
 pub(crate) fn norm<T: Float>(x: &Tensor<T>) -> f64 {
-    let norm = x.norm(..).item().as_f64();
-    if norm >= least_norm::<T>() && norm.is_finite() {
-        return norm;
+    match norm_in(1.0, x) {
+        f64::INFINITY => norm_in(UNIT, x) / UNIT,
+        norm => norm,
     }
-    ScaledNorm::of(iter::once(x)).map_or(norm, |ScaledNorm { scale, root }| scale * root)
 }
 
-/// A norm below this may have lost squares that are below the smallest normal number; 2^20 is the root of more elements
-/// than memory holds.
-fn least_norm<T: Float>() -> f64 {
-    T::min_positive_value().as_f64().sqrt() * f64::from(1 << 20)
-}
+/// A factor, 2^-32, by which the norm of any finite elements can be held by their type: memory holds fewer than 2^64.
+const UNIT: f64 = 1.0 / (1_u64 << 32) as f64;
 
-/// The product of `scale` and `root`: the norm of elements whose squares, or whose norm itself, may be no number of their
-/// type.
-struct ScaledNorm {
-    /// The largest magnitude of an element.
-    scale: f64,
-    /// The norm of the elements, each divided by the scale.
-    root: f64,
-}
-
-impl ScaledNorm {
-    /// Two passes over the elements, in order; `None` if all are 0 or one is not finite.
-    fn of<'a, T: Float>(tensors: impl Iterator<Item = &'a Tensor<T>> + Clone) -> Option<Self> {
-        let over = |start, next: &dyn Fn(f64, f64) -> f64| {
-            let of_tensor = |state, tensor: &Tensor<T>| tensor.iter().map(Float::as_f64).fold(state, next);
-            tensors.clone().fold(start, of_tensor)
-        };
-        // NaN is greater than nothing, and stays.
-        let scale = over(0.0, &|scale, x| if x.abs() <= scale || scale.is_nan() { scale } else { x.abs() });
-        if scale == 0.0 || !scale.is_finite() {
-            return None;
-        }
-        Some(ScaledNorm { scale, root: over(0.0, &|sum, x| sum + (x / scale).powi(2)).sqrt() })
-    }
+/// The Euclidean norm of all elements times `unit`.
+fn norm_in<T: Float>(unit: f64, x: &Tensor<T>) -> f64 {
+    if unit == 1.0 { x.norm(..).item().as_f64() } else { (x * T::of(unit)).norm(..).item().as_f64() }
 }
 
 /// An optimiser's settings for clipping and decay.
