@@ -22,6 +22,7 @@
 
 mod check;
 mod elementwise;
+mod error;
 mod optimizer;
 mod options;
 mod rule;
@@ -31,8 +32,9 @@ mod state;
 mod transform;
 
 pub use elementwise::{ElementwiseRule, MAX_SLOTS, Scalars};
-pub use optimizer::{IntoOptimizer, Optimizer, StepError};
+pub use error::{RestoreError, StepError};
+pub use optimizer::{IntoOptimizer, Optimizer};
 pub use rule::{Rule, Slot, Weight};
 pub use rules::*;
 pub use schedules::*;
-pub use state::{RestoreError, State};
+pub use state::State;

@@ -7,6 +7,7 @@ use gradus_autograd::{Grads, Param, Params};
 use gradus_tensor::{Float, Shape, Tensor};
 
 use crate::check::{expect, not_negative, positive};
+use crate::error::StepError;
 use crate::rule::{Rule, Weight};
 use crate::schedules::Schedule;
 use crate::transform::{Clip, Transforms};
@@ -233,7 +234,7 @@ impl<R: Rule, T: Float> Optimizer<R, T> {
     pub fn check(&self, params: &Params<T>) -> Result<(), StepError> {
         let rate = self.current_learning_rate();
         if let Err(problem) = not_negative("learning_rate", rate) {
-            return refuse(format!("{problem}, as the schedule gives it for step {}", self.steps + 1));
+            return StepError::refuse(format!("{problem}, as the schedule gives it for step {}", self.steps + 1));
         }
         if self.memories.is_empty() {
             return Ok(());
@@ -242,22 +243,25 @@ impl<R: Rule, T: Float> Optimizer<R, T> {
             let (name, shape) = (&param.name, param.value.shape());
             if *name != memory.name {
                 let before = &memory.name;
-                return refuse(format!(
+                return StepError::refuse(format!(
                     "another parameter stands where {before:?} was in the steps before: {name:?}; {OF_ITS_OWN}"
                 ));
             }
             if *shape != memory.shape {
                 let before = &memory.shape;
-                return refuse(format!(
+                return StepError::refuse(format!(
                     "{name:?} has another shape than in the steps before: {before} and {shape}; {OF_ITS_OWN}"
                 ));
             }
         }
         if let Some(param) = params.iter().nth(self.memories.len()) {
-            return refuse(format!("{:?} has been added since the steps before; {OF_ITS_OWN}", param.name));
+            return StepError::refuse(format!("{:?} has been added since the steps before; {OF_ITS_OWN}", param.name));
         }
         if let Some(memory) = self.memories.get(params.len()) {
-            return refuse(format!("{:?} has been removed since the steps before; {OF_ITS_OWN}", memory.name));
+            return StepError::refuse(format!(
+                "{:?} has been removed since the steps before; {OF_ITS_OWN}",
+                memory.name
+            ));
         }
         Ok(())
     }
@@ -268,36 +272,21 @@ const OF_ITS_OWN: &str = "make an optimiser for each model";
 /// Checks that there is a gradient of the right shape, or none, for each parameter.
 fn check_gradients<T: Float>(params: &Params<T>, grads: &Grads<T>) -> Result<(), StepError> {
     if grads.len() != params.len() {
-        return refuse(format!("there must be a gradient for each parameter: {} and {}", grads.len(), params.len()));
+        return StepError::refuse(format!(
+            "there must be a gradient for each parameter: {} and {}",
+            grads.len(),
+            params.len()
+        ));
     }
     for (Param { name, value, .. }, gradient) in params.iter().zip(grads.iter()) {
         if let Some(gradient) = gradient
             && gradient.shape() != value.shape()
         {
             let (found, expected) = (gradient.shape(), value.shape());
-            return refuse(format!("the gradient of {name:?} is shaped otherwise: {found} and {expected}"));
+            return StepError::refuse(format!("the gradient of {name:?} is shaped otherwise: {found} and {expected}"));
         }
     }
     Ok(())
-}
-
-/// Parameters, their gradients or the learning rate are none with which an optimiser can take its next step.
-///
-/// One pointer wide.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(clippy::box_collection)] // A thin pointer: the box around the string is the point.
-pub struct StepError(Box<String>);
-
-impl fmt::Display for StepError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl std::error::Error for StepError {}
-
-fn refuse<R>(message: String) -> Result<R, StepError> {
-    Err(StepError(Box::new(message)))
 }
 
 /// The options of [`Optimizer`] as methods of every rule: `Adam::default().learning_rate(0.01)`.

@@ -1,12 +1,11 @@
 //! The state of an optimiser, to be written down and resumed from.
 
-use std::fmt;
-
 use gradus_autograd::Params;
 use gradus_tensor::{Float, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::check::not_negative;
+use crate::error::RestoreError;
 use crate::optimizer::{Memory, Optimizer};
 use crate::rule::{Rule, Slot};
 
@@ -23,25 +22,6 @@ pub struct State<T: Float = f32> {
     pub learning_rate: Option<f64>,
     /// Each slot under the name of its parameter and its own: `"1/kernel/momentum"`.
     pub slots: Vec<(String, Tensor<T>)>,
-}
-
-/// A state does not fit the parameters or the rule.
-///
-/// One pointer wide.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(clippy::box_collection)] // A thin pointer: the box around the string is the point.
-pub struct RestoreError(Box<String>);
-
-impl fmt::Display for RestoreError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl std::error::Error for RestoreError {}
-
-fn refuse<R>(message: String) -> Result<R, RestoreError> {
-    Err(RestoreError(Box::new(message)))
 }
 
 impl<R: Rule, T: Float> Optimizer<R, T> {
@@ -80,7 +60,7 @@ impl<R: Rule, T: Float> Optimizer<R, T> {
     /// unchanged.
     pub fn restore(&mut self, params: &Params<T>, state: State<T>) -> Result<(), RestoreError> {
         if let Some(Err(problem)) = state.learning_rate.map(|rate| not_negative("learning_rate", rate)) {
-            return refuse(format!("{problem}: the state is damaged"));
+            return RestoreError::refuse(format!("{problem}: the state is damaged"));
         }
         let mut found: Vec<Option<(String, Tensor<T>)>> = state.slots.into_iter().map(Some).collect();
         let mut memories = Vec::with_capacity(params.len());
@@ -96,19 +76,23 @@ impl<R: Rule, T: Float> Optimizer<R, T> {
                 };
                 if *slot.shape() != shape {
                     let is = slot.shape();
-                    return refuse(format!("the slot {path:?} has shape {is}, {shape} is needed: {OTHER_MODEL}"));
+                    return RestoreError::refuse(format!(
+                        "the slot {path:?} has shape {is}, {shape} is needed: {OTHER_MODEL}"
+                    ));
                 }
                 slots.push(slot);
             }
             match missing {
                 None => memory.slots = Some(slots),
                 Some(_) if slots.is_empty() => {}
-                Some(name) => return refuse(format!("{:?} lacks the slot {name:?}: {OTHER_RULE}", param.name)),
+                Some(name) => {
+                    return RestoreError::refuse(format!("{:?} lacks the slot {name:?}: {OTHER_RULE}", param.name));
+                }
             }
             memories.push(memory);
         }
         if let Some((path, _)) = found.iter().flatten().next() {
-            return refuse(format!("no parameter has a slot {path:?} by this rule: {OTHER_RULE}"));
+            return RestoreError::refuse(format!("no parameter has a slot {path:?} by this rule: {OTHER_RULE}"));
         }
         (self.steps, self.rate, self.memories) = (state.steps, state.learning_rate, memories);
         Ok(())
