@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
 use crate::element::Element;
-use crate::memory::{Block, MOST_BYTES};
+use crate::memory::{Block, bytes_of};
 
 /// A fixed number of elements, aligned to a cache line.
 ///
@@ -32,15 +32,6 @@ impl<T: Element> Buffer<T> {
         let mut buffer = Self::unspecified(elements.len());
         buffer.copy_from_slice(elements);
         buffer
-    }
-}
-
-/// The bytes of `len` elements, at most [`MOST_BYTES`].
-#[track_caller]
-fn bytes_of<T>(len: usize) -> usize {
-    match len.checked_mul(size_of::<T>()) {
-        Some(bytes) if bytes <= MOST_BYTES => bytes,
-        _ => panic!("tensor size overflows: {len} elements of {} bytes", size_of::<T>()),
     }
 }
 

@@ -137,9 +137,11 @@ impl<X: Element> From<&Tensor<X>> for AnyTensor {
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Columns {
-    /// In place for one column, so that a prediction allocates nothing for it.
-    list: SmallVec<[(Option<Arc<str>>, AnyTensor); 1]>,
+    list: List,
 }
+
+/// Columns with their names; one alone is in place, so that a prediction allocates nothing for it.
+type List = SmallVec<[(Option<Arc<str>>, AnyTensor); 1]>;
 
 impl Columns {
     /// No columns.
@@ -212,7 +214,7 @@ impl Columns {
     /// If there is no column of one of these names, or one is listed twice.
     #[track_caller]
     pub fn select(&self, names: &[&str]) -> Self {
-        let mut list: SmallVec<[(Option<Arc<str>>, AnyTensor); 1]> = SmallVec::with_capacity(names.len());
+        let mut list = List::with_capacity(names.len());
         for name in names {
             let column = self.list[self.place("select", name)].clone();
             assert!(list.iter().all(|earlier| earlier.0 != column.0), "select: {name:?} is listed twice");

@@ -21,7 +21,7 @@ use crate::cache::CachePadded;
 /// One cache line, and more than any vector register needs.
 const ALIGNMENT: usize = 64;
 /// The most bytes of a block: rounded up to its size class, it is still within the address range of one object.
-pub(crate) const MOST_BYTES: usize = isize::MAX as usize / 2;
+const MOST_BYTES: usize = isize::MAX as usize / 2;
 /// Smaller blocks go straight to the system allocator, which keeps such sizes for each thread.
 const LARGEST_UNPOOLED: usize = 1024;
 /// Idle memory is at most this many bytes; a block beyond that is given back to the system.
@@ -88,10 +88,22 @@ impl Drop for Block {
     }
 }
 
+/// The bytes of `len` elements.
+///
+/// # Panics
+/// If no block holds so many.
+#[track_caller]
+pub(crate) fn bytes_of<T>(len: usize) -> usize {
+    match len.checked_mul(size_of::<T>()) {
+        Some(bytes) if bytes <= MOST_BYTES => bytes,
+        _ => panic!("tensor size overflows: {len} elements of {} bytes", size_of::<T>()),
+    }
+}
+
 /// Calls `body` with scratch for `len` elements, aligned to a cache line. Their values are unspecified.
 pub(crate) fn with_scratch<T: Copy, R>(len: usize, body: impl FnOnce(*mut T) -> R) -> R {
     const { assert!(align_of::<T>() <= ALIGNMENT) };
-    let bytes = len.checked_mul(size_of::<T>()).filter(|&bytes| bytes <= MOST_BYTES).expect("tensor size overflows");
+    let bytes = bytes_of::<T>(len);
     // Small scratch is recycled too: from the system it would be cleared each time.
     let (block, _) = Block::new(if bytes > 0 { bytes.max(LARGEST_UNPOOLED + 1) } else { 0 });
     body(block.start.as_ptr().cast())
