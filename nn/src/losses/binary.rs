@@ -64,7 +64,7 @@ impl BinaryCrossentropy {
     /// If `smoothing` is not in 0 to 1.
     #[track_caller]
     pub fn label_smoothing(self, smoothing: f64) -> Self {
-        BinaryCrossentropy { label_smoothing: options::given(options::smoothing(smoothing)), ..self }
+        BinaryCrossentropy { label_smoothing: options::SMOOTHING.given(smoothing), ..self }
     }
 }
 

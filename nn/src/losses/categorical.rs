@@ -51,7 +51,7 @@ impl CategoricalCrossentropy {
     /// If `smoothing` is not in 0 to 1.
     #[track_caller]
     pub fn label_smoothing(self, smoothing: f64) -> Self {
-        CategoricalCrossentropy { label_smoothing: options::given(options::smoothing(smoothing)), ..self }
+        CategoricalCrossentropy { label_smoothing: options::SMOOTHING.given(smoothing), ..self }
     }
 }
 

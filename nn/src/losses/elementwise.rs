@@ -139,7 +139,7 @@ impl Huber {
     /// If `delta` is not above 0, or not finite.
     #[track_caller]
     pub fn delta(self, delta: f64) -> Self {
-        Huber { delta: options::given(options::delta(delta)) }
+        Huber { delta: options::DELTA.given(delta) }
     }
 }
 

@@ -103,7 +103,7 @@ impl BinaryFocalCrossentropy {
     /// If it is negative or not finite.
     #[track_caller]
     pub fn gamma(self, gamma: f64) -> Self {
-        BinaryFocalCrossentropy { gamma: options::given(options::gamma(gamma)), ..self }
+        BinaryFocalCrossentropy { gamma: options::GAMMA.given(gamma), ..self }
     }
 
     /// With this factor on targets of 1, and 1 - alpha on 0 (Keras's `apply_class_balancing`, where it is 0.25).
@@ -112,7 +112,7 @@ impl BinaryFocalCrossentropy {
     /// If it is not in 0 to 1.
     #[track_caller]
     pub fn alpha(self, alpha: f64) -> Self {
-        BinaryFocalCrossentropy { alpha: Some(options::given(options::share(alpha))), ..self }
+        BinaryFocalCrossentropy { alpha: Some(options::SHARE.given(alpha)), ..self }
     }
 
     /// On logits, the numbers before a sigmoid, rather than on probabilities.
@@ -126,7 +126,7 @@ impl BinaryFocalCrossentropy {
     /// If `smoothing` is not in 0 to 1.
     #[track_caller]
     pub fn label_smoothing(self, smoothing: f64) -> Self {
-        BinaryFocalCrossentropy { label_smoothing: options::given(options::smoothing(smoothing)), ..self }
+        BinaryFocalCrossentropy { label_smoothing: options::SMOOTHING.given(smoothing), ..self }
     }
 }
 
@@ -180,7 +180,7 @@ impl CategoricalFocalCrossentropy {
     /// If it is negative or not finite.
     #[track_caller]
     pub fn gamma(self, gamma: f64) -> Self {
-        CategoricalFocalCrossentropy { gamma: options::given(options::gamma(gamma)), ..self }
+        CategoricalFocalCrossentropy { gamma: options::GAMMA.given(gamma), ..self }
     }
 
     /// With this factor on the loss; 0.25 otherwise.
@@ -189,7 +189,7 @@ impl CategoricalFocalCrossentropy {
     /// If it is negative or not finite.
     #[track_caller]
     pub fn alpha(self, alpha: f64) -> Self {
-        CategoricalFocalCrossentropy { alpha: options::given(options::factor(alpha)), ..self }
+        CategoricalFocalCrossentropy { alpha: options::FACTOR.given(alpha), ..self }
     }
 
     /// On logits, the numbers before a softmax, rather than on probabilities.
@@ -203,7 +203,7 @@ impl CategoricalFocalCrossentropy {
     /// If `smoothing` is not in 0 to 1.
     #[track_caller]
     pub fn label_smoothing(self, smoothing: f64) -> Self {
-        CategoricalFocalCrossentropy { label_smoothing: options::given(options::smoothing(smoothing)), ..self }
+        CategoricalFocalCrossentropy { label_smoothing: options::SMOOTHING.given(smoothing), ..self }
     }
 }
 
