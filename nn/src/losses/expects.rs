@@ -1,5 +1,6 @@
 //! What a loss takes the outputs of a network for, and which last activations cannot be meant.
 
+use super::probabilities::{CLASSES, DISTRIBUTION, UNITS};
 use crate::activation::Activation;
 use crate::error::{Error, Result};
 
@@ -57,22 +58,13 @@ impl Expects {
             Activation::Linear => "a layer without an activation".to_owned(),
             other => format!("the activation {other:?}"),
         };
+        const LOGITS: &str = "leave the activation out, or set from_logits(false)";
         let (expected, hint) = match self {
-            Expects::ClassProbabilities => {
-                ("probabilities of classes", "end the network in Activation::Softmax, or set from_logits(true)")
-            }
-            Expects::Distribution => ("probabilities", "end the network in Activation::Softmax"),
-            Expects::Numbers | Expects::Probabilities => {
-                ("probabilities", "end the network in Activation::Sigmoid, or set from_logits(true)")
-            }
-            Expects::ClassLogits => (
-                "logits, the numbers before a softmax, as it is set to from_logits(true)",
-                "leave the activation out, or set from_logits(false)",
-            ),
-            Expects::Logits => (
-                "logits, the numbers before a sigmoid, as it is set to from_logits(true)",
-                "leave the activation out, or set from_logits(false)",
-            ),
+            Expects::ClassProbabilities => ("probabilities of classes", CLASSES),
+            Expects::Distribution => ("probabilities", DISTRIBUTION),
+            Expects::Numbers | Expects::Probabilities => ("probabilities", UNITS),
+            Expects::ClassLogits => ("logits, the numbers before a softmax, as it is set to from_logits(true)", LOGITS),
+            Expects::Logits => ("logits, the numbers before a sigmoid, as it is set to from_logits(true)", LOGITS),
         };
         Err(Error::new(loss, format!("takes {expected}, the network ends in {found}"), hint))
     }

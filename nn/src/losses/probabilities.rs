@@ -35,6 +35,9 @@ pub(super) fn check_rates<T: Float>(name: &str, outputs: &Tensor<T>) -> Result<(
 /// What to do about outputs that should be probabilities of classes.
 pub(super) const CLASSES: &str = "end the network in Activation::Softmax, or set from_logits(true)";
 
+/// What to do about outputs that should be a distribution.
+pub(super) const DISTRIBUTION: &str = "end the network in Activation::Softmax";
+
 /// What to do about outputs that should be probabilities of a yes.
 pub(super) const UNITS: &str = "end the network in Activation::Sigmoid, or set from_logits(true)";
 

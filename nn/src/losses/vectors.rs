@@ -4,7 +4,7 @@ use gradus_autograd::{Op, Var};
 use gradus_tensor::{Float, Tensor, keepdims, pointwise};
 use serde::{Deserialize, Serialize};
 
-use super::probabilities::check_probabilities;
+use super::probabilities::{DISTRIBUTION, check_probabilities};
 use super::{ALIKE, Expects, Loss, probability, same_shape};
 use crate::error::Result;
 
@@ -36,7 +36,7 @@ impl Loss for KLDivergence {
 
     fn per_sample<T: Float>(&self, targets: &Tensor<T>, outputs: &Var<T>) -> Result<Var<T>> {
         same_shape(self.name(), targets, outputs, ALIKE)?;
-        check_probabilities(self.name(), outputs.value(), "end the network in Activation::Softmax")?;
+        check_probabilities(self.name(), outputs.value(), DISTRIBUTION)?;
         Ok(outputs.pointwise(&KL_DIVERGENCE, &[targets], &[T::min_positive_value()]).sum(-1))
     }
 }
