@@ -21,6 +21,7 @@ mod objective;
 mod options;
 mod probabilities;
 mod sparse;
+mod targets;
 mod vectors;
 mod weights;
 
@@ -35,6 +36,8 @@ pub use focal::{BinaryFocalCrossentropy, CategoricalFocalCrossentropy};
 pub use hinge::{CategoricalHinge, Hinge, SquaredHinge};
 pub use objective::{Losses, Objective, OutputLoss, Scored, Total};
 pub use sparse::SparseCategoricalCrossentropy;
+#[doc(hidden)]
+pub use targets::{class_index, is_ignored};
 pub use vectors::{CosineSimilarity, KLDivergence};
 pub use weights::{class_weights, class_weights_ignoring};
 
@@ -53,7 +56,7 @@ pub trait Loss: Clone + fmt::Debug + Send + Sync + 'static {
     /// The name as in Keras: `"categorical_crossentropy"`.
     fn name(&self) -> &'static str;
 
-    /// The class whose targets have no loss, if there is one.
+    /// The class whose targets have no loss, if there is one: the [`mean`](Loss::mean) is then over the others.
     fn ignored_class(&self) -> Option<i64> {
         None
     }
@@ -75,13 +78,20 @@ pub trait Loss: Clone + fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// If the shapes do not fit each other, or there are no samples.
     fn mean<T: Float>(&self, targets: &Tensor<T>, outputs: &Var<T>, weights: Option<&Tensor<T>>) -> Result<Var<T>> {
-        Ok(self.weighted(targets, outputs, weights)?.mean(..))
+        let losses = self.weighted(targets, outputs, weights)?;
+        match self.ignored_class() {
+            None => Ok(losses.mean(..)),
+            Some(_) => Ok(losses.sum(..) / T::of(self.counted(targets).max(1) as f64)),
+        }
     }
 
     /// How much of a batch the [`mean`](Loss::mean) is taken over: the number of samples, or that of the targets that
-    /// count, where some are ignored. The mean over several batches is that of their means, each times this number.
+    /// count, where a class is ignored. The mean over several batches is that of their means, each times this number.
     fn counted<T: Float>(&self, targets: &Tensor<T>) -> usize {
-        targets.shape().first().copied().unwrap_or(1)
+        match self.ignored_class() {
+            None => targets.shape().first().copied().unwrap_or(1),
+            ignored => targets.iter().filter(|&target| !is_ignored(target, ignored)).count(),
+        }
     }
 
     /// The loss of each sample times its weight.

@@ -5,6 +5,7 @@ use gradus_tensor::{Float, Math, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::probabilities::sum_of_classes;
+use super::targets::class_index;
 use super::{Expects, FURTHER_AXES, Loss, at_least};
 use crate::error::{Error, Result};
 
@@ -59,19 +60,13 @@ impl SparseCategoricalCrossentropy {
             return Err(Error::new(self.name(), problem, hint));
         }
         let class_of = |(place, target): (usize, T)| {
-            let target = target.as_f64();
-            if self.ignore_class.is_some_and(|ignored| target == ignored as f64) {
-                return Ok(None);
-            }
-            if target.fract() == 0.0 && target >= 0.0 && target < classes as f64 {
-                return Ok(Some(target as usize));
-            }
-            let problem = format!(
-                "targets must be class indices from 0 to {}, found {target} at element {place} of {}",
-                classes.saturating_sub(1),
-                targets.shape()
-            );
-            Err(Error::new(self.name(), problem, "number the classes from 0, or give the last layer more units"))
+            class_index(target, classes, self.ignore_class).map_err(|found| {
+                let (last, shape) = (classes.saturating_sub(1), targets.shape());
+                let problem = format!(
+                    "targets must be class indices from 0 to {last}, found {found} at element {place} of {shape}"
+                );
+                Error::new(self.name(), problem, "number the classes from 0, or give the last layer more units")
+            })
         };
         targets.iter().enumerate().map(class_of).collect()
     }
@@ -135,20 +130,5 @@ impl Loss for SparseCategoricalCrossentropy {
             gradient
         };
         Ok(Op::new(name, losses).input(outputs, derivative).finish())
-    }
-
-    fn mean<T: Float>(&self, targets: &Tensor<T>, outputs: &Var<T>, weights: Option<&Tensor<T>>) -> Result<Var<T>> {
-        let losses = self.weighted(targets, outputs, weights)?;
-        match self.ignore_class {
-            None => Ok(losses.mean(..)),
-            Some(_) => Ok(losses.sum(..) / T::of(self.counted(targets).max(1) as f64)),
-        }
-    }
-
-    fn counted<T: Float>(&self, targets: &Tensor<T>) -> usize {
-        match self.ignore_class {
-            None => targets.shape().first().copied().unwrap_or(1),
-            Some(ignored) => targets.iter().filter(|target| target.as_f64() != ignored as f64).count(),
-        }
     }
 }

@@ -2,6 +2,7 @@
 
 use gradus_tensor::{Float, Tensor};
 
+use super::targets::class_index;
 use crate::error::{Error, Result};
 
 /// The weight of each sample, `[n]`, from one weight per class: for data in which some classes are rare.
@@ -48,19 +49,15 @@ pub fn class_weights_ignoring<T: Float>(
             return Err(Error::new("class_weights", problem, hint));
         }
     };
-    let weight_of = |(sample, class): (usize, T)| {
-        let class = class.as_f64();
-        if ignored.is_some_and(|ignored| class == ignored as f64) {
-            return Ok(T::ZERO);
+    let weight_of = |(sample, class): (usize, T)| match class_index(class, weights.len(), ignored) {
+        Ok(class) => Ok(class.map_or(T::ZERO, |class| T::of(weights[class]))),
+        Err(found) => {
+            let last = weights.len() - 1;
+            let problem = format!("targets must be classes from 0 to {last}, found {found} at sample {sample}");
+            let hint = "number the classes from 0 and give one weight for each, or leave class_weights out where targets are \
+                        no classes";
+            Err(Error::new("class_weights", problem, hint))
         }
-        if class.fract() == 0.0 && class >= 0.0 && class < weights.len() as f64 {
-            return Ok(T::of(weights[class as usize]));
-        }
-        let last = weights.len() - 1;
-        let problem = format!("targets must be classes from 0 to {last}, found {class} at sample {sample}");
-        let hint = "number the classes from 0 and give one weight for each, or leave class_weights out where targets are no \
-                    classes";
-        Err(Error::new("class_weights", problem, hint))
     };
     classes.iter().enumerate().map(weight_of).collect()
 }

@@ -2,6 +2,7 @@
 
 use std::ops::RangeInclusive;
 
+use gradus_nn::losses::{class_index, is_ignored};
 use gradus_tensor::{Float, Shape, Tensor};
 
 use super::{FLATTEN, has_axes_left, same_size};
@@ -129,22 +130,18 @@ pub(super) fn truth_of_many<T: Float>(
         return Ok((count, rows.map(class_of).collect::<Result<_>>()?));
     }
     let class_of = |(place, target): (usize, T)| {
-        let class = target.as_f64();
-        if is_ignored(class, ignored) {
-            return Ok(None);
-        }
-        if class.fract() == 0.0 && class >= 0.0 && class < count as f64 {
-            return Ok(Some(class as usize));
-        }
-        let problem = format!("targets must be class indices from 0 to {}, found {class} at row {place}", count - 1);
-        let hint = if class == -1.0 || class == 255.0 {
-            "leave out what has no label by ignore_class, or number the classes from 0"
-        } else if class.fract() == 0.0 {
-            "number the classes from 0, or give the last layer more units"
-        } else {
-            "give class indices; numbers are measured by MeanAbsoluteError and the like"
-        };
-        Err(Error::new(name, problem, hint))
+        class_index(target, count, ignored).map_err(|class| {
+            let last = count - 1;
+            let problem = format!("targets must be class indices from 0 to {last}, found {class} at row {place}");
+            let hint = if class == -1.0 || class == 255.0 {
+                "leave out what has no label by ignore_class, or number the classes from 0"
+            } else if class.fract() == 0.0 {
+                "number the classes from 0, or give the last layer more units"
+            } else {
+                "give class indices; numbers are measured by MeanAbsoluteError and the like"
+            };
+            Error::new(name, problem, hint)
+        })
     };
     Ok((count, targets.iter().enumerate().map(class_of).collect::<Result<_>>()?))
 }
@@ -157,10 +154,10 @@ pub(super) fn truth_of_two<T: Float>(
     ignored: Option<i64>,
 ) -> Result<Vec<Option<usize>>> {
     let class_of = |(place, target): (usize, T)| {
-        let target = target.as_f64();
         if is_ignored(target, ignored) {
             return Ok(None);
         }
+        let target = target.as_f64();
         if (0.0..=1.0).contains(&target) {
             return Ok(Some(usize::from(target > 0.5)));
         }
@@ -174,10 +171,6 @@ pub(super) fn truth_of_two<T: Float>(
         Err(Error::new(name, problem, hint))
     };
     targets.iter().enumerate().map(class_of).collect()
-}
-
-fn is_ignored(target: f64, ignored: Option<i64>) -> bool {
-    ignored.is_some_and(|ignored| target == ignored as f64)
 }
 
 /// Checks that a row of targets has one class: numbers from 0 to 1 whose sum is 1, as also smoothed and mixed targets
