@@ -113,3 +113,11 @@ impl From<gradus_optim::StepError> for Error {
         Error(Box::new(Cause::Optimizer(error)))
     }
 }
+
+/// The first error that a sample of a batch gives by itself, and the row of the sample. `None` if none does, or if all do, as by
+/// their shape: then no sample is the cause.
+pub(crate) fn of_one_sample<E>(mut errors: impl Iterator<Item = Option<E>>) -> Option<(usize, E)> {
+    let first = errors.by_ref().enumerate().find_map(|(row, error)| Some((row, error?)))?;
+    let all_do = first.0 == 0 && errors.all(|error| error.is_some());
+    (!all_do).then_some(first)
+}

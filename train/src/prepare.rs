@@ -5,7 +5,7 @@ use gradus_nn::losses::{self, Objective};
 use gradus_nn::{Model, PartialShape};
 use gradus_tensor::{AnyTensor, Columns, Float, SampleType, Samples, Tensor};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, of_one_sample};
 use crate::metrics::OutputMetric;
 use crate::trainer::names;
 
@@ -151,12 +151,7 @@ impl<T: Float> Prepared<T> {
             let targets = self.target_columns().rows(rows.clone());
             model.evaluate(self.inputs.rows(rows), targets, weights.as_ref(), loss).err()
         };
-        let errors: Vec<Option<gradus_nn::Error>> = (0..self.samples).map(error_of).collect();
-        if errors.iter().all(Option::is_some) {
-            return error.into();
-        }
-        let first = errors.into_iter().enumerate().find_map(|(row, error)| Some((row, error?)));
-        match first {
+        match of_one_sample((0..self.samples).map(error_of)) {
             Some((row, error)) => Error::at(format!("{op}: sample {}", sample_at(row)), error),
             None => error.into(),
         }

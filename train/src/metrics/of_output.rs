@@ -6,7 +6,7 @@ use gradus_tensor::{Float, Shape, Tensor};
 
 use super::Metric;
 use crate::callbacks::short_type_name;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, of_one_sample};
 use crate::state::NamedState;
 
 /// A metric of one output of a model.
@@ -72,16 +72,14 @@ impl<T: Float> OutputMetric<T> {
         // The state that a run may go on from.
         let state = self.metric.state();
         let samples = outputs.shape().first().copied().unwrap_or(0);
-        let mut errors = (0..samples).map(|row| {
+        let errors = (0..samples).map(|row| {
             let of_row = |x: &Tensor<T>| x.slice(0, row..row + 1);
             if targets.shape().first() != Some(&samples) || weights.is_some_and(|w| w.shape()[..] != [samples]) {
                 return None;
             }
             self.metric.update(&of_row(targets), &of_row(outputs), weights.map(of_row).as_ref()).err()
         });
-        let located = match errors.by_ref().enumerate().find_map(|(row, error)| Some((row, error?))) {
-            // Where all samples give an error, as by their shape, it is the error alone.
-            Some((0, _)) if errors.all(|error| error.is_some()) => error,
+        let located = match of_one_sample(errors) {
             Some((row, of_row)) => of_row.within(&format!("{op}: sample {}", sample_at(row))),
             None => error,
         };
