@@ -36,3 +36,13 @@ pub(super) fn parts(len: usize, unit: usize, wanted: usize) -> Parts {
     let each = len.div_ceil(unit).div_ceil(wanted.max(1)) * unit;
     Parts { len, count: len.div_ceil(each), each }
 }
+
+/// The least blocks of k in a span.
+const LEAST_BLOCKS: usize = 16;
+
+/// The number of spans that the sum along k is cut into, given its number of blocks (KC). The products of the blocks of a span are
+/// added up one after the other, and so are the sums of spans. There are about as many spans as blocks in each, so rounding
+/// errors grow with the square root of k.
+pub(super) fn span_count(blocks: usize) -> usize {
+    blocks.div_ceil(blocks.isqrt().max(LEAST_BLOCKS))
+}

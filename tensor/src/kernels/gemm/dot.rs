@@ -3,6 +3,11 @@
 use super::Mat;
 use super::lanes::Shuffle;
 
+/// The vectors along k whose products are added up one after the other, and those of a span of such blocks. Rounding errors grow
+/// with these lengths and with the number of spans, not with k.
+const BLOCK: usize = 128;
+const SPAN: usize = 64 * BLOCK;
+
 /// C = A · B, where row i of C begins at `c + i * row`.
 ///
 /// # Safety
@@ -52,11 +57,28 @@ unsafe fn dots<V: Shuffle, const MR: usize, const NR: usize>(
     c: *mut V::Element,
     row: usize,
 ) {
+    for first in (0..b.rows).step_by(SPAN * V::LANES) {
+        let len = (b.rows - first).min(SPAN * V::LANES);
+        // SAFETY: the caller's promise, for a part of the operands.
+        unsafe { span::<V, MR, NR>(a.part([0, first], [MR, len]), b.part([first, 0], [len, NR]), c, row, first > 0) };
+    }
+}
+
+/// The dot products of a span of k, which replace C or are added to it.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn span<V: Shuffle, const MR: usize, const NR: usize>(
+    a: Mat<'_, V::Element>,
+    b: Mat<'_, V::Element>,
+    c: *mut V::Element,
+    row: usize,
+    add: bool,
+) {
     // SAFETY: the caller's promise; the last step along k is masked to what is left.
     unsafe {
-        let mut sums = [[V::zero(); NR]; MR];
+        let (mut sums, mut totals) = ([[V::zero(); NR]; MR], [[V::zero(); NR]; MR]);
         let whole = b.rows / V::LANES * V::LANES;
-        let mut step = |p: usize, load: &dyn Fn(*const V::Element) -> V::Vector| {
+        let step = |p: usize, sums: &mut [[V::Vector; NR]; MR], load: &dyn Fn(*const V::Element) -> V::Vector| {
             let y: [V::Vector; NR] = std::array::from_fn(|j| load(b.at(p, j)));
             for (i, sums) in sums.iter_mut().enumerate() {
                 let x = load(a.at(i, p));
@@ -65,16 +87,22 @@ unsafe fn dots<V: Shuffle, const MR: usize, const NR: usize>(
                 }
             }
         };
-        for p in (0..whole).step_by(V::LANES) {
-            step(p, &|source| V::load(source));
+        for block in (0..whole).step_by(BLOCK * V::LANES) {
+            for p in (block..whole.min(block + BLOCK * V::LANES)).step_by(V::LANES) {
+                step(p, &mut sums, &|source| V::load(source));
+            }
+            for (total, sum) in totals.iter_mut().flatten().zip(sums.iter_mut().flatten()) {
+                (*total, *sum) = (V::add(*total, *sum), V::zero());
+            }
         }
         if whole < b.rows {
             let mask = V::mask(b.rows - whole);
-            step(whole, &|source| V::load_masked(source, mask));
+            step(whole, &mut totals, &|source| V::load_masked(source, mask));
         }
-        for (i, sums) in sums.into_iter().enumerate() {
-            for (j, sum) in sums.into_iter().enumerate() {
-                *c.add(i * row + j) = V::sum(sum);
+        for (i, totals) in totals.into_iter().enumerate() {
+            for (j, total) in totals.into_iter().enumerate() {
+                let (c, sum) = (c.add(i * row + j), V::sum(total));
+                if add { *c += sum } else { *c = sum }
             }
         }
     }

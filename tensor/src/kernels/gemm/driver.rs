@@ -1,11 +1,15 @@
-//! The driver: chooses by shape which operands are packed and how C is cut into tasks.
+//! The driver: chooses by shape which operands are packed and how C is cut into tiles.
 //!
-//! The loops are those of BLIS (5 to 3), with the choice to read an operand in place. The limits were measured on a Zen 3.
+//! The loops are those of BLIS (5 to 3), with the choice to read an operand in place. All that is packed for a step along k is
+//! packed by one round of tasks, and a second round multiplies it, so that threads seldom wait for each other. The limits were
+//! measured on a Zen 3 and an Emerald Rapids.
 
-use super::cut::{GRAIN, Origin, Parts, parts};
+use std::marker::PhantomData;
+
+use super::cut::{GRAIN, Origin, Parts, parts, span_count};
 use super::kernel::HEIGHT;
 use super::lanes::{Lanes, Shuffle};
-use super::pack::pack;
+use super::pack::{pack, panel_size};
 use super::tile::{self, Nearest, Panels, ResultTile, Strips};
 use super::{Mat, dot};
 use crate::memory::with_scratch;
@@ -16,19 +20,21 @@ use crate::team;
 const FAR: usize = 1024;
 /// The most bytes of a B that stays in the first-level cache as a whole.
 const NEAR: usize = 16 << 10;
-/// The most rows (BLIS's MC) or columns (NC) that are packed at a time; it bounds the scratch (2 MiB of f32 each).
-const MOST_PACKED: usize = 2048;
+/// The most columns (NC) and the most elements (MC x NC) of C that are computed at a time; they bound the scratch.
+const MOST_COLUMNS: usize = 2048;
+const MOST_ELEMENTS: usize = 1 << 21;
+/// The most elements that are packed at a time, unless a single block of k has more: they stay in the second-level cache.
+const PACKED: usize = 1 << 17;
 /// The elements whose packing is worth a task of its own.
-const PACK_GRAIN: usize = 1 << 15;
+const PACK_GRAIN: usize = 1 << 14;
 /// The most columns of a tile of C.
 const COLUMNS: usize = 256;
-/// The most elements of a tile of C, and of its rows of A along a block of k: both stay in the second-level cache.
+/// The most elements of a tile of C: it stays in the second-level cache beside its rows of A and columns of B.
 const CACHED: usize = 192 * 256;
 /// The least rows of a tile of C, unless C has fewer.
 const LEAST_ROWS: usize = 24;
 /// The tasks beyond which a product is cut only where its tiles would be too large.
 const ENOUGH_TASKS: usize = 16;
-
 /// C = A · B.
 ///
 /// # Safety
@@ -61,112 +67,216 @@ unsafe fn dots<V: Lanes>(a: Mat<'_, V::Element>, b: Mat<'_, V::Element>, c: &mut
     });
 }
 
-/// The product tile by tile, with each operand packed first if that pays.
+/// The product of a part of C at a time (loop 5).
 unsafe fn tiles<V: Lanes>(a: Mat<'_, V::Element>, b: Mat<'_, V::Element>, c: &mut [V::Element]) {
     let (m, k, n) = (a.rows, a.columns, b.columns);
-    let far = |stride: isize| stride.unsigned_abs() * size_of::<V::Element>() > FAR;
-    let bytes = k * n * size_of::<V::Element>();
-    let in_rows = b.column_stride == 1 || n == 1;
-    let pack_b = !in_rows || bytes > NEAR && m >= if far(b.row_stride) { LEAST_ROWS } else { 128 };
-    let pack_a = a.column_stride != 1 && far(a.column_stride) && m >= LEAST_ROWS && k >= 64 && n >= 256;
-
-    // The steps of the loops below: columns of C (NC), a block of k (KC) and rows (MC).
-    let most = |len: usize, packed: bool| if packed { len.min(MOST_PACKED) } else { len };
-    let (rows, columns) = (most(m, pack_a), most(n, pack_b));
-    let depths = parts(k, 1, if pack_a || pack_b { k.div_ceil(V::DEPTH) } else { 1 });
-    let vectors = match m {
-        _ if pack_b => V::VECTORS,
-        1 => 8,
-        2 | 3 => 4,
-        _ => V::VECTORS,
-    };
-    let width = vectors * V::LANES;
-    let height = HEIGHT.next_multiple_of(V::Short::LANES);
-    let a_scratch = if pack_a { rows.div_ceil(HEIGHT) * height * depths.each } else { 0 };
-    let b_scratch = if pack_b { columns.next_multiple_of(width) * depths.each } else { 0 };
-    let nearest = if bytes <= NEAR || m <= 3 { Nearest::Strip } else { Nearest::Panel };
+    let plan = Plan::<V>::new(a, b);
+    let columns = n.min(MOST_COLUMNS);
+    let rows = m.min(MOST_ELEMENTS / columns);
     let c = Origin(c.as_mut_ptr());
-    with_scratch(a_scratch + b_scratch, |scratch: *mut V::Element| {
-        let (a_scratch, b_scratch) = (Origin(scratch), Origin(scratch.wrapping_add(a_scratch)));
-        for j in (0..n).step_by(columns) {
-            let columns = columns.min(n - j);
-            for p in (0..depths.count).map(|block| depths.range(block)) {
-                let b = b.part([p.start, j], [p.len(), columns]);
-                let panels: Panels<V> = if pack_b {
-                    // SAFETY: the scratch is as large as that, and no other thread uses it.
-                    unsafe { pack_all::<V::Short>(b, width, &b_scratch) };
-                    Panels { start: b_scratch.at(0), row: width as isize, panel: (width * p.len()) as isize, vectors }
-                } else {
-                    Panels { start: b.start, row: b.row_stride, panel: width as isize, vectors }
-                };
-                for i in (0..m).step_by(rows) {
-                    let a = a.part([i, p.start], [rows.min(m - i), p.len()]);
-                    let strips = if pack_a {
-                        // SAFETY: as above.
-                        unsafe { pack_all::<V::Short>(a.transposed(), HEIGHT, &a_scratch) };
-                        let strip = Some((height * p.len()) as isize);
-                        Strips { start: a_scratch.at(0), row: 1, column: height as isize, strip }
-                    } else {
-                        Strips { start: a.start, row: a.row_stride, column: a.column_stride, strip: None }
-                    };
-                    let tile = ResultTile { start: c.at(i * n + j), rows: a.rows, columns, row: n, add: p.start > 0 };
-                    // SAFETY: the caller's promise, for a part of the operands and of C.
-                    unsafe { multiply_tiles::<V>(p.len(), &strips, &panels, tile, nearest) };
+    for j in (0..n).step_by(columns) {
+        let b = b.part([0, j], [k, columns.min(n - j)]);
+        for i in (0..m).step_by(rows) {
+            let a = a.part([i, 0], [rows.min(m - i), k]);
+            let c = ResultTile { start: c.at(i * n + j), rows: a.rows, columns: b.columns, row: n, add: false };
+            // SAFETY: the caller's promise, for a part of the operands and of C.
+            unsafe { spans(&plan, a, b, c) };
+        }
+    }
+}
+
+/// The product span by span (loop 4). The products of all spans but the first are added up apart.
+unsafe fn spans<V: Lanes>(plan: &Plan<V>, a: Mat<'_, V::Element>, b: Mat<'_, V::Element>, c: ResultTile<V::Element>) {
+    let (m, k, n) = (a.rows, a.columns, b.columns);
+    let spans = parts(k, 1, span_count(k.div_ceil(V::DEPTH)));
+    let [of_a, of_b] = plan.packed([m, 1, n]);
+    let steps = (spans.each * (of_a + of_b)).div_ceil(PACKED).min(spans.each.div_ceil(V::DEPTH)).max(1);
+    let [of_a, of_b] = plan.packed([m, parts(spans.each, 1, steps).each, n]);
+    let partial = if spans.count > 1 { m * n } else { 0 };
+    with_scratch(of_a + of_b + partial, |scratch: *mut V::Element| {
+        let (a_scratch, b_scratch) = (Origin(scratch), Origin(scratch.wrapping_add(of_a)));
+        let partial = ResultTile { start: scratch.wrapping_add(of_a + of_b), row: n, ..c };
+        for span in (0..spans.count).map(|span| spans.range(span)) {
+            let steps = parts(span.len(), 1, steps);
+            for step in 0..steps.count {
+                let p = steps.range(step);
+                let (first, depth) = (span.start + p.start, p.len());
+                let (a, b) = (a.part([0, first], [m, depth]), b.part([first, 0], [depth, n]));
+                let (sums, total) = if span.start == 0 { (c, None) } else { (partial, Some(c)) };
+                let sums = ResultTile { add: step > 0, ..sums };
+                let total = total.filter(|_| step + 1 == steps.count);
+                // SAFETY: the caller's promise, for a part of the operands. The scratch is as large as what is packed and as C.
+                unsafe {
+                    plan.pack(a, b, [&a_scratch, &b_scratch]);
+                    let (strips, panels) = (plan.strips(a, &a_scratch), plan.panels(b, &b_scratch));
+                    multiply_step::<V>(plan, depth, (&strips, &panels), sums, total);
                 }
             }
         }
     });
 }
 
-/// C = A · B or C += A · B for operands in the order in which they are read.
-unsafe fn multiply_tiles<V: Lanes>(
+/// sums = A · B or sums += A · B, tile by tile (loop 3), with the operands in the order in which they are read; then
+/// total += sums, if there is a total.
+unsafe fn multiply_step<V: Lanes>(
+    plan: &Plan<V>,
     k: usize,
-    a: &Strips<V::Element>,
-    b: &Panels<V>,
-    c: ResultTile<V::Element>,
-    nearest: Nearest,
+    (a, b): (&Strips<V::Element>, &Panels<V>),
+    sums: ResultTile<V::Element>,
+    total: Option<ResultTile<V::Element>>,
 ) {
-    let [rows, columns] = tile_sizes::<V>([c.rows, k, c.columns], b.width());
-    let start = Origin(c.start);
-    let (row, add) = (c.row, c.add);
+    let [rows, columns] = plan.tiles([sums.rows, k, sums.columns]);
+    let blocks = parts(k, 1, k.div_ceil(V::DEPTH));
+    // A thread takes neighbouring tasks, when packing as well as here. So most of what it reads of
+    // the larger packed operand is in the cache of its own core.
+    let by_columns = plan.pack_b && (!plan.pack_a || sums.columns > sums.rows);
     team::run(rows.count * columns.count, |task| {
-        let (i, j) = (rows.range(task / columns.count), columns.range(task % columns.count));
-        let c = ResultTile { start: start.at(i.start * row + j.start), rows: i.len(), columns: j.len(), row, add };
-        // SAFETY: the caller's promise; the tiles of C are disjoint.
-        unsafe { tile::multiply::<V>(k, a.skip(i.start), b.skip(j.start), c, nearest) };
+        let (i, j) = if by_columns {
+            (task % rows.count, task / rows.count)
+        } else {
+            (task / columns.count, task % columns.count)
+        };
+        let (i, j) = (rows.range(i), columns.range(j));
+        let tile = sums.part(&i, &j);
+        // SAFETY: the caller's promise; the tiles are disjoint.
+        unsafe {
+            for (block, p) in (0..blocks.count).map(|block| (block, blocks.range(block))) {
+                let (a, b) = (a.part(i.start, p.start), b.part(j.start, p.start));
+                let tile = ResultTile { add: tile.add || block > 0, ..tile };
+                tile::multiply::<V>(p.len(), &a, &b, tile, plan.nearest);
+            }
+            if let Some(total) = &total {
+                total.part(&i, &j).add_tile(tile);
+            }
+        }
     });
 }
 
-/// The rows and columns of the tiles that C is cut into: small enough for the second-level cache, and as many tiles as are
-/// worth a task. The longer side is cut first.
-fn tile_sizes<V: Lanes>([m, k, n]: [usize; 3], width: usize) -> [Parts; 2] {
-    let wanted = (m * k * n / GRAIN).min(ENOUGH_TASKS);
-    let most_rows = CACHED / k.min(V::DEPTH).max(n.min(COLUMNS));
-    let (mut rows, mut columns) = (m.div_ceil(most_rows), n.div_ceil(COLUMNS));
-    let rows_first = m / rows > n / columns;
-    if rows_first {
-        rows = rows.max((wanted / columns).min(m / LEAST_ROWS));
-    }
-    columns = columns.max((wanted / rows).min(n / (2 * width)));
-    if !rows_first {
-        rows = rows.max((wanted / columns).min(m / LEAST_ROWS));
-    }
-    [parts(m, HEIGHT, rows), parts(n, width, columns)]
+/// What is packed, and the operand that stays in the first-level cache.
+struct Plan<V: Lanes> {
+    pack_a: bool,
+    pack_b: bool,
+    /// The vectors in a row of a panel of B.
+    vectors: usize,
+    nearest: Nearest,
+    lanes: PhantomData<fn(V)>,
 }
 
-/// Packs a matrix in panels of `unit` columns, several at a time.
-///
-/// # Safety
-///
-/// AVX2 is available; the scratch is large enough (see [`pack`]), and no other thread uses it.
-unsafe fn pack_all<V: Shuffle>(source: Mat<'_, V::Element>, unit: usize, scratch: &Origin<V::Element>) {
-    let panel = unit.next_multiple_of(V::LANES) * source.rows;
-    let wanted = (source.rows * source.columns / PACK_GRAIN).clamp(1, ENOUGH_TASKS);
-    let columns = parts(source.columns, unit, wanted);
-    team::run(columns.count, |task| {
-        let columns = columns.range(task);
-        let part = source.part([0, columns.start], [source.rows, columns.len()]);
-        // SAFETY: the caller's promise; each task has panels of its own.
-        unsafe { pack::<V>(part, unit, scratch.at(columns.start / unit * panel)) };
-    });
+impl<V: Lanes> Plan<V> {
+    fn new(a: Mat<'_, V::Element>, b: Mat<'_, V::Element>) -> Self {
+        let (m, k, n) = (a.rows, a.columns, b.columns);
+        let far = |stride: isize| stride.unsigned_abs() * size_of::<V::Element>() > FAR;
+        let bytes = k * n * size_of::<V::Element>();
+        let in_rows = b.column_stride == 1 || n == 1;
+        let pack_b = !in_rows || bytes > NEAR && m >= if far(b.row_stride) { LEAST_ROWS } else { 128 };
+        let pack_a = a.column_stride != 1 && far(a.column_stride) && m >= LEAST_ROWS && k >= 64 && n >= 256;
+        let vectors = match m {
+            _ if pack_b => V::VECTORS,
+            1 => 8,
+            2 | 3 => 4,
+            _ => V::VECTORS,
+        };
+        let nearest = if bytes <= NEAR || m <= 3 { Nearest::Strip } else { Nearest::Panel };
+        Plan { pack_a, pack_b, vectors, nearest, lanes: PhantomData }
+    }
+
+    /// The columns of a panel of B.
+    fn width(&self) -> usize {
+        self.vectors * V::LANES
+    }
+
+    /// The elements that are packed of an A of m x k and of a B of k x n.
+    fn packed(&self, [m, k, n]: [usize; 3]) -> [usize; 2] {
+        let a = if self.pack_a { m.div_ceil(HEIGHT) * panel_size::<V::Short>(k, HEIGHT) } else { 0 };
+        let b = if self.pack_b { n.div_ceil(self.width()) * panel_size::<V::Short>(k, self.width()) } else { 0 };
+        [a, b]
+    }
+
+    /// The rows and columns of the tiles that C is cut into: small enough for the second-level cache, and as many tiles as are
+    /// worth a task. The longer side is cut first.
+    fn tiles(&self, [m, k, n]: [usize; 3]) -> [Parts; 2] {
+        let wanted = (m * k * n / GRAIN).min(ENOUGH_TASKS);
+        let most_rows = CACHED / k.min(V::DEPTH).max(n.min(COLUMNS));
+        let (mut rows, mut columns) = (m.div_ceil(most_rows), n.div_ceil(COLUMNS));
+        let rows_first = m / rows > n / columns;
+        if rows_first {
+            rows = rows.max((wanted / columns).min(m / LEAST_ROWS));
+        }
+        columns = columns.max((wanted / rows).min(n / self.width()));
+        if !rows_first {
+            rows = rows.max((wanted / columns).min(m / LEAST_ROWS));
+        }
+        [parts(m, HEIGHT, rows), parts(n, self.width(), columns)]
+    }
+
+    /// Packs the operands that are to be packed.
+    ///
+    /// # Safety
+    ///
+    /// AVX2 is available. The scratch is large enough, and no other thread uses it.
+    unsafe fn pack(
+        &self,
+        a: Mat<'_, V::Element>,
+        b: Mat<'_, V::Element>,
+        [a_scratch, b_scratch]: [&Origin<V::Element>; 2],
+    ) {
+        let a = self.pack_a.then(|| Packing::new::<V::Short>(a.transposed(), HEIGHT, a_scratch));
+        let b = self.pack_b.then(|| Packing::new::<V::Short>(b, self.width(), b_scratch));
+        let of_a = a.as_ref().map_or(0, |a| a.parts.count);
+        team::run(of_a + b.as_ref().map_or(0, |b| b.parts.count), |task| {
+            let (packing, part) = if task < of_a { (&a, task) } else { (&b, task - of_a) };
+            // SAFETY: the caller's promise.
+            packing.iter().for_each(|packing| unsafe { packing.pack::<V::Short>(part) });
+        });
+    }
+
+    /// The strips of A, in place or where they have been packed.
+    fn strips(&self, a: Mat<'_, V::Element>, packed: &Origin<V::Element>) -> Strips<V::Element> {
+        if !self.pack_a {
+            return Strips { start: a.start, row: a.row_stride, column: a.column_stride, strip: None };
+        }
+        let column = HEIGHT.next_multiple_of(V::Short::LANES) as isize;
+        Strips { start: packed.at(0), row: 1, column, strip: Some(panel_size::<V::Short>(a.columns, HEIGHT) as isize) }
+    }
+
+    /// The panels of B, in place or where they have been packed.
+    fn panels(&self, b: Mat<'_, V::Element>, packed: &Origin<V::Element>) -> Panels<V> {
+        let (vectors, width) = (self.vectors, self.width());
+        if !self.pack_b {
+            return Panels { start: b.start, row: b.row_stride, panel: width as isize, vectors };
+        }
+        let panel = panel_size::<V::Short>(b.rows, width) as isize;
+        Panels { start: packed.at(0), row: width as isize, panel, vectors }
+    }
+}
+
+/// A matrix that is packed in panels of `unit` columns, several at a time.
+struct Packing<'a, T> {
+    source: Mat<'a, T>,
+    unit: usize,
+    scratch: &'a Origin<T>,
+    /// The elements of a panel.
+    panel: usize,
+    /// The columns of the tasks.
+    parts: Parts,
+}
+
+impl<'a, T: Copy> Packing<'a, T> {
+    fn new<V: Shuffle<Element = T>>(source: Mat<'a, T>, unit: usize, scratch: &'a Origin<T>) -> Self {
+        let wanted = (source.rows * source.columns / PACK_GRAIN).clamp(1, ENOUGH_TASKS);
+        let panel = panel_size::<V>(source.rows, unit);
+        Packing { source, unit, scratch, panel, parts: parts(source.columns, unit, wanted) }
+    }
+
+    /// Packs the columns of a task.
+    ///
+    /// # Safety
+    ///
+    /// AVX2 is available; the scratch is large enough (see [`pack`]), and no other thread uses these columns' place in it.
+    unsafe fn pack<V: Shuffle<Element = T>>(&self, part: usize) {
+        let columns = self.parts.range(part);
+        let source = self.source.part([0, columns.start], [self.source.rows, columns.len()]);
+        // SAFETY: the caller's promise; each part has panels of its own.
+        unsafe { pack::<V>(source, self.unit, self.scratch.at(columns.start / self.unit * self.panel)) };
+    }
 }

@@ -5,7 +5,7 @@ use super::cut::parts;
 use super::implicit::{Addend, ColumnOffsets, RightOperand, RowBlock};
 use super::kernel::HEIGHT;
 use super::lanes::Lanes;
-use super::pack::pack;
+use super::pack::{pack, panel_size};
 use super::{Mat, narrow_kernel};
 use crate::memory::with_scratch;
 
@@ -34,10 +34,11 @@ pub(super) unsafe fn with_right_operand<V: Lanes, R>(
     if b.column_stride == 1 && (packed || rows < WORTH_PACKING) {
         return body(&panels(b.start, b.row_stride, width));
     }
-    with_scratch(b.columns.next_multiple_of(width) * b.rows, |scratch: *mut V::Element| {
+    let panel = panel_size::<V::Short>(b.rows, width);
+    with_scratch(b.columns.div_ceil(width) * panel, |scratch: *mut V::Element| {
         // SAFETY: the caller has AVX2, and the scratch is as large as that.
         unsafe { pack::<V::Short>(b, width, scratch) };
-        body(&panels(scratch, width as isize, width * b.rows))
+        body(&panels(scratch, width as isize, panel))
     })
 }
 

@@ -110,7 +110,7 @@ unsafe fn vectors<V: Lanes, const MR: usize, const NV: usize>(columns: usize, ti
 
 /// The micro-kernel: `MR` rows by `NV` vectors; the last vector has only its first `last` lanes if it is `PARTIAL`.
 ///
-/// Sums begin with the values of C that they are added to, so they are the same bits however k is cut into blocks.
+/// The sums of a block of k begin with 0 and are then added to C, so that rounding errors do not grow along all of k.
 #[inline(always)]
 unsafe fn multiply<V: Lanes, const MR: usize, const NV: usize, const PARTIAL: bool>(
     last: usize,
@@ -124,11 +124,6 @@ unsafe fn multiply<V: Lanes, const MR: usize, const NV: usize, const PARTIAL: bo
             if PARTIAL && v == NV - 1 { V::load_masked(source, mask) } else { V::load(source) }
         };
         let mut sums = [[V::zero(); NV]; MR];
-        if tile.add {
-            for (r, sums) in sums.iter_mut().enumerate() {
-                (0..NV).for_each(|v| sums[v] = load(tile.c.add(r * tile.c_row), v));
-            }
-        }
         let (mut a, mut b) = (tile.a, tile.b);
         // The processor does not prefetch rows that are not contiguous by itself. Rows far apart share few sets of the
         // first-level cache and would displace each other.
@@ -150,8 +145,10 @@ unsafe fn multiply<V: Lanes, const MR: usize, const NV: usize, const PARTIAL: bo
             b = b.wrapping_offset(tile.b_row);
         }
         for (r, sums) in sums.into_iter().enumerate() {
+            let c = tile.c.add(r * tile.c_row);
             for (v, sum) in sums.into_iter().enumerate() {
-                let c = tile.c.add(r * tile.c_row + v * V::LANES);
+                let sum = if tile.add { V::add(load(c, v), sum) } else { sum };
+                let c = c.add(v * V::LANES);
                 if PARTIAL && v == NV - 1 { V::store_first(c, sum, last) } else { V::store(c, sum) }
             }
         }

@@ -1,6 +1,7 @@
 //! The vector operations that the kernels need, for every set of instructions.
 
 use std::arch::x86_64::{_MM_HINT_ET0, _mm_prefetch};
+use std::ops::AddAssign;
 
 mod avx2;
 mod avx512;
@@ -17,7 +18,7 @@ pub(crate) use avx512::Avx512;
 /// for the lanes of a mask or a count.
 pub(crate) trait Lanes: 'static {
     /// The element type.
-    type Element: Copy + Send + Sync + 'static;
+    type Element: Copy + AddAssign + Send + Sync + 'static;
     /// Vectors of the same elements for copies and other work that memory limits, which gains nothing by longer ones.
     type Short: Shuffle<Element = Self::Element>;
     /// The vector type.
@@ -48,6 +49,8 @@ pub(crate) trait Lanes: 'static {
     unsafe fn load_masked(source: *const Self::Element, mask: Self::Mask) -> Self::Vector;
     /// Writes the first `count` lanes to `target`, `count` less than `LANES`.
     unsafe fn store_first(target: *mut Self::Element, vector: Self::Vector, count: usize);
+    /// x + y
+    unsafe fn add(x: Self::Vector, y: Self::Vector) -> Self::Vector;
     /// x · y + sum
     unsafe fn multiply_add(x: Self::Vector, y: Self::Vector, sum: Self::Vector) -> Self::Vector;
     /// max(x, 0), lane by lane; NaN stays.

@@ -3,18 +3,39 @@
 use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
 
 use super::Mat;
-use super::lanes::Shuffle;
+use super::lanes::{Lanes, Shuffle};
 
-/// Copies a matrix in panels of `unit` columns (strips of A are panels of its transpose). Panels follow each other, and so do
-/// the rows of a panel; each row is padded to whole vectors with values that no kernel uses.
+/// The columns that are copied at a time from rows that lie far apart: some cache lines of each.
+const COLUMNS: usize = 128;
+/// The bytes between two panels beyond their own, so that their rows do not share the sets of a cache.
+const PADDING: usize = 64;
+
+/// The elements from a panel to the next, where a panel has `rows` rows of `unit` columns.
+pub(super) fn panel_size<V: Lanes>(rows: usize, unit: usize) -> usize {
+    unit.next_multiple_of(V::LANES) * rows + PADDING / size_of::<V::Element>()
+}
+
+/// Copies a matrix in panels of `unit` columns (strips of A are panels of its transpose). The rows of a panel follow each other,
+/// each padded to whole vectors with values that no kernel uses.
 ///
 /// # Safety
 ///
-/// AVX2 is available, and the target has room for the panels, each of `unit` rounded up to whole vectors times the rows.
+/// AVX2 is available, and the target has room for the panels, each of [`panel_size`].
 #[target_feature(enable = "avx2,fma")]
 pub(super) unsafe fn pack<V: Shuffle>(source: Mat<'_, V::Element>, unit: usize, target: *mut V::Element) {
+    let panel = panel_size::<V>(source.rows, unit);
+    let each = (COLUMNS / unit).max(1);
+    for first in (0..source.columns.div_ceil(unit)).step_by(each) {
+        let columns = first * unit..source.columns.min((first + each) * unit);
+        let part = source.part([0, columns.start], [source.rows, columns.len()]);
+        // SAFETY: the caller's promise, for some of the panels.
+        unsafe { pack_some::<V>(part, unit, panel, target.add(first * panel)) };
+    }
+}
+
+#[target_feature(enable = "avx2,fma")]
+unsafe fn pack_some<V: Shuffle>(source: Mat<'_, V::Element>, unit: usize, panel: usize, target: *mut V::Element) {
     let width = unit.next_multiple_of(V::LANES);
-    let panel = width * source.rows;
     // SAFETY: the matrix lies within a slice, and the target has room for it.
     unsafe {
         if source.column_stride == 1 {

@@ -1,15 +1,19 @@
 //! Products for processors without kernels of this crate: by the crate `matrixmultiply`, tile by tile.
 
+use std::ops::AddAssign;
+use std::slice;
+
 use matrixmultiply::{dgemm, sgemm};
 use num_traits::NumAssign;
 
 use super::Mat;
-use super::cut::{GRAIN, Origin, parts};
+use super::cut::{GRAIN, Origin, parts, span_count};
 use super::implicit::{Addend, ColumnOffsets, RightOperand, RowBlock};
+use crate::memory::with_scratch;
 use crate::team;
 
 /// An element type of `matrixmultiply`.
-pub trait PortableProduct: Copy + Send + Sync + 'static {
+pub trait PortableProduct: Copy + AddAssign + Send + Sync + 'static {
     /// C = A · B, where row i of C begins at `c + i * row`.
     ///
     /// # Safety
@@ -58,14 +62,47 @@ pub(super) fn multiply<T: PortableProduct>(a: Mat<'_, T>, b: Mat<'_, T>, c: &mut
         team::run(rows.count, |task| {
             let i = rows.range(task);
             // SAFETY: each task has rows of C of its own.
-            unsafe { T::tile(a.part([i.start, 0], [i.len(), k]), b, c.at(i.start * n), n) };
+            unsafe { spans(a.part([i.start, 0], [i.len(), k]), b, c.at(i.start * n), n) };
         });
     } else {
         let columns = parts(n, 16, wanted);
         team::run(columns.count, |task| {
             let j = columns.range(task);
             // SAFETY: each task has columns of C of its own.
-            unsafe { T::tile(a, b.part([0, j.start], [k, j.len()]), c.at(j.start), n) };
+            unsafe { spans(a, b.part([0, j.start], [k, j.len()]), c.at(j.start), n) };
+        });
+    }
+}
+
+/// The columns of A that `matrixmultiply` multiplies before it adds to C (its KC).
+const DEPTH: usize = 256;
+
+/// C = A · B, where row i of C begins at `c + i * row`. The products of spans of k are added up apart, as in
+/// [`driver`](super::driver).
+///
+/// # Safety
+///
+/// The caller may write every element of C.
+unsafe fn spans<T: PortableProduct>(a: Mat<'_, T>, b: Mat<'_, T>, c: *mut T, row: usize) {
+    let (m, k, n) = (a.rows, a.columns, b.columns);
+    let spans = parts(k, 1, span_count(k.div_ceil(DEPTH)));
+    for p in (0..spans.count).map(|span| spans.range(span)) {
+        let (a, b) = (a.part([0, p.start], [m, p.len()]), b.part([p.start, 0], [p.len(), n]));
+        if p.start == 0 {
+            // SAFETY: the caller's promise.
+            unsafe { T::tile(a, b, c, row) };
+            continue;
+        }
+        with_scratch(m * n, |scratch: *mut T| {
+            // SAFETY: the scratch has m rows of n elements; the caller may write every row of C.
+            let row_of = |i: usize| unsafe {
+                (slice::from_raw_parts_mut(c.add(i * row), n), slice::from_raw_parts(scratch.add(i * n), n))
+            };
+            // SAFETY: as above.
+            unsafe { T::tile(a, b, scratch, n) };
+            for (sums, products) in (0..m).map(row_of) {
+                sums.iter_mut().zip(products).for_each(|(sum, &product)| *sum += product);
+            }
         });
     }
 }

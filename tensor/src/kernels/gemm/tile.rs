@@ -1,9 +1,9 @@
 //! The macro-kernel: the loops right around the micro-kernel, over the strips and panels of a tile of C (BLIS's loops 2 and
 //! 1).
 
-use std::ops::Range;
+use std::ops::{AddAssign, Range};
+use std::slice;
 
-use super::cut::parts;
 use super::kernel::{self, HEIGHT, MicroTile};
 use super::lanes::Lanes;
 
@@ -23,10 +23,10 @@ pub(super) struct Strips<T> {
 unsafe impl<T: Sync> Sync for Strips<T> {}
 
 impl<T> Strips<T> {
-    /// The strips from row `first` on, which is the first row of a strip.
-    pub(super) fn skip(&self, first: usize) -> Self {
+    /// The strips from row `first` on, which is the first row of a strip, and from column `p` on.
+    pub(super) fn part(&self, first: usize, p: usize) -> Self {
         let offset = self.strip.map_or(first as isize * self.row, |strip| (first / HEIGHT) as isize * strip);
-        Self { start: self.start.wrapping_offset(offset), ..*self }
+        Self { start: self.start.wrapping_offset(offset + p as isize * self.column), ..*self }
     }
 
     /// The number and the rows of each strip. In place the heights are as even as can be, so that no strip is too low to keep
@@ -59,9 +59,9 @@ impl<V: Lanes> Panels<V> {
         self.vectors * V::LANES
     }
 
-    /// The panels from column `first` on, which is the first column of a panel.
-    pub(super) fn skip(&self, first: usize) -> Self {
-        let offset = (first / self.width()) as isize * self.panel;
+    /// The panels from column `first` on, which is the first column of a panel, and from row `p` on.
+    pub(super) fn part(&self, first: usize, p: usize) -> Self {
+        let offset = (first / self.width()) as isize * self.panel + p as isize * self.row;
         Self { start: self.start.wrapping_offset(offset), ..*self }
     }
 }
@@ -76,6 +76,34 @@ pub(super) struct ResultTile<T> {
     pub(super) row: usize,
     /// Whether the product is added to the values of the tile, or replaces them.
     pub(super) add: bool,
+}
+
+// SAFETY: tasks write through the pointer, each to rows and columns of its own.
+unsafe impl<T: Send> Sync for ResultTile<T> {}
+
+impl<T: Copy + AddAssign> ResultTile<T> {
+    /// Some rows and columns of the tile.
+    pub(super) fn part(&self, rows: &Range<usize>, columns: &Range<usize>) -> Self {
+        let start = self.start.wrapping_add(rows.start * self.row + columns.start);
+        Self { start, rows: rows.len(), columns: columns.len(), ..*self }
+    }
+
+    /// Adds another tile of as many rows and columns.
+    ///
+    /// # Safety
+    ///
+    /// Every element of both lies within bounds, and no other thread uses them meanwhile.
+    pub(super) unsafe fn add_tile(&self, other: ResultTile<T>) {
+        for i in 0..self.rows {
+            // SAFETY: the caller's promise.
+            let (sums, others) = unsafe {
+                let row = self.start.wrapping_add(i * self.row);
+                let other = other.start.wrapping_add(i * other.row);
+                (slice::from_raw_parts_mut(row, self.columns), slice::from_raw_parts(other, self.columns))
+            };
+            sums.iter_mut().zip(others).for_each(|(sum, &other)| *sum += other);
+        }
+    }
 }
 
 /// The operand that stays in the first-level cache.
@@ -95,44 +123,41 @@ pub(super) enum Nearest {
 /// tile of C meanwhile.
 pub(super) unsafe fn multiply<V: Lanes>(
     k: usize,
-    a: Strips<V::Element>,
-    b: Panels<V>,
+    a: &Strips<V::Element>,
+    b: &Panels<V>,
     c: ResultTile<V::Element>,
     nearest: Nearest,
 ) {
     let width = b.width();
     let panels = c.columns.div_ceil(width);
-    let depths = parts(k, 1, k.div_ceil(V::DEPTH));
-    for p in (0..depths.count).map(|block| depths.range(block)) {
-        let one = |(s, rows): (usize, Range<usize>), j: usize| {
-            let strip = a.strip.map_or(rows.start as isize * a.row, |strip| s as isize * strip);
-            let tile = MicroTile {
-                k: p.len(),
-                a: a.start.wrapping_offset(strip + p.start as isize * a.column),
-                a_row: a.row,
-                a_column: a.column,
-                b: b.start.wrapping_offset(j as isize * b.panel + p.start as isize * b.row),
-                b_row: b.row,
-                c: c.start.wrapping_add(rows.start * c.row + j * width),
-                c_row: c.row,
-                add: c.add || p.start > 0,
-            };
-            let columns = width.min(c.columns - j * width);
-            // SAFETY: the caller's promise, for these rows and columns of the tile.
-            unsafe {
-                match rows.len() {
-                    1 => kernel::up_to_8::<V, 1>(columns, &tile),
-                    2 => kernel::up_to_4::<V, 2>(columns, &tile),
-                    3 => kernel::up_to_4::<V, 3>(columns, &tile),
-                    4 => kernel::up_to_vectors::<V, 4>(columns, &tile),
-                    5 => kernel::up_to_vectors::<V, 5>(columns, &tile),
-                    _ => kernel::up_to_vectors::<V, 6>(columns, &tile),
-                }
-            }
+    let one = |(s, rows): (usize, Range<usize>), j: usize| {
+        let strip = a.strip.map_or(rows.start as isize * a.row, |strip| s as isize * strip);
+        let tile = MicroTile {
+            k,
+            a: a.start.wrapping_offset(strip),
+            a_row: a.row,
+            a_column: a.column,
+            b: b.start.wrapping_offset(j as isize * b.panel),
+            b_row: b.row,
+            c: c.start.wrapping_add(rows.start * c.row + j * width),
+            c_row: c.row,
+            add: c.add,
         };
-        match nearest {
-            Nearest::Strip => a.cut(c.rows).for_each(|strip| (0..panels).for_each(|j| one(strip.clone(), j))),
-            Nearest::Panel => (0..panels).for_each(|j| a.cut(c.rows).for_each(|strip| one(strip, j))),
+        let columns = width.min(c.columns - j * width);
+        // SAFETY: the caller's promise, for these rows and columns of the tile.
+        unsafe {
+            match rows.len() {
+                1 => kernel::up_to_8::<V, 1>(columns, &tile),
+                2 => kernel::up_to_4::<V, 2>(columns, &tile),
+                3 => kernel::up_to_4::<V, 3>(columns, &tile),
+                4 => kernel::up_to_vectors::<V, 4>(columns, &tile),
+                5 => kernel::up_to_vectors::<V, 5>(columns, &tile),
+                _ => kernel::up_to_vectors::<V, 6>(columns, &tile),
+            }
         }
+    };
+    match nearest {
+        Nearest::Strip => a.cut(c.rows).for_each(|strip| (0..panels).for_each(|j| one(strip.clone(), j))),
+        Nearest::Panel => (0..panels).for_each(|j| a.cut(c.rows).for_each(|strip| one(strip, j))),
     }
 }

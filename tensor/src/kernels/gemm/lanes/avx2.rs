@@ -84,6 +84,12 @@ impl Lanes for Avx2<f32> {
     }
 
     #[inline(always)]
+    unsafe fn add(x: __m256, y: __m256) -> __m256 {
+        // SAFETY: the caller has AVX2.
+        unsafe { _mm256_add_ps(x, y) }
+    }
+
+    #[inline(always)]
     unsafe fn multiply_add(x: __m256, y: __m256, sum: __m256) -> __m256 {
         // SAFETY: the caller has FMA.
         unsafe { _mm256_fmadd_ps(x, y, sum) }
@@ -221,6 +227,12 @@ impl Lanes for Avx2<f64> {
                 _mm_store_sd(target, half);
             }
         }
+    }
+
+    #[inline(always)]
+    unsafe fn add(x: __m256d, y: __m256d) -> __m256d {
+        // SAFETY: the caller has AVX2.
+        unsafe { _mm256_add_pd(x, y) }
     }
 
     #[inline(always)]

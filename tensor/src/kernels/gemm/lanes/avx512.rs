@@ -65,6 +65,12 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
+    unsafe fn add(x: __m512, y: __m512) -> __m512 {
+        // SAFETY: the caller has AVX-512.
+        unsafe { _mm512_add_ps(x, y) }
+    }
+
+    #[inline(always)]
     unsafe fn multiply_add(x: __m512, y: __m512, sum: __m512) -> __m512 {
         // SAFETY: the caller has AVX-512.
         unsafe { _mm512_fmadd_ps(x, y, sum) }
