@@ -3,7 +3,6 @@
 
 use super::cut::parts;
 use super::implicit::{Addend, ColumnOffsets, RightOperand, RowBlock};
-use super::kernel::HEIGHT;
 use super::lanes::Lanes;
 use super::pack::{pack, panel_size};
 use super::{Mat, narrow_kernel};
@@ -76,14 +75,17 @@ pub(super) unsafe fn multiply_block<V: Lanes>(
                 relu: relu && depth + 1 == depths.count,
             };
             let columns = width.min(n - j * width);
+            // At least 8 sums are under way, or the processor would wait for their results. More rows than 8 need more addresses than
+            // there are registers.
             // SAFETY: the caller's promise.
             unsafe {
-                match columns.div_ceil(V::LANES) {
-                    1 => strips::<V, 1>(rows, columns, &panel),
-                    2 => strips::<V, 2>(rows, columns, &panel),
-                    3 if V::VECTORS > 2 => strips::<V, 3>(rows, columns, &panel),
-                    4 if V::VECTORS > 2 => strips::<V, 4>(rows, columns, &panel),
-                    vectors => unreachable!("a panel of {vectors} vectors"),
+                match (columns.div_ceil(V::LANES), V::VECTORS) {
+                    (1, _) => strips::<V, 8, 4, 1>(rows, columns, &panel),
+                    (2, 4) => strips::<V, 8, 4, 2>(rows, columns, &panel),
+                    (2, _) => strips::<V, 6, 3, 2>(rows, columns, &panel),
+                    (3, 4) => strips::<V, 8, 4, 3>(rows, columns, &panel),
+                    (4, 4) => strips::<V, 6, 3, 4>(rows, columns, &panel),
+                    (vectors, _) => unreachable!("a panel of {vectors} vectors"),
                 }
             }
         }
@@ -102,24 +104,25 @@ struct VectorPanel<'a, T> {
     relu: bool,
 }
 
-/// All rows, given by their addresses in A and C, by `NV` vectors; the last vector may be partial.
-unsafe fn strips<V: Lanes, const NV: usize>(
+/// All rows, given by their addresses in A and C, by `NV` vectors; the last vector may be partial. Strips have up to `MOST` rows,
+/// or `HALF` as many.
+unsafe fn strips<V: Lanes, const MOST: usize, const HALF: usize, const NV: usize>(
     rows: (&[*const V::Element], &[*mut V::Element]),
     columns: usize,
     panel: &VectorPanel<'_, V::Element>,
 ) {
-    let last = columns % V::LANES;
+    let last = columns - (NV - 1) * V::LANES;
     // SAFETY: the caller's promise.
     unsafe {
-        if last == 0 {
+        if last == V::LANES && !V::FREE_MASKS {
             V::with(
                 #[inline(always)]
-                || tiles::<V, NV, false>(rows, last, panel),
+                || tiles::<V, MOST, HALF, NV, false>(rows, last, panel),
             );
         } else {
             V::with(
                 #[inline(always)]
-                || tiles::<V, NV, true>(rows, last, panel),
+                || tiles::<V, MOST, HALF, NV, true>(rows, last, panel),
             );
         }
     }
@@ -127,12 +130,12 @@ unsafe fn strips<V: Lanes, const NV: usize>(
 
 /// All rows, cut into strips of even height.
 #[inline(always)]
-unsafe fn tiles<V: Lanes, const NV: usize, const PARTIAL: bool>(
+unsafe fn tiles<V: Lanes, const MOST: usize, const HALF: usize, const NV: usize, const MASKED: bool>(
     (mut a, mut c): (&[*const V::Element], &[*mut V::Element]),
     last: usize,
     panel: &VectorPanel<'_, V::Element>,
 ) {
-    let count = a.len().div_ceil(HEIGHT).max(1);
+    let count = a.len().div_ceil(MOST).max(1);
     let (height, higher) = (a.len() / count, a.len() % count);
     for strip in 0..count {
         let height = height + usize::from(strip < higher);
@@ -140,25 +143,22 @@ unsafe fn tiles<V: Lanes, const NV: usize, const PARTIAL: bool>(
         for next in &c[height..c.len().min(2 * height)] {
             (0..NV).for_each(|v| V::prefetch_to_write(next.wrapping_add(panel.first + v * V::LANES)));
         }
+        let (a_strip, c_strip) = (&a[..height], &c[..height]);
         // SAFETY: the caller's promise.
         unsafe {
             match height {
                 0 => {}
-                1 => tile::<V, 1, NV, PARTIAL>(a, c, last, panel),
-                2 => tile::<V, 2, NV, PARTIAL>(a, c, last, panel),
-                3 => tile::<V, 3, NV, PARTIAL>(a, c, last, panel),
-                4 => tile::<V, 4, NV, PARTIAL>(a, c, last, panel),
-                5 => tile::<V, 5, NV, PARTIAL>(a, c, last, panel),
-                _ => tile::<V, 6, NV, PARTIAL>(a, c, last, panel),
+                1.. if height <= HALF => tile::<V, HALF, NV, MASKED>(a_strip, c_strip, last, panel),
+                _ => tile::<V, MOST, NV, MASKED>(a_strip, c_strip, last, panel),
             }
         }
         (a, c) = (&a[height..], &c[height..]);
     }
 }
 
-/// A tile of the first `MR` rows and `NV` vectors; the last vector has only its first `last` lanes if it is `PARTIAL`.
+/// A tile of at most `MR` rows and `NV` vectors; the last vector has only its first `last` lanes if it is `MASKED`.
 #[inline(always)]
-unsafe fn tile<V: Lanes, const MR: usize, const NV: usize, const PARTIAL: bool>(
+unsafe fn tile<V: Lanes, const MR: usize, const NV: usize, const MASKED: bool>(
     a: &[*const V::Element],
     c: &[*mut V::Element],
     last: usize,
@@ -169,24 +169,18 @@ unsafe fn tile<V: Lanes, const MR: usize, const NV: usize, const PARTIAL: bool>(
         let mask = V::mask(last);
         let load = |source: *const V::Element, v: usize| {
             let source = source.add(v * V::LANES);
-            if PARTIAL && v == NV - 1 { V::load_masked(source, mask) } else { V::load(source) }
+            if MASKED && v == NV - 1 { V::load_masked(source, mask) } else { V::load(source) }
         };
-        let (mut rows, mut results) = ([std::ptr::null(); MR], [std::ptr::null_mut(); MR]);
-        rows.copy_from_slice(&a[..MR]);
-        results.copy_from_slice(&c[..MR]);
+        // The last row stands in for those that are missing.
+        let rows: [*const V::Element; MR] = std::array::from_fn(|r| a[r.min(a.len() - 1)]);
         let mut sums = [[V::zero(); NV]; MR];
-        if !matches!(panel.addend, Addend::Zero) {
-            for (sums, &c) in sums.iter_mut().zip(&results) {
-                let source = if let Addend::Row(row) = panel.addend { row.as_ptr() } else { c };
-                (0..NV).for_each(|v| sums[v] = load(source.add(panel.first), v));
-            }
+        if let Addend::Row(row) = panel.addend {
+            let addend: [V::Vector; NV] = std::array::from_fn(|v| load(row.as_ptr().add(panel.first), v));
+            sums = [addend; MR];
         }
         let mut b = panel.b;
         for &column in panel.columns {
-            let mut vectors = [V::zero(); NV];
-            for (v, vector) in vectors.iter_mut().enumerate() {
-                *vector = load(b, v);
-            }
+            let vectors: [V::Vector; NV] = std::array::from_fn(|v| load(b, v));
             for (row, sums) in rows.iter().zip(&mut sums) {
                 let x = V::splat(row.add(column));
                 for (sum, &y) in sums.iter_mut().zip(&vectors) {
@@ -195,12 +189,17 @@ unsafe fn tile<V: Lanes, const MR: usize, const NV: usize, const PARTIAL: bool>(
             }
             b = b.wrapping_offset(panel.b_row);
         }
-        for (&c, sums) in results.iter().zip(&sums) {
-            let c = c.add(panel.first);
+        // The loop over all rows has a fixed length, so that the sums stay in registers.
+        for (r, sums) in sums.iter().enumerate() {
+            if r >= c.len() {
+                break;
+            }
+            let c = c[r].add(panel.first);
             for (v, &sum) in sums.iter().enumerate() {
+                let sum = if let Addend::Result = panel.addend { V::add(load(c, v), sum) } else { sum };
                 let sum = if panel.relu { V::relu(sum) } else { sum };
                 let c = c.add(v * V::LANES);
-                if PARTIAL && v == NV - 1 { V::store_first(c, sum, last) } else { V::store(c, sum) }
+                if MASKED && v == NV - 1 { V::store_first(c, sum, last) } else { V::store(c, sum) }
             }
         }
     }

@@ -33,6 +33,9 @@ pub(crate) trait Lanes: 'static {
     /// The most elements along k at a time (KC): a panel of B of this depth stays in the first-level cache.
     const DEPTH: usize;
 
+    /// Whether loads and stores by a mask take no longer than others.
+    const FREE_MASKS: bool;
+
     /// Calls `body`, compiled for the instructions. Functions that it calls must inline into it (`#[inline(always)]`).
     unsafe fn with<R>(body: impl FnOnce() -> R) -> R;
     /// All zeros.
@@ -47,7 +50,7 @@ pub(crate) trait Lanes: 'static {
     unsafe fn mask(count: usize) -> Self::Mask;
     /// The lanes of `mask` at `source`, zeros elsewhere.
     unsafe fn load_masked(source: *const Self::Element, mask: Self::Mask) -> Self::Vector;
-    /// Writes the first `count` lanes to `target`, `count` less than `LANES`.
+    /// Writes the first `count` lanes to `target`, `count` less than `LANES` unless [masks are free](Lanes::FREE_MASKS).
     unsafe fn store_first(target: *mut Self::Element, vector: Self::Vector, count: usize);
     /// x + y
     unsafe fn add(x: Self::Vector, y: Self::Vector) -> Self::Vector;

@@ -17,6 +17,7 @@ impl Lanes for Avx2<f32> {
     const LANES: usize = 8;
     const VECTORS: usize = 2;
     const DEPTH: usize = 256;
+    const FREE_MASKS: bool = false;
 
     #[inline(always)]
     unsafe fn with<R>(body: impl FnOnce() -> R) -> R {
@@ -169,6 +170,7 @@ impl Lanes for Avx2<f64> {
     const LANES: usize = 4;
     const VECTORS: usize = 2;
     const DEPTH: usize = 256;
+    const FREE_MASKS: bool = false;
 
     #[inline(always)]
     unsafe fn with<R>(body: impl FnOnce() -> R) -> R {

@@ -16,6 +16,7 @@ impl Lanes for Avx512 {
     const LANES: usize = 16;
     const VECTORS: usize = 4;
     const DEPTH: usize = 128;
+    const FREE_MASKS: bool = true;
 
     #[inline(always)]
     unsafe fn with<R>(body: impl FnOnce() -> R) -> R {
