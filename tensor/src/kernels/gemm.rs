@@ -39,6 +39,20 @@ use cut::GRAIN;
 use implicit::{Addend, ColumnOffsets, RightOperand, RowBlock};
 pub use matrix::Mat;
 
+/// Work that is compiled for each set of vector instructions: a kernel over [`Lanes`](lanes::Lanes).
+pub trait VectorWork<T> {
+    /// Does it with the vectors of `L`.
+    ///
+    /// # Safety
+    ///
+    /// Their instructions are available.
+    #[cfg(target_arch = "x86_64")]
+    unsafe fn compute_in<L: lanes::Lanes<Element = T>>(self);
+
+    /// Does it on other processors.
+    fn compute_portably(self);
+}
+
 /// An element type with a matrix product.
 pub trait Gemm: portable::PortableProduct + Default {
     /// C = A · B, where no dimension is 0.
@@ -76,6 +90,10 @@ pub trait Gemm: portable::PortableProduct + Default {
         addend: Addend<'_, Self>,
         relu: bool,
     );
+
+    /// Does `work` with the best vectors of this processor.
+    #[doc(hidden)]
+    fn compute(work: impl VectorWork<Self>);
 
     /// C = A · B, `[m, k]` by `[k, n]` into a row-major `[m, n]`, whatever `c` held before. Where k is 0, C is 0.
     ///
@@ -194,6 +212,17 @@ macro_rules! gemm {
                 )+
                 // SAFETY: the caller's promise.
                 unsafe { portable::multiply_block(block, columns, n, b, addend, relu) };
+            }
+
+            fn compute(work: impl VectorWork<Self>) {
+                $(
+                    #[cfg(target_arch = "x86_64")]
+                    if crate::simd::$has() {
+                        // SAFETY: the instructions are there.
+                        return unsafe { work.compute_in::<$Lanes>() };
+                    }
+                )+
+                work.compute_portably();
             }
         }
     };

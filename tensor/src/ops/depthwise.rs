@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 use super::elements;
 use crate::convolution::Convolution;
 use crate::element::Float;
-use crate::kernels::depthwise::{Depthwise, Sweep};
+use crate::kernels::depthwise::{Axis, Depthwise, Sweep};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
@@ -26,8 +26,8 @@ impl<T: Float> Tensor<T> {
         convolution: &Convolution,
         shape: Shape,
     ) -> Tensor<T> {
-        let sweeps = forward(convolution, self.shape(), kernel.shape(), &shape);
-        let depthwise = depthwise(&sweeps, &shape, kernel.shape());
+        let axes = forward(convolution, self.shape(), kernel.shape(), &shape);
+        let depthwise = depthwise(&axes, &shape, kernel.shape());
         let (x, kernel) = (self.repeated(shape[shape.len() - 1]), kernel.contiguous());
         let bias = bias.map(Tensor::contiguous);
         Tensor::written(shape.clone(), |out| {
@@ -43,8 +43,8 @@ impl<T: Float> Tensor<T> {
         convolution: &Convolution,
     ) -> Tensor<T> {
         let output = gradient.shape();
-        let sweeps = forward(convolution, self.shape(), kernel, output);
-        let depthwise = depthwise(&sweeps, output, kernel);
+        let axes = forward(convolution, self.shape(), kernel, output);
+        let depthwise = depthwise(&axes, output, kernel);
         let (x, gradient) = (self.repeated(output[output.len() - 1]), gradient.contiguous());
         let mut partial = Tensor::written(depthwise.partial_sums().into(), |_| {});
         Tensor::written(kernel.clone(), |out| {
@@ -63,13 +63,16 @@ impl<T: Float> Tensor<T> {
         let (channels, filters) = (input[rank + 1], self.shape()[rank + 1]);
         let (g, kernel) = (self.contiguous(), kernel.contiguous());
         let wide = with_channels(input, filters);
+        let axes = (0..rank).map(|axis| {
+            let count = convolution.strides[axis].min(input[axis + 1]);
+            let phases =
+                (0..count).map(|first| Phase::new(convolution, axis, first, input[axis + 1], kernel.shape()[axis]));
+            phases.map(|phase| phase.sweep(self.shape()[axis + 1])).collect()
+        });
+        let axes: SmallVec<[Axis; 3]> = axes.collect();
+        let depthwise = depthwise(&axes, &wide, kernel.shape());
         let by_filter = Tensor::written(wide.clone(), |out| {
-            for phases in Phase::combinations(convolution, input, kernel.shape()) {
-                let sweep = |(axis, phase): (usize, &Phase)| phase.sweep(self.shape()[axis + 1]);
-                let sweeps: SmallVec<[Sweep; 3]> = phases.iter().enumerate().map(sweep).collect();
-                let depthwise = depthwise(&sweeps, &wide, kernel.shape());
-                depthwise.convolve(elements(&g), elements(&kernel), None, false, out);
-            }
+            depthwise.convolve(elements(&g), elements(&kernel), None, false, out);
         });
         if filters == channels {
             return by_filter;
@@ -95,10 +98,8 @@ impl<T: Float> Tensor<T> {
 /// o = q + (place - k dilation) / stride, for those k that make it a whole number. So the gradient of the elements of one phase
 /// is a convolution of stride 1.
 struct Phase {
-    /// The first element of the phase, the number of elements, and the step between them.
-    first: usize,
+    /// The number of elements.
     count: usize,
-    stride: usize,
     /// The windows that they meet; the range may begin before window 0 and end after the last window.
     windows: Range<isize>,
     /// The first position, the number of positions, the step between them, and the step between the windows that they meet.
@@ -109,26 +110,6 @@ struct Phase {
 }
 
 impl Phase {
-    /// Every combination of the phases of all axes.
-    fn combinations(
-        convolution: &Convolution,
-        input: &Shape,
-        kernel: &Shape,
-    ) -> impl Iterator<Item = SmallVec<[Phase; 3]>> {
-        let rank = convolution.rank();
-        let count = move |axis: usize| convolution.strides[axis].min(input[axis + 1]);
-        (0..(0..rank).map(count).product()).map(move |mut combination| {
-            let phase = |axis: usize| {
-                let first = combination % count(axis);
-                combination /= count(axis);
-                Phase::new(convolution, axis, first, input[axis + 1], kernel[axis])
-            };
-            let mut phases: SmallVec<[Phase; 3]> = (0..rank).rev().map(phase).collect();
-            phases.reverse();
-            phases
-        })
-    }
-
     fn new(convolution: &Convolution, axis: usize, first: usize, input: usize, kernel: usize) -> Phase {
         let (stride, dilation) = (convolution.strides[axis], convolution.dilation[axis]);
         let place = (first + convolution.padding[axis].0) as isize;
@@ -143,15 +124,13 @@ impl Phase {
             }
             None => (0, 0, 0..count as isize),
         };
-        Phase { first, count, stride, windows, first_tap, taps, tap_step, window_step }
+        Phase { count, windows, first_tap, taps, tap_step, window_step }
     }
 
     /// The sweep that computes this phase from a gradient of this length.
     fn sweep(&self, length: usize) -> Sweep {
         Sweep {
             count: self.count,
-            first: self.first,
-            apart: taken(self.stride, self.count),
             length,
             start: self.windows.start,
             step: 1,
@@ -169,12 +148,10 @@ fn taken(step: usize, count: usize) -> usize {
     if count > 1 { step } else { 1 }
 }
 
-/// The sweeps of a forward convolution.
-fn forward(convolution: &Convolution, input: &Shape, kernel: &Shape, output: &Shape) -> SmallVec<[Sweep; 3]> {
+/// The axes of a forward convolution.
+fn forward(convolution: &Convolution, input: &Shape, kernel: &Shape, output: &Shape) -> SmallVec<[Axis; 3]> {
     let sweep = |axis: usize| Sweep {
         count: output[axis + 1],
-        first: 0,
-        apart: 1,
         length: input[axis + 1],
         start: -(convolution.padding[axis].0 as isize),
         step: taken(convolution.strides[axis], output[axis + 1]),
@@ -183,11 +160,11 @@ fn forward(convolution: &Convolution, input: &Shape, kernel: &Shape, output: &Sh
         weight: 0,
         weight_step: 1,
     };
-    (0..convolution.rank()).map(sweep).collect()
+    (0..convolution.rank()).map(|axis| smallvec![sweep(axis)]).collect()
 }
 
-/// The depthwise convolution with these sweeps and a result of shape `output`.
-fn depthwise<'a>(axes: &'a [Sweep], output: &'a Shape, kernel: &'a Shape) -> Depthwise<'a> {
+/// The depthwise convolution with these axes and a result of shape `output`.
+fn depthwise<'a>(axes: &'a [Axis], output: &'a Shape, kernel: &'a Shape) -> Depthwise<'a> {
     let rank = axes.len();
     Depthwise {
         samples: output[0],

@@ -16,7 +16,7 @@ pub(crate) use avx512::Avx512;
 /// The methods may be called only where the instructions are available. They are fast only if they are inlined into the
 /// closure that [`with`](Lanes::with) calls. Pointers need no alignment; they are used for as many elements as a vector has, or
 /// for the lanes of a mask or a count.
-pub(crate) trait Lanes: 'static {
+pub trait Lanes: 'static {
     /// The element type.
     type Element: Copy + AddAssign + Send + Sync + 'static;
     /// Vectors of the same elements for copies and other work that memory limits, which gains nothing by longer ones.
@@ -73,7 +73,7 @@ pub(crate) trait Lanes: 'static {
 /// # Safety
 ///
 /// As for [`Lanes`].
-pub(crate) trait Shuffle: Lanes {
+pub trait Shuffle: Lanes {
     /// The sum of the lanes, added up by halves.
     unsafe fn sum(vector: Self::Vector) -> Self::Element;
     /// Writes the sum of the lanes of `vectors(i)` to `target + i`, for as many vectors as a vector has lanes.

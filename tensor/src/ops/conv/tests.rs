@@ -32,6 +32,17 @@ impl Case {
 /// Of one axis: length, kernel, stride, dilation and padding.
 type AxisCase = (usize, usize, usize, usize, (usize, usize));
 
+/// A case with `channels` and `filters` of one group.
+fn case(axes: &[AxisCase], samples: usize, [channels, filters, groups]: [usize; 3]) -> Case {
+    let of = |f: fn(&AxisCase) -> usize| axes.iter().map(f).collect();
+    let (input, kernel): (Vec<_>, Vec<_>) = (of(|a| a.0), of(|a| a.1));
+    let (strides, dilation): (Vec<_>, Vec<_>) = (of(|a| a.2), of(|a| a.3));
+    let padding: Vec<_> = axes.iter().map(|a| a.4).collect();
+    let convolution =
+        Convolution::new(axes.len()).strides(&strides).dilation(&dilation).padding(&padding).groups(groups);
+    Case { samples, input, kernel, channels, filters, convolution }
+}
+
 fn cases() -> impl Strategy<Value = Case> {
     let axis = (0_usize..8, 1_usize..4, 1_usize..4, 1_usize..3, (0_usize..3, 0_usize..3));
     let axes = (1_usize..4).prop_flat_map(move |rank| prop::collection::vec(axis.clone(), rank));
@@ -44,13 +55,7 @@ fn cases() -> impl Strategy<Value = Case> {
     (axes, 0_usize..3, sizes).prop_filter_map(
         "the kernel does not fit",
         |(axes, samples, (channels, filters, groups))| {
-            let of = |f: fn(&AxisCase) -> usize| axes.iter().map(f).collect();
-            let (input, kernel): (Vec<_>, Vec<_>) = (of(|a| a.0), of(|a| a.1));
-            let (strides, dilation): (Vec<_>, Vec<_>) = (of(|a| a.2), of(|a| a.3));
-            let padding: Vec<_> = axes.iter().map(|a| a.4).collect();
-            let convolution =
-                Convolution::new(axes.len()).strides(&strides).dilation(&dilation).padding(&padding).groups(groups);
-            let case = Case { samples, input, kernel, channels, filters, convolution };
+            let case = case(&axes, samples, [channels, filters, groups]);
             case.convolution.output_shape(&case.input(), &case.kernel()).ok().map(|_| case)
         },
     )
@@ -96,26 +101,56 @@ fn found<T: Float>(operands: &[Tensor<f64>; 4], ways: [usize; 4], c: &Convolutio
     all.map(|tensor| tensor.to())
 }
 
+/// Depthwise convolutions with lines long enough for all numbers of places and of channels that are computed together.
+fn depthwise_cases() -> impl Strategy<Value = Case> {
+    let long = (1_usize..40, 1_usize..8, 1_usize..4, 1_usize..3, (0_usize..4, 0_usize..4));
+    let short = (1_usize..6, 1_usize..5, 1_usize..3, 1_usize..3, (0_usize..3, 0_usize..3));
+    let axes = (prop::collection::vec(short, 0..3), long);
+    (axes, 0_usize..3, 1_usize..3, prop_oneof![2_usize..40, 60_usize..90]).prop_filter_map(
+        "the kernel does not fit",
+        |((mut axes, long), samples, filters, groups)| {
+            axes.push(long);
+            let case = case(&axes, samples, [1, filters, groups]);
+            case.convolution.output_shape(&case.input(), &case.kernel()).ok().map(|_| case)
+        },
+    )
+}
+
+fn assert_as_the_definition_says(case: &Case, ways: [usize; 4]) {
+    let (x, kernel) = (integers(case.input(), 1), integers(case.kernel(), 2));
+    let shape = case.convolution.output_shape(x.shape(), kernel.shape()).unwrap();
+    let bias = integers([shape[shape.len() - 1]], 4);
+    let gradient = integers(shape.clone(), 3);
+    let (mut y, mut dx, mut dk) = (Tensor::zeros(shape), x.zeros_like(), kernel.zeros_like());
+    visit(case, |i, k, o| {
+        let (i, k, o) = (place(x.shape(), i), place(kernel.shape(), k), place(gradient.shape(), o));
+        let (xs, ks, gs) = (x.as_slice().unwrap(), kernel.as_slice().unwrap(), gradient.as_slice().unwrap());
+        y.as_mut_slice()[o] += xs[i] * ks[k];
+        dx.as_mut_slice()[i] += gs[o] * ks[k];
+        dk.as_mut_slice()[k] += gs[o] * xs[i];
+    });
+    let biased = &y + &bias;
+    let expected = [y, dx, dk, biased.clone(), biased.relu()];
+    let operands = [x, kernel, gradient, bias];
+    assert_eq!(&found::<f64>(&operands, ways, &case.convolution), &expected);
+    assert_eq!(&found::<f32>(&operands, ways, &case.convolution), &expected);
+}
+
 proptest! {
     #[test]
     fn as_the_definition_says(case in cases(), ways in [0..WAYS, 0..WAYS, 0..WAYS, 0..WAYS]) {
-        let (x, kernel) = (integers(case.input(), 1), integers(case.kernel(), 2));
-        let shape = case.convolution.output_shape(x.shape(), kernel.shape()).unwrap();
-        let bias = integers([shape[shape.len() - 1]], 4);
-        let gradient = integers(shape.clone(), 3);
-        let (mut y, mut dx, mut dk) = (Tensor::zeros(shape), x.zeros_like(), kernel.zeros_like());
-        visit(&case, |i, k, o| {
-            let (i, k, o) = (place(x.shape(), i), place(kernel.shape(), k), place(gradient.shape(), o));
-            let (xs, ks, gs) = (x.as_slice().unwrap(), kernel.as_slice().unwrap(), gradient.as_slice().unwrap());
-            y.as_mut_slice()[o] += xs[i] * ks[k];
-            dx.as_mut_slice()[i] += gs[o] * ks[k];
-            dk.as_mut_slice()[k] += gs[o] * xs[i];
-        });
-        let biased = &y + &bias;
-        let expected = [y, dx, dk, biased.clone(), biased.relu()];
-        let operands = [x, kernel, gradient, bias];
-        prop_assert_eq!(&found::<f64>(&operands, ways, &case.convolution), &expected);
-        prop_assert_eq!(&found::<f32>(&operands, ways, &case.convolution), &expected);
+        assert_as_the_definition_says(&case, ways);
+    }
+
+}
+
+proptest! {
+    // Few, because they are large.
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn depthwise_as_the_definition_says(case in depthwise_cases(), ways in [0..WAYS, 0..WAYS, 0..WAYS, 0..WAYS]) {
+        assert_as_the_definition_says(&case, ways);
     }
 }
 
@@ -148,8 +183,8 @@ fn large_enough_for_many_tasks() {
 }
 
 #[test]
-fn more_kernel_lines_than_one_pass_reads() {
-    // Depthwise, with more lines than are read in one pass: 5 x 5 lines of 2 positions.
+fn depthwise_over_three_axes() {
+    // 5 x 5 lines of 2 positions.
     let convolution = Convolution::new(3).padding(&[(2, 2), (1, 3), (0, 1)]).groups(3);
     let case = Case {
         samples: 2,
@@ -185,6 +220,7 @@ fn the_same_bits_for_any_number_of_threads() {
         (waves(&[3, 3, 2, 128], 2), strided().groups(8)),
         (waves(&[3, 3, 4, 24], 2), strided().groups(4)),
         (waves(&[3, 3, 1, 32], 2), strided().groups(16)),
+        (waves(&[7, 7, 1, 16], 2), Convolution::new(2).padding(&[(3, 3), (3, 3)]).groups(16)),
     ] {
         assert_same_on_threads(|| {
             let y = x.convolve(&kernel, &convolution);
