@@ -1,8 +1,8 @@
 //! C = A · B for matrices with any strides, in place (general matrix product, GEMM).
 //!
 //! On x86-64 with AVX-512, or AVX2 and FMA, the product is this crate's own (`driver`); elsewhere it is that of the crate
-//! `matrixmultiply` (`portable`). Either way the shape alone decides how C is cut into tiles, and a tile is one task of the
-//! [`team`]: the sum along k is never cut between threads, so the bits of a result do not depend on their number.
+//! `matrixmultiply` (`portable`). Either way the shape alone decides how C, or the sum along k, is cut into tasks of the
+//! [`team`], so the bits of a result do not depend on the number of threads.
 //!
 //! `tensor/KERNELS.md` draws the loops and the files of this folder.
 //!

@@ -49,7 +49,11 @@ pub(super) unsafe fn multiply<V: Lanes>(a: Mat<'_, V::Element>, b: Mat<'_, V::El
         } else if a.rows <= 3 && a.column_stride == 1 && b.row_stride == 1 && b.column_stride != 1 {
             dots::<V>(a, b, c);
         } else {
-            tiles::<V>(a, b, c);
+            let plan = Plan::<V>::new(a, b);
+            match plan.k_parts(a, b) {
+                1 => tiles(&plan, a, b, c),
+                parts => tiles_of_k_parts(&plan, parts, a, b, c),
+            }
         }
     }
 }
@@ -67,10 +71,40 @@ unsafe fn dots<V: Lanes>(a: Mat<'_, V::Element>, b: Mat<'_, V::Element>, c: &mut
     });
 }
 
-/// The product of a part of C at a time (loop 5).
-unsafe fn tiles<V: Lanes>(a: Mat<'_, V::Element>, b: Mat<'_, V::Element>, c: &mut [V::Element]) {
+/// The product with k cut into parts, one task each, whose results are added up in order.
+///
+/// B is then read by the task that has these rows of it, as are the rows of its gradient and of its update in a training step. So
+/// a weight's rows stay in the cache of one core, from which another would fetch them slowly.
+unsafe fn tiles_of_k_parts<V: Lanes>(
+    plan: &Plan<V>,
+    count: usize,
+    a: Mat<'_, V::Element>,
+    b: Mat<'_, V::Element>,
+    c: &mut [V::Element],
+) {
     let (m, k, n) = (a.rows, a.columns, b.columns);
-    let plan = Plan::<V>::new(a, b);
+    let parts = parts(k, 1, count);
+    let size = m * n;
+    with_scratch((parts.count - 1) * size, |scratch: *mut V::Element| {
+        let (start, others) = (Origin(c.as_mut_ptr()), Origin(scratch));
+        team::run(parts.count, |part| {
+            let p = parts.range(part);
+            let start = if part == 0 { start.at(0) } else { others.at((part - 1) * size) };
+            let tile = ResultTile { start, rows: m, columns: n, row: n, add: false };
+            // SAFETY: the caller's promise, for a part of the operands. C and each part of the scratch are as large as the result.
+            unsafe { spans(plan, a.part([0, p.start], [m, p.len()]), b.part([p.start, 0], [p.len(), n]), tile) };
+        });
+        for part in 1..parts.count {
+            // SAFETY: the tasks have written every element of their results.
+            let other = unsafe { std::slice::from_raw_parts(others.at((part - 1) * size), size) };
+            c.iter_mut().zip(other).for_each(|(sum, &other)| *sum += other);
+        }
+    });
+}
+
+/// The product of a part of C at a time (loop 5).
+unsafe fn tiles<V: Lanes>(plan: &Plan<V>, a: Mat<'_, V::Element>, b: Mat<'_, V::Element>, c: &mut [V::Element]) {
+    let (m, k, n) = (a.rows, a.columns, b.columns);
     let columns = n.min(MOST_COLUMNS);
     let rows = m.min(MOST_ELEMENTS / columns);
     let c = Origin(c.as_mut_ptr());
@@ -80,7 +114,7 @@ unsafe fn tiles<V: Lanes>(a: Mat<'_, V::Element>, b: Mat<'_, V::Element>, c: &mu
             let a = a.part([i, 0], [rows.min(m - i), k]);
             let c = ResultTile { start: c.at(i * n + j), rows: a.rows, columns: b.columns, row: n, add: false };
             // SAFETY: the caller's promise, for a part of the operands and of C.
-            unsafe { spans(&plan, a, b, c) };
+            unsafe { spans(plan, a, b, c) };
         }
     }
 }
@@ -178,6 +212,14 @@ impl<V: Lanes> Plan<V> {
         };
         let nearest = if bytes <= NEAR || m <= 3 { Nearest::Strip } else { Nearest::Panel };
         Plan { pack_a, pack_b, vectors, nearest, lanes: PhantomData }
+    }
+
+    /// The parts that k is cut into: several where B is read in place and has so many rows that adding up the results of the parts
+    /// takes little time beside reading it.
+    fn k_parts(&self, a: Mat<'_, V::Element>, b: Mat<'_, V::Element>) -> usize {
+        let (m, k, n) = (a.rows, a.columns, b.columns);
+        let wanted = (m * k * n / GRAIN).min(ENOUGH_TASKS).min(k / (4 * m));
+        if self.pack_a || self.pack_b || k * n * size_of::<V::Element>() <= NEAR { 1 } else { wanted.max(1) }
     }
 
     /// The columns of a panel of B.
