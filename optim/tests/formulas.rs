@@ -92,7 +92,7 @@ fn every_expression_computes_what_its_rule_does() {
 fn an_expression_reads_as_the_formula() {
     let expected = "t1 = 0.9 * momentum + 0.09999999999999998 * gradient\n\
                     t2 = 0.999 * velocity + 0.0010000000000000009 * gradient * gradient\n\
-                    parameter - s0 * t1 / (s1 * sqrt(t2) + 0.0000001)\nt1\nt2";
+                    parameter - s0 * (t1 / (s1 * sqrt(t2) + 0.0000001))\nt1\nt2";
     assert_eq!(
         Adam::default().expression().to_string().replace("(gradient * gradient)", "gradient * gradient"),
         expected

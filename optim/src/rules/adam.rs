@@ -76,7 +76,7 @@ impl ElementwiseRule for Adam {
             }
             _ => *v,
         };
-        p - rate * *m / (root * square.sqrt() + N::of(self.epsilon))
+        p - rate * (*m / (root * square.sqrt() + N::of(self.epsilon)))
     }
 }
 

@@ -48,6 +48,6 @@ impl ElementwiseRule for Adamax {
         let [m, u] = slots else { unreachable!("two slots") };
         *m = moving_average(self.beta_1, *m, g);
         *u = g.magnitude().maximum(N::of(self.beta_2) * *u);
-        p - rate * *m / (*u + N::of(self.epsilon))
+        p - rate * (*m / (*u + N::of(self.epsilon)))
     }
 }

@@ -1,7 +1,7 @@
 //! The kernel of optimisers: a parameter and its slots, of one shape, updated together in place.
 
 use super::Shared;
-use crate::simd::vectorize;
+use crate::simd::vectorize_choices;
 use crate::team;
 
 /// The elements of each tensor in one task: 16 KiB of f32, so that a parameter, its gradient and two slots fit into a core's first
@@ -24,7 +24,7 @@ pub(crate) fn update<T: Copy + Send + Sync, const N: usize>(
         let (start, len) = (range.start, range.len());
         // SAFETY: the ranges of all tasks are disjoint, and lie within the slices, which are of one length.
         let (parameter, slots) = unsafe { (parameter.part(start, len), slots.map(|slot| slot.part(start, len))) };
-        vectorize(
+        vectorize_choices(
             #[inline(always)]
             || body(parameter, &gradient[range], slots),
         );
