@@ -22,8 +22,8 @@ use crate::cache::CachePadded;
 const ALIGNMENT: usize = 64;
 /// The most bytes of a block: rounded up to its size class, it is still within the address range of one object.
 const MOST_BYTES: usize = isize::MAX as usize / 2;
-/// Smaller blocks go straight to the system allocator, which keeps such sizes for each thread.
-const LARGEST_UNPOOLED: usize = 1024;
+/// Up to this many bytes there is a size class for each multiple of the alignment.
+const FINE_CLASSES: usize = 1024;
 /// Idle memory is at most this many bytes; a block beyond that is given back to the system.
 const MOST_IDLE: usize = 1 << 30;
 /// Shelves; threads beyond this number share them.
@@ -61,9 +61,7 @@ impl Block {
             return (Block { start: NonNull::<Aligned>::dangling().cast(), class: 0 }, false);
         }
         let class = size_class(bytes);
-        if class > LARGEST_UNPOOLED
-            && let Some(start) = IDLE.take(class)
-        {
+        if let Some(start) = IDLE.take(class) {
             return (Block { start, class }, true);
         }
         let layout = block_layout(class);
@@ -81,7 +79,7 @@ impl Block {
 
 impl Drop for Block {
     fn drop(&mut self) {
-        if self.class > 0 && !(self.class > LARGEST_UNPOOLED && IDLE.keep(self.start, self.class)) {
+        if self.class > 0 && !IDLE.keep(self.start, self.class) {
             // SAFETY: the block was allocated with this layout, and its one owner is giving it up.
             unsafe { dealloc(self.start.as_ptr(), block_layout(self.class)) };
         }
@@ -103,9 +101,7 @@ pub(crate) fn bytes_of<T>(len: usize) -> usize {
 /// Calls `body` with scratch for `len` elements, aligned to a cache line. Their values are unspecified.
 pub(crate) fn with_scratch<T: Copy, R>(len: usize, body: impl FnOnce(*mut T) -> R) -> R {
     const { assert!(align_of::<T>() <= ALIGNMENT) };
-    let bytes = bytes_of::<T>(len);
-    // Small scratch is recycled too: from the system it would be cleared each time.
-    let (block, _) = Block::new(if bytes > 0 { bytes.max(LARGEST_UNPOOLED + 1) } else { 0 });
+    let (block, _) = Block::new(bytes_of::<T>(len));
     body(block.start.as_ptr().cast())
 }
 
@@ -126,7 +122,7 @@ const _: () = assert!(align_of::<Aligned>() == ALIGNMENT);
 
 /// The bytes that a request is rounded up to: quarter steps between powers of two, so at most a fifth is wasted.
 fn size_class(bytes: usize) -> usize {
-    if bytes <= LARGEST_UNPOOLED {
+    if bytes <= FINE_CLASSES {
         return bytes.next_multiple_of(ALIGNMENT);
     }
     let quarter = (bytes.next_power_of_two() / 8).max(ALIGNMENT);
@@ -270,7 +266,7 @@ mod tests {
         for bytes in (1..5000).chain([1 << 20, (1 << 20) + 1, 100_000_007]) {
             let class = size_class(bytes);
             assert!(class >= bytes && class.is_multiple_of(ALIGNMENT));
-            assert!(bytes < LARGEST_UNPOOLED || class - bytes <= bytes / 4, "{bytes} takes {class}");
+            assert!(bytes < FINE_CLASSES || class - bytes <= bytes / 4, "{bytes} takes {class}");
             assert_eq!(size_class(class), class);
         }
     }
