@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use crate::shape::{Shape, ShapeError};
+use crate::shape::{Shape, ShapeError, copy_of_list};
 
 /// The stride of each axis in elements; 0 repeats an element, a negative stride runs backwards.
 pub(crate) type Strides = SmallVec<[isize; 4]>;
@@ -12,11 +12,18 @@ pub(crate) type Strides = SmallVec<[isize; 4]>;
 /// Invariants: every such place lies within the buffer that the layout was made for, and the number of elements, with 1 in place
 /// of each length of 0, is at most `isize::MAX`, so no product of lengths wraps around. Layouts are made for a whole buffer
 /// ([`Layout::contiguous`]) or by the functions here, each of which addresses a subset of the places of its input.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
     pub shape: Shape,
     pub strides: Strides,
     pub offset: usize,
+}
+
+impl Clone for Layout {
+    #[inline]
+    fn clone(&self) -> Self {
+        Layout { shape: self.shape.clone(), strides: copy_of_list(&self.strides), offset: self.offset }
+    }
 }
 
 impl Layout {

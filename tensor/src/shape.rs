@@ -16,9 +16,27 @@ use smallvec::SmallVec;
 /// assert_eq!(shape.size(), 6);
 /// assert_eq!(shape.to_string(), "[2, 3]");
 /// ```
-#[derive(Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Shape(SmallVec<[usize; 4]>);
+
+impl Clone for Shape {
+    #[inline]
+    fn clone(&self) -> Self {
+        Shape(copy_of_list(&self.0))
+    }
+}
+
+/// A copy of a short list of numbers, one for each axis. Every op copies some, so a list that has not spilled is copied as a
+/// plain value and not element by element.
+#[inline]
+pub(crate) fn copy_of_list<T: Copy>(list: &SmallVec<[T; 4]>) -> SmallVec<[T; 4]> {
+    if list.spilled() {
+        return SmallVec::from_slice(list);
+    }
+    // SAFETY: a list that has not spilled owns no memory, and its elements are `Copy`, so its bytes are a list of their own.
+    unsafe { std::ptr::read(list) }
+}
 
 impl Shape {
     /// The number of elements: the product of the lengths, 1 for a scalar.
