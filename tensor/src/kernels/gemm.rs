@@ -54,7 +54,7 @@ pub trait VectorWork<T> {
 }
 
 /// An element type with a matrix product.
-pub trait Gemm: portable::PortableProduct + Default {
+pub trait Gemm: portable::PortableProduct + Default + PartialOrd {
     /// C = A · B, where no dimension is 0.
     #[doc(hidden)]
     fn multiply(a: Mat<'_, Self>, b: Mat<'_, Self>, c: &mut [Self]);

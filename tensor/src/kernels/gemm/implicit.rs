@@ -5,6 +5,7 @@
 //! matrix, many times as large as the picture, is never built. (Dukhan, "The indirect convolution algorithm",
 //! arXiv:1907.02129, uses a table of pointers instead; sums of offsets need none.)
 
+use super::cut::{parts, span_count};
 use crate::grid::{Grid, OffsetRun};
 
 /// A stack of `count` matrices over shared data: element (i, p) of matrix s lies at
@@ -56,6 +57,16 @@ pub struct RightOperand<T> {
 // SAFETY: a shared borrow of a slice, or of scratch that no thread writes to meanwhile.
 unsafe impl<T: Sync> Sync for RightOperand<T> {}
 
+impl<T> RightOperand<T> {
+    /// The same operand without its first `rows` rows.
+    pub(super) fn skip(&self, rows: usize) -> Self {
+        Self { start: self.start.wrapping_offset(rows as isize * self.row), ..*self }
+    }
+}
+
+/// The columns of a row whose products the kernels add up one after the other, at most.
+pub(super) const BLOCK: usize = 128;
+
 /// The most rows of a [`RowBlock`]: their addresses fit onto the stack, and there are enough to keep a panel of B busy.
 pub(super) const MOST_ROWS: usize = 96;
 
@@ -98,6 +109,13 @@ impl<T> RowBlock<T> {
         (self.rows_of_a, self.rows_of_c) = (0, 0);
     }
 
+    /// The same rows of A, with results of n elements one after the other from `start` on.
+    pub(super) fn with_results(&self, start: *mut T, n: usize) -> Self {
+        let mut block = RowBlock { a: self.a, rows_of_a: self.rows_of_a, ..Self::new() };
+        block.add_to_c(start, OffsetRun { start: 0, step: n, count: self.rows_of_c });
+        block
+    }
+
     pub(super) fn rows(&self) -> (&[*const T], &[*mut T]) {
         debug_assert_eq!(self.rows_of_a, self.rows_of_c);
         (&self.a[..self.rows_of_a], &self.c[..self.rows_of_c])
@@ -108,11 +126,28 @@ impl<T> RowBlock<T> {
 pub struct ColumnOffsets {
     pub(super) offsets: Vec<usize>,
     pub(super) run: usize,
+    /// The same offsets span by span, where there are several: see [`span_count`].
+    pub(super) spans: Vec<ColumnOffsets>,
 }
 
 impl ColumnOffsets {
     pub(super) fn new(grid: &Grid) -> Self {
-        ColumnOffsets { offsets: grid.table(), run: grid.run() }
+        let (offsets, run) = (grid.table(), grid.run());
+        let count = span_count(offsets.len().div_ceil(BLOCK));
+        let mut spans = Vec::new();
+        if count > 1 {
+            // Several whole runs, or parts of one.
+            let most = offsets.len().div_ceil(count);
+            let (runs, each) = if run < most {
+                (offsets.len(), most.next_multiple_of(run))
+            } else {
+                (run, parts(run, 1, run.div_ceil(most)).each)
+            };
+            let span =
+                |offsets: &[usize]| Self { offsets: offsets.into(), run: run.min(offsets.len()), spans: Vec::new() };
+            spans.extend(offsets.chunks(runs).flat_map(|runs| runs.chunks(each)).map(span));
+        }
+        ColumnOffsets { offsets, run, spans }
     }
 }
 

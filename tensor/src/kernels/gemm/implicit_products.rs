@@ -1,12 +1,14 @@
 //! Matrix products whose left operand is an [`ImplicitMatrix`]: plain ones, several over the same data, and sums of them.
 
 use std::ops::{AddAssign, Range};
+use std::slice;
 
-use super::cut::{GRAIN, Origin, Parts, parts};
-use super::implicit::{Addend, ColumnOffsets, ImplicitMatrix, MOST_ROWS, RightOperand, RowBlock};
+use super::cut::{GRAIN, Origin, Parts, parts, span_count};
+use super::implicit::{Addend, BLOCK, ColumnOffsets, ImplicitMatrix, MOST_ROWS, RightOperand, RowBlock};
 use super::{Gemm, Mat};
 use crate::grid::{Grid, OffsetRun};
 use crate::kernels::Shared;
+use crate::memory::with_scratch;
 use crate::team;
 
 impl<T: Gemm> ImplicitMatrix<'_, T> {
@@ -30,9 +32,57 @@ impl<T: Gemm> ImplicitMatrix<'_, T> {
             block.add_to_c(c, OffsetRun { start: (start - rows.start) * n, step: n, count: part.len() });
             self.rows.for_each_run(part, |run| block.add_to_a(self.start(matrix), run));
             // SAFETY: every element of A lies within its data; the rest is the caller's promise.
-            unsafe { T::multiply_block(block, columns, n, b, addend, false) };
+            unsafe { multiply_spans(block, columns, n, b, addend, false) };
         }
     }
+}
+
+/// [`Gemm::multiply_block`] span by span. The products of all spans but the first are added up apart, so that rounding errors grow
+/// with the square root of k.
+///
+/// # Safety
+///
+/// As for [`Gemm::multiply_block`].
+unsafe fn multiply_spans<T: Gemm>(
+    block: &RowBlock<T>,
+    columns: &ColumnOffsets,
+    n: usize,
+    b: &RightOperand<T>,
+    addend: Addend<'_, T>,
+    relu: bool,
+) {
+    let Some((first, others)) = columns.spans.split_first() else {
+        // SAFETY: the caller's promise.
+        return unsafe { T::multiply_block(block, columns, n, b, addend, relu) };
+    };
+    // SAFETY: the caller's promise, for the first columns of A.
+    unsafe { T::multiply_block(block, first, n, b, addend, false) };
+    let rows = block.rows().1;
+    with_scratch(rows.len() * n, |scratch: *mut T| {
+        let products = block.with_results(scratch, n);
+        let mut place = first.offsets.len();
+        for (i, columns) in others.iter().enumerate() {
+            let relu = relu && i + 1 == others.len();
+            // SAFETY: the caller's promise, for some columns of A. The scratch is as large as the results, which are then written;
+            // no other thread uses the rows of C.
+            unsafe {
+                T::multiply_block(&products, columns, n, &b.skip(place), Addend::Zero, false);
+                for (i, &row) in rows.iter().enumerate() {
+                    let row = slice::from_raw_parts_mut(row, n);
+                    add(row, slice::from_raw_parts(scratch.add(i * n), n));
+                    if relu {
+                        row.iter_mut().filter(|c| **c < T::default()).for_each(|c| *c = T::default());
+                    }
+                }
+            }
+            place += columns.offsets.len();
+        }
+    });
+}
+
+/// sums += others
+fn add<T: Copy + AddAssign>(sums: &mut [T], others: &[T]) {
+    sums.iter_mut().zip(others).for_each(|(sum, &other)| *sum += other);
 }
 
 /// The offsets of results: row i of matrix s begins at `s * step + rows[i]`; a row's elements are contiguous.
@@ -98,7 +148,7 @@ impl<T: Gemm> Products<'_, T> {
             }
             // SAFETY: every element of A lies within its data and, as `check` has found, every row of C within C. The caller
             // gives each row to one task, and rows are disjoint.
-            unsafe { T::multiply_block(&block, columns, self.b.columns, b, addend, relu) };
+            unsafe { multiply_spans(&block, columns, self.b.columns, b, addend, relu) };
         }
     }
 }
@@ -174,7 +224,7 @@ pub(crate) fn partial_sums(count: usize, [m, k, n]: [usize; 3]) -> usize {
 /// # Panics
 ///
 /// If the shapes do not match.
-pub(crate) fn sum_of_products<'b, T: Gemm + AddAssign>(
+pub(crate) fn sum_of_products<'b, T: Gemm>(
     a: ImplicitMatrix<'_, T>,
     b: impl Fn(usize) -> Mat<'b, T> + Sync,
     c: &mut [T],
@@ -190,19 +240,33 @@ pub(crate) fn sum_of_products<'b, T: Gemm + AddAssign>(
     let (first, others) = (Origin(c.as_mut_ptr()), Origin(partial.as_mut_ptr()));
     let columns = ColumnOffsets::new(a.columns);
     team::run(stack.count * rows.count, |task| {
-        let mut block = RowBlock::new();
         let (part, rows) = (task / rows.count, rows.range(task % rows.count));
         let sums = match part {
             0 => first.at(rows.start * n),
             _ => others.at(((part - 1) * m + rows.start) * n),
         };
-        for (turn, matrix) in stack.range(part).enumerate() {
-            let b = b(matrix);
-            assert!(b.rows == k && b.columns == n, "sum_of_products: {m} x {k} by {} x {}", b.rows, b.columns);
-            T::with_right_operand(b, &columns, rows.len(), |b| {
-                let addend = if turn > 0 { Addend::Result } else { Addend::Zero };
-                // SAFETY: the shapes have been compared, and each task has rows of a part of the sums to itself.
-                unsafe { a.multiply((matrix, rows.clone()), (&columns, b), addend, &mut block, (sums, n)) };
+        // The sum over a group of matrices, into C or into the scratch.
+        let sum = |group: Range<usize>, sums: *mut T| {
+            let mut block = RowBlock::new();
+            for matrix in group.clone() {
+                let b = b(matrix);
+                assert!(b.rows == k && b.columns == n, "sum_of_products: {m} x {k} by {} x {}", b.rows, b.columns);
+                T::with_right_operand(b, &columns, rows.len(), |b| {
+                    let addend = if matrix > group.start { Addend::Result } else { Addend::Zero };
+                    // SAFETY: the shapes have been compared, and each task has rows of a part of the sums to itself.
+                    unsafe { a.multiply((matrix, rows.clone()), (&columns, b), addend, &mut block, (sums, n)) };
+                });
+            }
+        };
+        let matrices = stack.range(part);
+        let size = rows.len() * n;
+        let groups = parts(matrices.len(), 1, span_count(matrices.len() * k.div_ceil(BLOCK)));
+        sum(matrices.start..matrices.start + groups.range(0).len(), sums);
+        for group in (1..groups.count).map(|group| groups.range(group)) {
+            with_scratch(size, |scratch: *mut T| {
+                sum(matrices.start + group.start..matrices.start + group.end, scratch);
+                // SAFETY: both have been written, and no other task uses them.
+                unsafe { add(slice::from_raw_parts_mut(sums, size), slice::from_raw_parts(scratch, size)) };
             });
         }
     });
@@ -216,7 +280,7 @@ pub(crate) fn sum_of_products<'b, T: Gemm + AddAssign>(
         for part in 1..stack.count {
             // SAFETY: as above.
             let others = unsafe { others.part((part - 1) * m * n + range.start, range.len()) };
-            sums.iter_mut().zip(others).for_each(|(sum, &mut other)| *sum += other);
+            add(sums, others);
         }
     });
 }
@@ -232,6 +296,47 @@ mod tests {
         let (apart, runs) = (Grid::new(0).axis(3, 50).axis(100, 4), Grid::new(1).axis(3, 150).axis(100, 1));
         [1, 21, 48, 75].into_iter().for_each(|n| as_the_definition_says(&apart, n));
         [1, 2, 3, 4, 5, 7, 8, 9].into_iter().for_each(|n| as_the_definition_says(&runs, n));
+    }
+
+    /// Relative errors of sums of many equal products: of the columns of a product, whole runs or parts of them to a span, with few
+    /// columns of B and with more; and of many matrices, of a few columns each and of many.
+    #[test]
+    fn rounding_errors_do_not_grow_along_k() {
+        let (x, m) = (0.1_f32, 5);
+        let small = |c: &[f32], k: usize| {
+            let exact = k as f64 * f64::from(x) * f64::from(x);
+            let error = c.iter().map(|&c| (f64::from(c) / exact - 1.0).abs()).fold(0.0, f64::max);
+            assert!(error <= 5e-6, "{k}: {error:e}");
+        };
+        let data = vec![x; 2_000_000];
+        for (columns, n) in [
+            (Grid::new(0).axis(100_000, 1), 3),
+            (Grid::new(0).axis(100_000, 1), 20),
+            (Grid::new(0).axis(1000, 200).axis(100, 1), 2),
+            (Grid::new(0).axis(100_000, 2), 20),
+        ] {
+            let (k, rows) = (columns.len(), Grid::new(0).axis(m, 7));
+            let a = ImplicitMatrix::new(&data, 1, 0, &rows, &columns);
+            let (b, results) =
+                (Mat::new(&data, 0, [k, n], [n as isize, 1]), ResultRows { step: 0, rows: &Grid::new(0).axis(m, n) });
+            for relu in [false, true] {
+                let mut c = vec![f32::NAN; m * n];
+                products(Products { a, b, results }, &mut c, Addend::Zero, relu);
+                small(&c, k);
+            }
+            // The same with all results below 0.
+            let (negative, mut c) = (data.iter().map(|x| -x).collect::<Vec<_>>(), vec![f32::NAN; m * n]);
+            let a = ImplicitMatrix::new(&negative, 1, 0, &rows, &columns);
+            products(Products { a, b, results }, &mut c, Addend::Zero, true);
+            assert_eq!(c, vec![0.0; m * n]);
+        }
+        for (count, k) in [(100_000, 1), (3000, 70), (20, 9000)] {
+            let (rows, columns) = (Grid::new(0).axis(m, 3), Grid::new(0).axis(k, 1));
+            let a = ImplicitMatrix::new(&data, count, 1, &rows, &columns);
+            let (mut c, mut partial) = (vec![f32::NAN; m * 20], vec![f32::NAN; partial_sums(count, [m, k, 20])]);
+            sum_of_products(a, |_| Mat::new(&data, 0, [k, 20], [20, 1]), &mut c, &mut partial);
+            small(&c, count * k);
+        }
     }
 
     /// Two matrices of 50 rows, more than a strip and fewer than a block, and 300 columns, more than a block of k.

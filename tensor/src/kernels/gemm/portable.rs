@@ -8,7 +8,7 @@ use num_traits::NumAssign;
 
 use super::Mat;
 use super::cut::{GRAIN, Origin, parts, span_count};
-use super::implicit::{Addend, ColumnOffsets, RightOperand, RowBlock};
+use super::implicit::{Addend, BLOCK, ColumnOffsets, RightOperand, RowBlock};
 use crate::memory::with_scratch;
 use crate::team;
 
@@ -132,19 +132,25 @@ pub(super) unsafe fn multiply_block<T: PortableProduct + NumAssign + PartialOrd>
     relu: bool,
 ) {
     let (a, c) = block.rows();
+    let mut sums = vec![T::zero(); n];
     for (&a, &c) in a.iter().zip(c) {
         // SAFETY: the caller's promise.
-        let c = unsafe { std::slice::from_raw_parts_mut(c, n) };
+        let c = unsafe { slice::from_raw_parts_mut(c, n) };
         match addend {
             Addend::Zero => c.fill(T::zero()),
             Addend::Row(row) => c.copy_from_slice(row),
             Addend::Result => {}
         }
-        for (p, column) in columns.offsets.iter().copied().enumerate() {
-            // SAFETY: the caller's promise.
-            let (x, row) =
-                unsafe { (*a.add(column), std::slice::from_raw_parts(b.start.offset(p as isize * b.row), n)) };
-            c.iter_mut().zip(row).for_each(|(c, &y)| *c += x * y);
+        for (number, columns) in columns.offsets.chunks(BLOCK).enumerate() {
+            sums.fill(T::zero());
+            for (p, &column) in columns.iter().enumerate() {
+                let p = number * BLOCK + p;
+                // SAFETY: the caller's promise.
+                let (x, row) =
+                    unsafe { (*a.add(column), slice::from_raw_parts(b.start.offset(p as isize * b.row), n)) };
+                sums.iter_mut().zip(row).for_each(|(sum, &y)| *sum += x * y);
+            }
+            c.iter_mut().zip(&sums).for_each(|(c, &sum)| *c += sum);
         }
         if relu {
             c.iter_mut().filter(|c| **c < T::zero()).for_each(|c| *c = T::zero());
