@@ -67,6 +67,19 @@ impl<X: SampleType, Y: Element> Dataset<X, Y> {
     }
 }
 
+/// # Errors
+/// If two classes have one name.
+pub(crate) fn check_class_names(names: &[String]) -> Result<()> {
+    let mut places = HashMap::new();
+    for (place, name) in names.iter().enumerate() {
+        if let Some(before) = places.insert(name, place) {
+            let found = format!("the class name {name:?} twice, for the classes {before} and {place}");
+            return Err(DatasetError::new(found, "a name of its own for each class", "correct the names"));
+        }
+    }
+    Ok(())
+}
+
 /// The labels read so far, and the class of each.
 ///
 /// Labels that are one number, such as `1` and `1.0`, are one class, and so are texts that are equal. Given names go first: two
@@ -90,11 +103,9 @@ impl ClassIndex {
         let fixed = names.is_some();
         let names = names.unwrap_or_default();
         let (mut by_text, mut by_value) = (HashMap::new(), HashMap::new());
+        check_class_names(&names)?;
         for (place, name) in names.iter().enumerate() {
-            if let Some(before) = by_text.insert(name.clone(), place) {
-                let found = format!("the class name {name:?} twice, for the classes {before} and {place}");
-                return Err(DatasetError::new(found, "a name of its own for each class", "correct the names"));
-            }
+            by_text.insert(name.clone(), place);
             if let Some(value) = Decimal::parse(name) {
                 by_value.entry(value).and_modify(|place| *place = None).or_insert(Some(place));
             }

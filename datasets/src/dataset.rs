@@ -7,6 +7,7 @@ use gradus_tensor::{Columns, Element, Float, SampleType, Samples, Shape, Tensor}
 
 use crate::augment::{Augment, Augmentation};
 use crate::batch::Batch;
+use crate::classes::check_class_names;
 use crate::columns;
 use crate::error::{DatasetError, Result};
 
@@ -86,8 +87,16 @@ impl<X: SampleType, Y: SampleType> Dataset<X, Y> {
     }
 
     /// The same samples, with names for the classes 0, 1, ...
+    ///
+    /// # Panics
+    /// If two classes have one name.
+    #[track_caller]
     pub fn with_class_names(self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        Dataset { class_names: Some(names.into_iter().map(Into::into).collect()), ..self }
+        let names: Vec<String> = names.into_iter().map(Into::into).collect();
+        if let Err(error) = check_class_names(&names) {
+            panic!("with_class_names: {error}");
+        }
+        Dataset { class_names: Some(names.into()), ..self }
     }
 
     /// The number of samples; never 0.
@@ -270,6 +279,12 @@ mod tests {
 
     fn numbered(samples: usize) -> Dataset {
         Dataset::new(Tensor::arange(0.0, samples as f32, 1.0), Tensor::zeros([samples, 1])).unwrap()
+    }
+
+    #[test]
+    #[should_panic(expected = "with_class_names: found the class name \"a\" twice, for the classes 0 and 2")]
+    fn each_class_has_a_name_of_its_own() {
+        numbered(3).with_class_names(["a", "b", "a"]);
     }
 
     #[test]

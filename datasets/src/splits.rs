@@ -23,6 +23,10 @@ impl<X: SampleType, Y: SampleType> Splits<X, Y> {
     }
 
     /// Both sets, with names for the classes 0, 1, ...
+    ///
+    /// # Panics
+    /// If two classes have one name.
+    #[track_caller]
     pub fn with_class_names(self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
         let names: Vec<String> = names.into_iter().map(Into::into).collect();
         Splits { train: self.train.with_class_names(names.clone()), test: self.test.with_class_names(names) }
