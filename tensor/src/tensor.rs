@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::buffer::Buffer;
 use crate::element::Element;
-use crate::kernels::map::{Loop1, loop1};
+use crate::kernels::map::{Loop1, SHORT, loop1};
 use crate::kernels::{self, View};
 use crate::layout::Layout;
 use crate::shape::{Shape, ShapeError};
@@ -193,7 +193,7 @@ impl<T: Element> Tensor<T> {
     /// assert_eq!(Tensor::from([1, -2]).map(|x: i32| x > 0), Tensor::from([true, false]));
     /// ```
     pub fn map<U: Element>(&self, f: impl Fn(T) -> U + Sync) -> Tensor<U> {
-        self.map_by(&loop1(f))
+        self.map_by(&loop1::<SHORT, _, _>(f))
     }
 
     /// As [`map`](Tensor::map), with the loop of a function.

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use super::nest::Nest;
 use super::{CHUNK, Shared, View};
-use crate::simd::vectorize;
+use crate::simd::{vectorize, vectorize_choices};
 use crate::team;
 
 /// The elements gathered at a time: few enough to stay in the first-level cache beside the other operands.
@@ -67,10 +67,22 @@ fn for_each_chunk(len: usize, in_place: bool, body: impl Fn(&mut dyn Iterator<It
     });
 }
 
+/// Whether the loop of a function waits for its arithmetic and not for memory, as that of an exponential does.
+pub(crate) const LONG: bool = true;
+/// The loop of a function that computes as fast as memory delivers its operands, or may do so.
+pub(crate) const SHORT: bool = false;
+
+/// Runs a loop compiled for the vector instructions of this machine; the loop of a long function of f32 for AVX-512 too. (f64
+/// serves to check gradients.)
+#[inline(always)]
+fn vectorized<const IS_LONG: bool, R>(body: impl FnOnce()) {
+    if IS_LONG && size_of::<R>() == 4 { vectorize_choices(body) } else { vectorize(body) }
+}
+
 /// The loop of a function of one operand.
-pub(crate) fn loop1<A: Copy, R>(f: impl Fn(A) -> R + Sync) -> impl Fn(&[A], &mut [R]) + Sync {
+pub(crate) fn loop1<const IS_LONG: bool, A: Copy, R>(f: impl Fn(A) -> R + Sync) -> impl Fn(&[A], &mut [R]) + Sync {
     move |a, out| {
-        vectorize(
+        vectorized::<IS_LONG, R>(
             #[inline(always)]
             || {
                 for (out, &a) in out.iter_mut().zip(a) {
@@ -82,9 +94,11 @@ pub(crate) fn loop1<A: Copy, R>(f: impl Fn(A) -> R + Sync) -> impl Fn(&[A], &mut
 }
 
 /// The loop of a function of two operands.
-pub(crate) fn loop2<A: Copy, B: Copy, R>(f: impl Fn(A, B) -> R + Sync) -> impl Fn(&[A], &[B], &mut [R]) + Sync {
+pub(crate) fn loop2<const IS_LONG: bool, A: Copy, B: Copy, R>(
+    f: impl Fn(A, B) -> R + Sync,
+) -> impl Fn(&[A], &[B], &mut [R]) + Sync {
     move |a, b, out| {
-        vectorize(
+        vectorized::<IS_LONG, R>(
             #[inline(always)]
             || {
                 for ((out, &a), &b) in out.iter_mut().zip(a).zip(b) {
@@ -96,11 +110,11 @@ pub(crate) fn loop2<A: Copy, B: Copy, R>(f: impl Fn(A, B) -> R + Sync) -> impl F
 }
 
 /// The loop of a function of three operands.
-pub(crate) fn loop3<A: Copy, B: Copy, C: Copy, R>(
+pub(crate) fn loop3<const IS_LONG: bool, A: Copy, B: Copy, C: Copy, R>(
     f: impl Fn(A, B, C) -> R + Sync,
 ) -> impl Fn(&[A], &[B], &[C], &mut [R]) + Sync {
     move |a, b, c, out| {
-        vectorize(
+        vectorized::<IS_LONG, R>(
             #[inline(always)]
             || {
                 for (((out, &a), &b), &c) in out.iter_mut().zip(a).zip(b).zip(c) {

@@ -54,7 +54,7 @@ pub(super) fn zip<A: Element, B: Element, R: Element>(
     b: &Tensor<B>,
     f: impl Fn(A, B) -> R + Sync,
 ) -> Tensor<R> {
-    zip_by(op, a, b, &map::loop2(f))
+    zip_by(op, a, b, &map::loop2::<{ map::SHORT }, _, _, _>(f))
 }
 
 #[track_caller]
@@ -74,7 +74,7 @@ fn zip_by<A: Element, B: Element, R: Element>(
 /// `f(a, b)` elementwise, in the memory of `a` or `b` if no other tensor shares it.
 #[track_caller]
 fn zip_owned<T: Element>(op: &str, a: Tensor<T>, b: Tensor<T>, f: impl Fn(T, T) -> T + Sync) -> Tensor<T> {
-    zip_owned_by(op, a, b, &map::loop2(f))
+    zip_owned_by(op, a, b, &map::loop2::<{ map::SHORT }, _, _, _>(f))
 }
 
 #[track_caller]
@@ -99,7 +99,7 @@ pub(crate) fn zip_owned_by<T: Element>(
 /// Replaces `out` by `f(out, other)`, with `other` broadcast.
 #[track_caller]
 fn zip_assign<T: Element>(op: &str, out: &mut Tensor<T>, other: &Tensor<T>, f: impl Fn(T, T) -> T + Sync) {
-    zip_assign_by(op, out, other, &map::loop2(f), InPlace::First);
+    zip_assign_by(op, out, other, &map::loop2::<{ map::SHORT }, _, _, _>(f), InPlace::First);
 }
 
 #[track_caller]
@@ -110,7 +110,7 @@ fn zip_assign_by<T: Element>(op: &str, out: &mut Tensor<T>, other: &Tensor<T>, f
 
 /// `f` of `x` and a number, with `x` as the operand that `which` names; in the memory of `x` if no other tensor shares it.
 fn with_number<T: Element>(x: Tensor<T>, number: T, f: impl Fn(T, T) -> T + Sync, which: InPlace) -> Tensor<T> {
-    with_number_by(x, number, &map::loop2(f), which)
+    with_number_by(x, number, &map::loop2::<{ map::SHORT }, _, _, _>(f), which)
 }
 
 fn with_number_by<T: Element>(mut x: Tensor<T>, number: T, f: Loop2<'_, T, T, T>, which: InPlace) -> Tensor<T> {
@@ -128,7 +128,7 @@ fn with_number_by<T: Element>(mut x: Tensor<T>, number: T, f: Loop2<'_, T, T, T>
 
 /// Replaces `out` by `f(out, number)`.
 fn number_assign<T: Element>(out: &mut Tensor<T>, number: T, f: impl Fn(T, T) -> T + Sync) {
-    number_assign_by(out, number, &map::loop2(f), InPlace::First);
+    number_assign_by(out, number, &map::loop2::<{ map::SHORT }, _, _, _>(f), InPlace::First);
 }
 
 fn number_assign_by<T: Element>(out: &mut Tensor<T>, number: T, f: Loop2<'_, T, T, T>, which: InPlace) {
@@ -143,7 +143,7 @@ fn repeated(shape: &Shape) -> Layout {
 
 /// `f(a)` elementwise, in the memory of `a` where it is its to give.
 pub(super) fn map_owned<T: Element>(a: Tensor<T>, f: impl Fn(T) -> T + Sync) -> Tensor<T> {
-    map_owned_by(a, &map::loop1(f))
+    map_owned_by(a, &map::loop1::<{ map::SHORT }, _, _>(f))
 }
 
 fn map_owned_by<T: Element>(mut a: Tensor<T>, f: Loop1<'_, T, T>) -> Tensor<T> {

@@ -39,7 +39,7 @@ impl<T: Element> Tensor<T> {
     /// assert_eq!(x, Tensor::new([1.0, 4.0]));
     /// ```
     pub fn map_assign(&mut self, f: impl Fn(T) -> T + Sync) {
-        map::map_assign(self.as_mut_slice(), &map::loop1(f));
+        map::map_assign(self.as_mut_slice(), &map::loop1::<{ map::SHORT }, _, _>(f));
     }
 
     /// The elements for overwriting, every one: as [`as_mut_slice`](Tensor::as_mut_slice), but shared elements are not copied

@@ -115,7 +115,7 @@ impl Tensor<bool> {
                 View { data: &a.buffer, layout: &layouts[1] },
                 View { data: &b.buffer, layout: &layouts[2] },
                 out,
-                &map::loop3(
+                &map::loop3::<{ map::SHORT }, _, _, _, _>(
                     #[inline(always)]
                     |condition, a, b| if condition { a } else { b },
                 ),

@@ -31,17 +31,17 @@ pub fn all<N: Copy, const COUNT: usize>(given: &[N]) -> [N; COUNT] {
 
 /// `f` of each element of the one input.
 pub fn one<T: Float>(inputs: &[&Tensor<T>], f: impl Fn(T) -> T + Sync) -> Tensor<T> {
-    inputs[0].map(f)
+    inputs[0].map_by(&map::loop1::<{ map::LONG }, _, _>(f))
 }
 
 /// `f` of the elements of two inputs of the same shape.
 pub fn two<T: Float>(inputs: &[&Tensor<T>], f: impl Fn(T, T) -> T + Sync) -> Tensor<T> {
-    inputs[0].clone().zip_map(inputs[1], f)
+    zip_owned_by("pointwise", inputs[0].clone(), inputs[1].clone(), &map::loop2::<{ map::LONG }, _, _, _>(f))
 }
 
 /// `f` of the gradient and what was saved of one input, in the memory of one of them where nobody else looks.
 pub fn gradient_of_one<T: Float>(gradient: Tensor<T>, saved: Saved<T>, f: impl Fn(T, T) -> T + Sync) -> Tensor<T> {
-    gradient_of_one_by(gradient, saved, &map::loop2(f))
+    gradient_of_one_by(gradient, saved, &map::loop2::<{ map::LONG }, _, _, _>(f))
 }
 
 // Apart from the above, so that it is compiled once for each type and not for each function.
@@ -51,7 +51,7 @@ fn gradient_of_one_by<T: Float>(gradient: Tensor<T>, mut saved: Saved<T>, f: Loo
 
 /// `f` of the gradient and both inputs, which have the same shape.
 pub fn gradient_of_two<T: Float>(gradient: Tensor<T>, saved: Saved<T>, f: impl Fn(T, T, T) -> T + Sync) -> Tensor<T> {
-    gradient_of_two_by(&gradient, &saved, &map::loop3(f))
+    gradient_of_two_by(&gradient, &saved, &map::loop3::<{ map::LONG }, _, _, _, _>(f))
 }
 
 fn gradient_of_two_by<T: Float>(gradient: &Tensor<T>, saved: &Saved<T>, f: Loop3<'_, T, T, T, T>) -> Tensor<T> {
