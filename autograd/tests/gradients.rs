@@ -278,6 +278,7 @@ fn elementwise() -> Vec<Row> {
         row!("pointwise", one, ALL, |x, c| x[0].pointwise(&DISTANCE, &[&x[0].value().map(|_| 0.3)], &[1.5]), |x, c| {
             DISTANCE.of(&[&x[0].map(|_| 0.3), &x[0]], &[1.5])
         }),
+        row!("dropout", one, ALL, |x, c| x[0].dropout(0.4, c.number as u64)),
         row!("threshold", one, ALL, |x, c| x[0].threshold(0.5, -0.3)),
     ]
 }

@@ -72,4 +72,13 @@ impl<T: Float> Var<T> {
             .input(&b, move |g| failed.where_(T::ZERO, g))
             .finish()
     }
+    /// Each element is 0 with probability `rate`, else x / (1 - rate); the seed decides which. See
+    /// [`Tensor::dropout`](gradus_tensor::Tensor::dropout).
+    ///
+    /// # Panics
+    /// Unless 0 <= `rate` < 1.
+    #[track_caller]
+    pub fn dropout(&self, rate: f64, seed: u64) -> Var<T> {
+        Op::new("dropout", self.value().dropout(rate, seed)).input(self, move |g| g.dropout(rate, seed)).finish()
+    }
 }

@@ -18,12 +18,9 @@ impl Layer for Dropout {
 
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
         self.check(build)?;
-        let keep = 1.0 - self.rate;
+        let rate = self.rate;
         Ok(Built::new(build.input()?, move |context, x| match context.training() {
-            Some(generator) if keep < 1.0 => {
-                let kept = generator.bernoulli(x.shape(), keep);
-                x * &(kept.to::<T>() * T::of(1.0 / keep))
-            }
+            Some(generator) if rate > 0.0 => x.dropout(rate, generator.next_u64()),
             _ => x.clone(),
         }))
     }

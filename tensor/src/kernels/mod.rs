@@ -3,6 +3,7 @@
 pub(crate) mod accumulate;
 pub(crate) mod copy;
 pub(crate) mod depthwise;
+pub(crate) mod dropout;
 pub(crate) mod gather;
 pub(crate) mod gauss;
 pub(crate) mod gemm;

@@ -8,6 +8,7 @@ mod conv;
 mod conv_input_gradient;
 mod conv_pooled;
 mod depthwise;
+mod dropout;
 mod in_units;
 mod index;
 mod join;
