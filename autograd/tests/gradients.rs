@@ -180,6 +180,12 @@ fn full(case: &Case) -> Vec<Shape> {
     vec![case.full()]
 }
 
+/// The shapes of rows or of a stack of them, of a matrix and of a bias.
+fn biased_products(case: &Case) -> Vec<Shape> {
+    let &[m, k, n] = &[case.number / 2 % 4, case.number / 8 % 4, case.number / 32 % 3 + 1];
+    vec![[&[2][..case.axis % 2], &[m, k]].concat(), vec![k, n], vec![n]]
+}
+
 fn products(case: &Case) -> Vec<Shape> {
     let &[m, k, n] = &[case.number % 4, case.number / 4 % 4, case.number / 16 % 3 + 1];
     match case.number / 50 % 10 {
@@ -303,6 +309,7 @@ fn reductions() -> Vec<Row> {
         row!("log_softmax", line, ALL, |x, c| x[0].log_softmax(c.axis())),
         row!("cumsum", line, ALL, |x, c| x[0].cumsum(c.axis())),
         row!("matmul", products, ALL, |x, c| x[0].matmul(&x[1])),
+        row!("matmul_biased", biased_products, ALL, |x, c| x[0].matmul_biased(&x[1], &x[2], c.number % 2 == 0)),
         row!("dot", |c| vec![vec![c.number % 4]; 2], ALL, |x, c| x[0].dot(&x[1])),
         row!("outer", |c| vec![vec![c.number % 4], vec![c.number / 4 % 4]], ALL, |x, c| x[0].outer(&x[1])),
     ]

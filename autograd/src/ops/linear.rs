@@ -28,6 +28,26 @@ impl<T: Float> Var<T> {
             .finish()
     }
 
+    /// The [product](Var::matmul) with a matrix plus a bias, and max(y, 0) in place of each result y if `relu`, as one op. Shapes:
+    /// `[.., m, k]`, `[k, n]` and `[n]` give `[.., m, n]`.
+    ///
+    /// # Panics
+    /// If the shapes do not fit each other.
+    #[track_caller]
+    pub fn matmul_biased(&self, matrix: &Var<T>, bias: &Var<T>, relu: bool) -> Var<T> {
+        let y = self.value().matmul_biased(matrix.value(), bias.value(), relu);
+        // A derivative by one of the two needs the other.
+        let x = matrix.is_recorded().then(|| self.value().clone());
+        let w = self.is_recorded().then(|| matrix.value().clone());
+        let kept = relu.then(|| y.clone());
+        let derivative = move |g: Tensor<T>, _| {
+            let [g, by_bias] = g.matmul_biased_gradient(kept.as_ref());
+            let by_matrix = x.map(|x| if x.ndim() == 2 { x.t().matmul(&g) } else { rows(&x).t().matmul(&rows(&g)) });
+            [w.map(|w| g.matmul(&w.t())), by_matrix, Some(by_bias)]
+        };
+        Op::new("matmul_biased", y).joint([self, matrix, bias], derivative).finish()
+    }
+
     /// The dot product of two vars of one axis: the sum of their products, a scalar.
     ///
     /// # Panics

@@ -48,7 +48,7 @@ impl Layer for Dense {
         let kernel = weight_with_penalty(build, "kernel", [features, units], initializer, regularizer)?;
         let bias = self.use_bias.then_some((self.bias_initializer, self.bias_regularizer));
         let ending = BiasActivation::new(build, units, bias, self.activation)?;
-        Ok(ending.computed(output, move |context, x| x.matmul(context.weight(kernel))))
+        Ok(ending.product(output, kernel))
     }
 
     fn output_activations(&self, _inputs: &[Option<Activation>]) -> Vec<Option<Activation>> {

@@ -3,6 +3,7 @@
 mod accumulate;
 mod arithmetic;
 mod assign;
+mod biased;
 mod compare;
 mod conv;
 mod conv_input_gradient;

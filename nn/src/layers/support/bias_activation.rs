@@ -76,6 +76,23 @@ impl BiasActivation {
         })
     }
 
+    /// The layer that multiplies the input by the kernel. Bias, ReLU and epilogue are one pass over the product.
+    pub fn product<T: Float>(self, output: Shape, kernel: ParamId) -> Built<T> {
+        let relu = self.activation == Activation::Relu;
+        let is_last = !relu && self.activation != Activation::Linear;
+        let supports = Supports { affine: !relu && !is_last, relu: !is_last, pooling: false };
+        Built::with_epilogue(output, supports, move |context, x, epilogue| {
+            let (kernel, bias) = (context.weight(kernel), self.bias.map(|bias| context.weight(bias)));
+            let relu = relu || epilogue.relu;
+            let y = match (&epilogue.affine, bias) {
+                (None, Some(bias)) => x.matmul_biased(kernel, bias, relu),
+                (None, None) if relu => x.matmul(kernel).relu(),
+                (_, bias) => epilogue.of_sum(x.matmul(kernel), bias),
+            };
+            if is_last { self.activation.apply(&y) } else { y }
+        })
+    }
+
     /// The layer that adds the bias to the result of `compute`, in one pass with the epilogue.
     pub fn computed<T: Float>(
         self,
