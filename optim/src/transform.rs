@@ -87,7 +87,8 @@ pub(crate) struct Transforms {
 impl Transforms {
     /// The transform of one parameter in this step.
     pub fn of<T: Float>(&self, name: &str, gradient: &Tensor<T>, common_factor: f64, learning_rate: f64) -> Transform {
-        let decays = !name.split('/').any(|part| self.excluded.iter().any(|excluded| excluded == part));
+        let is_excluded = |part| self.excluded.iter().any(|excluded| excluded == part);
+        let decays = self.excluded.is_empty() || !name.split('/').any(is_excluded);
         let (l2, weight_decay) = if decays { (self.l2, self.weight_decay) } else { (0.0, 0.0) };
         Transform {
             factor: common_factor * self.clip.map_or(1.0, |clip| clip.own_factor(gradient)),

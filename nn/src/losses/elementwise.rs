@@ -5,7 +5,7 @@ use gradus_tensor::{Float, Real, Tensor, pointwise};
 use serde::{Deserialize, Serialize};
 
 use super::probabilities::check_rates;
-use super::{Loss, at_least, mean_pointwise, options};
+use super::{Loss, at_least, mean_of_all, mean_pointwise, options};
 use crate::error::Result;
 
 /// Keras's small number, where a loss would divide by 0.
@@ -81,6 +81,18 @@ macro_rules! losses {
 
             fn per_sample<T: Float>(&self, targets: &Tensor<T>, outputs: &Var<T>) -> Result<Var<T>> {
                 mean_pointwise(self.name(), &$FUNCTION, targets, outputs, &[])
+            }
+
+            fn mean<T: Float>(
+                &self,
+                targets: &Tensor<T>,
+                outputs: &Var<T>,
+                weights: Option<&Tensor<T>>,
+            ) -> Result<Var<T>> {
+                match weights {
+                    None => mean_of_all(self.name(), &$FUNCTION, targets, outputs, &[]),
+                    Some(_) => Ok(self.weighted(targets, outputs, weights)?.mean(..)),
+                }
             }
         }
     )+};

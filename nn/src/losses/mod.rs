@@ -43,7 +43,7 @@ pub use weights::{class_weights, class_weights_ignoring};
 
 use std::fmt;
 
-use gradus_autograd::Var;
+use gradus_autograd::{Op, Var};
 use gradus_tensor::{Float, Pointwise, Real, Shape, Tensor};
 
 use crate::error::{Error, Result};
@@ -100,10 +100,7 @@ pub trait Loss: Clone + fmt::Debug + Send + Sync + 'static {
     /// As [`mean`](Loss::mean).
     fn weighted<T: Float>(&self, targets: &Tensor<T>, outputs: &Var<T>, weights: Option<&Tensor<T>>) -> Result<Var<T>> {
         let losses = self.per_sample(targets, outputs)?;
-        if losses.value().is_empty() {
-            let problem = format!("there are no samples: targets {}", targets.shape());
-            return Err(Error::new(self.name(), problem, "give at least one"));
-        }
+        not_empty(self.name(), losses.value(), targets)?;
         let Some(weights) = weights else {
             return Ok(losses);
         };
@@ -159,6 +156,35 @@ fn mean_pointwise<T: Float>(
     same_shape(name, targets, outputs, ALIKE)?;
     let losses = outputs.pointwise(function, &[targets], parameters);
     Ok(if losses.ndim() > 1 { losses.mean(-1) } else { losses })
+}
+
+/// The mean of a function over all numbers, as one op: [`mean_pointwise`] and the mean over the samples, which all have as many
+/// numbers.
+fn mean_of_all<T: Float>(
+    name: &str,
+    function: &'static Pointwise,
+    targets: &Tensor<T>,
+    outputs: &Var<T>,
+    parameters: &[T],
+) -> Result<Var<T>> {
+    same_shape(name, targets, outputs, ALIKE)?;
+    let inputs = [targets, outputs.value()];
+    let losses = function.of(&inputs, parameters);
+    not_empty(name, &losses, targets)?;
+    let (saved, parameters) = (function.saved(&inputs, &losses), parameters.to_vec());
+    let count = T::of(losses.size() as f64);
+    // The gradient by each number's loss is the same, so it is a scalar that is broadcast.
+    let derivative = move |g: Tensor<T>| function.gradient(g / count, saved, &parameters);
+    Ok(Op::new(function.name(), losses.mean(..)).input(outputs, derivative).finish())
+}
+
+/// Checks that there is a loss at all.
+fn not_empty<T: Float>(name: &str, losses: &Tensor<T>, targets: &Tensor<T>) -> Result<()> {
+    if losses.is_empty() {
+        let problem = format!("there are no samples: targets {}", targets.shape());
+        return Err(Error::new(name, problem, "give at least one"));
+    }
+    Ok(())
 }
 
 /// x, or `least` where it is below; NaN stays.
