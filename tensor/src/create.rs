@@ -2,6 +2,7 @@
 
 use crate::buffer::Buffer;
 use crate::element::{Element, Float, Number};
+use crate::kernels;
 use crate::shape::{Shape, ShapeError};
 use crate::tensor::Tensor;
 
@@ -112,7 +113,7 @@ impl<T: Element> Tensor<T> {
     /// A tensor whose elements are all `value`.
     #[track_caller]
     pub fn full(shape: impl Into<Shape>, value: T) -> Self {
-        Tensor::written(shape.into(), |out| out.fill(value))
+        Tensor::written(shape.into(), |out| kernels::copy::fill(out, value))
     }
 
     /// A tensor whose elements are all 0 (`false`).

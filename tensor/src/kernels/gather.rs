@@ -1,7 +1,7 @@
 //! Copies and sums of elements at given indices. The ops that call them have checked every index.
 
 use super::nest::Nest;
-use super::{Shared, View};
+use super::{CHUNK, Shared, View};
 use crate::element::{Element, Number};
 use crate::layout::Layout;
 use crate::shape::Shape;
@@ -21,6 +21,12 @@ pub(crate) fn take_rows<T: Element>(a: View<'_, T>, rows: &[usize], length: usiz
     };
     let out = Shared::new(out);
     team::split(rows.len(), rows_per_task, |range| {
+        // Rows in random order lie on pages whose addresses the processor has yet to look up, which takes as long as a row
+        // itself. It looks up several at once if it is told early.
+        for row in range.clone().map(row) {
+            prefetch(&row[..row.len().min(1)]);
+            prefetch(&row[row.len().saturating_sub(1)..]);
+        }
         for place in range.clone() {
             if place + 1 < range.end {
                 prefetch(row(place + 1));
@@ -65,29 +71,46 @@ pub(crate) fn take<T: Element>(a: &[T], length: usize, inner: usize, indices: &[
     });
 }
 
-/// `out[o, indices[i], :] += source[o, i, :]`, in the order of `i`.
-pub(crate) fn add_at<T: Number>(out: &mut [T], length: usize, inner: usize, indices: &[usize], source: &[T]) {
-    if source.is_empty() {
-        return;
-    }
+/// The most parts into which [`add_at`] cuts a slab: every part looks at all indices.
+const MOST_PARTS: usize = 8;
+
+/// `out[o, indices[i], :] += source[o, i, :]`, in the order of `i`. Row `[o, i, :]` of the source lies in `source` from
+/// `starts[o * count + i]` on, where `count` is the number of indices.
+///
+/// A task owns some rows of the result and adds up what is meant for them. So nothing depends on the number of threads.
+pub(crate) fn add_at<T: Number>(
+    out: &mut [T],
+    [length, inner]: [usize; 2],
+    indices: &[usize],
+    source: &[T],
+    starts: &[usize],
+) {
     let count = indices.len();
-    let slabs = Shared::new(out);
-    team::split(source.len() / (count * inner), 1, |range| {
-        for outer in range {
-            // SAFETY: each slab of the result belongs to one task.
-            let out = unsafe { slabs.part(outer * length * inner, length * inner) };
-            vectorize(
-                #[inline(always)]
-                || {
-                    for (i, &index) in indices.iter().enumerate() {
-                        let source = &source[(outer * count + i) * inner..][..inner];
-                        for (out, &x) in out[index * inner..][..inner].iter_mut().zip(source) {
-                            *out = out.plus(x);
-                        }
+    let outer = starts.len().checked_div(count).unwrap_or(0);
+    let parts = (count * inner / (4 * CHUNK)).clamp(1, MOST_PARTS);
+    let rows_per_part = length.div_ceil(parts);
+    let shared = Shared::new(out);
+    team::run(outer * parts, |task| {
+        let (slab, part) = (task / parts, task % parts);
+        let first = length.min(part * rows_per_part);
+        let rows = rows_per_part.min(length - first);
+        // SAFETY: each row of the result belongs to one task.
+        let out = unsafe { shared.part((slab * length + first) * inner, rows * inner) };
+        vectorize(
+            #[inline(always)]
+            || {
+                for (i, &index) in indices.iter().enumerate() {
+                    let row = index.wrapping_sub(first);
+                    if row >= rows {
+                        continue;
                     }
-                },
-            );
-        }
+                    let source = &source[starts[slab * count + i]..][..inner];
+                    for (out, &x) in out[row * inner..][..inner].iter_mut().zip(source) {
+                        *out = out.plus(x);
+                    }
+                }
+            },
+        );
     });
 }
 

@@ -188,10 +188,35 @@ impl<T: Number> Tensor<T> {
             panic!("index_add: a source of {expected} is needed: {} for {}", source.shape(), self.shape());
         }
         let places = places("index_add", index, axis, self.shape());
-        let source = source.contiguous();
-        let source = source.as_slice().expect("just made contiguous");
-        gather::add_at(self.as_mut_slice(), length, after.size(), &places, source);
+        // Rows are read where they lie: a gradient that was broadcast along the index is never written out.
+        let leading = axis + index.ndim();
+        let source = if rows_are_runs(source.view().layout, leading) { source.clone() } else { source.contiguous() };
+        let starts = starts_of_rows(source.view().layout, leading);
+        gather::add_at(self.as_mut_slice(), [length, after.size()], &places, &source.buffer, &starts);
     }
+}
+
+/// Whether the elements along all axes but the `leading` ones are contiguous.
+fn rows_are_runs(layout: &Layout, leading: usize) -> bool {
+    let mut step = 1;
+    (leading..layout.shape.len()).rev().all(|axis| {
+        let fits = layout.shape[axis] == 1 || layout.strides[axis] == step;
+        step *= layout.shape[axis] as isize;
+        fits
+    })
+}
+
+/// Where the elements begin that have the same index along the `leading` axes, in row-major order; nowhere if there are none.
+fn starts_of_rows(layout: &Layout, leading: usize) -> Vec<usize> {
+    let mut starts = vec![layout.offset];
+    if layout.shape.contains(&0) {
+        starts.clear();
+    }
+    for (&length, &stride) in layout.shape[..leading].iter().zip(&layout.strides) {
+        let places = |start: usize| (0..length as isize).map(move |i| start.wrapping_add_signed(i * stride));
+        starts = starts.into_iter().flat_map(places).collect();
+    }
+    starts
 }
 
 impl<I: Integer> Tensor<I> {
@@ -290,6 +315,42 @@ mod tests {
             assert_eq!(view.index_select(0, &index), expected);
         }
         assert_eq!(x.take_rows(&[]).shape(), &[0, 6, 5]);
+    }
+
+    #[test]
+    fn sums_of_many_rows_are_those_of_one_after_the_other() {
+        // One part of the rows, and several; a last part that is shorter, and parts beyond the last row.
+        for [outer, length, count, inner] in [[1, 7, 40, 3], [2, 1000, 9000, 33], [1, 9, 70_000, 8], [1, 3, 600_000, 1]]
+        {
+            let index: Tensor<i64> = (0..count).map(|i| (i * i % 10_007 % length) as i64).collect();
+            let source: Tensor<i64> = (0..(outer * count * inner) as i64).map(|i| i % 1000).collect();
+            let source = source.reshape([outer, count, inner]);
+            let mut expected = vec![1; outer * length * inner];
+            for (place, x) in source.iter().enumerate() {
+                let (slab, row) = (place / (count * inner), index.get([place / inner % count]) as usize);
+                expected[(slab * length + row) * inner + place % inner] += x;
+            }
+            let sums = Tensor::ones([outer, length, inner]).index_add(1, &index, &source);
+            assert_eq!(sums.to_vec(), expected);
+        }
+    }
+
+    #[test]
+    fn rows_that_are_added_come_from_any_view() {
+        let source = Tensor::<i64>::arange(0, 240, 1).reshape([2, 3, 4, 10]);
+        let index = Tensor::from([[0, 3, 3], [1, 0, 4]]);
+        for view in [
+            source.slice(3, ..5),
+            source.slice(3, ..5).flip(1),
+            source.slice(3, crate::step(.., 2)),
+            source.select(3, 0).unsqueeze(-1).broadcast_to([2, 3, 4, 5]),
+            source.select(1, 0).slice(2, ..5).unsqueeze(1).broadcast_to([2, 3, 4, 5]),
+            source.slice(3, 0..0),
+        ] {
+            let copy = Tensor::from_vec(view.to_vec(), view.shape().clone()).unwrap();
+            let zeros = Tensor::<i64>::zeros([6, 4, view.shape()[3]]);
+            assert_eq!(zeros.index_add(0, &index, &view), zeros.index_add(0, &index, &copy));
+        }
     }
 
     #[test]
