@@ -131,6 +131,17 @@ fn size_class(bytes: usize) -> usize {
     bytes.next_multiple_of(quarter)
 }
 
+/// The place of a size class among all of them, counted from 0.
+fn place_of(class: usize) -> usize {
+    if class <= FINE_CLASSES {
+        return class / ALIGNMENT - 1;
+    }
+    // Between two powers of two there are four classes.
+    let power = (class - 1).ilog2();
+    let quarters = (class - (1 << power)) >> (power - 2);
+    FINE_CLASSES / ALIGNMENT - 1 + 4 * (power - FINE_CLASSES.ilog2()) as usize + quarters
+}
+
 fn block_layout(class: usize) -> Layout {
     let alignment = if class < HUGE_PAGE { ALIGNMENT } else { HUGE_PAGE };
     Layout::from_size_align(class, alignment).expect("tensor size overflows")
@@ -174,7 +185,7 @@ struct IdleMemory {
     unclaimed: AtomicUsize,
 }
 
-/// Idle blocks: a stack for each size class that was ever put here, sorted by class.
+/// Idle blocks: the size class and a stack of its blocks at each [`place_of`] a class.
 struct Shelf {
     stacks: Vec<(usize, Vec<IdleBlock>)>,
     /// Bytes of the blocks here.
@@ -227,8 +238,7 @@ impl IdleMemory {
 
 impl Shelf {
     fn take(&mut self, class: usize, unclaimed: &AtomicUsize) -> Option<NonNull<u8>> {
-        let place = self.stacks.binary_search_by_key(&class, |stack| stack.0).ok()?;
-        let block = self.stacks[place].1.pop()?;
+        let block = self.stacks.get_mut(place_of(class))?.1.pop()?;
         self.bytes -= class;
         if self.allowance - self.bytes > 2 * ALLOWANCE_STEP {
             let rest = self.allowance - self.bytes - ALLOWANCE_STEP;
@@ -250,13 +260,11 @@ impl Shelf {
             self.allowance += claimed;
         }
         self.bytes += class;
-        let place = match self.stacks.binary_search_by_key(&class, |stack| stack.0) {
-            Ok(place) => place,
-            Err(place) => {
-                self.stacks.insert(place, (class, Vec::new()));
-                place
-            }
-        };
+        let place = place_of(class);
+        if place >= self.stacks.len() {
+            self.stacks.resize_with(place + 1, || (0, Vec::new()));
+        }
+        self.stacks[place].0 = class;
         self.stacks[place].1.push(IdleBlock(start));
         true
     }
@@ -300,6 +308,16 @@ mod tests {
             assert!(bytes < FINE_CLASSES || class - bytes <= bytes / 4, "{bytes} takes {class}");
             assert_eq!(size_class(class), class);
         }
+    }
+
+    #[test]
+    fn size_classes_follow_each_other() {
+        let mut class = ALIGNMENT;
+        for place in 0..150 {
+            assert_eq!(place_of(class), place);
+            class = size_class(class + 1);
+        }
+        assert!(place_of(size_class(MOST_BYTES)) < 250);
     }
 
     #[test]
