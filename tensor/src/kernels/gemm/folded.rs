@@ -114,8 +114,12 @@ impl<T: Float> GradientFold<'_, T> {
         let Windows { axes, channels } = self.windows;
         let [a, b, c] = [0, 1, 2].map(|axis| axes[axis].taps(window[axis]));
         let (numbers, each) = (self.windows.tap_numbers(), self.channels.len());
-        // Neighbouring positions are contiguous in the results and in the input, unless other groups' channels are between.
-        let (runs, len) = if c.step == 1 && each == *channels { (1, c.count) } else { (c.count, 1) };
+        // Neighbouring positions are contiguous in the results and in the input, unless other groups' channels are between. They
+        // are all in this part, unless the only axis is the one that is cut into parts.
+        let (runs, len) = match c.step == 1 && each == *channels && self.windows.outermost_axis() < 2 {
+            true => (1, c.count),
+            false => (c.count, 1),
+        };
         for (i, plane) in a.places().enumerate() {
             for (j, row) in b.places().enumerate() {
                 let line = ((self.sample * axes[0].length + plane) * axes[1].length + row) * axes[2].length;

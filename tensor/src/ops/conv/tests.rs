@@ -207,6 +207,19 @@ fn depthwise_over_three_axes() {
     assert_eq!((x.convolve_kernel_gradient(&y, kernel.shape(), &convolution) * &kernel).sum(..).item(), squares);
 }
 
+#[test]
+fn a_long_axis_of_few_samples() {
+    // The gradient of the input is cut into parts along the axis, and windows reach across two of them.
+    let convolution = Convolution::new(1).padding(&[(1, 1)]);
+    for (channels, filters) in [(8, 20), (20, 4)] {
+        let (x, kernel) = (integers([2, 100, channels], 1), integers([3, channels, filters], 2));
+        let y = x.convolve(&kernel, &convolution);
+        let squares = (&y * &y).sum(..).item();
+        assert_eq!((y.convolve_input_gradient(&kernel, x.shape(), &convolution) * &x).sum(..).item(), squares);
+        assert_eq!((x.convolve_kernel_gradient(&y, kernel.shape(), &convolution) * &kernel).sum(..).item(), squares);
+    }
+}
+
 #[cfg(feature = "parallel")]
 #[test]
 fn the_same_bits_for_any_number_of_threads() {
