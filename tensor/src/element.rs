@@ -5,6 +5,7 @@ use std::fmt;
 use crate::formula::{Arithmetic, Real, Scalar};
 use crate::kernels::gemm::Gemm;
 use crate::kernels::math::MathOfRuns;
+use crate::kernels::winograd::Winograd;
 
 /// A type that a tensor can hold: f32, f64, i8, i16, i32, i64, u8 and bool.
 ///
@@ -80,7 +81,7 @@ pub trait Integer: Number {}
 ///
 /// Elementary functions that are fast and vectorised come from [`Math`](crate::Math); `num_traits::Float` has the rest.
 pub trait Float:
-    Number<Sum = Self> + Real + num_traits::Float + num_traits::NumAssign + MathOfRuns + Gemm + std::iter::Sum
+    Number<Sum = Self> + Real + num_traits::Float + num_traits::NumAssign + MathOfRuns + Gemm + Winograd + std::iter::Sum
 {
     /// The value as f64, exact.
     fn as_f64(self) -> f64 {

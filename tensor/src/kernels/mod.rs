@@ -23,6 +23,7 @@ mod transpose;
 mod unfold;
 pub(crate) mod update;
 pub(crate) mod windows;
+pub(crate) mod winograd;
 
 use crate::layout::Layout;
 

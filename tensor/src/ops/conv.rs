@@ -22,6 +22,11 @@ impl<T: Float> Tensor<T> {
     /// where element `[n, o.., f]` is the sum over k.. and c of `x[n, o stride + k dilation - padding.., c]` times
     /// `kernel[k.., c, f]`. (A cross-correlation, as in all of deep learning: the kernel is not flipped.)
     ///
+    /// Convolutions of f32 with a kernel of 3, or 3 by 3, strides of 1 and some channels and filters are computed by Winograd's
+    /// algorithm where that is faster, as the shapes tell. The error is then about twice as large: 2e-6 at most, relative to the
+    /// largest result, for numbers of one size. It is relative to the largest elements in or beside a window, and whole numbers
+    /// are rounded too. Elements that are not finite reach the results of their windows alone. f64 always takes the direct way.
+    ///
     /// ```
     /// use gradus_tensor::{Convolution, Tensor};
     /// let x = Tensor::new([[[1.0], [2.0], [3.0], [4.0]]]);
@@ -67,6 +72,9 @@ impl<T: Float> Tensor<T> {
         if is_depthwise(kernel.shape(), convolution) {
             return self.depthwise(kernel, bias, relu, convolution, shape);
         }
+        if let Some(y) = self.convolved_in_tiles(kernel, bias, relu, convolution, &shape) {
+            return y;
+        }
         let grids = ConvGrids::new(self.shape(), kernel.shape(), &shape, convolution);
         let (padded, kernel, bias) = (grids.padded(self), kernel.contiguous(), bias.map(Tensor::contiguous));
         let (x, w) = (elements(&padded), elements(&kernel));
@@ -100,6 +108,9 @@ impl<T: Float> Tensor<T> {
         expect_gradient("convolve_kernel_gradient", gradient.shape(), &shape);
         if is_depthwise(kernel, convolution) {
             return self.depthwise_kernel_gradient(gradient, kernel, convolution);
+        }
+        if let Some(dk) = self.kernel_gradient_in_tiles(gradient, kernel, convolution) {
+            return dk;
         }
         let grids = ConvGrids::new(self.shape(), kernel, gradient.shape(), convolution);
         let (padded, gradient) = (grids.padded(self), gradient.contiguous());

@@ -38,6 +38,9 @@ impl<T: Float> Tensor<T> {
         if is_depthwise(kernel.shape(), convolution) {
             return self.depthwise_input_gradient(kernel, input, convolution);
         }
+        if let Some(dx) = self.input_gradient_in_tiles(kernel, input, convolution) {
+            return dx;
+        }
         let (channels, filters) = (input[rank + 1] / groups, all_filters / groups);
         let windows = convolution.windows(input, self.shape(), &kernel.shape()[..rank]);
         let (gradient, kernel) = (self.contiguous(), kernel.contiguous());

@@ -8,6 +8,7 @@ mod compare;
 mod conv;
 mod conv_input_gradient;
 mod conv_pooled;
+mod conv_winograd;
 mod depthwise;
 mod dropout;
 mod in_units;

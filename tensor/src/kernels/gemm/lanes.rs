@@ -54,6 +54,8 @@ pub trait Lanes: 'static {
     unsafe fn store_first(target: *mut Self::Element, vector: Self::Vector, count: usize);
     /// x + y
     unsafe fn add(x: Self::Vector, y: Self::Vector) -> Self::Vector;
+    /// x - y
+    unsafe fn subtract(x: Self::Vector, y: Self::Vector) -> Self::Vector;
     /// x · y + sum
     unsafe fn multiply_add(x: Self::Vector, y: Self::Vector, sum: Self::Vector) -> Self::Vector;
     /// max(x, 0), lane by lane; NaN stays.

@@ -97,6 +97,12 @@ impl Lanes for Avx2<f32> {
     }
 
     #[inline(always)]
+    unsafe fn subtract(x: __m256, y: __m256) -> __m256 {
+        // SAFETY: the caller has AVX2.
+        unsafe { _mm256_sub_ps(x, y) }
+    }
+
+    #[inline(always)]
     unsafe fn relu(x: __m256) -> __m256 {
         // Of two zeros, or where one is NaN, the instruction gives its second operand.
         // SAFETY: the caller has AVX2.
@@ -241,6 +247,12 @@ impl Lanes for Avx2<f64> {
     unsafe fn multiply_add(x: __m256d, y: __m256d, sum: __m256d) -> __m256d {
         // SAFETY: the caller has FMA.
         unsafe { _mm256_fmadd_pd(x, y, sum) }
+    }
+
+    #[inline(always)]
+    unsafe fn subtract(x: __m256d, y: __m256d) -> __m256d {
+        // SAFETY: the caller has AVX2.
+        unsafe { _mm256_sub_pd(x, y) }
     }
 
     #[inline(always)]

@@ -78,6 +78,12 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
+    unsafe fn subtract(x: __m512, y: __m512) -> __m512 {
+        // SAFETY: the caller has AVX-512.
+        unsafe { _mm512_sub_ps(x, y) }
+    }
+
+    #[inline(always)]
     unsafe fn relu(x: __m512) -> __m512 {
         // Of two zeros, or where one is NaN, the instruction gives its second operand.
         // SAFETY: the caller has AVX-512.
