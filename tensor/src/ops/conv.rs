@@ -14,6 +14,7 @@ use crate::grid::Grid;
 use crate::kernels::gemm::Mat;
 use crate::kernels::gemm::implicit::{Addend, ImplicitMatrix};
 use crate::kernels::gemm::implicit_products::{Products, ResultRows, partial_sums, products, sum_of_products};
+use crate::kernels::gemm::samples::{PaddedAxis, Samples};
 use crate::shape::Shape;
 use crate::tensor::{Tensor, expect_shape};
 
@@ -76,18 +77,18 @@ impl<T: Float> Tensor<T> {
             return y;
         }
         let grids = ConvGrids::new(self.shape(), kernel.shape(), &shape, convolution);
-        let (padded, kernel, bias) = (grids.padded(self), kernel.contiguous(), bias.map(Tensor::contiguous));
-        let (x, w) = (elements(&padded), elements(&kernel));
+        let (x, kernel, bias) = (self.contiguous(), kernel.contiguous(), bias.map(Tensor::contiguous));
+        let (samples, w) = (grids.of_input(&x), elements(&kernel));
         Tensor::written(shape, |out| {
             for group in 0..convolution.groups {
                 let (columns, results) = (grids.columns(group), grids.results(group));
-                let patches = ImplicitMatrix::new(x, grids.samples, grids.input_step, &grids.windows, &columns);
+                let patches = ImplicitMatrix::new(samples, grids.samples, &grids.windows, &columns);
                 let (first, filters) = (group * grids.filters, grids.filters);
                 let weights = Mat::new(w, first, [columns.len(), filters], [grids.all_filters as isize, 1]);
                 let addend =
                     bias.as_ref().map_or(Addend::Zero, |bias| Addend::Row(&elements(bias)[first..first + filters]));
                 let results = ResultRows { step: grids.output_step, rows: &results };
-                products(Products { a: patches, b: weights, results }, out, addend, relu);
+                products(&[Products { a: patches, b: weights, results }], out, addend, relu);
             }
         })
     }
@@ -113,8 +114,8 @@ impl<T: Float> Tensor<T> {
             return dk;
         }
         let grids = ConvGrids::new(self.shape(), kernel, gradient.shape(), convolution);
-        let (padded, gradient) = (grids.padded(self), gradient.contiguous());
-        let (x, g) = (elements(&padded), elements(&gradient));
+        let (x, gradient) = (self.contiguous(), gradient.contiguous());
+        let (samples, g) = (grids.of_input(&x), elements(&gradient));
         let (groups, filters) = (convolution.groups, grids.filters);
         let (positions, per_group) = (grids.windows.len(), grids.columns.len());
         let partial = partial_sums(grids.samples, [per_group, positions, filters]);
@@ -122,7 +123,7 @@ impl<T: Float> Tensor<T> {
         let by_group = Tensor::written([groups, per_group, filters].into(), |out| {
             for group in 0..groups {
                 let columns = grids.columns(group);
-                let patches = ImplicitMatrix::new(x, grids.samples, grids.input_step, &columns, &grids.windows);
+                let patches = ImplicitMatrix::new(samples, grids.samples, &columns, &grids.windows);
                 let of_sample = |sample: usize| {
                     let start = sample * grids.output_step + group * filters;
                     Mat::new(g, start, [positions, filters], [grids.all_filters as isize, 1])
@@ -137,15 +138,14 @@ impl<T: Float> Tensor<T> {
 
 /// The offsets at which a convolution reads and writes: those of the im2col matrix and of its result.
 pub(super) struct ConvGrids {
-    /// The padding of each axis, those of batch and channels included.
-    widths: SmallVec<[(usize, usize); 5]>,
+    /// The spatial axes of the input.
+    axes: SmallVec<[PaddedAxis; 3]>,
     pub samples: usize,
-    /// The elements of a padded sample.
-    pub input_step: usize,
     /// The elements of a sample of the output.
     output_step: usize,
     /// The channels and the filters of a group.
     channels: usize,
+    all_channels: usize,
     filters: usize,
     all_filters: usize,
     /// The offset of each window in a padded sample: the rows of the im2col matrix.
@@ -157,10 +157,11 @@ pub(super) struct ConvGrids {
 impl ConvGrids {
     pub fn new(input: &Shape, kernel: &Shape, output: &Shape, convolution: &Convolution) -> Self {
         let rank = convolution.rank();
-        let mut widths = SmallVec::from_elem((0, 0), rank + 2);
-        widths[1..=rank].copy_from_slice(&convolution.padding);
-        let padded: Shape = input.iter().zip(&widths).map(|(&length, &(a, b))| a + length + b).collect();
-        let steps = steps(&padded[1..]);
+        let padding = input[1..=rank].iter().zip(&convolution.padding);
+        let axes: SmallVec<_> =
+            padding.map(|(&length, &(before, after))| PaddedAxis { before, length, after }).collect();
+        let padded: Shape = axes.iter().map(PaddedAxis::padded).chain([input[rank + 1]]).collect();
+        let steps = steps(&padded);
         let (mut windows, mut columns) = (Grid::new(0), Grid::new(0));
         for axis in 0..rank {
             // Saturated: a step that overflows is that of a single window or position, and is not taken.
@@ -168,11 +169,11 @@ impl ConvGrids {
             columns = columns.axis(kernel[axis], convolution.dilation[axis].saturating_mul(steps[axis]));
         }
         ConvGrids {
-            widths,
+            axes,
             samples: input[0],
-            input_step: padded[1..].iter().product(),
             output_step: output[1..].iter().product(),
             channels: kernel[rank],
+            all_channels: input[rank + 1],
             filters: kernel[rank + 1] / convolution.groups,
             all_filters: kernel[rank + 1],
             windows,
@@ -180,9 +181,9 @@ impl ConvGrids {
         }
     }
 
-    /// The input with its padding, contiguous.
-    pub fn padded<T: Float>(&self, x: &Tensor<T>) -> Tensor<T> {
-        x.pad(&self.widths, T::ZERO).contiguous()
+    /// The samples of the input, which is contiguous, with their padding.
+    pub fn of_input<'a, T: Float>(&self, x: &'a Tensor<T>) -> Samples<'a, T> {
+        Samples::new(elements(x), &self.axes, self.all_channels)
     }
 
     /// The offset of each element of a group in a window.

@@ -1,8 +1,8 @@
 //! The gradient of a convolution with respect to its input, which is also the transposed convolution.
 //!
-//! In general the gradient at each window is multiplied with the weights, and the products are folded (col2im): added up where
-//! windows overlap. Where the input has few channels, as pictures do, these products are small; then each element of the input
-//! gathers its sum over all its windows in one product.
+//! Each element of the input gathers its sum over all its windows: a convolution of the gradient, with zeros beyond its ends,
+//! for each phase of the stride. Where this would multiply many zeros, the gradient at each window is multiplied with the
+//! weights instead, and the products are folded (col2im): added up where windows overlap.
 
 use smallvec::SmallVec;
 
@@ -14,14 +14,12 @@ use crate::element::Float;
 use crate::grid::Grid;
 use crate::kernels::gemm::Mat;
 use crate::kernels::gemm::folded::folded_products;
-use crate::kernels::gemm::implicit::ImplicitMatrix;
-use crate::kernels::gemm::implicit_products::{Products, ResultRows, products_together};
+use crate::kernels::gemm::implicit::{Addend, ImplicitMatrix};
+use crate::kernels::gemm::implicit_products::{Products, ResultRows, products};
+use crate::kernels::gemm::samples::{PaddedAxis, Samples};
 use crate::shape::Shape;
 use crate::tensor::{Tensor, expect_shape};
-
-/// The most kernel positions (taps) of a gathered gradient. Elements near the ends meet only some positions, and the weights
-/// are copied for each such set of positions.
-const MOST_TAPS: usize = 32;
+use crate::windows::Windows;
 
 impl<T: Float> Tensor<T> {
     /// The gradient of [`convolve`](Tensor::convolve) with respect to its input, which has the shape `input`. `self` is the
@@ -44,8 +42,17 @@ impl<T: Float> Tensor<T> {
         let (channels, filters) = (input[rank + 1] / groups, all_filters / groups);
         let windows = convolution.windows(input, self.shape(), &kernel.shape()[..rank]);
         let (gradient, kernel) = (self.contiguous(), kernel.contiguous());
-        if windows.size() <= MOST_TAPS && T::is_narrow(channels, filters) {
-            return gradient.gathered(&kernel, input, convolution);
+        if windows.are_tiles() && windows.size() == 1 && groups == 1 {
+            let [rows, columns] = [windows.axes.iter().map(|axis| axis.length).product(), channels];
+            let g = Mat::new(elements(&gradient), 0, [input[0] * rows, filters], [filters as isize, 1]);
+            let weights = Mat::new(elements(&kernel), 0, [filters, columns], [1, filters as isize]);
+            return Tensor::written(input.clone(), |dx| T::gemm(g, weights, dx));
+        }
+        let axes: SmallVec<[Phases; 3]> = (0..rank)
+            .map(|axis| Phases::new(convolution, axis, self.shape()[axis + 1], input[axis + 1], kernel.shape()[axis]))
+            .collect();
+        if is_gathered(&axes, &windows, filters) {
+            return gradient.gathered(&kernel, input, convolution, &axes);
         }
         let (g, w, columns) = (elements(&gradient), elements(&kernel), windows.size() * channels);
         let sample: usize = self.shape()[1..].iter().product();
@@ -54,31 +61,36 @@ impl<T: Float> Tensor<T> {
             for group in 0..groups {
                 // A row for each filter: an element for each kernel position and channel.
                 let weights = Mat::new(w, group * filters, [filters, columns], [1, all_filters as isize]);
-                if windows.are_tiles() && windows.size() == 1 && groups == 1 {
-                    let rows = Mat::new(g, 0, [dx.len() / channels.max(1), filters], [filters as isize, 1]);
-                    return T::gemm(rows, weights, dx);
-                }
                 let (rows, columns) = (rows.clone().offset_by(group * filters), Grid::new(0).axis(filters, 1));
-                let gradients = ImplicitMatrix::new(g, input[0], sample, &rows, &columns);
+                let gradients = ImplicitMatrix::new(Samples::plain(g, sample), input[0], &rows, &columns);
                 folded_products(gradients, weights, &windows, group * channels..(group + 1) * channels, group > 0, dx);
             }
         })
     }
 
-    /// The same gradient by one product for each set of elements that meet the same kernel positions. The operands are
-    /// contiguous.
-    fn gathered(&self, kernel: &Tensor<T>, input: &Shape, convolution: &Convolution) -> Tensor<T> {
+    /// The same gradient by one product for each phase of the stride along each axis: a convolution of the padded gradient with
+    /// those kernel positions that the phase meets, in reverse order. The operands are contiguous.
+    fn gathered(&self, kernel: &Tensor<T>, input: &Shape, convolution: &Convolution, axes: &[Phases]) -> Tensor<T> {
         let (rank, groups) = (convolution.rank(), convolution.groups);
         let all_filters = kernel.shape()[rank + 1];
         let (channels, filters) = (input[rank + 1] / groups, all_filters / groups);
-        let (g, w) = (elements(self), elements(kernel));
-        let (gradient_steps, input_steps) = (steps(&self.shape()[1..]), steps(&input[1..]));
-        let tap_steps = steps(&kernel.shape()[..rank]);
+        let w = elements(kernel);
+        let padded: SmallVec<[PaddedAxis; 3]> = axes.iter().map(|phases| phases.padded).collect();
+        let lengths: Shape = padded.iter().map(PaddedAxis::padded).chain([all_filters]).collect();
+        let (gradient_steps, input_steps, tap_steps) =
+            (steps(&lengths), steps(&input[1..]), steps(&kernel.shape()[..rank]));
+        let samples = Samples::new(elements(self), &padded, all_filters);
 
         // For each set: the offsets that are read, those that are written, and the weights. The weights are in reverse order,
         // because the last position meets the first window.
-        let (mut grids, mut weights) = (Vec::new(), Vec::new());
-        let sets = sets(convolution, self.shape(), input, kernel.shape());
+        let (mut grids, mut weights, mut turned) = (Vec::new(), Vec::new(), None);
+        let all_taps: usize = kernel.shape()[..rank].iter().product();
+        let sets = axes.iter().fold(vec![SmallVec::<[Phase; 3]>::new()], |sets, phases| {
+            let join = |set: SmallVec<[Phase; 3]>| {
+                phases.all.iter().map(move |&along| set.iter().copied().chain([along]).collect())
+            };
+            sets.into_iter().flat_map(join).collect()
+        });
         for (set, group) in sets.iter().flat_map(|set| (0..groups).map(move |group| (set, group))) {
             let (mut rows, mut columns, mut results, mut taps) =
                 (Grid::new(group * filters), Grid::new(0), Grid::new(group * channels), Grid::new(0));
@@ -93,30 +105,59 @@ impl<T: Float> Tensor<T> {
                     .axis(along.taps, along.tap_step.saturating_mul(tap_steps[axis]))
                     .offset_by(along.first_tap * tap_steps[axis]);
             }
-            let (start, k) = (weights.len(), taps.len() * filters);
-            weights.resize(start + k * channels, T::ZERO);
-            for channel in 0..channels {
-                let of_channel = &mut weights[start + channel * k..][..k];
-                for (target, tap) in of_channel.chunks_exact_mut(filters).rev().zip(taps.table()) {
-                    target.copy_from_slice(&w[(tap * channels + channel) * all_filters + group * filters..][..filters]);
+            let (start, taps) = (weights.len(), taps.table());
+            // Where the lanes of vectors run along k, they read a column of the weights at a time.
+            let narrow = T::is_narrow(channels, columns.clone().axis(filters, 1).run());
+            if narrow {
+                for channel in 0..channels {
+                    let row = |tap: usize| (tap * channels + channel) * all_filters + group * filters;
+                    weights.extend(taps.iter().rev().flat_map(|&tap| &w[row(tap)..][..filters]));
                 }
+            } else {
+                let turned = turned.get_or_insert_with(|| {
+                    kernel.reshape([all_taps, channels, groups, filters]).permute([2, 0, 3, 1]).contiguous()
+                });
+                let size = filters * channels;
+                let all = taps.iter().rev().map(|tap| (group * all_taps + tap) * size);
+                all.for_each(|start| weights.extend_from_slice(&elements(turned)[start..][..size]));
             }
-            grids.push((rows, columns.axis(filters, 1), results, start));
+            let strides = if narrow { [1, (taps.len() * filters) as isize] } else { [channels as isize, 1] };
+            grids.push((rows, columns.axis(filters, 1), results, (start, strides)));
         }
-        let (gradient_step, input_step) = (self.shape()[1..].iter().product(), input[1..].iter().product());
-        let products: Vec<_> = grids
+        let step = input[1..].iter().product();
+        let products_of: Vec<_> = grids
             .iter()
-            .map(|(rows, columns, results, start)| {
-                let k = columns.len();
-                Products {
-                    a: ImplicitMatrix::new(g, input[0], gradient_step, rows, columns),
-                    b: Mat::new(&weights, *start, [k, channels], [1, k as isize]),
-                    results: ResultRows { step: input_step, rows: results },
-                }
+            .map(|(rows, columns, results, (start, strides))| Products {
+                a: ImplicitMatrix::new(samples, input[0], rows, columns),
+                b: Mat::new(&weights, *start, [columns.len(), channels], *strides),
+                results: ResultRows { step, rows: results },
             })
             .collect();
-        Tensor::written(input.clone(), |dx| products_together(&products, dx))
+        Tensor::written(input.clone(), |dx| products(&products_of, dx, Addend::Zero, false))
     }
+}
+
+/// The multiply-adds that take as long as adding up one folded result.
+const FOLDING: usize = 24;
+/// The most products of a gathered gradient.
+const MOST_SETS: usize = 64;
+
+/// Whether a gradient is gathered: whether the products with zeros beyond the ends take less time than folding. (Many phases, and
+/// zeros in larger numbers than elements, come with strides and dilations of unusual size.)
+fn is_gathered(axes: &[Phases], windows: &Windows, filters: usize) -> bool {
+    let all = |of: fn(&Phases) -> usize| axes.iter().map(of).fold(1, usize::saturating_mul);
+    let [places, count] = [windows.axes.map(|axis| axis.length), windows.axes.map(|axis| axis.windows)]
+        .map(|lengths| lengths.iter().product::<usize>());
+    let few =
+        all(|phases| phases.all.len()) <= MOST_SETS && all(|phases| phases.padded.padded()) / 4 <= places.max(count);
+    let (gathered, folded) = (all(Phases::products), count * windows.size());
+    few && gathered.saturating_mul(filters) <= folded.saturating_mul(filters + FOLDING)
+}
+
+/// The phases of the stride along one axis, and the gradient along it with the zeros beyond its ends that they read.
+struct Phases {
+    all: SmallVec<[Phase; 2]>,
+    padded: PaddedAxis,
 }
 
 /// The elements of the input along one axis that meet the same kernel positions (taps): those at `first + i stride`.
@@ -124,7 +165,7 @@ impl<T: Float> Tensor<T> {
 /// Element p of the padded input meets window o at position k where p = o stride + k dilation. So element p + stride meets
 /// window o + 1 at the same position.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct AxisSet {
+struct Phase {
     first: usize,
     count: usize,
     stride: usize,
@@ -132,58 +173,48 @@ struct AxisSet {
     first_tap: usize,
     taps: usize,
     tap_step: usize,
-    /// The window that the first element meets at its last position, and the step to the window at the position before.
+    /// The place in the padded gradient that the first element meets at its last position, and the step to the place at the
+    /// position before.
     first_window: usize,
     window_step: usize,
 }
 
-impl AxisSet {
-    fn all(convolution: &Convolution, axis: usize, windows: usize, input: usize, kernel: usize) -> Vec<AxisSet> {
+impl Phases {
+    fn new(convolution: &Convolution, axis: usize, windows: usize, input: usize, kernel: usize) -> Self {
         let (stride, dilation) = (convolution.strides[axis], convolution.dilation[axis]);
         let (tap_step, window_step) = convolution.meeting_steps(axis);
-        let mut all: Vec<AxisSet> = Vec::new();
-        for phase in 0..stride.min(input) {
-            let begin = all.len();
-            for first in (phase..input).step_by(stride) {
-                let place = first + convolution.padding[axis].0;
-                let window = |tap: usize| {
-                    let reach = place.checked_sub(tap * dilation)?;
-                    (reach % stride == 0 && reach / stride < windows).then_some(reach / stride)
-                };
-                let mut taps = (0..kernel).filter(|&tap| window(tap).is_some());
-                let first_tap = taps.next();
-                let last_tap = taps.next_back().or(first_tap);
-                let (first_tap, taps, first_window) = match (first_tap, last_tap) {
-                    (Some(first), Some(last)) => (first, (last - first) / tap_step + 1, window(last).unwrap_or(0)),
-                    _ => (0, 0, 0),
-                };
-                match all[begin..].last_mut() {
-                    Some(last) if (last.first_tap, last.taps) == (first_tap, taps) => last.count += 1,
-                    _ => all.push(AxisSet {
-                        first,
-                        count: 1,
-                        stride,
-                        first_tap,
-                        taps,
-                        tap_step,
-                        first_window,
-                        window_step,
-                    }),
-                }
-            }
+        // For each phase: its elements, its positions, and the first window that it would meet, which may lie before the first.
+        let phase = |first: usize| {
+            let place = first + convolution.padding[axis].0;
+            let meets = |tap: &usize| (place as isize - (tap * dilation) as isize) % stride as isize == 0;
+            // Positions repeat after `tap_step`.
+            let first_tap = (0..kernel.min(tap_step)).find(meets);
+            let taps = first_tap.map_or(0, |tap| (kernel - tap).div_ceil(tap_step));
+            let first_tap = first_tap.unwrap_or(0);
+            let last_tap = first_tap + taps.saturating_sub(1) * tap_step;
+            let window =
+                if taps == 0 { 0 } else { (place as isize - (last_tap * dilation) as isize) / stride as isize };
+            let count = (input - first).div_ceil(stride);
+            (Phase { first, count, stride, first_tap, taps, tap_step, first_window: 0, window_step }, window)
+        };
+        let all: SmallVec<[_; 2]> = (0..stride.min(input)).map(phase).collect();
+        let meeting = || all.iter().filter(|(phase, _)| phase.taps > 0);
+        let before = meeting().map(|(_, window)| -window).max().unwrap_or(0).max(0);
+        let end =
+            |(phase, window): &(Phase, isize)| window + ((phase.taps - 1) * phase.window_step + phase.count) as isize;
+        let after = meeting().map(|last| end(last) - windows as isize).max().unwrap_or(0).max(0);
+        let place = |(phase, window): (Phase, isize)| Phase {
+            first_window: if phase.taps == 0 { 0 } else { (window + before) as usize },
+            ..phase
+        };
+        Phases {
+            all: all.into_iter().map(place).collect(),
+            padded: PaddedAxis { before: before as usize, length: windows, after: after as usize },
         }
-        all
     }
-}
 
-/// The elements of the input that meet the same kernel positions along every axis.
-type Set = SmallVec<[AxisSet; 3]>;
-
-/// The sets, which hold each element of the input once.
-fn sets(convolution: &Convolution, gradient: &Shape, input: &Shape, kernel: &Shape) -> Vec<Set> {
-    (0..convolution.rank()).fold(vec![Set::new()], |sets, axis| {
-        let along = AxisSet::all(convolution, axis, gradient[axis + 1], input[axis + 1], kernel[axis]);
-        let join = |set: Set| along.iter().map(move |&along| set.iter().copied().chain([along]).collect());
-        sets.into_iter().flat_map(join).collect()
-    })
+    /// The pairs of an element and a kernel position that are multiplied.
+    fn products(&self) -> usize {
+        self.all.iter().map(|phase| phase.count * phase.taps).sum()
+    }
 }

@@ -55,10 +55,9 @@ impl<T: Float> Tensor<T> {
             return (y, places);
         };
         let grids = ConvGrids::new(self.shape(), kernel.shape(), &covered, convolution);
-        let (padded, kernel, bias) = (grids.padded(self), kernel.contiguous(), bias.map(Tensor::contiguous));
+        let (x, kernel, bias) = (self.contiguous(), kernel.contiguous(), bias.map(Tensor::contiguous));
         let y = Tensor::written(output, |out| {
-            let patches =
-                ImplicitMatrix::new(elements(&padded), grids.samples, grids.input_step, &grids.windows, &grids.columns);
+            let patches = ImplicitMatrix::new(grids.of_input(&x), grids.samples, &grids.windows, &grids.columns);
             let weights = Mat::new(elements(&kernel), 0, [grids.columns.len(), filters], [filters as isize, 1]);
             let addend = bias.as_ref().map_or(Addend::Zero, |bias| Addend::Row(elements(bias)));
             pooled_products(patches, weights, addend, relu, (&windows, &chunks), (out, places.as_mut_slice()));

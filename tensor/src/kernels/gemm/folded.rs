@@ -55,6 +55,7 @@ pub(crate) fn folded_products<T: Float>(
     let most = (MOST_WAITING / (n * size_of::<T>()).max(1)).clamp(6, MOST_ROWS);
     let columns = ColumnOffsets::new(a.columns);
     let dx = Shared::new(dx);
+    let size = a.samples.size();
     T::with_right_operand(b, &columns, count * each, |b| {
         team::run(count * cut.count, |task| {
             let (s, places) = (task / cut.count, cut.range(task % cut.count));
@@ -70,12 +71,21 @@ pub(crate) fn folded_products<T: Float>(
             let reaching = axis.windows_reaching(&places);
             let numbers = reaching.start * inner..reaching.end * inner;
             let mut block = RowBlock::new();
-            with_scratch(most * n, |scratch: *mut T| {
+            let padded = a.samples.scratch(&(s..s + 1), &(0..size));
+            with_scratch(most * n + padded, |scratch: *mut T| {
+                // SAFETY: the end of the scratch is as large as that.
+                let start_of_sample = unsafe { a.samples.place(s..s + 1, 0..size, scratch.add(most * n)) }.start(s);
                 for start in numbers.clone().step_by(most) {
                     let numbers = start..numbers.end.min(start + most);
                     // SAFETY: the shapes have been compared, the scratch is as large as these results, which are then written.
                     let results = unsafe {
-                        a.multiply((s, numbers.clone()), (&columns, b), Addend::Zero, &mut block, (scratch, n));
+                        a.multiply(
+                            (start_of_sample, numbers.clone()),
+                            (&columns, b),
+                            Addend::Zero,
+                            &mut block,
+                            (scratch, n),
+                        );
                         std::slice::from_raw_parts(scratch, numbers.len() * n)
                     };
                     fold.add(numbers, results);

@@ -5,47 +5,57 @@
 //! matrix, many times as large as the picture, is never built. (Dukhan, "The indirect convolution algorithm",
 //! arXiv:1907.02129, uses a table of pointers instead; sums of offsets need none.)
 
+use std::ops::Range;
+
 use super::cut::{parts, span_count};
+use super::samples::Samples;
 use crate::grid::{Grid, OffsetRun};
 
-/// A stack of `count` matrices over shared data: element (i, p) of matrix s lies at
-/// `data[s * step + rows[i] + columns[p]]`.
+/// A stack of matrices, one for each sample: element (i, p) of matrix s lies `rows[i] + columns[p]` after the start of sample s.
 ///
-/// Invariant: every element lies within the data.
+/// Invariant: every element lies within the samples.
 #[derive(Clone, Copy)]
 pub struct ImplicitMatrix<'a, T> {
-    data: &'a [T],
+    pub(super) samples: Samples<'a, T>,
     pub(super) count: usize,
-    step: usize,
     pub(super) rows: &'a Grid,
     pub(super) columns: &'a Grid,
 }
 
-impl<'a, T> ImplicitMatrix<'a, T> {
-    /// `count` matrices, each `step` elements after the one before, with these offsets of rows and columns.
+impl<'a, T: Copy + Default> ImplicitMatrix<'a, T> {
+    /// The matrices of `count` samples with these offsets of rows and columns.
     ///
     /// # Panics
     ///
-    /// If an element would lie outside the data.
-    pub fn new(data: &'a [T], count: usize, step: usize, rows: &'a Grid, columns: &'a Grid) -> Self {
+    /// If an element would lie outside the samples.
+    pub fn new(samples: Samples<'a, T>, count: usize, rows: &'a Grid, columns: &'a Grid) -> Self {
         if let (Some(row), Some(column), true) = (rows.greatest(), columns.greatest(), count > 0) {
             // Checked, because offsets of pointers must not wrap around.
-            let last = (count - 1).checked_mul(step).and_then(|last| last.checked_add(row)?.checked_add(column));
-            let last = last.unwrap_or(usize::MAX);
-            assert!(last < data.len(), "element {last} of an implicit matrix does not lie within {}", data.len());
+            let last = (count - 1).checked_mul(samples.size());
+            let last = last.and_then(|last| last.checked_add(row)?.checked_add(column)).unwrap_or(usize::MAX);
+            let elements = samples.elements(count);
+            assert!(last < elements, "element {last} of an implicit matrix does not lie within {elements}");
         }
-        Self { data, count, step, rows, columns }
+        Self { samples, count, rows, columns }
     }
 
-    /// The address at which the offsets of matrix `matrix` begin.
-    #[inline(always)]
-    pub(super) fn start(&self, matrix: usize) -> *const T {
-        self.data.as_ptr().wrapping_add(matrix * self.step)
+    /// The offsets within a sample between which the elements of some rows lie.
+    pub(super) fn span(&self, rows: Range<usize>) -> Range<usize> {
+        let (mut least, mut greatest) = (usize::MAX, 0);
+        self.rows.for_each_run(rows, |run| {
+            least = least.min(run.start);
+            greatest = greatest.max(run.start + run.count.saturating_sub(1) * run.step);
+        });
+        match self.columns.greatest() {
+            Some(column) if least <= greatest => least..greatest + column + 1,
+            _ => 0..0,
+        }
     }
 }
 
 /// The right operand B as the kernels read it, in place or packed: element (p, j) lies at
 /// `start + j / width * panel + p * row + j % width`, with the width of a panel known to the kernel.
+#[derive(Clone, Copy)]
 pub struct RightOperand<T> {
     pub(super) start: *const T,
     pub(super) row: isize,
@@ -175,12 +185,17 @@ mod tests {
     #[test]
     #[should_panic(expected = "element 12 of an implicit matrix does not lie within 12")]
     fn an_implicit_matrix_lies_within_its_data() {
-        ImplicitMatrix::new(&[0.0; 12], 2, 6, &Grid::new(0).axis(2, 3), &Grid::new(1).axis(2, 2));
+        ImplicitMatrix::new(Samples::plain(&[0.0; 12], 6), 2, &Grid::new(0).axis(2, 3), &Grid::new(1).axis(2, 2));
     }
 
     #[test]
     #[should_panic(expected = "of an implicit matrix does not lie within 12")]
     fn offsets_do_not_wrap_around() {
-        ImplicitMatrix::new(&[0.0; 12], 2, 6, &Grid::new(0).axis(2, 3), &Grid::new(0).axis(2, usize::MAX));
+        ImplicitMatrix::new(
+            Samples::plain(&[0.0; 12], 6),
+            2,
+            &Grid::new(0).axis(2, 3),
+            &Grid::new(0).axis(2, usize::MAX),
+        );
     }
 }

@@ -1,10 +1,11 @@
-//! Matrix products whose left operand is an [`ImplicitMatrix`]: plain ones, several over the same data, and sums of them.
+//! Matrix products whose left operand is an [`ImplicitMatrix`]: plain ones over the same samples, and sums of them.
 
 use std::ops::{AddAssign, Range};
 use std::slice;
 
 use super::cut::{GRAIN, Origin, Parts, parts, span_count};
 use super::implicit::{Addend, BLOCK, ColumnOffsets, ImplicitMatrix, MOST_ROWS, RightOperand, RowBlock};
+use super::samples::Placed;
 use super::{Gemm, Mat};
 use crate::grid::{Grid, OffsetRun};
 use crate::kernels::Shared;
@@ -12,26 +13,26 @@ use crate::memory::with_scratch;
 use crate::team;
 
 impl<T: Gemm> ImplicitMatrix<'_, T> {
-    /// Writes the rows `rows` of addend + A_s · B, s being `matrix`, to `c`: n elements each, one row after the other.
+    /// Writes the rows `rows` of addend + A_s · B to `c`: n elements each, one row after the other. Sample s lies at `start`.
     ///
     /// # Safety
     ///
-    /// `c` has room for these rows, and no other thread uses it. `columns` are the offsets of this matrix's columns, and `b`
+    /// These rows of the sample lie at `start`. `c` has room for the results, and no other thread uses it. `columns` are the offsets of this matrix's columns, and `b`
     /// is made from a matrix of as many rows and n columns. An addend that is a row has n elements.
     pub(super) unsafe fn multiply(
         &self,
-        (matrix, rows): (usize, Range<usize>),
+        (start, rows): (*const T, Range<usize>),
         (columns, b): (&ColumnOffsets, &RightOperand<T>),
         addend: Addend<'_, T>,
         block: &mut RowBlock<T>,
         (c, n): (*mut T, usize),
     ) {
-        for start in rows.clone().step_by(MOST_ROWS) {
-            let part = start..rows.end.min(start + MOST_ROWS);
+        for first in rows.clone().step_by(MOST_ROWS) {
+            let part = first..rows.end.min(first + MOST_ROWS);
             block.clear();
-            block.add_to_c(c, OffsetRun { start: (start - rows.start) * n, step: n, count: part.len() });
-            self.rows.for_each_run(part, |run| block.add_to_a(self.start(matrix), run));
-            // SAFETY: every element of A lies within its data; the rest is the caller's promise.
+            block.add_to_c(c, OffsetRun { start: (first - rows.start) * n, step: n, count: part.len() });
+            self.rows.for_each_run(part, |run| block.add_to_a(start, run));
+            // SAFETY: the caller has placed the sample, within which every element of A lies; the rest is the caller's promise.
             unsafe { multiply_spans(block, columns, n, b, addend, false) };
         }
     }
@@ -98,6 +99,8 @@ pub struct ResultRows<'a> {
 const MOST_PARTIAL: usize = 1 << 20;
 /// The most partial sums.
 const MOST_PARTS: usize = 16;
+/// The tasks to aim for where there is work enough.
+const MOST_TASKS: usize = 64;
 
 /// The products A_s · B for every matrix of a stack, and the offsets of their results.
 #[derive(Clone, Copy)]
@@ -108,10 +111,6 @@ pub struct Products<'a, T> {
 }
 
 impl<T: Gemm> Products<'_, T> {
-    fn rows(&self) -> usize {
-        self.a.count * self.a.rows.len()
-    }
-
     /// # Panics
     ///
     /// If the shapes do not match or a row of C does not lie within `c`.
@@ -124,10 +123,11 @@ impl<T: Gemm> Products<'_, T> {
         }
     }
 
-    /// Computes `rows` of all matrices' rows, counted through the stack.
+    /// Computes `rows` of all matrices' rows, counted through the stack. Their samples have been placed.
     fn compute(
         &self,
         rows: Range<usize>,
+        placed: &Placed<T>,
         (columns, b): (&ColumnOffsets, &RightOperand<T>),
         c: &Origin<T>,
         addend: Addend<'_, T>,
@@ -142,67 +142,82 @@ impl<T: Gemm> Products<'_, T> {
                 let (matrix, i) = (place / m, place % m);
                 let rows = i..m.min(i + end - place);
                 place += rows.len();
-                let (a, c) = (self.a.start(matrix), c.at(matrix * self.results.step));
+                let (a, c) = (placed.start(matrix), c.at(matrix * self.results.step));
                 self.a.rows.for_each_run(rows.clone(), |run| block.add_to_a(a, run));
                 self.results.rows.for_each_run(rows, |run| block.add_to_c(c, run));
             }
-            // SAFETY: every element of A lies within its data and, as `check` has found, every row of C within C. The caller
+            // SAFETY: every element of A lies within the placed samples and, as `check` has found, every row of C within C. The caller
             // gives each row to one task, and rows are disjoint.
             unsafe { multiply_spans(&block, columns, self.b.columns, b, addend, relu) };
         }
     }
 }
 
-/// C_s = addend + A_s · B for every matrix of a stack, and max(C_s, 0) in its place if `relu`.
+/// Computes products over the same samples: C_s = addend + A_s · B for every sample s, and max(C_s, 0) in its place if `relu`. A
+/// task computes all products of some samples, or, where one sample is work enough, of a part of one. So the samples come from
+/// memory once, and their padded copy stays in the cache.
 ///
 /// # Panics
 ///
 /// If the shapes do not match or a row of C does not lie within `c`.
-pub(crate) fn products<T: Gemm>(products: Products<'_, T>, c: &mut [T], addend: Addend<'_, T>, relu: bool) {
-    let (total, k, n) = (products.rows(), products.a.columns.len(), products.b.columns);
-    assert!(!matches!(addend, Addend::Row(row) if row.len() != n), "products: a row of other than {n} elements");
-    products.check(c);
-    if total == 0 || n == 0 {
+pub(crate) fn products<T: Gemm>(all: &[Products<'_, T>], c: &mut [T], addend: Addend<'_, T>, relu: bool) {
+    let Some((samples, count)) = all.first().map(|products| (products.a.samples, products.a.count)) else { return };
+    for products in all {
+        assert!(products.a.count == count, "products: the stacks must have one number of samples");
+        let n = products.b.columns;
+        assert!(!matches!(addend, Addend::Row(row) if row.len() != n), "products: a row of other than {n} elements");
+        products.check(c);
+    }
+    let work = |products: &Products<'_, T>| products.a.rows.len() * products.a.columns.len() * products.b.columns;
+    let work = all.iter().map(work).sum::<usize>().max(1);
+    if count == 0 || all.iter().all(|products| products.a.rows.len() * products.b.columns == 0) {
         return;
     }
-    let columns = ColumnOffsets::new(products.a.columns);
-    T::with_right_operand(products.b, &columns, total, |b| {
-        let each = (2 * GRAIN / (k * n).max(1)).next_multiple_of(24).max(24);
-        let c = Origin(c.as_mut_ptr());
-        team::split(total, each, |rows| products.compute(rows, (&columns, b), &c, addend, relu));
+    let (least_parts, most_samples) = samples.least_parts_and_most_samples();
+    let wanted = (work.saturating_mul(count) / GRAIN).clamp(1, MOST_TASKS);
+    let stack = parts(count, 1, wanted.max(count.div_ceil(most_samples)));
+    let cut = if stack.each > 1 { 1 } else { wanted.div_ceil(count).max(least_parts) };
+    let columns: Vec<_> = all.iter().map(|products| ColumnOffsets::new(products.a.columns)).collect();
+    let c = Origin(c.as_mut_ptr());
+    with_right_operands(all, &columns, &mut Vec::new(), &mut |b| {
+        team::run(stack.count * cut, |task| {
+            let (matrices, part) = (stack.range(task / cut), task % cut);
+            let rows_of = |products: &Products<'_, T>, part| products.a.rows.len() * part / cut;
+            let span =
+                |products: &Products<'_, T>| products.a.span(rows_of(products, part)..rows_of(products, part + 1));
+            let all_spans = all.iter().map(span).filter(|span| !span.is_empty());
+            let span = all_spans.reduce(|a, b| a.start.min(b.start)..a.end.max(b.end)).unwrap_or(0..0);
+            with_scratch(samples.scratch(&matrices, &span), |scratch| {
+                // SAFETY: the scratch is as large as that.
+                let placed = unsafe { samples.place(matrices.clone(), span, scratch) };
+                for (products, (columns, b)) in all.iter().zip(columns.iter().zip(b)) {
+                    let whole = matrices.start * products.a.rows.len();
+                    let end = |part| whole + matrices.len() * rows_of(products, part);
+                    let rows = if cut > 1 { end(part)..end(part + 1) } else { whole..end(1) };
+                    products.compute(rows, &placed, (columns, b), &c, addend, relu);
+                }
+            });
+        });
     });
 }
 
-/// Several products over the same data, whose stacks have the same number of matrices. A task computes all products of some
-/// matrices, so that the data come from memory once; or, where one matrix is work enough, the same part of all its products.
-///
-/// # Panics
-///
-/// If the shapes do not match or a row of C does not lie within `c`.
-pub(crate) fn products_together<T: Gemm>(all: &[Products<'_, T>], c: &mut [T]) {
-    let Some(count) = all.first().map(|products| products.a.count).filter(|&count| count > 0) else { return };
-    assert!(
-        all.iter().all(|products| products.a.count == count),
-        "products_together: the stacks must have one number of matrices"
-    );
-    all.iter().for_each(|products| products.check(c));
-    let work = |products: &Products<'_, T>| products.a.rows.len() * products.a.columns.len() * products.b.columns;
-    let work = all.iter().map(work).sum::<usize>().max(1);
-    let stack = parts(count, 1, (work * count / GRAIN).clamp(1, count.max(1)));
-    let cut = if stack.each == 1 { (work / GRAIN).clamp(1, MOST_PARTS.div_ceil(count)) } else { 1 };
-    let columns: Vec<_> = all.iter().map(|products| ColumnOffsets::new(products.a.columns)).collect();
-    let c = Origin(c.as_mut_ptr());
-    team::run(stack.count * cut, |task| {
-        let (matrices, part) = (stack.range(task / cut), task % cut);
-        for (products, columns) in all.iter().zip(&columns) {
-            let m = products.a.rows.len();
-            let end = |part| matrices.start * m + matrices.len() * m * part / cut;
-            let rows = end(part)..end(part + 1);
-            T::with_right_operand(products.b, columns, rows.len(), |b| {
-                products.compute(rows, (columns, b), &c, Addend::Zero, false);
+/// Calls `body` with the right operands of all products, those that pay packed.
+fn with_right_operands<T: Gemm>(
+    all: &[Products<'_, T>],
+    columns: &[ColumnOffsets],
+    ready: &mut Vec<RightOperand<T>>,
+    body: &mut dyn FnMut(&[RightOperand<T>]),
+) {
+    match all.get(ready.len()) {
+        None => body(ready),
+        Some(products) => {
+            let rows = products.a.count * products.a.rows.len();
+            T::with_right_operand(products.b, &columns[ready.len()], rows, |b| {
+                ready.push(*b);
+                with_right_operands(all, columns, ready, body);
             });
         }
-    });
+    }
 }
 
 /// The parts of a [`sum_of_products`]: those of the stack, each of which has a partial sum, and those of the rows.
@@ -249,12 +264,18 @@ pub(crate) fn sum_of_products<'b, T: Gemm>(
         let sum = |group: Range<usize>, sums: *mut T| {
             let mut block = RowBlock::new();
             for matrix in group.clone() {
-                let b = b(matrix);
+                let (b, whole) = (b(matrix), 0..a.samples.size());
                 assert!(b.rows == k && b.columns == n, "sum_of_products: {m} x {k} by {} x {}", b.rows, b.columns);
                 T::with_right_operand(b, &columns, rows.len(), |b| {
                     let addend = if matrix > group.start { Addend::Result } else { Addend::Zero };
-                    // SAFETY: the shapes have been compared, and each task has rows of a part of the sums to itself.
-                    unsafe { a.multiply((matrix, rows.clone()), (&columns, b), addend, &mut block, (sums, n)) };
+                    with_scratch(a.samples.scratch(&(matrix..matrix + 1), &whole), |scratch| {
+                        // SAFETY: the scratch is as large as that. The shapes have been compared, and each task has rows of a
+                        // part of the sums to itself.
+                        unsafe {
+                            let start = a.samples.place(matrix..matrix + 1, whole, scratch).start(matrix);
+                            a.multiply((start, rows.clone()), (&columns, b), addend, &mut block, (sums, n));
+                        }
+                    });
                 });
             }
         };
@@ -288,6 +309,7 @@ pub(crate) fn sum_of_products<'b, T: Gemm>(
 #[cfg(test)]
 mod tests {
     use super::super::portable;
+    use super::super::samples::Samples;
     use super::*;
 
     #[test]
@@ -316,23 +338,23 @@ mod tests {
             (Grid::new(0).axis(100_000, 2), 20),
         ] {
             let (k, rows) = (columns.len(), Grid::new(0).axis(m, 7));
-            let a = ImplicitMatrix::new(&data, 1, 0, &rows, &columns);
+            let a = ImplicitMatrix::new(Samples::plain(&data, 0), 1, &rows, &columns);
             let (b, results) =
                 (Mat::new(&data, 0, [k, n], [n as isize, 1]), ResultRows { step: 0, rows: &Grid::new(0).axis(m, n) });
             for relu in [false, true] {
                 let mut c = vec![f32::NAN; m * n];
-                products(Products { a, b, results }, &mut c, Addend::Zero, relu);
+                products(&[Products { a, b, results }], &mut c, Addend::Zero, relu);
                 small(&c, k);
             }
             // The same with all results below 0.
             let (negative, mut c) = (data.iter().map(|x| -x).collect::<Vec<_>>(), vec![f32::NAN; m * n]);
-            let a = ImplicitMatrix::new(&negative, 1, 0, &rows, &columns);
-            products(Products { a, b, results }, &mut c, Addend::Zero, true);
+            let a = ImplicitMatrix::new(Samples::plain(&negative, 0), 1, &rows, &columns);
+            products(&[Products { a, b, results }], &mut c, Addend::Zero, true);
             assert_eq!(c, vec![0.0; m * n]);
         }
         for (count, k) in [(100_000, 1), (3000, 70), (20, 9000)] {
             let (rows, columns) = (Grid::new(0).axis(m, 3), Grid::new(0).axis(k, 1));
-            let a = ImplicitMatrix::new(&data, count, 1, &rows, &columns);
+            let a = ImplicitMatrix::new(Samples::plain(&data, 1), count, &rows, &columns);
             let (mut c, mut partial) = (vec![f32::NAN; m * 20], vec![f32::NAN; partial_sums(count, [m, k, 20])]);
             sum_of_products(a, |_| Mat::new(&data, 0, [k, 20], [20, 1]), &mut c, &mut partial);
             small(&c, count * k);
@@ -346,7 +368,7 @@ mod tests {
         let (of_row, of_column) = (rows.table(), columns.table());
         let integers = |len: usize| (0..len).map(|i| (i * 31 % 19) as f32 - 9.0).collect::<Vec<_>>();
         let (data, b, bias) = (integers(1100), integers(k * n), integers(n));
-        let a = ImplicitMatrix::new(&data, 2, 500, &rows, columns);
+        let a = ImplicitMatrix::new(Samples::plain(&data, 500), 2, &rows, columns);
         let element = |s: usize, i: usize, p: usize| data[s * 500 + of_row[i] + of_column[p]];
         for transposed in [false, true] {
             let strides = if transposed { [1, k as isize] } else { [n as isize, 1] };
@@ -359,9 +381,9 @@ mod tests {
             let results = ResultRows { step: m * n, rows: &Grid::new(0).axis(m, n) };
             let product = Products { a, b: matrix, results };
             let mut c = vec![f32::NAN; 2 * m * n];
-            products(product, &mut c, Addend::Zero, false);
+            products(&[product], &mut c, Addend::Zero, false);
             assert_eq!(c, expected);
-            products(product, &mut c, Addend::Row(&bias), true);
+            products(&[product], &mut c, Addend::Row(&bias), true);
             assert_eq!(c, rectified);
 
             let both: Vec<f32> = (0..m * n).map(|at| expected[at] + expected[m * n + at]).collect();
@@ -377,7 +399,7 @@ mod tests {
                         let mut c = vec![f32::NAN; m * n];
                         let mut multiply = |s: usize, addend: Addend<'_, f32>, relu: bool| {
                             let mut block = RowBlock::new();
-                            rows.for_each_run(0..m, |run| block.add_to_a(a.start(s), run));
+                            rows.for_each_run(0..m, |run| block.add_to_a(data[s * 500..].as_ptr(), run));
                             block.add_to_c(c.as_mut_ptr(), OffsetRun { start: 0, step: n, count: m });
                             // SAFETY: rows, columns and panels are those of the two matrices.
                             unsafe { $multiply_block(&block, &listed, n, b, addend, relu) };

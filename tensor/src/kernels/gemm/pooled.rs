@@ -81,11 +81,14 @@ pub(crate) fn pooled_products<T: Float>(
                     let (sample, part) = (chunk / parts.count, parts.range(chunk % parts.count));
                     let (entries, local) = windows.part(axis, part.clone());
                     let results = entries.start * rows..entries.end * rows;
-                    // SAFETY: the shapes have been compared, the scratch is as large as these results, which are then written.
-                    let results = unsafe {
-                        a.multiply((sample, results.clone()), (&columns, b), addend, &mut block, (scratch, n));
+                    let (one, span) = (sample..sample + 1, a.span(results.clone()));
+                    // SAFETY: the shapes have been compared, the scratches are as large as the padded part of the sample and as
+                    // these results, which are then written.
+                    let results = with_scratch(a.samples.scratch(&one, &span), |padded| unsafe {
+                        let start = a.samples.place(one, span, padded).start(sample);
+                        a.multiply((start, results.clone()), (&columns, b), addend, &mut block, (scratch, n));
                         std::slice::from_raw_parts(scratch, results.len() * n)
-                    };
+                    });
                     let first = (sample * windows.axes[axis].windows + part.start) * entry;
                     let len = part.len() * entry;
                     // SAFETY: each window's results belong to the one task that has its chunk.

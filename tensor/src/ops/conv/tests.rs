@@ -220,6 +220,40 @@ fn a_long_axis_of_few_samples() {
     }
 }
 
+#[test]
+fn padded_samples_of_any_size() {
+    // One sample that several tasks pad in parts, along one axis and two; small ones that are padded several at a time; and a
+    // gradient that is folded, because it would meet mostly zeros.
+    for (samples, input, kernel, stride, channels, filters) in [
+        (1, vec![9001], vec![5], 2, 9, 8),
+        (1, vec![130, 61], vec![3, 3], 1, 9, 17),
+        (40, vec![9, 7], vec![3, 2], 3, 16, 20),
+        (3, vec![9, 9], vec![7, 7], 1, 16, 33),
+    ] {
+        let rank = input.len();
+        let convolution = Convolution::new(rank).strides(&vec![stride; rank]).padding(&vec![(1, 2); rank]);
+        let case = Case { samples, input, kernel, channels, filters, convolution };
+        let (x, kernel) = (integers(case.input(), 1), integers(case.kernel(), 2));
+        let y = x.convolve(&kernel, &case.convolution);
+        let dk = x.convolve_kernel_gradient(&y, kernel.shape(), &case.convolution);
+        let dx = y.convolve_input_gradient(&kernel, x.shape(), &case.convolution);
+        let squares = (&y * &y).sum(..).item();
+        assert_eq!((&x * &dx).sum(..).item(), squares);
+        assert_eq!((&kernel * &dk).sum(..).item(), squares);
+        // A padded copy has the same windows.
+        let widths: Vec<_> = std::iter::once((0, 0)).chain(vec![(1, 2); rank]).chain([(0, 0)]).collect();
+        let plain = Convolution::new(rank).strides(&vec![stride; rank]);
+        let padded = x.pad(&widths, 0.0);
+        assert_eq!(padded.convolve(&kernel, &plain), y);
+        assert_eq!(padded.convolve_kernel_gradient(&y, kernel.shape(), &plain), dk);
+        let mut inside = y.convolve_input_gradient(&kernel, padded.shape(), &plain);
+        for axis in 1..=rank {
+            inside = inside.slice(axis as isize, 1..1 + x.shape()[axis]);
+        }
+        assert_eq!(inside, dx);
+    }
+}
+
 #[cfg(feature = "parallel")]
 #[test]
 fn the_same_bits_for_any_number_of_threads() {
