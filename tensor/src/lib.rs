@@ -21,6 +21,7 @@ mod display;
 mod element;
 mod formula;
 mod grid;
+mod huge_pages;
 mod kernels;
 mod layout;
 mod memory;

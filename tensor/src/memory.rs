@@ -11,17 +11,16 @@
 //! Idle memory is one of the crate's two globals; the other is the worker team. Neither can change a result: the elements
 //! of a new block are unspecified, and its owner writes each before reading it.
 
-use std::alloc::{Layout, alloc, alloc_zeroed, dealloc, handle_alloc_error};
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::cache::CachePadded;
+use crate::huge_pages::{HUGE_PAGE, alloc_zeroed_in_huge_pages};
 
 /// One cache line, and more than any vector register needs.
 const ALIGNMENT: usize = 64;
-/// A huge page, to which blocks that have a whole one are aligned.
-const HUGE_PAGE: usize = 1 << 21;
 /// The most bytes of a block: rounded up to its size class, it is still within the address range of one object.
 const MOST_BYTES: usize = isize::MAX as usize / 2;
 /// Up to this many bytes there is a size class for each multiple of the alignment.
@@ -68,7 +67,8 @@ impl Block {
         }
         let layout = block_layout(class);
         // SAFETY: the size is not zero.
-        let start = unsafe { if class < HUGE_PAGE { alloc_zeroed(layout) } else { alloc_in_huge_pages(layout) } };
+        let start =
+            unsafe { if class < HUGE_PAGE { alloc_zeroed(layout) } else { alloc_zeroed_in_huge_pages(layout) } };
         (Block { start: NonNull::new(start).unwrap_or_else(|| handle_alloc_error(layout)), class }, false)
     }
 
@@ -145,34 +145,6 @@ fn place_of(class: usize) -> usize {
 fn block_layout(class: usize) -> Layout {
     let alignment = if class < HUGE_PAGE { ALIGNMENT } else { HUGE_PAGE };
     Layout::from_size_align(class, alignment).expect("tensor size overflows")
-}
-
-/// As `alloc_zeroed`, in pages of 2 MiB instead of 4 KiB where the system has some: a pass over memory looks up the address of each
-/// page, and fresh memory faults on each.
-///
-/// # Safety
-/// As for `alloc_zeroed`.
-unsafe fn alloc_in_huge_pages(layout: Layout) -> *mut u8 {
-    // SAFETY: the caller's promise; advice may fail and changes no bytes. All bytes of the new block are written.
-    unsafe {
-        let start = alloc(layout);
-        if !start.is_null() {
-            #[cfg(target_os = "linux")]
-            madvise(start.cast(), layout.size(), MADV_HUGEPAGE);
-            start.write_bytes(0, layout.size());
-        }
-        start
-    }
-}
-
-/// Linux, `include/uapi/asm-generic/mman-common.h`.
-#[cfg(target_os = "linux")]
-const MADV_HUGEPAGE: std::ffi::c_int = 14;
-
-#[cfg(target_os = "linux")]
-unsafe extern "C" {
-    // Of the C library, which Rust's standard library is linked with.
-    fn madvise(start: *mut std::ffi::c_void, bytes: usize, advice: std::ffi::c_int) -> std::ffi::c_int;
 }
 
 /// Idle blocks of all threads.
