@@ -1,4 +1,6 @@
-//! Sums into the elements of a view.
+//! Sums into the elements of a slice or of a view.
+
+use std::ops::AddAssign;
 
 use super::nest::Nest;
 use super::{CHUNK, Shared, View};
@@ -6,6 +8,12 @@ use crate::element::Number;
 use crate::layout::Layout;
 use crate::simd::vectorize;
 use crate::team;
+
+/// sums += others, element by element.
+#[inline(always)]
+pub(crate) fn add_to<T: Copy + AddAssign>(sums: &mut [T], others: &[T]) {
+    sums.iter_mut().zip(others).for_each(|(sum, &other)| *sum += other);
+}
 
 /// Adds `a` to the elements of `out` that `layout` addresses. The layout has the shape of `a` and addresses no element twice.
 pub(crate) fn accumulate<T: Number>(a: View<'_, T>, out: &mut [T], layout: &Layout) {

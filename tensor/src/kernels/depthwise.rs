@@ -9,6 +9,7 @@
 use smallvec::SmallVec;
 
 use super::Shared;
+use super::accumulate::add_to;
 use crate::element::Float;
 use crate::team;
 
@@ -169,7 +170,7 @@ impl Depthwise<'_> {
         });
         for part in 1..parts {
             let others = &partial[(part - 1) * size..][..size];
-            dw.iter_mut().zip(others).for_each(|(sum, &other)| *sum += other);
+            add_to(dw, others);
         }
     }
 }

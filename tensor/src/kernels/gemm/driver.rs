@@ -12,6 +12,7 @@ use super::lanes::{Lanes, Shuffle};
 use super::pack::{pack, panel_size};
 use super::tile::{self, Nearest, Panels, ResultTile, Strips};
 use super::{Mat, dot};
+use crate::kernels::accumulate::add_to;
 use crate::memory::with_scratch;
 use crate::team;
 
@@ -97,7 +98,7 @@ unsafe fn tiles_of_k_parts<V: Lanes>(
         for part in 1..parts.count {
             // SAFETY: the tasks have written every element of their results.
             let other = unsafe { std::slice::from_raw_parts(others.at((part - 1) * size), size) };
-            c.iter_mut().zip(other).for_each(|(sum, &other)| *sum += other);
+            add_to(c, other);
         }
     });
 }

@@ -1,6 +1,6 @@
 //! Matrix products whose left operand is an [`ImplicitMatrix`]: plain ones over the same samples, and sums of them.
 
-use std::ops::{AddAssign, Range};
+use std::ops::Range;
 use std::slice;
 
 use super::cut::{GRAIN, Origin, Parts, parts, span_count};
@@ -9,6 +9,7 @@ use super::samples::Placed;
 use super::{Gemm, Mat};
 use crate::grid::{Grid, OffsetRun};
 use crate::kernels::Shared;
+use crate::kernels::accumulate::add_to;
 use crate::memory::with_scratch;
 use crate::team;
 
@@ -17,8 +18,9 @@ impl<T: Gemm> ImplicitMatrix<'_, T> {
     ///
     /// # Safety
     ///
-    /// These rows of the sample lie at `start`. `c` has room for the results, and no other thread uses it. `columns` are the offsets of this matrix's columns, and `b`
-    /// is made from a matrix of as many rows and n columns. An addend that is a row has n elements.
+    /// These rows of the sample lie at `start`. `c` has room for the results, and no other thread uses it. `columns` are the offsets
+    /// of this matrix's columns, and `b` is made from a matrix of as many rows and n columns. An addend that is a row has n
+    /// elements.
     pub(super) unsafe fn multiply(
         &self,
         (start, rows): (*const T, Range<usize>),
@@ -70,7 +72,7 @@ unsafe fn multiply_spans<T: Gemm>(
                 T::multiply_block(&products, columns, n, &b.skip(place), Addend::Zero, false);
                 for (i, &row) in rows.iter().enumerate() {
                     let row = slice::from_raw_parts_mut(row, n);
-                    add(row, slice::from_raw_parts(scratch.add(i * n), n));
+                    add_to(row, slice::from_raw_parts(scratch.add(i * n), n));
                     if relu {
                         row.iter_mut().filter(|c| **c < T::default()).for_each(|c| *c = T::default());
                     }
@@ -79,11 +81,6 @@ unsafe fn multiply_spans<T: Gemm>(
             place += columns.offsets.len();
         }
     });
-}
-
-/// sums += others
-fn add<T: Copy + AddAssign>(sums: &mut [T], others: &[T]) {
-    sums.iter_mut().zip(others).for_each(|(sum, &other)| *sum += other);
 }
 
 /// The offsets of results: row i of matrix s begins at `s * step + rows[i]`; a row's elements are contiguous.
@@ -287,7 +284,7 @@ pub(crate) fn sum_of_products<'b, T: Gemm>(
             with_scratch(size, |scratch: *mut T| {
                 sum(matrices.start + group.start..matrices.start + group.end, scratch);
                 // SAFETY: both have been written, and no other task uses them.
-                unsafe { add(slice::from_raw_parts_mut(sums, size), slice::from_raw_parts(scratch, size)) };
+                unsafe { add_to(slice::from_raw_parts_mut(sums, size), slice::from_raw_parts(scratch, size)) };
             });
         }
     });
@@ -301,7 +298,7 @@ pub(crate) fn sum_of_products<'b, T: Gemm>(
         for part in 1..stack.count {
             // SAFETY: as above.
             let others = unsafe { others.part((part - 1) * m * n + range.start, range.len()) };
-            add(sums, others);
+            add_to(sums, others);
         }
     });
 }

@@ -9,6 +9,7 @@ use num_traits::NumAssign;
 use super::Mat;
 use super::cut::{GRAIN, Origin, parts, span_count};
 use super::implicit::{Addend, BLOCK, ColumnOffsets, RightOperand, RowBlock};
+use crate::kernels::accumulate::add_to;
 use crate::memory::with_scratch;
 use crate::team;
 
@@ -101,7 +102,7 @@ unsafe fn spans<T: PortableProduct>(a: Mat<'_, T>, b: Mat<'_, T>, c: *mut T, row
             // SAFETY: as above.
             unsafe { T::tile(a, b, scratch, n) };
             for (sums, products) in (0..m).map(row_of) {
-                sums.iter_mut().zip(products).for_each(|(sum, &product)| *sum += product);
+                add_to(sums, products);
             }
         });
     }
@@ -150,7 +151,7 @@ pub(super) unsafe fn multiply_block<T: PortableProduct + NumAssign + PartialOrd>
                     unsafe { (*a.add(column), slice::from_raw_parts(b.start.offset(p as isize * b.row), n)) };
                 sums.iter_mut().zip(row).for_each(|(sum, &y)| *sum += x * y);
             }
-            c.iter_mut().zip(&sums).for_each(|(c, &sum)| *c += sum);
+            add_to(c, &sums);
         }
         if relu {
             c.iter_mut().filter(|c| **c < T::zero()).for_each(|c| *c = T::zero());

@@ -6,6 +6,7 @@ use std::slice;
 
 use super::kernel::{self, HEIGHT, MicroTile};
 use super::lanes::Lanes;
+use crate::kernels::accumulate::add_to;
 
 /// The left operand A, in place or packed: row i of strip s begins at `start + s * strip + i * row`, its elements are
 /// `column` apart.
@@ -101,7 +102,7 @@ impl<T: Copy + AddAssign> ResultTile<T> {
                 let other = other.start.wrapping_add(i * other.row);
                 (slice::from_raw_parts_mut(row, self.columns), slice::from_raw_parts(other, self.columns))
             };
-            sums.iter_mut().zip(others).for_each(|(sum, &other)| *sum += other);
+            add_to(sums, others);
         }
     }
 }

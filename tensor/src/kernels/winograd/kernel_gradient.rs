@@ -9,6 +9,7 @@ use super::scratch::{TileScratch, transform_input};
 use super::tiling::Tiling;
 use super::transforms::{self, Vectors};
 use crate::kernels::Shared;
+use crate::kernels::accumulate::add_to;
 use crate::memory::with_scratch;
 use crate::team;
 
@@ -51,7 +52,7 @@ pub(super) unsafe fn kernel_gradient<V: Vectors>(tiling: &Tiling, [x, gradient]:
             unsafe { if tiling.two { sum.run::<V, true>(tiles, sums) } else { sum.run::<V, false>(tiles, sums) } };
         });
         for other in others.chunks_exact(size) {
-            out.iter_mut().zip(other).for_each(|(sum, &other)| *sum += other);
+            add_to(out, other);
         }
     });
     out.iter().all(|sum| sum.is_finite())
