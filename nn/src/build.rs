@@ -2,9 +2,10 @@
 
 use std::any::Any;
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fmt;
 
-use gradus_autograd::Params;
+use gradus_autograd::{Param, Params, Role};
 use gradus_tensor::{Float, Generator, PerFloat, Shape, Tensor};
 
 use crate::activation::Activation;
@@ -27,13 +28,15 @@ pub(crate) struct Store<T: Float> {
     pub widest: usize,
     /// For each input of the model, what layers have asked for.
     pub inputs: RefCell<Vec<AskedInput>>,
-    pub weights: Weights,
+    pub weights: Weights<T>,
 }
 
 /// Where the values of weights come from.
-pub(crate) enum Weights {
+pub(crate) enum Weights<T: Float> {
     /// They are drawn.
     Drawn(Generator),
+    /// They are taken out of these, by name.
+    Taken(HashMap<String, Param<T>>),
     /// They are there: the store's parameters are those of a model that was built before.
     Given,
     /// Nobody needs them: only the shapes are asked for.
@@ -64,7 +67,7 @@ pub(crate) struct LayerInfo {
 
 impl<T: Float> Store<T> {
     /// A store of parameters, with inputs of these names.
-    pub fn new(params: Params<T>, weights: Weights, inputs: &[String]) -> Self {
+    pub fn new(params: Params<T>, weights: Weights<T>, inputs: &[String]) -> Self {
         let inputs = inputs.iter().map(|name| AskedInput { name: name.clone(), asked: None }).collect();
         Store {
             params,
@@ -240,6 +243,7 @@ impl<'a, T: Float> Build<'a, T> {
         }
         let value = match &mut self.store.weights {
             Weights::Drawn(generator) => initializer.draw(&shape, generator),
+            Weights::Taken(_) => return self.taken_param(path, &shape, Role::Weight),
             // One element that stands for all: no memory is taken.
             Weights::Given | Weights::Shapes => Tensor::scalar(T::ZERO).broadcast_to(shape),
         };
@@ -255,6 +259,9 @@ impl<'a, T: Float> Build<'a, T> {
             return self.given_param(name, value.shape());
         }
         let path = self.new_name(name)?;
+        if let Weights::Taken(_) = self.store.weights {
+            return self.taken_param(path, value.shape(), Role::State);
+        }
         Ok(ParamId(self.store.params.add_state(path, value)))
     }
 
@@ -329,6 +336,26 @@ impl<'a, T: Float> Build<'a, T> {
         Err(self.error(problem, "share or use a layer only where its weights have the same shapes"))
     }
 
+    /// The weight or state of this full name, taken out of those that there are.
+    fn taken_param(&mut self, path: String, shape: &Shape, role: Role) -> Result<ParamId> {
+        let Weights::Taken(taken) = &mut self.store.weights else {
+            unreachable!("weights are taken only out of those that there are")
+        };
+        let Some(Param { value, frozen, .. }) = taken.remove(&path) else {
+            return Err(self.error(format!("there is no weight {path:?}"), TAKEN));
+        };
+        if value.shape() != shape {
+            let found = value.shape();
+            return Err(self.error(format!("the weight {path:?} has the shape {found}, {shape} is needed"), TAKEN));
+        }
+        let index = match role {
+            Role::Weight => self.store.params.add(path, value),
+            Role::State => self.store.params.add_state(path, value),
+        };
+        self.store.params[index].frozen = frozen;
+        Ok(ParamId(index))
+    }
+
     /// The full name of a weight or state that there is not yet.
     fn new_name(&self, name: &str) -> Result<String> {
         let path = join(&self.weights_path, name);
@@ -339,6 +366,8 @@ impl<'a, T: Float> Build<'a, T> {
         Ok(path)
     }
 }
+
+const TAKEN: &str = "take the weights of a model with this network";
 
 /// `name` beneath a path.
 fn join(path: &str, name: &str) -> String {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use gradus_autograd::Params;
-use gradus_tensor::{Float, Generator, Shape};
+use gradus_tensor::{Float, Shape};
 
 use crate::build::{LayerInfo, Store, Weights};
 use crate::built::{Built, Forward};
@@ -32,7 +32,7 @@ pub(crate) struct Whole<T: Float> {
 
 impl<T: Float> Whole<T> {
     /// Builds a network for inputs of these specs.
-    pub fn new(network: &Graph, inputs: &[Spec], params: Params<T>, weights: Weights) -> Result<Self> {
+    pub fn new(network: &Graph, inputs: &[Spec], params: Params<T>, weights: Weights<T>) -> Result<Self> {
         let mut store = Store::new(params, weights, &network.inputs);
         let Built { outputs, forward, .. } = network.build(&mut store.root(Graph::KIND, inputs))?;
         for &(weight, regularizer) in &store.penalties {
@@ -50,15 +50,14 @@ impl<T: Float> Whole<T> {
 /// divisors, and the smaller ones are for layers that know a largest length.
 const LENGTHS: [usize; 3] = [6720, 64, 8];
 
-/// Builds a model's network for inputs of these shapes. Lengths that are free in them are free in the shapes of `outputs`
+/// Builds a model's network for inputs of these shapes, with weights from there. Lengths that are free in them are free in the shapes of `outputs`
 /// and of the layers that vary with them.
 pub(crate) fn build<T: Float>(
     network: &Graph,
     inputs: &mut [InputInfo],
-    seed: u64,
+    weights: Weights<T>,
 ) -> Result<(Whole<T>, Vec<OutputInfo>)> {
-    let drawn = || Weights::Drawn(Generator::new(seed));
-    let of = |length: usize, weights: Weights| {
+    let of = |length: usize, weights: Weights<T>| {
         let specs = inputs
             .iter()
             .enumerate()
@@ -67,7 +66,7 @@ pub(crate) fn build<T: Float>(
     };
     let is_fixed = inputs.iter().all(|input| input.shape.is_fixed());
     let (mut whole, twice) = if is_fixed {
-        (of(0, drawn())?, None)
+        (of(0, weights)?, None)
     } else {
         let mut tries = LENGTHS.iter().map(|&length| {
             let pair = of(length, Weights::Shapes).and_then(|once| Ok((once, of(2 * length, Weights::Shapes)?)));
@@ -81,7 +80,7 @@ pub(crate) fn build<T: Float>(
             Err(error) => tries.find_map(Result::ok).ok_or(error)?,
         };
         check_weights(length, &once, &twice)?;
-        (of(length, drawn())?, Some(twice))
+        (of(length, weights)?, Some(twice))
     };
     for (input, asked) in inputs.iter_mut().zip(whole.store.inputs.borrow_mut().drain(..)) {
         if let Some((kind, layer)) = asked.asked {

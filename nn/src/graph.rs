@@ -181,7 +181,7 @@ pub(crate) fn input_name(index: usize) -> String {
 }
 
 /// Whether [`input_name`] may give this name, whatever the number of inputs: one may be added later.
-fn is_input_name(name: &str) -> bool {
+pub(crate) fn is_input_name(name: &str) -> bool {
     let number = |rest: &str| rest.strip_prefix('_').is_some_and(|digits| digits.parse::<usize>().is_ok());
     name.strip_prefix("input").is_some_and(|rest| rest.is_empty() || number(rest))
 }

@@ -26,6 +26,7 @@ mod model;
 mod regularizers;
 mod sequential;
 mod steps;
+mod sub_model;
 mod summary;
 mod value;
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use gradus_autograd::{Grads, Params, StateUpdates, Var, try_value_and_grad};
 use gradus_tensor::{Columns, Float, Generator, Shape, Tensor};
 
-use crate::build::{LayerInfo, is_within};
+use crate::build::{LayerInfo, Weights, is_within};
 use crate::context::{Context, ParamId};
 use crate::error::{Error, Result};
 use crate::feed::{Fed, matched};
@@ -114,12 +114,13 @@ impl<T: Float> Model<T> {
     /// # Errors
     /// If a layer cannot take its input, or the network has other inputs.
     pub fn build_as(network: impl Into<Graph>, inputs: impl Into<Inputs>, seed: u64) -> Result<Self> {
-        Model::of_graph(network.into(), inputs.into(), seed)
+        Model::of_graph(network.into(), inputs.into(), Weights::Drawn(Generator::new(seed)))
     }
 
-    fn of_graph(network: Graph, inputs: Inputs, seed: u64) -> Result<Self> {
+    /// A model of this network, with weights from there.
+    pub(crate) fn of_graph(network: Graph, inputs: Inputs, weights: Weights<T>) -> Result<Self> {
         let mut inputs = of_network(&network, inputs)?;
-        let (whole, outputs) = free::build(&network, &mut inputs, seed)?;
+        let (whole, outputs) = free::build(&network, &mut inputs, weights)?;
         let (store, computation) = (whole.store, Arc::new(whole.computation));
         let (layers, branches, penalties) = (store.layers, store.branches, store.penalties);
         let (params, recent, constants) = (store.params, Recent::default(), OnceLock::new());
