@@ -1,0 +1,258 @@
+//! The README's tables 'Coming from Keras', run: each piece of Gradus's code in them stands in a test below, literally.
+
+use gradus::nn::Context;
+use gradus::prelude::*;
+
+const README: &str = include_str!("../README.md");
+const THIS: &str = include_str!("coming_from_keras.rs");
+
+/// The code between backquotes in the right columns of the tables.
+fn pieces() -> Vec<&'static str> {
+    let (_, section) = README.split_once("## Coming from Keras").unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |")?.rsplit_once(" | "));
+    rows.flat_map(|(_, right)| right.split('`').skip(1).step_by(2)).collect()
+}
+
+/// Whether a piece of code stands in this file, up to white space; `..` stands for a few other words.
+fn is_here(piece: &str) -> bool {
+    let dense = |text: &str| text.split_whitespace().collect::<String>();
+    let (code, piece) = (dense(THIS), dense(piece).replace("..Fit", "\0Fit"));
+    let parts: Vec<String> = piece.split("..").map(|part| part.replace('\0', "..")).collect();
+    code.match_indices(&parts[0]).any(|(start, _)| {
+        let mut rest = &code[start + parts[0].len()..];
+        parts[1..].iter().all(|part| match rest.find(part.as_str()) {
+            Some(place) if place < 200 => {
+                rest = &rest[place + part.len()..];
+                true
+            }
+            _ => false,
+        })
+    })
+}
+
+#[test]
+fn every_line_of_the_tables_is_run_here() {
+    let pieces = pieces();
+    assert!(pieces.len() > 70, "only {} pieces of code found in the tables", pieces.len());
+    let missing: Vec<&str> = pieces.into_iter().filter(|piece| !is_here(piece)).collect();
+    assert!(missing.is_empty(), "write a test of these, literally: {missing:#?}");
+}
+
+fn built(network: impl Into<Graph>, shape: impl Into<gradus::nn::Inputs>) -> Result<Model> {
+    Ok(Model::build(network, shape, 1)?)
+}
+
+#[test]
+fn chains_of_layers() -> Result<()> {
+    let seed = 42;
+    let network = Sequential::new().add(Flatten).add(Dense::new(128).activation(Activation::Relu)).add(Dense::new(10));
+    let json = network.to_json()?;
+    let model = Model::build(network, [28, 28], seed)?;
+    println!("{}", model.summary());
+    assert_eq!(model.output_shape(), &[10]);
+    assert_eq!(Sequential::from_json(&json)?.len(), 3);
+
+    let network = Sequential::new().add(Dense::new(8)).add(GlobalAveragePooling1D::new());
+    let model = Model::build(network, [None, Some(16)], seed)?;
+    assert_eq!(model.output_shape(), &[8]);
+    Ok(())
+}
+
+#[test]
+fn layers_over_pictures() -> Result<()> {
+    // The shapes are those that Keras's layers of the same line give.
+    let shape_of = |network: Sequential, shape: [usize; 3]| -> Result<Vec<usize>> {
+        Ok(built(network, shape)?.output_shape().fixed().unwrap().to_vec())
+    };
+    let network = Sequential::new()
+        .add(Permute::new([2, 3, 1])) // [3, 32, 32] to [32, 32, 3]
+        .add(Conv2D::new(32, [3, 3]).padding(Padding::Same))
+        .add(MaxPooling2D::new([2, 2]))
+        .add(DepthwiseConv2D::new([3, 3]).depth_multiplier(2))
+        .add(SeparableConv2D::new(64, [3, 3]))
+        .add(UpSampling2D::new([2, 2]).interpolation(Interpolation::Linear))
+        .add(ZeroPadding2D::new([(1, 1); 2]))
+        .add(Conv2DTranspose::new(3, [4, 4]).strides([2, 2]).padding(Padding::Same));
+    assert_eq!(shape_of(network.clone(), [3, 32, 32])?, [52, 52, 3]);
+    assert_eq!(shape_of(network.add(GlobalAveragePooling2D::new()), [3, 32, 32])?, [3]);
+    Ok(())
+}
+
+/// Numbers in two classes, and a one-hot target for each.
+fn data() -> Result<Dataset> {
+    let x = Tensor::linspace(-1.0, 1.0, 40).reshape([40, 1]);
+    let y = x.to_vec().iter().map(|&x| u8::from(x > 0.0)).collect::<Tensor<u8>>();
+    Ok(Dataset::new(x, y)?.to_categorical(2)?)
+}
+
+#[test]
+fn training() -> Result<()> {
+    let (network, loss) =
+        (Sequential::new().add(Dense::new(2).activation(Activation::Softmax)), CategoricalCrossentropy::default());
+    let model = built(network, [1])?;
+    let data = data()?;
+    let mut trainer = Trainer::new(model, loss, Adam::default()).metric(Accuracy::default());
+    let history = trainer.fit(&data, Fit { epochs: 10, validation_split: 0.1, ..Fit::default() })?;
+    assert!(history.get("loss")[9] < history.get("loss")[0]);
+    let accuracy = trainer.evaluate(&data)?["accuracy"];
+    assert!((0.0..=1.0).contains(&accuracy));
+    let x = data.inputs().clone();
+    assert_eq!(trainer.predict(&x)?, trainer.model().predict(&x)?);
+    let model = trainer.into_model();
+    let output = model.predict(&x)?;
+    assert_eq!(output.shape(), &[40, 2]);
+
+    let fit = Fit::default().callback(EarlyStopping::new("val_loss").patience(3));
+    let optimizer = Adam::default().learning_rate(CosineDecay::new(1e-3, 1000));
+    let mut trainer = Trainer::new(model, CategoricalCrossentropy::default(), optimizer);
+    trainer.fit(&data, Fit { validation_split: 0.1, verbose: false, ..fit })?;
+    Ok(())
+}
+
+#[test]
+fn data_sets() -> Result<()> {
+    let data = Dataset::new(Tensor::<f32>::zeros([20, 8, 8, 1]), Tensor::from([3_u8; 20]))?;
+    let train = data.to_categorical(10)?;
+    assert_eq!(train.target_shape(), [10]);
+    let train = train.augment(Augment::new().rotate(10.0).shift(0.1).zoom(0.1).flip_horizontal())?;
+    assert!(train.augmentation().is_some());
+    assert_eq!(mnist::load()?.test.len(), 10_000);
+    // The files of these are in the repository for nobody: what is missing is named.
+    let missing = |name: &str, error: Option<String>| {
+        assert!(error.is_none_or(|error| error.contains(name)), "the error names {name}");
+    };
+    let load = || -> Result<()> {
+        fashion_mnist::load()?;
+        cifar10::load()?;
+        Ok(())
+    };
+    missing("fashion", load().err().map(|error| error.to_string().to_lowercase()));
+    #[cfg(feature = "images")]
+    missing("pets", {
+        let load = || -> Result<()> {
+            gradus::datasets::ImageFolder::new("pets").size(128, 128).load()?;
+            Ok(())
+        };
+        load().err().map(|error| error.to_string())
+    });
+    Ok(())
+}
+
+/// A layer as example 6 has it: y = 2 x, with noise in training.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+struct Noisy;
+
+impl Layer for Noisy {
+    const KIND: &'static str = "Noisy";
+
+    fn build<T: Float>(&self, build: &mut Build<'_, T>) -> gradus::nn::Result<Built<T>> {
+        let shape = build.input()?.clone();
+        Ok(Built::new(shape, |context: &mut Context<'_, T>, x| {
+            if let Some(generator) = context.training() {
+                let noise = generator.normal(x.shape().clone(), T::ZERO, T::ONE);
+                return x + Var::from(noise);
+            }
+            x * T::of(2.0)
+        }))
+    }
+}
+
+#[test]
+fn layers_of_ones_own() -> Result<()> {
+    let model = built(Sequential::new().add(Noisy), [2])?;
+    assert_eq!(model.predict(Tensor::new([[1.0, 3.0]]))?, Tensor::new([[2.0, 6.0]]));
+    let (x, loss) = (Tensor::<f32>::zeros([1, 2]), MeanSquaredError);
+    // Some(generator) in training: the output is noise then.
+    assert_ne!(model.grad(&x, &x, None, &loss, &mut Generator::new(1))?.output(), &x);
+    Ok(())
+}
+
+#[test]
+fn arrays() {
+    let x = Tensor::new([[1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]]);
+    assert_eq!(x.slice(1, (1, -1)), Tensor::new([[2.0, 3.0], [6.0, 7.0]]));
+    assert_eq!(x.sum(keepdims(0)), Tensor::new([[6.0, 8.0, 10.0, 12.0]]));
+}
+
+#[test]
+fn graphs_of_layers() -> Result<()> {
+    let mut graph = Graph::builder();
+    let x = graph.input();
+    let conv = graph.add(Conv2D::new(1, [3, 3]).padding(Padding::Same), [x]);
+    let y = graph.add(Add, [x, conv]);
+    let network = graph.output(y);
+    assert_eq!(built(network, [8, 8, 1])?.output_shape(), &[8, 8, 1]);
+
+    let mut graph = Graph::builder();
+    let (x, y) = (graph.input(), graph.input());
+    let tower = LayerHandle::new(Dense::new(8));
+    let x = graph.add(&tower, [x]);
+    let y = graph.add(&tower, [y]);
+    let mean = graph.add(Average, [x, y]);
+    let model = built(graph.output(mean), [Input::from([3]), Input::from([3])])?;
+    assert_eq!(model.params().len(), 2);
+    Ok(())
+}
+
+/// A network of two named inputs and two named outputs.
+fn tickets() -> Result<Model> {
+    let seed = 42;
+    let mut graph = Graph::builder();
+    let title = graph.input_named("title");
+    let price = graph.input_named("price");
+    let words = graph.add_named("words", Embedding::new(100, 4), [title]);
+    let words = graph.add(Flatten, [words]);
+    let both = graph.add_named("both", Concatenate::new(), [words, price]);
+    let a = graph.add_named("a", Dense::new(1), [both]);
+    let b = graph.add_named("b", Dense::new(2).activation(Activation::Softmax), [both]);
+    let network = graph.outputs([a, b]);
+    Ok(Model::build(network, [Input::named("title", [20]), Input::named("price", [1])], seed)?)
+}
+
+#[test]
+fn several_inputs_and_outputs() -> Result<()> {
+    let model = tickets()?;
+    let (ids, prices) = (Generator::new(1).integers([30, 20], 0..100), Tensor::linspace(0.0, 1.0, 30).reshape([30, 1]));
+    let inputs = Columns::new().with("title", ids.clone()).with("price", prices.clone());
+    assert_eq!(model.predict_all(inputs)?.len(), 2);
+
+    let targets = Columns::new().with("a", &prices).with("b", Generator::new(2).integers([30], 0..2));
+    let data = Dataset::new(Columns::new().with("title", ids).with("price", prices), targets)?;
+    let losses =
+        Losses::new().add("a", MeanSquaredError).add("b", SparseCategoricalCrossentropy::default()).weighted(0.2);
+    let mut trainer = Trainer::new(model, losses, Adam::default()).metric_for("b", Accuracy::default());
+    let history = trainer.fit(&data, Fit { epochs: 2, validation_split: 0.2, verbose: false, ..Fit::default() })?;
+    let accuracy = history.get("val_b_accuracy");
+    assert_eq!(accuracy.len(), 2);
+    let mut names: Vec<&str> = history.logs[0].iter().map(|(name, _)| name).collect();
+    names.sort_unstable();
+    // The names of Keras 3.15.1's `history.history` for the same network, losses and metric.
+    let expected = ["a_loss", "b_accuracy", "b_loss", "loss", "val_a_loss", "val_b_accuracy", "val_b_loss", "val_loss"];
+    assert_eq!(names, expected);
+    // The total is the weighted sum of the outputs' losses.
+    let logs = trainer.evaluate(&data)?;
+    assert!((logs["loss"] - (logs["a_loss"] + 0.2 * logs["b_loss"])).abs() < 1e-5);
+    Ok(())
+}
+
+#[test]
+fn models_within_models_and_parts_of_them() -> Result<()> {
+    let encoder = Sequential::new().add(Dense::new(4)).add_named("code", Dense::new(2));
+    let decoder = Sequential::new().add(Dense::new(4)).add(Dense::new(6));
+    let mut graph = Graph::builder();
+    let x = graph.input();
+    let code = graph.add_named("encoder", encoder.clone(), [x]);
+    let y = graph.add_named("decoder", decoder, [code]);
+    let mut model = built(graph.output(y), [6])?;
+
+    let x = Tensor::<f32>::ones([3, 6]);
+    let codes = model.up_to("encoder/code")?.predict(&x)?;
+    assert_eq!(codes.shape(), &[3, 2]);
+    let features = model.up_to_all(["encoder/0", "encoder"])?;
+    assert_eq!(features.predict_all(&x)?[1], codes);
+
+    model.freeze("encoder")?;
+    assert!(model.params().get("encoder/0/kernel").is_some_and(|kernel| kernel.frozen));
+    Ok(())
+}
