@@ -34,7 +34,7 @@ fn is_here(piece: &str) -> bool {
 #[test]
 fn every_line_of_the_tables_is_run_here() {
     let pieces = pieces();
-    assert!(pieces.len() > 70, "only {} pieces of code found in the tables", pieces.len());
+    assert!(pieces.len() > 50, "only {} pieces of code found in the tables", pieces.len());
     let missing: Vec<&str> = pieces.into_iter().filter(|piece| !is_here(piece)).collect();
     assert!(missing.is_empty(), "write a test of these, literally: {missing:#?}");
 }
