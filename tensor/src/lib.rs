@@ -12,7 +12,10 @@
 // The one crate that may: buffers, vector kernels and the worker team live here.
 #![allow(unsafe_code)]
 
+mod atomic_file;
 mod buffer;
+#[cfg(feature = "safetensors")]
+mod bytes;
 mod cache;
 mod columns;
 mod convolution;
@@ -30,6 +33,8 @@ mod ops;
 mod pointwise;
 mod pooling;
 pub mod random;
+#[cfg(feature = "safetensors")]
+pub mod safetensors;
 mod samples;
 mod serialize;
 mod shape;
@@ -40,6 +45,7 @@ mod tensor;
 mod views;
 mod windows;
 
+pub use atomic_file::write_atomically;
 pub use columns::{AnyTensor, Columns};
 pub use convolution::Convolution;
 pub use create::NestedArray;

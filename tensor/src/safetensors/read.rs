@@ -1,0 +1,273 @@
+//! The reading of a safetensors file: first the header, then each tensor that is asked for.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::{fmt, fs};
+
+use safetensors::tensor::Dtype;
+
+use super::half::{BF16, F16, Half};
+use super::header::{Header, lengths};
+use super::{LONGEST_HEADER, SafetensorsError};
+use crate::bytes::read_into;
+use crate::columns::AnyTensor;
+use crate::element::Element;
+use crate::shape::Shape;
+use crate::tensor::Tensor;
+
+/// The bytes of a file before its header: the header's length.
+const LENGTH: u64 = 8;
+
+/// A safetensors file that has been opened: its header, and its tensors on demand.
+///
+/// Opening reads the header alone and checks it against the length of the file. [`read`](File::read) reads a tensor straight
+/// into its own memory.
+///
+/// ```
+/// use gradus_tensor::{AnyTensor, Tensor, safetensors::{File, Writer}};
+/// let path = std::env::temp_dir().join(format!("gradus_file_{}.safetensors", std::process::id()));
+/// let kernel = Tensor::new([[1.0, 2.0], [3.0, 4.0]]);
+/// Writer::new().metadata("author", "me").tensor("1/kernel", &kernel).write(&path)?;
+///
+/// let file = File::open(&path)?;
+/// assert_eq!(file.names().collect::<Vec<_>>(), ["1/kernel"]);
+/// assert_eq!(file.info("1/kernel").unwrap().shape, [2, 2]);
+/// assert_eq!(file.metadata()["author"], "me");
+/// assert_eq!(file.read("1/kernel")?, AnyTensor::from(kernel));
+/// # std::fs::remove_file(&path).unwrap();
+/// # Ok::<(), gradus_tensor::safetensors::SafetensorsError>(())
+/// ```
+pub struct File {
+    path: Option<PathBuf>,
+    source: Source,
+    header: Header,
+    /// Where the data begin.
+    data: u64,
+}
+
+enum Source {
+    /// Behind a lock, because reading moves the file's place.
+    File(Mutex<fs::File>),
+    Bytes(Vec<u8>),
+}
+
+/// A tensor of a file that has been opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TensorInfo {
+    /// The element type as the file names it: `"F32"`, `"BF16"`.
+    pub stored: String,
+    /// The name of the element type that [`File::read`] gives: `"f32"`; `None` if it does not read this type.
+    pub element: Option<&'static str>,
+    /// The length of each axis.
+    pub shape: Shape,
+    /// The bytes in the file.
+    pub bytes: usize,
+}
+
+impl File {
+    /// Opens a file, and reads and checks its header.
+    ///
+    /// # Errors
+    /// If there is no such file, or its header is not that of a safetensors file of this length: damaged, cut off, with a
+    /// name twice, or with tensors that overlap, leave gaps or have another size than their shape.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, SafetensorsError> {
+        let path = path.as_ref();
+        let open = || {
+            let failed = |error| SafetensorsError::io("the file cannot be opened", error);
+            // Opening something else, such as a pipe, might wait for ever.
+            if !fs::metadata(path).map_err(failed)?.is_file() {
+                let problem = "this is no regular file, such as a folder or a device";
+                return Err(SafetensorsError::content(problem, "give the path of a file"));
+            }
+            let file = fs::File::open(path).map_err(failed)?;
+            let length = file.metadata().map_err(failed)?.len();
+            File::new(Source::File(Mutex::new(file)), length)
+        };
+        match open() {
+            Ok(file) => Ok(File { path: Some(path.to_owned()), ..file }),
+            Err(error) => Err(error.at(path)),
+        }
+    }
+
+    /// A file whose bytes are in memory.
+    ///
+    /// # Errors
+    /// If they are not those of a safetensors file; see [`open`](File::open).
+    pub fn from_bytes(bytes: impl Into<Vec<u8>>) -> Result<Self, SafetensorsError> {
+        let bytes = bytes.into();
+        let length = bytes.len() as u64;
+        File::new(Source::Bytes(bytes), length)
+    }
+
+    fn new(source: Source, length: u64) -> Result<Self, SafetensorsError> {
+        const OTHER: &str = "give a safetensors file; if it is one, it is damaged or cut off";
+        if length < LENGTH {
+            let problem = format!("a safetensors file has {LENGTH} bytes or more, this one has {length}");
+            return Err(SafetensorsError::content(problem, OTHER));
+        }
+        let failed = |error| SafetensorsError::io("the header cannot be read", error);
+        let mut bytes = [0; LENGTH as usize];
+        source.read(0, &mut bytes).map_err(failed)?;
+        let header = u64::from_le_bytes(bytes);
+        if header > length - LENGTH || header > LONGEST_HEADER {
+            let problem = format!(
+                "the first {LENGTH} bytes say that the header has {header} bytes, it can have {}",
+                LONGEST_HEADER.min(length - LENGTH)
+            );
+            return Err(SafetensorsError::content(problem, OTHER));
+        }
+        let mut text = vec![0; header as usize];
+        source.read(LENGTH, &mut text).map_err(failed)?;
+        let data = LENGTH + header;
+        Ok(File { path: None, source, header: Header::parse(&text, length - data)?, data })
+    }
+
+    /// The texts in the header, by name.
+    pub fn metadata(&self) -> &BTreeMap<String, String> {
+        &self.header.metadata
+    }
+
+    /// The names of the tensors, sorted.
+    pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.header.tensors.keys().map(String::as_str)
+    }
+
+    /// What is known of a tensor without reading it; `None` if there is none of this name.
+    pub fn info(&self, name: &str) -> Option<TensorInfo> {
+        let info = self.header.tensors.get(name)?;
+        let (from, to) = info.data_offsets;
+        let (stored, shape) = (info.dtype.to_string(), Shape::from(&info.shape[..]));
+        Some(TensorInfo { stored, element: element(info.dtype), shape, bytes: to - from })
+    }
+
+    /// The path, if the file was opened by one.
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// Reads a tensor. Floats of two bytes become f32, which holds all their values.
+    ///
+    /// # Errors
+    /// If there is no tensor of this name, its element type is none that tensors here have, or the file cannot be read any
+    /// more.
+    pub fn read(&self, name: &str) -> Result<AnyTensor, SafetensorsError> {
+        self.read_tensor(name).map_err(|error| match &self.path {
+            Some(path) => error.at(path),
+            None => error,
+        })
+    }
+
+    fn read_tensor(&self, name: &str) -> Result<AnyTensor, SafetensorsError> {
+        let Some(info) = self.header.tensors.get(name) else {
+            let problem = format!("there is no tensor {name:?}, there are {}", listed(self.names()));
+            return Err(SafetensorsError::content(problem, "check the name"));
+        };
+        let (place, shape) = (self.data + info.data_offsets.0 as u64, Shape::from(&info.shape[..]));
+        Ok(match info.dtype {
+            Dtype::F32 => self.elements::<f32>(name, place, shape)?.into(),
+            Dtype::F64 => self.elements::<f64>(name, place, shape)?.into(),
+            Dtype::I8 => self.elements::<i8>(name, place, shape)?.into(),
+            Dtype::I16 => self.elements::<i16>(name, place, shape)?.into(),
+            Dtype::I32 => self.elements::<i32>(name, place, shape)?.into(),
+            Dtype::I64 => self.elements::<i64>(name, place, shape)?.into(),
+            Dtype::U8 => self.elements::<u8>(name, place, shape)?.into(),
+            Dtype::BOOL => self.elements::<u8>(name, place, shape)?.map(|byte| byte != 0).into(),
+            Dtype::F16 => self.halves(name, place, shape, F16)?.into(),
+            Dtype::BF16 => self.halves(name, place, shape, BF16)?.into(),
+            other => {
+                let problem = format!(
+                    "the tensor {name:?} of shape {} has elements {other}, which cannot be read",
+                    lengths(&info.shape)
+                );
+                let hint = "convert it in Python to float32 or int64, and save the file by safetensors.numpy.save_file";
+                return Err(SafetensorsError::content(problem, hint));
+            }
+        })
+    }
+
+    fn elements<T: Element>(&self, name: &str, place: u64, shape: Shape) -> Result<Tensor<T>, SafetensorsError> {
+        let mut read = Ok(());
+        let tensor = Tensor::written(shape, |out| read = read_into(out, |bytes| self.source.read(place, bytes)));
+        read.map_err(|error| cannot_be_read(name, error))?;
+        Ok(tensor)
+    }
+
+    fn halves(&self, name: &str, place: u64, shape: Shape, half: Half) -> Result<Tensor<f32>, SafetensorsError> {
+        const BLOCK: usize = 1 << 16;
+        let mut read = Ok(());
+        let tensor = Tensor::written(shape, |out| {
+            let (mut block, mut place) = (vec![0; BLOCK], place);
+            for out in out.chunks_mut(BLOCK / 2) {
+                let bytes = &mut block[..2 * out.len()];
+                read = self.source.read(place, bytes);
+                if read.is_err() {
+                    return;
+                }
+                for (out, bits) in out.iter_mut().zip(bytes.as_chunks::<2>().0) {
+                    *out = half.decode(u16::from_le_bytes(*bits));
+                }
+                place += bytes.len() as u64;
+            }
+        });
+        read.map_err(|error| cannot_be_read(name, error))?;
+        Ok(tensor)
+    }
+}
+
+fn cannot_be_read(name: &str, error: io::Error) -> SafetensorsError {
+    SafetensorsError::io(format!("the tensor {name:?} cannot be read"), error)
+}
+
+/// The name of the element type that [`File::read`] gives for this stored one.
+fn element(stored: Dtype) -> Option<&'static str> {
+    Some(match stored {
+        Dtype::F32 | Dtype::F16 | Dtype::BF16 => f32::NAME,
+        Dtype::F64 => f64::NAME,
+        Dtype::I8 => i8::NAME,
+        Dtype::I16 => i16::NAME,
+        Dtype::I32 => i32::NAME,
+        Dtype::I64 => i64::NAME,
+        Dtype::U8 => u8::NAME,
+        Dtype::BOOL => bool::NAME,
+        _ => return None,
+    })
+}
+
+/// The first of these names, for a message.
+fn listed<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
+    const SHOWN: usize = 20;
+    let count = names.len();
+    let shown: Vec<&str> = names.take(SHOWN).collect();
+    match count {
+        0 => "none".to_owned(),
+        count if count > SHOWN => format!("{}, and {} more", shown.join(", "), count - SHOWN),
+        _ => shown.join(", "),
+    }
+}
+
+impl Source {
+    /// Fills `bytes` with those from `place` on.
+    fn read(&self, place: u64, bytes: &mut [u8]) -> io::Result<()> {
+        match self {
+            Source::File(file) => {
+                // A panic elsewhere leaves the file's place anywhere, and it is set here.
+                let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+                file.seek(SeekFrom::Start(place))?;
+                file.read_exact(bytes)
+            }
+            Source::Bytes(all) => {
+                bytes.copy_from_slice(&all[place as usize..][..bytes.len()]);
+                Ok(())
+            }
+        }
+    }
+}
+
+impl fmt::Debug for File {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tensors = self.header.tensors.len();
+        f.debug_struct("File").field("path", &self.path).field("tensors", &tensors).finish_non_exhaustive()
+    }
+}
