@@ -8,7 +8,7 @@ use gradus_tensor::SampleType;
 use crate::augment::Augmentation;
 use crate::batch::Batch;
 use crate::dataset::Dataset;
-use crate::error::{DatasetError, Result};
+use crate::error::Result;
 use crate::order::{Order, Randomness};
 use crate::prefetch::Prefetch;
 
@@ -67,13 +67,7 @@ impl<X: SampleType, Y: SampleType> Batches<X, Y> {
     /// # Errors
     /// If the order names a sample that the data set does not have.
     pub fn in_order(self, order: Order) -> Result<Self> {
-        if let Some(row) = order.first_beyond(self.dataset.len()) {
-            return Err(DatasetError::new(
-                format!("an order with sample {row}"),
-                format!("samples 0 to {}", self.dataset.len() - 1),
-                "use an order that was made for this data set",
-            ));
-        }
+        order.check(self.dataset.len())?;
         Ok(Batches { order, ..self })
     }
 
@@ -116,6 +110,11 @@ impl<X: SampleType, Y: SampleType> Batches<X, Y> {
         &self.order
     }
 
+    /// The number of samples that are still to come.
+    fn remaining(&self) -> usize {
+        self.order.remaining().expect("orders by indices have a length")
+    }
+
     /// The number of samples in a whole batch.
     pub fn batch_size(&self) -> usize {
         self.size
@@ -127,7 +126,7 @@ impl<X: SampleType, Y: SampleType> Iterator for Batches<X, Y> {
 
     fn next(&mut self) -> Option<Batch<X, Y>> {
         let least = if self.drop_last { self.size } else { 1 };
-        if self.order.remaining() < least {
+        if self.remaining() < least {
             return None;
         }
         let positions = self.order.advance(self.size);
@@ -152,7 +151,7 @@ impl<X: SampleType, Y: SampleType> Iterator for Batches<X, Y> {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let remaining = self.order.remaining();
+        let remaining = self.remaining();
         let count = if self.drop_last { remaining / self.size } else { remaining.div_ceil(self.size) };
         (count, Some(count))
     }
@@ -251,6 +250,24 @@ mod tests {
             let later = numbered(23).batches(4).drop_last(true).in_order(order).unwrap();
             assert_eq!(targets(later), targets(walk));
         }
+    }
+
+    #[test]
+    fn an_order_of_a_seed_is_written_as_the_seed_and_the_length() {
+        let walk = numbered(5).batches(2).shuffled(7);
+        let written = serde_json::to_string(walk.order()).unwrap();
+        assert_eq!(written, r#"{"rows":{"Shuffled":{"samples":5,"seed":7}},"next":0}"#);
+        // Memory is taken for what is there, not for what is claimed.
+        let claimed = written.replace('5', "1000000000000000000");
+        let claimed: Order = serde_json::from_str(&claimed).unwrap();
+        assert_eq!(
+            numbered(5).batches(2).in_order(claimed).unwrap_err().to_string(),
+            "found an order with sample 5, expected samples 0 to 4; use an order that was made for this data set"
+        );
+        let stream = Order::buffered(None, 3, 7);
+        assert!(
+            numbered(5).batches(2).in_order(stream).unwrap_err().to_string().starts_with("found an order of a stream")
+        );
     }
 
     #[test]

@@ -83,6 +83,7 @@ pub mod cifar10;
 mod classes;
 mod columns;
 mod csv;
+mod data_source;
 mod dataset;
 mod decimal;
 #[cfg(feature = "download")]
@@ -106,6 +107,7 @@ mod parts;
 mod picture;
 mod prefetch;
 mod remote;
+mod shuffle_buffer;
 mod source;
 mod splits;
 pub mod usps;
@@ -114,6 +116,7 @@ pub use self::csv::{Csv, CsvColumn};
 pub use augment::{Augment, Fill, Warp};
 pub use batch::Batch;
 pub use batches::Batches;
+pub use data_source::{DataSource, Pass, PassBatches};
 pub use dataset::Dataset;
 #[cfg(feature = "download")]
 pub use download::CACHE_VARIABLE;

@@ -1,15 +1,18 @@
 //! The order in which samples come, and the position that a walk has reached in it.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use gradus_tensor::Generator;
 use serde::{Deserialize, Serialize};
 
+use crate::error::{DatasetError, Result};
+use crate::shuffle_buffer::ShuffleBuffer;
+
 /// The source of a random order: a seed, or the next draws of a `&mut Generator`.
 pub trait Randomness: sealed::Sealed {
     #[doc(hidden)]
-    fn shuffle(self, rows: &mut [usize]);
+    fn order(self, samples: usize) -> Order;
 }
 
 mod sealed {
@@ -19,21 +22,27 @@ mod sealed {
 }
 
 impl Randomness for u64 {
-    fn shuffle(self, rows: &mut [usize]) {
-        Generator::new(self).shuffle(rows);
+    fn order(self, samples: usize) -> Order {
+        Order { rows: Rows::Shuffled { samples, seed: self, rows: Drawn::default() }, next: 0 }
     }
 }
 
 impl Randomness for &mut Generator {
-    fn shuffle(self, rows: &mut [usize]) {
-        Generator::shuffle(self, rows);
+    fn order(self, samples: usize) -> Order {
+        Order::listed(shuffled(samples, self))
     }
+}
+
+fn shuffled(samples: usize, generator: &mut Generator) -> Vec<usize> {
+    let mut rows: Vec<usize> = (0..samples).collect();
+    generator.shuffle(&mut rows);
+    rows
 }
 
 /// The indices of samples in the order in which they come, and the number that have come already.
 ///
 /// An order that serde writes in the midst of an epoch goes on with the next sample when it is read and handed to
-/// [`Batches::in_order`](crate::Batches::in_order).
+/// [`Batches::in_order`](crate::Batches::in_order). The order of a seed is written as the seed and the number of samples.
 ///
 /// The random order of a seed is fixed: the samples `0..n` after [`Generator::shuffle`], whose stream is documented.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +57,46 @@ enum Rows {
     /// 0, 1, ..., as many as this number.
     InSequence(usize),
     Listed(#[serde(with = "listed")] Arc<[usize]>),
+    /// All samples in the order of a seed.
+    Shuffled {
+        samples: usize,
+        seed: u64,
+        #[serde(skip)]
+        rows: Drawn,
+    },
+    /// A stream, whose length is not known before its first end, in its own order or through a buffer.
+    Stream {
+        samples: Option<usize>,
+        shuffled: Option<Shuffle>,
+    },
+}
+
+/// How a stream is shuffled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Shuffle {
+    /// The number of samples that the buffer holds.
+    pub buffer: usize,
+    pub seed: u64,
+}
+
+/// The samples in the order of a seed, drawn at their first use: an order that was read claims a number of samples, and takes
+/// no memory for it before it was compared with the data.
+#[derive(Clone, Debug, Default)]
+struct Drawn(Arc<OnceLock<Vec<usize>>>);
+
+impl PartialEq for Drawn {
+    /// The seed and the number of samples say all.
+    fn eq(&self, _: &Drawn) -> bool {
+        true
+    }
+}
+
+impl Eq for Drawn {}
+
+impl Drawn {
+    fn rows(&self, samples: usize, seed: u64) -> &[usize] {
+        self.0.get_or_init(|| shuffled(samples, &mut Generator::new(seed)))
+    }
 }
 
 /// Serde's form of a shared list: that of a plain one.
@@ -73,9 +122,7 @@ impl Order {
 
     /// A random order of all samples.
     pub fn shuffled(samples: usize, randomness: impl Randomness) -> Self {
-        let mut rows: Vec<usize> = (0..samples).collect();
-        randomness.shuffle(&mut rows);
-        Order::listed(rows)
+        randomness.order(samples)
     }
 
     /// The samples at these indices, in this order; a sample may be missing or come more than once.
@@ -83,16 +130,29 @@ impl Order {
         Order { rows: Rows::Listed(rows.into().into()), next: 0 }
     }
 
-    /// The same order, of which the first `position` samples have come already.
-    pub fn starting_at(self, position: usize) -> Self {
-        Order { next: position.min(self.total()), ..self }
+    /// The samples of a stream as they come, of which there are `samples` if that is known.
+    pub fn stream(samples: Option<usize>) -> Self {
+        Order { rows: Rows::Stream { samples, shuffled: None }, next: 0 }
     }
 
-    /// The number of samples in all.
-    pub fn total(&self) -> usize {
+    /// The samples of a stream, shuffled through a buffer by a seed. For each sample the buffer is first filled up to so many
+    /// samples by those that come next, at its end. The sample is the one at a place drawn by [`Generator::next_below`] among
+    /// those in the buffer, and the last one moves to this place.
+    pub fn buffered(samples: Option<usize>, buffer: usize, seed: u64) -> Self {
+        Order { rows: Rows::Stream { samples, shuffled: Some(Shuffle { buffer, seed }) }, next: 0 }
+    }
+
+    /// The same order, of which the first `position` samples have come already.
+    pub fn starting_at(self, position: usize) -> Self {
+        Order { next: self.total().map_or(position, |total| position.min(total)), ..self }
+    }
+
+    /// The number of samples in all; `None` for a stream whose end was never reached.
+    pub fn total(&self) -> Option<usize> {
         match &self.rows {
-            Rows::InSequence(samples) => *samples,
-            Rows::Listed(rows) => rows.len(),
+            Rows::InSequence(samples) | Rows::Shuffled { samples, .. } => Some(*samples),
+            Rows::Listed(rows) => Some(rows.len()),
+            Rows::Stream { samples, .. } => *samples,
         }
     }
 
@@ -101,47 +161,91 @@ impl Order {
         self.next
     }
 
-    /// The sample at this position of the order, if the order has so many.
+    /// The sample at this position of the order, if the order has so many. In a shuffled stream this takes a time
+    /// proportional to the position, and the samples that come last are known only if their number is.
     pub fn sample_at(&self, position: usize) -> Option<usize> {
         match &self.rows {
             Rows::InSequence(samples) => (position < *samples).then_some(position),
-            Rows::Listed(rows) => rows.get(position).copied(),
+            Rows::Stream { samples, shuffled } => {
+                let mut stream = 0..samples.unwrap_or(usize::MAX);
+                match shuffled {
+                    None => stream.nth(position),
+                    Some(shuffle) => {
+                        let mut buffer = ShuffleBuffer::new(*shuffle);
+                        (0..=position).map(|_| buffer.next(|| stream.next())).last().flatten()
+                    }
+                }
+            }
+            _ => self.listed_samples(position..position.saturating_add(1)).and_then(|rows| rows.first().copied()),
         }
     }
 
-    /// The number of samples that are still to come.
-    pub fn remaining(&self) -> usize {
-        self.total().saturating_sub(self.next)
+    /// The number of samples that are still to come, if it is known.
+    pub fn remaining(&self) -> Option<usize> {
+        self.total().map(|total| total.saturating_sub(self.next))
+    }
+
+    /// Whether this is the order of a stream.
+    pub fn is_stream(&self) -> bool {
+        matches!(self.rows, Rows::Stream { .. })
+    }
+
+    /// The number of samples in the buffer through which a stream is shuffled, if it is.
+    pub fn buffer(&self) -> Option<usize> {
+        self.shuffle().map(|shuffle| shuffle.buffer)
+    }
+
+    /// How a stream is shuffled, if it is.
+    fn shuffle(&self) -> Option<Shuffle> {
+        match self.rows {
+            Rows::Stream { shuffled, .. } => shuffled,
+            _ => None,
+        }
     }
 
     /// Goes past the next `count` samples and returns their positions in the order.
     pub(crate) fn advance(&mut self, count: usize) -> Range<usize> {
         let start = self.next;
-        self.next += count.min(self.remaining());
+        self.next = start.saturating_add(self.remaining().map_or(count, |remaining| count.min(remaining)));
         start..self.next
     }
 
     /// The samples at these positions.
     pub(crate) fn samples(&self, positions: Range<usize>) -> Vec<usize> {
-        match &self.rows {
-            Rows::InSequence(_) => positions.collect(),
-            Rows::Listed(rows) => rows[positions].to_vec(),
-        }
+        self.listed_samples(positions.clone()).map_or_else(|| positions.collect(), <[usize]>::to_vec)
     }
 
     /// The samples at these positions, if they are listed; else each position is the sample's index.
     pub(crate) fn listed_samples(&self, positions: Range<usize>) -> Option<&[usize]> {
-        match &self.rows {
-            Rows::InSequence(_) => None,
-            Rows::Listed(rows) => Some(&rows[positions]),
-        }
+        let rows = match &self.rows {
+            Rows::InSequence(_) | Rows::Stream { .. } => return None,
+            Rows::Listed(rows) => rows,
+            Rows::Shuffled { samples, seed, rows } => rows.rows(*samples, *seed),
+        };
+        let end = positions.end.min(rows.len());
+        Some(&rows[positions.start.min(end)..end])
     }
 
-    /// The first sample that a data set of `samples` does not have.
-    pub(crate) fn first_beyond(&self, samples: usize) -> Option<usize> {
-        match &self.rows {
-            Rows::InSequence(total) => (*total > samples).then_some(samples),
+    /// Checks that this is an order of a data set of `samples`, whose samples have indices.
+    pub(crate) fn check(&self, samples: usize) -> Result<()> {
+        let beyond = match &self.rows {
+            Rows::InSequence(total) | Rows::Shuffled { samples: total, .. } => (*total > samples).then_some(samples),
             Rows::Listed(rows) => rows.iter().copied().find(|&row| row >= samples),
+            Rows::Stream { .. } => {
+                let expected = "one of samples that are read by their indices";
+                return Err(DatasetError::new("an order of a stream", expected, ORDER_HINT));
+            }
+        };
+        match beyond {
+            None => Ok(()),
+            Some(row) => Err(DatasetError::new(
+                format!("an order with sample {row}"),
+                format!("samples 0 to {}", samples - 1),
+                ORDER_HINT,
+            )),
         }
     }
 }
+
+/// What to do about an order that does not fit.
+const ORDER_HINT: &str = "use an order that was made for this data set";

@@ -1,25 +1,25 @@
 //! Data on their way into the model: checked before the first batch, converted batch by batch.
 
-use gradus_datasets::{Batch, Dataset};
+use gradus_datasets::Batch;
 use gradus_nn::losses::{self, Objective};
 use gradus_nn::{Model, PartialShape};
-use gradus_tensor::{AnyTensor, Columns, Float, SampleType, Samples, Tensor};
+use gradus_tensor::{AnyTensor, Columns, Float, Tensor};
 
 use crate::error::{Error, Result, of_one_sample};
 use crate::metrics::OutputMetric;
 use crate::trainer::names;
 
-/// Checks that the model takes the inputs of a data set, all of them, that there are targets for its outputs, and that the
-/// metrics suit both and the loss.
-pub(crate) fn check_data<T: Float, X: SampleType, Y: SampleType>(
+/// Checks that the model takes these inputs, all that were read, that there are targets for its outputs, and that the metrics
+/// suit both and the loss.
+pub(crate) fn check_data<T: Float>(
     op: &str,
     model: &Model<T>,
     metrics: &[OutputMetric<T>],
     loss: &impl Objective<T>,
-    data: &Dataset<X, Y>,
+    data: &Batch<Columns>,
 ) -> Result<()> {
-    model.check_inputs(op, data.inputs().clone())?;
-    let targets = model.match_targets(op, data.targets().sample_range(0..1))?;
+    model.check_inputs(op, &data.inputs)?;
+    let targets = model.match_targets(op, data.targets.rows(0..1))?;
     metrics.iter().try_for_each(|metric| metric.check(op, data.len(), &targets, model.outputs(), loss))
 }
 
@@ -32,12 +32,12 @@ pub(crate) struct ClassWeights<'a> {
 }
 
 impl<'a> ClassWeights<'a> {
-    /// These weights, once it is found that each class of the output has one, and each target a class.
-    pub fn new<T: Float, X: SampleType, Y: SampleType>(
+    /// These weights, once it is found that each class of the output has one, and each target that was read a class.
+    pub fn new<T: Float>(
         weights: &'a [f64],
         model: &Model<T>,
         loss: &impl Objective<T>,
-        data: &Dataset<X, Y>,
+        data: &Batch<Columns>,
     ) -> Result<Self> {
         let [output] = model.outputs() else {
             let outputs = model.outputs();
@@ -58,7 +58,7 @@ impl<'a> ClassWeights<'a> {
             let hint = "give one weight for each class, or leave class_weights out where targets are no classes";
             return Err(Error::new("fit", problem, hint));
         }
-        checked.of(&model.match_targets("fit", data.targets().clone())?[0])?;
+        checked.of(&model.match_targets("fit", &data.targets)?[0])?;
         Ok(checked)
     }
 
@@ -70,17 +70,17 @@ impl<'a> ClassWeights<'a> {
 
 /// Checks that a validation set has samples like those to train on: not only after the first epoch. Lengths that the
 /// model leaves free may differ.
-pub(crate) fn check_alike<T: Float, X: SampleType, Y: SampleType>(
+pub(crate) fn check_alike<T: Float>(
     model: &Model<T>,
-    data: &Dataset<X, Y>,
-    validation: &Dataset<X, Y>,
+    data: &Batch<Columns>,
+    validation: &Batch<Columns>,
 ) -> Result<()> {
     let free = |shape: &PartialShape| shape.fixed().is_none();
     if model.inputs().iter().any(|input| free(&input.shape)) || model.outputs().iter().any(|output| free(&output.shape))
     {
         return Ok(());
     }
-    let shapes = |data: &Dataset<X, Y>| (shapes(data.inputs().clone()), shapes(data.targets().clone()));
+    let shapes = |data: &Batch<Columns>| (shapes(&data.inputs), shapes(&data.targets));
     let (expected, found) = (shapes(data), shapes(validation));
     if found == expected {
         return Ok(());
@@ -93,8 +93,7 @@ pub(crate) fn check_alike<T: Float, X: SampleType, Y: SampleType>(
 }
 
 /// The shapes of the samples in each column, with the names of the columns that have one.
-fn shapes(data: impl Into<Columns>) -> String {
-    let columns: Columns = data.into();
+fn shapes(columns: &Columns) -> String {
     let shape = |(name, column): (Option<&str>, &AnyTensor)| {
         let shape = column.shape().without_axis(0);
         name.map_or(shape.to_string(), |name| format!("{name} {shape}"))
@@ -114,20 +113,27 @@ pub(crate) struct Prepared<T: Float> {
 }
 
 impl<T: Float> Prepared<T> {
-    /// Converts a batch of a data set.
-    pub fn new<X: SampleType, Y: SampleType>(
+    /// Converts a batch of a data set. An error names the sample, of which `sample_at` says where in the data it is.
+    pub fn new(
+        op: &str,
         model: &Model<T>,
-        batch: Batch<X, Y>,
+        batch: Batch<Columns>,
         class_weights: Option<ClassWeights<'_>>,
+        sample_at: impl Fn(usize) -> usize,
     ) -> Result<Self> {
         let samples = batch.len();
-        let targets = model.match_targets("fit", batch.targets)?;
+        let targets = model.match_targets(op, batch.targets)?;
         let mut weights = batch.weights.map(|weights| weights.to::<T>());
         if let Some(class_weights) = class_weights {
-            let by_class = class_weights.of(&targets[0])?;
+            let of_row = |row| class_weights.of(&targets[0].slice(0, row..row + 1)).err();
+            let by_class =
+                class_weights.of(&targets[0]).map_err(|error| match of_one_sample((0..samples).map(of_row)) {
+                    Some((row, error)) => error.within(&format!("{op}: sample {}", sample_at(row))),
+                    None => error,
+                })?;
             weights = Some(weights.map_or(by_class.clone(), |weights| weights * &by_class));
         }
-        Ok(Prepared { inputs: batch.inputs.into(), targets, weights, samples })
+        Ok(Prepared { inputs: batch.inputs, targets, weights, samples })
     }
 
     /// The targets as the model takes them.

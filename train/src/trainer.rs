@@ -1,10 +1,10 @@
 //! The trainer: a model, a loss, an optimiser and metrics.
 
-use gradus_datasets::Dataset;
+use gradus_datasets::{DataSource, Pass};
 use gradus_nn::losses::Objective;
 use gradus_nn::{Model, OutputInfo};
 use gradus_optim::{Optimizer, Rule};
-use gradus_tensor::{Columns, Float, SampleType, Tensor};
+use gradus_tensor::{Columns, Float, Tensor};
 
 use crate::error::{Error, Result};
 use crate::fit::Fit;
@@ -14,6 +14,9 @@ use crate::metrics::{LossMeans, Metric, OutputMetric};
 use crate::prepare::{ClassWeights, Prepared, check_alike, check_data};
 use crate::state::{Status, TrainingState};
 use crate::training_loop::TrainingLoop;
+
+/// The number of samples that are evaluated at once.
+const EVALUATED_AT_ONCE: usize = 256;
 
 /// A model with its loss, optimiser and metrics: Keras's `compile`, `fit`, `evaluate` and `predict`.
 ///
@@ -148,33 +151,35 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
         };
     }
 
-    /// Trains the model on `data` from its present weights, and returns the measurements. Inputs and targets of several
+    /// Trains the model on `data` from its present weights, and returns the measurements. The data are a
+    /// [`Dataset`](gradus_datasets::Dataset), or any other [`DataSource`]. Inputs and targets of several
     /// columns are matched to the inputs and outputs of the model by name, or by order if they have no names. Data with
-    /// an augmentation ([`Dataset::augment`]) are changed anew in each epoch; data for validation are not changed.
+    /// an augmentation ([`Dataset::augment`](gradus_datasets::Dataset::augment)) are changed anew in each epoch; data for
+    /// validation are not changed.
     ///
     /// A new run begins, unless a run was paused ([`Run::pause`](crate::Run::pause)) or restored
     /// ([`Trainer::restore`]): then that run goes on.
     ///
     /// # Errors
-    /// If the data do not fit the model or the loss, the model ends in an activation that cannot be meant with the loss
-    /// ([`Model::check_loss`]), two metrics have one name, a setting is out of range, the optimiser has taken steps of another
-    /// model, the loss becomes NaN or infinite, or a callback fails.
-    pub fn fit<X: SampleType, Y: SampleType>(&mut self, data: &Dataset<X, Y>, fit: Fit<T>) -> Result<History> {
+    /// If the data cannot be read, or do not fit the model or the loss, the model ends in an activation that cannot be meant
+    /// with the loss ([`Model::check_loss`]), two metrics have one name, a setting is out of range, the optimiser has taken
+    /// steps of another model, the loss becomes NaN or infinite, or a callback fails.
+    pub fn fit(&mut self, data: &dyn DataSource, fit: Fit<T>) -> Result<History> {
         if fit.validation_split == 0.0 {
             return self.run(data, None, fit);
         }
-        let (train, validation) = data.validation_split(fit.validation_split)?;
-        self.run(&train, Some(&validation), fit)
+        let (train, validation) = data.divided(fit.validation_split)?;
+        self.run(&*train, Some(&*validation), fit)
     }
 
-    /// As [`fit`](Trainer::fit), with an evaluation on `validation` after each epoch.
+    /// As [`fit`](Trainer::fit), with an evaluation on `validation` after each epoch. The two may be data of different kinds.
     ///
     /// # Errors
     /// As `fit`; and if a validation split is asked for as well.
-    pub fn fit_validated<X: SampleType, Y: SampleType>(
+    pub fn fit_validated(
         &mut self,
-        data: &Dataset<X, Y>,
-        validation: &Dataset<X, Y>,
+        data: &dyn DataSource,
+        validation: &dyn DataSource,
         fit: Fit<T>,
     ) -> Result<History> {
         if fit.validation_split != 0.0 {
@@ -185,67 +190,56 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
     }
 
     /// Checks the settings and the data, then runs the loop.
-    fn run<X: SampleType, Y: SampleType>(
-        &mut self,
-        data: &Dataset<X, Y>,
-        validation: Option<&Dataset<X, Y>>,
-        mut fit: Fit<T>,
-    ) -> Result<History> {
+    fn run(&mut self, data: &dyn DataSource, validation: Option<&dyn DataSource>, mut fit: Fit<T>) -> Result<History> {
         if fit.batch_size == 0 {
             return Err(Error::new("fit", "the batch_size is 0, it must be at least 1", "32 is a good start"));
         }
         self.model.check_loss("fit", &self.loss)?;
-        self.check("fit", data, validation.is_some())?;
+        check_names("fit", self.model.outputs(), &self.metrics, validation.is_some())?;
+        let seen = data.preview()?;
+        check_data("fit", &self.model, &self.metrics, &self.loss, &seen)?;
         self.optimizer.check(self.model.params())?;
         let given = fit.class_weights.take();
-        let class_weights = given.as_deref().map(|given| ClassWeights::new(given, &self.model, &self.loss, data));
+        let class_weights = given.as_deref().map(|given| ClassWeights::new(given, &self.model, &self.loss, &seen));
         let class_weights = class_weights.transpose()?;
         if let Some(validation) = validation {
-            check_alike(&self.model, data, validation)?;
-            check_data("fit, the validation set", &self.model, &self.metrics, &self.loss, validation)?;
+            let to_validate = validation.preview()?;
+            check_alike(&self.model, &seen, &to_validate)?;
+            check_data("fit, the validation set", &self.model, &self.metrics, &self.loss, &to_validate)?;
         }
+        drop(seen);
         let callbacks = fit.all_callbacks();
         TrainingLoop { trainer: self, data, validation, class_weights, fit: &fit, callbacks }.run()
-    }
-
-    /// Checks what can be found out before the first batch: the names of all that is measured, and the data.
-    fn check<X: SampleType, Y: SampleType>(&self, op: &str, data: &Dataset<X, Y>, validates: bool) -> Result<()> {
-        check_names(op, self.model.outputs(), &self.metrics, validates)?;
-        check_data(op, &self.model, &self.metrics, &self.loss, data)
     }
 
     /// The loss and the metrics on `data`, without training.
     ///
     /// # Errors
-    /// If the data do not fit the model, the loss or a metric, two metrics have one name, or the model ends in an activation
-    /// that cannot be meant with the loss.
-    pub fn evaluate<X: SampleType, Y: SampleType>(&mut self, data: &Dataset<X, Y>) -> Result<Logs> {
+    /// If the data cannot be read, or do not fit the model, the loss or a metric, two metrics have one name, or the model ends
+    /// in an activation that cannot be meant with the loss.
+    pub fn evaluate(&mut self, data: &dyn DataSource) -> Result<Logs> {
         self.model.check_loss("evaluate", &self.loss)?;
-        self.check("evaluate", data, false)?;
-        self.evaluate_in("evaluate", data, 256)
+        check_names("evaluate", self.model.outputs(), &self.metrics, false)?;
+        check_data("evaluate", &self.model, &self.metrics, &self.loss, &data.preview()?)?;
+        self.evaluate_in("evaluate", data, &Pass::new(EVALUATED_AT_ONCE, data.order(None)))
     }
 
-    /// As `evaluate`, in batches of this size, of data that have been checked.
-    pub(crate) fn evaluate_in<X: SampleType, Y: SampleType>(
-        &mut self,
-        op: &str,
-        data: &Dataset<X, Y>,
-        batch_size: usize,
-    ) -> Result<Logs> {
+    /// As `evaluate`, by this pass over data that have been checked.
+    pub(crate) fn evaluate_in(&mut self, op: &str, data: &dyn DataSource, pass: &Pass) -> Result<Logs> {
         self.metrics.iter_mut().for_each(|metric| metric.reset());
         let mut losses = LossMeans::default();
-        let mut batches = data.batches(batch_size);
         let mut first = 0;
-        while let Some(batch) = batches.next() {
-            let batch = Prepared::new(&self.model, batch, None)?;
+        for batch in data.batches_of(pass)? {
+            let sample_at = |row| first + row;
+            let batch = Prepared::new(op, &self.model, batch?, None, sample_at)?;
             let Prepared { inputs, targets, weights, samples } = &batch;
             let pass = self.model.evaluate(inputs, batch.target_columns(), weights.as_ref(), &self.loss);
-            let pass = pass.map_err(|error| batch.located(op, error, &self.model, &self.loss, |row| first + row))?;
+            let pass = pass.map_err(|error| batch.located(op, error, &self.model, &self.loss, sample_at))?;
             losses.add(pass.loss, &pass.parts, *samples);
             for metric in &mut self.metrics {
-                metric.update(op, targets, &pass.outputs, weights.as_ref(), |row| first + row)?;
+                metric.update(op, targets, &pass.outputs, weights.as_ref(), sample_at)?;
             }
-            first = batches.order().position();
+            first += samples;
         }
         Ok(Logs::measured(&losses, &self.metrics))
     }

@@ -1,9 +1,9 @@
 //! The loop of a training run: epochs, batches, and the hooks of the callbacks.
 
-use gradus_datasets::{Batch, Dataset, Order};
+use gradus_datasets::{Batch, DataSource, Order, Pass};
 use gradus_nn::losses::Objective;
 use gradus_optim::Rule;
-use gradus_tensor::{Float, SampleType};
+use gradus_tensor::{Columns, Float};
 
 use crate::callbacks::{Callback, Hook, Run};
 use crate::divergence::Divergence;
@@ -18,16 +18,16 @@ use crate::trainer::Trainer;
 
 /// A training run. Where it is, is told by the trainer's [`TrainingState`](crate::TrainingState) alone, so that it can
 /// stop after any batch and go on from there.
-pub(crate) struct TrainingLoop<'a, L: Objective<T>, R: Rule, T: Float, X: SampleType, Y: SampleType> {
+pub(crate) struct TrainingLoop<'a, L: Objective<T>, R: Rule, T: Float> {
     pub trainer: &'a mut Trainer<L, R, T>,
-    pub data: &'a Dataset<X, Y>,
-    pub validation: Option<&'a Dataset<X, Y>>,
+    pub data: &'a dyn DataSource,
+    pub validation: Option<&'a dyn DataSource>,
     pub class_weights: Option<ClassWeights<'a>>,
     pub fit: &'a Fit<T>,
     pub callbacks: Vec<Box<dyn Callback<T>>>,
 }
 
-impl<L: Objective<T>, R: Rule, T: Float, X: SampleType, Y: SampleType> TrainingLoop<'_, L, R, T, X, Y> {
+impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
     /// Begins a run, or goes on with a paused one, to its end or its next pause.
     pub fn run(mut self) -> Result<History> {
         let goes_on = self.trainer.state.is_paused();
@@ -82,18 +82,9 @@ impl<L: Objective<T>, R: Rule, T: Float, X: SampleType, Y: SampleType> TrainingL
 
     /// Checks that the epoch in progress is one of these data in these batches, and restores its metrics.
     fn restore_epoch(&mut self) -> Result<()> {
+        self.check_order()?;
         let trainer = &mut *self.trainer;
         let Some(epoch) = &trainer.state.epoch else { return Ok(()) };
-        let size = self.fit.batch_size;
-        let (samples, used) = (epoch.order.total(), epoch.order.position());
-        if samples != self.data.len() || used != samples.min(epoch.batch.saturating_mul(size)) {
-            let (batches, found) = (epoch.batch, self.data.len());
-            let problem = format!(
-                "the run that goes on has used {used} of {samples} samples in {batches} batches, found {found} samples in \
-                 batches of {size}"
-            );
-            return Err(Error::new("fit", problem, "give the data and the batch_size of the run that was paused"));
-        }
         let measured: Vec<&str> = epoch.metrics.iter().map(|metric| &*metric.name).collect();
         let metrics: Vec<&str> = trainer.metrics.iter().map(|metric| &*metric.name).collect();
         if measured != metrics {
@@ -106,6 +97,41 @@ impl<L: Objective<T>, R: Rule, T: Float, X: SampleType, Y: SampleType> TrainingL
             metric.restore(written)?;
         }
         Ok(())
+    }
+
+    /// Checks that the order of the epoch in progress is one of these data in these batches.
+    fn check_order(&self) -> Result<()> {
+        let Some(epoch) = &self.trainer.state.epoch else { return Ok(()) };
+        let (size, order, expected) = (self.fit.batch_size, &epoch.order, self.data.order(Some(0)));
+        let refuse =
+            |problem| Err(Error::new("fit", problem, "give the data and the batch_size of the run that was paused"));
+        let in_batches = epoch.batch.saturating_mul(size);
+        let fits = match (order.total(), expected.total()) {
+            (Some(samples), Some(found)) if samples != found => false,
+            (Some(samples), _) => order.position() == samples.min(in_batches),
+            // The last batch, before a stream's end, may be smaller than the others.
+            (None, _) => (in_batches.saturating_sub(size - 1)..=in_batches).contains(&order.position()),
+        };
+        if !fits {
+            let of = |total: Option<usize>| total.map_or("an unknown number of".to_owned(), |total| total.to_string());
+            let (used, samples, found) = (order.position(), of(order.total()), of(expected.total()));
+            let batches = epoch.batch;
+            return refuse(format!(
+                "the run that goes on has used {used} of {samples} samples in {batches} batches, found {found} samples in \
+                 batches of {size}"
+            ));
+        }
+        if order.is_stream() != expected.is_stream() {
+            let kind = |is_stream| if is_stream { "a stream" } else { "samples with indices" };
+            let (had, has) = (kind(order.is_stream()), kind(expected.is_stream()));
+            return refuse(format!("the run that goes on has data that are {had}, found {has}"));
+        }
+        match (order.buffer(), expected.buffer()) {
+            (Some(had), Some(has)) if had != has => refuse(format!(
+                "the run that goes on has shuffled its stream through a buffer of {had} samples, found one of {has}"
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// Writes the states of metrics and callbacks into the state of the run, which no longer goes on.
@@ -154,12 +180,9 @@ impl<L: Objective<T>, R: Rule, T: Float, X: SampleType, Y: SampleType> TrainingL
         if self.is_stopped() {
             return Ok(false);
         }
-        let (state, samples) = (&mut self.trainer.state, self.data.len());
-        let order = match self.fit.shuffle {
-            true => Order::shuffled(samples, state.generator.next_u64()),
-            false => Order::sequential(samples),
-        };
-        let augmentation_seed = self.data.augmentation().map(|_| state.generator.next_u64());
+        let state = &mut self.trainer.state;
+        let order = self.data.order(self.fit.shuffle.then(|| state.generator.next_u64()));
+        let augmentation_seed = self.data.is_augmented().then(|| state.generator.next_u64());
         state.epoch = Some(EpochState {
             batch: 0,
             order,
@@ -174,19 +197,13 @@ impl<L: Objective<T>, R: Rule, T: Float, X: SampleType, Y: SampleType> TrainingL
     /// Trains on the batches of the epoch in progress that are not done, until the run is stopped or paused.
     fn batches(&mut self) -> Result<()> {
         let Some(epoch) = &self.trainer.state.epoch else { return Ok(()) };
-        let mut batches = self.data.batches(self.fit.batch_size).in_order(epoch.order.clone())?;
-        if let Some(seed) = epoch.augmentation_seed {
-            batches = batches.augmented(seed)?;
-        }
         if self.is_stopped() || self.trainer.state.is_paused() {
             return Ok(());
         }
-        let batches: Box<dyn Iterator<Item = Batch<X, Y>>> = match self.fit.prefetch {
-            0 => Box::new(batches),
-            ahead => Box::new(batches.prefetch_on(self.fit.workers, ahead)),
-        };
+        let pass = Pass { augmentation_seed: epoch.augmentation_seed, ..self.pass(epoch.order.clone()) };
+        let batches = self.data.batches_of(&pass)?;
         for batch in batches {
-            let (place, diverged) = self.batch(batch)?;
+            let (place, diverged) = self.batch(batch?)?;
             self.call(place, |callback, run| callback.on_batch_end(run))?;
             if self.is_stopped() {
                 break;
@@ -203,17 +220,17 @@ impl<L: Objective<T>, R: Rule, T: Float, X: SampleType, Y: SampleType> TrainingL
 
     /// Trains on a batch, and adds what was measured. If the loss is not finite, the error that says so comes too: a callback
     /// may still stop the run without one.
-    fn batch(&mut self, batch: Batch<X, Y>) -> Result<(Place, Option<Error>)> {
+    fn batch(&mut self, batch: Batch<Columns>) -> Result<(Place, Option<Error>)> {
         let Trainer { model, loss, optimizer, metrics, state } = &mut *self.trainer;
         let number = state.epoch();
         let epoch = state.epoch.as_mut().expect("a batch is one of an epoch");
-        let batch = Prepared::new(model, batch, self.class_weights)?;
+        let first = epoch.order.position();
+        let sample_at = |row| self.data.sample_at(&epoch.order, first + row).unwrap_or(row);
+        let batch = Prepared::new("fit", model, batch, self.class_weights, sample_at)?;
         let Prepared { inputs, targets, weights, samples } = &batch;
         let (targets_in, generator) = (batch.target_columns(), &mut state.generator);
         let rate = optimizer.current_learning_rate();
         let step = train_step(model, loss, optimizer, inputs, targets_in, weights.as_ref(), generator);
-        let first = epoch.order.position();
-        let sample_at = |row| epoch.order.sample_at(first + row).unwrap_or(row);
         let step = step.map_err(|error| error.located(|error| batch.located("fit", error, model, loss, sample_at)))?;
         for metric in metrics {
             metric.update("fit", targets, &step.outputs, weights.as_ref(), sample_at)?;
@@ -239,13 +256,20 @@ impl<L: Objective<T>, R: Rule, T: Float, X: SampleType, Y: SampleType> TrainingL
         history.epochs.push(number);
         history.logs.push(logs);
         if let Some(validation) = self.validation {
-            let scores = self.trainer.evaluate_in("fit, the validation set", validation, self.fit.batch_size)?;
+            let pass = self.pass(validation.order(None));
+            let scores = self.trainer.evaluate_in("fit, the validation set", validation, &pass)?;
             if let Some(logs) = self.trainer.state.history.logs.last_mut() {
                 scores.iter().for_each(|(name, value)| logs.insert(format!("val_{name}"), value));
             }
         }
         let place = Place { hook: Hook::EpochEnd, epoch: number, batch: epoch.batch, loss: epoch.last_loss };
         self.call(place, |callback, run| callback.on_epoch_end(run))
+    }
+
+    /// A pass over data in this order, by the settings of the run.
+    fn pass(&self, order: Order) -> Pass {
+        let Fit { batch_size, prefetch, workers, .. } = *self.fit;
+        Pass { prefetch, workers, ..Pass::new(batch_size, order) }
     }
 
     /// Calls a hook of all callbacks in order.
@@ -259,7 +283,7 @@ impl<L: Objective<T>, R: Rule, T: Float, X: SampleType, Y: SampleType> TrainingL
 
     /// The run as callbacks see it.
     fn run_at(&mut self, Place { hook, epoch, batch, loss }: Place) -> Run<'_, T> {
-        let batches = self.data.len().div_ceil(self.fit.batch_size);
+        let batches = self.data.sample_count().map(|samples| samples.div_ceil(self.fit.batch_size));
         let Trainer { model, optimizer, metrics, state, .. } = &mut *self.trainer;
         Run {
             epoch,

@@ -25,10 +25,14 @@ impl Progress {
     fn bar<T: Float>(&mut self, run: &Run<'_, T>) -> &ProgressBar {
         let (bar, _) = self.epoch.get_or_insert_with(|| {
             let target = ProgressDrawTarget::stderr_with_hz(10);
-            let bar = ProgressBar::with_draw_target(Some(run.batches as u64), target);
+            let bar = ProgressBar::with_draw_target(run.batches.map(|batches| batches as u64), target);
             let (width, epoch) = (run.epochs.to_string().len(), run.epoch + 1);
             let epochs = run.epochs;
-            let template = format!("Epoch {epoch:>width$}/{epochs} {{bar:24}} {{pos}}/{{len}} {{eta}} left - {{msg}}");
+            let place = match run.batches {
+                Some(_) => "{bar:24} {pos}/{len} {eta} left",
+                None => "{pos} batches in {elapsed}",
+            };
+            let template = format!("Epoch {epoch:>width$}/{epochs} {place} - {{msg}}");
             bar.set_style(ProgressStyle::with_template(&template).expect("the template is well-formed"));
             (bar, Instant::now())
         });

@@ -16,8 +16,8 @@ pub struct Run<'a, T: Float = f32> {
     pub epochs: usize,
     /// The number of batches of this epoch that are done.
     pub batch: usize,
-    /// The number of batches in an epoch.
-    pub batches: usize,
+    /// The number of batches in an epoch; `None` in the first epoch over a stream, whose length is not known yet.
+    pub batches: Option<usize>,
     /// The loss of the batch just done; NaN before the first.
     pub loss: f64,
     /// The model in training.

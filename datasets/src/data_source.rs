@@ -1,0 +1,139 @@
+//! What a model is trained on, whether it lies in memory or not.
+
+use gradus_tensor::{Columns, SampleType};
+
+use crate::batch::Batch;
+use crate::dataset::Dataset;
+use crate::error::Result;
+use crate::order::Order;
+
+/// What `Trainer::fit` and `evaluate` take: a [`Dataset`] in memory, or data that are read while they are used.
+///
+/// All that training needs of data: a first look at them, the order of an epoch from a seed, and the batches in this order
+/// from any position on. The same seed gives the same batches, on any number of threads. Inputs and targets are [`Columns`]
+/// here, of one column each where they are one tensor, so that the loop of training does not depend on their types.
+///
+/// | | |
+/// |---|---|
+/// | [`Dataset`] | tensors in memory |
+///
+/// ```
+/// use gradus_datasets::{DataSource, Dataset, Pass};
+/// use gradus_tensor::Tensor;
+/// let data = Dataset::new(Tensor::new([1.0, 2.0, 3.0]), Tensor::new([1.0, 4.0, 9.0]))?;
+/// let pass = Pass::new(2, data.order(Some(7)));
+/// let sizes: Vec<usize> = data.batches_of(&pass)?.map(|batch| batch.unwrap().len()).collect();
+/// assert_eq!(sizes, [2, 1]);
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
+pub trait DataSource {
+    /// The number of samples; `None` for a stream before its first end.
+    fn sample_count(&self) -> Option<usize>;
+
+    /// All samples that lie in memory, else the first: what can be checked before the first batch.
+    ///
+    /// # Errors
+    /// If it cannot be read, or there is no sample.
+    fn preview(&self) -> Result<Batch<Columns>>;
+
+    /// Whether samples are changed at random when they are trained on, as by [`Dataset::augment`].
+    fn is_augmented(&self) -> bool;
+
+    /// The order of an epoch: that of a seed, or without one that of the data.
+    fn order(&self, seed: Option<u64>) -> Order;
+
+    /// The index of the sample at a position of an order, for messages.
+    fn sample_at(&self, order: &Order, position: usize) -> Option<usize> {
+        order.sample_at(position)
+    }
+
+    /// The batches of a pass over the data. Its order is one of [`order`](DataSource::order), perhaps in the midst.
+    ///
+    /// # Errors
+    /// If the order is none of these data, or they cannot be augmented. An error of reading comes in place of its batch.
+    ///
+    /// # Panics
+    /// If the batch size is 0.
+    fn batches_of(&self, pass: &Pass) -> Result<PassBatches>;
+
+    /// The data to train on, and the last `fraction` of the samples, for validation.
+    ///
+    /// # Errors
+    /// If that leaves no sample in a part, or the data cannot be divided.
+    fn divided(&self, fraction: f64) -> Result<(Box<dyn DataSource>, Box<dyn DataSource>)>;
+}
+
+/// The batches of a pass.
+pub type PassBatches = Box<dyn Iterator<Item = Result<Batch<Columns>>>>;
+
+/// One pass over data: in which order, and how the batches are made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pass {
+    /// The number of samples in a batch; the last one may be smaller.
+    pub batch_size: usize,
+    /// The order of the samples, and the position from which the pass goes on.
+    pub order: Order,
+    /// The seed by which samples are changed at random; `None` leaves them as they are.
+    pub augmentation_seed: Option<u64>,
+    /// The number of batches that are made ahead, on threads of their own.
+    pub prefetch: usize,
+    /// The number of these threads, at least one.
+    pub workers: usize,
+}
+
+impl Pass {
+    /// Batches of this size in this order, each made when it is needed.
+    pub fn new(batch_size: usize, order: Order) -> Self {
+        Pass { batch_size, order, augmentation_seed: None, prefetch: 0, workers: 1 }
+    }
+}
+
+impl<X: SampleType, Y: SampleType> DataSource for Dataset<X, Y> {
+    fn sample_count(&self) -> Option<usize> {
+        Some(self.len())
+    }
+
+    fn preview(&self) -> Result<Batch<Columns>> {
+        Ok(self.range(0..self.len()).into_columns())
+    }
+
+    fn is_augmented(&self) -> bool {
+        self.augmentation().is_some()
+    }
+
+    fn order(&self, seed: Option<u64>) -> Order {
+        indexed_order(self.len(), seed)
+    }
+
+    fn batches_of(&self, pass: &Pass) -> Result<PassBatches> {
+        let mut batches = self.batches(pass.batch_size).in_order(pass.order.clone())?;
+        if let Some(seed) = pass.augmentation_seed {
+            batches = batches.augmented(seed)?;
+        }
+        let finished = |batch: Batch<X, Y>| Ok(batch.into_columns());
+        Ok(match pass.prefetch {
+            0 => Box::new(batches.map(finished)),
+            ahead => Box::new(batches.prefetch_on(pass.workers, ahead).map(finished)),
+        })
+    }
+
+    fn divided(&self, fraction: f64) -> Result<(Box<dyn DataSource>, Box<dyn DataSource>)> {
+        let (train, validation) = self.validation_split(fraction)?;
+        Ok((Box::new(train), Box::new(validation)))
+    }
+}
+
+/// The order of an epoch over samples that are read by their indices.
+pub(crate) fn indexed_order(samples: usize, seed: Option<u64>) -> Order {
+    match seed {
+        Some(seed) => Order::shuffled(samples, seed),
+        None => Order::sequential(samples),
+    }
+}
+
+impl<X: SampleType, Y: SampleType> Batch<X, Y> {
+    /// The same samples with inputs and targets as [`Columns`].
+    pub fn into_columns(self) -> Batch<Columns> {
+        Batch { inputs: self.inputs.into(), targets: self.targets.into(), weights: self.weights }
+    }
+}
