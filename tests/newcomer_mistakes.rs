@@ -561,7 +561,7 @@ fn runs() -> Vec<Row> {
     let trainer =
         || Trainer::new(classifier(1), MeanSquaredError, Sgd::default()).metric(metrics::MeanAbsoluteError::default());
     let data = samples(Tensor::zeros([8, 1]));
-    let others = Dataset::new(Tensor::ones([8, 2, 2]), Tensor::zeros([8, 1])).unwrap();
+    let others: Dataset = Dataset::new(Tensor::ones([8, 2, 2]), Tensor::zeros([8, 1])).unwrap();
     let refused = |fit: Fit| error(trainer().fit(&data, fit));
     let weighed = |units: usize, target: f32, weights: &[f64]| {
         let mut trainer = Trainer::new(classifier(units), MeanSquaredError, Sgd::default());
