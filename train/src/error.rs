@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io::ErrorKind;
 
+use gradus_tensor::safetensors::SafetensorsError;
+
 /// An error of training, evaluating or predicting: the problem, and one thing to do. One pointer wide.
 ///
 /// `Debug` prints the same as `Display`, so that a `main` that returns the error prints a readable message.
@@ -105,6 +107,13 @@ impl From<gradus_nn::Error> for Error {
 impl From<gradus_datasets::DatasetError> for Error {
     fn from(error: gradus_datasets::DatasetError) -> Self {
         Error(Box::new(Cause::Dataset(error)))
+    }
+}
+
+impl From<SafetensorsError> for Error {
+    fn from(error: SafetensorsError) -> Self {
+        let place = error.path().map_or("safetensors".to_owned(), |path| path.display().to_string());
+        Error::new(place, error.problem(), error.hint())
     }
 }
 

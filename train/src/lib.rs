@@ -5,7 +5,9 @@
 //! the state of a run as plain data.
 #![forbid(unsafe_code)]
 
+mod background;
 pub mod callbacks;
+mod checkpoints;
 mod divergence;
 mod error;
 mod fit;
@@ -14,6 +16,8 @@ mod measured;
 pub mod metrics;
 mod number;
 mod prepare;
+mod resume;
+mod snapshot;
 pub mod state;
 mod step;
 mod trainer;
@@ -24,6 +28,8 @@ pub use error::{Error, Result};
 pub use fit::Fit;
 pub use history::{History, Logs};
 pub use metrics::Metric;
+pub use resume::Resumed;
+pub use snapshot::Snapshot;
 pub use state::TrainingState;
 pub use step::{Step, train_step};
 pub use trainer::Trainer;

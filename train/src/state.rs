@@ -126,6 +126,24 @@ impl TrainingState {
         self.epoch.as_ref().map_or(0, |epoch| epoch.batch)
     }
 
+    /// Sets the states of metrics, which matter in the midst of an epoch, and of callbacks.
+    pub(crate) fn set_states(&mut self, metrics: Vec<NamedState>, callbacks: Vec<NamedState>) {
+        if let Some(epoch) = &mut self.epoch {
+            epoch.metrics = metrics;
+        }
+        self.callbacks = callbacks;
+    }
+
+    /// Checks what the loop relies on, of a state that was read.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let History { epochs, logs, .. } = &self.history;
+        if !epochs.iter().copied().eq(0..epochs.len()) || logs.len() != epochs.len() {
+            let (epochs, logs) = (epochs.len(), logs.len());
+            return Err(format!("the history of {epochs} epochs with {logs} measurements is not numbered from 0"));
+        }
+        Ok(())
+    }
+
     /// Whether the next `fit` goes on with a run.
     pub(crate) fn is_paused(&self) -> bool {
         matches!(self.status, Status::Paused(_))

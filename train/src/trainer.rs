@@ -209,7 +209,8 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
         }
         drop(seen);
         let callbacks = fit.all_callbacks();
-        TrainingLoop { trainer: self, data, validation, class_weights, fit: &fit, callbacks }.run()
+        let snapshot_requested = false;
+        TrainingLoop { trainer: self, data, validation, class_weights, fit: &fit, callbacks, snapshot_requested }.run()
     }
 
     /// The loss and the metrics on `data`, without training.

@@ -1,5 +1,7 @@
 //! The loop of a training run: epochs, batches, and the hooks of the callbacks.
 
+use std::sync::Arc;
+
 use gradus_datasets::{Batch, DataSource, Order, Pass};
 use gradus_nn::losses::Objective;
 use gradus_optim::Rule;
@@ -12,6 +14,7 @@ use crate::fit::Fit;
 use crate::history::{History, Logs};
 use crate::metrics::{LossMeans, OutputMetric};
 use crate::prepare::{ClassWeights, Prepared};
+use crate::snapshot::Snapshot;
 use crate::state::{EpochState, NamedState, Status};
 use crate::step::train_step;
 use crate::trainer::Trainer;
@@ -25,6 +28,8 @@ pub(crate) struct TrainingLoop<'a, L: Objective<T>, R: Rule, T: Float> {
     pub class_weights: Option<ClassWeights<'a>>,
     pub fit: &'a Fit<T>,
     pub callbacks: Vec<Box<dyn Callback<T>>>,
+    /// Whether a callback has asked for a snapshot in the hooks before.
+    pub snapshot_requested: bool,
 }
 
 impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
@@ -57,7 +62,8 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
         let state = &mut self.trainer.state;
         (state.history, state.epoch) = (History::default(), None);
         state.callbacks.clear();
-        self.call(Place::epoch(0, Hook::Begin), |callback, run| callback.on_begin(run))
+        self.call(Place::epoch(0, Hook::Begin), |callback, run| callback.on_begin(run))?;
+        self.snapshot()
     }
 
     /// Restores metrics and callbacks of a run that goes on. What has no state begins.
@@ -136,13 +142,35 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
 
     /// Writes the states of metrics and callbacks into the state of the run, which no longer goes on.
     fn write_states(&mut self) {
-        let state = &mut self.trainer.state;
-        if let Some(epoch) = &mut state.epoch {
-            epoch.metrics = self.trainer.metrics.iter().map(OutputMetric::state).collect();
-        }
-        let callbacks =
+        let (metrics, callbacks) = self.states();
+        self.trainer.state.set_states(metrics, callbacks);
+    }
+
+    /// The states of metrics and of callbacks.
+    fn states(&self) -> (Vec<NamedState>, Vec<NamedState>) {
+        let metrics = self.trainer.metrics.iter().map(OutputMetric::state).collect();
+        let states =
             self.callbacks.iter().map(|callback| NamedState { name: callback.name(), state: callback.state() });
-        state.callbacks = callbacks.filter(|callback| !callback.state.is_null()).collect();
+        (metrics, states.filter(|callback| !callback.state.is_null()).collect())
+    }
+
+    /// Gives the callbacks a snapshot of this place if one of them has asked for it, or if the run is paused here.
+    fn snapshot(&mut self) -> Result<()> {
+        self.snapshot_as(self.trainer.state.status.clone())
+    }
+
+    fn snapshot_as(&mut self, status: Status) -> Result<()> {
+        let is_requested = std::mem::take(&mut self.snapshot_requested);
+        if !is_requested && !matches!(status, Status::Paused(_)) {
+            return Ok(());
+        }
+        let (metrics, callbacks) = self.states();
+        let mut training = self.trainer.state.clone();
+        training.status = status;
+        training.set_states(metrics, callbacks);
+        let files = self.callbacks.iter().flat_map(|callback| callback.files()).collect();
+        let snapshot = Arc::new(Snapshot::new(self.trainer, training, files));
+        self.callbacks.iter_mut().try_for_each(|callback| callback.on_snapshot(&snapshot))
     }
 
     /// Trains to the end of the run or its next pause.
@@ -161,7 +189,8 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
             }
         }
         let last = self.trainer.state.epoch().saturating_sub(1);
-        self.call(Place::epoch(last, Hook::End), |callback, run| callback.on_end(run))
+        self.call(Place::epoch(last, Hook::End), |callback, run| callback.on_end(run))?;
+        self.snapshot_as(Status::Ended)
     }
 
     fn another_epoch(&self) -> bool {
@@ -191,6 +220,7 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
             last_loss: f64::NAN,
             metrics: Vec::new(),
         });
+        self.snapshot()?;
         Ok(true)
     }
 
@@ -205,11 +235,12 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
         for batch in batches {
             let (place, diverged) = self.batch(batch?)?;
             self.call(place, |callback, run| callback.on_batch_end(run))?;
+            if let Some(error) = diverged.filter(|_| !self.is_stopped()) {
+                return Err(error);
+            }
+            self.snapshot()?;
             if self.is_stopped() {
                 break;
-            }
-            if let Some(error) = diverged {
-                return Err(error);
             }
             if self.trainer.state.is_paused() {
                 break;
@@ -263,7 +294,8 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
             }
         }
         let place = Place { hook: Hook::EpochEnd, epoch: number, batch: epoch.batch, loss: epoch.last_loss };
-        self.call(place, |callback, run| callback.on_epoch_end(run))
+        self.call(place, |callback, run| callback.on_epoch_end(run))?;
+        self.snapshot()
     }
 
     /// A pass over data in this order, by the settings of the run.
@@ -277,6 +309,7 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
         let mut callbacks = std::mem::take(&mut self.callbacks);
         let mut run = self.run_at(place);
         let result = callbacks.iter_mut().try_for_each(|callback| hook(&mut **callback, &mut run));
+        self.snapshot_requested |= run.snapshot_requested;
         self.callbacks = callbacks;
         result
     }
@@ -295,7 +328,8 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
             hook,
             state,
             metrics,
-            learning_rate: optimizer,
+            optimizer,
+            snapshot_requested: false,
         }
     }
 }

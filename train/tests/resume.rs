@@ -1,80 +1,23 @@
 //! A run that is paused and goes on, in the same program or another, gives the same bits as one without a pause.
 
 mod common;
+#[path = "common/pictures.rs"]
+mod pictures;
 
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use common::{LineTrainer, fit, line, trainer, values, weights};
+use common::{LineTrainer, fit, line, trainer, weights};
 use gradus_autograd::Params;
-use gradus_datasets::{Augment, Dataset};
-use gradus_nn::losses::CategoricalCrossentropy;
-use gradus_nn::{Activation, BatchNorm, Dense, Dropout, Flatten, Model, Sequential};
-use gradus_optim::{Adam, Optimizer, State};
+use gradus_datasets::Dataset;
+use gradus_optim::State;
 use gradus_tensor::{Generator, Tensor};
 use gradus_train::callbacks::*;
 use gradus_train::metrics::*;
 use gradus_train::state::{EpochState, Status, from_state, to_state};
-use gradus_train::{Error, Fit, History, Result, Trainer, TrainingState};
+use gradus_train::{Error, Fit, Result, TrainingState};
+use pictures::*;
 use serde::{Deserialize, Serialize};
-
-const EPOCHS: usize = 8;
-const BATCHES: usize = 3;
-
-fn temporary(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name)
-}
-
-/// Twelve pictures of noise in three classes, changed at random; a quarter of them is for validation.
-fn pictures() -> Dataset {
-    let inputs = Generator::new(1).uniform([12, 4, 4, 1], 0.0..1.0_f32);
-    let labels = Tensor::from_iter((0..12).map(|i| (i % 3) as u8));
-    let augment = Augment::new().shift(0.25).flip_horizontal().noise(0.1).mix_up(0.3);
-    Dataset::new(inputs, labels).unwrap().to_categorical(3).unwrap().augment(augment).unwrap()
-}
-
-type Pictures = Trainer<CategoricalCrossentropy, Adam>;
-
-/// A trainer with everything that remembers: states of layers, random layers, slots, and a metric of each kind.
-fn picture_trainer(written: Option<&Written>) -> Pictures {
-    let network = Sequential::new()
-        .add(Flatten)
-        .add(Dense::new(8))
-        .add(BatchNorm::new())
-        .add(Activation::Relu)
-        .add(Dropout::new(0.3))
-        .add(Dense::new(3).activation(Activation::Softmax));
-    let mut model = Model::build(network, [4, 4, 1], 5).unwrap();
-    let mut optimizer = Optimizer::from(Adam::default()).learning_rate(0.05);
-    if let Some(written) = written {
-        model.params_mut().assign(&written.params).unwrap();
-        optimizer.restore(model.params(), written.optimizer.clone()).unwrap();
-    }
-    let mut trainer = Trainer::new(model, CategoricalCrossentropy::default(), optimizer)
-        .metric(Accuracy::default())
-        .metric(TopKAccuracy::new(2))
-        .metric(BinaryAccuracy::default())
-        .metric(F1::default())
-        .metric(Auc::default())
-        .metric(RootMeanSquaredError::default())
-        .metric(R2::default())
-        .seed(7);
-    if let Some(written) = written {
-        trainer.restore(written.training.clone());
-    }
-    trainer
-}
-
-/// Callbacks of every kind; the rate falls, and the run is stopped before its last epoch (which the test asserts).
-fn callbacks(log: &Path, prefetch: usize) -> Fit {
-    Fit { epochs: EPOCHS, batch_size: 4, validation_split: 0.2, prefetch, verbose: false, ..Fit::default() }
-        .callback(LearningRateScheduler::new(|epoch, rate| if epoch == 1 { rate / 2.0 } else { rate }))
-        .callback(ReduceLrOnPlateau::new("loss").patience(2).min_delta(0.5).factor(0.5))
-        .callback(ReduceLrOnPlateau::new("loss").patience(1).min_delta(0.5).factor(0.9).cooldown(2))
-        .callback(EarlyStopping::new("val_loss").patience(5).min_delta(0.1).restore_best_weights(true))
-        .callback(CsvLogger::new(log))
-}
 
 /// What another program needs to go on.
 #[derive(Serialize, Deserialize)]
@@ -91,23 +34,14 @@ fn written(trainer: &Pictures) -> Written {
     serde_json::from_str(&json).unwrap()
 }
 
-/// What a run comes to: weights, optimiser, history, log, and the generator of the next run.
-type Outcome = (Vec<Tensor>, State, History, String, Generator);
-
-fn outcome(trainer: &Pictures, history: History, log: &Path) -> Outcome {
-    assert_eq!(trainer.state().status, Status::Ended);
-    assert_eq!(trainer.state().history, history);
-    let log = fs::read_to_string(log).unwrap();
-    let weights = values(trainer.model().params());
-    (weights, trainer.optimizer().state(), history, log, trainer.state().generator.clone())
-}
-
-/// The run without a pause.
-fn in_one(log: &str) -> Outcome {
-    let log = temporary(log);
-    let mut trainer = picture_trainer(None);
-    let history = trainer.fit(&pictures(), callbacks(&log, 0)).unwrap();
-    outcome(&trainer, history, &log)
+/// A trainer in another program.
+fn restored(written: &Written) -> Pictures {
+    let (mut model, mut optimizer) = (picture_model(), picture_optimizer());
+    model.params_mut().assign(&written.params).unwrap();
+    optimizer.restore(model.params(), written.optimizer.clone()).unwrap();
+    let mut trainer = trainer_of(model, optimizer);
+    trainer.restore(written.training.clone());
+    trainer
 }
 
 /// Pauses at the batch of this number in the epoch; 0 is before the first, `BATCHES + 1` after the end of the epoch.
@@ -142,7 +76,7 @@ fn a_run_goes_on_in_another_program_from_any_place() {
     let log = temporary("paused.csv");
     for epoch in 0..expected.2.epochs.len() {
         for batch in 0..=BATCHES + 1 {
-            let mut first = picture_trainer(None);
+            let mut first = picture_trainer();
             let mut fit = callbacks(&log, 0);
             fit.callbacks.extend(pause_at(epoch, batch));
             let history = first.fit(&pictures(), fit).unwrap();
@@ -157,7 +91,7 @@ fn a_run_goes_on_in_another_program_from_any_place() {
             assert_eq!(at, if batch > BATCHES { (epoch + 1, 0) } else { (epoch, batch) });
             let written = written(&first);
             // Nothing that is done in between matters to the run.
-            let mut second = picture_trainer(Some(&written));
+            let mut second = restored(&written);
             second.evaluate(&pictures()).unwrap();
             let history = second.fit(&pictures(), callbacks(&log, 2)).unwrap();
             assert!(outcome(&second, history, &log) == expected, "paused at {place}");
@@ -169,7 +103,7 @@ fn a_run_goes_on_in_another_program_from_any_place() {
 fn a_run_goes_on_from_one_pause_after_another_in_the_same_program() {
     let expected = in_one("another.csv");
     let log = temporary("often.csv");
-    let mut trainer = picture_trainer(None);
+    let mut trainer = picture_trainer();
     let mut pauses = 0;
     let history = loop {
         let always = on_batch_end(|run: &mut Run<'_>| {
@@ -191,7 +125,7 @@ fn a_run_goes_on_from_one_pause_after_another_in_the_same_program() {
 fn lines_of_a_run_that_was_killed_later_than_its_state_was_written_are_replaced() {
     let expected = in_one("whole.csv");
     let log = temporary("killed.csv");
-    let mut first = picture_trainer(None);
+    let mut first = picture_trainer();
     let mut fit = callbacks(&log, 0);
     fit.callbacks.extend(pause_at(1, 2));
     first.fit(&pictures(), fit).unwrap();
@@ -200,7 +134,7 @@ fn lines_of_a_run_that_was_killed_later_than_its_state_was_written_are_replaced(
     first.fit(&pictures(), callbacks(&log, 0)).unwrap();
     let longer = fs::read_to_string(&log).unwrap() + "99,0.1,0.2,0.3\n";
     fs::write(&log, longer).unwrap();
-    let mut second = picture_trainer(Some(&written));
+    let mut second = restored(&written);
     let history = second.fit(&pictures(), callbacks(&log, 0)).unwrap();
     assert!(outcome(&second, history, &log) == expected);
 }
@@ -252,7 +186,8 @@ fn a_run_goes_on_only_with_the_data_metrics_and_callbacks_that_it_had() {
     assert_eq!(
         refusal(&mut logged, &line(), fit(3).callback(CsvLogger::new(&log))),
         format!(
-            "CsvLogger: {} has 0 bytes, the run had written {}; give the file of the run that is to go on",
+            "CsvLogger: {} has 0 bytes, the run had written {}; give the file of the run that is to go on; if a power \
+             cut has taken its last lines, go on from an earlier checkpoint",
             log.display(),
             logged.state().callbacks[0].state
         )

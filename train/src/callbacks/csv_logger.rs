@@ -64,6 +64,10 @@ impl<T: Float> Callback<T> for CsvLogger {
         self.write(&fields)
     }
 
+    fn files(&self) -> Vec<PathBuf> {
+        vec![self.path.clone()]
+    }
+
     fn state(&self) -> Value {
         to_state(&self.length)
     }
@@ -73,7 +77,9 @@ impl<T: Float> Callback<T> for CsvLogger {
         let found = fs::metadata(&self.path).map_or(0, |file| file.len());
         if found < expected {
             let problem = format!("{} has {found} bytes, the run had written {expected}", self.path.display());
-            return Err(Error::new("CsvLogger", problem, "give the file of the run that is to go on"));
+            let hint = "give the file of the run that is to go on; if a power cut has taken its last lines, go on from an \
+                        earlier checkpoint";
+            return Err(Error::new("CsvLogger", problem, hint));
         }
         let file = open_at(&self.path, expected).map_err(|source| Error::file(&self.path, source))?;
         (self.file, self.length) = (Some(file), expected);

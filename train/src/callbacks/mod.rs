@@ -1,5 +1,6 @@
 //! Callbacks: actions during a training run.
 
+mod checkpoint;
 mod csv_logger;
 mod early_stopping;
 mod learning_rate;
@@ -9,6 +10,7 @@ mod progress;
 mod run;
 mod stop_on_nan;
 
+pub use checkpoint::Checkpoint;
 pub use csv_logger::CsvLogger;
 pub use early_stopping::EarlyStopping;
 pub use learning_rate::{LearningRateScheduler, ReduceLrOnPlateau};
@@ -18,10 +20,14 @@ pub(crate) use run::Hook;
 pub use run::Run;
 pub use stop_on_nan::StopOnNan;
 
+use std::path::PathBuf;
+use std::sync::Arc;
+
 use gradus_tensor::Float;
 use serde_json::Value;
 
 use crate::error::{Error, Result};
+use crate::snapshot::Snapshot;
 
 /// Actions during a training run. Each hook may look at the run, change the learning rate or the weights, and stop or
 /// pause the run.
@@ -103,6 +109,21 @@ pub trait Callback<T: Float = f32>: Send {
     /// As [`on_begin`](Callback::on_begin).
     fn on_end(&mut self, _run: &mut Run<'_, T>) -> Result<()> {
         Ok(())
+    }
+
+    /// Called when all callbacks have had a hook in which one of them has asked for a snapshot
+    /// ([`Run::request_snapshot`]), and where the run is paused.
+    ///
+    /// # Errors
+    /// As [`on_begin`](Callback::on_begin).
+    fn on_snapshot(&mut self, _snapshot: &Arc<Snapshot<T>>) -> Result<()> {
+        Ok(())
+    }
+
+    /// The files that must hold what has been written to them so far when the run goes on from the
+    /// [`state`](Callback::state). A [`Checkpoint`] brings them to the disk before it is written. The default is none.
+    fn files(&self) -> Vec<PathBuf> {
+        Vec::new()
     }
 
     /// The name under which the state is written; the name of the type by default.

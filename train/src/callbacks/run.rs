@@ -25,7 +25,8 @@ pub struct Run<'a, T: Float = f32> {
     pub(crate) hook: Hook,
     pub(crate) state: &'a mut TrainingState,
     pub(crate) metrics: &'a [OutputMetric<T>],
-    pub(crate) learning_rate: &'a mut dyn LearningRate,
+    pub(crate) optimizer: &'a mut dyn AnyOptimizer,
+    pub(crate) snapshot_requested: bool,
 }
 
 /// The hook that is being called.
@@ -59,9 +60,14 @@ impl<T: Float> Run<'_, T> {
         self.stopped().is_some() || self.epoch + 1 == self.epochs
     }
 
+    /// The number of steps that the optimiser has taken, those before this run included.
+    pub fn step(&self) -> u64 {
+        self.optimizer.steps()
+    }
+
     /// The learning rate of the next step.
     pub fn learning_rate(&self) -> f64 {
-        self.learning_rate.get()
+        self.optimizer.learning_rate()
     }
 
     /// Sets a constant learning rate from the next step on.
@@ -72,7 +78,7 @@ impl<T: Float> Run<'_, T> {
     pub fn set_learning_rate(&mut self, rate: f64) {
         let valid = rate.is_finite() && rate >= 0.0;
         assert!(valid, "set_learning_rate: a number that is not negative is needed, not {rate}");
-        self.learning_rate.set(rate);
+        self.optimizer.set_learning_rate(rate);
     }
 
     /// Ends the run. Within an epoch no further batch follows, after an epoch no further epoch; the epoch and the run
@@ -98,19 +104,29 @@ impl<T: Float> Run<'_, T> {
             self.state.status = Status::Paused(reason.into());
         }
     }
+
+    /// Asks for a [`Snapshot`](crate::Snapshot) of this place in the run. When all callbacks have had this hook, so that none
+    /// of them is left to change anything, each is given the snapshot by [`Callback::on_snapshot`](super::Callback::on_snapshot).
+    pub fn request_snapshot(&mut self) {
+        self.snapshot_requested = true;
+    }
 }
 
-/// The learning rate of an optimiser, whatever its rule.
-pub(crate) trait LearningRate {
-    fn get(&self) -> f64;
-    fn set(&mut self, rate: f64);
+/// An optimiser, whatever its rule.
+pub(crate) trait AnyOptimizer {
+    fn steps(&self) -> u64;
+    fn learning_rate(&self) -> f64;
+    fn set_learning_rate(&mut self, rate: f64);
 }
 
-impl<R: Rule, T: Float> LearningRate for Optimizer<R, T> {
-    fn get(&self) -> f64 {
+impl<R: Rule, T: Float> AnyOptimizer for Optimizer<R, T> {
+    fn steps(&self) -> u64 {
+        Optimizer::steps(self)
+    }
+    fn learning_rate(&self) -> f64 {
         self.current_learning_rate()
     }
-    fn set(&mut self, rate: f64) {
-        self.set_learning_rate(rate);
+    fn set_learning_rate(&mut self, rate: f64) {
+        Optimizer::set_learning_rate(self, rate);
     }
 }

@@ -1,0 +1,205 @@
+//! A thread that works beside the one that trains.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use crate::error::{Error, Result};
+
+/// A thread that does jobs in turn, while the thread that hands them over goes on at once.
+///
+/// Of the jobs that wait, only the newest is done, and the newest of those that must not be left out: a slow disk makes jobs
+/// fewer, not the queue longer. What waits when this is dropped is done before.
+pub(crate) struct Background {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    queue: Mutex<Queue>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Queue {
+    /// At most one of each kind, the older one first.
+    waiting: Vec<Job>,
+    is_busy: bool,
+    is_closed: bool,
+    /// The first error since the last one was taken.
+    error: Option<Error>,
+}
+
+/// Work for a [`Background`].
+pub(crate) struct Job {
+    /// Whether only a newer job of this kind takes its place.
+    pub is_kept: bool,
+    /// The work.
+    pub work: Box<dyn FnOnce() -> Result<()> + Send>,
+}
+
+impl Background {
+    /// A thread of this name, which is named in errors as well.
+    ///
+    /// # Errors
+    /// If the system has no thread to give.
+    pub fn new(name: &'static str) -> Result<Self> {
+        let shared = Arc::new(Shared::default());
+        let of_thread = Arc::clone(&shared);
+        let thread = thread::Builder::new().name(name.to_owned()).spawn(move || of_thread.work(name));
+        let thread = thread.map_err(|error| {
+            Error::new(name, format!("the system gives no thread: {error}"), "end other programs, or raise their limit")
+        })?;
+        Ok(Background { shared, thread: Some(thread) })
+    }
+
+    /// Hands a job over, in the place of one that waits.
+    pub fn submit(&self, job: Job) {
+        let mut queue = self.shared.queue();
+        queue.waiting.retain(|waiting| waiting.is_kept && !job.is_kept);
+        queue.waiting.push(job);
+        self.shared.changed.notify_all();
+    }
+
+    /// The error of a job, if one has failed since this was last asked.
+    ///
+    /// # Errors
+    /// That of the job.
+    pub fn check(&self) -> Result<()> {
+        self.shared.queue().error.take().map_or(Ok(()), Err)
+    }
+
+    /// Waits until all jobs are done.
+    ///
+    /// # Errors
+    /// As [`check`](Background::check).
+    pub fn finish(&self) -> Result<()> {
+        let mut queue = self.shared.queue();
+        while queue.is_busy || !queue.waiting.is_empty() {
+            queue = self.shared.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+        queue.error.take().map_or(Ok(()), Err)
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        self.shared.queue().is_closed = true;
+        self.shared.changed.notify_all();
+        if let Some(thread) = self.thread.take() {
+            // Its panics are errors of jobs, which `work` has caught.
+            _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    /// The queue. Nobody panics while it is held.
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does jobs until there will be no more.
+    fn work(&self, name: &str) {
+        let mut queue = self.queue();
+        loop {
+            if queue.waiting.is_empty() {
+                if queue.is_closed {
+                    return;
+                }
+                queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            let job = queue.waiting.remove(0);
+            queue.is_busy = true;
+            drop(queue);
+            let result = catch_unwind(AssertUnwindSafe(job.work)).unwrap_or_else(|panic| {
+                let text = panic.downcast_ref::<String>().map(String::as_str);
+                let text = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without a message");
+                Err(Error::new(name, format!("the thread beside training panicked: {text}"), "report this"))
+            });
+            queue = self.queue();
+            queue.is_busy = false;
+            if let Err(error) = result {
+                queue.error.get_or_insert(error);
+            }
+            self.changed.notify_all();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Receiver, Sender, channel};
+
+    use super::*;
+
+    /// A job that writes its number down once it may.
+    fn job(number: usize, is_kept: bool, may: Receiver<()>, done: &Arc<Mutex<Vec<usize>>>) -> Job {
+        let done = Arc::clone(done);
+        let work = move || {
+            may.recv().unwrap();
+            done.lock().unwrap().push(number);
+            Ok(())
+        };
+        Job { is_kept, work: Box::new(work) }
+    }
+
+    /// What is done of jobs that are handed over while the first is being done.
+    fn done(jobs: &[bool]) -> Vec<usize> {
+        let (done, background) = (Arc::default(), Background::new("test").unwrap());
+        let (begun, first_begins) = channel();
+        let (end, may_end) = channel::<()>();
+        let work = move || {
+            begun.send(()).unwrap();
+            may_end.recv().unwrap();
+            Ok(())
+        };
+        background.submit(Job { is_kept: false, work: Box::new(work) });
+        first_begins.recv().unwrap();
+        let mut free = Vec::<Sender<()>>::new();
+        for (number, &is_kept) in jobs.iter().enumerate() {
+            let (sender, may) = channel();
+            sender.send(()).unwrap();
+            free.push(sender);
+            background.submit(job(number, is_kept, may, &done));
+        }
+        end.send(()).unwrap();
+        background.finish().unwrap();
+        let done = done.lock().unwrap();
+        done.clone()
+    }
+
+    #[test]
+    fn of_the_jobs_that_wait_the_newest_is_done_and_the_newest_to_be_kept() {
+        assert_eq!(done(&[false]), [0]);
+        assert_eq!(done(&[false, false, false]), [2]);
+        assert_eq!(done(&[false, true, false, false]), [1, 3]);
+        assert_eq!(done(&[true, false, true]), [2]);
+    }
+
+    #[test]
+    fn errors_and_panics_come_out_once() {
+        let background = Background::new("Writer").unwrap();
+        let fails = || Err(Error::new("a file", "it is full", "make room"));
+        background.submit(Job { is_kept: false, work: Box::new(fails) });
+        assert_eq!(background.finish().unwrap_err().to_string(), "a file: it is full; make room");
+        background.finish().unwrap();
+        background.submit(Job { is_kept: false, work: Box::new(|| panic!("at {}", 7)) });
+        let error = background.finish().unwrap_err().to_string();
+        assert_eq!(error, "Writer: the thread beside training panicked: at 7; report this");
+        background.check().unwrap();
+    }
+
+    #[test]
+    fn what_waits_is_done_before_it_is_dropped() {
+        let (done, background) = (Arc::default(), Background::new("test").unwrap());
+        let (sender, may) = channel();
+        background.submit(job(1, false, may, &done));
+        let sends = thread::spawn(move || sender.send(()).unwrap());
+        drop(background);
+        sends.join().unwrap();
+        assert_eq!(*done.lock().unwrap(), [1]);
+    }
+}

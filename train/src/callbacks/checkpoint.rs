@@ -1,0 +1,258 @@
+//! Checkpoints: files from which a run that was killed goes on.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use gradus_tensor::Float;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::monitor::Monitor;
+use super::{Callback, Run};
+use crate::background::{Background, Job};
+use crate::checkpoints;
+use crate::error::{Error, Result};
+use crate::snapshot::Snapshot;
+use crate::state::{Status, from_state, to_state};
+
+/// Writes checkpoints into a folder, from which [`Trainer::resume`](crate::Trainer::resume) goes on when the program has
+/// been killed: after each epoch unless told otherwise, and in any case at the end of the run and where it is paused.
+///
+/// ```
+/// # use gradus_datasets::Dataset;
+/// # use gradus_nn::{Dense, Model, Sequential, losses::MeanSquaredError};
+/// # use gradus_optim::Adam;
+/// # use gradus_tensor::Tensor;
+/// use gradus_train::callbacks::Checkpoint;
+/// use gradus_train::{Fit, Trainer};
+/// # let x = Tensor::linspace(-1.0, 1.0, 64).reshape([64, 1]);
+/// # let data = Dataset::new(x.clone(), &x * 3.0 + 1.0).unwrap();
+/// # let model = Model::build(Sequential::new().add(Dense::new(1)), [1], 0).unwrap();
+/// # let folder = std::env::temp_dir().join(format!("gradus_checkpoint_{}", std::process::id()));
+///
+/// let mut trainer = Trainer::new(model, MeanSquaredError, Adam::default());
+/// match trainer.resume(&folder)? {
+///     Some(checkpoint) => println!("goes on from {checkpoint}"),
+///     None => println!("begins"),
+/// }
+/// trainer.fit(&data, Fit { epochs: 2, verbose: false, ..Fit::default() }.callback(Checkpoint::new(&folder)))?;
+/// # assert!(folder.join("step-00000004.safetensors").exists());
+/// # std::fs::remove_dir_all(folder).unwrap();
+/// # Ok::<(), gradus_train::Error>(())
+/// ```
+///
+/// The program above, killed at any moment and run again, ends with the same bits as if it had not been killed. The file after
+/// n steps is named `step-n.safetensors`, with n in 8 digits. It is a file of the model as well.
+///
+/// A thread beside training writes. If a checkpoint is due before the one that waits is being written, the newer one takes its
+/// place: training does not wait for the disk. Files are written beside their places and then renamed, so a crash leaves whole
+/// files only. An error of the thread comes out of `fit` after the next batch.
+pub struct Checkpoint {
+    folder: PathBuf,
+    steps: Option<u64>,
+    epochs: Option<usize>,
+    period: Option<Duration>,
+    keep: usize,
+    best: Option<Monitor>,
+    /// When the last snapshot was asked for.
+    last: Instant,
+    /// What is to be written from the next snapshot.
+    due: Option<Due>,
+    writer: Option<Background>,
+}
+
+/// What is to be written from a snapshot: the file of its step, and perhaps one more.
+#[derive(Clone, Copy)]
+struct Due {
+    is_best: bool,
+}
+
+impl Checkpoint {
+    /// Checkpoints in this folder, which is made if it does not exist.
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Checkpoint {
+            folder: folder.into(),
+            steps: None,
+            epochs: None,
+            period: None,
+            keep: 3,
+            best: None,
+            last: Instant::now(),
+            due: None,
+            writer: None,
+        }
+    }
+
+    /// One whenever the number of steps is a multiple of `steps`.
+    ///
+    /// # Panics
+    /// If it is 0.
+    #[track_caller]
+    pub fn every_steps(self, steps: u64) -> Self {
+        assert!(steps > 0, "every_steps: a number of at least 1 is needed, not 0");
+        Checkpoint { steps: Some(steps), ..self }
+    }
+
+    /// One after every `epochs` epochs; 1 by default, if neither steps nor a time are set.
+    ///
+    /// # Panics
+    /// If it is 0.
+    #[track_caller]
+    pub fn every_epochs(self, epochs: usize) -> Self {
+        assert!(epochs > 0, "every_epochs: a number of at least 1 is needed, not 0");
+        Checkpoint { epochs: Some(epochs), ..self }
+    }
+
+    /// One after the first batch for which this much time has gone by since the last: `Duration::from_secs(600)`.
+    pub fn every(self, period: Duration) -> Self {
+        Checkpoint { period: Some(period), ..self }
+    }
+
+    /// Keeps the last `keep` checkpoints, 3 by default, and removes older ones. If the newest is damaged, the run goes on
+    /// from the one before.
+    ///
+    /// # Panics
+    /// If it is 0.
+    #[track_caller]
+    pub fn keep(self, keep: usize) -> Self {
+        assert!(keep > 0, "keep: a number of at least 1 is needed, not 0");
+        Checkpoint { keep, ..self }
+    }
+
+    /// Writes one, and keeps it as `best.safetensors` as well, at the end of the epoch in which the measurement of this name, such as
+    /// `"val_loss"`, was best. Less is better if the name ends in `loss`, `error`, `mae` or `mse`, else more is better.
+    pub fn keep_best(self, monitor: impl Into<String>) -> Self {
+        Checkpoint { best: Some(Monitor::new(monitor)), ..self }
+    }
+
+    /// Lets less be better, whatever the name given to [`keep_best`](Checkpoint::keep_best).
+    ///
+    /// # Panics
+    /// If none is given.
+    #[track_caller]
+    pub fn minimize(self) -> Self {
+        self.directed("minimize", Monitor::minimize)
+    }
+
+    /// Lets more be better, whatever the name given to [`keep_best`](Checkpoint::keep_best).
+    ///
+    /// # Panics
+    /// If none is given.
+    #[track_caller]
+    pub fn maximize(self) -> Self {
+        self.directed("maximize", Monitor::maximize)
+    }
+
+    #[track_caller]
+    fn directed(mut self, option: &str, direct: impl FnOnce(Monitor) -> Monitor) -> Self {
+        let Some(monitor) = self.best.take() else { panic!("{option}: of what? call keep_best before") };
+        Checkpoint { best: Some(direct(monitor)), ..self }
+    }
+
+    /// Makes the folder and the thread.
+    fn open(&mut self) -> Result<()> {
+        fs::create_dir_all(&self.folder).map_err(|source| Error::file(&self.folder, source))?;
+        checkpoints::remove_unfinished(&self.folder)?;
+        (self.last, self.due) = (Instant::now(), None);
+        self.writer = Some(Background::new(NAME)?);
+        Ok(())
+    }
+
+    /// The error of the thread, if it has one.
+    fn check(&self) -> Result<()> {
+        self.writer.as_ref().map_or(Ok(()), Background::check)
+    }
+
+    /// Asks for a snapshot that is to be written.
+    fn request<T: Float>(&mut self, run: &mut Run<'_, T>, due: Due) {
+        (self.last, self.due) = (Instant::now(), Some(due));
+        run.request_snapshot();
+    }
+}
+
+/// The name of the callback in errors.
+const NAME: &str = "Checkpoint";
+
+impl<T: Float> Callback<T> for Checkpoint {
+    fn on_begin(&mut self, _run: &mut Run<'_, T>) -> Result<()> {
+        if let Some((_, newest)) = checkpoints::list(&self.folder)?.pop() {
+            let problem = format!("a run begins, and there is a checkpoint of another: {}", newest.display());
+            let hint =
+                "call Trainer::resume with this folder before fit to go on with that run, or give another folder";
+            return Err(Error::new(NAME, problem, hint));
+        }
+        if let Some(best) = &mut self.best {
+            best.reset();
+        }
+        self.open()
+    }
+
+    fn on_batch_end(&mut self, run: &mut Run<'_, T>) -> Result<()> {
+        self.check()?;
+        let by_step = self.steps.is_some_and(|steps| run.step().is_multiple_of(steps));
+        if by_step || self.period.is_some_and(|period| self.last.elapsed() >= period) {
+            self.request(run, Due { is_best: false });
+        }
+        Ok(())
+    }
+
+    fn on_epoch_end(&mut self, run: &mut Run<'_, T>) -> Result<()> {
+        self.check()?;
+        let is_best = match &mut self.best {
+            Some(best) => best.improves(NAME, &run.logs())?,
+            None => false,
+        };
+        let is_alone = self.steps.is_none() && self.period.is_none();
+        let epochs = self.epochs.or(is_alone.then_some(1));
+        if is_best || epochs.is_some_and(|epochs| (run.epoch + 1).is_multiple_of(epochs)) {
+            self.request(run, Due { is_best });
+        }
+        Ok(())
+    }
+
+    fn on_end(&mut self, run: &mut Run<'_, T>) -> Result<()> {
+        self.request(run, Due { is_best: false });
+        Ok(())
+    }
+
+    fn on_snapshot(&mut self, snapshot: &Arc<Snapshot<T>>) -> Result<()> {
+        let is_last = snapshot.training.status != Status::Running;
+        let due = self.due.take().or(is_last.then_some(Due { is_best: false }));
+        let (Some(Due { is_best }), Some(writer)) = (due, &self.writer) else { return Ok(()) };
+        let (snapshot, folder, keep) = (Arc::clone(snapshot), self.folder.clone(), self.keep);
+        writer.submit(Job { is_kept: is_best, work: Box::new(move || write(&snapshot, is_best, &folder, keep)) });
+        if is_last { writer.finish() } else { Ok(()) }
+    }
+
+    fn state(&self) -> Value {
+        to_state(&State { best: self.best.as_ref().map_or(f64::NAN, Monitor::best) })
+    }
+
+    fn restore(&mut self, state: &Value) -> Result<()> {
+        let State { best } = from_state(NAME, state)?;
+        if let Some(monitor) = &mut self.best {
+            monitor.restore(best);
+        }
+        self.open()
+    }
+}
+
+/// The state between two batches.
+#[derive(Serialize, Deserialize)]
+struct State {
+    /// The best value so far, if one is kept.
+    #[serde(with = "crate::number")]
+    best: f64,
+}
+
+/// Writes the file of a snapshot's step, and the best file if it is that as well. Removes the files that are too old.
+fn write<T: Float>(snapshot: &Snapshot<T>, is_best: bool, folder: &Path, keep: usize) -> Result<()> {
+    let step = snapshot.optimizer.steps;
+    snapshot.write(folder.join(checkpoints::name(step)))?;
+    if is_best {
+        snapshot.write(folder.join(checkpoints::BEST))?;
+    }
+    checkpoints::remove_old(folder, step, keep)
+}

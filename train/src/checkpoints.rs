@@ -1,0 +1,69 @@
+//! A folder of checkpoints: their names, and which of them are there.
+
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+
+/// The name of the checkpoint after this number of steps. Names of up to 8 digits sort as their numbers do.
+pub(crate) fn name(step: u64) -> String {
+    format!("{STEP}{step:08}{END}")
+}
+
+/// The name of the best checkpoint.
+pub(crate) const BEST: &str = "best.safetensors";
+
+const STEP: &str = "step-";
+const END: &str = ".safetensors";
+
+/// The checkpoints in a folder with their numbers of steps, the newest last; none if there is no such folder.
+///
+/// # Errors
+/// If the folder cannot be read.
+pub(crate) fn list(folder: &Path) -> Result<Vec<(u64, PathBuf)>> {
+    let step = |name: &str| name.strip_prefix(STEP)?.strip_suffix(END)?.parse().ok();
+    let mut checkpoints: Vec<_> =
+        names(folder)?.iter().filter_map(|name| Some((step(name)?, folder.join(name)))).collect();
+    checkpoints.sort();
+    Ok(checkpoints)
+}
+
+/// Removes what programs that were killed while they wrote a checkpoint have left in the folder.
+///
+/// # Errors
+/// If the folder cannot be read or a file cannot be removed.
+pub(crate) fn remove_unfinished(folder: &Path) -> Result<()> {
+    let is_unfinished = |name: &str| {
+        let of_checkpoint = name.strip_prefix('.').is_some_and(|name| name.starts_with(STEP) || name.starts_with(BEST));
+        of_checkpoint && name.ends_with(".tmp")
+    };
+    names(folder)?.iter().filter(|name| is_unfinished(name)).try_for_each(|name| remove(&folder.join(name)))
+}
+
+/// Removes all but the `keep` newest of the checkpoints up to this step. A later one is none of this run's yet.
+///
+/// # Errors
+/// As [`remove_unfinished`].
+pub(crate) fn remove_old(folder: &Path, step: u64, keep: usize) -> Result<()> {
+    let up_to = list(folder)?.into_iter().rev().filter(|&(found, _)| found <= step);
+    up_to.skip(keep).try_for_each(|(_, path)| remove(&path))
+}
+
+/// The names in a folder that are text; none if there is no such folder.
+fn names(folder: &Path) -> Result<Vec<String>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(|source| Error::file(folder, source))?,
+    };
+    let name = |entry: io::Result<fs::DirEntry>| entry.map(|entry| entry.file_name().into_string().ok()).transpose();
+    let names: io::Result<Vec<String>> = entries.filter_map(name).collect();
+    names.map_err(|source| Error::file(folder, source))
+}
+
+fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(source) if source.kind() != ErrorKind::NotFound => Err(Error::file(path, source)),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,118 @@
+//! All that the rest of a run depends on, at one place of it; and its form in a file.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use gradus_nn::Model;
+use gradus_nn::losses::Objective;
+use gradus_optim::{Rule, State};
+use gradus_tensor::Float;
+use gradus_tensor::safetensors::Writer;
+use serde::{Deserialize, Serialize};
+
+use crate::callbacks::short_type_name;
+use crate::error::{Error, Result};
+use crate::state::TrainingState;
+use crate::trainer::Trainer;
+
+/// All that the rest of a run depends on, besides the program and the data: written to a file, it is a checkpoint.
+///
+/// A callback gets one by [`Run::request_snapshot`](crate::Run::request_snapshot). It is cheap: its tensors share their
+/// elements with those of the run, which copies them when it changes them.
+#[derive(Clone)]
+pub struct Snapshot<T: Float = f32> {
+    /// The model with its weights.
+    pub model: Model<T>,
+    /// The state of the optimiser.
+    pub optimizer: State<T>,
+    /// The state of the run, those of metrics and callbacks included.
+    pub training: TrainingState,
+    rule: String,
+    metrics: Vec<String>,
+    /// What must be on the disk before this is.
+    files: Vec<PathBuf>,
+}
+
+/// The text in the metadata of a checkpoint: all of it but the tensors and the network.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Written {
+    pub version: u32,
+    /// The name of the optimiser's rule.
+    pub rule: String,
+    /// The number of steps that the optimiser has taken.
+    pub steps: u64,
+    /// The learning rate that was set in the course of training, if one was.
+    pub learning_rate: Option<f64>,
+    /// The names of the metrics.
+    pub metrics: Vec<String>,
+    /// The names of the parameters that are frozen.
+    pub frozen: Vec<String>,
+    pub state: TrainingState,
+}
+
+/// The version of [`Written`] in files of today.
+pub(crate) const VERSION: u32 = 1;
+
+/// The key of [`Written`] in the metadata.
+pub(crate) const KEY: &str = "training";
+
+/// What the names of the optimiser's tensors begin with.
+pub(crate) const OPTIMIZER: &str = "/optimizer/";
+
+/// The name of a rule in files.
+pub(crate) fn rule_name<R: Rule>() -> String {
+    short_type_name::<R>()
+}
+
+impl<T: Float> Snapshot<T> {
+    /// A snapshot of a trainer in this state, before which these files must be on the disk.
+    pub(crate) fn new<L: Objective<T>, R: Rule>(
+        trainer: &Trainer<L, R, T>,
+        training: TrainingState,
+        files: Vec<PathBuf>,
+    ) -> Self {
+        let metrics = trainer.metrics.iter().map(|metric| metric.name.clone()).collect();
+        let (model, optimizer) = (trainer.model.clone(), trainer.optimizer.state());
+        Snapshot { model, optimizer, training, rule: rule_name::<R>(), metrics, files }
+    }
+
+    /// Writes a checkpoint: a file of the model that [`Trainer::resume`] goes on from. A crash leaves the file that was
+    /// there before, or this one.
+    ///
+    /// # Errors
+    /// If a file cannot be written; the error names it.
+    pub fn write(&self, path: impl AsRef<Path>) -> Result<()> {
+        for file in &self.files {
+            sync(file).map_err(|source| Error::file(file, source))?;
+        }
+        let params = self.model.params();
+        let written = Written {
+            version: VERSION,
+            rule: self.rule.clone(),
+            steps: self.optimizer.steps,
+            learning_rate: self.optimizer.learning_rate,
+            metrics: self.metrics.clone(),
+            frozen: params.iter().filter(|param| param.frozen).map(|param| param.name.clone()).collect(),
+            state: self.training.clone(),
+        };
+        let written = serde_json::to_string(&written).expect("states are JSON already");
+        let mut writer = Writer::new().metadata(KEY, written);
+        for param in params {
+            writer = writer.tensor(&param.name, &param.value);
+        }
+        for (name, slot) in &self.optimizer.slots {
+            writer = writer.tensor(format!("{OPTIMIZER}{name}"), slot);
+        }
+        Ok(writer.write(path)?)
+    }
+}
+
+/// Brings a file and its name in the folder to the disk.
+fn sync(path: &Path) -> std::io::Result<()> {
+    File::open(path)?.sync_all()?;
+    match path.parent() {
+        Some(folder) if cfg!(unix) && !folder.as_os_str().is_empty() => File::open(folder)?.sync_all(),
+        Some(_) if cfg!(unix) => File::open(".")?.sync_all(),
+        _ => Ok(()),
+    }
+}

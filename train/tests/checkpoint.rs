@@ -1,0 +1,331 @@
+//! A run goes on from every checkpoint with the same bits; which checkpoints are written, and which are refused.
+
+mod common;
+#[path = "common/pictures.rs"]
+mod pictures;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use common::{LineTrainer, fit, line, trainer, values, weights};
+use gradus_datasets::Dataset;
+use gradus_nn::losses::MeanSquaredError;
+use gradus_nn::{Dense, Model, Sequential};
+use gradus_optim::{Adam, Sgd};
+use gradus_train::callbacks::*;
+use gradus_train::metrics::MeanAbsoluteError;
+use gradus_train::state::Status;
+use gradus_train::{Error, Fit, Result, Snapshot, Trainer};
+use pictures::*;
+
+/// An empty folder of this name.
+fn folder(name: &str) -> PathBuf {
+    let folder = temporary(name);
+    _ = fs::remove_dir_all(&folder);
+    fs::create_dir(&folder).unwrap();
+    folder
+}
+
+/// The names in a folder, sorted.
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// Asks for a snapshot at every hook.
+struct Everywhere(Arc<Mutex<Vec<Arc<Snapshot>>>>);
+
+impl Callback for Everywhere {
+    fn on_begin(&mut self, run: &mut Run<'_>) -> Result<()> {
+        run.request_snapshot();
+        Ok(())
+    }
+    fn on_epoch_begin(&mut self, run: &mut Run<'_>) -> Result<()> {
+        run.request_snapshot();
+        Ok(())
+    }
+    fn on_batch_end(&mut self, run: &mut Run<'_>) -> Result<()> {
+        run.request_snapshot();
+        Ok(())
+    }
+    fn on_epoch_end(&mut self, run: &mut Run<'_>) -> Result<()> {
+        run.request_snapshot();
+        Ok(())
+    }
+    fn on_end(&mut self, run: &mut Run<'_>) -> Result<()> {
+        run.request_snapshot();
+        Ok(())
+    }
+    fn on_snapshot(&mut self, snapshot: &Arc<Snapshot>) -> Result<()> {
+        self.0.lock().unwrap().push(Arc::clone(snapshot));
+        Ok(())
+    }
+}
+
+#[test]
+fn a_run_goes_on_from_a_snapshot_of_every_place() {
+    let expected = in_one("snapshots_in_one.csv");
+    let (log, file) = (temporary("snapshots.csv"), temporary("snapshot.safetensors"));
+    // Whether the one that asks has its hooks before the others or after them, is all the same.
+    for is_first in [true, false] {
+        let snapshots = Arc::default();
+        let mut fit = callbacks(&log, 0);
+        let place = if is_first { 0 } else { fit.callbacks.len() };
+        fit.callbacks.insert(place, Box::new(Everywhere(Arc::clone(&snapshots))));
+        let mut trainer = picture_trainer();
+        let history = trainer.fit(&pictures(), fit).unwrap();
+        assert!(outcome(&trainer, history, &log) == expected);
+        let snapshots = std::mem::take(&mut *snapshots.lock().unwrap());
+        // Begin and end of the run; begin, batches and end of each epoch.
+        assert_eq!(snapshots.len(), 2 + (BATCHES + 2) * expected.2.epochs.len());
+        for snapshot in snapshots {
+            snapshot.write(&file).unwrap();
+            let mut trainer = picture_trainer();
+            let resumed = trainer.resume(&file).unwrap().unwrap();
+            let place = format!("epoch {}, batch {}", resumed.epochs, resumed.batch);
+            assert_eq!(resumed.step, trainer.optimizer().steps());
+            let history = trainer.fit(&pictures(), callbacks(&log, 2)).unwrap();
+            assert!(outcome(&trainer, history, &log) == expected, "{place}");
+        }
+    }
+}
+
+/// A run of the line with checkpoints in this folder.
+fn checkpointed(folder: &Path, epochs: usize, checkpoint: impl FnOnce(Checkpoint) -> Checkpoint) -> LineTrainer {
+    let mut trainer = trainer();
+    trainer.resume(folder).unwrap();
+    trainer.fit(&line(), fit(epochs).callback(checkpoint(Checkpoint::new(folder)))).unwrap();
+    trainer
+}
+
+/// Waits for each file, so that none is left out for the next.
+struct Wait(PathBuf);
+
+impl Callback for Wait {
+    fn on_snapshot(&mut self, snapshot: &Arc<Snapshot>) -> Result<()> {
+        let file = self.0.join(format!("step-{:08}.safetensors", snapshot.optimizer.steps));
+        (0..1000).take_while(|_| !file.exists()).for_each(|_| std::thread::sleep(Duration::from_millis(10)));
+        Ok(())
+    }
+}
+
+#[test]
+fn checkpoints_are_written_when_they_are_due_and_the_last_are_kept() {
+    let written = |name: &str, checkpoint: &dyn Fn(Checkpoint) -> Checkpoint| {
+        let folder = folder(name);
+        let run = fit(5).callback(checkpoint(Checkpoint::new(&folder))).callback(Wait(folder.clone()));
+        trainer().fit(&line(), run).unwrap();
+        names(&folder).iter().map(|name| name.trim_end_matches(".safetensors").to_owned()).collect::<Vec<_>>().join(" ")
+    };
+    // Five epochs of two steps.
+    assert_eq!(written("epochs", &|it| it), "step-00000006 step-00000008 step-00000010");
+    assert_eq!(written("all", &|it| it.keep(9).every_epochs(2)), "step-00000004 step-00000008 step-00000010");
+    assert_eq!(
+        written("steps", &|it| it.every_steps(3).keep(9)),
+        "step-00000003 step-00000006 step-00000009 step-00000010"
+    );
+    assert_eq!(
+        written("both", &|it| it.every_steps(3).every_epochs(4).keep(9)),
+        "step-00000003 step-00000006 step-00000008 step-00000009 step-00000010"
+    );
+    assert_eq!(written("one", &|it| it.every_steps(1).keep(1)), "step-00000010");
+    assert_eq!(written("never", &|it| it.every(Duration::from_secs(3600))), "step-00000010");
+    assert_eq!(written("always", &|it| it.every(Duration::ZERO).keep(4).every_steps(7)).split(' ').count(), 4);
+    // The loss falls in each epoch; of what grows, the first is the best, and the end of the run is none of an epoch.
+    assert_eq!(
+        written("best", &|it| it.every_steps(100).keep_best("loss").keep(2)),
+        "best step-00000008 step-00000010"
+    );
+    assert_eq!(
+        written("first", &|it| it.every_steps(100).keep_best("loss").maximize()),
+        "best step-00000002 step-00000010"
+    );
+}
+
+#[test]
+fn the_best_checkpoint_is_that_of_its_epoch() {
+    let folder = folder("best_of");
+    let least = |it: Checkpoint| it.keep_best("loss").maximize().keep(1);
+    checkpointed(&folder, 3, least);
+    let mut first = trainer();
+    first.fit(&line(), fit(1)).unwrap();
+    let mut best = trainer();
+    let resumed = best.resume(folder.join("best.safetensors")).unwrap().unwrap();
+    assert_eq!((resumed.step, resumed.epochs, resumed.batch), (2, 1, 0));
+    assert_eq!(weights(&best), weights(&first));
+    // What was best before the program ended is so after it: the run that goes on finds nothing better.
+    let before = fs::read(folder.join("best.safetensors")).unwrap();
+    checkpointed(&folder, 6, least);
+    assert_eq!(fs::read(folder.join("best.safetensors")).unwrap(), before);
+    assert_eq!(names(&folder), ["best.safetensors", "step-00000012.safetensors"]);
+}
+
+#[test]
+fn a_run_that_has_ended_is_not_trained_again_and_goes_on_to_more_epochs() {
+    let folder = folder("ended");
+    let whole = checkpointed(&folder, 3, |it| it);
+    let mut again = trainer();
+    let resumed = again.resume(&folder).unwrap().unwrap();
+    assert_eq!(
+        resumed.to_string(),
+        format!("{}/step-00000006.safetensors: after 3 epochs and 0 batches", folder.display())
+    );
+    let fits = |epochs| fit(epochs).callback(Checkpoint::new(&folder));
+    assert_eq!(again.fit(&line(), fits(3)).unwrap(), whole.state().history);
+    assert_eq!((again.optimizer().steps(), &again.state().status), (6, &Status::Ended));
+    assert_eq!(weights(&again), weights(&whole));
+    let longer = checkpointed(&folder, 5, |it| it);
+    let mut in_one = trainer();
+    assert_eq!(in_one.fit(&line(), fit(5)).unwrap(), longer.state().history);
+    assert_eq!(weights(&longer), weights(&in_one));
+    // A run that a callback has stopped stays so.
+    let stopped = self::folder("stopped");
+    let fits = || fit(9).callback(EarlyStopping::new("loss").maximize()).callback(Checkpoint::new(&stopped));
+    let history = trainer().fit(&line(), fits()).unwrap();
+    assert_eq!(history.epochs, [0, 1]);
+    let mut again = trainer();
+    again.resume(&stopped).unwrap().unwrap();
+    assert_eq!(again.fit(&line(), fits()).unwrap(), history);
+}
+
+#[test]
+fn a_pause_leaves_a_checkpoint() {
+    let folder = folder("paused");
+    let pause = on_batch_end(|run: &mut Run<'_>| {
+        if run.step() == 3 {
+            run.pause("the computer is needed");
+        }
+        Ok(())
+    });
+    trainer().fit(&line(), fit(3).callback(pause).callback(Checkpoint::new(&folder).every_epochs(9))).unwrap();
+    assert_eq!(names(&folder), ["step-00000003.safetensors"]);
+    let resumed = checkpointed(&folder, 3, |it| it);
+    let mut in_one = trainer();
+    assert_eq!(in_one.fit(&line(), fit(3)).unwrap(), resumed.state().history);
+    assert_eq!(weights(&resumed), weights(&in_one));
+}
+
+#[test]
+fn damaged_files_are_skipped_and_unfinished_ones_removed() {
+    let folder = folder("damaged");
+    assert_eq!(trainer().resume(&folder).unwrap(), None);
+    assert_eq!(trainer().resume(folder.join("missing")).unwrap(), None);
+    let whole = checkpointed(&folder, 2, |it| it);
+    let path = |step| folder.join(format!("step-{step:08}.safetensors"));
+    let bytes = fs::read(path(4)).unwrap();
+    fs::write(path(5), &bytes[..bytes.len() - 1]).unwrap();
+    fs::write(path(6), "").unwrap();
+    fs::write(folder.join(".step-00000007.safetensors.1-2.tmp"), &bytes[..9]).unwrap();
+    fs::write(folder.join("notes.txt"), "mine").unwrap();
+    let mut again = trainer();
+    let resumed = again.resume(&folder).unwrap().unwrap();
+    assert_eq!((resumed.path.clone(), resumed.step), (path(4), 4));
+    assert_eq!(resumed.skipped.len(), 2);
+    assert!(resumed.skipped[0].starts_with(&format!("{}: ", path(6).display())), "{resumed}");
+    assert!(resumed.to_string().contains("(skipped as damaged: "), "{resumed}");
+    assert_eq!(weights(&again), weights(&whole));
+    // The run goes on past the damaged files, which are then the oldest.
+    again.fit(&line(), fit(5).callback(Checkpoint::new(&folder).keep(1))).unwrap();
+    assert_eq!(names(&folder), ["notes.txt", "step-00000010.safetensors"]);
+    // Without a whole one it is an error: nothing is lost.
+    fs::write(path(10), "{}").unwrap();
+    let error = trainer().resume(&folder).unwrap_err().to_string();
+    assert!(error.starts_with(&format!("resume: {}: no checkpoint is whole: ", folder.display())), "{error}");
+    assert!(error.ends_with("; remove the folder to begin a new run"), "{error}");
+}
+
+#[test]
+fn a_new_run_does_not_replace_the_checkpoints_of_another() {
+    let folder = folder("another");
+    checkpointed(&folder, 1, |it| it);
+    let error = trainer().fit(&line(), fit(1).callback(Checkpoint::new(&folder))).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        format!(
+            "Checkpoint: a run begins, and there is a checkpoint of another: {}/step-00000002.safetensors; call \
+             Trainer::resume with this folder before fit to go on with that run, or give another folder",
+            folder.display()
+        )
+    );
+}
+
+#[test]
+fn what_cannot_go_on_from_a_checkpoint_says_so() {
+    let folder = folder("refused");
+    let mut first = trainer().metric(MeanAbsoluteError::default());
+    let fits = || fit(2).callback(EarlyStopping::new("loss").patience(9)).callback(Checkpoint::new(&folder));
+    first.fit(&line(), fits()).unwrap();
+    let file = folder.join("step-00000004.safetensors");
+    let of = |rest: &str| format!("resume: {}: {rest}", file.display());
+    let model = |units: usize| Model::build(Sequential::new().add(Dense::new(units)), [1], 0).unwrap();
+    let refusal = |result: Result<Option<gradus_train::Resumed>>| result.unwrap_err().to_string();
+    assert_eq!(
+        refusal(trainer().resume(&folder)),
+        of(
+            "the metrics were mean_absolute_error, the trainer has none; give the trainer the same metrics, in the same \
+            order"
+        )
+    );
+    let mut other = Trainer::new(model(1), MeanSquaredError, Adam::default()).metric(MeanAbsoluteError::default());
+    assert_eq!(
+        refusal(other.resume(&folder)),
+        of("the optimiser was Sgd, the trainer has Adam; give the trainer the rule with which the run began")
+    );
+    let mut other = Trainer::new(model(2), MeanSquaredError, Sgd::default()).metric(MeanAbsoluteError::default());
+    let before = values(other.model().params());
+    assert_eq!(
+        refusal(other.resume(&folder)),
+        of("the weight \"0/kernel\" has shape [1, 1], the model's [1, 2]; build the network with which the run began")
+    );
+    assert_eq!((values(other.model().params()), other.optimizer().steps()), (before, 0));
+    let wide = Model::<f64>::build_as(Sequential::new().add(Dense::new(1)), [1], 0).unwrap();
+    let mut other = Trainer::new(wide, MeanSquaredError, Sgd::default()).metric(MeanAbsoluteError::default());
+    let error = other.resume(&folder).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        of("\"0/kernel\" has elements f32, the model f64; train with the element type with which the run began")
+    );
+    // Callbacks and data are seen by `fit`.
+    let again = || {
+        let mut again = trainer().metric(MeanAbsoluteError::default());
+        again.resume(&folder).unwrap().unwrap();
+        again
+    };
+    let refusal = |trainer: &mut LineTrainer, data: &Dataset, fit: Fit| trainer.fit(data, fit).unwrap_err().to_string();
+    assert!(
+        refusal(&mut again(), &line(), fit(2).callback(Checkpoint::new(&folder)))
+            .contains("had a callback EarlyStopping, which is missing now")
+    );
+    // A newer version is no damage.
+    let mut bytes = fs::read(&file).unwrap();
+    let version = br#"\"version\":1,"#;
+    let place = bytes.windows(version.len()).position(|part| part == version).unwrap();
+    bytes[place + version.len() - 2] = b'9';
+    fs::write(&file, &bytes).unwrap();
+    let error = trainer().resume(&folder).unwrap_err().to_string();
+    assert!(error.contains("the checkpoint has version 9, this program reads up to 1"), "{error}");
+}
+
+#[test]
+fn an_error_of_the_thread_ends_the_run_and_names_the_file() {
+    let parent = folder("lost");
+    let folder = parent.join("run");
+    let lost = folder.clone();
+    let remove = on_batch_end(move |run: &mut Run<'_>| {
+        if run.step() == 2 {
+            fs::remove_dir_all(&lost).map_err(|source| Error::file(&lost, source))?;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+        Ok(())
+    });
+    let run = fit(50).callback(remove).callback(Checkpoint::new(&folder).every_steps(1));
+    let mut trainer = trainer();
+    let error = trainer.fit(&line(), run).unwrap_err().to_string();
+    assert!(error.starts_with(&format!("{}/step-", folder.display())), "{error}");
+    assert!(error.contains("the file cannot be written"), "{error}");
+    assert!(trainer.optimizer().steps() < 20);
+}
