@@ -63,6 +63,18 @@ fn adafactor() {
 }
 
 #[test]
+fn adafactor_leaves_a_weight_whose_row_and_column_have_no_gradient() {
+    // By hand: r = [1e-30, 2], c = [1e-30, 2], so u = 2 / sqrt(2 2 / 1) = 1, and the weights have the rms 1. In f32 the
+    // product of the small averages is 0.
+    let mut params = Params::new();
+    params.add("p", Tensor::<f32>::ones([2, 2]));
+    let gradient = Tensor::new([[0.0, 0.0], [0.0, 2.0]]);
+    let mut optimizer = Adafactor::default().learning_rate(0.5);
+    optimizer.step(&mut params, &[Some(gradient)].into_iter().collect());
+    assert_eq!(params[0].value, Tensor::new([[1.0, 1.0], [1.0, 0.5]]));
+}
+
+#[test]
 fn slots_of_other_shapes_are_written_and_read() {
     let mut params = Params::<f64>::new();
     params.add("kernel", Tensor::ones([4, 2, 3]));

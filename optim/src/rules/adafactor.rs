@@ -75,12 +75,15 @@ impl Rule for Adafactor {
             means = self.means(&gradient, slots.len());
         }
         slots.iter_mut().zip(means).for_each(|(slot, mean)| average(slot, mean));
-        let velocity = match slots {
-            [rows, columns] => (&*rows / rows.mean(keepdims(-1))).unsqueeze(-1) * columns.unsqueeze(-2),
-            [velocity] => velocity.clone(),
+        let direction = match slots {
+            // Root by root: where a row and a column had no gradient yet, r c is less than the least f32.
+            [rows, columns] => {
+                let by_columns = gradient / columns.sqrt().unsqueeze(-2);
+                by_columns * rows.mean(keepdims(-1)).sqrt().unsqueeze(-1) / rows.sqrt().unsqueeze(-1)
+            }
+            [velocity] => gradient / velocity.sqrt(),
             _ => unreachable!("one slot, or one for rows and one for columns"),
         };
-        let direction = gradient / velocity.sqrt();
         let clip = (rms(&direction) / self.clip_threshold).max(1.0);
         let size = rms(value).max(self.epsilon_2) * learning_rate.min((step as f64).sqrt().recip());
         *value -= direction * T::of(size / clip);
