@@ -1,0 +1,169 @@
+//! A run that is killed at any moment and run again ends with the same bytes as one that was left alone.
+//!
+//! A child process trains (`trainings.rs`), with checkpoints every few steps. This process kills it by SIGKILL at random
+//! moments and starts it again until it ends. Then the file of the weights, the history and the CSV log must be, byte by byte,
+//! those of a child without checkpoints that nobody killed.
+//!
+//! The short form runs with the other tests. The long form kills at least 150 times:
+//!
+//!     cargo test --release -p gradus-train --test killed -- --ignored --nocapture at_least_150_times
+#![cfg(unix)]
+
+mod trainings;
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::thread::sleep;
+use std::time::Instant;
+
+use gradus_tensor::Generator;
+use trainings::{FOLDER, RESULTS, TRAINING};
+
+/// The trainings, with the number of kills of each in the long form.
+const TRAININGS: [(&str, usize); 16] = [
+    ("dense", 24),
+    ("convnet", 24),
+    ("callbacks", 24),
+    ("schedule", 12),
+    ("adadelta", 6),
+    ("adafactor", 6),
+    ("adagrad", 6),
+    ("adam", 6),
+    ("adamw", 6),
+    ("adamax", 6),
+    ("lamb", 6),
+    ("lion", 6),
+    ("nadam", 6),
+    ("rmsprop", 6),
+    ("sgd", 6),
+    ("momentum", 6),
+];
+
+#[test]
+fn in_a_short_time() {
+    let kills = ["dense", "convnet", "callbacks"].map(|training| Trial::new(training, 2, "short").run(3));
+    assert!(kills.iter().all(|kills| kills.values().sum::<usize>() >= 3), "{kills:?}");
+}
+
+#[test]
+#[ignore = "takes some minutes"]
+fn at_least_150_times() {
+    let mut places = BTreeMap::new();
+    for (training, kills) in TRAININGS {
+        for threads in [1, 2] {
+            let kills = Trial::new(training, threads, "long").run(kills / 2);
+            println!("{training} on {threads}: {kills:?}");
+            kills.into_iter().for_each(|(place, count)| *places.entry(place).or_insert(0) += count);
+        }
+    }
+    let all: usize = places.values().sum();
+    println!("{all} kills: {places:?}");
+    assert!(all >= 150);
+}
+
+/// The process that is killed; as a test it does nothing.
+#[test]
+#[ignore = "the process that the other tests kill"]
+fn child() {
+    if let (Ok(training), Some(folder)) = (std::env::var(TRAINING), std::env::var_os(FOLDER)) {
+        trainings::run(&training, Path::new(&folder));
+    }
+}
+
+/// A training that is killed, beside the same one that is not.
+struct Trial {
+    training: &'static str,
+    threads: usize,
+    folder: PathBuf,
+    random: Generator,
+}
+
+impl Trial {
+    fn new(training: &'static str, threads: usize, form: &str) -> Self {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("killed-{form}-{training}-{threads}"));
+        _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(folder.join("alone")).unwrap();
+        Trial { training, threads, folder, random: Generator::new(threads as u64) }
+    }
+
+    /// Kills at least so many times, in as many runs as that takes, and compares each. Returns how often where.
+    fn run(&mut self, kills: usize) -> BTreeMap<&'static str, usize> {
+        let start = Instant::now();
+        let alone = self.folder.join("alone");
+        self.finish(&mut self.start(&alone));
+        let duration = start.elapsed();
+        let mut places = BTreeMap::new();
+        let mut runs = 0;
+        while places.values().sum::<usize>() < kills {
+            let folder = self.folder.join(format!("killed-{runs}"));
+            fs::create_dir(&folder).unwrap();
+            runs += 1;
+            assert!(runs < 100, "{}: the runs end before they are killed", self.training);
+            let mut here = 0;
+            loop {
+                let mut child = self.start(&folder);
+                let left = kills - places.values().sum::<usize>();
+                if left == 0 {
+                    self.finish(&mut child);
+                    break;
+                }
+                let share = self.random.uniform::<f64>([1], 0.0..1.0).get([0]);
+                sleep(duration.mul_f64(share * if here < left { 0.6 } else { 1.2 }));
+                child.kill().unwrap();
+                if child.wait().unwrap().success() {
+                    break;
+                }
+                here += 1;
+                *places.entry(place(&folder)).or_insert(0) += 1;
+            }
+            for result in RESULTS {
+                let read = |folder: &Path| fs::read(folder.join(result)).unwrap();
+                assert!(
+                    read(&folder) == read(&alone),
+                    "{result} of {} differs after {here} kills: see {}",
+                    self.training,
+                    self.folder.display()
+                );
+            }
+        }
+        fs::remove_dir_all(&self.folder).unwrap();
+        places
+    }
+
+    fn start(&self, folder: &Path) -> Child {
+        _ = fs::remove_file(folder.join("place"));
+        let log = File::create(folder.join("messages")).unwrap();
+        Command::new(std::env::current_exe().unwrap())
+            .args(["child", "--exact", "--ignored", "--nocapture"])
+            .env(TRAINING, self.training)
+            .env(FOLDER, folder)
+            .env("RAYON_NUM_THREADS", self.threads.to_string())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap()
+    }
+
+    fn finish(&self, child: &mut Child) {
+        let status = child.wait().unwrap();
+        assert!(status.success(), "{}: {status}; see the messages in {}", self.training, self.folder.display());
+    }
+}
+
+/// Where the child was that has been killed.
+fn place(folder: &Path) -> &'static str {
+    let is_unfinished =
+        |entry: std::io::Result<fs::DirEntry>| entry.unwrap().path().extension() == Some("tmp".as_ref());
+    if fs::read_dir(folder.join("checkpoints")).is_ok_and(|mut files| files.any(is_unfinished)) {
+        return "while a checkpoint was written";
+    }
+    match fs::read(folder.join("place")).unwrap_or_default().first() {
+        None => "before training",
+        Some(b'b') => "in a training step",
+        Some(b'v') => "in the validation after an epoch",
+        Some(b'e') => "between epochs",
+        _ => "after training",
+    }
+}

@@ -1,0 +1,181 @@
+//! What the child process trains.
+
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use gradus_datasets::{Augment, Dataset, idx};
+use gradus_nn::losses::{CategoricalCrossentropy, Objective};
+use gradus_nn::{
+    Activation, BatchNorm, Conv2D, Dense, Dropout, Flatten, GlobalAveragePooling2D, MaxPooling2D, Model, Sequential,
+};
+use gradus_optim::*;
+use gradus_tensor::Tensor;
+use gradus_tensor::safetensors::Writer;
+use gradus_train::callbacks::*;
+use gradus_train::metrics::{Accuracy, Auc, F1};
+use gradus_train::{Fit, Result, Trainer};
+
+/// The variables by which the child learns what to train, and where its files are.
+pub const TRAINING: &str = "GRADUS_TEST_TRAINING";
+pub const FOLDER: &str = "GRADUS_TEST_FOLDER";
+
+/// The files that must have the same bytes.
+pub const RESULTS: [&str; 3] = ["weights.safetensors", "history.json", "log.csv"];
+
+/// Trains what has this name, from the newest checkpoint on. In a folder named `alone` there are none.
+pub fn run(training: &str, folder: &Path) {
+    match training {
+        "dense" => {
+            let trainer = Trainer::new(dense(128), loss(), Adam::default()).metric(Accuracy::default()).seed(1);
+            train(trainer, &digits(600), fit(6), Checkpoint::new(folder.join("checkpoints")).every_steps(5), folder);
+        }
+        "convnet" => {
+            let augment = Augment::new().shift(0.1).rotate(10.0).zoom(0.1).noise(0.05).mix_up(0.2);
+            let data = digits(160).map_inputs(|x| x.unsqueeze(-1)).augment(augment).unwrap();
+            let sgd = Sgd::default().momentum(0.9).nesterov(true).learning_rate(0.05);
+            let trainer =
+                Trainer::new(convnet(), loss(), sgd).metric(Accuracy::default()).metric(F1::default()).seed(2);
+            let fit = Fit { prefetch: 3, workers: 2, ..fit(4) };
+            train(trainer, &data, fit, Checkpoint::new(folder.join("checkpoints")).every_steps(2).keep(2), folder);
+        }
+        "callbacks" => {
+            let trainer = Trainer::new(dense(64), loss(), Adam::default().clip_global_norm(1.0))
+                .metric(Accuracy::default())
+                .metric(Auc::default())
+                .seed(3);
+            let stopping = EarlyStopping::new("val_loss").patience(3).min_delta(0.02).restore_best_weights(true);
+            let fit = Fit {
+                validation_split: 0.25,
+                class_weights: Some(vec![2.0, 1.0, 1.0, 0.5, 1.0, 1.0, 1.0, 3.0, 1.0, 1.0]),
+                ..fit(30)
+            }
+            .callback(LearningRateScheduler::new(|epoch, rate| if epoch == 2 { rate / 2.0 } else { rate }))
+            .callback(ReduceLrOnPlateau::new("val_loss").patience(1).min_delta(0.05).factor(0.7))
+            .callback(stopping);
+            train(
+                trainer,
+                &digits(240),
+                fit,
+                Checkpoint::new(folder.join("checkpoints")).every_steps(4).every_epochs(1).keep_best("val_accuracy"),
+                folder,
+            );
+        }
+        "schedule" => {
+            let rate = WarmUp::new(10, CosineDecay::new(0.01, 120));
+            let trainer = Trainer::new(dense(64), loss(), RmsProp::default().learning_rate(rate)).seed(4);
+            train(trainer, &digits(320), fit(12), Checkpoint::new(folder.join("checkpoints")).every_steps(3), folder);
+        }
+        "adadelta" => by_rule(Adadelta::default(), folder),
+        "adafactor" => by_rule(Adafactor::default(), folder),
+        "adagrad" => by_rule(Adagrad::default(), folder),
+        "adam" => by_rule(Adam::default(), folder),
+        "adamw" => by_rule(AdamW::default(), folder),
+        "adamax" => by_rule(Adamax::default(), folder),
+        "lamb" => by_rule(Lamb::default(), folder),
+        "lion" => by_rule(Lion::default(), folder),
+        "nadam" => by_rule(Nadam::default(), folder),
+        "rmsprop" => by_rule(RmsProp::default().momentum(0.9).centered(true), folder),
+        "sgd" => by_rule(Sgd::default(), folder),
+        "momentum" => by_rule(Sgd::default().momentum(0.9), folder),
+        other => panic!("there is no training {other:?}"),
+    }
+}
+
+/// A short training by a rule.
+fn by_rule<R: Rule>(rule: R, folder: &Path) {
+    let trainer = Trainer::new(dense(48), loss(), rule).metric(Accuracy::default()).seed(5);
+    train(trainer, &digits(256), fit(6), Checkpoint::new(folder.join("checkpoints")).every_steps(3), folder);
+}
+
+/// Trains, and writes the results.
+fn train<L: Objective<f32>, R: Rule>(
+    mut trainer: Trainer<L, R>,
+    data: &Dataset,
+    mut fit: Fit,
+    checkpoint: Checkpoint,
+    folder: &Path,
+) {
+    if !folder.ends_with("alone") {
+        if let Some(checkpoint) = trainer.resume(folder.join("checkpoints")).unwrap() {
+            println!("goes on from {checkpoint}");
+        }
+        fit = fit.callback(checkpoint);
+    }
+    let place = File::create(folder.join("place")).unwrap();
+    let fit = fit.callback(CsvLogger::new(folder.join("log.csv"))).callback(Place(place.try_clone().unwrap()));
+    let history = trainer.fit(data, fit).unwrap();
+    place.write_at(b"f", 0).unwrap();
+    let mut writer = Writer::new();
+    for param in trainer.model().params() {
+        writer = writer.tensor(&param.name, &param.value);
+    }
+    writer.write(folder.join("weights.safetensors")).unwrap();
+    fs::write(folder.join("history.json"), serde_json::to_string(&history).unwrap()).unwrap();
+}
+
+/// Notes in a file where the run is.
+struct Place(File);
+
+impl Place {
+    fn note(&self, place: u8) -> Result<()> {
+        self.0.write_at(&[place], 0).unwrap();
+        Ok(())
+    }
+}
+
+impl Callback for Place {
+    fn on_epoch_begin(&mut self, _: &mut Run<'_>) -> Result<()> {
+        self.note(b'b')
+    }
+    fn on_batch_end(&mut self, run: &mut Run<'_>) -> Result<()> {
+        self.note(if Some(run.batch) == run.batches { b'v' } else { b'b' })
+    }
+    fn on_epoch_end(&mut self, _: &mut Run<'_>) -> Result<()> {
+        self.note(b'e')
+    }
+    fn on_end(&mut self, _: &mut Run<'_>) -> Result<()> {
+        self.note(b'f')
+    }
+}
+
+/// The first of MNIST's test images.
+fn digits(count: usize) -> Dataset {
+    let file = |name: &str| format!("{}/../datasets/data/mnist/t10k-{name}-ubyte.gz", env!("CARGO_MANIFEST_DIR"));
+    let images: Tensor<u8> = idx::read(file("images-idx3")).unwrap();
+    let labels: Tensor<u8> = idx::read(file("labels-idx1")).unwrap();
+    let (images, labels) = (images.slice(0, ..count), labels.slice(0, ..count));
+    Dataset::new(images.to::<f32>() / 255.0, labels).unwrap().to_categorical(10).unwrap()
+}
+
+fn loss() -> CategoricalCrossentropy {
+    CategoricalCrossentropy::default()
+}
+
+fn fit(epochs: usize) -> Fit {
+    Fit { epochs, batch_size: 16, verbose: false, ..Fit::default() }
+}
+
+fn dense(hidden: usize) -> Model {
+    let network = Sequential::new()
+        .add(Flatten)
+        .add(Dense::new(hidden).activation(Activation::Relu))
+        .add(Dropout::new(0.3))
+        .add(Dense::new(10).activation(Activation::Softmax));
+    Model::build(network, [28, 28], 1).unwrap()
+}
+
+fn convnet() -> Model {
+    let network = Sequential::new()
+        .add(Conv2D::new(8, [3, 3]).use_bias(false))
+        .add(BatchNorm::new())
+        .add(Activation::Relu)
+        .add(MaxPooling2D::new([2, 2]))
+        .add(Conv2D::new(16, [3, 3]))
+        .add(BatchNorm::new())
+        .add(Activation::Relu)
+        .add(GlobalAveragePooling2D::new())
+        .add(Dropout::new(0.2))
+        .add(Dense::new(10).activation(Activation::Softmax));
+    Model::build(network, [28, 28, 1], 2).unwrap()
+}
