@@ -39,7 +39,7 @@ pub(crate) enum Weights<T: Float> {
     Taken(HashMap<String, Param<T>>),
     /// They are there: the store's parameters are those of a model that was built before.
     Given,
-    /// Nobody needs them: only the shapes are asked for.
+    /// They are not there yet: only the shapes are asked for. Each is one element that stands for all.
     Shapes,
 }
 
@@ -262,6 +262,11 @@ impl<'a, T: Float> Build<'a, T> {
         if let Weights::Taken(_) = self.store.weights {
             return self.taken_param(path, value.shape(), Role::State);
         }
+        let value = match self.store.weights {
+            Weights::Shapes => Tensor::scalar(T::ZERO).broadcast_to(value.shape()),
+            // A layer may give one element that stands for all, so that shapes alone take no memory.
+            _ => value.contiguous(),
+        };
         Ok(ParamId(self.store.params.add_state(path, value)))
     }
 

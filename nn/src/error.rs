@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use gradus_tensor::safetensors::SafetensorsError;
+
 /// Where something is wrong, what, and what to do about it. One pointer wide.
 ///
 /// `Debug` prints the same as `Display`, so that a `main` that returns it says something readable.
@@ -22,6 +24,18 @@ impl Error {
     /// An error at `place` (a layer's path, a method), with what was found and expected, and one thing to do.
     pub fn new(place: impl Into<String>, problem: impl Into<String>, hint: impl Into<String>) -> Self {
         Error(Box::new(Parts { place: place.into(), problem: problem.into(), hint: hint.into() }))
+    }
+
+    /// A file that could not be read or written; its place is its path.
+    // No `From`: with a second one, closures of a program need annotations.
+    pub(crate) fn file(error: SafetensorsError) -> Self {
+        let place = error.path().map_or_else(|| "safetensors".to_owned(), |path| path.display().to_string());
+        Error::new(place, error.problem(), error.hint())
+    }
+
+    /// Whether the place is this file.
+    pub(crate) fn is_at(&self, path: &std::path::Path) -> bool {
+        self.0.place == path.display().to_string()
     }
 
     /// The same error, at its place within a larger one.

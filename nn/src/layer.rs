@@ -237,11 +237,16 @@ impl LayerReader<'_> {
 
 /// A whole network or layer in a text.
 pub(crate) fn from_json<L: Layer>(json: &str, kinds: &LayerKinds) -> Result<L> {
-    let reader = LayerReader { kinds, path: String::new(), kind: L::KIND };
     let config = serde_json::from_str(json).map_err(|error| {
+        let reader = LayerReader { kinds, path: String::new(), kind: L::KIND };
         reader.error(format!("this is no network: {error}"), "give a text that to_json has written")
     })?;
-    L::read(config, &reader)
+    from_value(config, kinds)
+}
+
+/// A whole network or layer from its data.
+pub(crate) fn from_value<L: Layer>(config: Json, kinds: &LayerKinds) -> Result<L> {
+    L::read(config, &LayerReader { kinds, path: String::new(), kind: L::KIND })
 }
 
 /// `Deserialize` of a layer that holds others: by its own `read`, with the kinds of this crate.

@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::feed::{Fed, matched};
 use crate::free::{self, Computation, Recent};
 use crate::graph::Graph;
+use crate::info::ModelInfo;
 use crate::inputs::{Input, InputInfo, Inputs, OutputInfo, PartialShape};
 use crate::losses::{Objective, OutputLoss, Scored, Total};
 use crate::regularizers::Regularizer;
@@ -56,6 +57,9 @@ pub struct Model<T: Float = f32> {
     /// The parameters as constants, made at the first prediction: threads that predict share them. They hold the weights'
     /// memory, so they are dropped before the weights can be changed.
     constants: OnceLock<Vec<Var<T>>>,
+    pub(crate) info: ModelInfo,
+    /// What makes inputs of raw data.
+    pub(crate) preprocessing: Option<Arc<Model<T>>>,
 }
 
 /// The result of one pass forward and back.
@@ -124,7 +128,21 @@ impl<T: Float> Model<T> {
         let (store, computation) = (whole.store, Arc::new(whole.computation));
         let (layers, branches, penalties) = (store.layers, store.branches, store.penalties);
         let (params, recent, constants) = (store.params, Recent::default(), OnceLock::new());
-        Ok(Model { network, inputs, outputs, layers, branches, params, penalties, computation, recent, constants })
+        let (info, preprocessing) = (ModelInfo::default(), None);
+        Ok(Model {
+            network,
+            inputs,
+            outputs,
+            layers,
+            branches,
+            params,
+            penalties,
+            computation,
+            recent,
+            constants,
+            info,
+            preprocessing,
+        })
     }
 
     /// The network this was built from; a `Sequential` is one.
@@ -229,7 +247,7 @@ impl<T: Float> Model<T> {
         self.outputs_of("predict_all", &inputs.into())
     }
 
-    fn outputs_of(&self, op: &str, inputs: &Columns) -> Result<Vec<Tensor<T>>> {
+    pub(crate) fn outputs_of(&self, op: &str, inputs: &Columns) -> Result<Vec<Tensor<T>>> {
         let fed = Fed::new(op, &self.inputs, inputs)?;
         let computation = self.computation(op, &fed)?;
         let vars = self.constants.get_or_init(|| self.params.iter().map(|param| Var::from(&param.value)).collect());

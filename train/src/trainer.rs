@@ -73,7 +73,12 @@ pub struct Trainer<L: Objective<T>, R: Rule, T: Float = f32> {
 impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
     /// A trainer of this model. The loss is a [`Loss`](gradus_nn::Loss), or [`Losses`](gradus_nn::Losses) for several
     /// outputs; the optimiser a rule such as `Adam::default()`, or one with options.
-    pub fn new(model: Model<T>, loss: L, optimizer: impl Into<Optimizer<R, T>>) -> Self {
+    ///
+    /// The names of the loss and of the metrics are noted in the model ([`Model::info`]), whose file says them.
+    pub fn new(mut model: Model<T>, loss: L, optimizer: impl Into<Optimizer<R, T>>) -> Self {
+        let named = |output: &OutputInfo| Some((output.name.clone(), loss.name_of(&output.name)?));
+        model.info_mut().losses = model.outputs().iter().filter_map(named).collect();
+        model.info_mut().metrics.clear();
         Trainer { model, loss, optimizer: optimizer.into(), metrics: Vec::new(), state: TrainingState::new(0) }
     }
 
@@ -83,14 +88,13 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
     /// # Panics
     /// If the model has several outputs.
     #[track_caller]
-    pub fn metric(mut self, metric: impl Metric<T> + 'static) -> Self {
+    pub fn metric(self, metric: impl Metric<T> + 'static) -> Self {
         let outputs = self.model.outputs();
         if outputs.len() != 1 {
             let (name, count, names) = (metric.name(), outputs.len(), names(outputs));
             panic!("metric: {name:?} of which output? the model has {count}: {names}; say it by metric_for");
         }
-        self.metrics.push(OutputMetric::new(metric, 0, None));
-        self
+        self.push(OutputMetric::new(metric, 0, None))
     }
 
     /// Adds a metric of the output of this name. In logs the name of the metric follows that of the output,
@@ -99,13 +103,18 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
     /// # Panics
     /// If the model has no output of this name.
     #[track_caller]
-    pub fn metric_for(mut self, output: &str, metric: impl Metric<T> + 'static) -> Self {
+    pub fn metric_for(self, output: &str, metric: impl Metric<T> + 'static) -> Self {
         let outputs = self.model.outputs();
         let Some(place) = outputs.iter().position(|info| info.name == output) else {
             panic!("metric_for: the model has no output {output:?}, only {}", names(outputs));
         };
         let prefix = (outputs.len() > 1).then_some(output);
-        self.metrics.push(OutputMetric::new(metric, place, prefix));
+        self.push(OutputMetric::new(metric, place, prefix))
+    }
+
+    fn push(mut self, metric: OutputMetric<T>) -> Self {
+        self.model.info_mut().metrics.push(metric.name.clone());
+        self.metrics.push(metric);
         self
     }
 

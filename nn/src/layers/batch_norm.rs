@@ -50,8 +50,9 @@ impl Layer for BatchNorm {
         let features = FeatureAxes::new(&[self.axis], build)?;
         self.check(build)?;
         let weights = GammaBeta::new(self.scale, self.center, &features, build)?;
-        let moving_mean = build.state("moving_mean", Tensor::zeros(&features.shape))?;
-        let moving_variance = build.state("moving_variance", Tensor::ones(&features.shape))?;
+        let all = |value: T| Tensor::scalar(value).broadcast_to(&features.shape);
+        let moving_mean = build.state("moving_mean", all(T::ZERO))?;
+        let moving_variance = build.state("moving_variance", all(T::ONE))?;
         let are_channels = features.are_channels();
         let how = Standardization::of_channels().epsilon(self.epsilon);
         let normalizer = Normalizer { features, weights, how };

@@ -55,6 +55,11 @@ pub trait Objective<T: Float>: fmt::Debug + Send + Sync + 'static {
     /// If a shape does not fit, there are no samples, or an output has no loss.
     fn total(&self, scored: &[Scored<'_, T>], weights: Option<&Tensor<T>>) -> Result<Total<T>>;
 
+    /// The name of the loss of the output of this name, if it has one.
+    fn name_of(&self, _output: &str) -> Option<String> {
+        None
+    }
+
     /// The class whose targets have no loss, if there is one for the output of this name.
     fn ignored_class(&self, _output: &str) -> Option<i64> {
         None
@@ -76,6 +81,10 @@ impl<L: Loss, T: Float> Objective<T> for L {
             loss.map(|loss| (loss, self.counted(one.targets)))
         };
         sum(scored.iter().map(|scored| Ok((scored, one(scored), 1.0))))
+    }
+
+    fn name_of(&self, _output: &str) -> Option<String> {
+        Some(self.name().to_owned())
     }
 
     fn check_activation(&self, _output: &str, activation: Activation) -> Result<()> {
@@ -165,6 +174,10 @@ impl<T: Float> Objective<T> for Losses<T> {
             let loss = loss.map(|total| (total.loss, total.parts.first().map_or(0, |part| part.counted)));
             Ok((one, loss, *weight))
         }))
+    }
+
+    fn name_of(&self, output: &str) -> Option<String> {
+        self.of(output)?.loss.name_of(output)
     }
 
     fn ignored_class(&self, output: &str) -> Option<i64> {

@@ -1,0 +1,111 @@
+//! What is known of a model besides its network and its weights.
+
+use std::collections::BTreeMap;
+
+use gradus_tensor::Float;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::inputs::OutputInfo;
+use crate::model::Model;
+
+/// What is known of a model besides its network and its weights, for those who use its file. Nothing is computed with it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ModelInfo {
+    /// The names of an output's classes in order, by the output's name ([`Model::with_class_names`]).
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub class_names: BTreeMap<String, Vec<String>>,
+    /// The name of the loss that an output was trained by, by the output's name. A trainer notes it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub losses: BTreeMap<String, String>,
+    /// The metrics, named as in logs. A trainer notes them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub metrics: Vec<String>,
+}
+
+impl ModelInfo {
+    /// Checks the classes against the outputs of the model.
+    pub(crate) fn check(&self, outputs: &[OutputInfo]) -> Result<()> {
+        for (name, classes) in &self.class_names {
+            let Some(output) = outputs.iter().find(|output| output.name == *name) else {
+                let known: Vec<&str> = outputs.iter().map(|output| &*output.name).collect();
+                let problem = format!("there is no output {name:?}, only {}", known.join(", "));
+                return Err(Error::new("class names", problem, "name an output of the network"));
+            };
+            let fits = |count: usize| count == classes.len() || (count, classes.len()) == (1, 2);
+            if let Some(&Some(count)) = output.shape.last()
+                && !fits(count)
+            {
+                let (found, shape) = (classes.len(), output.shape.of_batch());
+                let problem = format!("{found} names for the output {name:?} of shape {shape}");
+                let hint = "give a name for each class, or two for an output of one number";
+                return Err(Error::new("class names", problem, hint));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<T: Float> Model<T> {
+    /// What is known of the model besides its network and its weights.
+    pub fn info(&self) -> &ModelInfo {
+        &self.info
+    }
+
+    /// What is known of the model, to be changed.
+    pub fn info_mut(&mut self) -> &mut ModelInfo {
+        &mut self.info
+    }
+
+    /// The model with the names of the output's classes, which go into its file.
+    ///
+    /// ```
+    /// use gradus_nn::{Activation, Dense, Model, Sequential};
+    /// let network = Sequential::new().add(Dense::new(3).activation(Activation::Softmax));
+    /// let model = Model::build(network, [4], 42)?.with_class_names(["setosa", "versicolor", "virginica"])?;
+    /// assert_eq!(model.class_names()[2], "virginica");
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the model has several outputs ([`with_class_names_for`](Model::with_class_names_for) says which), or another
+    /// number of classes.
+    pub fn with_class_names(self, names: impl IntoIterator<Item = impl Into<String>>) -> Result<Self> {
+        let [output] = self.outputs() else {
+            let known: Vec<&str> = self.outputs().iter().map(|output| &*output.name).collect();
+            let problem = format!("the model has {} outputs: {}", known.len(), known.join(", "));
+            return Err(Error::new(
+                "class names",
+                problem,
+                "say by with_class_names_for which output has these classes",
+            ));
+        };
+        let output = output.name.clone();
+        self.with_class_names_for(&output, names)
+    }
+
+    /// As [`with_class_names`](Model::with_class_names), of the output of this name.
+    ///
+    /// # Errors
+    /// If there is no such output, or it has another number of classes.
+    pub fn with_class_names_for(
+        mut self,
+        output: &str,
+        names: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Result<Self> {
+        self.info.class_names.insert(output.to_owned(), names.into_iter().map(Into::into).collect());
+        self.info.check(self.outputs())?;
+        Ok(self)
+    }
+
+    /// The names of the first output's classes in order; none if they have not been given.
+    pub fn class_names(&self) -> &[String] {
+        self.class_names_of(&self.outputs()[0].name)
+    }
+
+    /// The names of the classes of the output of this name.
+    pub fn class_names_of(&self, output: &str) -> &[String] {
+        self.info.class_names.get(output).map_or(&[], Vec::as_slice)
+    }
+}

@@ -1,0 +1,268 @@
+//! A model as one file: network, weights, and what is known of it.
+//!
+//! The file is a safetensors file. Its tensors are the weights and states under their names, its metadata has the text
+//! `gradus`: the network and all else, as JSON. Nothing in it is code. Tensors whose names begin with `/`, and other texts,
+//! belong to those who add them, such as a checkpoint.
+
+use std::path::Path;
+
+use gradus_autograd::Role;
+use gradus_tensor::Float;
+use gradus_tensor::safetensors::{File, StorageLoss, Stored, Writer};
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use crate::build::Weights;
+use crate::error::{Error, Result};
+use crate::graph::Graph;
+use crate::info::ModelInfo;
+use crate::inputs::{Input, InputInfo, Inputs};
+use crate::layer::{LayerKinds, from_value};
+use crate::model::Model;
+use crate::value::ValueKind;
+use crate::weights_file::open;
+
+/// The name of the text in the metadata.
+const KEY: &str = "gradus";
+/// The version of what that text says. Every change to it is a new one, and every version is read for ever.
+const VERSION: u64 = 1;
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Record {
+    version: u64,
+    network: Json,
+    inputs: Vec<InputRecord>,
+    /// The names of the parameters that are states.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    states: Vec<String>,
+    /// The names of the parameters that are frozen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    frozen: Vec<String>,
+    #[serde(default)]
+    info: ModelInfo,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    preprocessing: Option<PreprocessingRecord>,
+}
+
+/// An input as [`InputInfo`] describes it. The kind is for those who read the file without building the network.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct InputRecord {
+    name: String,
+    shape: Vec<Option<usize>>,
+    kind: KindRecord,
+}
+
+#[derive(PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum KindRecord {
+    Floats,
+    Ids(usize),
+    Mask,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PreprocessingRecord {
+    network: Json,
+    inputs: Vec<InputRecord>,
+}
+
+impl Model {
+    /// Reads a model that [`save`](Model::save) has written: the network, the weights, which of them are frozen, and what is
+    /// known of it ([`info`](Model::info), [`preprocessing`](Model::preprocessing)). No weights are drawn, and each is in
+    /// memory once.
+    ///
+    /// ```
+    /// use gradus_nn::{Dense, Model, Sequential};
+    /// use gradus_tensor::Tensor;
+    /// let model = Model::build(Sequential::new().add(Dense::new(2)), [3], 42)?;
+    /// # let path = std::env::temp_dir().join(format!("gradus_load_{}.safetensors", std::process::id()));
+    /// model.save(&path)?;
+    /// let loaded = Model::load(&path)?;
+    /// let x = Tensor::new([[1.0, 2.0, 3.0]]);
+    /// assert_eq!(loaded.predict(&x)?, model.predict(&x)?);
+    /// # std::fs::remove_file(&path).unwrap();
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the file is damaged, none of a model, of a newer version, of layers that this crate does not have, or of f64
+    /// ([`load_as`](Model::load_as)).
+    pub fn load(path: impl AsRef<Path>) -> Result<Model> {
+        Model::load_as(path)
+    }
+
+    /// As [`load`](Model::load), with layers of one's own among `kinds`.
+    ///
+    /// # Errors
+    /// As `load`.
+    pub fn load_with(path: impl AsRef<Path>, kinds: &LayerKinds) -> Result<Model> {
+        Model::from_safetensors(&open(path)?, kinds)
+    }
+}
+
+impl<T: Float> Model<T> {
+    /// As [`Model::load`], for another element type: `Model::<f64>::load_as(..)`.
+    ///
+    /// # Errors
+    /// As `load`; weights stored as f64 are not rounded to f32.
+    pub fn load_as(path: impl AsRef<Path>) -> Result<Self> {
+        Model::from_safetensors(&open(path)?, &LayerKinds::standard())
+    }
+
+    /// The model in a file that has been opened, by its path or in memory. What others have added to the file is left alone.
+    ///
+    /// # Errors
+    /// As [`Model::load`].
+    pub fn from_safetensors(file: &File, kinds: &LayerKinds) -> Result<Self> {
+        read(file, kinds).map_err(|error| match file.path() {
+            Some(path) if !error.is_at(path) => error.within(&path.display().to_string()),
+            _ => error,
+        })
+    }
+
+    /// Writes the model into a file: network, weights and states, and what is known of it. The same model is the same bytes.
+    /// The file is written beside its place, brought to the disk and renamed: a crash leaves the old file or the new one.
+    ///
+    /// It is a safetensors file, of which Python reads the weights by `safetensors.numpy.load_file`.
+    ///
+    /// # Errors
+    /// If the file cannot be written, or a layer of one's own cannot be written as JSON.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.save_as(path, Stored::AsIs).map(|_| ())
+    }
+
+    /// As [`save`](Model::save), with the weights stored in two bytes each, and says what they lose by that.
+    ///
+    /// # Errors
+    /// As `save`.
+    pub fn save_as(&self, path: impl AsRef<Path>, stored: Stored) -> Result<StorageLoss> {
+        let writer = self.to_safetensors()?.stored_as(stored);
+        let loss =
+            if stored == Stored::AsIs { None } else { Some(stored.loss(writer.tensors().map(|(_, tensor)| tensor))) };
+        writer.write(path).map_err(Error::file)?;
+        Ok(loss.unwrap_or_default())
+    }
+
+    /// The model's file, to be written: others may add tensors whose names begin with `/`, and texts under other names than
+    /// `gradus`.
+    ///
+    /// ```
+    /// use gradus_nn::{Dense, LayerKinds, Model, Sequential};
+    /// use gradus_tensor::{Tensor, safetensors::File};
+    /// let model = Model::build(Sequential::new().add(Dense::new(2)), [3], 42)?;
+    /// let bytes = model.to_safetensors()?.tensor("/steps", Tensor::from([7_i64])).metadata("author", "me").to_bytes()?;
+    /// let file = File::from_bytes(bytes)?;
+    /// assert_eq!(file.read("/steps")?, Tensor::from([7_i64]).into());
+    /// let loaded: Model = Model::from_safetensors(&file, &LayerKinds::standard())?;
+    /// assert_eq!(loaded.params().len(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If a layer of one's own cannot be written as JSON.
+    pub fn to_safetensors(&self) -> Result<Writer> {
+        let names = |chosen: &dyn Fn(usize) -> bool| {
+            let params = self.params().iter().enumerate();
+            params.filter(|(index, _)| chosen(*index)).map(|(_, param)| param.name.clone()).collect()
+        };
+        let preprocessing = match self.preprocessing() {
+            None => None,
+            Some(before) => {
+                let inputs = before.inputs().iter().map(InputRecord::of).collect();
+                Some(PreprocessingRecord { network: json(before.network())?, inputs })
+            }
+        };
+        let record = Record {
+            version: VERSION,
+            network: json(self.network())?,
+            inputs: self.inputs().iter().map(InputRecord::of).collect(),
+            states: names(&|index| self.params()[index].role == Role::State),
+            frozen: names(&|index| self.params()[index].frozen),
+            info: self.info().clone(),
+            preprocessing,
+        };
+        let text = serde_json::to_string(&record).expect("the record is texts and numbers");
+        Ok(self.weights().metadata(KEY, text))
+    }
+}
+
+fn json(network: &Graph) -> Result<Json> {
+    serde_json::to_value(network)
+        .map_err(|error| Error::new("save", error.to_string(), "make every field of the layer one that JSON can hold"))
+}
+
+impl InputRecord {
+    fn of(input: &InputInfo) -> Self {
+        let kind = match input.kind {
+            ValueKind::Floats => KindRecord::Floats,
+            ValueKind::Ids { count } => KindRecord::Ids(count),
+            ValueKind::Mask => KindRecord::Mask,
+        };
+        InputRecord { name: input.name.clone(), shape: input.shape.to_vec(), kind }
+    }
+
+    fn input(&self) -> Input {
+        Input::named(&self.name, &self.shape[..])
+    }
+}
+
+/// A network built of its record, with parameters that are shapes without elements.
+fn build<T: Float>(network: Json, inputs: &[InputRecord], kinds: &LayerKinds) -> Result<Model<T>> {
+    let network: Graph = from_value(network, kinds)?;
+    let model = Model::of_graph(network, Inputs(inputs.iter().map(InputRecord::input).collect()), Weights::Shapes)?;
+    for (built, record) in model.inputs().iter().zip(inputs) {
+        let built = InputRecord::of(built);
+        if built.kind != record.kind || built.name != record.name {
+            let problem = format!("the layers take the input {:?} otherwise than the file says", built.name);
+            return Err(Error::new("inputs", problem, OTHER));
+        }
+    }
+    Ok(model)
+}
+
+fn read<T: Float>(file: &File, kinds: &LayerKinds) -> Result<Model<T>> {
+    let Some(text) = file.metadata().get(KEY) else {
+        let problem = format!("the file has weights and no network: its metadata has no {KEY:?}");
+        return Err(Error::new("load", problem, "build the network, and read the weights by load_weights"));
+    };
+    let record: Json = serde_json::from_str(text).map_err(|error| no_record(&error))?;
+    if let Some(version) = record.get("version").and_then(Json::as_u64).filter(|&version| version > VERSION) {
+        let problem = format!("the file is of version {version}, this program reads up to {VERSION}");
+        return Err(Error::new("load", problem, "build the program with a newer Gradus"));
+    }
+    let Record { version, network, inputs, states, frozen, info, preprocessing } =
+        serde_json::from_value(record).map_err(|error| no_record(&error))?;
+    if version == 0 {
+        return Err(Error::new("load", "the file is of version 0, which there never was", OTHER));
+    }
+    let mut model: Model<T> = build(network, &inputs, kinds)?;
+    let found: Vec<&String> =
+        model.params().iter().filter(|param| param.role == Role::State).map(|param| &param.name).collect();
+    if !found.into_iter().eq(&states) {
+        return Err(Error::new("load", "the layers have other states than the file says", OTHER));
+    }
+    info.check(model.outputs())?;
+    if let Some(PreprocessingRecord { network, inputs }) = preprocessing {
+        let before = build(network, &inputs, kinds).map_err(|error| error.within("preprocessing"))?;
+        model.check_preprocessing(&before)?;
+        model.preprocessing = Some(std::sync::Arc::new(before));
+    }
+    model.info = info;
+    for name in frozen {
+        let Some(param) = model.params_mut().get_mut(&name) else {
+            return Err(Error::new("load", format!("there is no weight {name:?} to be frozen"), OTHER));
+        };
+        param.frozen = true;
+    }
+    model.fill(file)?;
+    Ok(model)
+}
+
+const OTHER: &str = "the file is damaged, or of other layers than this program has: write it again";
+
+fn no_record(error: &serde_json::Error) -> Error {
+    Error::new("load", format!("the text {KEY:?} in the file's metadata is none of a model: {error}"), OTHER)
+}

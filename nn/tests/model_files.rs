@@ -1,0 +1,465 @@
+//! Models as files: what is kept, what is refused, and files of other days and other programs.
+
+use std::path::{Path, PathBuf};
+
+use gradus_autograd::Role;
+use gradus_nn::{
+    Activation, BatchNorm, Build, Built, Concatenate, Dense, Dropout, Embedding, Flatten, Graph, Initializer, Input,
+    Layer, LayerKinds, Matching, Model, Rescaling, Result, Sequential,
+};
+use gradus_tensor::safetensors::{File, Stored, Writer};
+use gradus_tensor::{AnyTensor, Columns, Float, Generator, Tensor};
+use serde::{Deserialize, Serialize};
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
+}
+
+/// A path for a file that is removed in the end.
+struct Temporary(PathBuf);
+
+impl Temporary {
+    fn new(name: &str) -> Self {
+        Temporary(std::env::temp_dir().join(format!("gradus_{name}_{}.safetensors", std::process::id())))
+    }
+}
+
+impl AsRef<Path> for Temporary {
+    fn as_ref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// Two inputs, of which one is ids, branches, two outputs, states, a frozen layer, class names, preprocessing, and weights
+/// that are not finite.
+fn model<T: Float>() -> Model<T> {
+    let mut graph = Graph::builder();
+    let (title, price) = (graph.input_named("title"), graph.input_named("price"));
+    let words = graph.add_named("words", Embedding::new(10, 3), [title]);
+    let words = graph.add(Flatten, [words]);
+    let both = graph.add(Concatenate::new(), [words, price]);
+    let both = graph.add_named("norm", BatchNorm::new(), [both]);
+    let body = graph.add_named("body", Dense::new(4).activation(Activation::Relu), [both]);
+    let body = graph.add(Dropout::new(0.5), [body]);
+    let class = graph.add_named("class", Dense::new(3).activation(Activation::Softmax), [body]);
+    let urgent = graph.add_named("urgent", Dense::new(1).activation(Activation::Sigmoid), [body]);
+    let network = graph.outputs([class, urgent]);
+    let inputs = [Input::named("title", [2]), Input::named("price", [1])];
+    let mut before = Graph::builder();
+    let euros = before.input_named("euros");
+    let price = before.add_named("price", Rescaling::new(0.01).offset(-0.5), [euros]);
+    let mut model = Model::build_as(network, inputs, 7)
+        .unwrap()
+        .with_preprocessing(before.output(price), [Input::named("euros", [1])])
+        .unwrap()
+        .with_class_names_for("class", ["bug", "wish", "thanks"])
+        .unwrap();
+    model.freeze("body").unwrap();
+    let mut random = Generator::new(3);
+    for param in model.params_mut() {
+        let (low, high) = if param.role == Role::State { (0.5, 1.5) } else { (-1.0, 1.0) };
+        param.value = random.uniform(param.value.shape(), T::of(low)..T::of(high));
+    }
+    let words = &mut model.params_mut().get_mut("words/embeddings").unwrap().value;
+    let special = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.0];
+    let end = words.size();
+    for (place, x) in words.as_mut_slice()[end - 4..].iter_mut().zip(special) {
+        *place = T::of(x);
+    }
+    model.info_mut().metrics.push("class_accuracy".to_owned());
+    model.info_mut().losses.insert("class".to_owned(), "sparse_categorical_crossentropy".to_owned());
+    model
+}
+
+/// Three samples of raw data; the last word of the third has a row of numbers that are not finite.
+fn raw() -> Columns {
+    let titles = Tensor::from([[0_i64, 3], [7, 1], [2, 9]]);
+    Columns::new().with("euros", Tensor::from([[50_u8], [0], [200]])).with("title", titles)
+}
+
+/// The bits of parameters, and what is known of them.
+fn params<T: Float>(model: &Model<T>) -> Vec<(String, Vec<u64>, Role, bool)> {
+    let bits = |x: &Tensor<T>| x.iter().map(|x| x.as_f64().to_bits()).collect();
+    model.params().iter().map(|param| (param.name.clone(), bits(&param.value), param.role, param.frozen)).collect()
+}
+
+fn outputs<T: Float>(model: &Model<T>) -> Vec<Vec<u64>> {
+    let outputs = model.predict_all(model.preprocess(raw()).unwrap()).unwrap();
+    outputs.iter().map(|output| output.iter().map(|x| x.as_f64().to_bits()).collect()).collect()
+}
+
+fn check_saved_and_loaded<T: Float>(name: &str) {
+    let (model, path) = (model::<T>(), Temporary::new(name));
+    model.save(&path).unwrap();
+    let loaded: Model<T> = Model::load_as(&path).unwrap();
+    assert_eq!(params(&loaded), params(&model));
+    assert_eq!(outputs(&loaded), outputs(&model));
+    assert_eq!(loaded.info(), model.info());
+    assert_eq!((loaded.inputs(), loaded.outputs()), (model.inputs(), model.outputs()));
+    assert_eq!(loaded.raw_inputs(), model.raw_inputs());
+    assert_eq!(loaded.class_names(), ["bug", "wish", "thanks"]);
+    assert_eq!(loaded.summary().to_string(), model.summary().to_string());
+    // The same model is the same bytes.
+    let bytes = std::fs::read(&path).unwrap();
+    assert_eq!(loaded.to_safetensors().unwrap().to_bytes().unwrap(), bytes);
+    assert_eq!(Model::<T>::clone(&loaded).to_safetensors().unwrap().to_bytes().unwrap(), bytes);
+}
+
+#[test]
+fn a_model_comes_back_as_it_was() {
+    check_saved_and_loaded::<f32>("f32");
+    check_saved_and_loaded::<f64>("f64");
+}
+
+/// Run by hand once for each version of the format: `cargo test -p gradus-nn --test model_files -- --ignored`. Then
+/// fixtures/model.py prints the outputs below, and writes the file of Python.
+#[test]
+#[ignore = "writes the fixture"]
+fn the_fixture_is_written() {
+    model::<f32>().save(fixture("model_v1.safetensors")).unwrap();
+}
+
+/// fixtures/model.py computes the network in NumPy 2.4.6 from what safetensors 0.8.0 reads of the file.
+const CLASS: [[f64; 3]; 2] = [
+    [0.5976568975782587, 0.052040324357677255, 0.350302778064064],
+    [0.46172555743755067, 0.1176542384529027, 0.42062020410954665],
+];
+const URGENT: [f64; 2] = [0.681895797744335, 0.4820575985659553];
+
+fn check_fixture(name: &str) {
+    let model = Model::load(fixture(name)).unwrap();
+    let outputs = model.predict_all(model.preprocess(raw()).unwrap()).unwrap();
+    let (class, urgent) = (&outputs[0], &outputs[1]);
+    assert!(class.slice(0, ..2).allclose(&Tensor::from(CLASS).to(), 1e-6, 1e-7), "{class:?}");
+    assert!(urgent.slice(0, ..2).squeeze(1).allclose(&Tensor::from(URGENT).to(), 1e-6, 1e-7), "{urgent:?}");
+    assert!(class.slice(0, 2..).iter().all(f32::is_nan) && urgent.get([2, 0]).is_nan());
+    let words = model.params().get("words/embeddings").unwrap().value.to_vec();
+    let bits = words[26..].iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+    assert_eq!(bits, [0x7FC0_0000, 0x7F80_0000, 0xFF80_0000, 0x8000_0000]);
+    let frozen: Vec<&str> = model.params().iter().filter(|param| param.frozen).map(|param| &*param.name).collect();
+    assert_eq!(frozen, ["body/kernel", "body/bias"]);
+    let states: Vec<&str> =
+        model.params().iter().filter(|param| param.role == Role::State).map(|param| &*param.name).collect();
+    assert_eq!(states, ["norm/moving_mean", "norm/moving_variance"]);
+    assert_eq!(model.class_names_of("class"), ["bug", "wish", "thanks"]);
+    assert_eq!(
+        (model.info().losses["class"].as_str(), &model.info().metrics[..]),
+        ("sparse_categorical_crossentropy", &["class_accuracy".to_owned()][..])
+    );
+    assert_eq!(model.raw_inputs().iter().map(|input| &*input.name).collect::<Vec<_>>(), ["euros", "title"]);
+}
+
+#[test]
+fn a_file_of_version_1_is_read() {
+    check_fixture("model_v1.safetensors");
+}
+
+#[test]
+fn a_file_that_python_wrote_is_read() {
+    // By fixtures/model.py, from the other one: tensors in another order, further ones, and texts of others.
+    check_fixture("python.safetensors");
+    let file = File::open(fixture("python.safetensors")).unwrap();
+    assert_eq!(file.metadata()["author"], "a script");
+    assert_eq!(file.read("/note").unwrap(), Tensor::from([1_u8, 2, 3]).into());
+}
+
+/// The file of a small model, with something changed.
+fn changed(change: impl FnOnce(&str) -> String) -> String {
+    let network = Sequential::new().add(Dense::new(2)).add(BatchNorm::new());
+    let model = Model::build(network, [3], 1).unwrap();
+    let file = File::from_bytes(model.to_safetensors().unwrap().to_bytes().unwrap()).unwrap();
+    let text = &file.metadata()["gradus"];
+    let changed = change(text);
+    assert_ne!(*text, changed);
+    let mut writer = Writer::new().metadata("gradus", changed);
+    for name in file.names() {
+        writer = writer.tensor(name, file.read(name).unwrap());
+    }
+    refused(&writer)
+}
+
+fn refused(writer: &Writer) -> String {
+    let file = File::from_bytes(writer.to_bytes().unwrap()).unwrap();
+    Model::<f32>::from_safetensors(&file, &LayerKinds::standard()).err().expect("the file is refused").to_string()
+}
+
+#[test]
+fn files_that_do_not_fit_are_refused() {
+    let replaced = |from: &'static str, to: &'static str| changed(move |text| text.replacen(from, to, 1));
+    let starts = |found: String, expected: &str| assert!(found.starts_with(expected), "{found}");
+    assert_eq!(
+        replaced("\"version\":1", "\"version\":2,\"more\":0"),
+        "load: the file is of version 2, this program reads up to 1; build the program with a newer Gradus"
+    );
+    starts(replaced("\"version\":1", "\"version\":0"), "load: the file is of version 0, which there never was");
+    let none = "load: the text \"gradus\" in the file's metadata is none of a model: ";
+    starts(replaced("\"version\":1", "\"version\":-1"), none);
+    starts(replaced("\"version\":1", "\"version\":1,\"more\":0"), &format!("{none}unknown field `more`"));
+    starts(changed(|text| text[1..].to_owned()), none);
+    starts(changed(|text| text[..text.len() - 1].to_owned()), none);
+    starts(changed(|_| "[".repeat(100_000)), none);
+    let unknown = replaced("\"Dense\"", "\"Denser\"");
+    starts(unknown.clone(), "from_json: layer 0: there is no kind of layer \"Denser\", only Activation");
+    assert!(unknown.ends_with("; add your own kinds by LayerKinds::with and read by from_json_with"), "{unknown}");
+    starts(replaced("\"units\":2", "\"units\":5"), "load_weights: the weights are not those of the model: ");
+    starts(replaced("\"shape\":[3]", "\"shape\":[]"), "layer 0 (Dense): needs an input with a last axis of features");
+    starts(
+        replaced("\"kind\":\"floats\"", "\"kind\":{\"ids\":7}"),
+        "inputs: the layers take the input \"input\" otherwise",
+    );
+    starts(
+        replaced("\"name\":\"input\"", "\"name\":\"other\""),
+        "build: there is no shape for the input \"input\", only for other",
+    );
+    starts(replaced("1/moving_mean", "1/gamma"), "load: the layers have other states than the file says");
+    starts(
+        replaced("\"info\":{}", "\"info\":{},\"frozen\":[\"7/kernel\"]"),
+        "load: there is no weight \"7/kernel\" to be frozen",
+    );
+    let classes = replaced("\"info\":{}", "\"info\":{\"class_names\":{\"1\":[\"a\",\"b\",\"c\"]}}");
+    starts(classes, "class names: 3 names for the output \"1\" of shape [n, 2]");
+    let before = "\"info\":{},\"preprocessing\":{\"inputs\":[{\"name\":\"input\",\"shape\":[4],\"kind\":\"floats\"}],\"network\":[]}";
+    starts(
+        changed(|text| text.replace("\"info\":{}", before)),
+        "preprocessing: its output has the shape [n, 4], the model takes [n, 3]",
+    );
+    // No model at all, and one of f64.
+    let weights = Writer::new().tensor("0/kernel", Tensor::<f32>::ones([2]));
+    starts(
+        refused(&weights),
+        "load: the file has weights and no network: its metadata has no \"gradus\"; build the network",
+    );
+    let wide = Model::<f64>::build_as(Sequential::new().add(Dense::new(2)), [3], 1).unwrap();
+    let problem =
+        "2 that do not fit: \"0/kernel\" has elements F64, which f32 does not hold, \"0/bias\" has elements F64";
+    assert!(refused(&wide.to_safetensors().unwrap()).contains(problem));
+}
+
+#[test]
+fn errors_name_the_file() {
+    let path = Temporary::new("errors");
+    let begins = |found: String| assert!(found.starts_with(&format!("{}: ", path.0.display())), "{found}");
+    begins(Model::load(&path).err().unwrap().to_string());
+    begins(model::<f32>().save(path.0.join("x")).unwrap_err().to_string().replace("/x: ", ": "));
+    std::fs::write(&path, "no such file").unwrap();
+    begins(Model::load(&path).err().unwrap().to_string());
+    Writer::new().tensor("x", Tensor::new([1.0])).write(&path).unwrap();
+    begins(Model::load(&path).err().unwrap().to_string());
+    begins(model::<f32>().load_weights(&path).unwrap_err().to_string());
+    let whole = model::<f32>().to_safetensors().unwrap().to_bytes().unwrap();
+    for end in [0, 7, 100, whole.len() - 1] {
+        std::fs::write(&path, &whole[..end]).unwrap();
+        begins(Model::load(&path).err().unwrap().to_string());
+    }
+}
+
+#[test]
+fn a_claim_of_size_takes_no_memory() {
+    // Each layer claims more memory than any machine has; the weights are missing in the file.
+    let input = |shape: &str| format!("[{{\"name\":\"input\",\"shape\":{shape},\"kind\":\"floats\"}}]");
+    let file = |network: &str, shape: &str| {
+        let text = format!("{{\"version\":1,\"network\":{network},\"inputs\":{}}}", input(shape));
+        refused(&Writer::new().metadata("gradus", text))
+    };
+    let norm = serde_json::to_string(&Sequential::new().add(BatchNorm::new())).unwrap();
+    let found = file(&norm, "[1000000000000]");
+    assert!(found.contains("states than the file says"), "{found}");
+    let dense = serde_json::to_string(&Sequential::new().add(Dense::new(1_000_000_000))).unwrap();
+    let found = file(&dense, "[1000000000]");
+    assert!(found.contains("2 missing: 0/kernel, 0/bias"), "{found}");
+}
+
+/// y = x * scale
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Scale;
+
+impl Layer for Scale {
+    const KIND: &'static str = "Scale";
+
+    fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
+        let shape = build.input()?.clone();
+        let scale = build.weight("scale", shape.clone(), Initializer::Ones)?;
+        Ok(Built::new(shape, move |context, x| x * context.weight(scale)))
+    }
+}
+
+#[test]
+fn layers_of_ones_own_are_loaded_by_their_kind() {
+    let (path, network) = (Temporary::new("own"), Sequential::new().add(Scale));
+    let model = Model::build(network, [2], 1).unwrap();
+    model.save(&path).unwrap();
+    assert!(Model::load(&path).err().unwrap().to_string().contains("there is no kind of layer \"Scale\""));
+    let loaded = Model::load_with(&path, &LayerKinds::standard().with::<Scale>()).unwrap();
+    assert_eq!(params(&loaded), params(&model));
+}
+
+#[test]
+fn models_with_free_lengths_come_back() {
+    let network =
+        Sequential::new().add(Embedding::new(50, 4)).add(gradus_nn::GlobalAveragePooling1D::new()).add(Dense::new(2));
+    let (path, model) = (Temporary::new("free"), Model::build(network, [None], 5).unwrap());
+    model.save(&path).unwrap();
+    let loaded = Model::load(&path).unwrap();
+    for ids in [Tensor::from([[1_i64, 2, 3]]), Tensor::from([[49_i64, 0, 7]])] {
+        assert_eq!(loaded.predict(&ids).unwrap(), model.predict(&ids).unwrap());
+    }
+    assert_eq!(loaded.inputs(), model.inputs());
+}
+
+#[test]
+fn weights_are_stored_in_two_bytes_by_choice() {
+    let (model, path) = (model::<f32>(), Temporary::new("half"));
+    let loss = model.save_as(&path, Stored::Bf16).unwrap();
+    assert_eq!((loss.elements, loss.not_finite, loss.became_infinite), (model.params().size_of(|_| true), 3, 0));
+    assert!(loss.largest_error > 0.0 && loss.largest_error < 1.5 / 256.0, "{loss}");
+    let loaded = Model::load(&path).unwrap();
+    let largest = model.params().iter().zip(loaded.params()).flat_map(|(a, b)| {
+        a.value.iter().zip(b.value.iter()).map(|(a, b)| (f64::from(a) - f64::from(b)).abs()).collect::<Vec<_>>()
+    });
+    // The errors of NaN and of infinity less infinity are NaN, which a maximum passes over.
+    assert_eq!(largest.fold(0.0, f64::max), loss.largest_error);
+    assert_eq!(model.save_as(&path, Stored::AsIs).unwrap().elements, 0);
+}
+
+#[test]
+fn a_preprocessing_makes_the_inputs() {
+    let model = Model::build(Sequential::new().add(Dense::new(2)), [3], 1).unwrap();
+    assert_eq!(
+        model.preprocess(Tensor::new([[1.0, 2.0, 3.0]])).unwrap()[0].to::<f32>(),
+        Tensor::new([[1.0, 2.0, 3.0]])
+    );
+    let refused = |network: Sequential, raw: [usize; 1]| {
+        model.clone().with_preprocessing(network, raw).err().unwrap().to_string()
+    };
+    let weights = refused(Sequential::new().add(Dense::new(3)), [3]);
+    assert_eq!(
+        weights,
+        "preprocessing: it has weights, such as \"0/kernel\"; put layers with weights into the model's own network"
+    );
+    assert!(
+        refused(Sequential::new(), [2])
+            .starts_with("preprocessing: its output has the shape [n, 2], the model takes [n, 3]")
+    );
+    let scaled = model.clone().with_preprocessing(Sequential::new().add(Rescaling::new(2.0)), [3]).unwrap();
+    let inputs = scaled.preprocess(Tensor::from([[1_u8, 2, 3]])).unwrap();
+    assert_eq!(inputs[0].to::<f32>(), Tensor::new([[2.0, 4.0, 6.0]]));
+    assert!(scaled.preprocess(Tensor::from([[1_u8, 2]])).unwrap_err().to_string().starts_with("preprocess: "));
+    // Of the inputs of several, some are made and some given.
+    let both = self::model::<f32>();
+    let inputs = both.preprocess(raw()).unwrap();
+    assert_eq!(inputs.named("price").unwrap().to::<f32>(), Tensor::new([[0.0], [-0.5], [1.5]]));
+    assert_eq!(inputs.named("title"), raw().named("title"));
+    let missing = both.preprocess(Columns::new().with("euros", Tensor::new([[1.0]]))).unwrap_err().to_string();
+    assert!(missing.starts_with("preprocess: the model takes 2 inputs (euros, title), found one column"), "{missing}");
+}
+
+/// A body and a head of so many classes, whose weights are all `value`.
+fn with_head(classes: usize, value: f32) -> Model {
+    let network = Sequential::new().add_named("body", Dense::new(2)).add_named("head", Dense::new(classes));
+    let mut model = Model::build(network, [3], 1).unwrap();
+    model.params_mut().iter_mut().for_each(|param| param.value = Tensor::full(param.value.shape(), value));
+    model
+}
+
+fn firsts(model: &Model) -> Vec<f32> {
+    model.params().iter().map(|param| param.value.iter().next().unwrap()).collect()
+}
+
+#[test]
+fn weights_are_loaded_exactly_by_default() {
+    let path = Temporary::new("exact");
+    with_head(4, 1.0).save_weights(&path).unwrap();
+    let mut same = with_head(4, 0.0);
+    same.load_weights(&path).unwrap();
+    assert_eq!(firsts(&same), [1.0; 4]);
+    // A whole model's file has weights, too.
+    with_head(4, 2.0).save(&path).unwrap();
+    same.load_weights(&path).unwrap();
+    assert_eq!(firsts(&same), [2.0; 4]);
+    // All that does not fit is in one message, and nothing has changed.
+    let network =
+        Sequential::new().add_named("body", Dense::new(2)).add_named("head", Dense::new(3)).add(Dense::new(1));
+    let mut other = Model::build(network, [3], 1).unwrap();
+    Writer::new()
+        .tensor("body/kernel", Tensor::<f32>::ones([3, 2]))
+        .tensor("body/bias", Tensor::from([1_i64, 2]))
+        .tensor("head/kernel", Tensor::<f32>::ones([2, 4]))
+        .tensor("tail/kernel", Tensor::<f32>::ones([1]))
+        .tensor("/optimizer/steps", Tensor::from([1_i64]))
+        .write(&path)
+        .unwrap();
+    let before = params(&other);
+    let expected = format!(
+        "{}: the weights are not those of the model: 3 missing: head/bias, 2/kernel, 2/bias; 1 unexpected: tail/kernel; 2 that do \
+         not fit: \"body/bias\" has elements I64, which f32 does not hold, \"head/kernel\" has the shape [2, 4], [2, 3] is needed; \
+         build the network that they come from, or say by load_weights_with which ones are wanted",
+        path.0.display()
+    );
+    assert_eq!(other.load_weights(&path).unwrap_err().to_string(), expected);
+    assert_eq!(params(&other), before);
+}
+
+#[test]
+fn weights_are_matched_by_prefix_by_renaming_and_in_part() {
+    let path = Temporary::new("matching");
+    with_head(4, 1.0).save_weights(&path).unwrap();
+    let load = |classes: usize, matching: Matching| {
+        let mut model = with_head(classes, 0.0);
+        let loaded = model.load_weights_with(&path, &matching).map_err(|error| error.to_string())?;
+        Ok::<_, String>((firsts(&model), loaded.to_string()))
+    };
+    let text = "2 weights loaded, 2 left as they were (head/kernel, head/bias), 2 tensors of the file not used (head/bias, head/kernel)";
+    assert_eq!(load(7, Matching::exact().under("body")), Ok((vec![1.0, 1.0, 0.0, 0.0], text.to_owned())));
+    // A body alone, taken out of a file in which it is called otherwise; and a path that only begins like another.
+    let only_body = |classes: usize| {
+        let network = Sequential::new().add_named("trunk", Dense::new(2)).add_named("body2", Dense::new(classes));
+        Model::build(network, [3], 1).unwrap()
+    };
+    let mut model = only_body(3);
+    let loaded = model.load_weights_with(&path, &Matching::exact().renamed("body", "trunk").under("trunk")).unwrap();
+    assert_eq!((loaded.loaded, loaded.unused.len()), (vec!["trunk/kernel".to_owned(), "trunk/bias".to_owned()], 2));
+    let nothing = model.load_weights_with(&path, &Matching::exact().under("bod").partial()).unwrap_err().to_string();
+    assert!(nothing.contains("no tensor is a weight of the model, the file has: body/bias, body/kernel"), "{nothing}");
+    // Renaming by a closure, which leaves out the head; and partly.
+    let by = |name: &str| name.strip_prefix("body/").map(|rest| format!("body/{rest}"));
+    assert!(load(7, Matching::exact().renamed_by(by)).unwrap_err().contains("2 missing: head/kernel, head/bias"));
+    assert_eq!(load(7, Matching::exact().renamed_by(by).partial()).unwrap().0, [1.0, 1.0, 0.0, 0.0]);
+    // Another shape is no part.
+    assert!(load(7, Matching::exact().partial()).unwrap_err().contains("2 that do not fit: "));
+    let twice = load(4, Matching::exact().renamed_by(|_| Some("body/bias".to_owned()))).unwrap_err();
+    assert!(
+        twice.contains("the tensors \"body/bias\" and \"body/kernel\" are both renamed to \"body/bias\""),
+        "{twice}"
+    );
+}
+
+#[test]
+fn a_path_is_put_before_or_taken_away_by_renaming() {
+    let path = Temporary::new("renaming");
+    with_head(4, 1.0).save_weights(&path).unwrap();
+    let inner = Sequential::new().add_named("body", Dense::new(2)).add_named("head", Dense::new(4));
+    let mut outer = Model::build(Sequential::new().add_named("inner", inner), [3], 1).unwrap();
+    assert_eq!(outer.load_weights_with(&path, &Matching::exact().renamed("", "inner")).unwrap().loaded.len(), 4);
+    assert_eq!(firsts(&outer), [1.0; 4]);
+    outer.save_weights(&path).unwrap();
+    let mut plain = with_head(4, 0.0);
+    plain.load_weights_with(&path, &Matching::exact().renamed("inner", "")).unwrap();
+    assert_eq!(firsts(&plain), [1.0; 4]);
+}
+
+#[test]
+fn f32_becomes_f64_without_loss() {
+    let path = Temporary::new("wide");
+    let narrow = model::<f32>();
+    narrow.save(&path).unwrap();
+    let wide: Model<f64> = Model::load_as(&path).unwrap();
+    assert_eq!(params(&wide), params(&narrow));
+    let any: AnyTensor = (&wide.params()[0].value).into();
+    assert_eq!(any.element(), "f64");
+}
