@@ -4,6 +4,7 @@ use std::any::Any;
 use std::ops::Range;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::element::Element;
@@ -22,7 +23,7 @@ use crate::tensor::Tensor;
 /// assert_eq!(ids.to::<f32>(), Tensor::new([[3.0, 1.0], [0.0, 2.0]]));
 /// assert!(ids.get::<i64>().is_none());
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)] // The variants are the element types.
 pub enum AnyTensor {
     F32(Tensor<f32>),

@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use crate::checkpoints;
 use crate::error::{Error, Result};
-use crate::snapshot::{KEY, OPTIMIZER, VERSION, Written, rule_name};
+use crate::snapshot::{CALLBACKS, KEY, OPTIMIZER, VERSION, Written, rule_name};
 use crate::state::Status;
 use crate::trainer::Trainer;
 
@@ -114,17 +114,27 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
         if let Some(name) = unread.first() {
             return Err(refusal(format!("there is a weight {name:?}, which the model does not have"), OTHER_NETWORK));
         }
+        let mut state = written.state;
+        for (name, place) in file.names().filter_map(|name| Some((name, name.strip_prefix(CALLBACKS)?))) {
+            let (place, own) = place.split_once('/').unwrap_or((place, ""));
+            let place: Option<usize> = place.parse().ok();
+            let Some(callback) = place.and_then(|place| state.callbacks.get_mut(place)) else {
+                let problem = format!("there is no callback to which {name:?} belongs");
+                return Ok(Err(damage(problem)));
+            };
+            callback.tensors.insert(own.to_owned(), file.read(name)?);
+        }
         let slots = file.names().filter_map(|name| Some((name, name.strip_prefix(OPTIMIZER)?)));
         let slots =
             slots.map(|(name, slot)| Ok((slot.to_owned(), read(&file, name).expect("it is one of the names")?)));
         let slots = slots.collect::<Result<_>>()?;
-        let state = State { steps: written.steps, learning_rate: written.learning_rate, slots };
+        let slots = State { steps: written.steps, learning_rate: written.learning_rate, slots };
         self.optimizer
-            .restore(&params, state)
+            .restore(&params, slots)
             .map_err(|error| refusal(error.to_string(), "give the trainer the same optimiser"))?;
         *self.model.params_mut() = params;
-        let (epochs, batch, step) = (written.state.epoch(), written.state.batch(), written.steps);
-        self.restore(written.state);
+        let (epochs, batch, step) = (state.epoch(), state.batch(), written.steps);
+        self.restore(state);
         // A run that has ended goes on as well, to no more than its end.
         self.state.status = Status::Paused("the program ended".to_owned());
         Ok(Ok(Resumed { path: path.to_owned(), step, epochs, batch, skipped: Vec::new() }))
@@ -139,13 +149,16 @@ struct Damage {
     hint: String,
 }
 
+fn damage(problem: String) -> Damage {
+    Damage { problem, hint: "give a file that the callback Checkpoint has written".to_owned() }
+}
+
 /// The state of the run in a checkpoint; an error if a newer version wrote it.
 fn written(file: &File) -> Result<Result<Written>, Damage> {
     #[derive(Deserialize)]
     struct Version {
         version: u32,
     }
-    let damage = |problem| Damage { problem, hint: "give a file that the callback Checkpoint has written".to_owned() };
     let Some(text) = file.metadata().get(KEY) else {
         return Err(damage(format!("the file has no state of a run: there is no {KEY:?} in its metadata")));
     };

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::callbacks::short_type_name;
 use crate::error::{Error, Result};
-use crate::state::TrainingState;
+use crate::state::{Tensors, TrainingState};
 use crate::trainer::Trainer;
 
 /// All that the rest of a run depends on, besides the program and the data: written to a file, it is a checkpoint.
@@ -59,6 +59,9 @@ pub(crate) const KEY: &str = "training";
 /// What the names of the optimiser's tensors begin with.
 pub(crate) const OPTIMIZER: &str = "/optimizer/";
 
+/// What the names of the callbacks' tensors begin with, before the place of the callback among the states.
+pub(crate) const CALLBACKS: &str = "/callbacks/";
+
 /// The name of a rule in files.
 pub(crate) fn rule_name<R: Rule>() -> String {
     short_type_name::<R>()
@@ -86,6 +89,9 @@ impl<T: Float> Snapshot<T> {
             sync(file).map_err(|source| Error::file(file, source))?;
         }
         let params = self.model.params();
+        let mut state = self.training.clone();
+        let tensors: Vec<Tensors> =
+            state.callbacks.iter_mut().map(|state| std::mem::take(&mut state.tensors)).collect();
         let written = Written {
             version: VERSION,
             rule: self.rule.clone(),
@@ -93,7 +99,7 @@ impl<T: Float> Snapshot<T> {
             learning_rate: self.optimizer.learning_rate,
             metrics: self.metrics.clone(),
             frozen: params.iter().filter(|param| param.frozen).map(|param| param.name.clone()).collect(),
-            state: self.training.clone(),
+            state,
         };
         let written = serde_json::to_string(&written).expect("states are JSON already");
         let mut writer = Writer::new().metadata(KEY, written);
@@ -102,6 +108,11 @@ impl<T: Float> Snapshot<T> {
         }
         for (name, slot) in &self.optimizer.slots {
             writer = writer.tensor(format!("{OPTIMIZER}{name}"), slot);
+        }
+        for (place, tensors) in tensors.into_iter().enumerate() {
+            for (name, tensor) in tensors {
+                writer = writer.tensor(format!("{CALLBACKS}{place}/{name}"), tensor);
+            }
         }
         Ok(writer.write(path)?)
     }

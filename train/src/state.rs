@@ -1,7 +1,9 @@
 //! The state of a training run: plain data that can be written down, read, and gone on from.
 
+use std::collections::BTreeMap;
+
 use gradus_datasets::Order;
-use gradus_tensor::Generator;
+use gradus_tensor::{AnyTensor, Generator};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -62,6 +64,9 @@ pub struct TrainingState {
     pub generator: Generator,
     /// The states of the callbacks that have one, when a run was paused or has failed.
     pub callbacks: Vec<NamedState>,
+    /// The number of samples that the run is trained on, where it is known.
+    #[serde(default)]
+    pub samples: Option<usize>,
 }
 
 /// The state of an epoch in progress.
@@ -102,7 +107,13 @@ pub struct NamedState {
     pub name: String,
     /// What its `state` returned.
     pub state: Value,
+    /// What its `tensors` returned, for a callback.
+    #[serde(default, skip_serializing_if = "Tensors::is_empty")]
+    pub tensors: Tensors,
 }
+
+/// Tensors by name, of any element type.
+pub type Tensors = BTreeMap<String, AnyTensor>;
 
 impl TrainingState {
     /// The state before the first run: the seed is that of the orders and of random layers.
@@ -113,6 +124,7 @@ impl TrainingState {
             epoch: None,
             generator: Generator::new(seed),
             callbacks: Vec::new(),
+            samples: None,
         }
     }
 

@@ -62,6 +62,7 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
         let state = &mut self.trainer.state;
         (state.history, state.epoch) = (History::default(), None);
         state.callbacks.clear();
+        state.samples = self.data.sample_count();
         self.call(Place::epoch(0, Hook::Begin), |callback, run| callback.on_begin(run))?;
         self.snapshot()
     }
@@ -69,12 +70,19 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
     /// Restores metrics and callbacks of a run that goes on. What has no state begins.
     fn resume(&mut self) -> Result<()> {
         self.restore_epoch()?;
+        self.check_samples()?;
         let mut states = self.trainer.state.callbacks.clone();
         let epoch = self.trainer.state.epoch();
         let mut callbacks = std::mem::take(&mut self.callbacks);
         for callback in &mut callbacks {
             match states.iter().position(|state| state.name == callback.name()) {
-                Some(place) => callback.restore(&states.remove(place).state)?,
+                Some(place) => {
+                    let NamedState { state, tensors, .. } = states.remove(place);
+                    callback.restore(&state)?;
+                    if !tensors.is_empty() {
+                        callback.restore_tensors(&tensors)?;
+                    }
+                }
                 None => callback.on_begin(&mut self.run_at(Place::epoch(epoch, Hook::Begin)))?,
             }
         }
@@ -102,6 +110,19 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
         for (metric, written) in trainer.metrics.iter_mut().zip(&epoch.metrics) {
             metric.restore(written)?;
         }
+        Ok(())
+    }
+
+    /// Checks that there are as many samples as before.
+    fn check_samples(&mut self) -> Result<()> {
+        let (before, found) = (self.trainer.state.samples, self.data.sample_count());
+        if let (Some(before), Some(found)) = (before, found)
+            && before != found
+        {
+            let problem = format!("the run that goes on was trained on {before} samples, found {found}");
+            return Err(Error::new("fit", problem, "give the data of the run that is to go on"));
+        }
+        self.trainer.state.samples = found.or(before);
         Ok(())
     }
 
@@ -149,9 +170,11 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
     /// The states of metrics and of callbacks.
     fn states(&self) -> (Vec<NamedState>, Vec<NamedState>) {
         let metrics = self.trainer.metrics.iter().map(OutputMetric::state).collect();
-        let states =
-            self.callbacks.iter().map(|callback| NamedState { name: callback.name(), state: callback.state() });
-        (metrics, states.filter(|callback| !callback.state.is_null()).collect())
+        let states = self.callbacks.iter().map(|callback| {
+            let (name, state, tensors) = (callback.name(), callback.state(), callback.tensors());
+            NamedState { name, state, tensors }
+        });
+        (metrics, states.filter(|callback| !callback.state.is_null() || !callback.tensors.is_empty()).collect())
     }
 
     /// Gives the callbacks a snapshot of this place if one of them has asked for it, or if the run is paused here.

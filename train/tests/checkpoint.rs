@@ -329,3 +329,35 @@ fn an_error_of_the_thread_ends_the_run_and_names_the_file() {
     assert!(error.contains("the file cannot be written"), "{error}");
     assert!(trainer.optimizer().steps() < 20);
 }
+
+#[test]
+fn a_run_goes_on_with_as_many_samples_as_before_also_between_epochs() {
+    let folder = folder("samples");
+    checkpointed(&folder, 1, |it| it);
+    let mut again = trainer();
+    again.resume(&folder).unwrap().unwrap();
+    let error = again.fit(&line().take(4), fit(2).callback(Checkpoint::new(&folder))).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "fit: the run that goes on was trained on 8 samples, found 4; give the data of the run that is to go on"
+    );
+}
+
+#[test]
+fn the_best_weights_so_far_are_tensors_of_the_file() {
+    let folder = folder("best_weights");
+    let fits = |epochs| {
+        let stopping = EarlyStopping::new("loss").maximize().patience(9).restore_best_weights(true);
+        fit(epochs).callback(stopping).callback(Checkpoint::new(&folder))
+    };
+    let mut first = trainer();
+    first.fit(&line(), fits(2)).unwrap();
+    let file = gradus_tensor::safetensors::File::open(folder.join("step-00000004.safetensors")).unwrap();
+    let names: Vec<&str> = file.names().collect();
+    assert_eq!(names, ["/callbacks/0/0/bias", "/callbacks/0/0/kernel", "0/bias", "0/kernel"]);
+    // Nothing better comes in the epochs that follow: the weights are those of the first epoch in the end.
+    let mut again = trainer();
+    again.resume(&folder).unwrap().unwrap();
+    again.fit(&line(), fits(4)).unwrap();
+    assert_eq!((weights(&again), again.optimizer().steps()), (weights(&first), 8));
+}

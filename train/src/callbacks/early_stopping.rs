@@ -1,14 +1,14 @@
 //! The end of a run when a measurement has stopped improving.
 
-use gradus_autograd::{Param, Params};
-use gradus_tensor::Float;
+use gradus_autograd::Params;
+use gradus_tensor::{AnyTensor, Float};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::monitor::Monitor;
 use super::{Callback, Run};
 use crate::error::{Error, Result};
-use crate::state::{from_state, to_state};
+use crate::state::{Tensors, from_state, to_state};
 
 /// Ends the run when a measurement has not become better for `patience` epochs.
 ///
@@ -117,22 +117,37 @@ impl<T: Float> Callback<T> for EarlyStopping<T> {
     }
 
     fn on_end(&mut self, run: &mut Run<'_, T>) -> Result<()> {
-        let Some(best) = self.best.take() else { return Ok(()) };
-        run.model.params_mut().assign(&best).map_err(|error| {
+        // It stays in the state: a run may go on to more epochs, and find nothing better.
+        let Some(best) = &self.best else { return Ok(()) };
+        run.model.params_mut().assign(best).map_err(|error| {
             let problem = format!("the best weights are those of another model: {error}");
             Error::new("EarlyStopping", problem, "restore the state that was written by the same program")
         })
     }
 
     fn state(&self) -> Value {
-        let (best, best_weights) = (self.monitor.best(), self.best.as_ref().map(converted));
-        to_state(&State { waited: self.waited, best, best_epoch: self.best_epoch, best_weights })
+        to_state(&State { waited: self.waited, best: self.monitor.best(), best_epoch: self.best_epoch })
+    }
+
+    /// The best weights.
+    fn tensors(&self) -> Tensors {
+        let best = self.best.iter().flat_map(|best| best.iter());
+        best.map(|param| (param.name.clone(), AnyTensor::from(&param.value))).collect()
     }
 
     fn restore(&mut self, state: &Value) -> Result<()> {
-        let State { waited, best, best_epoch, best_weights } = from_state("EarlyStopping", state)?;
+        let State { waited, best, best_epoch } = from_state("EarlyStopping", state)?;
         self.monitor.restore(best);
-        (self.waited, self.best_epoch, self.best) = (waited, best_epoch, best_weights.as_ref().map(converted));
+        (self.waited, self.best_epoch, self.best) = (waited, best_epoch, None);
+        Ok(())
+    }
+
+    fn restore_tensors(&mut self, tensors: &Tensors) -> Result<()> {
+        let mut best = Params::new();
+        for (name, tensor) in tensors {
+            best.add(name, tensor.to());
+        }
+        self.best = Some(best);
         Ok(())
     }
 }
@@ -144,22 +159,8 @@ struct State {
     #[serde(with = "crate::number")]
     best: f64,
     best_epoch: usize,
-    /// In f64, which holds the numbers of either type exactly.
-    best_weights: Option<Params<f64>>,
 }
 
 fn all_finite<T: Float>(params: &Params<T>) -> bool {
     params.iter().all(|param| param.value.is_finite().all(..).item())
-}
-
-/// The parameters in another element type.
-fn converted<T: Float, U: Float>(params: &Params<T>) -> Params<U> {
-    let convert = |param: &Param<T>| Param {
-        name: param.name.clone(),
-        value: param.value.to(),
-        role: param.role,
-        frozen: param.frozen,
-    };
-    let list: Vec<Param<U>> = params.iter().map(convert).collect();
-    Params::try_from(list).expect("the names are as distinct as they were")
 }

@@ -28,6 +28,7 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::snapshot::Snapshot;
+use crate::state::Tensors;
 
 /// Actions during a training run. Each hook may look at the run, change the learning rate or the weights, and stop or
 /// pause the run.
@@ -136,6 +137,11 @@ pub trait Callback<T: Float = f32>: Send {
         Value::Null
     }
 
+    /// The tensors of the state by name, such as weights, for which JSON is too slow and too large. The default is none.
+    fn tensors(&self) -> Tensors {
+        Tensors::new()
+    }
+
     /// Sets the state to one that [`state`](Callback::state) of the same kind of callback has returned.
     ///
     /// # Errors
@@ -143,6 +149,15 @@ pub trait Callback<T: Float = f32>: Send {
     fn restore(&mut self, _state: &Value) -> Result<()> {
         let problem = format!("{} has a state, but cannot restore one", self.name());
         Err(Error::new("restore", problem, "implement Callback::restore as well as Callback::state"))
+    }
+
+    /// Sets the tensors of the state, if there are any, after [`restore`](Callback::restore).
+    ///
+    /// # Errors
+    /// As `restore`.
+    fn restore_tensors(&mut self, _tensors: &Tensors) -> Result<()> {
+        let problem = format!("{} has tensors in its state, but cannot restore them", self.name());
+        Err(Error::new("restore", problem, "implement Callback::restore_tensors as well as Callback::tensors"))
     }
 }
 

@@ -7,7 +7,7 @@ use gradus_tensor::{Float, Shape, Tensor};
 use super::Metric;
 use crate::callbacks::short_type_name;
 use crate::error::{Error, Result, of_one_sample};
-use crate::state::NamedState;
+use crate::state::{NamedState, Tensors};
 
 /// A metric of one output of a model.
 pub(crate) struct OutputMetric<T: Float> {
@@ -101,7 +101,7 @@ impl<T: Float> OutputMetric<T> {
 
     /// The state of the metric under its name in logs.
     pub fn state(&self) -> NamedState {
-        NamedState { name: self.name.clone(), state: self.metric.state() }
+        NamedState { name: self.name.clone(), state: self.metric.state(), tensors: Tensors::new() }
     }
 
     /// Goes on from a state.
