@@ -5,10 +5,12 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use gradus_nn::losses::Objective;
+use gradus_nn::{Model, PartialShape};
 use gradus_optim::{Rule, State};
 use gradus_tensor::safetensors::File;
 use gradus_tensor::{AnyTensor, Float, Tensor};
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::checkpoints;
 use crate::error::{Error, Result};
@@ -96,6 +98,13 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
             let problem = format!("the metrics were {}, the trainer has {}", listed(&written.metrics), listed(&own));
             return Err(refusal(problem, "give the trainer the same metrics, in the same order"));
         }
+        let Some(Ok(model)) = file.metadata().get("gradus").map(|text| serde_json::from_str::<ModelRecord>(text))
+        else {
+            return Ok(Err(damage("the metadata say nothing of a model".to_owned())));
+        };
+        if let Some(difference) = model.difference(&self.model)? {
+            return Err(refusal(format!("the model is another: {difference}"), OTHER_NETWORK));
+        }
         let mut params = self.model.params().clone();
         let mut unread: BTreeSet<&str> = file.names().filter(|name| !name.starts_with('/')).collect();
         for param in params.iter_mut() {
@@ -109,7 +118,7 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
                 return Err(refusal(problem, OTHER_NETWORK));
             }
             unread.remove(&*param.name);
-            (param.value, param.frozen) = (value, written.frozen.contains(&param.name));
+            (param.value, param.frozen) = (value, model.frozen.contains(&param.name));
         }
         if let Some(name) = unread.first() {
             return Err(refusal(format!("there is a weight {name:?}, which the model does not have"), OTHER_NETWORK));
@@ -141,7 +150,58 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
     }
 }
 
-const OTHER_NETWORK: &str = "build the network with which the run began";
+const OTHER_NETWORK: &str = "build the model with which the run began";
+
+/// What a model's file says of it, as far as a run depends on it.
+#[derive(Deserialize)]
+struct ModelRecord {
+    network: Value,
+    inputs: Vec<InputRecord>,
+    #[serde(default)]
+    frozen: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct InputRecord {
+    name: String,
+    shape: Vec<Option<usize>>,
+}
+
+impl ModelRecord {
+    /// The first thing in which the model differs from this record.
+    fn difference<T: Float>(&self, model: &Model<T>) -> Result<Option<String>> {
+        let network = serde_json::to_value(model.network());
+        let network = network.map_err(|error| Error::new("resume", error.to_string(), OTHER_NETWORK))?;
+        let in_network = first_difference("network", &self.network, &network);
+        let shape = |name: &str, shape: &[Option<usize>]| format!("{name} {}", PartialShape::from(shape));
+        let before = self.inputs.iter().map(|input| shape(&input.name, &input.shape));
+        let now = model.inputs().iter().map(|input| shape(&input.name, &input.shape));
+        let (before, now): (Vec<_>, Vec<_>) = (before.collect(), now.collect());
+        let in_inputs = (before != now).then(|| format!("the inputs were {}, now {}", listed(&before), listed(&now)));
+        Ok(in_network.or(in_inputs))
+    }
+}
+
+/// Where two values differ first, and by what.
+fn first_difference(place: &str, before: &Value, now: &Value) -> Option<String> {
+    let (before, now) = match (before, now) {
+        (before, now) if before == now => return None,
+        (Value::Object(before), Value::Object(now)) if before.keys().eq(now.keys()) => {
+            let mut pairs = before.iter().zip(now.values());
+            return pairs.find_map(|((key, before), now)| first_difference(&format!("{place}/{key}"), before, now));
+        }
+        (Value::Array(before), Value::Array(now)) if before.len() == now.len() => {
+            let mut pairs = before.iter().zip(now).enumerate();
+            return pairs.find_map(|(index, (before, now))| first_difference(&format!("{place}/{index}"), before, now));
+        }
+        differing => differing,
+    };
+    let short = |value: &Value| {
+        let text = value.to_string();
+        if text.chars().count() > 80 { text.chars().take(77).chain("...".chars()).collect() } else { text }
+    };
+    Some(format!("{place} was {}, now {}", short(before), short(now)))
+}
 
 /// What makes a checkpoint unusable, and one thing to do.
 struct Damage {

@@ -7,7 +7,6 @@ use gradus_nn::Model;
 use gradus_nn::losses::Objective;
 use gradus_optim::{Rule, State};
 use gradus_tensor::Float;
-use gradus_tensor::safetensors::Writer;
 use serde::{Deserialize, Serialize};
 
 use crate::callbacks::short_type_name;
@@ -33,7 +32,7 @@ pub struct Snapshot<T: Float = f32> {
     files: Vec<PathBuf>,
 }
 
-/// The text in the metadata of a checkpoint: all of it but the tensors and the network.
+/// The text in the metadata of a checkpoint: what a model's file does not say, but for the tensors.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Written {
     pub version: u32,
@@ -45,8 +44,6 @@ pub(crate) struct Written {
     pub learning_rate: Option<f64>,
     /// The names of the metrics.
     pub metrics: Vec<String>,
-    /// The names of the parameters that are frozen.
-    pub frozen: Vec<String>,
     pub state: TrainingState,
 }
 
@@ -79,7 +76,7 @@ impl<T: Float> Snapshot<T> {
         Snapshot { model, optimizer, training, rule: rule_name::<R>(), metrics, files }
     }
 
-    /// Writes a checkpoint: a file of the model that [`Trainer::resume`] goes on from. A crash leaves the file that was
+    /// Writes a checkpoint: a file that [`Model::load`] reads, and that [`Trainer::resume`] goes on from. A crash leaves the file that was
     /// there before, or this one.
     ///
     /// # Errors
@@ -88,7 +85,6 @@ impl<T: Float> Snapshot<T> {
         for file in &self.files {
             sync(file).map_err(|source| Error::file(file, source))?;
         }
-        let params = self.model.params();
         let mut state = self.training.clone();
         let tensors: Vec<Tensors> =
             state.callbacks.iter_mut().map(|state| std::mem::take(&mut state.tensors)).collect();
@@ -98,14 +94,10 @@ impl<T: Float> Snapshot<T> {
             steps: self.optimizer.steps,
             learning_rate: self.optimizer.learning_rate,
             metrics: self.metrics.clone(),
-            frozen: params.iter().filter(|param| param.frozen).map(|param| param.name.clone()).collect(),
             state,
         };
         let written = serde_json::to_string(&written).expect("states are JSON already");
-        let mut writer = Writer::new().metadata(KEY, written);
-        for param in params {
-            writer = writer.tensor(&param.name, &param.value);
-        }
+        let mut writer = self.model.to_safetensors()?.metadata(KEY, written);
         for (name, slot) in &self.optimizer.slots {
             writer = writer.tensor(format!("{OPTIMIZER}{name}"), slot);
         }

@@ -11,7 +11,6 @@ use gradus_nn::{
 };
 use gradus_optim::*;
 use gradus_tensor::Tensor;
-use gradus_tensor::safetensors::Writer;
 use gradus_train::callbacks::*;
 use gradus_train::metrics::{Accuracy, Auc, F1};
 use gradus_train::{Fit, Result, Trainer};
@@ -21,7 +20,7 @@ pub const TRAINING: &str = "GRADUS_TEST_TRAINING";
 pub const FOLDER: &str = "GRADUS_TEST_FOLDER";
 
 /// The files that must have the same bytes.
-pub const RESULTS: [&str; 3] = ["weights.safetensors", "history.json", "log.csv"];
+pub const RESULTS: [&str; 3] = ["model.safetensors", "history.json", "log.csv"];
 
 /// Trains what has this name, from the newest checkpoint on. In a folder named `alone` there are none.
 pub fn run(training: &str, folder: &Path) {
@@ -106,11 +105,7 @@ fn train<L: Objective<f32>, R: Rule>(
     let fit = fit.callback(CsvLogger::new(folder.join("log.csv"))).callback(Place(place.try_clone().unwrap()));
     let history = trainer.fit(data, fit).unwrap();
     place.write_at(b"f", 0).unwrap();
-    let mut writer = Writer::new();
-    for param in trainer.model().params() {
-        writer = writer.tensor(&param.name, &param.value);
-    }
-    writer.write(folder.join("weights.safetensors")).unwrap();
+    trainer.model().save(folder.join("model.safetensors")).unwrap();
     fs::write(folder.join("history.json"), serde_json::to_string(&history).unwrap()).unwrap();
 }
 
