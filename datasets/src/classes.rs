@@ -150,6 +150,11 @@ impl ClassIndex {
         true
     }
 
+    /// The places of the labels that were pushed since the last call, among the names.
+    pub fn take_labels(&mut self) -> Vec<usize> {
+        std::mem::take(&mut self.labels)
+    }
+
     /// The class of each label, and the names of the classes: as given, or sorted, numbers by value and then texts.
     pub fn finish(self) -> (Tensor<i64>, Vec<String>) {
         let ClassIndex { names, labels, fixed, .. } = self;

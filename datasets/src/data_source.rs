@@ -1,6 +1,6 @@
 //! What a model is trained on, whether it lies in memory or not.
 
-use gradus_tensor::{Columns, SampleType};
+use gradus_tensor::{Columns, SampleType, Samples};
 
 use crate::batch::Batch;
 use crate::dataset::Dataset;
@@ -16,6 +16,8 @@ use crate::order::Order;
 /// | | |
 /// |---|---|
 /// | [`Dataset`] | tensors in memory |
+/// | [`IndexedDataset`](crate::IndexedDataset) | samples that are read by their indices |
+/// | [`StreamDataset`](crate::StreamDataset) | samples that come one after the other |
 ///
 /// ```
 /// use gradus_datasets::{DataSource, Dataset, Pass};
@@ -86,6 +88,12 @@ impl Pass {
     pub fn new(batch_size: usize, order: Order) -> Self {
         Pass { batch_size, order, augmentation_seed: None, prefetch: 0, workers: 1 }
     }
+
+    /// Panics if batches would have no sample.
+    #[track_caller]
+    pub(crate) fn check(&self) {
+        assert!(self.batch_size > 0, "batches: a batch has at least one sample: a batch_size of 0");
+    }
 }
 
 impl<X: SampleType, Y: SampleType> DataSource for Dataset<X, Y> {
@@ -135,5 +143,11 @@ impl<X: SampleType, Y: SampleType> Batch<X, Y> {
     /// The same samples with inputs and targets as [`Columns`].
     pub fn into_columns(self) -> Batch<Columns> {
         Batch { inputs: self.inputs.into(), targets: self.targets.into(), weights: self.weights }
+    }
+
+    /// The samples that became these columns by [`into_columns`](Batch::into_columns).
+    pub(crate) fn from_columns(batch: Batch<Columns>) -> Self {
+        let (inputs, targets) = (X::Data::from_columns(batch.inputs), Y::Data::from_columns(batch.targets));
+        Batch { inputs, targets, weights: batch.weights }
     }
 }

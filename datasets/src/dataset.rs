@@ -68,21 +68,7 @@ impl<X: SampleType, Y: SampleType> Dataset<X, Y> {
     /// # Errors
     /// If there is not one weight for each sample, or one is negative or not finite.
     pub fn with_weights(self, weights: Tensor<f32>) -> Result<Self> {
-        let expected = [self.len()];
-        if *weights.shape() != expected {
-            return Err(DatasetError::new(
-                format!("weights of shape {}", weights.shape()),
-                format!("one for each sample, shape {expected:?}"),
-                "check how they were made",
-            ));
-        }
-        if let Some(index) = weights.iter().position(|weight| !(weight.is_finite() && weight >= 0.0)) {
-            return Err(DatasetError::new(
-                format!("weight {} of sample {index}", weights.get([index])),
-                "a finite weight that is not negative",
-                "check how the weights were made",
-            ));
-        }
+        check_weights(&weights, self.len())?;
         Ok(Dataset { weights: Some(weights), ..self })
     }
 
@@ -208,6 +194,12 @@ impl<X: SampleType, Y: SampleType> Dataset<X, Y> {
         }
     }
 
+    /// The samples of a batch as a data set.
+    pub(crate) fn of_batch(batch: Batch<X, Y>) -> Self {
+        let Batch { inputs, targets, weights } = batch;
+        Dataset { inputs, targets, weights, class_names: None, augmentation: None }
+    }
+
     /// A data set of these samples of this one, with its class names and its augmentation.
     pub(crate) fn part(&self, samples: Batch<X, Y>) -> Self {
         let Batch { inputs, targets, weights } = samples;
@@ -227,6 +219,26 @@ impl<X: SampleType, Y: SampleType> Dataset<X, Y> {
         }
         Ok(self.augmentation.clone())
     }
+}
+
+/// Checks that these are weights of so many samples.
+pub(crate) fn check_weights(weights: &Tensor<f32>, samples: usize) -> Result<()> {
+    let expected = [samples];
+    if *weights.shape() != expected {
+        return Err(DatasetError::new(
+            format!("weights of shape {}", weights.shape()),
+            format!("one for each sample, shape {expected:?}"),
+            "check how they were made",
+        ));
+    }
+    if let Some(index) = weights.iter().position(|weight| !(weight.is_finite() && weight >= 0.0)) {
+        return Err(DatasetError::new(
+            format!("weight {} of sample {index}", weights.get([index])),
+            "a finite weight that is not negative",
+            "check how the weights were made",
+        ));
+    }
+    Ok(())
 }
 
 fn unchecked<A: Samples, B: Samples>(inputs: A, targets: B) -> Dataset<A::Type, B::Type> {

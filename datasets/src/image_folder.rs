@@ -7,10 +7,12 @@ use std::thread;
 
 use gradus_tensor::Tensor;
 
+use crate::batch::Batch;
 use crate::classes::ClassIndex;
 use crate::dataset::Dataset;
 use crate::error::{DatasetError, Result};
 use crate::formats::PICTURE_HINT;
+use crate::indexed::{IndexedDataset, IndexedSource};
 use crate::picture;
 
 /// A folder with a sub-folder of PNG and JPEG pictures for each class, and the options for reading it.
@@ -45,6 +47,40 @@ pub struct ImageFolder {
 struct ClassFolder {
     class: i64,
     path: PathBuf,
+}
+
+/// Pictures that were found.
+struct Pictures {
+    files: Vec<PathBuf>,
+    labels: Vec<i64>,
+    size: [usize; 2],
+    class_names: Vec<String>,
+}
+
+/// Pictures that are decoded when they are used.
+struct Decoded {
+    folder: ImageFolder,
+    pictures: Pictures,
+}
+
+impl IndexedSource for Decoded {
+    type X = u8;
+    type Y = i64;
+
+    fn len(&self) -> usize {
+        self.pictures.files.len()
+    }
+
+    fn read(&self, indices: &[usize]) -> Result<Batch<u8, i64>> {
+        let Pictures { files, labels, size: [height, width], .. } = &self.pictures;
+        let channels = self.folder.channels;
+        let mut inputs = Tensor::<u8>::zeros([indices.len(), *height, *width, channels]);
+        for (&index, out) in indices.iter().zip(inputs.as_mut_slice().chunks_exact_mut(height * width * channels)) {
+            self.folder.decode(&files[index], self.pictures.size, out)?;
+        }
+        let targets = indices.iter().map(|&index| labels[index]).collect();
+        Ok(Batch { inputs, targets, weights: None })
+    }
 }
 
 /// The endings of files that are read.
@@ -82,19 +118,7 @@ impl ImageFolder {
     /// If the folder has no class, a class no picture, or a picture is damaged or, unless a size was asked for, of another
     /// size than the first.
     pub fn load(&self) -> Result<Dataset<u8, i64>> {
-        self.check_options()?;
-        let (folders, class_names) = self.classes()?;
-        let mut files = Vec::new();
-        let mut labels = Vec::new();
-        for ClassFolder { class, path } in folders {
-            let pictures = pictures_in(&path)?;
-            labels.resize(labels.len() + pictures.len(), class);
-            files.extend(pictures);
-        }
-        let [height, width] = match self.size {
-            Some(size) => size,
-            None => common_size(&files)?,
-        };
+        let Pictures { files, labels, size: [height, width], class_names } = self.find()?;
         let one = height * width * self.channels;
         let mut inputs = Tensor::<u8>::zeros([files.len(), height, width, self.channels]);
         let share = files.len().div_ceil(thread::available_parallelism().map_or(1, usize::from));
@@ -115,6 +139,42 @@ impl ImageFolder {
             })
         })?;
         Ok(Dataset::new(inputs, Tensor::from(labels))?.with_class_names(class_names))
+    }
+
+    /// The pictures as by [`load`](ImageFolder::load), each decoded whenever it is used: they need not fit into memory.
+    /// `Fit::prefetch` and `Fit::workers` decode ahead on threads.
+    ///
+    /// ```no_run
+    /// use gradus_datasets::ImageFolder;
+    /// let pets = ImageFolder::new("pets").size(128, 128).load_by_index()?;
+    /// let pets = pets.map(|batch| batch.map_inputs(|x| x.to::<f32>() / 255.0).to_categorical(2));
+    /// # Ok::<(), gradus_datasets::DatasetError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the folder has no class, a class no picture, or, unless a size was asked for, a picture has another size than the
+    /// first. What is damaged or has vanished is found when it is used.
+    pub fn load_by_index(&self) -> Result<IndexedDataset<u8, i64>> {
+        let pictures = self.find()?;
+        let class_names = pictures.class_names.clone();
+        Ok(IndexedDataset::new(Decoded { folder: self.clone(), pictures })?.with_class_names(class_names))
+    }
+
+    /// The files with their labels, and the size to which they are decoded.
+    fn find(&self) -> Result<Pictures> {
+        self.check_options()?;
+        let (folders, class_names) = self.classes()?;
+        let (mut files, mut labels) = (Vec::new(), Vec::new());
+        for ClassFolder { class, path } in folders {
+            let pictures = pictures_in(&path)?;
+            labels.resize(labels.len() + pictures.len(), class);
+            files.extend(pictures);
+        }
+        let size = match self.size {
+            Some(size) => size,
+            None => common_size(&files)?,
+        };
+        Ok(Pictures { files, labels, size, class_names })
     }
 
     fn check_options(&self) -> Result<()> {

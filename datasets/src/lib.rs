@@ -96,6 +96,7 @@ mod formats;
 pub mod idx;
 #[cfg(feature = "images")]
 mod image_folder;
+mod indexed;
 pub mod iris;
 pub mod kmnist;
 mod labelled_images;
@@ -110,6 +111,8 @@ mod remote;
 mod shuffle_buffer;
 mod source;
 mod splits;
+mod stack;
+mod stream;
 pub mod usps;
 
 pub use self::csv::{Csv, CsvColumn};
@@ -124,9 +127,11 @@ pub use error::{DatasetError, Place, Result};
 pub use folder::{DATA_VARIABLE, DataFiles, FoundFiles};
 #[cfg(feature = "images")]
 pub use image_folder::ImageFolder;
+pub use indexed::{IndexedDataset, IndexedSource};
 pub use normalize::Statistics;
 pub use order::{Order, Randomness};
 pub use prefetch::Prefetch;
 pub use remote::Remote;
 pub use source::ByteSource;
 pub use splits::Splits;
+pub use stream::StreamDataset;

@@ -135,9 +135,8 @@ impl Order {
         Order { rows: Rows::Stream { samples, shuffled: None }, next: 0 }
     }
 
-    /// The samples of a stream, shuffled through a buffer by a seed. For each sample the buffer is first filled up to so many
-    /// samples by those that come next, at its end. The sample is the one at a place drawn by [`Generator::next_below`] among
-    /// those in the buffer, and the last one moves to this place.
+    /// The samples of a stream, shuffled through a buffer of so many samples by a seed: see
+    /// [`StreamDataset`](crate::StreamDataset).
     pub fn buffered(samples: Option<usize>, buffer: usize, seed: u64) -> Self {
         Order { rows: Rows::Stream { samples, shuffled: Some(Shuffle { buffer, seed }) }, next: 0 }
     }
@@ -172,7 +171,8 @@ impl Order {
                     None => stream.nth(position),
                     Some(shuffle) => {
                         let mut buffer = ShuffleBuffer::new(*shuffle);
-                        (0..=position).map(|_| buffer.next(|| stream.next())).last().flatten()
+                        let mut draw = || -> Result<Option<usize>> { buffer.next(|| Ok(stream.next())) };
+                        (0..=position).map_while(|_| draw().ok()).last().flatten()
                     }
                 }
             }
@@ -196,10 +196,20 @@ impl Order {
     }
 
     /// How a stream is shuffled, if it is.
-    fn shuffle(&self) -> Option<Shuffle> {
+    pub(crate) fn shuffle(&self) -> Option<Shuffle> {
         match self.rows {
             Rows::Stream { shuffled, .. } => shuffled,
             _ => None,
+        }
+    }
+
+    /// The same order of a stream, now that it is known to have so many samples.
+    pub(crate) fn of_samples(&self, known: Option<usize>) -> Order {
+        match self.rows {
+            Rows::Stream { samples, shuffled } => {
+                Order { rows: Rows::Stream { samples: samples.or(known), shuffled }, next: self.next }
+            }
+            _ => self.clone(),
         }
     }
 

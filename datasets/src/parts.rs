@@ -1,6 +1,6 @@
 //! Parts of a data set, and its samples in another order.
 
-use std::ops::{Bound, RangeBounds};
+use std::ops::{Bound, Range, RangeBounds};
 
 use gradus_tensor::SampleType;
 
@@ -15,20 +15,7 @@ impl<X: SampleType, Y: SampleType> Dataset<X, Y> {
     /// If the range is empty or reaches beyond the samples.
     #[track_caller]
     pub fn slice(&self, range: impl RangeBounds<usize>) -> Self {
-        let start = match range.start_bound() {
-            Bound::Included(&start) => start,
-            Bound::Excluded(&before) => before.saturating_add(1),
-            Bound::Unbounded => 0,
-        };
-        let end = match range.end_bound() {
-            Bound::Included(&last) => last.saturating_add(1),
-            Bound::Excluded(&end) => end,
-            Bound::Unbounded => self.len(),
-        };
-        if start >= end || end > self.len() {
-            panic_slice(start, end, self.len());
-        }
-        self.part(self.range(start..end))
+        self.part(self.range(bounds(range, self.len())))
     }
 
     /// The first `count` samples, or all if there are fewer.
@@ -37,8 +24,7 @@ impl<X: SampleType, Y: SampleType> Dataset<X, Y> {
     /// If `count` is 0: a data set has at least one sample.
     #[track_caller]
     pub fn take(&self, count: usize) -> Self {
-        assert!(count > 0, "take: a data set has at least one sample: 0 of {}", self.len());
-        self.part(self.range(0..count.min(self.len())))
+        self.part(self.range(first(count, self.len())))
     }
 
     /// The first `count` samples, and the rest.
@@ -47,10 +33,8 @@ impl<X: SampleType, Y: SampleType> Dataset<X, Y> {
     /// If that leaves no sample in a part.
     #[track_caller]
     pub fn split_at(&self, count: usize) -> (Self, Self) {
-        if count == 0 || count >= self.len() {
-            panic_split_at(count, self.len());
-        }
-        (self.part(self.range(0..count)), self.part(self.range(count..self.len())))
+        let (first, rest) = split_at(count, self.len());
+        (self.part(self.range(first)), self.part(self.range(rest)))
     }
 
     /// A training set, and a validation set of the last `fraction` of the samples, before any shuffling. As in Keras the
@@ -59,16 +43,7 @@ impl<X: SampleType, Y: SampleType> Dataset<X, Y> {
     /// # Errors
     /// If that leaves no sample in a part.
     pub fn validation_split(&self, fraction: f64) -> Result<(Self, Self)> {
-        let kept = (self.len() as f64 * (1.0 - fraction)).floor();
-        // Neither a NaN nor a fraction beyond 0..1 passes.
-        if kept >= 1.0 && kept < self.len() as f64 {
-            return Ok(self.split_at(kept as usize));
-        }
-        Err(DatasetError::new(
-            format!("a validation split of {fraction} of {} samples", self.len()),
-            "a fraction between 0 and 1 that leaves samples on both sides",
-            "choose another fraction or give a validation set",
-        ))
+        Ok(self.split_at(kept(fraction, self.len())?))
     }
 
     /// The samples in a random order, copied: that of a seed or of a `&mut Generator`. To walk over the samples in a random
@@ -78,16 +53,53 @@ impl<X: SampleType, Y: SampleType> Dataset<X, Y> {
     }
 }
 
-#[cold]
+/// The samples of a range among `len`, which must hold one.
 #[track_caller]
-fn panic_slice(start: usize, end: usize, len: usize) -> ! {
-    panic!("slice: a range of samples that is not empty is needed: {start}..{end} of {len}")
+pub(crate) fn bounds(range: impl RangeBounds<usize>, len: usize) -> Range<usize> {
+    let start = match range.start_bound() {
+        Bound::Included(&start) => start,
+        Bound::Excluded(&before) => before.saturating_add(1),
+        Bound::Unbounded => 0,
+    };
+    let end = match range.end_bound() {
+        Bound::Included(&last) => last.saturating_add(1),
+        Bound::Excluded(&end) => end,
+        Bound::Unbounded => len,
+    };
+    if start >= end || end > len {
+        panic!("slice: a range of samples that is not empty is needed: {start}..{end} of {len}");
+    }
+    start..end
 }
 
-#[cold]
+/// The first `count` samples, or all if there are fewer.
 #[track_caller]
-fn panic_split_at(count: usize, len: usize) -> ! {
-    panic!("split_at: each part must have a sample: {count} of {len}")
+pub(crate) fn first(count: usize, len: usize) -> Range<usize> {
+    assert!(count > 0, "take: a data set has at least one sample: 0 of {len}");
+    0..count.min(len)
+}
+
+/// The first `count` samples, and the rest.
+#[track_caller]
+pub(crate) fn split_at(count: usize, len: usize) -> (Range<usize>, Range<usize>) {
+    if count == 0 || count >= len {
+        panic!("split_at: each part must have a sample: {count} of {len}");
+    }
+    (0..count, count..len)
+}
+
+/// The number of samples that a validation split leaves to train on.
+pub(crate) fn kept(fraction: f64, len: usize) -> Result<usize> {
+    let kept = (len as f64 * (1.0 - fraction)).floor();
+    // Neither a NaN nor a fraction beyond 0..1 passes.
+    if kept >= 1.0 && kept < len as f64 {
+        return Ok(kept as usize);
+    }
+    Err(DatasetError::new(
+        format!("a validation split of {fraction} of {len} samples"),
+        "a fraction between 0 and 1 that leaves samples on both sides",
+        "choose another fraction or give a validation set",
+    ))
 }
 
 #[cfg(test)]

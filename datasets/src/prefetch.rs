@@ -6,6 +6,7 @@ use std::fmt;
 use std::iter::FusedIterator;
 use std::panic::resume_unwind;
 use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 /// The items of an iterator, made in advance by one thread or several: the same items in the same order.
@@ -59,6 +60,67 @@ impl<T: Send + 'static> Prefetch<T> {
             Worker::new(items.clone().skip(turn).step_by(threads), share)
         });
         Prefetch { workers: workers.collect(), size_hint }
+    }
+}
+
+impl<T: Send + 'static> Prefetch<T> {
+    /// Items made of the items of an iterator that only one thread at a time may ask: the threads take turns to ask, and
+    /// make their items side by side.
+    pub(crate) fn staged<R: 'static>(
+        items: impl Iterator<Item = R> + Send + 'static,
+        make: impl Fn(R) -> T + Clone + Send + 'static,
+        threads: usize,
+        ahead: usize,
+    ) -> Self {
+        let size_hint = items.size_hint();
+        let threads = threads.max(1);
+        let turns = Arc::new(Turns { state: Mutex::new((items, Some(0))), changed: Condvar::new() });
+        let workers = (0..threads).map(|turn| {
+            let share = (ahead + threads - 1 - turn) / threads;
+            let ask = Turn { turns: Arc::clone(&turns), next: turn, step: threads };
+            Worker::new(ask.map(make.clone()), share)
+        });
+        Prefetch { workers: workers.collect(), size_hint }
+    }
+}
+
+/// An iterator whose items are asked for in turn.
+struct Turns<I> {
+    /// The iterator and the number of the next item; `None` once a thread has ended.
+    state: Mutex<(I, Option<usize>)>,
+    changed: Condvar,
+}
+
+/// The items of every `step`-th turn, from `next` on.
+struct Turn<I> {
+    turns: Arc<Turns<I>>,
+    next: usize,
+    step: usize,
+}
+
+impl<I: Iterator> Iterator for Turn<I> {
+    type Item = I::Item;
+
+    fn next(&mut self) -> Option<I::Item> {
+        // A thread that panicked over an item has ended the items.
+        let mut state = self.turns.state.lock().ok()?;
+        while state.1? != self.next {
+            state = self.turns.changed.wait(state).ok()?;
+        }
+        let item = state.0.next();
+        state.1 = item.is_some().then_some(self.next + 1);
+        self.next += self.step;
+        self.turns.changed.notify_all();
+        item
+    }
+}
+
+impl<I> Drop for Turn<I> {
+    /// Ends the items of the others: nobody waits for the turns of a thread that has ended.
+    fn drop(&mut self) {
+        let mut state = self.turns.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.1 = None;
+        self.turns.changed.notify_all();
     }
 }
 
@@ -183,6 +245,35 @@ mod tests {
             assert_eq!((prefetch.next(), prefetch.size_hint()), (None, (0, Some(0))));
             // Dropped early, all threads end.
             drop(Prefetch::shared(0.., threads, ahead));
+        }
+    }
+
+    #[test]
+    fn several_threads_make_items_of_one_iterator() {
+        for (threads, ahead) in [(0, 0), (1, 2), (2, 0), (2, 3), (3, 7), (5, 3)] {
+            // Uneven work, so that threads overtake each other.
+            let make = |i: u64| {
+                thread::sleep(Duration::from_micros(i * 37 % 11 * 20));
+                i * 10
+            };
+            let mut prefetch = Prefetch::staged(0..53, make, threads, ahead);
+            assert_eq!(prefetch.size_hint(), (53, Some(53)));
+            assert!(prefetch.by_ref().eq((0..53).map(|i| i * 10)), "{threads} {ahead}");
+            assert_eq!(prefetch.next(), None);
+            let mut early = Prefetch::staged(0.., make, threads, ahead);
+            assert_eq!(early.by_ref().take(4).last(), Some(30));
+            drop(early);
+            // A panic in either stage goes on where its item is asked for.
+            let items = (0..9).inspect(|&i| assert!(i != 4, "item {i} is bad"));
+            let mut bad = Prefetch::staged(items, make, threads, ahead);
+            assert!(bad.by_ref().take(4).eq((0..4).map(|i| i * 10)));
+            let panic = catch_unwind(AssertUnwindSafe(|| bad.next())).unwrap_err();
+            assert_eq!(panic.downcast_ref::<String>().unwrap(), "item 4 is bad");
+            let picky = |i: u64| if i == 4 { panic!("item {i} is bad") } else { i };
+            let mut bad = Prefetch::staged(0..9, picky, threads, ahead);
+            assert!(bad.by_ref().take(4).eq(0..4));
+            let panic = catch_unwind(AssertUnwindSafe(|| bad.next())).unwrap_err();
+            assert_eq!(panic.downcast_ref::<String>().unwrap(), "item 4 is bad");
         }
     }
 

@@ -4,10 +4,7 @@ use gradus_tensor::Generator;
 
 use crate::order::Shuffle;
 
-/// Some items of a stream, of which the next is drawn.
-///
-/// Each draw first fills the buffer up from the stream, at its end, and then takes the item at a place that
-/// `Generator::next_below` draws among those in the buffer; the last item moves to that place.
+/// Some items of a stream, of which the next is drawn: see [`StreamDataset`](crate::StreamDataset).
 pub(crate) struct ShuffleBuffer<T> {
     held: Vec<T>,
     size: usize,
@@ -19,13 +16,27 @@ impl<T> ShuffleBuffer<T> {
         ShuffleBuffer { held: Vec::new(), size: shuffle.buffer.max(1), generator: Generator::new(shuffle.seed) }
     }
 
-    /// The next item, if there is one; the stream gives no more once it has given `None`.
-    pub fn next(&mut self, mut stream: impl FnMut() -> Option<T>) -> Option<T> {
+    /// The next item, if there is one.
+    ///
+    /// # Errors
+    /// The first error of the stream.
+    pub fn next<E>(&mut self, mut stream: impl FnMut() -> Result<Option<T>, E>) -> Result<Option<T>, E> {
         while self.held.len() < self.size {
-            let Some(item) = stream() else { break };
+            let Some(item) = stream()? else { break };
             self.held.push(item);
         }
         let count = self.held.len() as u64;
-        (count > 0).then(|| self.held.swap_remove(self.generator.next_below(count) as usize))
+        Ok((count > 0).then(|| self.held.swap_remove(self.generator.next_below(count) as usize)))
+    }
+
+    /// The items in the buffer.
+    pub fn held(&self) -> &[T] {
+        &self.held
+    }
+
+    /// The same buffer with other items in place of these.
+    pub fn with_items<U>(self, item: impl FnMut(T) -> U) -> ShuffleBuffer<U> {
+        let ShuffleBuffer { held, size, generator } = self;
+        ShuffleBuffer { held: held.into_iter().map(item).collect(), size, generator }
     }
 }

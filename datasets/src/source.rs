@@ -19,7 +19,8 @@ const BUFFER_BYTES: usize = 1 << 16;
 /// The bytes of a file or of any reader, unpacked as they are read.
 pub struct ByteSource<'a> {
     name: String,
-    bytes: Box<dyn Read + 'a>,
+    bytes: Box<dyn Read + Send + 'a>,
+    is_packed: bool,
     /// The number of bytes that were read so far.
     offset: u64,
 }
@@ -30,7 +31,7 @@ impl<'a> ByteSource<'a> {
     ///
     /// # Errors
     /// If the first bytes cannot be read.
-    pub fn new(reader: impl Read + 'a, name: impl Into<String>) -> Result<Self> {
+    pub fn new(reader: impl Read + Send + 'a, name: impl Into<String>) -> Result<Self> {
         let mut reader = BufReader::with_capacity(BUFFER_BYTES, reader);
         let name = name.into();
         let mut first = Vec::with_capacity(LONGEST_MAGIC as usize);
@@ -39,14 +40,14 @@ impl<'a> ByteSource<'a> {
         let is_bzip2 = first.starts_with(BZIP2_MAGIC[0]) && first[4.min(first.len())..] == *BZIP2_MAGIC[1];
         let is_gzip = first.starts_with(&GZIP_MAGIC);
         let whole = Cursor::new(first).chain(reader);
-        let bytes: Box<dyn Read + 'a> = if is_gzip {
+        let bytes: Box<dyn Read + Send + 'a> = if is_gzip {
             Box::new(GzipMembers { member: Some(GzDecoder::new(whole)) })
         } else if is_bzip2 {
             unpack_bzip2(whole).map_err(|error| error.in_file(&name))?
         } else {
             Box::new(whole)
         };
-        Ok(ByteSource { name, bytes, offset: 0 })
+        Ok(ByteSource { name, bytes, is_packed: is_gzip || is_bzip2, offset: 0 })
     }
 
     /// The bytes of a file, unpacked as by [`ByteSource::new`], whatever the file's name ends in.
@@ -69,11 +70,21 @@ impl<'a> ByteSource<'a> {
         &self.name
     }
 
+    /// Whether the bytes are unpacked as they are read: then there is no way to a place in the midst of them.
+    pub(crate) fn is_packed(&self) -> bool {
+        self.is_packed
+    }
+
     /// The next `count` bytes, or fewer where the source ends. Memory is taken only for bytes that are there.
     pub(crate) fn read_up_to(&mut self, count: u64) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
-        self.by_ref().take(count).read_to_end(&mut bytes).map_err(|error| self.error(&error))?;
+        self.append_up_to(count, &mut bytes)?;
         Ok(bytes)
+    }
+
+    /// Appends the next `count` bytes, or fewer where the source ends; returns how many.
+    pub(crate) fn append_up_to(&mut self, count: u64, bytes: &mut Vec<u8>) -> Result<usize> {
+        self.by_ref().take(count).read_to_end(bytes).map_err(|error| self.error(&error))
     }
 
     /// An error of reading, at the offset where it came.
@@ -148,12 +159,12 @@ impl fmt::Display for MoreBehind {
 impl std::error::Error for MoreBehind {}
 
 #[cfg(feature = "bzip2")]
-fn unpack_bzip2<'a>(packed: impl io::BufRead + 'a) -> Result<Box<dyn Read + 'a>> {
+fn unpack_bzip2<'a>(packed: impl io::BufRead + Send + 'a) -> Result<Box<dyn Read + Send + 'a>> {
     Ok(Box::new(bzip2::bufread::MultiBzDecoder::new(packed)))
 }
 
 #[cfg(not(feature = "bzip2"))]
-fn unpack_bzip2<'a>(_: impl Read + 'a) -> Result<Box<dyn Read + 'a>> {
+fn unpack_bzip2<'a>(_: impl Read + 'a) -> Result<Box<dyn Read + Send + 'a>> {
     Err(DatasetError::new(
         "bytes packed by bzip2",
         "plain bytes, or such as gzip packs",

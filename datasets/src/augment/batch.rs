@@ -48,6 +48,11 @@ impl Augmentation {
         if self.augment.mix_up_alpha() > 0.0 { mix_up::check(&inputs, &targets) } else { Ok(()) }
     }
 
+    /// Checks that this batch can be changed.
+    pub fn check_batch<X: SampleType, Y: SampleType>(&self, batch: &Batch<X, Y>) -> Result<()> {
+        self.check(batch.inputs.clone().into(), batch.targets.clone().into())
+    }
+
     /// The index of the column that holds the pictures.
     fn place(&self, inputs: &Columns) -> Result<usize> {
         let refuse = |found: String, hint: &str| Err(DatasetError::new(found, "a column of pictures to augment", hint));

@@ -1,13 +1,16 @@
 //! CSV: tables of numbers and class labels.
 
+mod blocks;
+mod by_index;
 mod column;
 mod header;
 mod lines;
 mod missing;
 mod quotes;
+mod streamed;
 mod table;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ::csv::{Reader, ReaderBuilder, StringRecord, Trim};
 use gradus_tensor::Tensor;
@@ -20,7 +23,7 @@ use crate::source::ByteSource;
 pub use column::CsvColumn;
 use missing::Missing;
 use quotes::Quotes;
-use table::{Fields, Table, malformed};
+use table::{Fields, Head, Table, malformed};
 
 /// A CSV file and the options for reading it; the last call reads it: `regression`, `classification` or `tensor`.
 ///
@@ -47,6 +50,13 @@ use table::{Fields, Table, malformed};
 #[derive(Debug)]
 pub struct Csv<'a> {
     source: ByteSource<'a>,
+    /// The file, if it can be opened again.
+    path: Option<PathBuf>,
+    options: Options,
+}
+
+#[derive(Clone, Debug)]
+struct Options {
     delimiter: u8,
     /// `None`: a header is expected, and a number in it above a column of numbers is an error.
     header: Option<bool>,
@@ -62,29 +72,32 @@ impl Csv<'static> {
     /// # Errors
     /// If the file is missing or cannot be read.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        ByteSource::open(path).map(Csv::new)
+        let path = path.as_ref();
+        Ok(Csv { path: Some(path.to_owned()), ..Csv::new(ByteSource::open(path)?) })
     }
 }
 
 impl<'a> Csv<'a> {
     /// The CSV text of any source of bytes.
     pub fn new(source: ByteSource<'a>) -> Self {
-        Csv { source, delimiter: b',', header: None, inputs: None, targets: None, class_names: None, missing: None }
+        let options =
+            Options { delimiter: b',', header: None, inputs: None, targets: None, class_names: None, missing: None };
+        Csv { source, path: None, options }
     }
 
     /// Whether the first line names the columns; by default it does, and must not look like a row.
     pub fn header(self, header: bool) -> Self {
-        Csv { header: Some(header), ..self }
+        Csv { options: Options { header: Some(header), ..self.options }, ..self }
     }
 
     /// The byte between two fields: `b';'`, `b'\t'`.
     pub fn delimiter(self, delimiter: u8) -> Self {
-        Csv { delimiter, ..self }
+        Csv { options: Options { delimiter, ..self.options }, ..self }
     }
 
     /// The columns to predict from, in this order; by default all but the target.
     pub fn inputs(self, columns: impl IntoIterator<Item = impl Into<CsvColumn>>) -> Self {
-        Csv { inputs: Some(columns.into_iter().map(Into::into).collect()), ..self }
+        Csv { options: Options { inputs: Some(columns.into_iter().map(Into::into).collect()), ..self.options }, ..self }
     }
 
     /// The column to predict; by default the last one.
@@ -94,7 +107,10 @@ impl<'a> Csv<'a> {
 
     /// The columns to predict, for a regression of several numbers.
     pub fn targets(self, columns: impl IntoIterator<Item = impl Into<CsvColumn>>) -> Self {
-        Csv { targets: Some(columns.into_iter().map(Into::into).collect()), ..self }
+        Csv {
+            options: Options { targets: Some(columns.into_iter().map(Into::into).collect()), ..self.options },
+            ..self
+        }
     }
 
     /// The classes 0, 1, ... by their labels in the file. A test set needs the names of its training set.
@@ -103,7 +119,10 @@ impl<'a> Csv<'a> {
     /// are the labels that occur, sorted: numbers by value, and then texts. Numbers of one value, such as 1, 1.0 and 01, are
     /// one class, which has the shortest of their texts as its name; where they are codes, names given here keep them apart.
     pub fn class_names(self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        Csv { class_names: Some(names.into_iter().map(Into::into).collect()), ..self }
+        Csv {
+            options: Options { class_names: Some(names.into_iter().map(Into::into).collect()), ..self.options },
+            ..self
+        }
     }
 
     /// The texts that stand for a missing value, besides an empty field, in place of the usual ones: `?`, `NA`, `N/A`, `NaN`,
@@ -120,7 +139,7 @@ impl<'a> Csv<'a> {
     /// # Ok::<(), gradus_datasets::DatasetError>(())
     /// ```
     pub fn missing(self, texts: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        Csv { missing: Some(texts.into_iter().map(Into::into).collect()), ..self }
+        Csv { options: Options { missing: Some(texts.into_iter().map(Into::into).collect()), ..self.options }, ..self }
     }
 
     /// All input columns as one tensor, `[rows, columns]`; by default all columns of the file.
@@ -128,7 +147,7 @@ impl<'a> Csv<'a> {
     /// # Errors
     /// If a field is not a finite number, a row has too many or too few, or there is no row.
     pub fn tensor(mut self) -> Result<Tensor> {
-        self.targets.get_or_insert_default();
+        self.options.targets.get_or_insert_default();
         let mut numbers = Vec::new();
         let (rows, [width, _]) = self.read(false, |inputs, _| inputs.numbers(&mut numbers))?;
         Ok(filled(numbers, rows, width))
@@ -139,10 +158,7 @@ impl<'a> Csv<'a> {
     /// # Errors
     /// If a field is not a finite number, a row has too many or too few, or there is no row.
     pub fn regression(self) -> Result<Dataset> {
-        if self.targets.as_ref().is_some_and(Vec::is_empty) {
-            let error = DatasetError::new("no target column", "at least one", "choose one, or read a `tensor`");
-            return Err(error.in_file(self.source.name()));
-        }
+        self.options.check_targets().map_err(|error| error.in_file(self.source.name()))?;
         let (mut inputs, mut targets) = (Vec::new(), Vec::new());
         let (rows, [width, target_width]) = self.read(true, |input_fields, target_fields| {
             input_fields.numbers(&mut inputs)?;
@@ -156,14 +172,10 @@ impl<'a> Csv<'a> {
     /// # Errors
     /// If an input is not a finite number, a label is missing or not among the class names, a row has too many or too
     /// few fields, or there is no row.
-    pub fn classification(mut self) -> Result<Dataset<f32, i64>> {
+    pub fn classification(self) -> Result<Dataset<f32, i64>> {
         let mut inputs = Vec::new();
         let name = self.source.name().to_owned();
-        let mut classes = ClassIndex::new(self.class_names.take()).map_err(|error| error.in_file(&name))?;
-        if let Some(targets @ ([] | [_, _, ..])) = self.targets.as_deref() {
-            let found = format!("{} target columns", targets.len());
-            return Err(DatasetError::new(found, "one column of class labels", "choose one").in_file(name));
-        }
+        let mut classes = self.options.classes().map_err(|error| error.in_file(&name))?;
         let (rows, [width, _]) = self.read(false, |input_fields, target_field| {
             input_fields.numbers(&mut inputs)?;
             target_field.label(&mut classes)
@@ -179,45 +191,96 @@ impl<'a> Csv<'a> {
         numeric: bool,
         mut take: impl FnMut(Fields<'_>, Fields<'_>) -> Result<()>,
     ) -> Result<(usize, [usize; 2])> {
-        let Csv { mut source, delimiter, header, inputs, targets, missing, .. } = self;
+        let Csv { mut source, options, .. } = self;
         let text = source.read_up_to(u64::MAX)?;
-        let read = || {
-            if let Some(format) = Format::of_no_text(&text) {
-                return Err(format.refused("a table as text, CSV"));
-            }
-            let quotes = Quotes::find(&text, delimiter)?;
-            let text = &quotes.text[..];
-            let has_names = header != Some(false);
-            let mut reader = reader(text, delimiter, has_names);
-            // Without a header this is the first row, which will come again.
-            let first = reader.headers().map_err(|error| malformed(error, text, delimiter))?.clone();
-            if first.is_empty() {
-                return Err(DatasetError::new("an empty file", "rows of fields", "check that the file is complete"));
-            }
-            let missing = Missing::new(missing);
-            if header.is_none() {
-                header::check(&first, &mut self::reader(text, delimiter, true), &missing)?;
-            }
-            let table = Table::new(text, delimiter, missing, &first, has_names, inputs, targets)?;
-            let number_columns = [&table.inputs[..], if numeric { &table.targets } else { &[] }].concat();
-            quotes.check_rows(delimiter, table.width, &number_columns)?;
-            let mut record = StringRecord::new();
-            let mut rows = 0;
-            while reader.read_record(&mut record).map_err(|error| malformed(error, text, delimiter))? {
-                take(table.fields(&record, &table.inputs), table.fields(&record, &table.targets))?;
-                rows += 1;
-            }
-            if rows == 0 {
-                return Err(DatasetError::new("no row", "at least one row of data", "check that the file is complete"));
-            }
-            Ok((rows, [table.inputs.len(), table.targets.len()]))
+        let mut read = || {
+            let head = Head::find(&text, &options)?;
+            let (rows, widths) = read_rows(&text, &options, &head, true, numeric, &mut take)?;
+            if rows == 0 { Err(no_row()) } else { Ok((rows, widths)) }
         };
         read().map_err(|error| error.in_file(source.name()))
     }
 }
 
+impl Options {
+    /// Checks the targets of a regression.
+    fn check_targets(&self) -> Result<()> {
+        match self.targets.as_deref() {
+            Some([]) => Err(DatasetError::new("no target column", "at least one", "choose one, or read a `tensor`")),
+            _ => Ok(()),
+        }
+    }
+
+    /// The classes of a classification: those that have names.
+    fn classes(&self) -> Result<ClassIndex> {
+        let classes = ClassIndex::new(self.class_names.clone())?;
+        match self.targets.as_deref() {
+            Some(targets @ ([] | [_, _, ..])) => {
+                let found = format!("{} target columns", targets.len());
+                Err(DatasetError::new(found, "one column of class labels", "choose one"))
+            }
+            _ => Ok(classes),
+        }
+    }
+}
+
+impl Head {
+    /// The first line of a text that begins with it.
+    fn find(text: &[u8], options: &Options) -> Result<Head> {
+        if let Some(format) = Format::of_no_text(text) {
+            return Err(format.refused("a table as text, CSV"));
+        }
+        let delimiter = options.delimiter;
+        let quotes = Quotes::find(text, delimiter)?;
+        let text = &quotes.text[..];
+        let has_names = options.header != Some(false);
+        let first = reader(text, delimiter, has_names).headers().map_err(|error| malformed(error, text))?.clone();
+        if first.is_empty() {
+            return Err(DatasetError::new("an empty file", "rows of fields", "check that the file is complete"));
+        }
+        if options.header.is_none() {
+            let missing = Missing::new(options.missing.clone());
+            header::check(&first, &mut reader(text, delimiter, true), &missing)?;
+        }
+        Ok(Head { first, has_names })
+    }
+}
+
+/// Hands the input and target fields of every row of a text to `take`; returns the number of rows and of each row's fields.
+/// `is_first` says whether the text begins with the first line of the file, `numeric` whether the targets are numbers.
+fn read_rows(
+    text: &[u8],
+    options: &Options,
+    head: &Head,
+    is_first: bool,
+    numeric: bool,
+    mut take: impl FnMut(Fields<'_>, Fields<'_>) -> Result<()>,
+) -> Result<(usize, [usize; 2])> {
+    let delimiter = options.delimiter;
+    let quotes = Quotes::find(text, delimiter)?;
+    let text = &quotes.text[..];
+    let table = Table::new(text, head, is_first, options)?;
+    let number_columns = [&table.inputs[..], if numeric { &table.targets } else { &[] }].concat();
+    quotes.check_rows(delimiter, table.width, &number_columns)?;
+    let mut reader = reader(text, delimiter, is_first && head.has_names);
+    // Behind the first line an error of a row has the right place.
+    reader.headers().map_err(|error| malformed(error, text))?;
+    let mut record = StringRecord::new();
+    let mut rows = 0;
+    while reader.read_record(&mut record).map_err(|error| malformed(error, text))? {
+        table.check_width(&record)?;
+        take(table.fields(&record, &table.inputs), table.fields(&record, &table.targets))?;
+        rows += 1;
+    }
+    Ok((rows, [table.inputs.len(), table.targets.len()]))
+}
+
+fn no_row() -> DatasetError {
+    DatasetError::new("no row", "at least one row of data", "check that the file is complete")
+}
+
 fn reader(text: &[u8], delimiter: u8, has_names: bool) -> Reader<&[u8]> {
-    ReaderBuilder::new().delimiter(delimiter).has_headers(has_names).trim(Trim::All).from_reader(text)
+    ReaderBuilder::new().delimiter(delimiter).has_headers(has_names).flexible(true).trim(Trim::All).from_reader(text)
 }
 
 fn filled(numbers: Vec<f32>, rows: usize, width: usize) -> Tensor {

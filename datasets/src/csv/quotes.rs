@@ -129,6 +129,46 @@ fn scan(text: &[u8], delimiter: u8, spaces: &mut Vec<Range<usize>>, long: &mut V
     Ok(())
 }
 
+/// Calls `found` for the bytes of each record with the end of its line. Returns the place behind the last whole line: where
+/// `is_last` is false, more text follows, and the line that it goes on with is left.
+pub(super) fn records(text: &[u8], delimiter: u8, is_last: bool, mut found: impl FnMut(Range<usize>)) -> usize {
+    let is_space = |byte: u8| matches!(byte, b' ' | b'\t') && byte != delimiter;
+    let skip = |from: usize| text[from..].iter().position(|&byte| !is_space(byte)).map_or(text.len(), |n| from + n);
+    let is_end = |byte: &u8| *byte == delimiter || matches!(byte, b'\r' | b'\n');
+    let has_quotes = text.contains(&QUOTE) && delimiter != QUOTE;
+    let mut start = if text.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+    let (mut at, mut whole) = (start, 0);
+    while at < text.len() {
+        let open = if has_quotes { skip(at) } else { at };
+        if has_quotes && text.get(open) == Some(&QUOTE) {
+            match closing(text, open) {
+                Some(close) if text.get(skip(close + 1)).is_none_or(is_end) => at = skip(close + 1),
+                // The quote may be closed by what follows.
+                None if !is_last => return whole,
+                _ => {}
+            }
+        }
+        at += text[at..].iter().position(is_end).unwrap_or(text.len() - at);
+        let end = match text.get(at) {
+            Some(byte) if *byte == delimiter => {
+                at += 1;
+                continue;
+            }
+            Some(b'\r') if at + 1 == text.len() && !is_last => return whole,
+            Some(b'\r') if text.get(at + 1) == Some(&b'\n') => at + 2,
+            Some(_) => at + 1,
+            None if is_last => text.len(),
+            None => return whole,
+        };
+        // An empty line is no record.
+        if at > start {
+            found(start..end);
+        }
+        (start, at, whole) = (end, end, end);
+    }
+    whole
+}
+
 /// The place of the quote that closes the field whose quote opens here; two quotes are one that is part of the text.
 fn closing(text: &[u8], open: usize) -> Option<usize> {
     let mut at = open + 1;

@@ -2,6 +2,7 @@
 
 use ::csv::{Error, ErrorKind, StringRecord};
 
+use super::Options;
 use super::column::CsvColumn;
 use super::lines::{line_at, place_of};
 use super::missing::Missing;
@@ -12,10 +13,19 @@ use crate::error::{DatasetError, Result};
 const SHOWN_FIELD: usize = 40;
 const SHOWN_LIST: usize = 400;
 
+/// The first line of a file, which names the columns or is the first row.
+#[derive(Clone)]
+pub(super) struct Head {
+    pub first: StringRecord,
+    pub has_names: bool,
+}
+
 /// The columns of a file: their names, and the indices of inputs and targets.
 pub(super) struct Table<'t> {
-    /// The whole file.
+    /// The whole file, or a block of it.
     text: &'t [u8],
+    /// Whether the text begins with the first line of the file.
+    is_first: bool,
     delimiter: u8,
     missing: Missing,
     /// The number of columns.
@@ -27,19 +37,14 @@ pub(super) struct Table<'t> {
 }
 
 impl<'t> Table<'t> {
-    /// Finds the columns of a table whose first record is this one.
-    pub fn new(
-        text: &'t [u8],
-        delimiter: u8,
-        missing: Missing,
-        first: &StringRecord,
-        has_names: bool,
-        inputs: Option<Vec<CsvColumn>>,
-        targets: Option<Vec<CsvColumn>>,
-    ) -> Result<Table<'t>> {
-        let names = if has_names { first.iter().map(str::to_owned).collect() } else { Vec::new() };
-        let width = first.len();
-        let mut table = Table { text, delimiter, missing, width, names, inputs: Vec::new(), targets: Vec::new() };
+    /// Finds the columns of a table with this first line. `is_first` says whether the text begins with it.
+    pub fn new(text: &'t [u8], head: &Head, is_first: bool, options: &Options) -> Result<Table<'t>> {
+        let Head { first, has_names } = head;
+        let Options { delimiter, inputs, targets, missing, .. } = options.clone();
+        let names = if *has_names { first.iter().map(str::to_owned).collect() } else { Vec::new() };
+        let (width, missing) = (first.len(), Missing::new(missing));
+        let mut table =
+            Table { text, is_first, delimiter, missing, width, names, inputs: Vec::new(), targets: Vec::new() };
         let place_all = |columns: Vec<CsvColumn>| -> Result<Vec<usize>> {
             columns.iter().map(|column| table.place(column, width)).collect()
         };
@@ -100,6 +105,18 @@ impl<'t> Table<'t> {
         }
     }
 
+    /// Checks that a row has as many fields as the first line.
+    pub fn check_width(&self, record: &StringRecord) -> Result<()> {
+        let (width, found) = (self.width, record.len());
+        if found == width {
+            return Ok(());
+        }
+        let hint = delimiter_hint(self.text, self.delimiter).filter(|_| width == 1);
+        let hint = hint.unwrap_or_else(|| "complete the row, or quote fields that hold a delimiter".to_owned());
+        let error = DatasetError::new(format!("{found} fields"), format!("{width}, as on the first line"), hint);
+        Err(error.at(place_of(record.position(), width.min(found) as u64, self.text)))
+    }
+
     pub fn fields<'r>(&'r self, record: &'r StringRecord, places: &'r [usize]) -> Fields<'r> {
         Fields { table: self, record, places }
     }
@@ -124,7 +141,7 @@ impl Fields<'_> {
     /// Appends the fields as numbers.
     pub fn numbers(&self, numbers: &mut Vec<f32>) -> Result<()> {
         for &place in self.places {
-            // Every row has as many fields as the first, or the reader had refused it.
+            // Every row has as many fields as the first, or it was refused.
             let text = &self.record[place];
             match text.parse::<f32>() {
                 Ok(number) if number.is_finite() && !self.table.missing.holds_number(text) => numbers.push(number),
@@ -146,7 +163,7 @@ impl Fields<'_> {
         if text.parse::<f64>().is_ok() {
             return self.error(place, "a finite number that an f32 can hold", "correct the value, or drop the row");
         }
-        let is_first_row = self.record.position().is_some_and(|position| position.record() == 0);
+        let is_first_row = table.is_first && self.record.position().is_some_and(|position| position.record() == 0);
         let hint = if table.width == 1
             && let Some(hint) = delimiter_hint(table.text, table.delimiter)
         {
@@ -222,18 +239,11 @@ fn shortened(text: &str, characters: usize) -> String {
 
 /// The error for a record that the reader refuses.
 #[cold]
-pub(super) fn malformed(error: Error, text: &[u8], delimiter: u8) -> DatasetError {
+pub(super) fn malformed(error: Error, text: &[u8]) -> DatasetError {
     match error.kind() {
         ErrorKind::Utf8 { pos, err } => {
             DatasetError::new("bytes that are not UTF-8", "text in UTF-8", "save the file in that encoding")
                 .at(place_of(pos.as_ref(), err.field() as u64, text))
-        }
-        ErrorKind::UnequalLengths { pos, expected_len, len } => {
-            let (found, expected) = (format!("{len} fields"), format!("{expected_len}, as on the first line"));
-            let place = place_of(pos.as_ref(), *expected_len.min(len), text);
-            let hint = delimiter_hint(text, delimiter).filter(|_| *expected_len == 1);
-            let hint = hint.unwrap_or_else(|| "complete the row, or quote fields that hold a delimiter".to_owned());
-            DatasetError::new(found, expected, hint).at(place)
         }
         _ => DatasetError::new(format!("text that is not CSV ({error})"), "rows of fields", "check the file"),
     }

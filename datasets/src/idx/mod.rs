@@ -23,9 +23,11 @@
 //! ```
 
 mod element;
+mod lazy;
 mod read;
 mod write;
 
 pub use element::IdxElement;
+pub use lazy::{by_index, stream};
 pub use read::{read, read_any, read_any_from, read_from, read_source};
 pub use write::{write, write_to};

@@ -26,7 +26,7 @@ pub fn read<T: IdxElement>(path: impl AsRef<Path>) -> Result<Tensor<T>> {
 ///
 /// # Errors
 /// If the bytes are damaged, not IDX, or of another element type.
-pub fn read_from<T: IdxElement>(reader: impl Read, name: &str) -> Result<Tensor<T>> {
+pub fn read_from<T: IdxElement>(reader: impl Read + Send, name: &str) -> Result<Tensor<T>> {
     read_source(ByteSource::new(reader, name)?)
 }
 
@@ -35,16 +35,7 @@ pub fn read_from<T: IdxElement>(reader: impl Read, name: &str) -> Result<Tensor<
 /// # Errors
 /// If the bytes are damaged, not IDX, or of another element type.
 pub fn read_source<T: IdxElement>(mut source: ByteSource<'_>) -> Result<Tensor<T>> {
-    let header = Header::read(&mut source)?;
-    if header.code != T::CODE {
-        return Err(DatasetError::new(
-            format!("{} elements (type {:#04x})", header.type_name, header.code),
-            format!("{} elements (type {:#04x})", T::NAME, T::CODE),
-            format!("read them as {} and convert with `to`", header.type_name),
-        )
-        .in_file(source.name())
-        .at(Place::Byte(2)));
-    }
+    let header = Header::read_as::<T>(&mut source)?;
     Ok(T::decode(&element_bytes(&mut source, &header)?).reshape(&header.shape))
 }
 
@@ -60,7 +51,7 @@ pub fn read_any(path: impl AsRef<Path>) -> Result<AnyTensor> {
 ///
 /// # Errors
 /// If the bytes are damaged or not IDX.
-pub fn read_any_from(reader: impl Read, name: &str) -> Result<AnyTensor> {
+pub fn read_any_from(reader: impl Read + Send, name: &str) -> Result<AnyTensor> {
     any(ByteSource::new(reader, name)?)
 }
 
@@ -70,17 +61,32 @@ fn any(mut source: ByteSource<'_>) -> Result<AnyTensor> {
 }
 
 /// The claims of the first bytes; checked to be possible, not to be true.
-struct Header {
+pub(super) struct Header {
     code: u8,
     type_name: &'static str,
-    shape: Shape,
+    pub shape: Shape,
     /// The number of bytes of the header itself.
-    own_bytes: u64,
+    pub own_bytes: u64,
     /// The number of bytes of the elements.
-    element_bytes: u64,
+    pub element_bytes: u64,
 }
 
 impl Header {
+    /// The header of a source whose elements are of type `T`.
+    pub fn read_as<T: IdxElement>(source: &mut ByteSource<'_>) -> Result<Header> {
+        let header = Header::read(source)?;
+        if header.code == T::CODE {
+            return Ok(header);
+        }
+        Err(DatasetError::new(
+            format!("{} elements (type {:#04x})", header.type_name, header.code),
+            format!("{} elements (type {:#04x})", T::NAME, T::CODE),
+            format!("read them as {} and convert with `to`", header.type_name),
+        )
+        .in_file(source.name())
+        .at(Place::Byte(2)))
+    }
+
     fn read(source: &mut ByteSource<'_>) -> Result<Header> {
         let name = source.name().to_owned();
         let refuse = |place, found: String, expected: String, hint: &str| {
@@ -130,20 +136,27 @@ impl Header {
 /// The bytes of the elements, which must be just as many as the header claims.
 fn element_bytes(source: &mut ByteSource<'_>, header: &Header) -> Result<Vec<u8>> {
     let bytes = source.read_up_to(header.element_bytes)?;
-    let expected = || {
-        let Header { element_bytes, type_name, shape, .. } = header;
-        format!("{element_bytes} bytes of elements, as the header says: {type_name} {shape}")
-    };
     let count = bytes.len() as u64;
-    if count < header.element_bytes {
-        let found = format!("the end after {count} bytes of elements");
-        let error = DatasetError::new(found, expected(), "the file is cut off or its header is wrong: get it again");
-        return Err(error.in_file(source.name()).at(Place::Byte(header.own_bytes + count)));
-    }
-    if !source.read_up_to(1)?.is_empty() {
-        let hint = "the file is damaged or its header is wrong: get it again";
-        let error = DatasetError::new("more bytes after the last element", expected(), hint);
-        return Err(error.in_file(source.name()).at(Place::Byte(header.own_bytes + count)));
+    let has_more = count == header.element_bytes && !source.read_up_to(1)?.is_empty();
+    if count < header.element_bytes || has_more {
+        return Err(refuse_end(header, count, has_more).in_file(source.name()));
     }
     Ok(bytes)
+}
+
+/// The error of a file with another number of bytes of elements than its header says: `count`, or `has_more`.
+pub(super) fn refuse_end(header: &Header, count: u64, has_more: bool) -> DatasetError {
+    let Header { element_bytes, type_name, shape, .. } = header;
+    let expected = format!("{element_bytes} bytes of elements, as the header says: {type_name} {shape}");
+    let error = match has_more {
+        false => {
+            let found = format!("the end after {count} bytes of elements");
+            DatasetError::new(found, expected, "the file is cut off or its header is wrong: get it again")
+        }
+        true => {
+            let hint = "the file is damaged or its header is wrong: get it again";
+            DatasetError::new("more bytes after the last element", expected, hint)
+        }
+    };
+    error.at(Place::Byte(header.own_bytes + count))
 }

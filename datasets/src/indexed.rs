@@ -1,0 +1,429 @@
+//! A data set whose samples are read by their indices, when they are used.
+
+use std::fmt;
+use std::ops::{Range, RangeBounds};
+use std::sync::Arc;
+
+use gradus_tensor::{Columns, Float, SampleType, Samples, Tensor};
+
+use crate::augment::{Augment, Augmentation};
+use crate::batch::Batch;
+use crate::classes::check_class_names;
+use crate::data_source::{DataSource, Pass, PassBatches, indexed_order};
+use crate::dataset::{Dataset, check_weights};
+use crate::error::{DatasetError, Place, Result};
+use crate::order::Order;
+use crate::parts;
+use crate::prefetch::Prefetch;
+use crate::stack::{Sample, stacked};
+
+/// Samples that can be read by their indices: rows of a file, pictures in a folder, what a program computes.
+///
+/// An [`IndexedDataset`] makes a data set of it. Where each sample is read by itself, [`IndexedDataset::from_fn`] is shorter.
+///
+/// ```
+/// use gradus_datasets::{Batch, IndexedDataset, IndexedSource, Result};
+/// use gradus_tensor::Tensor;
+///
+/// /// The squares of the numbers below a million.
+/// struct Squares;
+///
+/// impl IndexedSource for Squares {
+///     type X = f32;
+///     type Y = f32;
+///     fn len(&self) -> usize {
+///         1_000_000
+///     }
+///     fn read(&self, indices: &[usize]) -> Result<Batch> {
+///         let numbers: Tensor = indices.iter().map(|&i| i as f32).collect();
+///         Ok(Batch { targets: numbers.square(), inputs: numbers, weights: None })
+///     }
+/// }
+///
+/// let (train, test) = IndexedDataset::new(Squares)?.split_at(900_000);
+/// assert_eq!((train.len(), test.read(&[0])?.inputs.item()), (900_000, 900_000.0));
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
+#[allow(clippy::len_without_is_empty)] // A data set has at least one sample.
+pub trait IndexedSource: Send + Sync + 'static {
+    /// The type of the inputs, as that of a [`Dataset`].
+    type X: SampleType;
+    /// The type of the targets.
+    type Y: SampleType;
+
+    /// The number of samples.
+    fn len(&self) -> usize;
+
+    /// The samples at these indices, in this order. Several threads may call this at once.
+    ///
+    /// # Errors
+    /// If a sample cannot be read. The error ends the training, and should name the file.
+    fn read(&self, indices: &[usize]) -> Result<Batch<Self::X, Self::Y>>;
+}
+
+impl<X: SampleType, Y: SampleType> IndexedSource for Dataset<X, Y> {
+    type X = X;
+    type Y = Y;
+
+    fn len(&self) -> usize {
+        Dataset::len(self)
+    }
+
+    fn read(&self, indices: &[usize]) -> Result<Batch<X, Y>> {
+        Ok(self.gather(indices))
+    }
+}
+
+/// Reads the samples at these indices.
+type Read<X, Y> = dyn Fn(&[usize]) -> Result<Batch<X, Y>> + Send + Sync;
+
+/// A data set whose samples are read by their indices, when they are used: they need not fit into memory.
+///
+/// It has the orders of a [`Dataset`], and is trained on as one: `trainer.fit(&data, fit)`. `Fit::prefetch` and `Fit::workers`
+/// read and change batches ahead on threads. A sample is never kept.
+///
+/// ```
+/// use gradus_datasets::{IndexedDataset, Pass};
+/// use gradus_tensor::Tensor;
+/// let sines = IndexedDataset::from_fn(1000, |i| {
+///     let x = Tensor::new([i as f32 / 100.0]);
+///     Ok((x.clone(), x.sin()))
+/// })?;
+/// let (train, validation) = sines.validation_split(0.2)?;
+/// let sizes: Vec<usize> = train.batches(&Pass::new(300, train.order(Some(1))))?.map(|batch| batch.unwrap().len()).collect();
+/// assert_eq!((sizes, validation.len()), (vec![300, 300, 200], 200));
+/// # use gradus_datasets::DataSource;
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
+pub struct IndexedDataset<X: SampleType = f32, Y: SampleType = X> {
+    read: Arc<Read<X, Y>>,
+    /// The samples of the source that are those of the data set: at least one.
+    range: Range<usize>,
+    weights: Option<Tensor<f32>>,
+    class_names: Option<Arc<[String]>>,
+    augmentation: Option<Arc<Augmentation>>,
+}
+
+impl<X: SampleType, Y: SampleType> Clone for IndexedDataset<X, Y> {
+    fn clone(&self) -> Self {
+        self.part(0..self.len())
+    }
+}
+
+impl IndexedDataset {
+    /// So many samples, each computed or read by itself: `sample(i)` is the input and the target of sample i, tensors or
+    /// [`Columns`] without an axis for samples. All samples have one form.
+    ///
+    /// # Errors
+    /// If there is no sample.
+    pub fn from_fn<A: Samples, B: Samples>(
+        samples: usize,
+        sample: impl Fn(usize) -> Result<(A, B)> + Send + Sync + 'static,
+    ) -> Result<IndexedDataset<A::Type, B::Type>> {
+        IndexedDataset::of(samples, move |indices: &[usize]| {
+            let one = |&index: &usize| {
+                let (inputs, targets) = sample(index)?;
+                Ok(Sample { inputs: inputs.into(), targets: targets.into() })
+            };
+            let samples = indices.iter().map(one).collect::<Result<Vec<Sample>>>()?;
+            Ok(Batch::from_columns(stacked(&samples, |row| indices[row])?))
+        })
+    }
+}
+
+impl<X: SampleType, Y: SampleType> IndexedDataset<X, Y> {
+    /// The samples of a source.
+    ///
+    /// # Errors
+    /// If there is no sample.
+    pub fn new(source: impl IndexedSource<X = X, Y = Y>) -> Result<Self> {
+        IndexedDataset::of(source.len(), move |indices: &[usize]| source.read(indices))
+    }
+
+    fn of(samples: usize, read: impl Fn(&[usize]) -> Result<Batch<X, Y>> + Send + Sync + 'static) -> Result<Self> {
+        if samples == 0 {
+            return Err(DatasetError::new(
+                "no sample",
+                "at least one sample",
+                "check how the data were found or filtered",
+            ));
+        }
+        let (read, range) = (Arc::new(read), 0..samples);
+        Ok(IndexedDataset { read, range, weights: None, class_names: None, augmentation: None })
+    }
+
+    /// The same samples, each with a weight in the loss: `[n]`, times the weight that the source gives it.
+    ///
+    /// # Errors
+    /// If there is not one weight for each sample, or one is negative or not finite.
+    pub fn with_weights(self, weights: Tensor<f32>) -> Result<Self> {
+        check_weights(&weights, self.len())?;
+        Ok(IndexedDataset { weights: Some(weights), ..self })
+    }
+
+    /// The same samples, with names for the classes 0, 1, ...
+    ///
+    /// # Panics
+    /// If two classes have one name.
+    #[track_caller]
+    pub fn with_class_names(self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let names: Vec<String> = names.into_iter().map(Into::into).collect();
+        if let Err(error) = check_class_names(&names) {
+            panic!("with_class_names: {error}");
+        }
+        IndexedDataset { class_names: Some(names.into()), ..self }
+    }
+
+    /// The number of samples; never 0.
+    #[allow(clippy::len_without_is_empty)] // It never is.
+    pub fn len(&self) -> usize {
+        self.range.len()
+    }
+
+    /// The weight of each sample in the loss, `[n]`, as given by [`with_weights`](IndexedDataset::with_weights).
+    pub fn weights(&self) -> Option<&Tensor<f32>> {
+        self.weights.as_ref()
+    }
+
+    /// The names of the classes 0, 1, ...
+    pub fn class_names(&self) -> Option<&[String]> {
+        self.class_names.as_deref()
+    }
+
+    /// The same samples, changed by `f` whenever they are read: `f` is given the samples of a batch as a [`Dataset`], and may
+    /// use all of its methods. It must treat samples alike, however many a batch has. It runs on the threads that read.
+    ///
+    /// ```
+    /// # use gradus_datasets::IndexedDataset;
+    /// # use gradus_tensor::Tensor;
+    /// let pictures = IndexedDataset::from_fn(9, |i| Ok((Tensor::from([255_u8, i as u8]), Tensor::scalar(i as i64 % 3))))?;
+    /// let pictures = pictures.map(|batch| batch.map_inputs(|x| x.to::<f32>() / 255.0).to_categorical(3));
+    /// assert_eq!(pictures.read(&[4])?.targets, Tensor::new([[0.0, 1.0, 0.0]]));
+    /// # Ok::<(), gradus_datasets::DatasetError>(())
+    /// ```
+    pub fn map<A: SampleType, B: SampleType>(
+        self,
+        f: impl Fn(Dataset<X, Y>) -> Result<Dataset<A, B>> + Send + Sync + 'static,
+    ) -> IndexedDataset<A, B> {
+        let IndexedDataset { read, range, weights, class_names, augmentation } = self;
+        let read = move |indices: &[usize]| mapped(checked(read(indices)?, indices.len())?, &f, |row| indices[row]);
+        IndexedDataset { read: Arc::new(read), range, weights, class_names, augmentation }
+    }
+
+    /// The samples of a range, `train.slice(1000..)`.
+    ///
+    /// # Panics
+    /// If the range is empty or reaches beyond the samples.
+    #[track_caller]
+    pub fn slice(&self, range: impl RangeBounds<usize>) -> Self {
+        self.part(parts::bounds(range, self.len()))
+    }
+
+    /// The first `count` samples, or all if there are fewer.
+    ///
+    /// # Panics
+    /// If `count` is 0: a data set has at least one sample.
+    #[track_caller]
+    pub fn take(&self, count: usize) -> Self {
+        self.part(parts::first(count, self.len()))
+    }
+
+    /// The first `count` samples, and the rest.
+    ///
+    /// # Panics
+    /// If that leaves no sample in a part.
+    #[track_caller]
+    pub fn split_at(&self, count: usize) -> (Self, Self) {
+        let (first, rest) = parts::split_at(count, self.len());
+        (self.part(first), self.part(rest))
+    }
+
+    /// A training set, and a validation set of the last `fraction` of the samples, as by [`Dataset::validation_split`].
+    ///
+    /// # Errors
+    /// If that leaves no sample in a part.
+    pub fn validation_split(&self, fraction: f64) -> Result<(Self, Self)> {
+        Ok(self.split_at(parts::kept(fraction, self.len())?))
+    }
+
+    fn part(&self, range: Range<usize>) -> Self {
+        IndexedDataset {
+            read: Arc::clone(&self.read),
+            weights: self.weights.as_ref().map(|weights| weights.slice(0, range.clone())),
+            range: self.range.start + range.start..self.range.start + range.end,
+            class_names: self.class_names.clone(),
+            augmentation: self.augmentation.clone(),
+        }
+    }
+
+    /// The samples at these indices, in this order, as they are without augmentation.
+    ///
+    /// # Errors
+    /// If a sample cannot be read.
+    ///
+    /// # Panics
+    /// If there is no sample of an index, or no index.
+    #[track_caller]
+    pub fn read(&self, indices: &[usize]) -> Result<Batch<X, Y>> {
+        let (samples, start) = (self.len(), self.range.start);
+        assert!(!indices.is_empty(), "read: at least one index is needed");
+        if let Some(index) = indices.iter().find(|&&index| index >= samples) {
+            panic!("read: sample {index} of {samples}");
+        }
+        let in_source: Vec<usize> = indices.iter().map(|index| start + index).collect();
+        let mut batch = checked((self.read)(&in_source)?, indices.len())?;
+        if let Some(weights) = &self.weights {
+            let weights = weights.take_rows(indices);
+            batch.weights = Some(batch.weights.map_or(weights.clone(), |given| given * &weights));
+        }
+        Ok(batch)
+    }
+
+    /// The batches of a pass, as [`DataSource::batches_of`] returns them, with inputs and targets of their own types.
+    ///
+    /// # Errors
+    /// If the order is none of these data. An error of reading comes in place of its batch.
+    ///
+    /// # Panics
+    /// If the batch size is 0.
+    #[track_caller]
+    pub fn batches(&self, pass: &Pass) -> Result<Box<dyn Iterator<Item = Result<Batch<X, Y>>>>> {
+        pass.check();
+        pass.order.check(self.len())?;
+        let augmented = self.augmentation.clone().zip(pass.augmentation_seed);
+        let batches = Batches { data: self.clone(), size: pass.batch_size, order: pass.order.clone(), augmented };
+        Ok(match pass.prefetch {
+            0 => Box::new(batches),
+            ahead => Box::new(Prefetch::shared(batches, pass.workers, ahead)),
+        })
+    }
+
+    /// The changes of the samples when they are trained on.
+    pub fn augmentation(&self) -> Option<&Augment> {
+        self.augmentation.as_ref().map(|augmentation| augmentation.augment())
+    }
+
+    fn with_augmentation(self, augmentation: Augmentation) -> Result<Self> {
+        augmentation.check_batch(&self.read(&[0])?)?;
+        Ok(IndexedDataset { augmentation: Some(Arc::new(augmentation)), ..self })
+    }
+}
+
+impl<X: Float, Y: SampleType> IndexedDataset<X, Y> {
+    /// The same samples, to be changed at random whenever they are trained on: see [`Dataset::augment`].
+    ///
+    /// # Errors
+    /// If the first sample cannot be read, or as of `Dataset::augment`.
+    pub fn augment(self, augment: Augment) -> Result<Self> {
+        self.with_augmentation(Augmentation::new(augment, None))
+    }
+}
+
+impl<Y: SampleType> IndexedDataset<Columns, Y> {
+    /// As [`augment`](IndexedDataset::augment), for pictures in the input column of this name: see [`Dataset::augment_column`].
+    ///
+    /// # Errors
+    /// If the first sample cannot be read, or as of `Dataset::augment_column`.
+    pub fn augment_column(self, name: &str, augment: Augment) -> Result<Self> {
+        self.with_augmentation(Augmentation::new(augment, Some(name)))
+    }
+}
+
+impl<X: SampleType, Y: SampleType> DataSource for IndexedDataset<X, Y> {
+    fn sample_count(&self) -> Option<usize> {
+        Some(self.len())
+    }
+
+    fn preview(&self) -> Result<Batch<Columns>> {
+        Ok(self.read(&[0])?.into_columns())
+    }
+
+    fn is_augmented(&self) -> bool {
+        self.augmentation.is_some()
+    }
+
+    fn order(&self, seed: Option<u64>) -> Order {
+        indexed_order(self.len(), seed)
+    }
+
+    fn batches_of(&self, pass: &Pass) -> Result<PassBatches> {
+        Ok(Box::new(self.batches(pass)?.map(|batch| Ok(batch?.into_columns()))))
+    }
+
+    fn divided(&self, fraction: f64) -> Result<(Box<dyn DataSource>, Box<dyn DataSource>)> {
+        let (train, validation) = self.validation_split(fraction)?;
+        Ok((Box::new(train), Box::new(validation)))
+    }
+}
+
+impl<X: SampleType, Y: SampleType> fmt::Debug for IndexedDataset<X, Y> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IndexedDataset").field("range", &self.range).finish_non_exhaustive()
+    }
+}
+
+/// The batches of a pass.
+#[derive(Clone)]
+struct Batches<X: SampleType, Y: SampleType> {
+    data: IndexedDataset<X, Y>,
+    size: usize,
+    order: Order,
+    augmented: Option<(Arc<Augmentation>, u64)>,
+}
+
+impl<X: SampleType, Y: SampleType> Iterator for Batches<X, Y> {
+    type Item = Result<Batch<X, Y>>;
+
+    fn next(&mut self) -> Option<Result<Batch<X, Y>>> {
+        let positions = self.order.advance(self.size);
+        if positions.is_empty() {
+            return None;
+        }
+        let (start, indices) = (positions.start, self.order.samples(positions));
+        let batch = self.data.read(&indices);
+        Some(match &self.augmented {
+            Some((augmentation, seed)) => batch.and_then(|batch| {
+                augmentation.check_batch(&batch)?;
+                Ok(augmentation.change(batch, *seed, start, |row| indices[row]))
+            }),
+            None => batch,
+        })
+    }
+
+    /// Goes past `count` batches without reading them.
+    fn nth(&mut self, count: usize) -> Option<Self::Item> {
+        self.order.advance(count.saturating_mul(self.size));
+        self.next()
+    }
+}
+
+/// The batch, which must have so many samples.
+pub(crate) fn checked<X: SampleType, Y: SampleType>(batch: Batch<X, Y>, samples: usize) -> Result<Batch<X, Y>> {
+    let (inputs, targets): (Columns, Columns) = (batch.inputs.clone().into(), batch.targets.clone().into());
+    crate::columns::check_counts(&inputs, &targets)?;
+    let weights = batch.weights.as_ref().map_or(samples, Tensor::size);
+    if batch.len() != samples || weights != samples {
+        let found = format!("{} samples with {weights} weights", batch.len());
+        let hint = "return the samples that were asked for";
+        return Err(DatasetError::new(found, format!("{samples}, as many as indices"), hint));
+    }
+    Ok(batch)
+}
+
+/// `f` of the samples of a batch, of which `index` says which samples of the data they are.
+pub(crate) fn mapped<X: SampleType, Y: SampleType, A: SampleType, B: SampleType>(
+    batch: Batch<X, Y>,
+    f: &(impl Fn(Dataset<X, Y>) -> Result<Dataset<A, B>> + ?Sized),
+    index: impl Fn(usize) -> usize,
+) -> Result<Batch<A, B>> {
+    let samples = batch.len();
+    let batch = f(Dataset::of_batch(batch)).map_err(|error| match error.place() {
+        Some(Place::Sample(row)) if row < samples => error.at(Place::Sample(index(row))),
+        _ => error,
+    })?;
+    if batch.len() != samples {
+        let (found, expected) = (format!("{} samples after `map`", batch.len()), format!("{samples}, as before"));
+        return Err(DatasetError::new(found, expected, "leave samples out before: by `slice` or by the source"));
+    }
+    Ok(batch.range(0..samples))
+}
