@@ -7,7 +7,8 @@ pub use gradus_autograd::{Grads, Op, Params, Tape, Var, gradcheck, value_and_gra
 #[cfg(feature = "images")]
 pub use gradus_datasets::ImageFolder;
 pub use gradus_datasets::{
-    Augment, Csv, Dataset, Fill, Warp, auto_mpg, cifar10, emnist, fashion_mnist, iris, kmnist, mnist, usps,
+    Augment, Batch, Csv, DataSource, Dataset, Fill, IndexedDataset, IndexedSource, StreamDataset, Warp, auto_mpg,
+    balanced_class_weights, cifar10, emnist, fashion_mnist, iris, kmnist, mnist, usps,
 };
 pub use gradus_nn::losses::{self, *};
 pub use gradus_nn::*;

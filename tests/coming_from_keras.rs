@@ -256,3 +256,35 @@ fn models_within_models_and_parts_of_them() -> Result<()> {
     assert!(model.params().get("encoder/0/kernel").is_some_and(|kernel| kernel.frozen));
     Ok(())
 }
+
+#[test]
+fn data_larger_than_memory() -> Result<()> {
+    type Read<T> = Result<T, gradus::datasets::DatasetError>;
+    fn sample(i: usize) -> Read<(Tensor, Tensor)> {
+        Ok((Tensor::new([i as f32 / 1000.0]), Tensor::new([f32::from(i >= 500)])))
+    }
+    let f = |batch: Dataset| Ok(batch.map_inputs(|x| x * 2.0 - 1.0));
+    let data = IndexedDataset::from_fn(1000, sample)?;
+    let data = data.map(f);
+    let fit = |data: &dyn DataSource| -> Result<Fit> {
+        let quiet = Fit { epochs: 2, verbose: false, ..Fit::default() };
+        Ok(Fit { class_weights: Some(balanced_class_weights(data, 2)?), ..quiet })
+    };
+    let balanced: Fit = Fit { class_weights: Some(balanced_class_weights(&data, 2)?), ..Fit::default() };
+    assert_eq!(balanced.class_weights, Some(vec![1.0; 2]));
+    let model = built(Sequential::new().add(Dense::new(1).activation(Activation::Sigmoid)), [1])?;
+    let mut trainer = Trainer::new(model, BinaryCrossentropy::default(), Adam::default().learning_rate(0.1));
+    let history = trainer.fit(&data, fit(&data)?)?;
+    assert!(history.get("loss")[1] < history.get("loss")[0]);
+    let outputs = trainer.predict_batches(&data, 256)?.collect::<Result<Vec<Tensor>, _>>()?;
+    assert_eq!(outputs.iter().map(Tensor::size).sum::<usize>(), 1000);
+
+    let rows = || Ok((0..1000).map(sample));
+    let (data, n) = (StreamDataset::new(rows).shuffle_buffer(10_000), 100);
+    let (validation, data) = (data.take(n), data.skip(n));
+    trainer.fit_validated(&data, &validation, fit(&data)?)?;
+    assert_eq!((data.sample_count(), validation.sample_count()), (Some(900), Some(100)));
+    // Of a file that only the reader has.
+    let _table = || -> Result<StreamDataset<f32, i64>> { Ok(Csv::open("rows.csv")?.classification_stream()?) };
+    Ok(())
+}

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use gradus_tensor::{Element, SampleType, Tensor};
 
+use crate::data_source::{DataSource, Pass};
 use crate::dataset::Dataset;
 use crate::decimal::Decimal;
 use crate::error::{DatasetError, Place, Result};
@@ -66,6 +67,45 @@ impl<X: SampleType, Y: Element> Dataset<X, Y> {
         self.targets().iter().enumerate().map(index).collect()
     }
 }
+
+/// A weight for each class, for `Fit::class_weights`: the number of samples / (the number of classes * the number of samples of
+/// the class), so that each class counts as much as the others. This is scikit-learn's "balanced".
+///
+/// Targets are class labels, or one-hot rows. Data that are not in memory are read once. A class without samples has the weight 0.
+///
+/// ```
+/// use gradus_datasets::{Dataset, balanced_class_weights};
+/// use gradus_tensor::Tensor;
+/// let rare = Dataset::new(Tensor::new([0.1, 0.2, 0.3, 0.4]), Tensor::from([0_u8, 0, 0, 1]))?;
+/// assert_eq!(balanced_class_weights(&rare, 2)?, [4.0 / 6.0, 2.0]);
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
+///
+/// # Errors
+/// If the data cannot be read, or a target is no class below `classes`.
+pub fn balanced_class_weights(data: &dyn DataSource, classes: usize) -> Result<Vec<f64>> {
+    let mut counts = vec![0_usize; classes];
+    let mut samples = 0;
+    for batch in data.batches_of(&Pass::new(COUNTED_AT_ONCE, data.order(None)))? {
+        let batch = batch?;
+        let targets = batch.targets[0].to::<f64>();
+        let labels = match targets.shape()[..] {
+            [_, width] if width == classes && classes > 1 => targets.argmax(-1).to::<f64>(),
+            _ => targets,
+        };
+        let labels = Dataset::new(batch.inputs, labels)?.labels(classes).map_err(|error| match error.place() {
+            Some(Place::Sample(row)) => error.at(Place::Sample(samples + row)),
+            _ => error,
+        })?;
+        labels.iter().for_each(|&label| counts[label] += 1);
+        samples += labels.len();
+    }
+    let weight = |&count: &usize| if count == 0 { 0.0 } else { samples as f64 / (classes * count) as f64 };
+    Ok(counts.iter().map(weight).collect())
+}
+
+/// The number of samples whose labels are counted at once.
+const COUNTED_AT_ONCE: usize = 1024;
 
 /// # Errors
 /// If two classes have one name.

@@ -119,7 +119,9 @@ impl<X: SampleType, Y: SampleType> DataSource for Dataset<X, Y> {
             batches = batches.augmented(seed)?;
         }
         let finished = |batch: Batch<X, Y>| Ok(batch.into_columns());
-        Ok(match pass.prefetch {
+        // Views of samples in sequence cost less than a thread.
+        let are_views = pass.order.is_sequential() && pass.augmentation_seed.is_none();
+        Ok(match if are_views { 0 } else { pass.prefetch } {
             0 => Box::new(batches.map(finished)),
             ahead => Box::new(batches.prefetch_on(pass.workers, ahead).map(finished)),
         })

@@ -48,6 +48,21 @@
 //! Inputs and targets are one tensor each, of any element type, or [`Columns`](gradus_tensor::Columns): several tensors of
 //! different element types, with names. Batches then hold columns too; see [`Dataset`].
 //!
+//! # Data larger than memory
+//!
+//! An [`IndexedDataset`] reads samples by their indices when they are used, a [`StreamDataset`] one after the other, through a
+//! buffer that shuffles them. They are trained on as a [`Dataset`], with the same batches for the same seed: all three are a
+//! [`DataSource`]. Files are read in these ways by [`Csv::regression_stream`], [`Csv::classification_stream`],
+//! [`Csv::regression_by_index`], [`Csv::classification_by_index`], [`idx::stream`], [`idx::by_index`] and
+//! `ImageFolder::load_by_index`.
+//!
+//! | | a data set in memory | by index | a stream |
+//! |---|---|---|---|
+//! | in memory | all samples | a batch | a batch and the shuffle buffer |
+//! | order | any | any | as well shuffled as the buffer is large |
+//! | length | known | known | known behind the first end |
+//! | packed files | yes | no | yes |
+//!
 //! # Augmentation
 //!
 //! [`Dataset::augment`] has pictures shifted, turned, flipped and so on, at random and anew in every epoch, by the thread
@@ -55,7 +70,8 @@
 //!
 //! # Your own data set
 //!
-//! [`Dataset::new`] takes two tensors, and a reader makes tensors from files. [`DataFiles`] finds the files, unpacks
+//! [`Dataset::new`] takes two tensors, and a reader makes tensors from files. [`IndexedDataset::from_fn`] takes a function of a
+//! sample's index, an [`IndexedSource`] reads several samples at once, and [`StreamDataset::new`] takes an iterator. [`DataFiles`] finds the files, unpacks
 //! them, compares their checksums and names them in errors.
 //!
 //! # Features
@@ -119,6 +135,7 @@ pub use self::csv::{Csv, CsvColumn};
 pub use augment::{Augment, Fill, Warp};
 pub use batch::Batch;
 pub use batches::Batches;
+pub use classes::balanced_class_weights;
 pub use data_source::{DataSource, Pass, PassBatches};
 pub use dataset::Dataset;
 #[cfg(feature = "download")]

@@ -213,6 +213,11 @@ impl Order {
         }
     }
 
+    /// Whether the samples are 0, 1, ... of data in memory.
+    pub(crate) fn is_sequential(&self) -> bool {
+        matches!(self.rows, Rows::InSequence(_))
+    }
+
     /// Goes past the next `count` samples and returns their positions in the order.
     pub(crate) fn advance(&mut self, count: usize) -> Range<usize> {
         let start = self.next;

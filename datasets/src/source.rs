@@ -198,6 +198,11 @@ pub(crate) fn read_error(error: &io::Error) -> DatasetError {
     }
     match error.kind() {
         io::ErrorKind::IsADirectory => DatasetError::new("a folder", "a file to read", "name a file in the folder"),
+        io::ErrorKind::OutOfMemory => DatasetError::new(
+            "more bytes than memory holds",
+            "a file that fits into memory",
+            "read it while it is used, as a stream or by index",
+        ),
         io::ErrorKind::UnexpectedEof => DatasetError::new(
             "the end of the packed bytes",
             "the rest of the packed file",

@@ -285,3 +285,27 @@ fn folders_that_hold_no_pictures_explain_themselves() {
     assert!(message(ImageFolder::new(&folder).channels(4)).starts_with("found 4 channels, expected 1 or 3"));
     assert!(message(ImageFolder::new(&folder).size(0, 4)).starts_with("found a size of 0 x 4"));
 }
+
+#[test]
+fn pictures_by_index_are_those_that_are_loaded_and_one_that_vanished_is_named() {
+    let folder = folder("by-index");
+    counting(3).save(folder.join("dog/a.png")).unwrap();
+    counting(2).save(folder.join("cat/b.png")).unwrap();
+    counting(1).save(folder.join("cat/a.png")).unwrap();
+    let pictures = ImageFolder::new(&folder);
+    let (loaded, by_index) = (pictures.load().unwrap(), pictures.load_by_index().unwrap());
+    assert_eq!(by_index.class_names(), loaded.class_names());
+    let batch = by_index.read(&[2, 0, 1]).unwrap();
+    assert_eq!(
+        (batch.inputs, batch.targets),
+        (loaded.inputs().take_rows(&[2, 0, 1]), loaded.targets().take_rows(&[2, 0, 1]))
+    );
+    let gone = folder.join("cat/b.png");
+    fs::remove_file(&gone).unwrap();
+    let error = by_index.read(&[0, 1]).unwrap_err().to_string();
+    assert!(error.starts_with(&format!("{}: found a file that cannot be read", gone.display())), "{error}");
+    let mut small = ImageFolder::new(&folder).size(1, 1).load_by_index().unwrap();
+    assert_eq!(small.read(&[0]).unwrap().inputs.shape(), &[1, 1, 1, 3]);
+    small = small.map(|batch| Ok(batch.map_inputs(|x| x)));
+    assert_eq!(small.len(), 2);
+}

@@ -264,6 +264,35 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
         Ok(self.model.predict(inputs)?)
     }
 
+    /// The outputs of the model for data that need not fit into memory: `[n, ..]` for each batch, in the order of the data.
+    ///
+    /// ```
+    /// # use gradus_datasets::IndexedDataset;
+    /// # use gradus_nn::{Dense, Model, Sequential, losses::MeanSquaredError};
+    /// # use gradus_optim::Sgd;
+    /// # use gradus_tensor::Tensor;
+    /// # use gradus_train::Trainer;
+    /// let model = Model::build(Sequential::new().add(Dense::new(1)), [1], 0).unwrap();
+    /// let trainer = Trainer::new(model, MeanSquaredError, Sgd::default());
+    /// let data = IndexedDataset::from_fn(10, |i| Ok((Tensor::new([i as f32]), Tensor::new([0.0])))).unwrap();
+    /// let sizes: Vec<usize> = trainer.predict_batches(&data, 4).unwrap().map(|outputs| outputs.unwrap().size()).collect();
+    /// assert_eq!(sizes, [4, 4, 2]);
+    /// ```
+    ///
+    /// # Errors
+    /// If the data cannot be read, or as of [`predict`](Trainer::predict). A later error comes in place of its batch.
+    ///
+    /// # Panics
+    /// If `batch_size` is 0.
+    pub fn predict_batches<'a>(
+        &'a self,
+        data: &dyn DataSource,
+        batch_size: usize,
+    ) -> Result<impl Iterator<Item = Result<Tensor<T>>> + use<'a, L, R, T>> {
+        let batches = data.batches_of(&Pass::new(batch_size, data.order(None)))?;
+        Ok(batches.map(|batch| self.predict(batch?.inputs)))
+    }
+
     /// All outputs of the model, in order; otherwise as [`predict`](Trainer::predict).
     ///
     /// # Errors

@@ -1,0 +1,178 @@
+//! CSV files that are read while they are used: the same rows, and the same errors, as of a file that is read at once.
+
+use gradus_datasets::{Batch, ByteSource, Csv, DataSource, Dataset, DatasetError, Pass};
+use gradus_tensor::Columns;
+
+/// A file of this text.
+fn written(name: &str, text: &[u8]) -> std::path::PathBuf {
+    let path = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{name}", std::process::id()));
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+/// All samples of a source in order, as one data set; or the first error.
+fn all(data: &dyn DataSource) -> Result<Dataset<Columns>, DatasetError> {
+    let batches = data.batches_of(&Pass::new(1 << 20, data.order(None)))?.collect::<Result<Vec<_>, _>>()?;
+    let [Batch { inputs, targets, .. }] = &batches[..] else { panic!("{} batches", batches.len()) };
+    Dataset::new(inputs.clone(), targets.clone())
+}
+
+/// The error or the samples of a file that is read at once, row by row, and by index: the same of each.
+fn classified(csv: &dyn Fn() -> Csv<'static>) -> Result<Dataset<f32, i64>, String> {
+    let at_once = csv().classification();
+    let streamed =
+        csv().classification_stream().and_then(|data| Ok((all(&data)?, data.class_names().unwrap().to_vec())));
+    let by_index =
+        csv().classification_by_index().and_then(|data| Ok((all(&data)?, data.class_names().unwrap().to_vec())));
+    for lazy in [streamed, by_index] {
+        match (&at_once, lazy) {
+            (Ok(a), Ok((b, names))) => {
+                assert_eq!((a.to_columns().inputs(), a.to_columns().targets()), (b.inputs(), b.targets()));
+                assert_eq!(a.class_names().unwrap(), names);
+            }
+            (Err(a), Err(b)) => assert_eq!(a.to_string(), b.to_string()),
+            (a, b) => panic!("{a:?} or {:?}", b.map(|_| ())),
+        }
+    }
+    at_once.map_err(|error| error.to_string())
+}
+
+#[test]
+fn a_file_is_read_alike_at_once_row_by_row_and_by_index() {
+    // Texts with everything that a table may have: each is read in three ways, and each is also an error in the same ways.
+    let texts = [
+        "a,b,kind\n1,2,cat\n3,4,dog\n5,6,cat\n",
+        "a,b,kind\r\n1,2,cat\r\n\r\n3,4,dog\r\n",
+        "a,b,kind\r1,2,cat\r3,4,dog",
+        "\u{feff}a,b,kind\n1,2,\"cat, big\"\n3,4,\"a \"\"dog\"\"\"\n",
+        "a,b,kind\n1, 2 , \"cat\"\n3,4,\"two\nlines\"\n\n5,6,dog",
+        "a,b,kind\n1,2,cat\n3,4\n",
+        "a,b,kind\n1,2,cat\n3,x,dog\n",
+        "a,b,kind\n1,2,cat\n3,,dog\n",
+        "a,b,kind\n1,2,cat\n3,4,\n",
+        "a,b,kind\n1,2,\"cat\n3,4,dog\n",
+        "a,b,kind\n1,2,\"cat\" x\n3,4,dog\n",
+        "a,b,kind\n1,2,\"cat\n3,4,\"dog\n",
+        "a,b,kind\n",
+        "",
+        "1,2,cat\n3,4,dog\n",
+        "a,b,kind\n1,2,1.0\n3,4,10\n5,6,01\n",
+    ];
+    for (number, text) in texts.iter().enumerate() {
+        let path = written(&format!("alike-{number}.csv"), text.as_bytes());
+        let read = classified(&|| Csv::open(&path).unwrap());
+        assert_eq!(read.is_ok(), matches!(number, 0..=4 | 15), "{text:?}: {read:?}");
+    }
+    let path = written("alike-header.csv", b"1,2,cat\n3,4,dog\n5,6,cat\n");
+    assert_eq!(classified(&|| Csv::open(&path).unwrap().header(false)).unwrap().len(), 3);
+    let path = written("alike-options.csv", b"kind;x;y\nb;1;2\na;-9;3\nc;4;5\n");
+    let csv = || Csv::open(&path).unwrap().delimiter(b';').target("kind").inputs(["y"]);
+    assert_eq!(classified(&csv).unwrap().targets().to_vec(), [1, 0, 2]);
+    let named = classified(&|| csv().class_names(["c", "b", "a"])).unwrap();
+    assert_eq!(named.targets().to_vec(), [1, 2, 0]);
+    assert!(classified(&|| csv().class_names(["c", "b"])).unwrap_err().contains("line 3, column 1: found \"a\""));
+    assert!(classified(&|| csv().inputs(["x"]).missing(["-9"])).unwrap_err().contains("line 3, column 2"));
+}
+
+/// A table of several blocks: its rows differ in length, and some have quotes over two lines.
+fn large(rows: usize, quoted: bool) -> String {
+    let mut text = String::from("x,y,note,z\n");
+    for row in 0..rows {
+        let note =
+            if quoted && row % 97 == 3 { format!("\"{row},\nand \"\"more\"\"\"") } else { "n".repeat(row % 13 + 1) };
+        text += &format!("{row},{}.5,{note},{}\n", row * 7 % 1000, row % 5);
+    }
+    text
+}
+
+#[test]
+fn blocks_end_between_rows() {
+    const ROWS: usize = 60_000;
+    for quoted in [false, true] {
+        let path = written(&format!("blocks-{quoted}.csv"), large(ROWS, quoted).as_bytes());
+        let csv = || Csv::open(&path).unwrap().inputs(["x", "y"]).target("z");
+        let at_once = csv().regression().unwrap();
+        let stream = csv().regression_stream().unwrap();
+        let by_index = csv().regression_by_index().unwrap();
+        for lazy in [all(&stream).unwrap(), all(&by_index).unwrap()] {
+            assert_eq!((&lazy.inputs()[0].to::<f32>(), &lazy.targets()[0].to()), (at_once.inputs(), at_once.targets()));
+        }
+        let rows = [ROWS - 1, 0, 12_345];
+        assert_eq!(by_index.read(&rows).unwrap(), gradus_datasets::IndexedSource::read(&at_once, &rows).unwrap());
+        // Going on far behind the first block.
+        let later = Pass::new(3, stream.order(None).starting_at(50_001));
+        let batch = stream.batches(&later).unwrap().next().unwrap().unwrap();
+        assert_eq!(batch.inputs.select(1, 0).to_vec(), [50_001.0, 50_002.0, 50_003.0]);
+        assert_eq!(stream.skip(ROWS - 1).preview().unwrap().inputs[0].to::<f32>().get([0, 0]), (ROWS - 1) as f32);
+    }
+    // An error far behind the first block has its line, and comes behind the rows before it.
+    let broken = large(ROWS, true).replace("\n50000,", "\nfifty,");
+    let line = 1 + broken.lines().position(|line| line.starts_with("fifty")).unwrap();
+    let path = written("blocks-broken.csv", broken.as_bytes());
+    let csv = || Csv::open(&path).unwrap().inputs(["x", "y"]).target("z");
+    let stream = csv().regression_stream().unwrap();
+    let mut batches = stream.batches(&Pass::new(1000, stream.order(None))).unwrap();
+    assert!(batches.by_ref().take(50).all(|batch| batch.is_ok()));
+    let error = batches.next().unwrap().unwrap_err().to_string();
+    assert_eq!(error, csv().regression().unwrap_err().to_string());
+    assert_eq!(error, csv().regression_by_index().unwrap_err().to_string());
+    assert!(error.contains(&format!("line {line}, column 1: found \"fifty\"")), "{error}");
+    assert!(batches.next().is_none());
+}
+
+#[test]
+fn packed_files_are_streams_only() {
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut packed, large(3000, false).as_bytes()).unwrap();
+    let path = written("packed.csv.gz", &packed.finish().unwrap());
+    let csv = || Csv::open(&path).unwrap().inputs(["x"]).target("z");
+    let stream = csv().regression_stream().unwrap();
+    assert_eq!(all(&stream).unwrap().inputs()[0].to::<f32>(), *csv().regression().unwrap().inputs());
+    let error = csv().regression_by_index().unwrap_err().to_string();
+    assert!(
+        error.ends_with(
+            "found a packed file, expected plain text, whose rows have places in the file; unpack it, or read it \
+                             as a stream"
+        ),
+        "{error}"
+    );
+    let once = Csv::new(ByteSource::new(&b"a,b\n1,2\n"[..], "bytes").unwrap());
+    assert_eq!(
+        once.regression_stream().unwrap_err().to_string(),
+        "bytes: found a stream of bytes that can be read once, expected a file; name the file by `Csv::open`"
+    );
+}
+
+#[test]
+fn a_file_that_is_changed_or_gone_while_it_is_used_is_named() {
+    let path = written("changing.csv", b"a,b\n1,2\n3,4\n5,6\n");
+    let (stream, by_index) = (
+        Csv::open(&path).unwrap().regression_stream().unwrap(),
+        Csv::open(&path).unwrap().regression_by_index().unwrap(),
+    );
+    assert_eq!((all(&stream).unwrap().len(), by_index.len()), (3, 3));
+    std::fs::write(&path, b"a,b\n1,2\n3,x\n").unwrap();
+    let changed = "the file was changed since its rows were found: make the data set again";
+    let name = path.display();
+    assert_eq!(
+        by_index.read(&[0, 1]).unwrap_err().to_string(),
+        format!("{name}, sample 1: found \"x\" in column \"b\", expected a number; {changed}")
+    );
+    assert_eq!(
+        by_index.read(&[2, 0]).unwrap_err().to_string(),
+        format!("{name}: found 1 rows, expected the 2 rows that were found before; {changed}")
+    );
+    assert!(all(&stream).unwrap_err().to_string().starts_with(&format!("{name}, line 3, column 2: found \"x\"")));
+    std::fs::write(&path, b"a,b\n1,2\n").unwrap();
+    assert!(
+        all(&stream)
+            .unwrap_err()
+            .to_string()
+            .starts_with("found the end of the stream after 1 samples, expected the 3")
+    );
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(
+        all(&stream).unwrap_err().to_string(),
+        format!("{name}: found no such file, expected a file to read; check the path")
+    );
+}
