@@ -66,7 +66,7 @@ pub trait DataSource {
 }
 
 /// The batches of a pass.
-pub type PassBatches = Box<dyn Iterator<Item = Result<Batch<Columns>>>>;
+pub type PassBatches<X = Columns, Y = X> = Box<dyn Iterator<Item = Result<Batch<X, Y>>>>;
 
 /// One pass over data: in which order, and how the batches are made.
 #[derive(Clone, Debug, PartialEq)]

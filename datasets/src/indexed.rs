@@ -287,7 +287,7 @@ impl<X: SampleType, Y: SampleType> IndexedDataset<X, Y> {
     /// # Panics
     /// If the batch size is 0.
     #[track_caller]
-    pub fn batches(&self, pass: &Pass) -> Result<Box<dyn Iterator<Item = Result<Batch<X, Y>>>>> {
+    pub fn batches(&self, pass: &Pass) -> Result<PassBatches<X, Y>> {
         pass.check();
         pass.order.check(self.len())?;
         let augmented = self.augmentation.clone().zip(pass.augmentation_seed);

@@ -47,8 +47,11 @@ fn stream(buffer: usize) -> StreamDataset {
     stream.augment(pictures().augmentation().unwrap().clone()).unwrap()
 }
 
-/// Every kind of data, made anew as in another program.
-const KINDS: [(&str, fn() -> Box<dyn DataSource>); 4] = [
+/// Makes data anew, as in another program.
+type Made = fn() -> Box<dyn DataSource>;
+
+/// Every kind of data.
+const KINDS: [(&str, Made); 4] = [
     ("memory", || Box::new(parts().0)),
     ("index", || Box::new(by_index())),
     ("stream", || Box::new(stream(4))),
@@ -329,7 +332,7 @@ fn evaluation_prediction_and_class_weights_do_not_depend_on_the_kind_of_data() {
 #[test]
 fn a_target_that_is_no_class_is_named_by_its_sample() {
     let message = |error: Error| error.to_string();
-    let wrong: [fn() -> Box<dyn DataSource>; 2] = [
+    let wrong: [Made; 2] = [
         || {
             Box::new(
                 IndexedDataset::from_fn(10, |i| Ok((Tensor::<f32>::zeros([4]), Tensor::scalar(i as i64 / 3)))).unwrap(),

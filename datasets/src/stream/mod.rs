@@ -212,7 +212,7 @@ impl<X: SampleType, Y: SampleType> StreamDataset<X, Y> {
     /// # Panics
     /// If the batch size is 0.
     #[track_caller]
-    pub fn batches(&self, pass: &Pass) -> Result<Box<dyn Iterator<Item = Result<Batch<X, Y>>>>> {
+    pub fn batches(&self, pass: &Pass) -> Result<PassBatches<X, Y>> {
         pass.check();
         if !pass.order.is_stream() {
             let hint = "use an order that the stream has made: `data.order(Some(seed))`";
