@@ -3,13 +3,15 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 
 /// A thread that does jobs in turn, while the thread that hands them over goes on at once.
 ///
 /// Of the jobs that wait, only the newest is done, and the newest of those that must not be left out: a slow disk makes jobs
-/// fewer, not the queue longer. What waits when this is dropped is done before.
+/// fewer, not the queue longer. After a job the thread rests for 40 times as long as it took, or a second: where training
+/// keeps all cores busy, it loses what this thread computes. What waits when this is dropped is done before.
 pub(crate) struct Background {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
@@ -27,6 +29,8 @@ struct Queue {
     waiting: Vec<Job>,
     is_busy: bool,
     is_closed: bool,
+    /// Whether somebody waits for the jobs, so that there is no time to rest.
+    is_awaited: bool,
     /// The first error since the last one was taken.
     error: Option<Error>,
 }
@@ -38,6 +42,10 @@ pub(crate) struct Job {
     /// The work.
     pub work: Box<dyn FnOnce() -> Result<()> + Send>,
 }
+
+/// How many times as long as a job took the thread rests after it, and how long at most.
+const REST: u32 = 40;
+const LONGEST_REST: Duration = Duration::from_secs(1);
 
 impl Background {
     /// A thread of this name, which is named in errors as well.
@@ -76,9 +84,12 @@ impl Background {
     /// As [`check`](Background::check).
     pub fn finish(&self) -> Result<()> {
         let mut queue = self.shared.queue();
+        queue.is_awaited = true;
+        self.shared.changed.notify_all();
         while queue.is_busy || !queue.waiting.is_empty() {
             queue = self.shared.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
+        queue.is_awaited = false;
         queue.error.take().map_or(Ok(()), Err)
     }
 }
@@ -114,6 +125,7 @@ impl Shared {
             let job = queue.waiting.remove(0);
             queue.is_busy = true;
             drop(queue);
+            let start = Instant::now();
             let result = catch_unwind(AssertUnwindSafe(job.work)).unwrap_or_else(|panic| {
                 let text = panic.downcast_ref::<String>().map(String::as_str);
                 let text = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without a message");
@@ -125,6 +137,12 @@ impl Shared {
                 queue.error.get_or_insert(error);
             }
             self.changed.notify_all();
+            let rest = LONGEST_REST.min(start.elapsed().saturating_mul(REST));
+            let is_free = |queue: &mut Queue| !queue.is_awaited && !queue.is_closed;
+            queue = match self.changed.wait_timeout_while(queue, rest, is_free) {
+                Ok((queue, _)) => queue,
+                Err(poisoned) => poisoned.into_inner().0,
+            };
         }
     }
 }
