@@ -28,6 +28,7 @@ struct Queue {
     /// At most one of each kind, the older one first.
     waiting: Vec<Job>,
     is_busy: bool,
+    is_resting: bool,
     is_closed: bool,
     /// Whether somebody waits for the jobs, so that there is no time to rest.
     is_awaited: bool,
@@ -68,6 +69,12 @@ impl Background {
         queue.waiting.retain(|waiting| waiting.is_kept && !job.is_kept);
         queue.waiting.push(job);
         self.shared.changed.notify_all();
+    }
+
+    /// Whether a job would be begun at once.
+    pub fn is_free(&self) -> bool {
+        let queue = self.shared.queue();
+        !queue.is_busy && !queue.is_resting && queue.waiting.is_empty()
     }
 
     /// The error of a job, if one has failed since this was last asked.
@@ -138,11 +145,13 @@ impl Shared {
             }
             self.changed.notify_all();
             let rest = LONGEST_REST.min(start.elapsed().saturating_mul(REST));
-            let is_free = |queue: &mut Queue| !queue.is_awaited && !queue.is_closed;
-            queue = match self.changed.wait_timeout_while(queue, rest, is_free) {
+            queue.is_resting = true;
+            let may_rest = |queue: &mut Queue| !queue.is_awaited && !queue.is_closed;
+            queue = match self.changed.wait_timeout_while(queue, rest, may_rest) {
                 Ok((queue, _)) => queue,
                 Err(poisoned) => poisoned.into_inner().0,
             };
+            queue.is_resting = false;
         }
     }
 }

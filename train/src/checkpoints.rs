@@ -67,3 +67,30 @@ fn remove(path: &Path) -> Result<()> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn old_ones_are_removed_and_what_is_no_checkpoint_stays() {
+        let folder = std::env::temp_dir().join(format!("gradus_checkpoints_{}", std::process::id()));
+        assert_eq!(list(&folder).unwrap(), []);
+        fs::create_dir(&folder).unwrap();
+        let others = ["step-x.safetensors", "step-3.txt", ".hidden.tmp", BEST];
+        let unfinished = [".step-00000009.safetensors.1-0.tmp", ".best.safetensors.1-1.tmp"];
+        let steps = [1, 20, 300, 100_000_000, 200_000_000].map(name);
+        for file in others.iter().chain(&unfinished).copied().chain(steps.iter().map(String::as_str)) {
+            fs::write(folder.join(file), "").unwrap();
+        }
+        let left = || list(&folder).unwrap().iter().map(|(step, _)| *step).collect::<Vec<_>>();
+        assert_eq!(left(), [1, 20, 300, 100_000_000, 200_000_000]);
+        remove_unfinished(&folder).unwrap();
+        // The last is of a later step than the run has.
+        remove_old(&folder, 100_000_000, 2).unwrap();
+        assert_eq!(left(), [300, 100_000_000, 200_000_000]);
+        assert!(others.iter().all(|file| folder.join(file).exists()));
+        assert!(unfinished.iter().all(|file| !folder.join(file).exists()));
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}

@@ -46,9 +46,9 @@ use crate::state::{Status, from_state, to_state};
 /// The program above, killed at any moment and run again, ends with the same bits as if it had not been killed. The file after
 /// n steps is named `step-n.safetensors`, with n in 8 digits. It is a file of the model as well.
 ///
-/// A thread beside training writes, and rests for 40 times as long as it took, at most a second. If a checkpoint is due before
-/// the one that waits is being written, the newer one takes its place. So training does not wait for the disk, and checkpoints
-/// after few and fast steps are left out rather than taking much of its time. Files are written beside their places and then renamed, so a crash leaves whole
+/// A thread beside training writes, and then rests for 40 times as long as that took, at most a second. A checkpoint that is due
+/// before is left out, but for that of the best epoch and the last one. So training does not wait for the disk, and
+/// checkpoints after few and fast steps do not take much of its time. Files are written beside their places and then renamed, so a crash leaves whole
 /// files only. An error of the thread comes out of `fit` after the next batch.
 pub struct Checkpoint {
     folder: PathBuf,
@@ -166,6 +166,22 @@ impl Checkpoint {
         self.writer.as_ref().map_or(Ok(()), Background::check)
     }
 
+    fn is_due_after_step(&self, step: u64) -> bool {
+        self.steps.is_some_and(|steps| step.is_multiple_of(steps))
+            || self.period.is_some_and(|period| self.last.elapsed() >= period)
+    }
+
+    /// Whether one is due after this number of epochs.
+    fn is_due_after_epoch(&self, epochs: usize) -> bool {
+        let is_alone = self.steps.is_none() && self.period.is_none();
+        self.epochs.or(is_alone.then_some(1)).is_some_and(|every| epochs.is_multiple_of(every))
+    }
+
+    /// Whether the thread would write at once. While it does not, snapshots would have training copy its weights for nothing.
+    fn is_free(&self) -> bool {
+        self.writer.as_ref().is_some_and(Background::is_free)
+    }
+
     /// Asks for a snapshot that is to be written.
     fn request<T: Float>(&mut self, run: &mut Run<'_, T>, due: Due) {
         (self.last, self.due) = (Instant::now(), Some(due));
@@ -192,8 +208,7 @@ impl<T: Float> Callback<T> for Checkpoint {
 
     fn on_batch_end(&mut self, run: &mut Run<'_, T>) -> Result<()> {
         self.check()?;
-        let by_step = self.steps.is_some_and(|steps| run.step().is_multiple_of(steps));
-        if by_step || self.period.is_some_and(|period| self.last.elapsed() >= period) {
+        if self.is_due_after_step(run.step()) && self.is_free() {
             self.request(run, Due { is_best: false });
         }
         Ok(())
@@ -205,9 +220,7 @@ impl<T: Float> Callback<T> for Checkpoint {
             Some(best) => best.improves(NAME, &run.logs())?,
             None => false,
         };
-        let is_alone = self.steps.is_none() && self.period.is_none();
-        let epochs = self.epochs.or(is_alone.then_some(1));
-        if is_best || epochs.is_some_and(|epochs| (run.epoch + 1).is_multiple_of(epochs)) {
+        if is_best || self.is_due_after_epoch(run.epoch + 1) && self.is_free() {
             self.request(run, Due { is_best });
         }
         Ok(())
@@ -256,4 +269,25 @@ fn write<T: Float>(snapshot: &Snapshot<T>, is_best: bool, folder: &Path, keep: u
         snapshot.write(folder.join(checkpoints::BEST))?;
     }
     checkpoints::remove_old(folder, step, keep)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checkpoints_are_due_as_the_options_say() {
+        let due = |checkpoint: Checkpoint| {
+            let steps: Vec<u64> = (1..=10).filter(|&step| checkpoint.is_due_after_step(step)).collect();
+            let epochs: Vec<usize> = (1..=5).filter(|&epochs| checkpoint.is_due_after_epoch(epochs)).collect();
+            (steps, epochs)
+        };
+        let of = || Checkpoint::new("nowhere");
+        assert_eq!(due(of()), (vec![], vec![1, 2, 3, 4, 5]));
+        assert_eq!(due(of().every_epochs(2)), (vec![], vec![2, 4]));
+        assert_eq!(due(of().every_steps(3)), (vec![3, 6, 9], vec![]));
+        assert_eq!(due(of().every_steps(4).every_epochs(4)), (vec![4, 8], vec![4]));
+        assert_eq!(due(of().every(Duration::from_secs(3600))), (vec![], vec![]));
+        assert_eq!(due(of().every(Duration::ZERO).every_epochs(3)), ((1..=10).collect(), vec![3]));
+    }
 }
