@@ -20,6 +20,10 @@ use crate::value::{Spec, SpecKind, ValueKind};
 /// What a network collects while it is built.
 pub(crate) struct Store<T: Float> {
     pub params: Params<T>,
+    /// The index of each parameter by its name.
+    names: HashMap<String, usize>,
+    /// How many layers have been built, one that is shared each time.
+    built: usize,
     pub penalties: Vec<(ParamId, Regularizer)>,
     pub layers: Vec<LayerInfo>,
     /// Whether a network, nested or not, is no chain.
@@ -69,8 +73,11 @@ impl<T: Float> Store<T> {
     /// A store of parameters, with inputs of these names.
     pub fn new(params: Params<T>, weights: Weights<T>, inputs: &[String]) -> Self {
         let inputs = inputs.iter().map(|name| AskedInput { name: name.clone(), asked: None }).collect();
+        let names = params.iter().enumerate().map(|(index, param)| (param.name.clone(), index)).collect();
         Store {
             params,
+            names,
+            built: 0,
             penalties: Vec::new(),
             layers: Vec::new(),
             branches: false,
@@ -247,7 +254,7 @@ impl<'a, T: Float> Build<'a, T> {
             // One element that stands for all: no memory is taken.
             Weights::Given | Weights::Shapes => Tensor::scalar(T::ZERO).broadcast_to(shape),
         };
-        Ok(ParamId(self.store.params.add(path, value)))
+        Ok(self.add(path, value, Role::Weight))
     }
 
     /// Registers a state, which the layer itself changes while training: a moving average, a statistic of the data.
@@ -267,7 +274,7 @@ impl<'a, T: Float> Build<'a, T> {
             // A layer may give one element that stands for all, so that shapes alone take no memory.
             _ => value.contiguous(),
         };
-        Ok(ParamId(self.store.params.add_state(path, value)))
+        Ok(self.add(path, value, Role::State))
     }
 
     /// Adds a penalty on a weight to the loss, once however many layers share the weight.
@@ -317,7 +324,15 @@ impl<'a, T: Float> Build<'a, T> {
         }
         let given = self.given || shares.is_some();
         let mut build = Build { inputs, path, weights_path, given, kind, store: self.store };
+        build.store.built += 1;
+        if build.store.built > MOST_LAYERS {
+            let problem = format!("the network computes more than {MOST_LAYERS} layers");
+            return Err(build.error(problem, "share and nest fewer networks"));
+        }
         let built = T::choose(BuildOf)(layer, &mut build)?;
+        if let Some(output) = built.outputs.iter().find(|output| !fits_memory(&output.shape)) {
+            return Err(build.error(format!("no memory holds its output of shape {}", output.shape), "make it smaller"));
+        }
         let shapes = built.outputs.iter().map(|output| &output.shape);
         self.store.widest = shapes.clone().map(|shape| shape.size()).fold(self.store.widest, usize::max);
         if !shares_above {
@@ -329,7 +344,7 @@ impl<'a, T: Float> Build<'a, T> {
     /// The weight or state that is there already.
     fn given_param(&self, name: &str, shape: &Shape) -> Result<ParamId> {
         let path = join(&self.weights_path, name);
-        let Some(index) = self.store.params.iter().position(|param| param.name == path) else {
+        let Some(&index) = self.store.names.get(&path) else {
             let problem = format!("there is no weight {path:?} to be used again");
             return Err(self.error(problem, "build the same weights whatever the lengths of the input"));
         };
@@ -353,18 +368,26 @@ impl<'a, T: Float> Build<'a, T> {
             let found = value.shape();
             return Err(self.error(format!("the weight {path:?} has the shape {found}, {shape} is needed"), TAKEN));
         }
+        let id = self.add(path, value, role);
+        self.store.params[id.0].frozen = frozen;
+        Ok(id)
+    }
+
+    /// Adds a parameter, whose name is new.
+    fn add(&mut self, path: String, value: Tensor<T>, role: Role) -> ParamId {
+        let Store { params, names, .. } = &mut *self.store;
         let index = match role {
-            Role::Weight => self.store.params.add(path, value),
-            Role::State => self.store.params.add_state(path, value),
+            Role::Weight => params.add(&*path, value),
+            Role::State => params.add_state(&*path, value),
         };
-        self.store.params[index].frozen = frozen;
-        Ok(ParamId(index))
+        names.insert(path, index);
+        ParamId(index)
     }
 
     /// The full name of a weight or state that there is not yet.
     fn new_name(&self, name: &str) -> Result<String> {
         let path = join(&self.weights_path, name);
-        if name.is_empty() || self.store.params.get(&path).is_some() {
+        if name.is_empty() || self.store.names.contains_key(&path) {
             let problem = format!("the name of a weight must be new and not empty, found {name:?}");
             return Err(self.error(problem, "name each weight of the layer differently"));
         }
@@ -373,6 +396,16 @@ impl<'a, T: Float> Build<'a, T> {
 }
 
 const TAKEN: &str = "take the weights of a model with this network";
+
+/// Layers that a network computes at most. Networks that are shared within shared networks double with each level, so that a
+/// small file could ask for more than ever ends.
+const MOST_LAYERS: usize = 20_000;
+
+/// Whether memory could hold a sample of this shape, and its sizes can be computed with.
+pub(crate) fn fits_memory(shape: &Shape) -> bool {
+    let elements = shape.iter().try_fold(1_usize, |elements, &length| elements.checked_mul(length.max(1)));
+    elements.is_some_and(|elements| elements <= isize::MAX as usize / size_of::<f64>())
+}
 
 /// `name` beneath a path.
 fn join(path: &str, name: &str) -> String {

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use gradus_autograd::Params;
 use gradus_tensor::{Float, Shape};
 
-use crate::build::{LayerInfo, Store, Weights};
+use crate::build::{LayerInfo, Store, Weights, fits_memory};
 use crate::built::{Built, Forward};
 use crate::error::{Error, Result};
 use crate::graph::Graph;
@@ -33,6 +33,10 @@ pub(crate) struct Whole<T: Float> {
 impl<T: Float> Whole<T> {
     /// Builds a network for inputs of these specs.
     pub fn new(network: &Graph, inputs: &[Spec], params: Params<T>, weights: Weights<T>) -> Result<Self> {
+        if let Some((input, name)) = inputs.iter().zip(&network.inputs).find(|(input, _)| !fits_memory(&input.shape)) {
+            let problem = format!("no memory holds the input {name:?} of shape {}", input.shape);
+            return Err(Error::new("build", problem, "make it smaller"));
+        }
         let mut store = Store::new(params, weights, &network.inputs);
         let Built { outputs, forward, .. } = network.build(&mut store.root(Graph::KIND, inputs))?;
         for &(weight, regularizer) in &store.penalties {

@@ -165,6 +165,7 @@ pub(crate) fn read(config: Json, reader: &LayerReader<'_>) -> Result<Graph> {
     if !config.is_object() {
         let mut chain = Graph::chain();
         for record in reader.config::<Vec<LayerRecord>>(config)? {
+            check_count(chain.entries.len() + 1, reader)?;
             let inputs = Some(vec![SourceRecord::of(&chain, chain.outputs[0].source)]);
             let said = record.inputs.is_some();
             let entry = read_layer(LayerRecord { inputs, ..record }, &chain, &[], reader)?;
@@ -178,6 +179,7 @@ pub(crate) fn read(config: Json, reader: &LayerReader<'_>) -> Result<Graph> {
         return Ok(chain);
     }
     let GraphRecord { inputs, layers, outputs } = reader.config(config)?;
+    check_count(inputs.len().max(layers.len()).max(outputs.len()), reader)?;
     let mut graph = Graph { inputs: Vec::new(), entries: Vec::with_capacity(layers.len()), outputs: Vec::new() };
     for input in inputs {
         check_input_name(&input, &graph.inputs, &[])
@@ -217,6 +219,15 @@ pub(crate) fn read(config: Json, reader: &LayerReader<'_>) -> Result<Graph> {
             Err(reader.error(format!("{of} depend on {}", unused.join(", ")), "use them or leave them out"))
         }
     }
+}
+
+/// Refuses more layers, inputs or outputs than a network has: names are looked for among all, so that reading would not end.
+fn check_count(count: usize, reader: &LayerReader<'_>) -> Result<()> {
+    const MOST: usize = 10_000;
+    if count <= MOST {
+        return Ok(());
+    }
+    Err(reader.error(format!("a network has {MOST} layers at most, found {count}"), "nest networks in a network"))
 }
 
 /// A layer behind those of `graph`; `names` are those of all layers, for the message about one that comes too late.

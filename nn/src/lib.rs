@@ -40,6 +40,7 @@ pub use built::{Built, Forward};
 pub use check::{LayerCheck, check_layer};
 pub use context::{Context, ParamId};
 pub use error::{Error, Result};
+pub use gradus_tensor::safetensors::{StorageLoss, Stored};
 pub use graph::{Graph, GraphBuilder, Node, OutputNode};
 pub use info::ModelInfo;
 pub use initializers::Initializer;

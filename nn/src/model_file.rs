@@ -4,7 +4,9 @@
 //! `gradus`: the network and all else, as JSON. Nothing in it is code. Tensors whose names begin with `/`, and other texts,
 //! belong to those who add them, such as a checkpoint.
 
+use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 
 use gradus_autograd::Role;
 use gradus_tensor::Float;
@@ -26,6 +28,8 @@ use crate::weights_file::open;
 const KEY: &str = "gradus";
 /// The version of what that text says. Every change to it is a new one, and every version is read for ever.
 const VERSION: u64 = 1;
+/// The longest text. As values it takes some thirty times as much memory.
+const MOST_BYTES: usize = 16 << 20;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -129,7 +133,8 @@ impl<T: Float> Model<T> {
     /// It is a safetensors file, of which Python reads the weights by `safetensors.numpy.load_file`.
     ///
     /// # Errors
-    /// If the file cannot be written, or a layer of one's own cannot be written as JSON.
+    /// If the file cannot be written, a layer of one's own cannot be written as JSON, or the network as JSON has more than
+    /// 16 MB.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         self.save_as(path, Stored::AsIs).map(|_| ())
     }
@@ -185,8 +190,17 @@ impl<T: Float> Model<T> {
             preprocessing,
         };
         let text = serde_json::to_string(&record).expect("the record is texts and numbers");
+        check_length(&text)?;
         Ok(self.weights().metadata(KEY, text))
     }
+}
+
+fn check_length(text: &str) -> Result<()> {
+    if text.len() <= MOST_BYTES {
+        return Ok(());
+    }
+    let problem = format!("the text that describes the network has {} bytes, it can have {MOST_BYTES}", text.len());
+    Err(Error::new("model file", problem, "make weights of what layers hold as options"))
 }
 
 fn json(network: &Graph) -> Result<Json> {
@@ -228,6 +242,7 @@ fn read<T: Float>(file: &File, kinds: &LayerKinds) -> Result<Model<T>> {
         let problem = format!("the file has weights and no network: its metadata has no {KEY:?}");
         return Err(Error::new("load", problem, "build the network, and read the weights by load_weights"));
     };
+    check_length(text)?;
     let record: Json = serde_json::from_str(text).map_err(|error| no_record(&error))?;
     if let Some(version) = record.get("version").and_then(Json::as_u64).filter(|&version| version > VERSION) {
         let problem = format!("the file is of version {version}, this program reads up to {VERSION}");
@@ -248,14 +263,13 @@ fn read<T: Float>(file: &File, kinds: &LayerKinds) -> Result<Model<T>> {
     if let Some(PreprocessingRecord { network, inputs }) = preprocessing {
         let before = build(network, &inputs, kinds).map_err(|error| error.within("preprocessing"))?;
         model.check_preprocessing(&before)?;
-        model.preprocessing = Some(std::sync::Arc::new(before));
+        model.preprocessing = Some(Arc::new(before));
     }
     model.info = info;
-    for name in frozen {
-        let Some(param) = model.params_mut().get_mut(&name) else {
-            return Err(Error::new("load", format!("there is no weight {name:?} to be frozen"), OTHER));
-        };
-        param.frozen = true;
+    let mut frozen: BTreeSet<String> = frozen.into_iter().collect();
+    model.params_mut().iter_mut().for_each(|param| param.frozen = frozen.remove(&param.name));
+    if let Some(name) = frozen.first() {
+        return Err(Error::new("load", format!("there is no weight {name:?} to be frozen"), OTHER));
     }
     model.fill(file)?;
     Ok(model)

@@ -463,3 +463,40 @@ fn f32_becomes_f64_without_loss() {
     let any: AnyTensor = (&wide.params()[0].value).into();
     assert_eq!(any.element(), "f64");
 }
+
+/// The error of a file whose network is this JSON.
+fn of_network(network: &str) -> String {
+    let inputs = "[{\"name\":\"input\",\"shape\":[3],\"kind\":\"floats\"}]";
+    refused(&Writer::new().metadata("gradus", format!("{{\"version\":1,\"network\":{network},\"inputs\":{inputs}}}")))
+}
+
+#[test]
+fn a_small_file_that_asks_for_endless_work_is_refused() {
+    // Two copies of a network in a network, and so on: 2^40 layers.
+    let twice = |inner: String| {
+        format!("[{{\"name\":\"a\",\"layer\":\"Sequential\",\"config\":{inner}}},{{\"name\":\"b\",\"shares\":\"a\"}}]")
+    };
+    let nested =
+        (0..20).fold("[{\"name\":\"a\",\"layer\":\"Flatten\",\"config\":null}]".to_owned(), |inner, _| twice(inner));
+    let found = of_network(&nested);
+    assert!(found.contains("the network computes more than 20000 layers; share and nest fewer networks"), "{found}");
+    // More layers than names can be looked for.
+    let layers: Vec<String> =
+        (0..10_001).map(|name| format!("{{\"name\":\"{name}\",\"layer\":\"Flatten\",\"config\":null}}")).collect();
+    let found = of_network(&format!("[{}]", layers.join(",")));
+    assert!(found.contains("a network has 10000 layers at most, found 10001"), "{found}");
+    let found = of_network(&format!("[{}]", " ".repeat(17 << 20)));
+    assert!(found.starts_with("model file: the text that describes the network has 17825"), "{found}");
+    // A sample that doubles with each layer.
+    let layer = |index: usize| {
+        let before = if index == 0 { "input".to_owned() } else { format!("l{}", index - 1) };
+        let config = "{\"axis\":-1}";
+        format!(
+            "{{\"name\":\"l{index}\",\"layer\":\"Concatenate\",\"config\":{config},\"inputs\":[\"{before}\",\"{before}\"]}}"
+        )
+    };
+    let layers: Vec<String> = (0..70).map(layer).collect();
+    let found =
+        of_network(&format!("{{\"inputs\":[\"input\"],\"layers\":[{}],\"outputs\":[\"l69\"]}}", layers.join(",")));
+    assert!(found.contains("no memory holds its output of shape [1729382256910270464]; make it smaller"), "{found}");
+}
