@@ -169,6 +169,31 @@ fn layers_of_ones_own() -> Result<()> {
 }
 
 #[test]
+fn files() -> Result<()> {
+    let path = &std::env::temp_dir().join(format!("gradus_coming_from_keras_{}.safetensors", std::process::id()));
+    let network = |classes| Sequential::new().add_named("body", Noisy).add_named("head", Dense::new(classes));
+    let model = built(network(3), [2])?;
+    model.save(path)?;
+    let x = Tensor::new([[1.0, 3.0]]);
+    assert!(Model::load(path).is_err());
+    assert_eq!(Model::load_with(path, &LayerKinds::standard().with::<Noisy>())?.predict(&x)?, model.predict(&x)?);
+
+    let network = |classes| Sequential::new().add_named("body", Dense::new(4)).add_named("head", Dense::new(classes));
+    let trained = built(network(3), [2])?;
+    trained.save(path)?;
+    assert_eq!(Model::load(path)?.predict(&x)?, trained.predict(&x)?);
+    let mut model = Model::build(network(3), [2], 9)?;
+    model.save_weights(path)?;
+    model.load_weights(path)?;
+    let other = Model::build(network(5), [2], 10)?;
+    let mut model = other.clone();
+    model.load_weights_with(path, &Matching::exact().under("body"))?;
+    assert_ne!(model.params()[0].value, other.params()[0].value);
+    std::fs::remove_file(path)?;
+    Ok(())
+}
+
+#[test]
 fn arrays() {
     let x = Tensor::new([[1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]]);
     assert_eq!(x.slice(1, (1, -1)), Tensor::new([[2.0, 3.0], [6.0, 7.0]]));
