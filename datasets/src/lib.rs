@@ -147,6 +147,8 @@ pub use image_folder::ImageFolder;
 pub use indexed::{IndexedDataset, IndexedSource};
 pub use normalize::Statistics;
 pub use order::{Order, Randomness};
+#[cfg(feature = "images")]
+pub use picture::load_picture;
 pub use prefetch::Prefetch;
 pub use remote::Remote;
 pub use source::ByteSource;

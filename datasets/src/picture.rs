@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{Cursor, Read};
 use std::path::Path;
 
+use gradus_tensor::Tensor;
 use image::imageops::{self, FilterType};
 use image::{DynamicImage, ImageError, ImageFormat, ImageReader};
 
@@ -14,6 +15,33 @@ use crate::image_folder::unreadable;
 /// The most pixels that a file can hold for each of its bytes: deflate packs 1032 bytes into one, and a byte may hold
 /// eight pixels; JPEG needs more bytes.
 const PIXELS_PER_BYTE: u64 = 1032 * 8;
+
+/// The picture in a PNG or JPEG file, `[height, width, channels]`, of one channel (shades of grey) or three. It is resized if
+/// a height and a width are given, and read as [`ImageFolder`](crate::ImageFolder) reads pictures.
+///
+/// # Errors
+/// If the file cannot be read, or is no whole PNG or JPEG picture.
+///
+/// # Panics
+/// If `channels` is neither 1 nor 3.
+pub fn load_picture(path: impl AsRef<Path>, size: Option<[usize; 2]>, channels: usize) -> Result<Tensor<u8>> {
+    assert!(matches!(channels, 1 | 3), "load_picture: channels must be 1 or 3, found {channels}");
+    let path = path.as_ref();
+    let read = || {
+        let bytes = fs::read(path).map_err(|error| unreadable(&error))?;
+        let [height, width] = match size {
+            Some(size) => size,
+            None => {
+                let (width, height) = self::size(path)?;
+                [height as usize, width as usize]
+            }
+        };
+        let mut pixels = vec![0; height * width * channels];
+        decode(&bytes, [height, width], channels, &mut pixels)?;
+        Ok(Tensor::from(pixels).reshape([height, width, channels]))
+    };
+    read().map_err(|error: DatasetError| error.in_file(path))
+}
 
 /// Width and height of the picture in a file, by its header.
 pub(crate) fn size(file: &Path) -> Result<(u32, u32)> {

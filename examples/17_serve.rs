@@ -1,0 +1,81 @@
+//! Lesson 17. A model behind HTTP: TensorFlow Serving's interface, and a page to draw digits on.
+//!
+//!     cargo run --release -p gradus-serve --example serve
+//!     cargo run --release -p gradus-serve --example serve -- --stay
+//!
+//! The first asks the server once, as any program could, and ends. The second stays: open the address that it prints.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+
+use gradus::prelude::*;
+use gradus_serve::Server;
+use lexopt::{Arg, Parser, ValueExt};
+
+fn main() -> Result<()> {
+    let (mut file, mut address, mut stay) = (None::<PathBuf>, "127.0.0.1:0".to_owned(), false);
+    let mut arguments = Parser::from_env();
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Arg::Long("model") => file = Some(arguments.value()?.into()),
+            Arg::Long("address") => address = arguments.value()?.string()?,
+            Arg::Long("stay") => stay = true,
+            other => {
+                return Err(
+                    format!("{}; options: --model FILE, --address HOST:PORT, --stay", other.unexpected()).into()
+                );
+            }
+        }
+    }
+
+    // A model that has been saved, or one that is trained for an epoch.
+    let mnist = mnist::load()?;
+    let model = match file {
+        Some(file) => Model::load(file)?,
+        None => train(&mnist.train)?,
+    };
+
+    // The server runs the preprocessing that belongs to the model: clients send bytes, 0 to 255.
+    let server = Server::new(model).name("digits").bind(&*address)?;
+    println!("http://{}/", server.address());
+    if stay {
+        return Ok(server.run()?); // Until Ctrl-C or SIGTERM.
+    }
+
+    // In threads of its own, the server can be asked by this very program.
+    let running = server.spawn();
+    let picture = mnist.test.inputs().slice(0, ..1);
+    println!("The picture is a {}.", mnist.test.targets().get([0]));
+    println!("{}", ask(running.address(), &picture)?);
+    running.stop()?;
+    Ok(())
+}
+
+/// The network of the Keras introduction, with what makes its inputs of bytes.
+fn train(digits: &Dataset<u8>) -> Result<Model> {
+    let network = Sequential::new()
+        .add(Flatten)
+        .add(Dense::new(128).activation(Activation::Relu))
+        .add(Dense::new(10).activation(Activation::Softmax));
+    let model = Model::build(network, [28, 28], 42)?
+        .with_preprocessing(Sequential::new().add(Rescaling::new(1.0 / 255.0)), [28, 28])?
+        .with_class_names((0..10).map(|digit| digit.to_string()))?;
+    let prepared = digits.clone().map_inputs(|x| x.to::<f32>() / 255.0);
+    let mut trainer = Trainer::new(model, SparseCategoricalCrossentropy::default(), Adam::default());
+    trainer.fit(&prepared, Fit { epochs: 1, batch_size: 32, ..Fit::default() })?;
+    Ok(trainer.into_model())
+}
+
+/// Asks for the prediction of one picture, as `curl` would.
+fn ask(server: SocketAddr, picture: &Tensor<u8>) -> Result<String> {
+    let rows = picture.to_vec();
+    let rows: Vec<String> = rows.chunks(28).map(|row| format!("{row:?}")).collect();
+    let body = format!("{{\"instances\": [[{}]]}}", rows.join(","));
+    let mut stream = TcpStream::connect(server)?;
+    write!(stream, "POST /v1/models/digits:predict HTTP/1.1\r\nHost: {server}\r\nConnection: close\r\n")?;
+    write!(stream, "Content-Length: {}\r\n\r\n{body}", body.len())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer.split("\r\n\r\n").nth(1).unwrap_or_default().to_owned())
+}

@@ -1,0 +1,95 @@
+//! `gradus serve FILE`: a server of the model.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use gradus_serve::{Bounds, Server, is_name, name_of};
+use lexopt::{Arg, Parser, ValueExt};
+
+use super::{Failure, Result, failed, load, number, print};
+
+const HELP: &str = "\
+Usage: gradus serve FILE [OPTIONS]
+
+Answers TensorFlow Serving's REST interface until SIGTERM or Ctrl-C:
+  POST /v1/models/NAME:predict       {\"instances\": [..]} or {\"inputs\": ..}
+  GET  /v1/models/NAME[/metadata]    state; inputs and outputs
+  GET  /                             a page to try the model on
+  GET  /healthz, /metrics            for monitors
+
+Options:
+  --name NAME         the name in the addresses           [the file's, without its ending]
+  --host ADDRESS      the address to listen at            [127.0.0.1: this machine alone]
+  --port PORT         the port; 0 is any free one         [8501]
+  --batch N           the most samples of a batch         [64]
+  --delay MS          how long a request waits for others [0]
+  --group N           samples predicted at once; the last bits of answers depend on it,
+                      and with 1 they are those of each sample alone  [1]
+  --queue N           the most requests that wait         [1024]
+  --connections N     the most connections                [1024]
+  --body-limit MIB    the largest body of a request       [32]
+  --most-samples N    the most samples of a request       [1024]
+  --longest N         the longest free axis               [4096]
+
+RAYON_NUM_THREADS says how many threads compute.
+";
+
+pub(super) fn run(mut arguments: Parser, mut file: Option<PathBuf>) -> Result<()> {
+    let (mut name, mut host, mut port) = (None, "127.0.0.1".to_owned(), 8501_u16);
+    let mut bounds = Bounds::default();
+    // Options are given to the server when it is there: the model comes last.
+    let mut options: Vec<Box<dyn FnOnce(Server) -> Server>> = Vec::new();
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Arg::Long("name") => {
+                let text = arguments.value()?.string()?;
+                if !is_name(&text) {
+                    return Err(Failure::Usage(format!("--name {text:?}: letters, digits, _, - and . make a name")));
+                }
+                name = Some(text);
+            }
+            Arg::Long("host") => host = arguments.value()?.string()?,
+            Arg::Long("port") => port = number(&mut arguments, "--port", 0)?,
+            Arg::Long("batch") => {
+                let samples = number(&mut arguments, "--batch", 1)?;
+                options.push(Box::new(move |server| server.batch(samples)));
+            }
+            Arg::Long("delay") => {
+                let delay: f64 = number(&mut arguments, "--delay", 0.0)?;
+                if delay > 60_000.0 {
+                    return Err(Failure::Usage(format!("--delay {delay}: it must be at most 60000 milliseconds")));
+                }
+                options.push(Box::new(move |server| server.delay(Duration::from_secs_f64(delay / 1000.0))));
+            }
+            Arg::Long("group") => {
+                let samples = number(&mut arguments, "--group", 1)?;
+                options.push(Box::new(move |server| server.group(samples)));
+            }
+            Arg::Long("queue") => {
+                let requests = number(&mut arguments, "--queue", 1)?;
+                options.push(Box::new(move |server| server.queue(requests)));
+            }
+            Arg::Long("connections") => {
+                let most = number(&mut arguments, "--connections", 1)?;
+                options.push(Box::new(move |server| server.connections(most)));
+            }
+            Arg::Long("body-limit") => {
+                let mebibytes: usize = number(&mut arguments, "--body-limit", 1)?;
+                options.push(Box::new(move |server| server.body_limit(mebibytes.saturating_mul(1 << 20))));
+            }
+            Arg::Long("most-samples") => bounds.samples = number(&mut arguments, "--most-samples", 1)?,
+            Arg::Long("longest") => bounds.length = number(&mut arguments, "--longest", 1)?,
+            Arg::Long("help") | Arg::Short('h') => return print(HELP),
+            Arg::Value(value) if file.is_none() => file = Some(value.into()),
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    let file = file.ok_or_else(|| Failure::Usage("serve: there is no FILE".to_owned()))?;
+    let name = name.unwrap_or_else(|| name_of(&file));
+    let server = Server::new(load(&file)?).name(&name).bounds(bounds);
+    let server = options.into_iter().fold(server, |server, option| option(server));
+    let bound = server.bind((&*host, port)).map_err(|error| failed(format!("{host}, port {port}: {error}")))?;
+    let address = bound.address();
+    print(&format!("{name}: http://{address}/v1/models/{name}:predict\nA page to try it on: http://{address}/\n"))?;
+    bound.run().map_err(failed)
+}

@@ -1,0 +1,131 @@
+//! `gradus show FILE`: what stands in a file.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use gradus_nn::{LayerKinds, Model};
+use gradus_tensor::safetensors::File;
+use lexopt::{Arg, Parser};
+use serde_json::Value;
+
+use super::{Failure, Result, failed, print};
+
+const HELP: &str = "\
+Usage: gradus show FILE
+
+Prints the layers of a model's file, its inputs and outputs, class names and preprocessing, the element types and sizes of
+the tensors, and where training stands if it is a checkpoint.
+";
+
+pub(super) fn run(mut arguments: Parser) -> Result<()> {
+    let mut file: Option<PathBuf> = None;
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Arg::Long("help") | Arg::Short('h') => return print(HELP),
+            Arg::Value(value) if file.is_none() => file = Some(value.into()),
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    let path = file.ok_or_else(|| Failure::Usage("show: there is no FILE".to_owned()))?;
+    let file = File::open(&path).map_err(failed)?;
+    let mut text = format!("{}\n", path.display());
+    tensors(&mut text, &file);
+    training(&mut text, &file);
+    let others = file.metadata().iter().filter(|(name, _)| *name != "gradus" && *name != "training");
+    for (name, value) in others {
+        let short: String = value.chars().take(60).collect();
+        let _ = writeln!(text, "Metadata {name:?}: {short:?}, {} bytes", value.len());
+    }
+    // What can be shown is shown, also of a file of other layers.
+    let model = Model::from_safetensors(&file, &LayerKinds::standard());
+    match model {
+        Ok(model) => self::model(&mut text, &model),
+        Err(error) => {
+            print(&text)?;
+            return Err(failed(error));
+        }
+    }
+    print(&text)
+}
+
+/// How many tensors of each element type there are, and what they take.
+fn tensors(text: &mut String, file: &File) {
+    let mut kinds: BTreeMap<String, [usize; 3]> = BTreeMap::new();
+    for info in file.names().filter_map(|name| file.info(name)) {
+        let [tensors, elements, bytes] = kinds.entry(info.stored).or_default();
+        *tensors += 1;
+        *elements += info.shape.size();
+        *bytes += info.bytes;
+    }
+    for (stored, [tensors, elements, bytes]) in kinds {
+        let _ = writeln!(text, "{stored}: {tensors} tensors, {elements} elements, {}", size(bytes));
+    }
+}
+
+/// Where training stands, of a checkpoint.
+fn training(text: &mut String, file: &File) {
+    let Some(training) = file.metadata().get("training") else { return };
+    let Ok(written) = serde_json::from_str::<Value>(training) else {
+        let _ = writeln!(text, "Checkpoint: what it says of training is no JSON");
+        return;
+    };
+    let (rule, steps) = (written["rule"].as_str().unwrap_or("?"), &written["steps"]);
+    let state = &written["state"];
+    let epochs = state["history"]["epochs"].as_array().map_or(0, Vec::len);
+    let place = match state["epoch"]["batch"].as_u64() {
+        Some(batch) => format!(", {batch} batches of epoch {}", epochs + 1),
+        None => String::new(),
+    };
+    let _ = writeln!(text, "Checkpoint: {rule}, {steps} steps; {epochs} epochs done{place}");
+}
+
+fn model(text: &mut String, model: &Model) {
+    let _ = write!(text, "\n{}", model.summary());
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    for input in model.inputs() {
+        let _ = writeln!(text, "Input {:?}: {}, {:?}", input.name, input.shape, input.kind);
+    }
+    for output in model.outputs() {
+        let _ = writeln!(text, "Output {:?}: {}", output.name, output.shape);
+        let classes = model.class_names_of(&output.name);
+        if !classes.is_empty() {
+            let _ = writeln!(text, "  Classes: {}", classes.join(", "));
+        }
+    }
+    match model.preprocessing() {
+        None => text.push_str("Preprocessing: none; the model takes prepared data\n"),
+        Some(before) => {
+            let summary = before.summary();
+            let layers = summary.layers.iter().map(|layer| layer.kind);
+            let _ = write!(text, "Preprocessing: {} of", layers.collect::<Vec<_>>().join(", "));
+            for input in before.inputs() {
+                let _ = write!(text, " {:?}: {}", input.name, input.shape);
+            }
+            text.push('\n');
+        }
+    }
+    let info = model.info();
+    for (output, loss) in &info.losses {
+        let _ = writeln!(text, "Loss of {output:?}: {loss}");
+    }
+    if !info.metrics.is_empty() {
+        let _ = writeln!(text, "Metrics: {}", info.metrics.join(", "));
+    }
+}
+
+/// Bytes in the unit that suits them.
+fn size(bytes: usize) -> String {
+    let mut amount = bytes as f64;
+    let mut units = ["bytes", "KiB", "MiB", "GiB"].into_iter();
+    let mut unit = units.next().unwrap_or_default();
+    for larger in units {
+        if amount < 1024.0 {
+            break;
+        }
+        (amount, unit) = (amount / 1024.0, larger);
+    }
+    if unit == "bytes" { format!("{bytes} bytes") } else { format!("{amount:.1} {unit}") }
+}

@@ -1,0 +1,259 @@
+//! TensorFlow Serving's interface, asked from outside.
+
+mod common;
+
+use common::*;
+use gradus_nn::*;
+use gradus_serve::{Bounds, Server};
+use gradus_tensor::{Columns, Tensor};
+
+#[test]
+fn rows_and_columns_are_answered_in_kind() {
+    let model = digits();
+    let (a, b) = (picture(1), picture(2));
+    let running = spawn(Server::new(model.clone()));
+    let both = Tensor::concat(&[a.clone(), b.clone()], 0);
+    let expected = [bits_of(&model.predict(&a).unwrap()), bits_of(&model.predict(&b).unwrap())].concat();
+    for (question, answer) in [("instances", "predictions"), ("inputs", "outputs")] {
+        let found = predict(running.address(), &format!("{{\"{question}\": {}}}", json(&both)));
+        assert_eq!(found.status, 200, "{}", found.body);
+        assert!(found.head.to_lowercase().contains("content-type: application/json"));
+        assert!(found.body.starts_with(&format!("{{\"{answer}\":[[")), "{}", found.body);
+        assert_eq!(bits(&found.body), expected);
+    }
+    // By name, with the version, and with the signature named.
+    let name = &model.inputs()[0].name;
+    let body = format!(
+        "{{\"signature_name\":\"serving_default\",\"instances\":[{{\"{name}\":{}}}],\"x\":[{{}}]}}",
+        json(&a.squeeze(0))
+    );
+    let found = post(running.address(), "/v1/models/m/versions/1:predict", &body);
+    assert_eq!(bits(&found.body), expected[..10]);
+    running.stop().unwrap();
+}
+
+#[test]
+fn several_inputs_and_outputs_are_objects() {
+    let model = several();
+    let running = spawn(Server::new(model.clone()));
+    let inputs = Columns::new().with("words", Tensor::from([[1_i64, 9, 3]])).with("price", Tensor::new([[2.5]]));
+    let expected = model.predict_all(&inputs).unwrap();
+    let rows = predict(running.address(), r#"{"instances": [{"price": [2.5], "words": [1, 9, 3]}]}"#);
+    let columns = predict(running.address(), r#"{"inputs": {"words": [[1, 9, 3.0]], "price": [[2.5]], "else": {}}}"#);
+    for (answer, place) in [(&rows, "/predictions/0"), (&columns, "/outputs")] {
+        let found: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+        let found = found.pointer(place).unwrap();
+        for (output, expected) in model.outputs().iter().zip(&expected) {
+            assert_eq!(bits(&found[&output.name].to_string()), bits_of(expected), "{}", answer.body);
+        }
+    }
+    running.stop().unwrap();
+}
+
+#[test]
+fn what_is_not_finite_comes_back_as_tensorflow_serving_writes_it() {
+    let running = spawn(Server::new(identity(&[4])));
+    let answer = predict(running.address(), r#"{"instances": [[NaN, Infinity, -Infinity, -0.0]]}"#);
+    assert_eq!(answer.body, r#"{"predictions":[[NaN,Infinity,-Infinity,-0.0]]}"#);
+    running.stop().unwrap();
+}
+
+#[test]
+fn numbers_come_back_to_the_bit() {
+    let running = spawn(Server::new(identity(&[1000])));
+    let mut random = gradus_tensor::Generator::new(5);
+    let numbers: Vec<f32> = (0..1000)
+        .map(|_| {
+            f32::from_bits(
+                random.uniform([2], 0.0_f64..65536.0).to_vec().iter().fold(0, |bits, &part| (bits << 16) | part as u32),
+            )
+        })
+        .map(|number| if number.is_finite() { number } else { 1.0 })
+        .collect();
+    let tensor = Tensor::from(numbers).reshape([1, 1000]);
+    let answer = predict(running.address(), &format!("{{\"instances\": {}}}", json(&tensor)));
+    assert_eq!(bits(&answer.body), bits_of(&tensor));
+    running.stop().unwrap();
+}
+
+#[test]
+fn scalars_are_values() {
+    let running = spawn(Server::new(identity(&[])));
+    assert_eq!(predict(running.address(), r#"{"instances": [1.0, 2, 5e0]}"#).body, r#"{"predictions":[1.0,2.0,5.0]}"#);
+    running.stop().unwrap();
+}
+
+#[test]
+fn raw_data_are_prepared() {
+    let model = identity(&[2]).with_preprocessing(Sequential::new().add(Rescaling::new(0.5)), [2]).unwrap();
+    let running = spawn(Server::new(model));
+    assert_eq!(predict(running.address(), r#"{"instances": [[1, 3]]}"#).body, r#"{"predictions":[[0.5,1.5]]}"#);
+    running.stop().unwrap();
+}
+
+#[test]
+fn the_model_says_what_it_is() {
+    let running = spawn(Server::new(several()));
+    let address = running.address();
+    let json = |path: &str| serde_json::from_str::<serde_json::Value>(&get(address, path).body).unwrap();
+    for path in ["/v1/models/m", "/v1/models/m/versions/1"] {
+        let status = &json(path)["model_version_status"][0];
+        assert_eq!((&status["version"], &status["state"]), (&"1".into(), &"AVAILABLE".into()));
+        assert_eq!(status["status"]["error_code"], "OK");
+    }
+    for path in ["/v1/models/m/metadata", "/v1/models/m/versions/1/metadata"] {
+        let metadata = json(path);
+        assert_eq!(metadata["model_spec"]["name"], "m");
+        let signature = &metadata["metadata"]["signature_def"]["signature_def"]["serving_default"];
+        assert_eq!(signature["method_name"], "tensorflow/serving/predict");
+        assert_eq!(signature["inputs"]["words"]["dtype"], "DT_INT64");
+        assert_eq!(signature["inputs"]["words"]["tensor_shape"]["dim"][1]["size"], "-1");
+        assert_eq!(signature["inputs"]["price"]["dtype"], "DT_FLOAT");
+        assert_eq!(signature["outputs"]["class"]["tensor_shape"]["dim"][1]["size"], "3");
+    }
+    assert_eq!(get(address, "/healthz").body, "ok\n");
+    assert!(get(address, "/").body.contains("\"price\""));
+    running.stop().unwrap();
+}
+
+#[test]
+fn figures_count_what_was_asked() {
+    let running = spawn(Server::new(identity(&[1])));
+    let address = running.address();
+    predict(address, r#"{"instances": [[1], [2], [3]]}"#);
+    predict(address, "{");
+    let text = get(address, "/metrics").body;
+    for line in [
+        "# TYPE gradus_requests_total counter",
+        "gradus_requests_total{model=\"m\",code=\"200\"} 1",
+        "gradus_requests_total{model=\"m\",code=\"400\"} 1",
+        "gradus_samples_total{model=\"m\"} 3",
+        "gradus_queue_length{model=\"m\"} 0",
+        "gradus_batch_samples_bucket{model=\"m\",le=\"2\"} 0",
+        "gradus_batch_samples_bucket{model=\"m\",le=\"4\"} 1",
+        "gradus_batch_samples_count{model=\"m\"} 1",
+        "gradus_request_seconds_count{model=\"m\"} 2",
+        "gradus_request_seconds_bucket{model=\"m\",le=\"+Inf\"} 2",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+    }
+    running.stop().unwrap();
+}
+
+#[test]
+fn what_is_not_there_says_so() {
+    let running = spawn(Server::new(identity(&[1])));
+    let address = running.address();
+    let body = r#"{"instances": [[1]]}"#;
+    let text = refused(&post(address, "/v1/models/half:predict", body), 404);
+    assert_eq!(text, "Servable not found for request: Latest(half); the model here is m");
+    assert!(refused(&post(address, "/v1/models/m/versions/7:predict", body), 404).contains("version 1 alone"));
+    assert!(refused(&post(address, "/v1/models/m/labels/stable:predict", body), 404).contains("no labels"));
+    assert!(refused(&post(address, "/v1/models/m:classify", body), 400).contains("use :predict"));
+    assert!(refused(&post(address, "/v1/models/m:regress", body), 400).contains("use :predict"));
+    assert!(refused(&get(address, "/v1"), 404).contains("/v1/models/m:predict"));
+    let wrong = get(address, "/v1/models/m:predict");
+    assert!(wrong.head.to_lowercase().contains("allow: post"));
+    refused(&wrong, 405);
+    refused(&post(address, "/healthz", ""), 405);
+    running.stop().unwrap();
+}
+
+/// Each is a 400 that names the place, what was found, and what to give.
+#[test]
+fn bad_bodies_say_what_is_wrong() {
+    let running = spawn(Server::new(several()).bounds(Bounds { samples: 4, length: 8 }));
+    let refused = |body: &str| refused(&predict(running.address(), body), 400);
+    let row = |row: &str| refused(&format!("{{\"instances\": [{{\"words\": [1], \"price\": [2]}}, {row}]}}"));
+    let cases = [
+        (refused(""), "byte 0: found the end of the body, expected an object with \"instances\" or \"inputs\""),
+        (refused("[1]"), "byte 0: found a list, expected an object"),
+        (refused("{}"), "neither \"instances\" nor \"inputs\""),
+        (refused("{\"instances\": []}"), "the request has no samples; give at least one"),
+        (refused("{\"inputs\": {\"words\": [], \"price\": []}}"), "the request has no samples"),
+        (
+            refused("{\"instances\": [[1]]}"),
+            "instances[0], byte 15: found a list, expected an object with the inputs \"words\", \"price\"",
+        ),
+        (refused("{\"inputs\": [[1]]}"), "inputs, byte 11: found a list, expected an object with the inputs"),
+        (refused("{\"instances\": 5}"), "instances, byte 14: found 5, expected a list of samples"),
+        (refused("{\"signature_name\": \"other\"}"), "there is no signature \"other\""),
+        (
+            refused("{\"inputs\": {\"words\": [[1]], \"price\": [[1], [2]]}}"),
+            "\"words\" has 1 samples, \"price\" has 2; give as many",
+        ),
+        (row("{\"words\": [1]}"), "instances[1]: the input \"price\" is missing; give all of \"words\", \"price\""),
+        (row("{\"words\": [1], \"cost\": [1]}"), "instances[1]: the model has no input \"cost\""),
+        (row("{\"words\": [1], \"words\": [1]}"), "instances[1].words: the input is given twice"),
+        (row("{\"words\": [1], \"price\": 2}"), "instances[1].price, byte 69: found 2, expected a sample of shape [1]"),
+        (row("{\"words\": [1], \"price\": [[2]]}"), "instances[1].price[0], byte 70: found a list, expected a number"),
+        (
+            row("{\"words\": [1], \"price\": [2, 3]}"),
+            "instances[1].price: found a list of more than 1, expected 1: samples have the shape [1]",
+        ),
+        (row("{\"words\": [1], \"price\": []}"), "instances[1].price: found a list of 0, expected 1"),
+        (
+            row("{\"words\": [1], \"price\": [1e999]}"),
+            "instances[1].price[0], byte 70: found 1e999, expected a number of at most 3.4e38",
+        ),
+        (row("{\"words\": [1], \"price\": [-1e39]}"), "found -1e39, expected a number of at most 3.4e38"),
+        (
+            row("{\"words\": [1], \"price\": [\"2\"]}"),
+            "instances[1].price[0], byte 70: found a string, expected a number",
+        ),
+        (row("{\"words\": [1], \"price\": [null]}"), "found null, expected a number"),
+        (row("{\"words\": [1], \"price\": [true]}"), "found true, expected a number"),
+        (row("{\"words\": [1], \"price\": [01]}"), "found 01, expected a number"),
+        (row("{\"words\": [1], \"price\": [1.]}"), "found 1., expected a number"),
+        (row("{\"words\": [1], \"price\": [.5]}"), "found .5, expected a number"),
+        (row("{\"words\": [1], \"price\": [+1]}"), "found +1, expected a number"),
+        (row("{\"words\": [1], \"price\": [1e]}"), "found 1e, expected a number"),
+        (
+            row("{\"words\": [10], \"price\": [1]}"),
+            "instances[1].words[0]: found the id 10; the model knows the ids 0 to 9",
+        ),
+        (row("{\"words\": [-1], \"price\": [1]}"), "found the id -1"),
+        (row("{\"words\": [1.5], \"price\": [1]}"), "found 1.5, expected a whole number"),
+        (row("{\"words\": [1e99], \"price\": [1]}"), "found 1e99, expected a whole number"),
+        (
+            row("{\"words\": [99999999999999999999], \"price\": [1]}"),
+            "found 99999999999999999999, expected a whole number",
+        ),
+        (
+            row("{\"words\": [1, 2], \"price\": [1]}"),
+            "instances[1].words: found a list of more than 1, expected 1, as the first has",
+        ),
+        (
+            refused("{\"inputs\": {\"words\": [[]], \"price\": [[1]]}}"),
+            "inputs.words[0]: found a list of 0, expected at least one",
+        ),
+        (
+            refused("{\"inputs\": {\"words\": [[1,2,3,4,5,6,7,8,9]]}}"),
+            "a list of more than 8, the longest that this server takes",
+        ),
+        (refused("{\"inputs\": {\"price\": [[1],[1],[1],[1],[1]]}}"), "more than 4 samples"),
+        (row("{\"b64\": \"aGk=\"}"), "instances[1]: found bytes ({\"b64\": ..}), which the model does not decode"),
+        (
+            refused("{\"instances\": [{\"words\": [1], \"price\": [2]}], \"inputs\": 3}"),
+            "\"inputs\" besides another list of samples",
+        ),
+        (refused("{\"instances\": [{\"words\": [1], \"price\": [2]}]} x"), "found x, expected the end of the body"),
+        (
+            refused("{\"instances\": [{\"words\": [1], \"price\": [2]}"),
+            "instances, byte 43: found the end of the body, expected a comma or the closing bracket",
+        ),
+        (refused("{\"a\": \"\\q\"}"), "one of the escapes"),
+        (refused("{\"a\": \"\\u12x4\"}"), "four hexadecimal digits"),
+        (refused("{\"a\": \"open"), "the closing quote"),
+        (refused(&format!("{{\"a\": {}", "[".repeat(100_000))), "lists and objects at most 64 deep"),
+        (
+            refused(&format!("{{\"instances\": {}", "[".repeat(100_000))),
+            "instances[0], byte 15: found a list, expected an object",
+        ),
+    ];
+    for (place, (found, expected)) in cases.into_iter().enumerate() {
+        assert!(found.contains(expected), "case {place}: {found:?} does not have {expected:?}");
+        assert!(found.len() < 300, "case {place}: {found}");
+    }
+    running.stop().unwrap();
+}
