@@ -1,6 +1,6 @@
 //! What a model is trained on, whether it lies in memory or not.
 
-use gradus_tensor::{Columns, SampleType, Samples};
+use gradus_tensor::{Columns, SampleType};
 
 use crate::batch::Batch;
 use crate::dataset::Dataset;
@@ -138,18 +138,5 @@ pub(crate) fn indexed_order(samples: usize, seed: Option<u64>) -> Order {
     match seed {
         Some(seed) => Order::shuffled(samples, seed),
         None => Order::sequential(samples),
-    }
-}
-
-impl<X: SampleType, Y: SampleType> Batch<X, Y> {
-    /// The same samples with inputs and targets as [`Columns`].
-    pub fn into_columns(self) -> Batch<Columns> {
-        Batch { inputs: self.inputs.into(), targets: self.targets.into(), weights: self.weights }
-    }
-
-    /// The samples that became these columns by [`into_columns`](Batch::into_columns).
-    pub(crate) fn from_columns(batch: Batch<Columns>) -> Self {
-        let (inputs, targets) = (X::Data::from_columns(batch.inputs), Y::Data::from_columns(batch.targets));
-        Batch { inputs, targets, weights: batch.weights }
     }
 }

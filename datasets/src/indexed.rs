@@ -7,11 +7,11 @@ use std::sync::Arc;
 use gradus_tensor::{Columns, Float, SampleType, Samples, Tensor};
 
 use crate::augment::{Augment, Augmentation};
-use crate::batch::Batch;
+use crate::batch::{Batch, checked, mapped};
 use crate::classes::check_class_names;
 use crate::data_source::{DataSource, Pass, PassBatches, indexed_order};
 use crate::dataset::{Dataset, check_weights};
-use crate::error::{DatasetError, Place, Result};
+use crate::error::{DatasetError, Result};
 use crate::order::Order;
 use crate::parts;
 use crate::prefetch::Prefetch;
@@ -395,35 +395,4 @@ impl<X: SampleType, Y: SampleType> Iterator for Batches<X, Y> {
         self.order.advance(count.saturating_mul(self.size));
         self.next()
     }
-}
-
-/// The batch, which must have so many samples.
-pub(crate) fn checked<X: SampleType, Y: SampleType>(batch: Batch<X, Y>, samples: usize) -> Result<Batch<X, Y>> {
-    let (inputs, targets): (Columns, Columns) = (batch.inputs.clone().into(), batch.targets.clone().into());
-    crate::columns::check_counts(&inputs, &targets)?;
-    let weights = batch.weights.as_ref().map_or(samples, Tensor::size);
-    if batch.len() != samples || weights != samples {
-        let found = format!("{} samples with {weights} weights", batch.len());
-        let hint = "return the samples that were asked for";
-        return Err(DatasetError::new(found, format!("{samples}, as many as indices"), hint));
-    }
-    Ok(batch)
-}
-
-/// `f` of the samples of a batch, of which `index` says which samples of the data they are.
-pub(crate) fn mapped<X: SampleType, Y: SampleType, A: SampleType, B: SampleType>(
-    batch: Batch<X, Y>,
-    f: &(impl Fn(Dataset<X, Y>) -> Result<Dataset<A, B>> + ?Sized),
-    index: impl Fn(usize) -> usize,
-) -> Result<Batch<A, B>> {
-    let samples = batch.len();
-    let batch = f(Dataset::of_batch(batch)).map_err(|error| match error.place() {
-        Some(Place::Sample(row)) if row < samples => error.at(Place::Sample(index(row))),
-        _ => error,
-    })?;
-    if batch.len() != samples {
-        let (found, expected) = (format!("{} samples after `map`", batch.len()), format!("{samples}, as before"));
-        return Err(DatasetError::new(found, expected, "leave samples out before: by `slice` or by the source"));
-    }
-    Ok(batch.range(0..samples))
 }

@@ -71,8 +71,8 @@
 //! # Your own data set
 //!
 //! [`Dataset::new`] takes two tensors, and a reader makes tensors from files. [`IndexedDataset::from_fn`] takes a function of a
-//! sample's index, an [`IndexedSource`] reads several samples at once, and [`StreamDataset::new`] takes an iterator. [`DataFiles`] finds the files, unpacks
-//! them, compares their checksums and names them in errors.
+//! sample's index, an [`IndexedSource`] reads several samples at once, and [`StreamDataset::new`] takes an iterator.
+//! [`DataFiles`] finds the files, unpacks them, compares their checksums and names them in errors.
 //!
 //! # Features
 //!

@@ -8,12 +8,11 @@ use std::sync::{Arc, OnceLock};
 use gradus_tensor::{Columns, Float, SampleType, Samples};
 
 use crate::augment::{Augment, Augmentation};
-use crate::batch::Batch;
+use crate::batch::{Batch, mapped};
 use crate::classes::check_class_names;
 use crate::data_source::{DataSource, Pass, PassBatches};
 use crate::dataset::Dataset;
 use crate::error::{DatasetError, Result};
-use crate::indexed::mapped;
 use crate::order::Order;
 use crate::prefetch::Prefetch;
 use crate::stack::{Sample, stacked};

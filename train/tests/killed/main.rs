@@ -22,10 +22,11 @@ use gradus_tensor::Generator;
 use trainings::{FOLDER, RESULTS, TRAINING};
 
 /// The trainings, with the number of kills of each in the long form.
-const TRAININGS: [(&str, usize); 16] = [
+const TRAININGS: [(&str, usize); 17] = [
     ("dense", 48),
     ("convnet", 48),
     ("callbacks", 48),
+    ("stream", 48),
     ("schedule", 24),
     ("adadelta", 12),
     ("adafactor", 12),
@@ -43,7 +44,7 @@ const TRAININGS: [(&str, usize); 16] = [
 
 #[test]
 fn in_a_short_time() {
-    let kills = ["dense", "convnet", "callbacks"].map(|training| Trial::new(training, 2, "short").run(3));
+    let kills = ["dense", "convnet", "callbacks", "stream"].map(|training| Trial::new(training, 2, "short").run(3));
     assert!(kills.iter().all(|kills| kills.values().sum::<usize>() >= 3), "{kills:?}");
 }
 

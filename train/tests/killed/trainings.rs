@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use gradus_datasets::{Augment, Dataset, idx};
+use gradus_datasets::{Augment, DataSource, Dataset, idx};
 use gradus_nn::losses::{CategoricalCrossentropy, Objective};
 use gradus_nn::{
     Activation, BatchNorm, Conv2D, Dense, Dropout, Flatten, GlobalAveragePooling2D, MaxPooling2D, Model, Sequential,
@@ -60,6 +60,17 @@ pub fn run(training: &str, folder: &Path) {
                 folder,
             );
         }
+        "stream" => {
+            let of = |file: &str| format!("{MNIST}/t10k-{file}-ubyte.gz");
+            let rows = idx::stream::<u8, u8>(of("images-idx3"), of("labels-idx1")).unwrap();
+            let floats =
+                |batch: Dataset<u8>| batch.map_inputs(|x| x.to::<f32>().unsqueeze(-1) / 255.0).to_categorical(10);
+            let augment = Augment::new().shift(0.1).noise(0.05).mix_up(0.2);
+            let data = rows.take(330).shuffle_buffer(50).map(floats).augment(augment).unwrap();
+            let trainer = Trainer::new(convnet(), loss(), Adam::default()).metric(Accuracy::default()).seed(6);
+            let fit = Fit { prefetch: 3, workers: 2, ..fit(6) };
+            train(trainer, &data, fit, Checkpoint::new(folder.join("checkpoints")).every_steps(3), folder);
+        }
         "schedule" => {
             let rate = WarmUp::new(10, CosineDecay::new(0.01, 120));
             let trainer = Trainer::new(dense(64), loss(), RmsProp::default().learning_rate(rate)).seed(4);
@@ -90,7 +101,7 @@ fn by_rule<R: Rule>(rule: R, folder: &Path) {
 /// Trains, and writes the results.
 fn train<L: Objective<f32>, R: Rule>(
     mut trainer: Trainer<L, R>,
-    data: &Dataset,
+    data: &dyn DataSource,
     mut fit: Fit,
     checkpoint: Checkpoint,
     folder: &Path,
@@ -134,9 +145,12 @@ impl Callback for Place {
     }
 }
 
+/// The folder of MNIST.
+const MNIST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../datasets/data/mnist");
+
 /// The first of MNIST's test images.
 fn digits(count: usize) -> Dataset {
-    let file = |name: &str| format!("{}/../datasets/data/mnist/t10k-{name}-ubyte.gz", env!("CARGO_MANIFEST_DIR"));
+    let file = |name: &str| format!("{MNIST}/t10k-{name}-ubyte.gz");
     let images: Tensor<u8> = idx::read(file("images-idx3")).unwrap();
     let labels: Tensor<u8> = idx::read(file("labels-idx1")).unwrap();
     let (images, labels) = (images.slice(0, ..count), labels.slice(0, ..count));
