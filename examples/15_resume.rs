@@ -14,7 +14,8 @@ use lexopt::{Arg, Parser, ValueExt};
 
 fn main() -> Result<()> {
     let (folder, epochs) = options()?;
-    let (train, test) = mnist::load()?.map_inputs(|x| (x.to::<f32>() / 255.0).unsqueeze(-1)).to_categorical(10)?.split();
+    let (train, test) =
+        mnist::load()?.map_inputs(|x| (x.to::<f32>() / 255.0).unsqueeze(-1)).to_categorical(10)?.split();
     // New changes to the images in each epoch, on threads of their own: their seeds are part of a checkpoint.
     let train = train.augment(Augment::new().shift(0.1).rotate(10.0))?;
 
@@ -24,9 +25,8 @@ fn main() -> Result<()> {
         .add(Dropout::new(0.2))
         .add(Dense::new(10).activation(Activation::Softmax));
     let model = Model::build(network, [28, 28, 1], 42)?;
-    let mut trainer = Trainer::new(model, CategoricalCrossentropy::default(), Adam::default())
-        .metric(Accuracy::default())
-        .seed(42);
+    let mut trainer =
+        Trainer::new(model, CategoricalCrossentropy::default(), Adam::default()).metric(Accuracy::default()).seed(42);
 
     match trainer.resume(&folder)? {
         Some(checkpoint) => println!("Goes on from {checkpoint}"),

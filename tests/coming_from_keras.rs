@@ -104,8 +104,13 @@ fn training() -> Result<()> {
     assert_eq!(output.shape(), &[40, 2]);
 
     let fit = Fit::default().callback(EarlyStopping::new("val_loss").patience(3));
+    // With a folder of another name they are run in `train/tests/checkpoint.rs`.
+    let _: Fit = Fit::default()
+        .callback(Checkpoint::new("run").every_steps(100))
+        .callback(Checkpoint::new("run").keep_best("val_loss"));
     let optimizer = Adam::default().learning_rate(CosineDecay::new(1e-3, 1000));
     let mut trainer = Trainer::new(model, CategoricalCrossentropy::default(), optimizer);
+    assert!(trainer.resume("run")?.is_none());
     trainer.fit(&data, Fit { validation_split: 0.1, verbose: false, ..fit })?;
     Ok(())
 }
