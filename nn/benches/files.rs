@@ -6,7 +6,7 @@
 use std::fs::{self, File};
 use std::path::PathBuf;
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use gradus_nn::{Dense, Model, Sequential};
 
 fn files(criterion: &mut Criterion) {
@@ -22,7 +22,11 @@ fn files(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("100M weights");
     group.sample_size(10).throughput(Throughput::Bytes(fs::metadata(&saved).unwrap().len()));
     group.bench_function("copy", |bencher| bencher.iter(copy));
-    group.bench_function("load", |bencher| bencher.iter(|| Model::load(&saved).unwrap()));
+    // Into fresh memory each time, as in a program that has just begun.
+    group.bench_function("load", |bencher| {
+        let load = |()| Model::load(&saved).unwrap();
+        bencher.iter_batched(gradus_tensor::release_memory, load, BatchSize::PerIteration);
+    });
     group.bench_function("copy_and_sync", |bencher| {
         bencher.iter(|| {
             copy();

@@ -47,7 +47,7 @@ impl<const N: usize> DepthwiseConv<N> {
         self.check(build)?;
         let windows = Spatial::new(self.kernel_size, self.strides, &self.padding, self.dilation_rate);
         let (convolution, lengths) = windows.convolution(&input, channels, build)?;
-        let (size, filters) = (&self.kernel_size[..], channels * self.depth_multiplier);
+        let (size, filters) = (&self.kernel_size[..], channels.saturating_mul(self.depth_multiplier));
         let (shape, grouped) = ([size, &[channels, self.depth_multiplier]].concat(), [size, &[1, filters]].concat());
         let kernel =
             weight_with_penalty(build, "kernel", shape, self.depthwise_initializer, self.depthwise_regularizer)?;

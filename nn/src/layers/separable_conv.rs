@@ -57,7 +57,7 @@ impl<const N: usize> SeparableConv<N> {
         self.check(build)?;
         let windows = Spatial::new(self.kernel_size, self.strides, &self.padding, self.dilation_rate);
         let (convolution, lengths) = windows.convolution(&input, channels, build)?;
-        let (size, inner) = (&self.kernel_size[..], channels * self.depth_multiplier);
+        let (size, inner) = (&self.kernel_size[..], channels.saturating_mul(self.depth_multiplier));
         let (shape, grouped) = ([size, &[channels, self.depth_multiplier]].concat(), [size, &[1, inner]].concat());
         let (initializer, regularizer) = (self.depthwise_initializer, self.depthwise_regularizer);
         let depthwise = weight_with_penalty(build, "depthwise_kernel", shape, initializer, regularizer)?;
