@@ -14,17 +14,21 @@ use gradus_serve::Server;
 use lexopt::{Arg, Parser, ValueExt};
 
 fn main() -> Result<()> {
-    let (mut file, mut address, mut stay) = (None::<PathBuf>, "127.0.0.1:0".to_owned(), false);
+    let (mut file, mut save, mut address, mut stay) =
+        (None::<PathBuf>, None::<PathBuf>, "127.0.0.1:0".to_owned(), false);
     let mut arguments = Parser::from_env();
     while let Some(argument) = arguments.next()? {
         match argument {
             Arg::Long("model") => file = Some(arguments.value()?.into()),
+            Arg::Long("save") => save = Some(arguments.value()?.into()),
             Arg::Long("address") => address = arguments.value()?.string()?,
             Arg::Long("stay") => stay = true,
             other => {
-                return Err(
-                    format!("{}; options: --model FILE, --address HOST:PORT, --stay", other.unexpected()).into()
-                );
+                return Err(format!(
+                    "{}; options: --model FILE, --save FILE, --address HOST:PORT, --stay",
+                    other.unexpected()
+                )
+                .into());
             }
         }
     }
@@ -35,6 +39,11 @@ fn main() -> Result<()> {
         Some(file) => Model::load(file)?,
         None => train(&mnist.train)?,
     };
+
+    if let Some(save) = save {
+        model.save(&save)?;
+        println!("The model is in {0}: `gradus {0}` serves it, too.", save.display());
+    }
 
     // The server runs the preprocessing that belongs to the model: clients send bytes, 0 to 255.
     let server = Server::new(model).name("digits").bind(&*address)?;

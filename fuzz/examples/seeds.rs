@@ -29,4 +29,18 @@ fn main() {
             fs::copy(&path, folder.join(path.file_name().unwrap())).unwrap();
         }
     }
+    let bodies = fuzz.join("corpus/predict_request");
+    fs::create_dir_all(&bodies).unwrap();
+    for (number, body) in [
+        r#"{"instances": [[[1, 2.5], [3e2, -0.0], [NaN, Infinity]], [[0, 0], [0, 0], [0, 1]]]}"#,
+        r#"{"signature_name": "serving_default", "inputs": [[[1, 2], [3, 4], [5, 6]]]}"#,
+        r#"{"instances": [{"words": [1, 2, 3], "price": [0.5]}, {"price": [1], "words": [9, 0, 7.0]}]}"#,
+        r#"{"inputs": {"words": [[1, 2]], "price": [[0.5]], "else": {"a": [true, null, "\u00e9\n"]}}}"#,
+        r#"{"instances": [{"b64": "aGk="}]}"#,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        fs::write(bodies.join(format!("seed{number}")), body).unwrap();
+    }
 }

@@ -303,13 +303,17 @@ impl<'a> Reader<'a> {
 
     /// The path of the value that is read: `instances[3][2]`.
     pub(crate) fn place(&self) -> String {
+        const MOST: usize = 8;
         let mut place = String::new();
-        for step in &self.path {
+        for step in self.path.iter().take(MOST) {
             let _ = match step {
                 Step::Place(index) => write!(place, "[{index}]"),
                 Step::Key(key) if place.is_empty() => write!(place, "{}", shortened(key)),
                 Step::Key(key) => write!(place, ".{}", shortened(key)),
             };
+        }
+        if self.path.len() > MOST {
+            place.push_str("..");
         }
         place
     }
@@ -334,8 +338,10 @@ impl<'a> Reader<'a> {
 
 /// The beginning of a text that may be long, on one line.
 pub(crate) fn shortened(text: &str) -> String {
-    let short: String = text.chars().take(24).flat_map(char::escape_debug).collect();
-    if text.chars().nth(24).is_some() { format!("{short}...") } else { short }
+    const MOST: usize = 24;
+    let mut escaped = text.chars().flat_map(char::escape_debug);
+    let short: String = escaped.by_ref().take(MOST).collect();
+    if escaped.next().is_some() { format!("{short}...") } else { short }
 }
 
 /// Digits, signs and points as a text.

@@ -129,7 +129,8 @@ impl Server {
 
     /// The most connections at a time: 1024 unless told otherwise. A further one is answered 503 and closed.
     pub fn connections(mut self, most: usize) -> Self {
-        self.limits.connections = most;
+        // More than any system lets a process open.
+        self.limits.connections = most.min(1 << 24);
         self
     }
 

@@ -44,7 +44,7 @@ async function draw(strokes) {
   for (const [first, ...rest] of strokes) {
     await page.mouse.move(...at(first));
     await page.mouse.down();
-    for (const place of rest) await page.mouse.move(...at(place), { steps: 3 });
+    for (const place of rest) await page.mouse.move(...at(place), { steps: 2 });
     await page.mouse.up();
   }
 }

@@ -1,0 +1,187 @@
+//! The command `gradus`, run as a user runs it.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use gradus_nn::*;
+use gradus_tensor::safetensors::Writer;
+use gradus_tensor::{Generator, Tensor};
+
+/// A folder for the files of one test, removed with it.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("gradus_command_{name}_{}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Folder(path)
+    }
+
+    fn file(&self, name: &str) -> String {
+        self.0.join(name).to_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn gradus(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_gradus")).args(arguments).output().unwrap()
+}
+
+/// What a run that succeeds prints.
+fn printed(arguments: &[&str]) -> String {
+    let output = gradus(arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The message of a run that ends with this code, which is one line.
+fn failed(arguments: &[&str], code: i32) -> String {
+    let output = gradus(arguments);
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {message}");
+    assert!(message.starts_with("gradus: ") && message.trim_end().lines().count() == 1, "{message}");
+    message
+}
+
+/// Which of four pixels is brightest, of bytes.
+fn brightest() -> Model {
+    let network = Sequential::new().add(Flatten).add(Dense::new(4).activation(Activation::Softmax));
+    let mut model = Model::build(network, [2, 2], 1).unwrap();
+    model.params_mut().iter_mut().next().unwrap().value =
+        Tensor::from([[9.0_f32, 0.0, 0.0, 0.0], [0.0, 9.0, 0.0, 0.0], [0.0, 0.0, 9.0, 0.0], [0.0, 0.0, 0.0, 9.0]]);
+    let model = model.with_class_names(["north", "east", "south", "west"]).unwrap();
+    model.with_preprocessing(Sequential::new().add(Rescaling::new(1.0 / 255.0)), [2, 2]).unwrap()
+}
+
+#[test]
+fn show_prints_what_a_file_says() {
+    let folder = Folder::new("show");
+    let file = folder.file("corners.safetensors");
+    brightest().to_safetensors().unwrap().metadata("author", "someone").write(&file).unwrap();
+    let text = printed(&["show", &file]);
+    for part in [
+        "Dense",
+        "F32: 2 tensors, 20 elements, 80 bytes",
+        "Classes: north, east, south, west",
+        "Rescaling",
+        "\"author\"",
+        "[2, 2]",
+    ] {
+        assert!(text.contains(part), "{part} is not in\n{text}");
+    }
+    // A checkpoint is a model's file with more in it.
+    let training =
+        r#"{"version":1,"rule":"Adam","steps":30,"state":{"history":{"epochs":[0,1]},"epoch":{"batch":10}}}"#;
+    brightest().to_safetensors().unwrap().metadata("training", training).write(&file).unwrap();
+    assert!(printed(&["show", &file]).contains("Checkpoint: Adam, 30 steps; 2 epochs done, 10 batches of epoch 3"));
+    // What is no model is shown as far as it goes.
+    Writer::new().tensor("x", Tensor::new([1.0])).write(&file).unwrap();
+    let output = gradus(&["show", &file]);
+    assert!(String::from_utf8_lossy(&output.stdout).contains("F32: 1 tensors, 1 elements"));
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn predict_reads_tables_and_arrays() {
+    let folder = Folder::new("predict");
+    let file = folder.file("corners.safetensors");
+    brightest().save(&file).unwrap();
+    let (csv, npy) = (folder.file("a.csv"), folder.file("a.npy"));
+    fs::write(&csv, "a,b,c,d\n0,0,255,0\n255,0,0,0\n").unwrap();
+    let text = printed(&["predict", &file, "--csv", &csv, "--top", "1"]);
+    assert_eq!(text, "0  south 0.9996\n1  north 0.9996\n");
+    Tensor::from([[[0_u8, 0], [255, 0]]]).save_npy(&npy).unwrap();
+    assert_eq!(printed(&["predict", &file, "--npy", &npy, "--top", "2"]), "0  south 0.9996, north 0.0001\n");
+    let json = printed(&["predict", &file, "--npy", &npy, "--json"]);
+    assert!(json.starts_with("{\"predictions\":[[") && json.ends_with("]]}\n"), "{json}");
+    fs::write(&csv, "a,b,c\n0,0,255\n").unwrap();
+    let message = failed(&["predict", &file, "--csv", &csv], 1);
+    assert!(message.contains("a.csv: the table has 3 columns, the model takes 4 numbers of shape [2, 2]"), "{message}");
+}
+
+#[cfg(feature = "images")]
+#[test]
+fn predict_reads_pictures() {
+    let folder = Folder::new("pictures");
+    let file = folder.file("corners.safetensors");
+    brightest().save(&file).unwrap();
+    // A PNG of 2x2 shades of grey, black but for the last, made by zlib and struct of Python.
+    let hex = |text: &str| -> Vec<u8> {
+        (0..text.len() / 2).map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).unwrap()).collect()
+    };
+    let west = folder.file("west.png");
+    fs::write(&west, hex(WEST)).unwrap();
+    let text = printed(&["predict", &file, "--image", &west, &west, "--top", "1"]);
+    assert_eq!(text, format!("{west}  west 0.9996\n{west}  west 0.9996\n"));
+    let message = failed(&["predict", &file, "--image", &file], 1);
+    assert!(message.contains("corners.safetensors") && message.contains("PNG or JPEG"), "{message}");
+}
+
+#[cfg(feature = "images")]
+const WEST: &str = "89504e470d0a1a0a0000000d494844520000000200000002080000000057dd52f80000000c49444154789c63600082ff0001050100816588990000000049454e44ae426082";
+
+#[test]
+fn mistakes_are_one_line_and_a_code() {
+    let folder = Folder::new("mistakes");
+    let file = folder.file("corners.safetensors");
+    brightest().save(&file).unwrap();
+    assert!(failed(&["show", &folder.file("none.safetensors")], 1).contains("none.safetensors"));
+    assert!(failed(&[&folder.file("none.safetensors")], 1).contains("none.safetensors"));
+    assert!(failed(&["show"], 2).contains("there is no FILE"));
+    assert!(failed(&["predict", &file], 2).contains("--csv, --npy or --image"));
+    assert!(failed(&[&file, "--port", "70000"], 2).contains("--port 70000"));
+    assert!(failed(&[&file, "--batch", "0"], 2).contains("at least 1"));
+    assert!(failed(&[&file, "--name", "a b"], 2).contains("letters"));
+    assert!(failed(&[&file, "--what"], 2).contains("--what"));
+    assert!(failed(&[&file, "--host", "203.0.113.9"], 1).contains("203.0.113.9"));
+    for arguments in [&["--help"][..], &["serve", "--help"], &["predict", "--help"], &["show", "-h"]] {
+        assert!(printed(arguments).contains("FILE"));
+    }
+}
+
+#[test]
+fn a_file_alone_is_served_until_a_signal() {
+    let folder = Folder::new("serve");
+    let file = folder.file("corners.safetensors");
+    brightest().save(&file).unwrap();
+    let mut served =
+        Command::new(env!("CARGO_BIN_EXE_gradus")).args([&file, "--port", "0"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(served.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let address = line.split("http://").nth(1).unwrap().split('/').next().unwrap();
+    assert!(line.contains("/v1/models/corners:predict"), "{line}");
+    assert!(address.starts_with("127.0.0.1:"), "{address}");
+    let body = r#"{"instances": [[[0, 255], [0, 0]]]}"#;
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(stream, "POST /v1/models/corners:predict HTTP/1.1\r\nHost: a\r\nConnection: close\r\n").unwrap();
+    write!(stream, "Content-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let expected = brightest();
+    let inputs = expected.preprocess(Tensor::from([[[0_u8, 255], [0, 0]]])).unwrap();
+    let outputs = expected.predict_all(inputs).unwrap();
+    let json = gradus_serve::predictions(gradus_serve::Format::Rows, expected.outputs(), &outputs);
+    assert!(answer.ends_with(std::str::from_utf8(&json).unwrap()), "{answer}");
+    let kill = Command::new("kill").args(["-TERM", &served.id().to_string()]).status().unwrap();
+    assert!(kill.success() && served.wait().unwrap().success());
+}
+
+#[test]
+fn a_checkpoint_is_served_as_a_model() {
+    let folder = Folder::new("checkpoint");
+    let file = folder.file("step.safetensors");
+    let slot: Tensor = Generator::new(1).normal([4, 4], 0.0, 1.0);
+    let writer = brightest().to_safetensors().unwrap().tensor("/optimizer/1/kernel/momentum", slot);
+    writer.metadata("training", "{}").write(&file).unwrap();
+    let npy = folder.file("a.npy");
+    Tensor::from([[[255_u8, 0], [0, 0]]]).save_npy(&npy).unwrap();
+    assert!(printed(&["predict", &file, "--npy", &npy]).contains("north"));
+}
