@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use gradus_nn::{LayerKinds, Model};
+use gradus_nn::{LayerKinds, Model, ValueKind};
 use gradus_tensor::safetensors::File;
 use lexopt::{Arg, Parser};
 use serde_json::Value;
@@ -86,7 +86,12 @@ fn model(text: &mut String, model: &Model) {
         text.push('\n');
     }
     for input in model.inputs() {
-        let _ = writeln!(text, "Input {:?}: {}, {:?}", input.name, input.shape, input.kind);
+        let kind = match input.kind {
+            ValueKind::Floats => "numbers".to_owned(),
+            ValueKind::Ids { count } => format!("ids below {count}"),
+            ValueKind::Mask => "true or false".to_owned(),
+        };
+        let _ = writeln!(text, "Input {:?}: {}, {kind}", input.name, input.shape);
     }
     for output in model.outputs() {
         let _ = writeln!(text, "Output {:?}: {}", output.name, output.shape);
