@@ -79,7 +79,7 @@ fn large(rows: usize, quoted: bool) -> String {
     let mut text = String::from("x,y,note,z\n");
     for row in 0..rows {
         let note =
-            if quoted && row % 97 == 3 { format!("\"{row},\nand \"\"more\"\"\"") } else { "n".repeat(row % 13 + 1) };
+            if quoted && row % 2 == 0 { format!("\"{row},\nand \"\"more\"\"\"") } else { "n".repeat(row % 13 + 1) };
         text += &format!("{row},{}.5,{note},{}\n", row * 7 % 1000, row % 5);
     }
     text
