@@ -4,7 +4,7 @@ mod common;
 
 use common::*;
 use gradus_nn::*;
-use gradus_serve::{Bounds, Server};
+use gradus_serve::{Bounds, PredictRequest, Server};
 use gradus_tensor::{Columns, Tensor};
 
 #[test]
@@ -256,4 +256,36 @@ fn bad_bodies_say_what_is_wrong() {
         assert!(found.len() < 300, "case {place}: {found}");
     }
     running.stop().unwrap();
+}
+
+/// Whatever is done to a body, it is read or refused with a short text.
+#[test]
+fn damaged_bodies_are_read_or_refused() {
+    let model = several();
+    let seeds = [
+        r#"{"instances": [{"words": [1, 2], "price": [0.5e1]}, {"price": [-1], "words": [9, 7.0]}], "x": [null, {"y": "\u00e9"}]}"#,
+        r#"{"signature_name": "", "inputs": {"words": [[1, 2]], "price": [[NaN]], "else": {"a": [true, "\\\n"]}}}"#,
+    ];
+    let check = |bytes: &[u8]| match PredictRequest::read(bytes, model.inputs(), Bounds::default()) {
+        Ok(request) => assert!(request.inputs.iter().all(|column| column.shape()[0] == request.samples)),
+        Err(text) => assert!(text.len() < 1000, "{text}"),
+    };
+    let mut random = gradus_tensor::Generator::new(3);
+    let mut below = |most: usize| (random.uniform([1], 0.0_f64..1.0).item() * most as f64) as usize;
+    for seed in seeds {
+        (0..seed.len()).for_each(|end| check(&seed.as_bytes()[..end]));
+        for _ in 0..5000 {
+            let mut bytes = seed.as_bytes().to_vec();
+            for _ in 0..1 + below(3) {
+                let (place, other) = (below(bytes.len()), below(bytes.len()));
+                match below(4) {
+                    0 => bytes[place] = b"[]{},:\"\\0-9.eNI\xff\0"[below(17)],
+                    1 => drop(bytes.remove(place)),
+                    2 => bytes.insert(place, bytes[other]),
+                    _ => bytes.swap(place, other),
+                }
+            }
+            check(&bytes);
+        }
+    }
 }
