@@ -154,7 +154,8 @@ impl Reader {
             // How many there were is not told: they are counted.
             None => {
                 let mut opened = self.stream.opened()?;
-                let counted = opened.by_ref().take(before + most).try_fold(0, |n, sample| sample.map(|_| n + 1))?;
+                let counted =
+                    opened.by_ref().take(before.saturating_add(most)).try_fold(0, |n, sample| sample.map(|_| n + 1))?;
                 (self.index, self.opened) = (counted, None);
                 Ok(counted - before)
             }

@@ -261,13 +261,15 @@ struct State {
     best: f64,
 }
 
-/// Writes the file of a snapshot's step, and the best file if it is that as well. Removes the files that are too old.
+/// Writes the best file if a snapshot is that, and the file of its step. Removes the files that are too old.
 fn write<T: Float>(snapshot: &Snapshot<T>, is_best: bool, folder: &Path, keep: usize) -> Result<()> {
     let step = snapshot.optimizer.steps;
-    snapshot.write(folder.join(checkpoints::name(step)))?;
+    // The best file comes first: the other one says that the best value has been reached, and a run that goes on from it
+    // would not write the best file again.
     if is_best {
         snapshot.write(folder.join(checkpoints::BEST))?;
     }
+    snapshot.write(folder.join(checkpoints::name(step)))?;
     checkpoints::remove_old(folder, step, keep)
 }
 
