@@ -167,8 +167,9 @@ impl<T: Float> Model<T> {
     /// ```
     ///
     /// # Errors
-    /// If a layer of one's own cannot be written as JSON.
+    /// If a layer of one's own cannot be written as JSON, or class names are not those of an output.
     pub fn to_safetensors(&self) -> Result<Writer> {
+        self.info().check(self.outputs())?;
         let names = |chosen: &dyn Fn(usize) -> bool| {
             let params = self.params().iter().enumerate();
             params.filter(|(index, _)| chosen(*index)).map(|(_, param)| param.name.clone()).collect()

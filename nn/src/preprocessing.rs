@@ -11,7 +11,7 @@ use crate::inputs::{InputInfo, Inputs};
 use crate::model::Model;
 
 impl<T: Float> Model<T> {
-    /// The model with a network without weights that makes its inputs of raw data: pictures of bytes from pictures of floats, or
+    /// The model with a network without weights that makes its inputs of raw data: floats from 0 to 1 of the bytes of a picture, or
     /// columns of a table with mean 0. It goes into the model's file.
     ///
     /// [`preprocess`](Model::preprocess) runs it. Training and [`predict`](Model::predict) do not: they go on with data that

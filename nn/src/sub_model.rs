@@ -8,7 +8,7 @@ use gradus_tensor::Float;
 use crate::build::Weights;
 use crate::error::{Error, Result};
 use crate::graph::{Entry, Graph, Output, Source, input_name, is_input_name, name_of_two};
-use crate::inputs::{Input, Inputs};
+use crate::inputs::{Input, InputInfo, Inputs};
 use crate::layer::AnyLayer;
 use crate::model::Model;
 use crate::sequential::Sequential;
@@ -18,8 +18,8 @@ impl<T: Float> Model<T> {
     /// before a classifier. Keras: `keras.Model(model.inputs, model.get_layer("encoder").output)`.
     ///
     /// `layer` is the layer's path as in the summary: `"1"`, or `"encoder/0"` in a network within the network. Only the
-    /// inputs and layers that it depends on are left, with the weights that they have now. The memory of the weights is
-    /// shared until one of the two models changes them.
+    /// inputs and layers that it depends on are left, with the weights that they have now, and the preprocessing of these
+    /// inputs. The memory of the weights is shared until one of the two models changes them.
     ///
     /// ```
     /// use gradus_nn::{Dense, Model, Sequential};
@@ -54,7 +54,25 @@ impl<T: Float> Model<T> {
     /// As `up_to`; and if no layer is given, or one twice.
     pub fn up_to_all<'a>(&self, layers: impl IntoIterator<Item = &'a str>) -> Result<Model<T>> {
         let wanted: Vec<Wanted<'_>> = layers.into_iter().map(|path| Wanted { name: path.to_owned(), path }).collect();
-        let Cut { graph, inputs } = cut(self.network(), &wanted, false)?;
+        if wanted.is_empty() {
+            return Err(Error::new("up_to", "no layer is given", "name one layer or more"));
+        }
+        let part = cut(self.network(), &wanted, false)?;
+        let preprocessing = match self.preprocessing() {
+            Some(before) => preprocessing_of(before, self.inputs(), &part)?,
+            None => None,
+        };
+        let mut part = self.part(part)?;
+        part.preprocessing = preprocessing.map(Arc::new);
+        let outputs: Vec<&str> = part.outputs().iter().map(|output| &*output.name).collect();
+        let class_names = self.info().class_names.iter().filter(|(name, _)| outputs.contains(&name.as_str()));
+        let class_names = class_names.map(|(name, classes)| (name.clone(), classes.clone())).collect();
+        part.info_mut().class_names = class_names;
+        Ok(part)
+    }
+
+    /// The model of what is left of this one's network.
+    fn part(&self, Cut { graph, inputs }: Cut) -> Result<Model<T>> {
         let inputs = graph.inputs.iter().zip(inputs).map(|(name, place)| {
             let shape = self.inputs()[place].shape.clone();
             Input { name: Some(name.clone()), shape }
@@ -63,6 +81,25 @@ impl<T: Float> Model<T> {
         let params = self.params().iter().map(|param| (param.name.clone(), param.clone()));
         Model::of_graph(graph, inputs, Weights::Taken(params.collect()))
     }
+}
+
+/// What is left of a model's preprocessing if only some of the model's inputs are left. Its outputs are named after these.
+fn preprocessing_of<T: Float>(before: &Model<T>, inputs: &[InputInfo], part: &Cut) -> Result<Option<Model<T>>> {
+    if inputs.len() == 1 {
+        return Ok(Some(before.clone()));
+    }
+    let mut network = before.network().clone();
+    let left = |output: &Output| part.inputs.iter().position(|&place| inputs[place].name == output.name);
+    network.outputs.retain(|output| left(output).is_some());
+    if network.outputs.is_empty() {
+        return Ok(None);
+    }
+    let places: Vec<Option<usize>> = network.outputs.iter().map(left).collect();
+    let mut cut = cut(&network, &[], true)?;
+    for (output, place) in cut.graph.outputs.iter_mut().zip(places.into_iter().flatten()) {
+        output.name.clone_from(&part.graph.inputs[place]);
+    }
+    before.part(cut).map(Some)
 }
 
 /// A layer whose output is wanted, and the name of that output.
@@ -89,9 +126,6 @@ struct Kept {
 
 /// A network with the outputs of these layers: behind its own outputs, or instead of them.
 fn cut(graph: &Graph, wanted: &[Wanted<'_>], with_own: bool) -> Result<Cut> {
-    if wanted.is_empty() {
-        return Err(Error::new("up_to", "no layer is given", "name one layer or more"));
-    }
     let places = wanted.iter().map(|wanted| place(graph, wanted)).collect::<Result<Vec<usize>>>()?;
     let (mut used_inputs, mut used) = (vec![false; graph.inputs.len()], vec![false; graph.entries.len()]);
     let mut mark = |used: &mut [bool], source: Source| match source {
@@ -140,6 +174,12 @@ fn cut(graph: &Graph, wanted: &[Wanted<'_>], with_own: bool) -> Result<Cut> {
     }
     if !with_own && let Some(name) = name_of_two(&outputs) {
         return Err(Error::new("up_to", format!("the layer {name:?} is given twice"), "name each layer once"));
+    }
+    // A network that has been cut before may have an output of this name already; within, names say nothing.
+    for index in 0..outputs.len() {
+        while outputs[..index].iter().any(|output| output.name == outputs[index].name) {
+            outputs[index].name.push('_');
+        }
     }
     let graph = Graph { inputs: names.collect(), entries: left.entries(kept)?, outputs };
     Ok(Cut { graph, inputs })

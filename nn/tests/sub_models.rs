@@ -2,7 +2,7 @@
 
 use gradus_nn::{
     Activation, Add, BatchNorm, Concatenate, Dense, Embedding, GlobalAveragePooling1D, Graph, Input, LayerHandle,
-    Model, Residual, Sequential,
+    LayerKinds, Model, Rescaling, Residual, Sequential,
 };
 use gradus_tensor::{Columns, Generator, Tensor};
 
@@ -133,6 +133,52 @@ fn an_inner_network_keeps_the_inputs_that_its_part_needs() {
     assert_eq!(part.inputs().iter().map(|input| &*input.name).collect::<Vec<_>>(), ["right"]);
     assert_eq!(names(&part), ["joined/of_b/kernel", "joined/of_b/bias"]);
     assert_eq!(part.predict(normal([1, 4])).unwrap().shape(), &[1, 2]);
+}
+
+#[test]
+fn the_preprocessing_of_what_is_left_stays() {
+    // Of one input.
+    let network = Sequential::new().add(Dense::new(2).activation(Activation::Softmax)).add(Dense::new(1));
+    let model =
+        Model::build(network, [3], 1).unwrap().with_preprocessing(Sequential::new().add(Rescaling::new(0.5)), [3]);
+    let mut model = model.unwrap();
+    model.info_mut().class_names.insert("1".to_owned(), vec!["no".to_owned(), "yes".to_owned()]);
+    let part = model.up_to("0").unwrap();
+    assert_eq!(part.preprocess(Tensor::new([[2.0, 4.0, 6.0]])).unwrap()[0].to::<f32>(), Tensor::new([[1.0, 2.0, 3.0]]));
+    assert!(part.class_names().is_empty());
+    assert_eq!(model.up_to("1").unwrap().class_names(), ["no", "yes"]);
+    // Of several, of which one is left, under another name.
+    let mut before = Graph::builder();
+    let (a, b) = (before.input_named("raw_price"), before.input_named("raw_body"));
+    let a = before.add(Rescaling::new(0.1), [a]);
+    let b = before.add(Rescaling::new(3.0), [b]);
+    let mut graph = Graph::builder();
+    let (price, title, body) = (graph.input(), graph.input_named("title"), graph.input());
+    let of_body = graph.add_named("of_body", Dense::new(2), [body]);
+    let all = graph.add_named("all", Concatenate::new(), [price, title, of_body]);
+    let inputs = [Input::named("input", [1]), Input::named("title", [1]), Input::named("input_2", [1])];
+    let raw = [Input::named("raw_price", [1]), Input::named("raw_body", [1])];
+    let model = Model::build(graph.output(all), inputs, 1).unwrap();
+    let model = model.with_preprocessing(before.outputs([("input", a), ("input_2", b)]), raw);
+    let part = model.unwrap().up_to("of_body").unwrap();
+    assert_eq!(part.raw_inputs().iter().map(|input| &*input.name).collect::<Vec<_>>(), ["raw_body"]);
+    let prepared = part.preprocess(Tensor::new([[2.0]])).unwrap();
+    assert_eq!(prepared[0].to::<f32>(), Tensor::new([[6.0]]));
+    assert_eq!(part.predict(prepared).unwrap().shape(), &[1, 2]);
+    part.to_safetensors().unwrap();
+}
+
+#[test]
+fn a_part_of_a_part_can_be_saved() {
+    let inner = Sequential::new().add(Dense::new(3)).add(Dense::new(2));
+    let model = Model::build(Sequential::new().add_named("encoder", inner), [4], 1).unwrap();
+    let once = model.up_to_all(["encoder/0", "encoder"]).unwrap();
+    let twice = once.up_to_all(["encoder/0", "encoder"]).unwrap();
+    let bytes = twice.to_safetensors().unwrap().to_bytes().unwrap();
+    let file = gradus_tensor::safetensors::File::from_bytes(bytes).unwrap();
+    let loaded: Model = Model::from_safetensors(&file, &LayerKinds::standard()).unwrap();
+    let x = normal([2, 4]);
+    assert_eq!(loaded.predict_all(&x).unwrap()[0], model.up_to("encoder/0").unwrap().predict(&x).unwrap());
 }
 
 #[test]
