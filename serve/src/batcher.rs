@@ -106,7 +106,7 @@ impl Batcher {
                 waiting = self.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner);
                 continue;
             };
-            let left = (first.since + self.gathering.delay).saturating_duration_since(Instant::now());
+            let left = self.gathering.delay.saturating_sub(first.since.elapsed());
             let samples: usize = waiting.jobs.iter().map(|job| job.samples).sum();
             if left.is_zero() || samples >= self.gathering.batch || waiting.is_closed {
                 break;
@@ -128,21 +128,35 @@ impl Batcher {
         }
         self.figures.batch(samples);
         let columns: Vec<&Columns> = jobs.iter().map(|job| &job.inputs).collect();
-        let outputs = catch_unwind(AssertUnwindSafe(|| self.predict(&joined(&columns), samples)));
-        let outputs = outputs.unwrap_or_else(|panic| {
+        match self.outcome(&joined(&columns), samples) {
+            Ok(outputs) => {
+                let mut first = 0;
+                for job in jobs {
+                    let rows = first..first + job.samples;
+                    first = rows.end;
+                    let part = outputs.iter().map(|output| output.slice(0, rows.clone())).collect();
+                    // The client may have hung up meanwhile.
+                    let _ = job.answer.send(Ok(part));
+                }
+            }
+            Err(_) if jobs.len() > 1 => {
+                // What is wrong with one request must not fail the others: each is predicted by itself.
+                for job in jobs {
+                    let _ = job.answer.send(self.outcome(&job.inputs, job.samples));
+                }
+            }
+            Err(refusal) => jobs.into_iter().for_each(|job| _ = job.answer.send(Err(refusal.clone()))),
+        }
+    }
+
+    /// The outputs of these samples; a panic of the model is a refusal.
+    fn outcome(&self, inputs: &Columns, samples: usize) -> Outcome {
+        catch_unwind(AssertUnwindSafe(|| self.predict(inputs, samples))).unwrap_or_else(|panic| {
             let text = panic.downcast_ref::<String>().map(String::as_str);
             let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
             eprintln!("gradus-serve: the model panicked on a batch of {samples} samples: {text}");
-            Err(Refusal::internal("the model panicked on this batch; the server's log says why"))
-        });
-        let mut first = 0;
-        for job in jobs {
-            let rows = first..first + job.samples;
-            first = rows.end;
-            let part = |outputs: &Vec<Tensor>| outputs.iter().map(|output| output.slice(0, rows.clone())).collect();
-            // The client may have hung up meanwhile.
-            let _ = job.answer.send(outputs.as_ref().map(part).map_err(Clone::clone));
-        }
+            Err(Refusal::internal("the model panicked on this request; the server's log says why"))
+        })
     }
 
     /// All outputs for these samples, predicted group by group.

@@ -50,11 +50,6 @@ impl Shared {
         Shared { name, limits, batcher, figures, inputs, bodies: AtomicUsize::new(0), open: AtomicUsize::new(0) }
     }
 
-    /// Whether no connection is open.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.open.load(SeqCst) == 0
-    }
-
     /// Reads a body into memory.
     pub(crate) async fn read<'a>(&'a self, headers: &HeaderMap, body: Incoming) -> Result<Bytes<'a>, Refusal> {
         let mut body = pin!(body);

@@ -7,7 +7,7 @@ use std::num::NonZero;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gradus_nn::Model;
 use tokio::runtime::{Builder, Runtime};
@@ -235,7 +235,7 @@ impl Bound {
             thread::Builder::new().name("gradus-model".to_owned()).spawn(move || batcher.work())?
         };
         let shared = Arc::new(Shared::new(name, limits, Arc::clone(&batcher), figures));
-        let outcome = runtime.block_on(async {
+        let (outcome, stopped) = runtime.block_on(async {
             let listener = tokio::net::TcpListener::from_std(listener)?;
             let places = Arc::new(Semaphore::new(limits.connections));
             let (stopping, stop) = watch::channel(false);
@@ -243,17 +243,18 @@ impl Bound {
                 outcome = until => outcome,
                 () = connection::accept(listener, &shared, &places, &stop) => Ok(()),
             };
+            let stopped = Instant::now();
             let _ = stopping.send(true);
             // Each connection holds a place until it ends.
             let all = places.acquire_many(limits.connections.try_into().unwrap_or(u32::MAX));
             let _ = tokio::time::timeout(limits.stop_time, all).await;
-            outcome
-        });
+            Ok::<_, io::Error>((outcome, stopped))
+        })?;
         batcher.close();
         runtime.shutdown_background();
-        // A worker that computes for ever must not keep the program.
-        if shared.is_idle() {
-            let _ = worker.join();
+        // The worker may still compute for a client that has gone: that must not keep the program for longer.
+        while !worker.is_finished() && stopped.elapsed() < limits.stop_time {
+            thread::sleep(Duration::from_millis(1));
         }
         outcome
     }

@@ -49,6 +49,18 @@ fn a_panic_is_a_500_and_the_server_goes_on() {
     running.stop().unwrap();
 }
 
+/// Two requests are one batch: what is wrong with one of them is answered to it alone.
+#[test]
+fn a_request_does_not_fail_those_gathered_with_it() {
+    let running = spawn(moody().batch(2).delay(Duration::MAX));
+    let address = running.address();
+    let bad = thread::spawn(move || predict(address, &one(13)));
+    assert_eq!(predict(address, &one(7)).body, r#"{"predictions":[[7.0]]}"#);
+    assert!(refused(&bad.join().unwrap(), 500).contains("panicked"));
+    assert!(get(address, "/metrics").body.contains("gradus_batch_samples_count{model=\"m\"} 1"));
+    running.stop().unwrap();
+}
+
 #[test]
 fn a_full_queue_is_a_503_with_retry_after() {
     let running = spawn(moody().queue(2).batch(1));
