@@ -53,17 +53,9 @@ impl<T: Send + 'static> Prefetch<T> {
         ahead: usize,
     ) -> Self {
         let size_hint = items.size_hint();
-        let threads = threads.max(1);
-        let workers = (0..threads).map(|turn| {
-            // The first `ahead % threads` workers make one more in advance than the others.
-            let share = (ahead + threads - 1 - turn) / threads;
-            Worker::new(items.clone().skip(turn).step_by(threads), share)
-        });
-        Prefetch { workers: workers.collect(), size_hint }
+        Self::on_threads(threads, ahead, size_hint, |turn, threads| items.clone().skip(turn).step_by(threads))
     }
-}
 
-impl<T: Send + 'static> Prefetch<T> {
     /// Items made of the items of an iterator that only one thread at a time may ask: the threads take turns to ask, and
     /// make their items side by side.
     pub(crate) fn staged<R: 'static>(
@@ -73,12 +65,24 @@ impl<T: Send + 'static> Prefetch<T> {
         ahead: usize,
     ) -> Self {
         let size_hint = items.size_hint();
-        let threads = threads.max(1);
         let turns = Arc::new(Turns { state: Mutex::new((items, Some(0))), changed: Condvar::new() });
+        Self::on_threads(threads, ahead, size_hint, |turn, step| {
+            Turn { turns: Arc::clone(&turns), next: turn, step }.map(make.clone())
+        })
+    }
+
+    /// Threads that take turns, at least one: `items(turn, threads)` gives the items of one of them.
+    fn on_threads<I: Iterator<Item = T> + Send + 'static>(
+        threads: usize,
+        ahead: usize,
+        size_hint: (usize, Option<usize>),
+        items: impl Fn(usize, usize) -> I,
+    ) -> Self {
+        let threads = threads.max(1);
         let workers = (0..threads).map(|turn| {
+            // The first `ahead % threads` workers make one more in advance than the others.
             let share = (ahead + threads - 1 - turn) / threads;
-            let ask = Turn { turns: Arc::clone(&turns), next: turn, step: threads };
-            Worker::new(ask.map(make.clone()), share)
+            Worker::new(items(turn, threads), share)
         });
         Prefetch { workers: workers.collect(), size_hint }
     }
