@@ -34,7 +34,8 @@
 //! | `GET /` | a page to draw a digit on, or to try the model by JSON |
 //! | `GET /healthz`, `GET /metrics` | `ok`; figures for Prometheus |
 //!
-//! `/versions/1` may stand behind the name. Errors are `{"error": ".."}` with a status of 400, 404, 405, 408, 413, 500 or 503.
+//! `/versions/1` may stand behind the name. Errors are `{"error": ".."}` with a status of 400, 404, 405, 408, 413, 500 or 503;
+//! only a head that is no HTTP or too long is refused (400, 414, 431) without a text, and one that comes too slowly by a close.
 //! The data are raw: if the model's file has a preprocessing, the server runs it.
 //!
 //! As TensorFlow Serving does, the server reads and writes `NaN`, `Infinity` and `-Infinity`, which JSON does not have, Python's

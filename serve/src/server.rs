@@ -119,8 +119,8 @@ impl Server {
         self
     }
 
-    /// The most bytes of a request's body: 32 MiB unless told otherwise. Beyond it the answer is 413. All bodies together may
-    /// take eight times as much.
+    /// The most bytes of a request's body: 32 MiB unless told otherwise. Beyond it the answer is 413. All bodies that are being
+    /// read may take eight times as much together; what has been read and waits is not counted.
     pub fn body_limit(mut self, bytes: usize) -> Self {
         self.limits.body = bytes;
         self.limits.bodies = bytes.saturating_mul(8);
