@@ -231,6 +231,23 @@ fn a_layer_over_several_axes_in_json_has_arrays() {
 }
 
 #[test]
+fn an_option_that_a_file_lacks_has_its_default() {
+    let read = |kind: &str, config: Value| {
+        let network = serde_json::json!([{ "name": "0", "layer": kind, "config": config }]);
+        Sequential::from_json(&network.to_string()).map(|network| format!("{network:?}"))
+    };
+    let of = |network: Sequential| Ok(format!("{network:?}"));
+    // As if all options had come later than the file.
+    assert_eq!(read("Dense", serde_json::json!({ "units": 3 })), of(Sequential::new().add(Dense::new(3))));
+    let relu = serde_json::json!({ "units": 3, "activation": "Relu" });
+    assert_eq!(read("Dense", relu), of(Sequential::new().add(Dense::new(3).activation(Activation::Relu))));
+    let pool = serde_json::json!({ "pool_size": [2, 3] });
+    assert_eq!(read("MaxPooling2D", pool), of(Sequential::new().add(MaxPooling2D::new([2, 3]))));
+    let problem = read("Dense", serde_json::json!({ "activation": "Relu" })).unwrap_err().to_string();
+    assert_eq!(problem, "from_json: layer 0 (Dense): missing field `units`; compare it with what to_json writes");
+}
+
+#[test]
 fn a_network_in_json_is_its_layers_in_order() {
     let network = Sequential::new()
         .add(Flatten)

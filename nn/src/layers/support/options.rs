@@ -20,6 +20,8 @@
 /// * The struct may be generic over a number of axes: `pub struct Conv<const N: usize>`.
 /// * An argument of `new` may have a default (`alpha: f64 = 1.0`); where all have one, or there are none, `Default` is
 ///   implemented. An option's default may name the arguments of `new`.
+/// * An option that a network's file lacks has its default: so files are read that were written before there was the option.
+///   An argument of `new` may not be missing.
 /// * An option without documentation has no setter.
 /// * `#[check(function)]` gives the range of a field: the function takes its name and value ([`checks`](super::checks)).
 ///   `self.check(build)?` runs all checks, in the order of the fields.
@@ -80,10 +82,12 @@ macro_rules! options {
             fn from_json(json: serde_json::Value) -> serde_json::Result<Self> {
                 let names = &[$(stringify!($argument),)* $(stringify!($option)),*];
                 let mut record = crate::layers::support::record::Record::new(json, names)?;
-                Ok($Name {
-                    $($argument: record.take(stringify!($argument))?,)*
-                    $($option: record.take(stringify!($option))?,)*
-                })
+                $(let $argument: $Argument $(<$ArgumentOf>)? = record.take(stringify!($argument))?;)*
+                $(
+                    let $option: $Option $(<$OptionOf>)? =
+                        record.take_or(stringify!($option), || $option_default)?;
+                )*
+                Ok($Name { $($argument,)* $($option,)* })
             }
 
             options! {

@@ -113,6 +113,11 @@ impl Record {
             None => X::missing().ok_or_else(|| Error::missing_field(name)),
         }
     }
+
+    /// The field of this name, or `default` if it is missing.
+    pub fn take_or<X: OptionType>(&mut self, name: &'static str, default: impl FnOnce() -> X) -> Result<X> {
+        if self.0.contains_key(name) { self.take(name) } else { Ok(default()) }
+    }
 }
 
 #[cfg(test)]
