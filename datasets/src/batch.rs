@@ -1,5 +1,7 @@
 //! The samples of one step of training.
 
+use std::sync::Arc;
+
 use gradus_tensor::{Columns, SampleType, Samples, Tensor};
 
 use crate::columns;
@@ -51,20 +53,31 @@ pub(crate) fn checked<X: SampleType, Y: SampleType>(batch: Batch<X, Y>, samples:
     Ok(batch)
 }
 
-/// `f` of the samples of a batch, of which `index` says which samples of the data they are.
+/// `f` of the samples of a batch with these names of classes; `index` says which samples of the data they are.
 pub(crate) fn mapped<X: SampleType, Y: SampleType, A: SampleType, B: SampleType>(
     batch: Batch<X, Y>,
+    class_names: Option<&Arc<[String]>>,
     f: &(impl Fn(Dataset<X, Y>) -> Result<Dataset<A, B>> + ?Sized),
     index: impl Fn(usize) -> usize,
 ) -> Result<Batch<A, B>> {
     let samples = batch.len();
-    let batch = f(Dataset::of_batch(batch)).map_err(|error| match error.place() {
+    let batch = f(Dataset::of_batch(batch, class_names.cloned())).map_err(|error| match error.place() {
         Some(Place::Sample(row)) if row < samples => error.at(Place::Sample(index(row))),
         _ => error,
     })?;
     if batch.len() != samples {
         let (found, expected) = (format!("{} samples after `map`", batch.len()), format!("{samples}, as before"));
         return Err(DatasetError::new(found, expected, "leave samples out before: by `slice` or by the source"));
+    }
+    let only_of_all = |found: &str, method: &str| {
+        let hint = format!("call `{method}` of the data set, behind `map`");
+        Err(DatasetError::new(found, "what can differ from sample to sample: inputs, targets and weights", hint))
+    };
+    if batch.augmentation().is_some() {
+        return only_of_all("an augmentation in `map`", "augment");
+    }
+    if batch.class_names() != class_names.map(|names| &**names) {
+        return only_of_all("other class names in `map`", "with_class_names");
     }
     Ok(batch.range(0..samples))
 }

@@ -1,6 +1,7 @@
 //! Class labels: from names to indices, from indices to one-hot rows and to weights.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use gradus_tensor::{Element, SampleType, Tensor};
 
@@ -107,9 +108,22 @@ pub fn balanced_class_weights(data: &dyn DataSource, classes: usize) -> Result<V
 /// The number of samples whose labels are counted at once.
 const COUNTED_AT_ONCE: usize = 1024;
 
+/// The names as data sets hold them.
+///
+/// # Panics
+/// If two classes have one name.
+#[track_caller]
+pub(crate) fn checked_class_names(names: impl IntoIterator<Item = impl Into<String>>) -> Arc<[String]> {
+    let names: Vec<String> = names.into_iter().map(Into::into).collect();
+    if let Err(error) = check_class_names(&names) {
+        panic!("with_class_names: {error}");
+    }
+    names.into()
+}
+
 /// # Errors
 /// If two classes have one name.
-pub(crate) fn check_class_names(names: &[String]) -> Result<()> {
+fn check_class_names(names: &[String]) -> Result<()> {
     let mut places = HashMap::new();
     for (place, name) in names.iter().enumerate() {
         if let Some(before) = places.insert(name, place) {

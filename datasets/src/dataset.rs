@@ -7,7 +7,7 @@ use gradus_tensor::{Columns, Element, Float, SampleType, Samples, Shape, Tensor}
 
 use crate::augment::{Augment, Augmentation};
 use crate::batch::Batch;
-use crate::classes::check_class_names;
+use crate::classes::checked_class_names;
 use crate::columns;
 use crate::error::{DatasetError, Result};
 
@@ -78,11 +78,7 @@ impl<X: SampleType, Y: SampleType> Dataset<X, Y> {
     /// If two classes have one name.
     #[track_caller]
     pub fn with_class_names(self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        let names: Vec<String> = names.into_iter().map(Into::into).collect();
-        if let Err(error) = check_class_names(&names) {
-            panic!("with_class_names: {error}");
-        }
-        Dataset { class_names: Some(names.into()), ..self }
+        Dataset { class_names: Some(checked_class_names(names)), ..self }
     }
 
     /// The number of samples; never 0.
@@ -194,17 +190,15 @@ impl<X: SampleType, Y: SampleType> Dataset<X, Y> {
         }
     }
 
-    /// The samples of a batch as a data set.
-    pub(crate) fn of_batch(batch: Batch<X, Y>) -> Self {
+    /// The samples of a batch as a data set with these names of classes.
+    pub(crate) fn of_batch(batch: Batch<X, Y>, class_names: Option<Arc<[String]>>) -> Self {
         let Batch { inputs, targets, weights } = batch;
-        Dataset { inputs, targets, weights, class_names: None, augmentation: None }
+        Dataset { inputs, targets, weights, class_names, augmentation: None }
     }
 
     /// A data set of these samples of this one, with its class names and its augmentation.
     pub(crate) fn part(&self, samples: Batch<X, Y>) -> Self {
-        let Batch { inputs, targets, weights } = samples;
-        let (class_names, augmentation) = (self.class_names.clone(), self.augmentation.clone());
-        Dataset { inputs, targets, weights, class_names, augmentation }
+        Dataset { augmentation: self.augmentation.clone(), ..Dataset::of_batch(samples, self.class_names.clone()) }
     }
 
     fn with_augmentation(self, augmentation: Augmentation) -> Result<Self> {

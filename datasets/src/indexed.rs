@@ -8,7 +8,7 @@ use gradus_tensor::{Columns, Float, SampleType, Samples, Tensor};
 
 use crate::augment::{Augment, Augmentation};
 use crate::batch::{Batch, checked, mapped};
-use crate::classes::check_class_names;
+use crate::classes::checked_class_names;
 use crate::data_source::{DataSource, Pass, PassBatches, indexed_order};
 use crate::dataset::{Dataset, check_weights};
 use crate::error::{DatasetError, Result};
@@ -54,10 +54,14 @@ pub trait IndexedSource: Send + Sync + 'static {
     /// The number of samples.
     fn len(&self) -> usize;
 
-    /// The samples at these indices, in this order. Several threads may call this at once.
+    /// The samples at these indices, in this order: at least one index, each below [`len`](IndexedSource::len), as
+    /// [`IndexedDataset::read`] checks. Several threads may call this at once.
     ///
     /// # Errors
     /// If a sample cannot be read. The error ends the training, and should name the file.
+    ///
+    /// # Panics
+    /// It may if there is no sample of an index, as that of a [`Dataset`] does.
     fn read(&self, indices: &[usize]) -> Result<Batch<Self::X, Self::Y>>;
 }
 
@@ -167,11 +171,7 @@ impl<X: SampleType, Y: SampleType> IndexedDataset<X, Y> {
     /// If two classes have one name.
     #[track_caller]
     pub fn with_class_names(self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        let names: Vec<String> = names.into_iter().map(Into::into).collect();
-        if let Err(error) = check_class_names(&names) {
-            panic!("with_class_names: {error}");
-        }
-        IndexedDataset { class_names: Some(names.into()), ..self }
+        IndexedDataset { class_names: Some(checked_class_names(names)), ..self }
     }
 
     /// The number of samples; never 0.
@@ -190,8 +190,13 @@ impl<X: SampleType, Y: SampleType> IndexedDataset<X, Y> {
         self.class_names.as_deref()
     }
 
-    /// The same samples, changed by `f` whenever they are read: `f` is given the samples of a batch as a [`Dataset`], and may
-    /// use all of its methods. It must treat samples alike, however many a batch has. It runs on the threads that read.
+    /// The same samples, changed by `f` whenever they are read: `f` is given the samples of a batch as a [`Dataset`], with the
+    /// names of classes that the data have, and may change inputs, targets and weights by all of its methods. It must treat
+    /// samples alike, however many a batch has. It runs on the threads that read.
+    ///
+    /// Reading fails if `f` returns another number of samples, other names of classes, or an augmentation: what holds for the
+    /// whole data is said behind `map`, by [`with_class_names`](IndexedDataset::with_class_names) and
+    /// [`augment`](IndexedDataset::augment).
     ///
     /// ```
     /// # use gradus_datasets::IndexedDataset;
@@ -206,7 +211,10 @@ impl<X: SampleType, Y: SampleType> IndexedDataset<X, Y> {
         f: impl Fn(Dataset<X, Y>) -> Result<Dataset<A, B>> + Send + Sync + 'static,
     ) -> IndexedDataset<A, B> {
         let IndexedDataset { read, range, weights, class_names, augmentation } = self;
-        let read = move |indices: &[usize]| mapped(checked(read(indices)?, indices.len())?, &f, |row| indices[row]);
+        let names = class_names.clone();
+        let read = move |indices: &[usize]| {
+            mapped(checked(read(indices)?, indices.len())?, names.as_ref(), &f, |row| indices[row])
+        };
         IndexedDataset { read: Arc::new(read), range, weights, class_names, augmentation }
     }
 

@@ -1,5 +1,6 @@
 //! The order in which samples come, and the position that a walk has reached in it.
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
@@ -7,7 +8,6 @@ use gradus_tensor::Generator;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{DatasetError, Result};
-use crate::shuffle_buffer::ShuffleBuffer;
 
 /// The source of a random order: a seed, or the next draws of a `&mut Generator`.
 pub trait Randomness: sealed::Sealed {
@@ -77,6 +77,32 @@ pub(crate) struct Shuffle {
     /// The number of samples that the buffer holds.
     pub buffer: usize,
     pub seed: u64,
+}
+
+impl Shuffle {
+    /// The sample at a position of a stream of so many samples. The draws are those of a
+    /// [`ShuffleBuffer`](crate::shuffle_buffer::ShuffleBuffer), whose size, which may be a mere claim, takes no memory here.
+    fn sample_at(self, position: usize, samples: usize) -> usize {
+        let mut generator = Generator::new(self.seed);
+        // The places of the buffer that hold another sample than that of their number.
+        let mut moved = HashMap::new();
+        for draw in 0.. {
+            let held = self.buffer.max(1).min(samples - draw);
+            let (place, last) = (generator.next_below(held as u64) as usize, held - 1);
+            let drawn = moved.get(&place).copied().unwrap_or(place);
+            if draw == position {
+                return drawn;
+            }
+            let at_last = moved.remove(&last).unwrap_or(last);
+            if place != last {
+                moved.insert(place, at_last);
+            }
+            if samples - draw > held {
+                moved.insert(last, draw + held);
+            }
+        }
+        unreachable!("the position is one of the draws")
+    }
 }
 
 /// The samples in the order of a seed, drawn at their first use: an order that was read claims a number of samples, and takes
@@ -160,20 +186,17 @@ impl Order {
         self.next
     }
 
-    /// The sample at this position of the order, if the order has so many. In a shuffled stream this takes a time
+    /// The sample at this position of the order, if the order has so many. In a shuffled stream this takes time and memory
     /// proportional to the position, and the samples that come last are known only if their number is.
     pub fn sample_at(&self, position: usize) -> Option<usize> {
         match &self.rows {
             Rows::InSequence(samples) => (position < *samples).then_some(position),
             Rows::Stream { samples, shuffled } => {
-                let mut stream = 0..samples.unwrap_or(usize::MAX);
+                let samples = samples.unwrap_or(usize::MAX);
                 match shuffled {
-                    None => stream.nth(position),
-                    Some(shuffle) => {
-                        let mut buffer = ShuffleBuffer::new(*shuffle);
-                        let mut draw = || -> Result<Option<usize>> { buffer.next(|| Ok(stream.next())) };
-                        (0..=position).map_while(|_| draw().ok()).last().flatten()
-                    }
+                    _ if position >= samples => None,
+                    None => Some(position),
+                    Some(shuffle) => Some(shuffle.sample_at(position, samples)),
                 }
             }
             _ => self.listed_samples(position..position.saturating_add(1)).and_then(|rows| rows.first().copied()),

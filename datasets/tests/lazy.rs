@@ -48,13 +48,15 @@ fn order(data: &dyn DataSource, seed: Option<u64>) -> Vec<usize> {
 #[test]
 fn every_sample_comes_once_in_the_order_of_the_seed() {
     for samples in [1, 2, 7, 50] {
-        for buffer in [1, 2, 5, 49, 50, 51, 1000] {
+        for buffer in [1, 2, 5, 49, 50, 51, 1000, usize::MAX] {
             let data = stream(samples).shuffle_buffer(buffer);
             let first = order(&data, Some(4));
             // The number of samples is known now, which changes nothing.
             assert_eq!(data.sample_count(), Some(samples));
             assert_eq!(order(&data, Some(4)), first);
             assert_eq!(order(&stream(samples).shuffle_buffer(buffer), Some(4)), first);
+            let written = data.order(Some(4));
+            assert!((0..samples).map(|place| written.sample_at(place).unwrap()).eq(first.iter().copied()));
             if samples == 50 && buffer > 1 {
                 assert_ne!(order(&data, Some(5)), first);
             }
@@ -62,7 +64,10 @@ fn every_sample_comes_once_in_the_order_of_the_seed() {
                 assert!(first.iter().copied().eq(0..samples));
             }
             // No sample comes earlier than the buffer can hold it.
-            assert!(first.iter().enumerate().all(|(place, &sample)| sample < place + buffer), "{samples} {buffer}");
+            assert!(
+                first.iter().enumerate().all(|(place, &sample)| sample < place.saturating_add(buffer)),
+                "{samples} {buffer}"
+            );
             let mut sorted = first.clone();
             sorted.sort_unstable();
             assert!(sorted.into_iter().eq(0..samples), "{samples} {buffer}");
@@ -97,6 +102,19 @@ fn the_order_of_a_stream_is_that_of_its_description() {
     assert_eq!(serde_json::to_string(&written).unwrap(), STREAM_ORDER);
 }
 
+#[test]
+fn an_order_that_claims_a_large_buffer_takes_no_memory_for_it() {
+    // Of a stream whose end is not known, as far as the buffer's first draws: numbers below 2^64.
+    for samples in [None, Some(usize::MAX)] {
+        let claimed = Order::buffered(samples, usize::MAX, 7);
+        assert_eq!(claimed.sample_at(0).unwrap() as u64, Generator::new(7).next_below(u64::MAX));
+        assert!(claimed.sample_at(1000).is_some());
+    }
+    assert_eq!(Order::buffered(Some(3), usize::MAX, 7).sample_at(usize::MAX), None);
+    assert_eq!(Order::buffered(Some(0), 0, 7).sample_at(0), None);
+    assert_eq!(Order::stream(None).sample_at(9), Some(9));
+}
+
 const STREAM_ORDER: &str = r#"{"rows":{"Stream":{"samples":null,"shuffled":{"buffer":3,"seed":11}}},"next":0}"#;
 
 #[test]
@@ -111,13 +129,15 @@ fn a_buffer_that_holds_all_shuffles_evenly() {
 }
 
 /// Every kind of data, of so many samples, unread.
-fn kinds(samples: usize) -> [(&'static str, Box<dyn DataSource>); 6] {
+fn kinds(samples: usize) -> [(&'static str, Box<dyn DataSource>); 8] {
     [
         ("in memory", Box::new(in_memory(samples))),
         ("by index", Box::new(indexed(samples))),
         ("a stream", Box::new(stream(samples).shuffle_buffer(1))),
         ("a stream through 4", Box::new(stream(samples).shuffle_buffer(4))),
         ("a stream through all", Box::new(stream(samples).shuffle_buffer(100))),
+        ("a stream through any", Box::new(stream(samples).shuffle_buffer(usize::MAX))),
+        ("the end of a stream", Box::new(stream(samples + 5).skip(5).shuffle_buffer(usize::MAX))),
         ("the midst of a stream", Box::new(stream(samples + 9).take(samples).shuffle_buffer(4))),
     ]
 }
@@ -208,8 +228,13 @@ fn an_error_comes_in_place_of_its_batch() {
             assert_eq!(batches.next().unwrap().unwrap_err().to_string(), bad().to_string());
         }
     }
-    // A stream ends at its error, and does not go on behind it.
+    // A stream ends at its error, and does not go on behind it; so does one whose length is not that of an earlier pass.
     assert!(torn.batches(&Pass::new(2, torn.order(None))).unwrap().nth(3).is_none());
+    for buffered in [Order::stream(Some(4)), Order::buffered(Some(4), 2, 1)] {
+        let mut batches = stream(9).take(3).batches(&Pass::new(2, buffered)).unwrap();
+        let errors = batches.by_ref().take(9).filter(|batch| batch.is_err()).count();
+        assert!(errors == 1 && batches.next().is_none());
+    }
     // A stream that cannot be opened.
     let closed = StreamDataset::new(|| Err::<std::iter::Once<Result<(Tensor, Tensor)>>, _>(bad()));
     assert_eq!(closed.preview().unwrap_err().to_string(), bad().to_string());
@@ -293,6 +318,29 @@ fn a_map_sees_each_sample_once_and_names_the_bad_one() {
     let shorter = indexed(9).map(|batch| Ok(batch.take(1)));
     let error = shorter.read(&[0, 1]).unwrap_err().to_string();
     assert!(error.starts_with("found 1 samples after `map`, expected 2, as before"), "{error}");
+    let named = || indexed(9).with_class_names(["a", "b"]);
+    let seen = named().map(|batch| {
+        assert_eq!(batch.class_names().unwrap(), ["a", "b"]);
+        Ok(batch)
+    });
+    assert_eq!(seen.read(&[1]).unwrap(), named().read(&[1]).unwrap());
+    let other = |batch: Dataset<f32, i64>| Ok(batch.with_class_names(["x", "y"]));
+    let expected = "expected what can differ from sample to sample: inputs, targets and weights; call";
+    for error in [
+        indexed(9).map(other).read(&[1]).unwrap_err(),
+        named().map(other).read(&[1]).unwrap_err(),
+        stream(9).with_class_names(["a", "b"]).map(other).preview().unwrap_err(),
+    ] {
+        let text =
+            format!("found other class names in `map`, {expected} `with_class_names` of the data set, behind `map`");
+        assert_eq!(error.to_string(), text);
+    }
+    let pictures = indexed(9)
+        .map(|batch| batch.map_inputs(|x| x.unsqueeze(-1).unsqueeze(-1)).augment(Augment::new().flip_horizontal()));
+    assert_eq!(
+        pictures.read(&[1]).unwrap_err().to_string(),
+        format!("found an augmentation in `map`, {expected} `augment` of the data set, behind `map`")
+    );
     let weighted = indexed(4).with_weights(Tensor::new([1.0, 2.0, 3.0, 4.0])).unwrap();
     let weighted = weighted.map(|batch| batch.with_class_weights(&[1.0, 10.0, 1.0, 100.0]));
     let (_, rest) = weighted.split_at(1);

@@ -9,7 +9,7 @@ use gradus_tensor::{Columns, Float, SampleType, Samples};
 
 use crate::augment::{Augment, Augmentation};
 use crate::batch::{Batch, mapped};
-use crate::classes::check_class_names;
+use crate::classes::checked_class_names;
 use crate::data_source::{DataSource, Pass, PassBatches};
 use crate::dataset::Dataset;
 use crate::error::{DatasetError, Result};
@@ -147,11 +147,7 @@ impl<X: SampleType, Y: SampleType> StreamDataset<X, Y> {
     /// If two classes have one name.
     #[track_caller]
     pub fn with_class_names(self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        let names: Vec<String> = names.into_iter().map(Into::into).collect();
-        if let Err(error) = check_class_names(&names) {
-            panic!("with_class_names: {error}");
-        }
-        StreamDataset { class_names: Some(names.into()), ..self }
+        StreamDataset { class_names: Some(checked_class_names(names)), ..self }
     }
 
     /// The names of the classes 0, 1, ...
@@ -197,8 +193,10 @@ impl<X: SampleType, Y: SampleType> StreamDataset<X, Y> {
         f: impl Fn(Dataset<X, Y>) -> Result<Dataset<A, B>> + Send + Sync + 'static,
     ) -> StreamDataset<A, B> {
         let StreamDataset { stream, finish, buffer, class_names, augmentation } = self;
-        let finish =
-            move |batch: Batch<Columns>, indices: &[usize]| mapped(finish(batch, indices)?, &f, |row| indices[row]);
+        let names = class_names.clone();
+        let finish = move |batch: Batch<Columns>, indices: &[usize]| {
+            mapped(finish(batch, indices)?, names.as_ref(), &f, |row| indices[row])
+        };
         StreamDataset { stream, finish: Arc::new(finish), buffer, class_names, augmentation }
     }
 

@@ -92,12 +92,9 @@ impl Reader {
 
     /// The next sample and its index; `None` at the end.
     fn next(&mut self) -> Result<Option<(usize, Sample)>> {
-        if self.stream.take.is_some_and(|take| self.index >= take) {
-            self.opened = None;
-            return self.ended();
-        }
         let Some(opened) = &mut self.opened else { return Ok(None) };
-        match opened.next() {
+        let is_taken = self.stream.take.is_some_and(|take| self.index >= take);
+        match if is_taken { None } else { opened.next() } {
             Some(sample) => {
                 self.index += 1;
                 Ok(Some((self.index - 1, sample?)))
