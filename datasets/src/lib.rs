@@ -58,10 +58,15 @@
 //!
 //! | | a data set in memory | by index | a stream |
 //! |---|---|---|---|
-//! | in memory | all samples | a batch | a batch and the shuffle buffer |
+//! | in memory | all samples | a batch, and a few bytes for each sample | a batch and the shuffle buffer |
 //! | order | any | any | as well shuffled as the buffer is large |
 //! | length | known | known | known behind the first end |
 //! | packed files | yes | no | yes |
+//! | parts | `slice`, `take`, `split_at`, `validation_split` | the same | `take`, `skip` |
+//! | weights | `with_weights` | `with_weights` | by `map` |
+//!
+//! Those few bytes are 8 of a random order, 8 of the place of a row in a CSV, and a picture's path. A billion rows of a CSV in
+//! random order therefore take 16 GB, and are better read as a stream.
 //!
 //! # Augmentation
 //!
@@ -122,6 +127,7 @@ mod order;
 mod parts;
 #[cfg(feature = "images")]
 mod picture;
+mod plain_file;
 mod prefetch;
 mod remote;
 mod shuffle_buffer;

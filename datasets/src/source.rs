@@ -180,6 +180,16 @@ fn unopened(error: &io::Error) -> DatasetError {
     DatasetError::new(found, "a file to read", hint)
 }
 
+/// Refuses to take so many bytes of memory where the system has not as many, which would end the process. `None` is a number
+/// beyond usize.
+pub(crate) fn check_memory(bytes: Option<usize>) -> Result<()> {
+    let mut memory = Vec::<u8>::new();
+    let is_there = bytes.is_some_and(|bytes| memory.try_reserve_exact(bytes).is_ok());
+    // So that the compiler does not leave out what nobody uses.
+    std::hint::black_box(&mut memory);
+    if is_there { Ok(()) } else { Err(read_error(&io::ErrorKind::OutOfMemory.into())) }
+}
+
 /// An error of reading.
 pub(crate) fn read_error(error: &io::Error) -> DatasetError {
     if let Some(sums) = error.get_ref().and_then(|inner| inner.downcast_ref::<WrongSum>()) {
@@ -200,8 +210,8 @@ pub(crate) fn read_error(error: &io::Error) -> DatasetError {
         io::ErrorKind::IsADirectory => DatasetError::new("a folder", "a file to read", "name a file in the folder"),
         io::ErrorKind::OutOfMemory => DatasetError::new(
             "more bytes than memory holds",
-            "a file that fits into memory",
-            "read it while it is used, as a stream or by index",
+            "what fits into memory",
+            "read less at a time: a file while it is used, as a stream or by index, or smaller batches",
         ),
         io::ErrorKind::UnexpectedEof => DatasetError::new(
             "the end of the packed bytes",

@@ -3,6 +3,9 @@
 use gradus_datasets::{Batch, ByteSource, Csv, DataSource, Dataset, DatasetError, Pass};
 use gradus_tensor::Columns;
 
+const PACKED: &str =
+    "found a packed file, expected a plain one, whose samples have places; unpack it, or read it as a stream";
+
 /// A file of this text.
 fn written(name: &str, text: &[u8]) -> std::path::PathBuf {
     let path = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{name}", std::process::id()));
@@ -121,6 +124,44 @@ fn blocks_end_between_rows() {
 }
 
 #[test]
+fn an_error_comes_behind_the_same_rows_wherever_reading_begins() {
+    const ROWS: usize = 20_000;
+    let torn = format!("\n{},", ROWS - 100);
+    // Rows of another width, no number, and no text, in the midst of a block that is not the first.
+    for broken in [&b"\nshort\n"[..], b"\nx", b"\n\xff"] {
+        let text = large(ROWS, false).into_bytes();
+        let at = text.windows(torn.len()).position(|bytes| bytes == torn.as_bytes()).unwrap();
+        let text = [&text[..at], broken, &text[at + 1..]].concat();
+        assert!(at > 1 << 18);
+        let path = written("torn.csv", &text);
+        let stream = Csv::open(&path).unwrap().inputs(["x", "y"]).target("z").regression_stream().unwrap();
+        let error =
+            stream.batches(&Pass::new(1000, stream.order(None))).unwrap().find_map(|batch| batch.err()).unwrap();
+        for skipped in [0, 1, 9000, ROWS - 101, ROWS - 100, ROWS - 98, 3 * ROWS] {
+            let rest = stream.skip(skipped);
+            let mut read = 0;
+            let mut batches =
+                rest.batches(&Pass::new(1, rest.order(None))).map_err(|error| vec![Err(error)].into_iter());
+            let batches: &mut dyn Iterator<Item = _> = match &mut batches {
+                Ok(batches) => batches,
+                Err(error) => error,
+            };
+            let found = batches.inspect(|batch| read += usize::from(batch.is_ok())).find_map(|batch| batch.err());
+            if broken == b"\nx" && (ROWS - 98..ROWS).contains(&skipped) {
+                // The numbers of rows that are left out are not looked at.
+                assert!(found.is_none());
+                continue;
+            }
+            let found = found.unwrap().to_string();
+            if skipped < ROWS {
+                assert_eq!(found, error.to_string());
+            }
+            assert_eq!(read, (ROWS - 100_usize).saturating_sub(skipped), "{broken:?} behind {skipped}");
+        }
+    }
+}
+
+#[test]
 fn packed_files_are_streams_only() {
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     std::io::Write::write_all(&mut packed, large(3000, false).as_bytes()).unwrap();
@@ -129,13 +170,7 @@ fn packed_files_are_streams_only() {
     let stream = csv().regression_stream().unwrap();
     assert_eq!(all(&stream).unwrap().inputs()[0].to::<f32>(), *csv().regression().unwrap().inputs());
     let error = csv().regression_by_index().unwrap_err().to_string();
-    assert!(
-        error.ends_with(
-            "found a packed file, expected plain text, whose rows have places in the file; unpack it, or read it \
-                             as a stream"
-        ),
-        "{error}"
-    );
+    assert!(error.ends_with(PACKED), "{error}");
     let once = Csv::new(ByteSource::new(&b"a,b\n1,2\n"[..], "bytes").unwrap());
     assert_eq!(
         once.regression_stream().unwrap_err().to_string(),

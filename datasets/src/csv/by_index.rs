@@ -1,10 +1,5 @@
 //! The rows of a CSV file by their indices.
 
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
-use std::path::PathBuf;
-use std::sync::Mutex;
-
 use gradus_tensor::Tensor;
 
 use super::blocks::Blocks;
@@ -15,7 +10,7 @@ use crate::batch::Batch;
 use crate::classes::ClassIndex;
 use crate::error::{DatasetError, Place, Result};
 use crate::indexed::{IndexedDataset, IndexedSource};
-use crate::source::read_error;
+use crate::plain_file::PlainFile;
 
 impl Csv<'static> {
     /// As [`regression`](Csv::regression), with rows that are read whenever they are used: the file may be larger than memory.
@@ -62,9 +57,7 @@ impl Csv<'static> {
 
 /// The places of the rows of a file.
 struct Rows {
-    path: PathBuf,
-    /// One file for all threads: a row is read faster than its numbers.
-    file: Mutex<File>,
+    file: PlainFile,
     options: Options,
     head: Head,
     numeric: bool,
@@ -80,15 +73,14 @@ impl Rows {
         mut check: impl FnMut(Fields<'_>, Fields<'_>) -> Result<()>,
     ) -> Result<Rows> {
         let (path, options) = (csv.path_to_read_again("data set by index")?, csv.options.clone());
+        let file = PlainFile::open(&path)?;
         let mut blocks = Blocks::open(&path, &options)?;
-        if blocks.is_packed() {
-            let error = DatasetError::new("a packed file", "plain text, whose rows have places in the file", UNPACK);
-            return Err(error.in_file(path));
-        }
         let mut starts = Vec::new();
         while let Some(block) = blocks.next()? {
             let before = starts.len();
-            records(&block.text, options.delimiter, true, |bytes| starts.push(block.offset + bytes.start as u64));
+            records(&block.text, options.delimiter, block.is_first, true, |bytes| {
+                starts.push(block.offset + bytes.start as u64);
+            });
             if block.is_first && blocks.head().is_some_and(|head| head.has_names) {
                 starts.remove(before);
             }
@@ -102,8 +94,7 @@ impl Rows {
         let (Some(head), end) = (blocks.head().cloned(), blocks.bytes()) else {
             return Err(super::no_row().in_file(path));
         };
-        let file = File::open(&path).map_err(|error| read_error(&error).in_file(&path))?;
-        Ok(Rows { path, file: Mutex::new(file), options, head, numeric, starts, end })
+        Ok(Rows { file, options, head, numeric, starts, end })
     }
 
     /// Hands the fields of each of these rows to `take`.
@@ -112,7 +103,7 @@ impl Rows {
         indices: &[usize],
         mut take: impl FnMut(Fields<'_>, Fields<'_>) -> Result<()>,
     ) -> Result<[usize; 2]> {
-        let text = self.text(indices).map_err(|error| read_error(&error).in_file(&self.path))?;
+        let text = self.text(indices)?;
         let mut taken = 0;
         let counted = |inputs: Fields<'_>, targets: Fields<'_>| {
             take(inputs, targets)?;
@@ -131,18 +122,16 @@ impl Rows {
                 DatasetError::new(error.found(), error.expected(), CHANGED).at(Place::Sample(index))
             }
         };
-        Err(error.in_file(&self.path))
+        Err(error.in_file(self.file.path()))
     }
 
     /// The bytes of these rows, one after the other.
-    fn text(&self, indices: &[usize]) -> std::io::Result<Vec<u8>> {
-        let mut file = self.file.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    fn text(&self, indices: &[usize]) -> Result<Vec<u8>> {
         let mut text = Vec::new();
         for &index in indices {
             let start = self.starts[index];
             let end = self.starts.get(index + 1).copied().unwrap_or(self.end);
-            file.seek(SeekFrom::Start(start))?;
-            file.by_ref().take(end - start).read_to_end(&mut text)?;
+            self.file.append(start, end - start, &mut text)?;
             if text.last().is_some_and(|byte| !matches!(byte, b'\r' | b'\n')) {
                 text.push(b'\n');
             }
@@ -151,7 +140,6 @@ impl Rows {
     }
 }
 
-const UNPACK: &str = "unpack it, or read it as a stream";
 const CHANGED: &str = "the file was changed since its rows were found: make the data set again";
 
 /// Rows of inputs and targets that are numbers.

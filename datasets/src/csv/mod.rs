@@ -231,7 +231,7 @@ impl Head {
             return Err(format.refused("a table as text, CSV"));
         }
         let delimiter = options.delimiter;
-        let quotes = Quotes::find(text, delimiter)?;
+        let quotes = Quotes::find(text, delimiter, true)?;
         let text = &quotes.text[..];
         let has_names = options.header != Some(false);
         let first = reader(text, delimiter, has_names).headers().map_err(|error| malformed(error, text))?.clone();
@@ -257,7 +257,7 @@ fn read_rows(
     mut take: impl FnMut(Fields<'_>, Fields<'_>) -> Result<()>,
 ) -> Result<(usize, [usize; 2])> {
     let delimiter = options.delimiter;
-    let quotes = Quotes::find(text, delimiter)?;
+    let quotes = Quotes::find(text, delimiter, is_first)?;
     let text = &quotes.text[..];
     let table = Table::new(text, head, is_first, options)?;
     let number_columns = [&table.inputs[..], if numeric { &table.targets } else { &[] }].concat();

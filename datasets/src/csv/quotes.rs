@@ -13,7 +13,8 @@ const SHOWN: usize = 20;
 
 /// A text whose quotes open and close fields.
 pub(super) struct Quotes<'t> {
-    /// The text without the spaces before opening quotes, which the reader would take for a part of the field.
+    /// The text as the reader must have it: without the spaces before opening quotes, which it would take for a part of the
+    /// field.
     pub text: Cow<'t, [u8]>,
     /// The quoted fields that go over several lines.
     long: Vec<Quoted>,
@@ -28,18 +29,24 @@ struct Quoted {
 }
 
 impl<'t> Quotes<'t> {
-    /// Finds the quoted fields: those that begin with a quote, perhaps behind spaces.
+    /// Finds the quoted fields: those that begin with a quote, perhaps behind spaces. `is_first` says whether the text begins
+    /// with the first line of the file.
     ///
     /// # Errors
     /// If a quote is never closed, or other text follows a closing quote in its field.
-    pub fn find(text: &'t [u8], delimiter: u8) -> Result<Quotes<'t>> {
+    pub fn find(text: &'t [u8], delimiter: u8, is_first: bool) -> Result<Quotes<'t>> {
+        let text = match text.starts_with(BYTE_ORDER_MARK) && !is_first {
+            // The reader leaves out the mark at the beginning of a text. Here it is a part of the field.
+            true => Cow::Owned([BYTE_ORDER_MARK, text].concat()),
+            false => Cow::Borrowed(text),
+        };
         let mut spaces = Vec::new();
         let mut long = Vec::new();
         if text.contains(&QUOTE) && delimiter != QUOTE {
-            scan(text, delimiter, &mut spaces, &mut long)?;
+            scan(&text, delimiter, &mut spaces, &mut long)?;
         }
         if spaces.is_empty() {
-            return Ok(Quotes { text: Cow::Borrowed(text), long });
+            return Ok(Quotes { text, long });
         }
         let mut kept = Vec::with_capacity(text.len());
         let mut from = 0;
@@ -90,83 +97,144 @@ impl<'t> Quotes<'t> {
 
 /// Finds the spaces before opening quotes and the quoted fields of several lines.
 fn scan(text: &[u8], delimiter: u8, spaces: &mut Vec<Range<usize>>, long: &mut Vec<Quoted>) -> Result<()> {
-    let is_space = |byte: u8| matches!(byte, b' ' | b'\t') && byte != delimiter;
-    let skip = |from: usize| text[from..].iter().position(|&byte| !is_space(byte)).map_or(text.len(), |n| from + n);
-    let ends_field = |at: usize| text.get(at).is_none_or(|&byte| byte == delimiter || matches!(byte, b'\r' | b'\n'));
-    let mut at = if text.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
-    let mut field = 0;
-    while at < text.len() {
-        let open = skip(at);
-        if text.get(open) == Some(&QUOTE) {
-            let spaced = open > at;
-            match closing(text, open) {
-                Some(close) if ends_field(skip(close + 1)) => {
-                    if spaced {
-                        spaces.push(at..open);
-                    }
-                    if text[open..close].iter().any(|byte| matches!(byte, b'\r' | b'\n')) {
-                        long.push(Quoted { bytes: open..close, field });
-                    }
-                    at = skip(close + 1);
+    let mut number = 0;
+    for field in TextFields::new(text, delimiter, true) {
+        let Range { start, end } = field.bytes;
+        match field.quote {
+            Quote::Around(bytes) => {
+                if bytes.start > start {
+                    spaces.push(start..bytes.start);
                 }
-                // Behind a space a quote may be a letter as any other.
-                _ if spaced => {}
-                Some(close) => {
-                    let rest = &text[close + 1..line_at(text, close + 1).end];
-                    let rest = String::from_utf8_lossy(&rest[..rest.len().min(SHOWN)]).into_owned();
-                    let found = format!("a quoted field with more text behind its closing quote, {rest:?}");
-                    return Err(refuse(text, open, field, found));
+                if text[bytes.clone()].iter().any(|byte| matches!(byte, b'\r' | b'\n')) {
+                    long.push(Quoted { bytes, field: number });
                 }
-                None => return Err(refuse(text, open, field, "a quote that is never closed".to_owned())),
             }
+            Quote::Before { open, close } if open == start => {
+                let rest = &text[close + 1..line_at(text, close + 1).end];
+                let rest = String::from_utf8_lossy(&rest[..rest.len().min(SHOWN)]).into_owned();
+                let found = format!("a quoted field with more text behind its closing quote, {rest:?}");
+                return Err(refuse(text, open, number, found));
+            }
+            Quote::Unclosed { open } if open == start => {
+                return Err(refuse(text, open, number, "a quote that is never closed".to_owned()));
+            }
+            // Behind a space a quote may be a letter as any other.
+            Quote::None | Quote::Before { .. } | Quote::Unclosed { .. } => {}
         }
-        while !ends_field(at) {
-            at += 1;
-        }
-        field = if text.get(at) == Some(&delimiter) { field + 1 } else { 0 };
-        at += 1;
+        number = if text.get(end) == Some(&delimiter) { number + 1 } else { 0 };
     }
     Ok(())
 }
 
 /// Calls `found` for the bytes of each record with the end of its line. Returns the place behind the last whole line: where
-/// `is_last` is false, more text follows, and the line that it goes on with is left.
-pub(super) fn records(text: &[u8], delimiter: u8, is_last: bool, mut found: impl FnMut(Range<usize>)) -> usize {
-    let is_space = |byte: u8| matches!(byte, b' ' | b'\t') && byte != delimiter;
-    let skip = |from: usize| text[from..].iter().position(|&byte| !is_space(byte)).map_or(text.len(), |n| from + n);
-    let is_end = |byte: &u8| *byte == delimiter || matches!(byte, b'\r' | b'\n');
-    let has_quotes = text.contains(&QUOTE) && delimiter != QUOTE;
-    let mut start = if text.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
-    let (mut at, mut whole) = (start, 0);
-    while at < text.len() {
-        let open = if has_quotes { skip(at) } else { at };
-        if has_quotes && text.get(open) == Some(&QUOTE) {
-            match closing(text, open) {
-                Some(close) if text.get(skip(close + 1)).is_none_or(is_end) => at = skip(close + 1),
-                // The quote may be closed by what follows.
-                None if !is_last => return whole,
-                _ => {}
-            }
+/// `is_last` is false, more text follows, and the line that it goes on with is left. `is_first` says whether the text begins
+/// with the first line of the file.
+pub(super) fn records(
+    text: &[u8],
+    delimiter: u8,
+    is_first: bool,
+    is_last: bool,
+    mut found: impl FnMut(Range<usize>),
+) -> usize {
+    let mut fields = TextFields::new(text, delimiter, is_first);
+    let (mut start, mut whole) = (fields.at, 0);
+    while let Some(field) = fields.next() {
+        let at = field.bytes.end;
+        // More text may close the quote, and end the line by two bytes.
+        let goes_on = matches!(field.quote, Quote::Unclosed { .. }) || at + 1 >= text.len() && text.ends_with(b"\r");
+        if goes_on && !is_last {
+            return whole;
         }
-        at += text[at..].iter().position(is_end).unwrap_or(text.len() - at);
         let end = match text.get(at) {
-            Some(byte) if *byte == delimiter => {
-                at += 1;
-                continue;
-            }
-            Some(b'\r') if at + 1 == text.len() && !is_last => return whole,
             Some(b'\r') if text.get(at + 1) == Some(&b'\n') => at + 2,
-            Some(_) => at + 1,
-            None if is_last => text.len(),
-            None => return whole,
+            Some(byte) if *byte != delimiter => at + 1,
+            _ => continue,
         };
         // An empty line is no record.
         if at > start {
             found(start..end);
         }
-        (start, at, whole) = (end, end, end);
+        (start, whole, fields.at) = (end, end, end);
+    }
+    if is_last && start < text.len() {
+        found(start..text.len());
+        whole = text.len();
     }
     whole
+}
+
+/// The fields of a text, across the ends of its lines.
+struct TextFields<'t> {
+    text: &'t [u8],
+    delimiter: u8,
+    has_quotes: bool,
+    /// The place of the next field.
+    at: usize,
+}
+
+/// A field of a text.
+struct TextField {
+    /// Up to the delimiter, the end of the line or of the text.
+    bytes: Range<usize>,
+    quote: Quote,
+}
+
+/// How a field begins with a quote, perhaps behind spaces.
+enum Quote {
+    None,
+    /// From the opening quote up to the closing one, behind which there is nothing but spaces.
+    Around(Range<usize>),
+    /// There is more text behind the closing quote: the field ends where it would without quotes.
+    Before {
+        open: usize,
+        close: usize,
+    },
+    /// No quote closes the field.
+    Unclosed {
+        open: usize,
+    },
+}
+
+impl<'t> TextFields<'t> {
+    /// `is_first` says whether the text begins with the first line of the file, and perhaps with a byte order mark.
+    fn new(text: &'t [u8], delimiter: u8, is_first: bool) -> Self {
+        let has_quotes = text.contains(&QUOTE) && delimiter != QUOTE;
+        let at = if is_first && text.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+        TextFields { text, delimiter, has_quotes, at }
+    }
+
+    /// The place behind the spaces from here on.
+    fn behind_spaces(&self, from: usize) -> usize {
+        let is_space = |byte: u8| matches!(byte, b' ' | b'\t') && byte != self.delimiter;
+        from + self.text[from..].iter().take_while(|byte| is_space(**byte)).count()
+    }
+}
+
+impl Iterator for TextFields<'_> {
+    type Item = TextField;
+
+    fn next(&mut self) -> Option<TextField> {
+        let TextFields { text, delimiter, has_quotes, at: start } = *self;
+        if start >= text.len() {
+            return None;
+        }
+        let ends_field = |byte: &u8| *byte == delimiter || matches!(byte, b'\r' | b'\n');
+        let (mut quote, mut from) = (Quote::None, start);
+        let open = if has_quotes { self.behind_spaces(start) } else { start };
+        if has_quotes && text.get(open) == Some(&QUOTE) {
+            quote = match closing(text, open) {
+                Some(close) if text.get(self.behind_spaces(close + 1)).is_none_or(ends_field) => {
+                    from = close + 1;
+                    Quote::Around(open..close)
+                }
+                Some(close) => Quote::Before { open, close },
+                None => Quote::Unclosed { open },
+            };
+        }
+        let end = text[from..].iter().position(ends_field).map_or(text.len(), |length| from + length);
+        self.at = end + 1;
+        Some(TextField { bytes: start..end, quote })
+    }
 }
 
 /// The place of the quote that closes the field whose quote opens here; two quotes are one that is part of the text.

@@ -94,14 +94,11 @@ impl<A, B> Iterator for Rows<A, B> {
         self.nth(0)
     }
 
-    /// Goes past whole blocks without reading their numbers.
+    /// Goes past rows without reading their numbers.
     fn nth(&mut self, count: usize) -> Option<Result<(A, B)>> {
         match self.reader.load(count) {
             Ok(()) => self.reader.row().map(|row| Ok((self.sample)(row))),
-            Err(error) => {
-                self.reader.has_failed = true;
-                Some(Err(error))
-            }
+            Err(error) => Some(Err(error)),
         }
     }
 }
@@ -119,7 +116,6 @@ struct Reader {
     next: usize,
     /// The error behind the rows of the block.
     error: Option<DatasetError>,
-    has_failed: bool,
 }
 
 impl Reader {
@@ -134,45 +130,36 @@ impl Reader {
             rows: 0,
             next: 0,
             error: None,
-            has_failed: false,
         })
     }
 
     /// Goes past `skip` rows, and on to the block of the next one.
     fn load(&mut self, mut skip: usize) -> Result<()> {
-        while skip >= self.rows - self.next && !self.has_failed {
+        while skip >= self.rows - self.next {
             skip -= self.rows - self.next;
             self.next = self.rows;
             if let Some(error) = self.error.take() {
                 return Err(error);
             }
-            let Some(block) = self.blocks.next()? else {
-                (self.rows, self.next) = (0, 0);
-                return Ok(());
-            };
-            if skip > 0 {
-                let numeric = self.classes.is_none();
-                let (rows, _) = self.blocks.read(&block, numeric, |_, _| Ok(()))?;
-                if rows <= skip {
-                    (self.rows, self.next) = (0, 0);
-                    skip -= rows;
-                    continue;
-                }
-            }
-            self.read(&block);
+            let Some(block) = self.blocks.next()? else { return Ok(()) };
+            skip -= self.read(&block, skip);
         }
         self.next += skip;
         Ok(())
     }
 
-    /// Reads the rows of a block, up to the first error.
-    fn read(&mut self, block: &Block) {
+    /// Goes past up to `skip` rows of a block, of which it returns the number, and reads the others up to the first error.
+    fn read(&mut self, block: &Block, skip: usize) -> usize {
         let Reader { blocks, classes, inputs, targets, .. } = self;
         inputs.clear();
         targets.clear();
         // The rows, and the numbers of whole ones.
-        let (mut rows, mut whole) = (0, [0, 0]);
+        let (mut passed, mut rows, mut whole) = (0, 0, [0, 0]);
         let read = blocks.read(block, classes.is_none(), |input_fields, target_fields| {
+            if passed < skip {
+                passed += 1;
+                return Ok(());
+            }
             input_fields.numbers(inputs)?;
             match classes {
                 Some(classes) => target_fields.label(classes)?,
@@ -184,6 +171,7 @@ impl Reader {
         self.widths = whole.map(|numbers| numbers / rows.max(1));
         (self.rows, self.next, self.error) = (rows, 0, read.err());
         self.labels = self.classes.as_mut().map(ClassIndex::take_labels).unwrap_or_default();
+        passed
     }
 
     /// The next row of the block, if there is one.

@@ -1,9 +1,7 @@
 //! IDX files whose samples are read when they are used.
 
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::io::Read;
+use std::path::Path;
 
 use gradus_tensor::{Shape, Tensor};
 
@@ -12,7 +10,8 @@ use super::read::{Header, refuse_end};
 use crate::batch::Batch;
 use crate::error::{DatasetError, Place, Result};
 use crate::indexed::{IndexedDataset, IndexedSource};
-use crate::source::{ByteSource, read_error};
+use crate::plain_file::PlainFile;
+use crate::source::{ByteSource, check_memory};
 use crate::stream::StreamDataset;
 
 /// The samples of two plain IDX files, inputs and targets, read by their indices whenever they are used: the files may be larger
@@ -72,8 +71,7 @@ fn check_counts(inputs: &Shape, targets: &Shape) -> Result<()> {
 
 /// The entries of the first axis of a file.
 struct Rows {
-    path: PathBuf,
-    file: Mutex<File>,
+    file: PlainFile,
     shape: Shape,
     /// The bytes before the first entry, and of each.
     header_bytes: u64,
@@ -82,42 +80,52 @@ struct Rows {
 
 impl Rows {
     fn open<T: IdxElement>(path: &Path) -> Result<Rows> {
-        let mut source = ByteSource::open(path)?;
-        if source.is_packed() {
-            let error = DatasetError::new("a packed file", "plain IDX, whose samples have places in the file", UNPACK);
-            return Err(error.in_file(path));
-        }
-        let header = Header::read_as::<T>(&mut source)?;
-        let file = File::open(path).map_err(|error| read_error(&error).in_file(path))?;
-        let length = file.metadata().map_err(|error| read_error(&error).in_file(path))?.len();
-        let there = length.saturating_sub(header.own_bytes);
+        let file = PlainFile::open(path)?;
+        let header = Header::read_as::<T>(&mut ByteSource::open(path)?)?;
+        let there = file.length()?.saturating_sub(header.own_bytes);
         if there != header.element_bytes {
             return Err(
                 refuse_end(&header, there.min(header.element_bytes), there > header.element_bytes).in_file(path)
             );
         }
-        let row_bytes = row_bytes::<T>(&header.shape);
-        let (path, file, header_bytes) = (path.to_owned(), Mutex::new(file), header.own_bytes);
-        Ok(Rows { path, file, shape: header.shape, header_bytes, row_bytes })
+        let row_bytes = row_bytes::<T>(&header, path)?;
+        Ok(Rows { file, shape: header.shape, header_bytes: header.own_bytes, row_bytes })
     }
 
     fn read<T: IdxElement>(&self, indices: &[usize]) -> Result<Tensor<T>> {
-        let mut bytes = vec![0; indices.len() * self.row_bytes];
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        for (row, &index) in indices.iter().enumerate() {
-            let start = self.header_bytes + index as u64 * self.row_bytes as u64;
-            let out = &mut bytes[row * self.row_bytes..(row + 1) * self.row_bytes];
-            let read = file.seek(SeekFrom::Start(start)).and_then(|_| file.read_exact(out));
-            read.map_err(|error| read_error(&error).in_file(&self.path).at(Place::Byte(start)))?;
+        // A file may be as long as its header says and still hold nothing but gaps. The elements take memory as the bytes do.
+        let memory = self.row_bytes.checked_mul(2).and_then(|bytes| bytes.checked_mul(indices.len()));
+        check_memory(memory).map_err(|error| error.in_file(self.file.path()))?;
+        let row_bytes = self.row_bytes as u64;
+        let mut bytes = Vec::with_capacity(indices.len() * self.row_bytes);
+        for &index in indices {
+            let start = self.header_bytes + index as u64 * row_bytes;
+            let read = self.file.append(start, row_bytes, &mut bytes)?;
+            if read < row_bytes {
+                let hint = "the file was cut off since it was opened: make the data set again";
+                let error =
+                    DatasetError::new("the end of the file", format!("the {row_bytes} bytes of the sample"), hint);
+                return Err(error.in_file(self.file.path()).at(Place::Sample(index)));
+            }
         }
         Ok(T::decode(&bytes).reshape(with_rows(&self.shape, indices.len())))
     }
 }
 
-const UNPACK: &str = "unpack it, or read it by `idx::stream`";
-
-fn row_bytes<T: IdxElement>(shape: &Shape) -> usize {
-    shape.iter().skip(1).product::<usize>() * size_of::<T>()
+/// The bytes of each entry of the first axis.
+///
+/// # Errors
+/// If they have none: the header of a file without elements may claim any number of samples.
+fn row_bytes<T: IdxElement>(header: &Header, path: &Path) -> Result<usize> {
+    match header.shape.iter().skip(1).product::<usize>() * size_of::<T>() {
+        0 => Err(DatasetError::new(
+            format!("samples without elements, shape {}", header.shape),
+            "samples of at least one element",
+            "check how the file was written",
+        )
+        .in_file(path)),
+        bytes => Ok(bytes),
+    }
 }
 
 fn with_rows(shape: &Shape, rows: usize) -> Shape {
@@ -157,7 +165,7 @@ impl<T: IdxElement> Walk<T> {
     fn open(path: &Path) -> Result<Self> {
         let mut source = ByteSource::open(path)?;
         let header = Header::read_as::<T>(&mut source)?;
-        let row_bytes = row_bytes::<T>(&header.shape);
+        let row_bytes = row_bytes::<T>(&header, path)?;
         Ok(Walk { source, header, row_bytes, next: 0, element: std::marker::PhantomData })
     }
 
@@ -187,6 +195,7 @@ impl<T: IdxElement> Walk<T> {
             return Err(self.ends(bytes.len()));
         }
         self.next += 1;
+        check_memory(Some(bytes.len())).map_err(|error| error.in_file(self.source.name()))?;
         Ok(Some(T::decode(&bytes).reshape(&self.header.shape[1..])))
     }
 }

@@ -9,7 +9,7 @@ use gradus_tensor::{AnyTensor, Shape, Tensor};
 use super::element::{IdxElement, TYPES, decode_any, type_list};
 use crate::error::{DatasetError, Place, Result};
 use crate::formats::{Format, TELLING_BYTES};
-use crate::source::ByteSource;
+use crate::source::{ByteSource, check_memory};
 
 /// Bytes before the axis lengths: two zeros, the element type, the number of axes.
 const MAGIC_BYTES: u64 = 4;
@@ -141,6 +141,8 @@ fn element_bytes(source: &mut ByteSource<'_>, header: &Header) -> Result<Vec<u8>
     if count < header.element_bytes || has_more {
         return Err(refuse_end(header, count, has_more).in_file(source.name()));
     }
+    // The elements take as much again.
+    check_memory(Some(bytes.len())).map_err(|error| error.in_file(source.name()))?;
     Ok(bytes)
 }
 
