@@ -14,6 +14,7 @@ use crate::error::{DatasetError, Result};
 use crate::formats::PICTURE_HINT;
 use crate::indexed::{IndexedDataset, IndexedSource};
 use crate::picture;
+use crate::source::check_memory;
 
 /// A folder with a sub-folder of PNG and JPEG pictures for each class, and the options for reading it.
 ///
@@ -74,6 +75,7 @@ impl IndexedSource for Decoded {
     fn read(&self, indices: &[usize]) -> Result<Batch<u8, i64>> {
         let Pictures { files, labels, size: [height, width], .. } = &self.pictures;
         let channels = self.folder.channels;
+        check_memory([*height, *width, channels].iter().try_fold(indices.len(), |bytes, n| bytes.checked_mul(*n)))?;
         let mut inputs = Tensor::<u8>::zeros([indices.len(), *height, *width, channels]);
         for (&index, out) in indices.iter().zip(inputs.as_mut_slice().chunks_exact_mut(height * width * channels)) {
             self.folder.decode(&files[index], self.pictures.size, out)?;
@@ -120,6 +122,7 @@ impl ImageFolder {
     pub fn load(&self) -> Result<Dataset<u8, i64>> {
         let Pictures { files, labels, size: [height, width], class_names } = self.find()?;
         let one = height * width * self.channels;
+        check_memory(one.checked_mul(files.len())).map_err(|error| error.in_file(&self.folder))?;
         let mut inputs = Tensor::<u8>::zeros([files.len(), height, width, self.channels]);
         let share = files.len().div_ceil(thread::available_parallelism().map_or(1, usize::from));
         thread::scope(|scope| {
@@ -162,7 +165,7 @@ impl ImageFolder {
 
     /// The files with their labels, and the size to which they are decoded.
     fn find(&self) -> Result<Pictures> {
-        self.check_options()?;
+        picture::check_form(self.size, self.channels)?;
         let (folders, class_names) = self.classes()?;
         let (mut files, mut labels) = (Vec::new(), Vec::new());
         for ClassFolder { class, path } in folders {
@@ -175,21 +178,6 @@ impl ImageFolder {
             None => common_size(&files)?,
         };
         Ok(Pictures { files, labels, size, class_names })
-    }
-
-    fn check_options(&self) -> Result<()> {
-        let refuse = |found: String, expected: &str, hint: &str| Err(DatasetError::new(found, expected, hint));
-        match self.size {
-            Some([height, width]) if !(1..=1 << 16).contains(&height) || !(1..=1 << 16).contains(&width) => {
-                let found = format!("a size of {height} x {width}");
-                refuse(found, "sides from 1 to 65536 pixels", "choose another size")
-            }
-            _ if ![1, 3].contains(&self.channels) => {
-                let found = format!("{} channels", self.channels);
-                refuse(found, "1 or 3 channels", "choose 1 for grey pictures, 3 for colours")
-            }
-            _ => Ok(()),
-        }
     }
 
     /// The folders with their classes, in the order of these, and the names of the classes.
@@ -217,7 +205,9 @@ impl ImageFolder {
     /// A picture's pixels into `out`, of this size.
     fn decode(&self, file: &Path, size: [usize; 2], out: &mut [u8]) -> Result<()> {
         let bytes = fs::read(file).map_err(|error| unreadable(&error).in_file(file))?;
-        picture::decode(&bytes, size, self.channels, out).map_err(|error| error.in_file(file))
+        let (_, pixels) = picture::decode(&bytes, Some(size), self.channels).map_err(|error| error.in_file(file))?;
+        out.copy_from_slice(&pixels);
+        Ok(())
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use gradus_tensor::Tensor;
 use image::imageops::{self, FilterType};
-use image::{DynamicImage, ImageError, ImageFormat, ImageReader};
+use image::{DynamicImage, ImageError, ImageFormat, ImageReader, Limits};
 
 use crate::error::{DatasetError, Result};
 use crate::formats::{Format, PICTURE_HINT, TELLING_BYTES};
@@ -16,31 +16,47 @@ use crate::image_folder::unreadable;
 /// eight pixels; JPEG needs more bytes.
 const PIXELS_PER_BYTE: u64 = 1032 * 8;
 
+/// The most bytes that a picture takes, decoded or resized: those of 13,000 x 13,000 pixels in colour.
+const MOST_BYTES: usize = 1 << 29;
+
 /// The picture in a PNG or JPEG file, `[height, width, channels]`, of one channel (shades of grey) or three. It is resized if
 /// a height and a width are given, and read as [`ImageFolder`](crate::ImageFolder) reads pictures.
 ///
-/// # Errors
-/// If the file cannot be read, or is no whole PNG or JPEG picture.
+/// ```no_run
+/// use gradus_datasets::load_picture;
+/// let digit = load_picture("seven.png", Some([28, 28]), 1)?;
+/// assert_eq!(digit.shape(), &[28, 28, 1]);
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
 ///
-/// # Panics
-/// If `channels` is neither 1 nor 3.
+/// # Errors
+/// If the file cannot be read, is no whole PNG or JPEG picture, or its pixels take more than 512 MiB; if there are neither 1
+/// nor 3 channels, or the size has a side of 0 or takes more than 512 MiB.
 pub fn load_picture(path: impl AsRef<Path>, size: Option<[usize; 2]>, channels: usize) -> Result<Tensor<u8>> {
-    assert!(matches!(channels, 1 | 3), "load_picture: channels must be 1 or 3, found {channels}");
     let path = path.as_ref();
     let read = || {
+        check_form(size, channels)?;
         let bytes = fs::read(path).map_err(|error| unreadable(&error))?;
-        let [height, width] = match size {
-            Some(size) => size,
-            None => {
-                let (width, height) = self::size(path)?;
-                [height as usize, width as usize]
-            }
-        };
-        let mut pixels = vec![0; height * width * channels];
-        decode(&bytes, [height, width], channels, &mut pixels)?;
+        let ([height, width], pixels) = decode(&bytes, size, channels)?;
         Ok(Tensor::from(pixels).reshape([height, width, channels]))
     };
     read().map_err(|error: DatasetError| error.in_file(path))
+}
+
+/// Checks a size that pictures are brought to, and their number of channels.
+pub(crate) fn check_form(size: Option<[usize; 2]>, channels: usize) -> Result<()> {
+    if !matches!(channels, 1 | 3) {
+        let hint = "choose 1 for grey pictures, 3 for colours";
+        return Err(DatasetError::new(format!("{channels} channels"), "1 or 3 channels", hint));
+    }
+    let Some([height, width]) = size else { return Ok(()) };
+    let bytes = height.checked_mul(width).and_then(|pixels| pixels.checked_mul(channels));
+    if bytes.is_some_and(|bytes| (1..=MOST_BYTES).contains(&bytes)) {
+        return Ok(());
+    }
+    let found = format!("a size of {height} x {width}");
+    let expected = format!("at least one pixel, and pixels of at most {} MiB", MOST_BYTES >> 20);
+    Err(DatasetError::new(found, expected, "choose another size"))
 }
 
 /// Width and height of the picture in a file, by its header.
@@ -59,21 +75,26 @@ pub(crate) fn size(file: &Path) -> Result<(u32, u32)> {
     Ok(size)
 }
 
-/// The pixels of a picture in 1 or 3 channels, resized to this height and width.
-pub(crate) fn decode(bytes: &[u8], [height, width]: [usize; 2], channels: usize, out: &mut [u8]) -> Result<()> {
+/// Height and width of a picture, and its pixels in 1 or 3 channels; it is resized if a size is given. The form was checked.
+pub(crate) fn decode(bytes: &[u8], size: Option<[usize; 2]>, channels: usize) -> Result<([usize; 2], Vec<u8>)> {
     let picture = decoded(bytes)?;
-    let (width, height) = (width as u32, height as u32);
-    let fits = (picture.width(), picture.height()) == (width, height);
-    if channels == 1 {
+    let own = [picture.height(), picture.width()];
+    let [height, width] = size.map_or(own, |size| size.map(|side| side as u32));
+    let fits = own == [height, width];
+    // The picture is first brought to its height, in numbers of 16 bytes a pixel.
+    if !fits && u64::from(picture.width()) * u64::from(height) > MOST_BYTES as u64 / 4 {
+        let found = format!("a picture of {} x {} to be resized to {height} x {width}", own[0], own[1]);
+        let expected = format!("at most {} pixels, its width times the new height", MOST_BYTES / 4);
+        return Err(DatasetError::new(found, expected, "choose another size, or make the picture smaller"));
+    }
+    let pixels = if channels == 1 {
         let grey = shades_of_grey(picture);
-        let grey = if fits { grey } else { imageops::resize(&grey, width, height, FilterType::Triangle) };
-        out.copy_from_slice(&grey);
+        if fits { grey } else { imageops::resize(&grey, width, height, FilterType::Triangle) }.into_raw()
     } else {
         let colours = picture.into_rgb8();
-        let colours = if fits { colours } else { imageops::resize(&colours, width, height, FilterType::Triangle) };
-        out.copy_from_slice(&colours);
-    }
-    Ok(())
+        if fits { colours } else { imageops::resize(&colours, width, height, FilterType::Triangle) }.into_raw()
+    };
+    Ok(([height as usize, width as usize], pixels))
 }
 
 /// 0.299 red + 0.587 green + 0.114 blue (ITU-R BT.601), with Pillow's weights of 16 bits, so that the last bit agrees too.
@@ -100,7 +121,11 @@ fn decoded(bytes: &[u8]) -> Result<DynamicImage> {
         let expected = "the marker that ends a JPEG picture";
         return Err(DatasetError::new("the end of the file", expected, "the file is cut off: get it again"));
     }
-    reader().decode().map_err(|error| undecodable(&error, format, bytes))
+    let mut reader = reader();
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(MOST_BYTES as u64);
+    reader.limits(limits);
+    reader.decode().map_err(|error| undecodable(&error, format, bytes))
 }
 
 /// PNG or JPEG, by the first bytes of a file, whatever its name.

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use gradus_datasets::ImageFolder;
+use gradus_datasets::{ImageFolder, load_picture};
 use image::{GrayImage, ImageBuffer, Luma, Rgb, RgbImage, Rgba};
 
 fn folder(name: &str) -> PathBuf {
@@ -283,7 +283,49 @@ fn folders_that_hold_no_pictures_explain_themselves() {
     );
     let message = |pictures: ImageFolder| pictures.load().unwrap_err().to_string();
     assert!(message(ImageFolder::new(&folder).channels(4)).starts_with("found 4 channels, expected 1 or 3"));
-    assert!(message(ImageFolder::new(&folder).size(0, 4)).starts_with("found a size of 0 x 4"));
+    for size in [[0, 4], [4, 0], [1 << 29, 2], [4_000_000_000; 2], [usize::MAX; 2], [1 << 32, 1]] {
+        let error = message(ImageFolder::new(&folder).size(size[0], size[1]));
+        assert_eq!(
+            error,
+            format!(
+                "found a size of {} x {}, expected at least one pixel, and pixels of at most 512 MiB; choose another size",
+                size[0], size[1]
+            )
+        );
+        let one = load_picture(dog.join("a.png"), Some(size), 3).unwrap_err().to_string();
+        assert!(one.ends_with(&error) && one.contains("a.png: "), "{one}");
+    }
+}
+
+#[test]
+fn one_picture_is_read_as_those_of_a_folder() {
+    let folder = folder("one");
+    counting(3).save(folder.join("dog/a.png")).unwrap();
+    counting(2).save(folder.join("cat/b.png")).unwrap();
+    let file = folder.join("dog/a.png");
+    let own = ImageFolder::new(&folder).size(1, 3).channels(1).load().unwrap();
+    let one = load_picture(&file, Some([1, 3]), 1).unwrap();
+    assert_eq!(one, own.inputs().select(0, 1));
+    // Without a size it has its own.
+    assert_eq!(load_picture(&file, None, 3).unwrap(), load_picture(&file, Some([2, 3]), 3).unwrap());
+    let error = |size, channels| load_picture(&file, size, channels).unwrap_err().to_string();
+    assert!(
+        error(None, 2)
+            .ends_with("found 2 channels, expected 1 or 3 channels; choose 1 for grey pictures, 3 for colours")
+    );
+    // A size that is small, by way of numbers that are not.
+    RgbImage::new(1000, 1).save(&file).unwrap();
+    let found = "found a picture of 1 x 1000 to be resized to 1000000 x 1, expected at most 134217728 pixels";
+    assert!(error(Some([1_000_000, 1]), 1).contains(found), "{}", error(Some([1_000_000, 1]), 1));
+    // A header that claims more than is decoded, in a file that could hold it.
+    let mut bytes = fs::read(&file).unwrap();
+    bytes[16..24].copy_from_slice(&[0, 0, 0x40, 0, 0, 0, 0x40, 0]);
+    let mut sum = flate2::Crc::new();
+    sum.update(&bytes[12..29]);
+    bytes[29..33].copy_from_slice(&sum.sum().to_be_bytes());
+    bytes.resize(1 << 20, 0);
+    fs::write(&file, bytes).unwrap();
+    assert!(error(None, 3).contains("a picture that cannot be decoded (Memory limit exceeded)"), "{}", error(None, 3));
 }
 
 #[test]
