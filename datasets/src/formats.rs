@@ -128,11 +128,13 @@ impl Format {
             let hint = "save it in UTF-8, as by `iconv -f UTF-16LE -t UTF-8`";
             return Some(Format { name: "text in UTF-16", hint: hint.to_owned() });
         }
-        if bytes.contains(&0) {
-            let hint = "check that the path names a text, and save it in UTF-8";
-            return Some(Format { name: "zero bytes, which no text has", hint: hint.to_owned() });
-        }
-        None
+        Format::of_zeros(bytes)
+    }
+
+    /// The format of bytes with a zero among them.
+    pub fn of_zeros(bytes: &[u8]) -> Option<Format> {
+        let hint = "check that the path names a text, and save it in UTF-8";
+        bytes.contains(&0).then(|| Format { name: "zero bytes, which no text has", hint: hint.to_owned() })
     }
 
     /// The error of a reader that expected something else.

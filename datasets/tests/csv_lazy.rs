@@ -60,12 +60,26 @@ fn a_file_is_read_alike_at_once_row_by_row_and_by_index() {
         "",
         "1,2,cat\n3,4,dog\n",
         "a,b,kind\n1,2,1.0\n3,4,10\n5,6,01\n",
+        // Byte order marks: that of the file, and one within it.
+        "\u{feff}\n\na,b,kind\n1,2,\u{feff}\n",
+        "kind,b,a\n\u{feff}cat,2,1\n\u{feff}\"dog\",2,1\n",
+        "a,b,kind\n\u{feff}1,2,cat\n",
+        // Lines of spaces, and a last line that ends with a delimiter.
+        "a,b,kind\n1,2,cat\n  \n3,4,dog",
+        "a,b,kind\n1,2,cat\n3,4,",
+        "a,b,kind\n1,2, \"ca\"t\n3,4, \"",
+        // A zero behind the first line.
+        "a,b,kind\n1,2,c\0t\n",
     ];
     for (number, text) in texts.iter().enumerate() {
         let path = written(&format!("alike-{number}.csv"), text.as_bytes());
         let read = classified(&|| Csv::open(&path).unwrap());
-        assert_eq!(read.is_ok(), matches!(number, 0..=4 | 15), "{text:?}: {read:?}");
+        assert_eq!(read.is_ok(), matches!(number, 0..=4 | 15..=16 | 21), "{text:?}: {read:?}");
     }
+    let path = written("alike-marks.csv", texts[17].as_bytes());
+    assert_eq!(classified(&|| Csv::open(&path).unwrap().target(0)).unwrap().class_names().unwrap()[1], "\u{feff}cat");
+    let path = written("alike-last.csv", b"a,kind,b\n1,cat,x\n3,dog,");
+    assert_eq!(classified(&|| Csv::open(&path).unwrap().inputs(["a"]).target("kind")).unwrap().len(), 2);
     let path = written("alike-header.csv", b"1,2,cat\n3,4,dog\n5,6,cat\n");
     assert_eq!(classified(&|| Csv::open(&path).unwrap().header(false)).unwrap().len(), 3);
     let path = written("alike-options.csv", b"kind;x;y\nb;1;2\na;-9;3\nc;4;5\n");
@@ -108,6 +122,20 @@ fn blocks_end_between_rows() {
         assert_eq!(batch.inputs.select(1, 0).to_vec(), [50_001.0, 50_002.0, 50_003.0]);
         assert_eq!(stream.skip(ROWS - 1).preview().unwrap().inputs[0].to::<f32>().get([0, 0]), (ROWS - 1) as f32);
     }
+    // A block of empty lines is no table without a line.
+    let path = written("blocks-empty.csv", &[&b"\xef\xbb\xbf"[..], &[b'\n'; 1 << 18], b"a,b\n1,2\n"].concat());
+    assert_eq!(all(&Csv::open(&path).unwrap().regression_stream().unwrap()).unwrap().len(), 1);
+    assert_eq!(Csv::open(&path).unwrap().regression_by_index().unwrap().read(&[0]).unwrap().targets.item(), 2.0);
+    // Blocks that begin with a byte order mark, which is one of the file in the first alone.
+    let path = written("blocks-marks.csv", format!("kind,b\n{}", "\u{feff}cat,12345\n".repeat(ROWS)).as_bytes());
+    assert_eq!(classified(&|| Csv::open(&path).unwrap().target(0)).unwrap().class_names().unwrap(), ["\u{feff}cat"]);
+    // A zero behind the first block.
+    let path = written("blocks-zero.csv", large(ROWS, false).replace("\n50000,0.5,n", "\n50000,0.5,\0").as_bytes());
+    let csv = || Csv::open(&path).unwrap().inputs(["x", "y"]).target("z");
+    let error = csv().regression().unwrap_err().to_string();
+    assert_eq!(error, csv().regression_by_index().unwrap_err().to_string());
+    assert_eq!(error, all(&csv().regression_stream().unwrap()).unwrap_err().to_string());
+    assert!(error.contains("found zero bytes"), "{error}");
     // An error far behind the first block has its line, and comes behind the rows before it.
     let broken = large(ROWS, true).replace("\n50000,", "\nfifty,");
     let line = 1 + broken.lines().position(|line| line.starts_with("fifty")).unwrap();

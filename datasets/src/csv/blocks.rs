@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use super::lines::place_of_byte;
-use super::quotes::records;
+use super::quotes::{has_record, records};
 use super::table::{Fields, Head};
-use super::{Options, no_row, read_rows};
+use super::{Options, TABLE, no_row, read_rows};
 use crate::error::{DatasetError, Place, Result};
+use crate::formats::Format;
 use crate::source::ByteSource;
 
 /// The bytes that are read at a time; a few when fuzzing, so that short texts have blocks.
@@ -69,6 +70,7 @@ impl Blocks {
 
     /// The next block, if there is one.
     pub fn next(&mut self) -> Result<Option<Block>> {
+        let is_first = self.head.is_none();
         let mut count = BLOCK_BYTES;
         let whole = loop {
             if !self.has_ended {
@@ -77,8 +79,10 @@ impl Blocks {
             }
             let whole = match last_newline(&self.rest).filter(|_| !self.has_ended) {
                 Some(whole) => whole,
-                None => records(&self.rest, self.options.delimiter, self.head.is_none(), self.has_ended, |_| {}),
+                None => records(&self.rest, self.options.delimiter, is_first, self.has_ended, |_| {}),
             };
+            // The first block has the first line, perhaps behind empty ones.
+            let whole = if is_first && !has_record(&self.rest[..whole]) { 0 } else { whole };
             if whole > 0 || self.has_ended {
                 break whole.max(if self.has_ended { self.rest.len() } else { 0 });
             }
@@ -91,7 +95,6 @@ impl Blocks {
             // Each byte is looked at a few times only.
             count *= 2;
         };
-        let is_first = self.head.is_none();
         if whole == 0 && !is_first {
             return if self.rows == 0 { Err(no_row().in_file(&self.path)) } else { Ok(None) };
         }
@@ -99,6 +102,8 @@ impl Blocks {
         let text = std::mem::replace(&mut self.rest, rest);
         if is_first {
             self.head = Some(Head::find(&text, &self.options).map_err(|error| error.in_file(&self.path))?);
+        } else if let Some(format) = Format::of_zeros(&text) {
+            return Err(format.refused(TABLE).in_file(&self.path));
         }
         let block = Block { is_first, offset: self.offset, lines: self.lines, text };
         self.lines += lines(&block.text);

@@ -228,7 +228,7 @@ impl Head {
     /// The first line of a text that begins with it.
     fn find(text: &[u8], options: &Options) -> Result<Head> {
         if let Some(format) = Format::of_no_text(text) {
-            return Err(format.refused("a table as text, CSV"));
+            return Err(format.refused(TABLE));
         }
         let delimiter = options.delimiter;
         let quotes = Quotes::find(text, delimiter, true)?;
@@ -274,6 +274,9 @@ fn read_rows(
     }
     Ok((rows, [table.inputs.len(), table.targets.len()]))
 }
+
+/// What is expected of a file.
+const TABLE: &str = "a table as text, CSV";
 
 fn no_row() -> DatasetError {
     DatasetError::new("no row", "at least one row of data", "check that the file is complete")

@@ -163,6 +163,12 @@ pub(super) fn records(
     whole
 }
 
+/// Whether a text that begins with the first line of a file has a line that is not empty.
+pub(super) fn has_record(text: &[u8]) -> bool {
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+    text.iter().any(|byte| !matches!(byte, b'\r' | b'\n'))
+}
+
 /// The fields of a text, across the ends of its lines.
 struct TextFields<'t> {
     text: &'t [u8],
