@@ -192,6 +192,7 @@ fn streams_are_divided_by_take_and_skip() {
     assert_eq!(order(&data.take(3), None), [0, 1, 2]);
     assert_eq!(order(&data.skip(8), None), [8, 9]);
     assert_eq!(order(&data.skip(2).take(5).skip(1).take(3), None), [3, 4, 5]);
+    assert_eq!(order(&data.take(5).skip(2), None), [2, 3, 4]);
     assert_eq!(order(&data.take(30), None).len(), 10);
     assert_eq!(
         data.divided(0.1).err().unwrap().to_string(),
