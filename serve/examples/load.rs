@@ -142,7 +142,7 @@ fn drip(options: &Options, stop: Instant) -> Result<[usize; 2]> {
     let mut let_go = 0;
     loop {
         let mut stream = connect(options.address)?;
-        write!(stream, "POST {} HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n", options.path)?;
+        write!(stream, "POST {} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n", options.path)?;
         stream.set_read_timeout(Some(Duration::from_millis(100)))?;
         loop {
             if Instant::now() >= stop {
@@ -237,8 +237,10 @@ fn malformed(path: &str, good: &[u8]) -> Vec<Vec<u8>> {
 }
 
 fn post(path: &str, body: &str) -> Vec<u8> {
-    let head =
-        format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {}", body.len());
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}",
+        body.len()
+    );
     format!("{head}\r\n\r\n{body}").into_bytes()
 }
 

@@ -47,6 +47,18 @@ pub fn predictions(format: Format, infos: &[OutputInfo], outputs: &[Tensor]) -> 
     json
 }
 
+/// A tensor as nested lists of JSON, as a request holds it: `[[1.0,2.0],[0.5,NaN]]`.
+///
+/// ```
+/// use gradus_tensor::Tensor;
+/// assert_eq!(gradus_serve::nested_lists(&Tensor::new([[1.0, 2.0], [0.5, 4.0]])), "[[1.0,2.0],[0.5,4.0]]");
+/// ```
+pub fn nested_lists(tensor: &Tensor) -> String {
+    let mut json = Vec::new();
+    nested(&mut json, &tensor.to_vec(), tensor.shape());
+    String::from_utf8(json).expect("numbers and brackets are ASCII")
+}
+
 /// Numbers as lists nested for each axis.
 fn nested(json: &mut Vec<u8>, elements: &[f32], shape: &[usize]) {
     let Some((&length, inner)) = shape.split_first() else { return number(json, elements[0]) };

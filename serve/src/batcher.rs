@@ -11,18 +11,20 @@ use std::time::{Duration, Instant};
 
 use gradus_nn::Model;
 use gradus_tensor::{AnyTensor, Columns, Element, Shape, Tensor, team};
+use hyper::StatusCode;
 use tokio::sync::oneshot;
 
 use crate::figures::Figures;
+use crate::memory::Share;
 use crate::refusal::Refusal;
 
 /// The outputs of a request's samples, or why there are none.
-pub(crate) type Outcome = Result<Vec<Tensor>, Refusal>;
+type Outcome = Result<Vec<Tensor>, Refusal>;
 
 /// How waiting requests are gathered.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Gathering {
-    /// The most samples of a batch; a request of more is a batch by itself.
+    /// The most samples of a batch; a request of more is several.
     pub(crate) batch: usize,
     /// How long a request waits for others.
     pub(crate) delay: Duration,
@@ -35,8 +37,21 @@ pub(crate) struct Gathering {
 struct Job {
     inputs: Columns,
     samples: usize,
+    /// How many samples have been predicted.
+    done: usize,
+    /// Their outputs, batch by batch.
+    parts: Vec<Vec<Tensor>>,
     since: Instant,
     answer: oneshot::Sender<Outcome>,
+    /// The memory of the request is taken as long as its inputs are here.
+    _share: Arc<Share>,
+}
+
+/// The next samples of a job.
+struct Piece {
+    job: Job,
+    inputs: Columns,
+    samples: usize,
 }
 
 /// The requests that wait for a worker.
@@ -64,8 +79,43 @@ impl Batcher {
         &self.model
     }
 
+    /// The requests that wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.lock().jobs.len()
+    }
+
+    /// The outputs of these samples. A request that takes longer than it may is given up, and so is one whose future is dropped.
+    pub(crate) async fn predict(
+        &self,
+        inputs: Columns,
+        samples: usize,
+        within: Duration,
+        share: Arc<Share>,
+    ) -> Outcome {
+        let mut left = Left { batcher: self, is_answered: false };
+        let receiver = self.submit(inputs, samples, share)?;
+        let outcome = tokio::time::timeout(within, receiver).await;
+        left.is_answered = outcome.is_ok();
+        match outcome {
+            Ok(outcome) => {
+                outcome.unwrap_or_else(|_| Err(Refusal::internal("the model did not answer; see the server's log")))
+            }
+            Err(_) => {
+                let seconds = within.as_secs_f64();
+                let text =
+                    format!("the answer was not there within {seconds} s; ask for fewer samples, or ask again later");
+                Err(Refusal::new(StatusCode::GATEWAY_TIMEOUT, text))
+            }
+        }
+    }
+
     /// Puts a request into the queue. The outcome comes through the receiver.
-    pub(crate) fn submit(&self, inputs: Columns, samples: usize) -> Result<oneshot::Receiver<Outcome>, Refusal> {
+    fn submit(
+        &self,
+        inputs: Columns,
+        samples: usize,
+        share: Arc<Share>,
+    ) -> Result<oneshot::Receiver<Outcome>, Refusal> {
         let mut waiting = self.lock();
         let length = waiting.jobs.len();
         if waiting.is_closed {
@@ -75,8 +125,8 @@ impl Batcher {
             return Err(Refusal::busy(format!("{length} requests wait already, the most that may; ask again later")));
         }
         let (answer, receiver) = oneshot::channel();
-        waiting.jobs.push_back(Job { inputs, samples, since: Instant::now(), answer });
-        self.figures.waiting(waiting.jobs.len());
+        let (done, parts, since) = (0, Vec::new(), Instant::now());
+        waiting.jobs.push_back(Job { inputs, samples, done, parts, since, answer, _share: share });
         drop(waiting);
         self.changed.notify_one();
         Ok(receiver)
@@ -90,13 +140,13 @@ impl Batcher {
 
     /// Predicts batch after batch until the queue is closed and empty.
     pub(crate) fn work(&self) {
-        while let Some(jobs) = self.next() {
-            self.answer(jobs);
+        while let Some(pieces) = self.next() {
+            self.answer(pieces);
         }
     }
 
-    /// The requests of the next batch; waits for them.
-    fn next(&self) -> Option<Vec<Job>> {
+    /// The next batch; waits for requests.
+    fn next(&self) -> Option<Vec<Piece>> {
         let mut waiting = self.lock();
         loop {
             let Some(first) = waiting.jobs.front() else {
@@ -107,60 +157,74 @@ impl Batcher {
                 continue;
             };
             let left = self.gathering.delay.saturating_sub(first.since.elapsed());
-            let samples: usize = waiting.jobs.iter().map(|job| job.samples).sum();
+            let samples: usize = waiting.jobs.iter().map(|job| job.samples - job.done).sum();
             if left.is_zero() || samples >= self.gathering.batch || waiting.is_closed {
-                break;
+                return Some(gathered(&mut waiting.jobs, self.gathering.batch));
             }
             waiting = self.changed.wait_timeout(waiting, left).unwrap_or_else(PoisonError::into_inner).0;
         }
-        let jobs = gathered(&mut waiting.jobs, self.gathering.batch);
-        self.figures.waiting(waiting.jobs.len());
-        Some(jobs)
     }
 
-    /// Predicts the samples of these requests and answers each.
-    fn answer(&self, mut jobs: Vec<Job>) {
-        // Who has hung up needs no answer.
-        jobs.retain(|job| !job.answer.is_closed());
-        let samples = jobs.iter().map(|job| job.samples).sum();
+    /// Predicts a batch, and answers the requests that are done with it.
+    fn answer(&self, mut pieces: Vec<Piece>) {
+        pieces.retain(|piece| piece.job.is_wanted());
+        let samples = pieces.iter().map(|piece| piece.samples).sum();
         if samples == 0 {
             return;
         }
-        self.figures.batch(samples);
-        let columns: Vec<&Columns> = jobs.iter().map(|job| &job.inputs).collect();
+        let columns: Vec<&Columns> = pieces.iter().map(|piece| &piece.inputs).collect();
         match self.outcome(&joined(&columns), samples) {
             Ok(outputs) => {
                 let mut first = 0;
-                for job in jobs {
-                    let rows = first..first + job.samples;
+                for Piece { job, samples, .. } in pieces {
+                    let rows = first..first + samples;
                     first = rows.end;
                     let part = outputs.iter().map(|output| output.slice(0, rows.clone())).collect();
-                    // The client may have hung up meanwhile.
-                    let _ = job.answer.send(Ok(part));
+                    self.go_on(job, Ok(part), samples);
                 }
             }
-            Err(_) if jobs.len() > 1 => {
-                // What is wrong with one request must not fail the others: each is predicted by itself.
-                for job in jobs {
-                    let _ = job.answer.send(self.outcome(&job.inputs, job.samples));
-                }
-            }
-            Err(refusal) => jobs.into_iter().for_each(|job| _ = job.answer.send(Err(refusal.clone()))),
+            // What is wrong with one request must not fail the others: each is predicted by itself.
+            Err(_) if pieces.len() > 1 => pieces.into_iter().for_each(|piece| self.answer(vec![piece])),
+            Err(refusal) => pieces.into_iter().for_each(|Piece { job, .. }| self.go_on(job, Err(refusal.clone()), 0)),
         }
+    }
+
+    /// Answers a request that is done; what is left of another waits behind those of others.
+    fn go_on(&self, mut job: Job, outcome: Outcome, samples: usize) {
+        let part = match outcome {
+            Ok(part) => part,
+            Err(refusal) => return drop(job.answer.send(Err(refusal))),
+        };
+        job.parts.push(part);
+        job.done += samples;
+        if job.done < job.samples {
+            if job.is_wanted() {
+                self.lock().jobs.push_back(job);
+            }
+            return;
+        }
+        let outputs = 0..self.model.outputs().len();
+        let whole =
+            |place: usize| Tensor::concat(&job.parts.iter().map(|part| part[place].clone()).collect::<Vec<_>>(), 0);
+        let _ = job.answer.send(Ok(outputs.map(whole).collect()));
     }
 
     /// The outputs of these samples; a panic of the model is a refusal.
     fn outcome(&self, inputs: &Columns, samples: usize) -> Outcome {
-        catch_unwind(AssertUnwindSafe(|| self.predict(inputs, samples))).unwrap_or_else(|panic| {
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.predicted(inputs, samples))).unwrap_or_else(|panic| {
             let text = panic.downcast_ref::<String>().map(String::as_str);
             let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
             eprintln!("gradus-serve: the model panicked on a batch of {samples} samples: {text}");
             Err(Refusal::internal("the model panicked on this request; the server's log says why"))
-        })
+        });
+        if outcome.is_ok() {
+            self.figures.batch(samples);
+        }
+        outcome
     }
 
     /// All outputs for these samples, predicted group by group.
-    fn predict(&self, inputs: &Columns, samples: usize) -> Outcome {
+    fn predicted(&self, inputs: &Columns, samples: usize) -> Outcome {
         let group = self.gathering.group;
         let groups: Vec<OnceLock<Outcome>> = (0..samples.div_ceil(group)).map(|_| OnceLock::new()).collect();
         team::run(groups.len(), |place| {
@@ -186,21 +250,52 @@ impl Batcher {
     }
 }
 
-/// Takes the first request, and further ones of the same shapes while there is room in the batch.
-fn gathered(waiting: &mut VecDeque<Job>, most: usize) -> Vec<Job> {
+impl Job {
+    /// Whether somebody still waits for it.
+    fn is_wanted(&self) -> bool {
+        !self.answer.is_closed()
+    }
+
+    /// Its next samples, at most so many.
+    fn piece(self, most: usize) -> Piece {
+        let samples = most.min(self.samples - self.done);
+        let inputs = self.inputs.rows(self.done..self.done + samples);
+        Piece { job: self, inputs, samples }
+    }
+}
+
+/// Takes out of the queue who waits no longer.
+struct Left<'a> {
+    batcher: &'a Batcher,
+    is_answered: bool,
+}
+
+impl Drop for Left<'_> {
+    fn drop(&mut self) {
+        if !self.is_answered {
+            self.batcher.lock().jobs.retain(Job::is_wanted);
+        }
+    }
+}
+
+/// Takes the first request, and further ones of the same shapes while there is room in the batch for all their samples.
+fn gathered(waiting: &mut VecDeque<Job>, most: usize) -> Vec<Piece> {
     let Some(first) = waiting.pop_front() else { return Vec::new() };
-    let (shapes, mut samples, mut jobs) = (shapes(&first.inputs), first.samples, vec![first]);
+    let shapes = shapes(&first.inputs);
+    let first = first.piece(most);
+    let (mut samples, mut pieces) = (first.samples, vec![first]);
     let mut place = 0;
     while samples < most && place < waiting.len() {
         let job = &waiting[place];
-        if samples + job.samples <= most && self::shapes(&job.inputs) == shapes {
-            samples += job.samples;
-            jobs.extend(waiting.remove(place));
+        if samples + (job.samples - job.done) <= most && self::shapes(&job.inputs) == shapes {
+            let piece = waiting.remove(place).map(|job| job.piece(most));
+            samples += piece.as_ref().map_or(0, |piece| piece.samples);
+            pieces.extend(piece);
         } else {
             place += 1;
         }
     }
-    jobs
+    pieces
 }
 
 /// The shapes of a sample.

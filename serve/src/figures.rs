@@ -1,10 +1,8 @@
 //! What has happened so far, in Prometheus's text format.
-//!
-//! It is a few counters and two histograms. The text is written here: a crate for it would bring fifteen others.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -19,8 +17,7 @@ pub(crate) struct Figures {
     since: Instant,
     /// Requests by status code.
     requests: Mutex<BTreeMap<u16, u64>>,
-    waiting: AtomicUsize,
-    connections: AtomicUsize,
+    turned_away: AtomicU64,
     seconds: Histogram<14>,
     batches: Histogram<11>,
 }
@@ -31,36 +28,30 @@ impl Figures {
             model: model.to_owned(),
             since: Instant::now(),
             requests: Mutex::default(),
-            waiting: AtomicUsize::new(0),
-            connections: AtomicUsize::new(0),
+            turned_away: AtomicU64::new(0),
             seconds: Histogram::new(SECONDS),
             batches: Histogram::new(SAMPLES),
         }
     }
 
-    /// A request to predict has been answered with this status.
-    pub(crate) fn request(&self, status: u16, duration: Duration) {
+    /// A request has been answered with this status, and after this time if it asked for a prediction.
+    pub(crate) fn request(&self, status: u16, duration: Option<Duration>) {
         *self.requests.lock().unwrap_or_else(PoisonError::into_inner).entry(status).or_default() += 1;
-        self.seconds.observe(duration.as_secs_f64());
+        duration.into_iter().for_each(|duration| self.seconds.observe(duration.as_secs_f64()));
     }
 
-    /// A batch of so many samples is about to be predicted.
+    /// A connection found no place.
+    pub(crate) fn turned_away(&self) {
+        self.turned_away.fetch_add(1, Relaxed);
+    }
+
+    /// A batch of so many samples has been predicted.
     pub(crate) fn batch(&self, samples: usize) {
         self.batches.observe(samples as f64);
     }
 
-    /// So many requests wait.
-    pub(crate) fn waiting(&self, requests: usize) {
-        self.waiting.store(requests, Relaxed);
-    }
-
-    /// So many connections are open.
-    pub(crate) fn connections(&self, open: usize) {
-        self.connections.store(open, Relaxed);
-    }
-
     /// All figures as Prometheus reads them.
-    pub(crate) fn text(&self) -> String {
+    pub(crate) fn text(&self, now: Now) -> String {
         let mut text = String::new();
         // A model's name needs no escapes.
         let model = format!("model=\"{}\"", self.model);
@@ -70,12 +61,16 @@ impl Figures {
         let requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let of_status = |(code, count)| format!("gradus_requests_total{{{model},code=\"{code}\"}} {count}");
         let requests = requests.iter().map(of_status).collect::<Vec<_>>().join("\n");
-        figure("requests_total", "counter", "Requests to predict by status code.", requests);
+        let about = "Requests to predict, and refused ones, by status code; 499 if the client did not wait.";
+        figure("requests_total", "counter", about, requests);
+        let turned_away = format!("gradus_connections_turned_away_total{{{model}}} {}", self.turned_away.load(Relaxed));
+        figure("connections_turned_away_total", "counter", "Connections above the bound.", turned_away);
         let samples = format!("gradus_samples_total{{{model}}} {}", self.batches.sum());
         figure("samples_total", "counter", "Samples predicted.", samples);
         let gauge = |name: &str, value: usize| format!("gradus_{name}{{{model}}} {value}");
-        figure("queue_length", "gauge", "Requests that wait.", gauge("queue_length", self.waiting.load(Relaxed)));
-        figure("connections", "gauge", "Open connections.", gauge("connections", self.connections.load(Relaxed)));
+        figure("queue_length", "gauge", "Requests that wait.", gauge("queue_length", now.waiting));
+        figure("connections", "gauge", "Open connections.", gauge("connections", now.connections));
+        figure("request_bytes", "gauge", "Memory that requests take.", gauge("request_bytes", now.bytes));
         let batches = self.batches.lines("gradus_batch_samples", &model);
         figure("batch_samples", "histogram", "Samples in a batch.", batches);
         let seconds = self.seconds.lines("gradus_request_seconds", &model);
@@ -84,6 +79,13 @@ impl Figures {
         figure("uptime_seconds", "gauge", "Seconds since the start.", uptime);
         text
     }
+}
+
+/// What is counted elsewhere, as it is when the figures are asked for.
+pub(crate) struct Now {
+    pub(crate) waiting: usize,
+    pub(crate) connections: usize,
+    pub(crate) bytes: usize,
 }
 
 /// How many observations lie at most at each bound, and their sum.

@@ -7,6 +7,8 @@ use std::fmt::Write;
 
 /// Lists and objects that are skipped may be nested this deep.
 const DEEPEST: usize = 64;
+/// The most bytes of a string that is read: a key, a name.
+const LONGEST: usize = 64 << 10;
 
 /// What is wrong, and where.
 pub(crate) type Result<T> = std::result::Result<T, String>;
@@ -101,25 +103,31 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A string.
+    /// A string that is short, such as a name.
     pub(crate) fn string(&mut self) -> Result<String> {
+        let (mut string, mut is_short) = (String::new(), true);
+        self.characters(|part| {
+            is_short &= string.len() + part.len() <= LONGEST;
+            string.push_str(if is_short { part } else { "" });
+        })?;
+        if is_short { Ok(string) } else { Err(self.error(&format!("a string of at most {LONGEST} bytes before this"))) }
+    }
+
+    /// Calls `take` with the parts of a string.
+    fn characters(&mut self, mut take: impl FnMut(&str)) -> Result<()> {
         self.expect(b'"', "a string")?;
-        let mut string = Vec::new();
         loop {
             let rest = &self.text[self.at..];
             let plain = rest.iter().position(|&byte| byte == b'"' || byte == b'\\' || byte < b' ');
             let plain = plain.unwrap_or(rest.len());
-            string.extend_from_slice(&rest[..plain]);
             self.at += plain;
+            take(std::str::from_utf8(&rest[..plain]).map_err(|_| self.error("UTF-8 in a string before this"))?);
             match rest.get(plain) {
                 Some(b'"') => {
                     self.at += 1;
-                    return String::from_utf8(string).map_err(|_| self.error("UTF-8 in a string"));
+                    return Ok(());
                 }
-                Some(b'\\') => {
-                    let character = self.escaped()?;
-                    string.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-                }
+                Some(b'\\') => take(self.escaped()?.encode_utf8(&mut [0; 4])),
                 _ => return Err(self.error("the closing quote of a string")),
             }
         }
@@ -138,11 +146,17 @@ impl<'a> Reader<'a> {
             Some(b't') => '\t',
             Some(b'u') => {
                 let first = self.hexadecimal()?;
-                let code = if (0xd800..0xdc00).contains(&first) && self.text[self.at..].starts_with(b"\\u") {
+                let behind = self.at;
+                let second = if (0xd800..0xdc00).contains(&first) && self.text[behind..].starts_with(b"\\u") {
                     self.at += 2;
-                    let second = self.hexadecimal()?;
-                    0x10000 + ((first - 0xd800) << 10) + second.wrapping_sub(0xdc00) % 0x400
+                    self.hexadecimal()?
                 } else {
+                    0
+                };
+                let code = if (0xdc00..0xe000).contains(&second) {
+                    0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00)
+                } else {
+                    self.at = behind;
                     first
                 };
                 // A half of a pair alone is no character.
@@ -173,6 +187,12 @@ impl<'a> Reader<'a> {
             }
         }
         Err(self.error("true or false"))
+    }
+
+    /// Takes a `null`, if it is next.
+    pub(crate) fn null(&mut self) -> bool {
+        self.peek();
+        self.word("null")
     }
 
     /// Takes this word, if it is next.
@@ -273,7 +293,7 @@ impl<'a> Reader<'a> {
         match self.peek() {
             Some(b'{') => self.object("an object", |reader, _| reader.skip_at(depth + 1)),
             Some(b'[') => self.list("a list", |reader, _| reader.skip_at(depth + 1)).map(|_| ()),
-            Some(b'"') => self.string().map(|_| ()),
+            Some(b'"') => self.characters(|_| ()),
             Some(b't' | b'f') => self.bool().map(|_| ()),
             Some(b'n') if self.word("null") => Ok(()),
             Some(b'-' | b'0'..=b'9' | b'N' | b'I') => match self.not_finite() {

@@ -34,14 +34,33 @@
 //! | `GET /` | a page to draw a digit on, or to try the model by JSON |
 //! | `GET /healthz`, `GET /metrics` | `ok`; figures for Prometheus |
 //!
-//! `/versions/1` may stand behind the name. Errors are `{"error": ".."}` with a status of 400, 404, 405, 408, 413, 500 or 503;
-//! only a head that is no HTTP or too long is refused (400, 414, 431) without a text, and one that comes too slowly by a close.
-//! The data are raw: if the model's file has a preprocessing, the server runs it.
+//! `/versions/1` may stand behind the name. The data are raw: if the model's file has a preprocessing, the server runs it.
+//!
+//! # Errors
+//!
+//! An error is `{"error": ".."}` with what was found, what was expected and what to do:
+//!
+//! | status | when |
+//! |---|---|
+//! | 400 | the request is no HTTP/1.1 or no JSON, is cut off, or is not what the model takes |
+//! | 403 | the request names another host, or a page of another host sent it ([`Server::allow_host`]) |
+//! | 404, 405 | there is nothing at the address, or it is asked by another method |
+//! | 408 | the head or the body has not come in time ([`Server::patience`]) |
+//! | 413, 414, 431 | the body, the address or the head is too long, or the request needs too much memory |
+//! | 500 | the model panicked |
+//! | 503 | too much is asked at the time, or the server stops; `Retry-After` says when to ask again |
+//! | 504 | the answer was not there in time ([`Server::timeout`]) |
+//!
+//! Three things are not answered but closed: a connection without a request, a client that takes too long to read an answer,
+//! and connections that come when 32 are being told that there is no place for them (they are sent the 503, and may lose it).
+//! A client that closes its sending side is answered if its answer is there within a second, and taken for gone after that.
+//!
+//! # Differences from TensorFlow Serving
 //!
 //! As TensorFlow Serving does, the server reads and writes `NaN`, `Infinity` and `-Infinity`, which JSON does not have, Python's
 //! `json` takes, and JavaScript's does not. Bytes (`{"b64": ".."}`) are refused: models take numbers. `:classify` and
-//! `:regress` are refused, too. Instances must be at least one, as there; and there are bounds on their number and lengths
-//! ([`Bounds`]).
+//! `:regress` are refused, too. Instances must be at least one, as there; and there are bounds on what they may take
+//! ([`Server::memory`], [`Bounds`]). There is no CORS: pages of other origins cannot read answers.
 //!
 //! # The same bits
 //!
@@ -51,15 +70,19 @@
 
 mod answer;
 mod batcher;
+mod body;
 mod connection;
 mod describe;
 mod figures;
+mod hosts;
 mod json;
+mod memory;
 mod refusal;
 mod request;
 mod routes;
 mod server;
+mod stream;
 
-pub use answer::predictions;
+pub use answer::{nested_lists, predictions};
 pub use request::{Bounds, Format, PredictRequest};
 pub use server::{Bound, Running, Server, is_name, name_of};

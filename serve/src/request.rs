@@ -38,9 +38,9 @@ pub struct Bounds {
 }
 
 impl Default for Bounds {
-    /// 1024 samples, 4096 places along a free axis.
+    /// Any number of samples that the body has room for, 4096 places along a free axis.
     fn default() -> Self {
-        Bounds { samples: 1024, length: 4096 }
+        Bounds { samples: usize::MAX, length: 4096 }
     }
 }
 
@@ -77,6 +77,7 @@ impl PredictRequest {
                 format = Some(Format::Columns);
                 whole(reader, &mut columns)
             }
+            "signature_name" if reader.null() => Ok(()),
             "signature_name" => match &*reader.string()? {
                 "" | SIGNATURE => Ok(()),
                 name => {

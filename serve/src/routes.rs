@@ -1,69 +1,134 @@
 //! What is answered at which address.
 
-use std::time::Instant;
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::SeqCst;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use gradus_nn::ValueKind;
 use http_body_util::Full;
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{Method, Request, Response, StatusCode};
 
 use crate::answer::predictions;
+use crate::body;
 use crate::connection::Shared;
 use crate::describe;
+use crate::figures::{Figures, Now};
 use crate::json::shortened;
+use crate::memory::Share;
 use crate::refusal::Refusal;
 use crate::request::PredictRequest;
+use crate::stream::Talk;
 
 /// Bodies and answers of more bytes are read and written where other connections need not wait for it.
 const LARGE: usize = 256 << 10;
 /// The most numbers of an answer.
 const NUMBERS: usize = 1 << 22;
+/// The bytes that a number of an answer takes at most: predicted, copied and written, as `-1.2345678e-38,`.
+const WRITTEN: usize = 4 + 4 + 16;
 
 type Answer = Response<Full<Bytes>>;
 
 /// The answer to a request, whatever it is.
-pub(crate) async fn answer(shared: &Shared, request: Request<Incoming>) -> Answer {
-    let begun = Instant::now();
-    let path = request.uri().path().to_owned();
-    let (is_get, is_post) = (matches!(*request.method(), Method::GET | Method::HEAD), request.method() == Method::POST);
-    let allowed =
-        |is_allowed: bool, method: &'static str| if is_allowed { Ok(()) } else { Err(Failure::Method(method)) };
+pub(crate) async fn answer(shared: &Shared, talk: &Talk, mut request: Request<Incoming>) -> Answer {
+    talk.is_asked.store(true, SeqCst);
+    let path = decoded(request.uri().path()).into_owned();
     let route = route(&shared.name, &path);
     let is_predict = matches!(route, Ok(Route::Predict));
-    let answered = async {
-        let route = route.map_err(Failure::Refused)?;
-        allowed(if is_predict { is_post } else { is_get }, if is_predict { "POST" } else { "GET" })?;
-        let model = shared.batcher.model();
-        let (kind, body) = match route {
-            Route::Page => ("text/html; charset=utf-8", describe::page(&shared.name, model)),
-            Route::Health => ("text/plain; charset=utf-8", "ok\n".into()),
-            Route::Figures => ("text/plain; version=0.0.4; charset=utf-8", shared.figures.text().into_bytes()),
-            Route::Status => ("application/json", describe::status()),
-            Route::Metadata => ("application/json", describe::metadata(&shared.name, model)),
-            Route::Predict => ("application/json", predict(shared, request).await.map_err(Failure::Refused)?),
-        };
-        Ok(whole(StatusCode::OK, kind, body))
-    };
-    let answer = answered.await.unwrap_or_else(|failure| match failure {
-        Failure::Refused(refusal) => refused(&refusal),
-        Failure::Method(method) => {
+    let mut counted =
+        Counted { figures: &shared.figures, begun: Instant::now(), is_predict, status: Refusal::gone().status };
+    let answer = match answered(shared, talk, route, &mut request).await {
+        Ok(answer) => answer,
+        Err(Failure::Refused(refusal)) => refused(&refusal),
+        Err(Failure::Method(method)) => {
             let text = format!("{} is asked by {method}", shortened(&path));
             let mut answer = refused(&Refusal::new(StatusCode::METHOD_NOT_ALLOWED, text));
             answer.headers_mut().insert(ALLOW, HeaderValue::from_static(method));
             answer
         }
-    });
-    if is_predict {
-        shared.figures.request(answer.status().as_u16(), begun.elapsed());
-    }
+    };
+    counted.status = answer.status();
+    talk.has_rest.store(!request.body().is_end_stream(), SeqCst);
+    talk.is_asked.store(false, SeqCst);
     answer
+}
+
+async fn answered(
+    shared: &Shared,
+    talk: &Talk,
+    route: Result<Route, Refusal>,
+    request: &mut Request<Incoming>,
+) -> Result<Answer, Failure> {
+    shared.hosts.check(request.headers(), request.uri())?;
+    let route = route?;
+    let (is_allowed, method) = match (&route, request.method()) {
+        (Route::Predict, method) => (method == Method::POST, "POST"),
+        (_, method) => (matches!(*method, Method::GET | Method::HEAD), "GET"),
+    };
+    if !is_allowed {
+        return Err(Failure::Method(method));
+    }
+    let (kind, body) = match route {
+        Route::Page => ("text/html; charset=utf-8", shared.page.clone()),
+        Route::Health => ("text/plain; charset=utf-8", Bytes::from_static(b"ok\n")),
+        Route::Figures => ("text/plain; version=0.0.4; charset=utf-8", shared.figures.text(now(shared)).into()),
+        Route::Status => ("application/json", describe::status().into()),
+        Route::Metadata => ("application/json", shared.metadata.clone()),
+        Route::Predict => ("application/json", predict(shared, talk, request.body_mut()).await?),
+    };
+    Ok(whole(StatusCode::OK, kind, body))
+}
+
+fn now(shared: &Shared) -> Now {
+    Now { waiting: shared.batcher.waiting(), connections: shared.open.load(SeqCst), bytes: shared.memory.taken() }
+}
+
+/// Counts a request when it is answered, or given up.
+struct Counted<'a> {
+    figures: &'a Figures,
+    begun: Instant,
+    is_predict: bool,
+    status: StatusCode,
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        let duration: Option<Duration> = self.is_predict.then(|| self.begun.elapsed());
+        if self.is_predict || self.status != StatusCode::OK {
+            self.figures.request(self.status.as_u16(), duration);
+        }
+    }
+}
+
+/// A path with its escapes read: `m%3Apredict` is `m:predict`.
+fn decoded(path: &str) -> Cow<'_, str> {
+    if !path.contains('%') {
+        return path.into();
+    }
+    let mut bytes = Vec::new();
+    let mut rest = path.as_bytes();
+    while let [first, behind @ ..] = rest {
+        let code = behind.get(..2).filter(|_| *first == b'%').and_then(|digits| std::str::from_utf8(digits).ok());
+        let escaped = code.filter(|code| !code.starts_with('+')).and_then(|code| u8::from_str_radix(code, 16).ok());
+        bytes.push(escaped.unwrap_or(*first));
+        rest = if escaped.is_some() { &behind[2..] } else { behind };
+    }
+    String::from_utf8_lossy(&bytes).into_owned().into()
 }
 
 enum Failure {
     Refused(Refusal),
     /// Only this method is served there.
     Method(&'static str),
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Failure::Refused(refusal)
+    }
 }
 
 enum Route {
@@ -119,18 +184,23 @@ fn route(name: &str, path: &str) -> Result<Route, Refusal> {
 }
 
 /// The answer of the model.
-async fn predict(shared: &Shared, request: Request<Incoming>) -> Result<Vec<u8>, Refusal> {
-    let (head, body) = request.into_parts();
-    let model = shared.batcher.model();
-    let (inputs, bounds) = (&shared.inputs, shared.limits.bounds);
-    let request = {
-        let body = shared.read(&head.headers, body).await?;
-        aside(body.len(), || PredictRequest::read(&body, inputs, bounds)).map_err(Refusal::bad)?
-    };
-    let free = request.inputs.iter().flat_map(|column| column.shape()[1..].iter().copied()).max().unwrap_or(1);
+async fn predict(shared: &Shared, talk: &Talk, body: &mut Incoming) -> Result<Bytes, Refusal> {
+    let (model, limits) = (shared.batcher.model(), &shared.limits);
+    let share = Arc::new(Share::new(&shared.memory));
+    let body = body::read(body, limits, &share).await?;
+    let request = aside(body.len(), || {
+        // A list of n numbers has n - 1 commas. A vector that grows takes up to three times what it has in the end.
+        let numbers = 1 + body.iter().filter(|&&byte| byte == b',').count();
+        let has_ids = shared.inputs.iter().any(|input| matches!(input.kind, ValueKind::Ids { .. }));
+        share.set(body.capacity() + 3 * numbers * if has_ids { 8 } else { 4 })?;
+        PredictRequest::read(&body, &shared.inputs, limits.bounds).map_err(Refusal::bad)
+    })?;
+    drop(body);
+    let PredictRequest { format, samples, inputs } = request;
+    let free = inputs.iter().flat_map(|column| column.shape()[1..].iter().copied()).max().unwrap_or(1);
     let numbers: usize = model.outputs().iter().fold(0, |sum: usize, output| {
         let lengths = output.shape.iter().map(|length| length.unwrap_or(free));
-        sum.saturating_add(lengths.fold(request.samples, usize::saturating_mul))
+        sum.saturating_add(lengths.fold(samples, usize::saturating_mul))
     });
     if numbers > NUMBERS {
         let text = format!(
@@ -138,10 +208,29 @@ async fn predict(shared: &Shared, request: Request<Incoming>) -> Result<Vec<u8>,
         );
         return Err(Refusal::bad(text));
     }
-    let outcome = shared.batcher.submit(request.inputs, request.samples)?.await;
-    let outputs =
-        outcome.unwrap_or_else(|_| Err(Refusal::internal("the model did not answer; see the server's log")))?;
-    Ok(aside(12 * numbers, || predictions(request.format, model.outputs(), &outputs)))
+    // As i64, the largest of the kinds of inputs.
+    let given: usize = inputs.iter().map(|column| 8 * column.shape().size()).sum();
+    share.set(given + WRITTEN * numbers)?;
+    let outputs = tokio::select! {
+        outputs = shared.batcher.predict(inputs, samples, limits.answer_time, Arc::clone(&share)) => outputs?,
+        () = talk.gone() => return Err(Refusal::gone()),
+    };
+    let json = aside(WRITTEN * numbers, || predictions(format, model.outputs(), &outputs));
+    drop(outputs);
+    share.set(json.capacity())?;
+    // The memory is taken until the answer is written.
+    Ok(Bytes::from_owner(Written { json, _share: share }))
+}
+
+struct Written {
+    json: Vec<u8>,
+    _share: Arc<Share>,
+}
+
+impl AsRef<[u8]> for Written {
+    fn as_ref(&self) -> &[u8] {
+        &self.json
+    }
 }
 
 /// Runs `work` on so many bytes, without making other connections wait if they are many.
@@ -150,15 +239,15 @@ fn aside<R>(bytes: usize, work: impl FnOnce() -> R) -> R {
 }
 
 fn refused(refusal: &Refusal) -> Answer {
-    let mut answer = whole(refusal.status, "application/json", refusal.json());
-    if refusal.status == StatusCode::SERVICE_UNAVAILABLE {
+    let mut answer = whole(refusal.status, "application/json", refusal.json().into());
+    if refusal.may_come_again() {
         answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     }
     answer
 }
 
-fn whole(status: StatusCode, kind: &'static str, body: Vec<u8>) -> Answer {
-    let mut answer = Response::new(Full::new(Bytes::from(body)));
+fn whole(status: StatusCode, kind: &'static str, body: Bytes) -> Answer {
+    let mut answer = Response::new(Full::new(body));
     *answer.status_mut() = status;
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     answer

@@ -10,12 +10,13 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use gradus_nn::Model;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle};
 use tokio::sync::{Semaphore, oneshot, watch};
 
 use crate::batcher::{Batcher, Gathering};
 use crate::connection::{self, Shared};
 use crate::figures::Figures;
+use crate::hosts::Hosts;
 use crate::request::Bounds;
 
 /// A model and how it is to be served; [`bind`](Server::bind) opens the port.
@@ -28,22 +29,31 @@ use crate::request::Bounds;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
+#[must_use = "a server serves after `bind`"]
 pub struct Server {
     model: Model,
     name: String,
+    hosts: Vec<String>,
     gathering: Gathering,
-    pub(crate) limits: Limits,
+    limits: Limits,
+    /// `None`: as many as suit the system.
+    connections: Option<usize>,
 }
+
+/// What stands for "no limit" of a time: a thousand years are more than clocks can add.
+const EVER: Duration = Duration::from_secs(1 << 30);
+/// Files besides connections that the process may need: standard streams, those of the runtime, connections turned away.
+const OTHER_FILES: usize = 32 + connection::TURNED_AWAY;
 
 /// What connections may ask for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     pub(crate) bounds: Bounds,
     pub(crate) body: usize,
-    pub(crate) bodies: usize,
-    pub(crate) connections: usize,
+    pub(crate) memory: usize,
     pub(crate) head_time: Duration,
     pub(crate) body_time: Duration,
+    pub(crate) answer_time: Duration,
     pub(crate) stop_time: Duration,
 }
 
@@ -54,13 +64,13 @@ impl Server {
         let limits = Limits {
             bounds: Bounds::default(),
             body: 32 << 20,
-            bodies: 256 << 20,
-            connections: 1024,
+            memory: 256 << 20,
             head_time: Duration::from_secs(10),
             body_time: Duration::from_secs(30),
+            answer_time: Duration::from_secs(30),
             stop_time: Duration::from_secs(10),
         };
-        Server { model, name: "model".to_owned(), gathering, limits }
+        Server { model, name: "model".to_owned(), hosts: Vec::new(), gathering, limits, connections: None }
     }
 
     /// The name in the addresses: `/v1/models/NAME:predict`.
@@ -74,7 +84,24 @@ impl Server {
         self
     }
 
-    /// The most samples that are gathered into a batch: 64 unless told otherwise. A request of more is a batch by itself.
+    /// Adds a name under which the server may be asked; call it once for each.
+    ///
+    /// A server that listens at the loopback refuses requests for other hosts than `localhost` and the loopback's
+    /// addresses, and those of pages of other hosts, by 403: a web page could otherwise use it through the browser
+    /// of whoever runs it. Name the host here that a proxy passes on. Elsewhere names are looked at
+    /// only if there are any given here. `*` allows all.
+    ///
+    /// # Panics
+    /// If the name is empty.
+    #[track_caller]
+    pub fn allow_host(mut self, name: impl Into<String>) -> Self {
+        self.hosts.push(name.into());
+        assert!(self.hosts.iter().all(|name| !name.is_empty()), "allow_host: the name is empty");
+        self
+    }
+
+    /// The most samples that are gathered into a batch: 64 unless told otherwise. A request of more is predicted batch by
+    /// batch, and those of others in between.
     ///
     /// # Panics
     /// If it is 0.
@@ -108,7 +135,12 @@ impl Server {
     }
 
     /// The most requests that wait: 1024 unless told otherwise. Beyond it the answer is 503 with `Retry-After`.
+    ///
+    /// # Panics
+    /// If it is 0.
+    #[track_caller]
     pub fn queue(mut self, requests: usize) -> Self {
+        assert!(requests > 0, "queue: at least one request must be able to wait");
         self.gathering.queue = requests;
         self
     }
@@ -119,49 +151,90 @@ impl Server {
         self
     }
 
-    /// The most bytes of a request's body: 32 MiB unless told otherwise. Beyond it the answer is 413. All bodies that are being
-    /// read may take eight times as much together; what has been read and waits is not counted.
+    /// The most bytes of a request's body: 32 MiB unless told otherwise. Beyond it the answer is 413.
     pub fn body_limit(mut self, bytes: usize) -> Self {
         self.limits.body = bytes;
-        self.limits.bodies = bytes.saturating_mul(8);
         self
     }
 
-    /// The most connections at a time: 1024 unless told otherwise. A further one is answered 503 and closed.
+    /// The most bytes that all requests may take together: 256 MiB unless told otherwise. Beyond it the answer is 503 with
+    /// `Retry-After`, or 413 if a request would take more by itself.
+    ///
+    /// A request takes its body while that comes, then its tensors, and then its answer until the client has read it.
+    /// It takes more while it is read: up to 12 bytes for a number, and 24 for an id. Up to 128 KiB for the head of each
+    /// connection's request come on top, and what the model needs to compute one batch.
+    pub fn memory(mut self, bytes: usize) -> Self {
+        self.limits.memory = bytes;
+        self
+    }
+
+    /// The most connections at a time: 1024 unless told otherwise, or fewer if the process may not have as many files open.
+    /// A further one is answered 503 and closed.
+    ///
+    /// # Panics
+    /// If it is 0.
+    #[track_caller]
     pub fn connections(mut self, most: usize) -> Self {
-        // More than any system lets a process open.
-        self.limits.connections = most.min(1 << 24);
+        assert!(most > 0, "connections: at least one must be able to connect");
+        self.connections = Some(most);
         self
     }
 
     /// How long the head of a request, and then its body, may take to come: 10 and 30 seconds unless told otherwise. A
-    /// connection without a request is closed after the first.
+    /// connection without a request is closed after the first. The client must have read an answer within the second, too.
     pub fn patience(mut self, head: Duration, body: Duration) -> Self {
-        (self.limits.head_time, self.limits.body_time) = (head, body);
+        (self.limits.head_time, self.limits.body_time) = (head.min(EVER), body.min(EVER));
+        self
+    }
+
+    /// How long a request may wait and be computed: 30 seconds unless told otherwise. Then the answer is 504. A batch that
+    /// is being computed goes on to its end.
+    pub fn timeout(mut self, time: Duration) -> Self {
+        self.limits.answer_time = time.min(EVER);
         self
     }
 
     /// How long a stop may take to answer what has been asked: 10 seconds unless told otherwise.
     pub fn stop_within(mut self, time: Duration) -> Self {
-        self.limits.stop_time = time;
+        self.limits.stop_time = time.min(EVER);
         self
     }
 
     /// Opens the port. Port 0 asks the system for a free one. Connections wait until the server runs.
     ///
     /// # Errors
-    /// If the address is none of this machine, or the port is taken.
+    /// If the address is none of this machine, the port is taken, or the process may not open as many files as it is to
+    /// have connections.
     pub fn bind(self, address: impl ToSocketAddrs) -> io::Result<Bound> {
+        let files = open_files();
+        let most = files.map_or(usize::MAX, |files| files.saturating_sub(OTHER_FILES)).min(Semaphore::MAX_PERMITS >> 3);
+        let connections = match self.connections {
+            Some(connections) if connections > most => {
+                let files = files.unwrap_or(most);
+                let text = format!(
+                    "{connections} connections: this process may have {files} files open, and {OTHER_FILES} are for other \
+                     things; raise the limit (`ulimit -n`), or ask for at most {most}"
+                );
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+            }
+            Some(connections) => connections,
+            // Systems that do not tell let a process have 256 files at least.
+            None => 1024.min(if files.is_some() { most } else { 256 - OTHER_FILES }).max(1),
+        };
         let listener = TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        let cores = thread::available_parallelism().map_or(2, NonZero::get);
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(cores.clamp(2, 4))
-            .thread_name("gradus-http")
-            .enable_all()
-            .build()?;
-        Ok(Bound { server: self, listener, address, runtime })
+        Ok(Bound { server: self, listener, address, connections })
+    }
+}
+
+/// The most files that this process may have open, where the system tells it as Linux does.
+fn open_files() -> Option<usize> {
+    let limits = std::fs::read_to_string("/proc/self/limits").ok()?;
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    match line.split_whitespace().next()? {
+        "unlimited" => Some(usize::MAX),
+        number => number.parse().ok(),
     }
 }
 
@@ -178,11 +251,15 @@ pub fn name_of(path: impl AsRef<Path>) -> String {
 }
 
 /// A server whose port is open.
+///
+/// [`run`](Bound::run) and [`run_until`](Bound::run_until) block their thread. In an async function of tokio, which may not
+/// be blocked, call [`spawn`](Bound::spawn).
+#[must_use = "a server serves after `run`, `run_until` or `spawn`"]
 pub struct Bound {
     server: Server,
     listener: TcpListener,
     address: SocketAddr,
-    runtime: Runtime,
+    connections: usize,
 }
 
 impl Bound {
@@ -196,11 +273,15 @@ impl Bound {
     ///
     /// # Errors
     /// If the system does not let it listen, or hear of signals.
+    ///
+    /// # Panics
+    /// In an async function of tokio.
+    #[track_caller]
     pub fn run(self) -> io::Result<()> {
         self.run_until(async { signalled().await.map_err(io::Error::other) })
     }
 
-    /// Serves in threads of its own, until it is stopped.
+    /// Serves in threads of its own, until what is returned is stopped or dropped: `let _ = bound.spawn()` stops it at once.
     ///
     /// ```
     /// use gradus_nn::{Dense, Model, Sequential};
@@ -226,18 +307,31 @@ impl Bound {
     ///
     /// # Errors
     /// The future's, or if the system does not let it listen.
+    ///
+    /// # Panics
+    /// In an async function of tokio.
+    #[track_caller]
     pub fn run_until(self, until: impl Future<Output = io::Result<()>>) -> io::Result<()> {
-        let Bound { server: Server { model, name, gathering, limits }, listener, runtime, .. } = self;
+        let Bound { server, listener, address, connections } = self;
+        let Server { model, name, hosts, gathering, limits, .. } = server;
+        assert!(Handle::try_current().is_err(), "a server blocks its thread: in async functions, call `spawn` instead");
+        let cores = thread::available_parallelism().map_or(2, NonZero::get);
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(cores.clamp(2, 4))
+            .thread_name("gradus-http")
+            .enable_all()
+            .build()?;
         let figures = Arc::new(Figures::new(&name));
         let batcher = Arc::new(Batcher::new(model, gathering, Arc::clone(&figures)));
         let worker = {
             let batcher = Arc::clone(&batcher);
             thread::Builder::new().name("gradus-model".to_owned()).spawn(move || batcher.work())?
         };
-        let shared = Arc::new(Shared::new(name, limits, Arc::clone(&batcher), figures));
+        let hosts = Hosts::new(address, &hosts);
+        let shared = Arc::new(Shared::new(name, limits, hosts, Arc::clone(&batcher), figures));
         let (outcome, stopped) = runtime.block_on(async {
             let listener = tokio::net::TcpListener::from_std(listener)?;
-            let places = Arc::new(Semaphore::new(limits.connections));
+            let places = Arc::new(Semaphore::new(connections));
             let (stopping, stop) = watch::channel(false);
             let outcome = tokio::select! {
                 outcome = until => outcome,
@@ -246,7 +340,7 @@ impl Bound {
             let stopped = Instant::now();
             let _ = stopping.send(true);
             // Each connection holds a place until it ends.
-            let all = places.acquire_many(limits.connections.try_into().unwrap_or(u32::MAX));
+            let all = places.acquire_many(connections.try_into().unwrap_or(u32::MAX));
             let _ = tokio::time::timeout(limits.stop_time, all).await;
             Ok::<_, io::Error>((outcome, stopped))
         })?;
@@ -260,7 +354,8 @@ impl Bound {
     }
 }
 
-/// A server that runs in threads of its own.
+/// A server that runs in threads of its own. To drop it stops it, without waiting for that.
+#[must_use = "a server stops when this is dropped"]
 pub struct Running {
     address: SocketAddr,
     stop: oneshot::Sender<()>,

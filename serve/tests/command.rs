@@ -2,9 +2,9 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use gradus_nn::*;
 use gradus_tensor::safetensors::Writer;
@@ -141,27 +141,46 @@ fn mistakes_are_one_line_and_a_code() {
     assert!(failed(&[&file, "--batch", "0"], 2).contains("at least 1"));
     assert!(failed(&[&file, "--name", "a b"], 2).contains("letters"));
     assert!(failed(&[&file, "--what"], 2).contains("--what"));
-    assert!(failed(&[&file, "--host", "203.0.113.9"], 1).contains("203.0.113.9"));
+    for (option, value) in [("--timeout", "0"), ("--timeout", "NaN"), ("--stop-within", "-1"), ("--patience", "5,x")] {
+        assert!(failed(&[&file, option, value], 2).contains(&format!("{option} ")));
+    }
+    assert!(failed(&[&file, "--allow-host", ""], 2).contains("--allow-host"));
+    // A port that is taken.
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    assert!(failed(&[&file, "--port", &port], 1).contains(&port));
     for arguments in [&["--help"][..], &["serve", "--help"], &["predict", "--help"], &["show", "-h"]] {
         assert!(printed(arguments).contains("FILE"));
     }
 }
 
+/// A server that does not outlive its test.
+struct Served(Child);
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[cfg(unix)]
 #[test]
 fn a_file_alone_is_served_until_a_signal() {
     let folder = Folder::new("serve");
     let file = folder.file("corners.safetensors");
     brightest().save(&file).unwrap();
-    let mut served =
-        Command::new(env!("CARGO_BIN_EXE_gradus")).args([&file, "--port", "0"]).stdout(Stdio::piped()).spawn().unwrap();
+    let options = ["--port", "0", "--timeout", "20", "--patience", "5,20", "--stop-within", "5", "--memory", "64"];
+    let command = || Command::new(env!("CARGO_BIN_EXE_gradus")).arg(&file).args(options).stdout(Stdio::piped()).spawn();
+    let mut served = Served(command().unwrap());
     let mut line = String::new();
-    BufReader::new(served.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    BufReader::new(served.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let address = line.split("http://").nth(1).unwrap().split('/').next().unwrap();
     assert!(line.contains("/v1/models/corners:predict"), "{line}");
     assert!(address.starts_with("127.0.0.1:"), "{address}");
     let body = r#"{"instances": [[[0, 255], [0, 0]]]}"#;
     let mut stream = TcpStream::connect(address).unwrap();
-    write!(stream, "POST /v1/models/corners:predict HTTP/1.1\r\nHost: a\r\nConnection: close\r\n").unwrap();
+    write!(stream, "POST /v1/models/corners:predict HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n").unwrap();
     write!(stream, "Content-Length: {}\r\n\r\n{body}", body.len()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
@@ -170,8 +189,8 @@ fn a_file_alone_is_served_until_a_signal() {
     let outputs = expected.predict_all(inputs).unwrap();
     let json = gradus_serve::predictions(gradus_serve::Format::Rows, expected.outputs(), &outputs);
     assert!(answer.ends_with(std::str::from_utf8(&json).unwrap()), "{answer}");
-    let kill = Command::new("kill").args(["-TERM", &served.id().to_string()]).status().unwrap();
-    assert!(kill.success() && served.wait().unwrap().success());
+    let kill = Command::new("kill").args(["-TERM", &served.0.id().to_string()]).status().unwrap();
+    assert!(kill.success() && served.0.wait().unwrap().success());
 }
 
 #[test]

@@ -156,7 +156,45 @@ fn what_is_not_there_says_so() {
     assert!(wrong.head.to_lowercase().contains("allow: post"));
     refused(&wrong, 405);
     refused(&post(address, "/healthz", ""), 405);
+    // They are counted.
+    figures_with(address, "gradus_requests_total{model=\"m\",code=\"404\"} 4");
+    figures_with(address, "gradus_requests_total{model=\"m\",code=\"405\"} 2");
     running.stop().unwrap();
+}
+
+/// What TensorFlow Serving's clients may write: escapes in the address, a signature of null.
+#[test]
+fn addresses_are_decoded_and_no_signature_is_any() {
+    let running = spawn(Server::new(identity(&[1])));
+    let address = running.address();
+    for path in ["/v1/models/m%3Apredict", "/v1/models/%6D:predict", "/v1/models/m%2fversions%2F1:predict"] {
+        let answer = post(address, path, r#"{"signature_name": null, "instances": [[2]]}"#);
+        assert_eq!(answer.body, r#"{"predictions":[[2.0]]}"#, "{path}");
+    }
+    for path in ["/v1/models/m%3", "/v1/models/m%+3", "/v1/models/m%zz", "/v1/models/%", "/%ff"] {
+        refused(&get(address, path), 404);
+    }
+    running.stop().unwrap();
+}
+
+/// Escapes in strings, as RFC 8259 has them; half a pair alone is no character and takes nothing with it.
+#[test]
+fn names_are_read_with_their_escapes() {
+    let model = identity(&[1]);
+    let read = |body: &str| PredictRequest::read(body.as_bytes(), model.inputs(), Bounds::default());
+    for (key, name) in [
+        ("x\\ud83d\\ude00", "x\u{1f600}"),
+        ("x\\ud800\\u0041", "x\u{fffd}A"),
+        ("x\\ud800\\ud800", "x\u{fffd}\u{fffd}"),
+        ("x\\udc00", "x\u{fffd}"),
+    ] {
+        let error = read(&format!("{{\"instances\": [{{\"{key}\": [1]}}]}}")).unwrap_err();
+        assert!(error.contains(&format!("the model has no input \"{name}\"")), "{error}");
+    }
+    // A key is short; what is passed over need not be.
+    let long = "x".repeat(70_000);
+    assert!(read(&format!("{{\"{long}\": 1}}")).unwrap_err().contains("a string of at most 65536 bytes"));
+    assert!(read(&format!("{{\"more\": \"{long}\", \"instances\": [[1]]}}")).is_ok());
 }
 
 /// Each is a 400 that names the place, what was found, and what to give.

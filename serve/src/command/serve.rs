@@ -1,5 +1,6 @@
 //! `gradus serve FILE`: a server of the model.
 
+use std::net::{IpAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -26,10 +27,16 @@ Options:
   --group N           samples predicted at once; the last bits of answers depend on it,
                       and with 1 they are those of each sample alone  [1]
   --queue N           the most requests that wait         [1024]
-  --connections N     the most connections                [1024]
+  --connections N     the most connections                [1024, or what open files allow]
   --body-limit MIB    the largest body of a request       [32]
-  --most-samples N    the most samples of a request       [1024]
+  --memory MIB        what all requests take together     [256]
+  --most-samples N    the most samples of a request       [what has room]
   --longest N         the longest free axis               [4096]
+  --timeout S         how long a request may wait and be computed             [30]
+  --patience S,S      how long its head, and its body or answer, may be on the way [10,30]
+  --stop-within S     how long a stop may take            [10]
+  --allow-host NAME   a host that requests may name, such as a proxy's; once for each.
+                      At 127.0.0.1 others than localhost are refused, or are not with *
 
 RAYON_NUM_THREADS says how many threads compute.
 ";
@@ -77,6 +84,31 @@ pub(super) fn run(mut arguments: Parser, mut file: Option<PathBuf>) -> Result<()
                 let mebibytes: usize = number(&mut arguments, "--body-limit", 1)?;
                 options.push(Box::new(move |server| server.body_limit(mebibytes.saturating_mul(1 << 20))));
             }
+            Arg::Long("memory") => {
+                let mebibytes: usize = number(&mut arguments, "--memory", 1)?;
+                options.push(Box::new(move |server| server.memory(mebibytes.saturating_mul(1 << 20))));
+            }
+            Arg::Long("timeout") => {
+                let time = seconds("--timeout", &arguments.value()?.string()?)?;
+                options.push(Box::new(move |server| server.timeout(time)));
+            }
+            Arg::Long("patience") => {
+                let text = arguments.value()?.string()?;
+                let (head, body) = text.split_once(',').unwrap_or((&text, &text));
+                let (head, body) = (seconds("--patience", head)?, seconds("--patience", body)?);
+                options.push(Box::new(move |server| server.patience(head, body)));
+            }
+            Arg::Long("stop-within") => {
+                let time = seconds("--stop-within", &arguments.value()?.string()?)?;
+                options.push(Box::new(move |server| server.stop_within(time)));
+            }
+            Arg::Long("allow-host") => {
+                let host = arguments.value()?.string()?;
+                if host.is_empty() {
+                    return Err(Failure::Usage("--allow-host: the name is empty".to_owned()));
+                }
+                options.push(Box::new(move |server| server.allow_host(host)));
+            }
             Arg::Long("most-samples") => bounds.samples = number(&mut arguments, "--most-samples", 1)?,
             Arg::Long("longest") => bounds.length = number(&mut arguments, "--longest", 1)?,
             Arg::Long("help") | Arg::Short('h') => return print(HELP),
@@ -88,8 +120,20 @@ pub(super) fn run(mut arguments: Parser, mut file: Option<PathBuf>) -> Result<()
     let name = name.unwrap_or_else(|| name_of(&file));
     let server = Server::new(load(&file)?).name(&name).bounds(bounds);
     let server = options.into_iter().fold(server, |server, option| option(server));
+    // A name of the loopback that was asked for may be asked by.
+    let is_name = host.parse::<IpAddr>().is_err();
+    let mut found = (&*host, port).to_socket_addrs().into_iter().flatten();
+    let server =
+        if is_name && found.all(|address| address.ip().is_loopback()) { server.allow_host(&host) } else { server };
     let bound = server.bind((&*host, port)).map_err(|error| failed(format!("{host}, port {port}: {error}")))?;
     let address = bound.address();
     print(&format!("{name}: http://{address}/v1/models/{name}:predict\nA page to try it on: http://{address}/\n"))?;
     bound.run().map_err(failed)
+}
+
+/// A time in seconds that is longer than none.
+fn seconds(name: &str, text: &str) -> Result<Duration> {
+    let seconds = text.trim().parse().ok().filter(|&seconds| seconds > 0.0);
+    let time = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    time.ok_or_else(|| Failure::Usage(format!("{name} {text:?}: give seconds, more than 0")))
 }

@@ -3,11 +3,16 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use gradus_nn::*;
+#[allow(unused_imports)]
+pub use gradus_serve::nested_lists as json;
 use gradus_serve::{Running, Server};
-use gradus_tensor::{Generator, Tensor};
+use gradus_tensor::{Float, Generator, Tensor};
+use serde::{Deserialize, Serialize};
 
 /// The introductory network for pictures of 28x28, with weights as drawn.
 pub fn digits() -> Model {
@@ -61,7 +66,8 @@ pub fn connect(address: SocketAddr) -> TcpStream {
 /// Sends these bytes as they are on a new connection, and reads the first answer.
 pub fn raw(address: SocketAddr, bytes: &[u8]) -> Answer {
     let mut stream = connect(address);
-    stream.write_all(bytes).unwrap();
+    // The server may have answered and closed before all is sent.
+    let _ = stream.write_all(bytes);
     read(&mut stream)
 }
 
@@ -93,11 +99,11 @@ pub fn read(stream: &mut TcpStream) -> Answer {
 }
 
 pub fn get(address: SocketAddr, path: &str) -> Answer {
-    raw(address, format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes())
+    raw(address, format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes())
 }
 
 pub fn request(path: &str, body: &str) -> Vec<u8> {
-    format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
+    format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
 }
 
 pub fn post(address: SocketAddr, path: &str, body: &str) -> Answer {
@@ -115,25 +121,75 @@ pub fn refused(answer: &Answer, status: u16) -> String {
     json["error"].as_str().expect("an error has a text").to_owned()
 }
 
-/// A tensor as nested lists.
-pub fn json(tensor: &Tensor) -> String {
-    fn nested(out: &mut String, elements: &[f32], shape: &[usize]) {
-        let Some((&length, inner)) = shape.split_first() else {
-            return out.push_str(&format!("{:?}", elements[0]));
-        };
-        let size: usize = inner.iter().product();
-        out.push('[');
-        for place in 0..length {
-            if place > 0 {
-                out.push(',');
-            }
-            nested(out, &elements[place * size..][..size], inner);
+/// The figures of a server, when one of their lines has come to be there.
+pub fn figures_with(address: SocketAddr, line: &str) -> String {
+    eventually(line, || Some(get(address, "/metrics").body).filter(|text| text.lines().any(|found| found == line)))
+}
+
+/// What `tried` gives when it gives something.
+pub fn eventually<X>(what: &str, mut tried: impl FnMut() -> Option<X>) -> X {
+    let end = Instant::now() + Duration::from_secs(20);
+    loop {
+        match tried() {
+            Some(found) => return found,
+            None => assert!(Instant::now() < end, "this has not come about: {what}"),
         }
-        out.push(']');
+        thread::sleep(Duration::from_millis(2));
     }
-    let mut out = String::new();
-    nested(&mut out, &tensor.to_vec(), tensor.shape());
-    out
+}
+
+/// The same numbers; 13 panics, and 1000 waits until the gate of this number is opened.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Gate(pub usize);
+
+static OPEN: [AtomicBool; 16] = [const { AtomicBool::new(false) }; 16];
+static ENTERED: [AtomicUsize; 16] = [const { AtomicUsize::new(0) }; 16];
+
+impl Gate {
+    pub fn server(self, shape: &[usize]) -> Server {
+        Server::new(Model::build(Sequential::new().add(self), shape, 42).unwrap())
+    }
+
+    pub fn open(&self) {
+        OPEN[self.0].store(true, SeqCst);
+    }
+
+    /// Returns when so many predictions have come to the gate.
+    pub fn entered(&self, count: usize) {
+        eventually("predictions at the gate", || (ENTERED[self.0].load(SeqCst) >= count).then_some(()));
+    }
+}
+
+impl Layer for Gate {
+    const KIND: &'static str = "Gate";
+
+    fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
+        let (output, gate) = (build.input()?.clone(), self.0);
+        Ok(Built::new(output, move |_, x| {
+            let largest = x.value().to::<f64>().max(..).item();
+            if largest == 1000.0 {
+                ENTERED[gate].fetch_add(1, SeqCst);
+                let end = Instant::now() + Duration::from_secs(60);
+                while !OPEN[gate].load(SeqCst) && Instant::now() < end {
+                    thread::sleep(Duration::from_millis(1));
+                }
+            }
+            assert!(largest != 13.0, "thirteen");
+            x.clone()
+        }))
+    }
+}
+
+/// A request for one sample of one number.
+pub fn one(number: u32) -> String {
+    format!("{{\"instances\": [[{number}]]}}")
+}
+
+/// Asks on a connection of its own.
+pub fn asked(address: SocketAddr, number: u32) -> TcpStream {
+    let mut stream = connect(address);
+    stream.write_all(&request("/v1/models/m:predict", &one(number))).unwrap();
+    stream
 }
 
 /// The bits of all numbers in an answer, in order.
