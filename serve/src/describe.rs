@@ -1,6 +1,7 @@
 //! What a model is: TensorFlow Serving's status and metadata, and the page to try it on.
 
 use gradus_nn::{Model, PartialShape, ValueKind};
+use gradus_tensor::{Columns, Tensor};
 use serde_json::{Map, Value, json};
 
 use crate::request::SIGNATURE;
@@ -67,12 +68,36 @@ pub(crate) fn page(name: &str, model: &Model) -> Vec<u8> {
         "name": name,
         "inputs": inputs.collect::<Vec<_>>(),
         "outputs": outputs.collect::<Vec<_>>(),
-        // What is white in a picture: bytes if the model prepares them, else the usual range of prepared ones.
-        "white": if model.preprocessing().is_some() { 255 } else { 1 },
+        "white": white(model),
     });
     // No text in it can end the script that it stands in.
     let description = description.to_string().replace('<', "\\u003c");
     PAGE.replacen(PLACE, &description, 1).into_bytes()
+}
+
+/// What is white in the picture that the model takes: 255 if its preprocessing makes bytes small, else 1. `None` if nothing
+/// says that its input is a picture of shades of grey: a series of numbers may have two axes, too.
+fn white(model: &Model) -> Option<u32> {
+    let inputs = model.raw_inputs();
+    let ([input], [output]) = (&inputs[..], model.outputs()) else { return None };
+    let shape = input.shape.fixed()?;
+    let (height, width, has_channel) = match shape[..] {
+        [height, width] => (height, width, false),
+        [height, width, 1] => (height, width, true),
+        _ => return None,
+    };
+    let sides = 8..=256;
+    let classes = output.shape.fixed().filter(|shape| shape.len() == 1 && (1..=1000).contains(&shape[0]));
+    if input.kind != ValueKind::Floats || !sides.contains(&height) || !sides.contains(&width) || classes.is_none() {
+        return None;
+    }
+    let takes_bytes = model.preprocessing().is_some() && {
+        let white = Tensor::full([&[1], &shape[..]].concat(), 255.0_f32);
+        let small = |columns: Columns| columns[0].to::<f32>().iter().all(|number| number.abs() <= 16.0);
+        model.preprocess(white).is_ok_and(small)
+    };
+    let has_names = height == width && !model.class_names_of(&output.name).is_empty();
+    (has_channel || takes_bytes || has_names).then_some(if takes_bytes { 255 } else { 1 })
 }
 
 fn text(value: &Value) -> Vec<u8> {

@@ -116,6 +116,32 @@ fn the_model_says_what_it_is() {
     running.stop().unwrap();
 }
 
+/// The page draws where the input is a picture, by its channel, its preprocessing or its classes.
+#[test]
+fn the_page_knows_pictures() {
+    let white = |model: Model| {
+        let running = spawn(Server::new(model));
+        let page = get(running.address(), "/").body;
+        running.stop().unwrap();
+        page.split("\"white\":").nth(1).unwrap().split('}').next().unwrap().to_owned()
+    };
+    let of = |shape: &[usize]| {
+        let network = Sequential::new().add(Flatten).add(Dense::new(10).activation(Activation::Softmax));
+        Model::build(network, shape, 42).unwrap()
+    };
+    let scaled = |scale: f64| Sequential::new().add(Rescaling::new(scale));
+    let names = || (0..10).map(|digit| digit.to_string());
+    assert_eq!(white(of(&[28, 28, 1])), "1");
+    assert_eq!(white(of(&[28, 28]).with_class_names(names()).unwrap()), "1");
+    assert_eq!(white(of(&[28, 28]).with_preprocessing(scaled(1.0 / 255.0), [28, 28]).unwrap()), "255");
+    assert_eq!(white(of(&[28, 28, 1]).with_preprocessing(scaled(2.0), [28, 28, 1]).unwrap()), "1");
+    // A series of 24 steps, with classes and without; colours; lengths that are free; several inputs.
+    assert_eq!(white(of(&[24, 12])), "null");
+    assert_eq!(white(of(&[24, 12]).with_class_names(names()).unwrap()), "null");
+    assert_eq!(white(of(&[28, 28, 3])), "null");
+    assert_eq!(white(several()), "null");
+}
+
 #[test]
 fn figures_count_what_was_asked() {
     let running = spawn(Server::new(identity(&[1])));

@@ -70,6 +70,15 @@ for (const [view, scheme] of [[{ width: 1000, height: 720 }, "light"], [{ width:
   if (width > view.width) problems.push(`the page is ${width} wide in a window of ${view.width}`);
   await page.click("#clear");
   await page.waitForFunction(() => document.body.dataset.answered === "", { timeout: 3000 });
+  // The same model by JSON: an example is there, and is answered.
+  await page.click("#other");
+  await page.click("#ask");
+  await page
+    .waitForFunction(() => document.querySelector("#result").textContent.startsWith('{"predictions":[['), { timeout: 3000 })
+    .catch(() => problems.push("the form was not answered"));
+  await page.screenshot({ path: `${folder}/page-${scheme}-form.png` });
+  await page.click("#other");
+  await page.waitForSelector("#pad", { visible: true, timeout: 3000 });
 }
 await browser.close();
 problems.forEach(problem => console.log(problem));
