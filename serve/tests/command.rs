@@ -82,6 +82,11 @@ fn show_prints_what_a_file_says() {
         r#"{"version":1,"rule":"Adam","steps":30,"state":{"history":{"epochs":[0,1]},"epoch":{"batch":10}}}"#;
     brightest().to_safetensors().unwrap().metadata("training", training).write(&file).unwrap();
     assert!(printed(&["show", &file]).contains("Checkpoint: Adam, 30 steps; 2 epochs done, 10 batches of epoch 3"));
+    // One of f64.
+    let network = Sequential::new().add(Dense::new(1));
+    Model::<f64>::build_as(network, [2], 1).unwrap().save(&file).unwrap();
+    let text = printed(&["show", &file]);
+    assert!(text.contains("F64: 2 tensors, 3 elements, 24 bytes") && text.contains("Dense"), "{text}");
     // What is no model is shown as far as it goes.
     Writer::new().tensor("x", Tensor::new([1.0])).write(&file).unwrap();
     let output = gradus(&["show", &file]);
@@ -102,9 +107,29 @@ fn predict_reads_tables_and_arrays() {
     assert_eq!(printed(&["predict", &file, "--npy", &npy, "--top", "2"]), "0  south 0.9996, north 0.0001\n");
     let json = printed(&["predict", &file, "--npy", &npy, "--json"]);
     assert!(json.starts_with("{\"predictions\":[[") && json.ends_with("]]}\n"), "{json}");
+    // An empty array, and one of no axis.
+    Tensor::<u8>::zeros([0, 2, 2]).save_npy(&npy).unwrap();
+    assert!(failed(&["predict", &file, "--npy", &npy], 1).contains("there are no samples"));
+    Tensor::scalar(1_u8).save_npy(&npy).unwrap();
+    assert!(failed(&["predict", &file, "--npy", &npy], 1).contains("there are no samples"));
     fs::write(&csv, "a,b,c\n0,0,255\n").unwrap();
     let message = failed(&["predict", &file, "--csv", &csv], 1);
     assert!(message.contains("a.csv: the table has 3 columns, the model takes 4 numbers of shape [2, 2]"), "{message}");
+}
+
+/// As the server answers: to the bit what the model gives for each sample alone, and several outputs by name.
+#[test]
+fn predict_gives_the_bits_of_the_server() {
+    let folder = Folder::new("bits");
+    let (file, npy) = (folder.file("wide.safetensors"), folder.file("a.npy"));
+    let network = Sequential::new().add(Dense::new(300).activation(Activation::Tanh)).add(Dense::new(3));
+    let model = Model::build(network, [700], 42).unwrap();
+    model.save(&file).unwrap();
+    let samples: Tensor = Generator::new(1).uniform([40, 700], -1.0..1.0);
+    samples.save_npy(&npy).unwrap();
+    let alone: Vec<Tensor> = (0..40).map(|i| model.predict(samples.slice(0, i..i + 1)).unwrap()).collect();
+    let expected = format!("{{\"predictions\":{}}}\n", gradus_serve::nested_lists(&Tensor::concat(&alone, 0)));
+    assert_eq!(printed(&["predict", &file, "--npy", &npy, "--json"]), expected);
 }
 
 #[cfg(feature = "images")]
@@ -136,6 +161,8 @@ fn mistakes_are_one_line_and_a_code() {
     assert!(failed(&["show", &folder.file("none.safetensors")], 1).contains("none.safetensors"));
     assert!(failed(&[&folder.file("none.safetensors")], 1).contains("none.safetensors"));
     assert!(failed(&["show"], 2).contains("there is no FILE"));
+    assert!(failed(&["predcit", &file], 2).contains("predcit is no file and no command; did you mean gradus predict?"));
+    assert!(failed(&["shwo"], 2).contains("did you mean gradus show?"));
     assert!(failed(&["predict", &file], 2).contains("--csv, --npy or --image"));
     assert!(failed(&[&file, "--port", "70000"], 2).contains("--port 70000"));
     assert!(failed(&[&file, "--batch", "0"], 2).contains("at least 1"));

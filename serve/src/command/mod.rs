@@ -58,17 +58,46 @@ pub(crate) fn run(mut arguments: Parser) -> Result<()> {
             Some("predict") => predict::run(arguments),
             Some("serve") => serve::run(arguments, None),
             Some("help") => print(HELP),
+            Some(word) if meant(word).is_some() && !Path::new(word).exists() => {
+                let meant = meant(word).unwrap_or_default();
+                Err(Failure::Usage(format!("{word} is no file and no command; did you mean gradus {meant}?")))
+            }
             _ => serve::run(arguments, Some(word.into())),
         },
         Some(other) => Err(other.unexpected().into()),
     }
 }
 
+/// The command that a word with at most two slips of the keys may mean.
+fn meant(word: &str) -> Option<&'static str> {
+    ["show", "predict", "serve", "help"].into_iter().find(|command| slips(word, command) <= 2)
+}
+
+/// Levenshtein's distance: the letters to insert, remove or replace.
+fn slips(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut before = std::mem::replace(&mut row[0], i + 1);
+        for (j, y) in b.chars().enumerate() {
+            let replaced = before + usize::from(x != y);
+            before = row[j + 1];
+            row[j + 1] = replaced.min(before + 1).min(row[j] + 1);
+        }
+    }
+    row[b.chars().count()]
+}
+
 /// Writes to the standard output. It is no failure if nobody reads on, as behind `| head`.
 fn print(text: &str) -> Result<()> {
+    printed(text).map(|_| ())
+}
+
+/// Writes to the standard output, and tells whether somebody reads on.
+fn printed(text: &str) -> Result<bool> {
     match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(failed(error)),
-        _ => Ok(()),
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(failed(error)),
     }
 }
 

@@ -9,12 +9,13 @@ use gradus_serve::{Format, predictions};
 use gradus_tensor::{AnyTensor, Columns, Element, Tensor};
 use lexopt::{Arg, Parser, ValueExt};
 
-use super::{Failure, Result, failed, load, print};
+use super::{Failure, Result, failed, load, print, printed};
 
 const HELP: &str = "\
 Usage: gradus predict FILE INPUT [OPTIONS]
 
-Reads raw data, runs the preprocessing of the model's file and the model, and prints a line for each sample.
+Reads raw data, runs the preprocessing of the model's file and the model, and prints a line for each sample. Samples are
+predicted one by one, as by the server, so that each has the same bits.
 
 Input, one of:
   --csv DATA          a table of numbers, a sample in each row, with all columns of the model's input
@@ -69,40 +70,83 @@ pub(super) fn run(mut arguments: Parser) -> Result<()> {
     let data = data.ok_or_else(|| Failure::Usage("predict: give --csv, --npy or --image".to_owned()))?;
     let model = load(&file)?;
     let inputs = model.raw_inputs();
-    let (names, raw): (Vec<String>, Columns) = match &data {
-        Data::Csv(path) => {
-            let table = table(path, header, only(&inputs, "--csv")?)?;
-            (numbered(&table), table.into())
-        }
-        Data::Npy(files) => {
-            let raw = arrays(files, &inputs)?;
-            let samples = raw.iter().next().map(numbered_any).unwrap_or_default();
-            (samples, raw)
-        }
-        Data::Images(paths) => {
-            let pictures = pictures(paths, only(&inputs, "--image")?, invert)?;
-            (paths.iter().map(|path| path.display().to_string()).collect(), pictures.into())
-        }
+    let samples = match data {
+        Data::Csv(path) => Samples::Arrays(table(&path, header, only(&inputs, "--csv")?)?.into()),
+        Data::Npy(files) => Samples::Arrays(arrays(&files, &inputs)?),
+        Data::Images(paths) => Samples::Images(paths, only(&inputs, "--image")?.clone(), invert),
     };
-    let outputs = model.preprocess(raw).and_then(|inputs| model.predict_all(inputs)).map_err(failed)?;
-    if json {
-        let mut text = predictions(Format::Rows, model.outputs(), &outputs);
-        text.push(b'\n');
-        return print(&String::from_utf8_lossy(&text));
-    }
-    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+    let count = samples.count()?;
+    let name = |place: usize| match &samples {
+        Samples::Arrays(_) => place.to_string(),
+        Samples::Images(paths, ..) => paths[place].display().to_string(),
+    };
+    let width = (0..count).map(|place| name(place).chars().count()).max().unwrap_or(0);
+    // It is printed as it comes, so that neither predictions nor text fill the memory.
     let mut text = String::new();
-    for (row, name) in names.iter().enumerate() {
-        let _ = write!(text, "{name:width$} ");
-        for (info, output) in model.outputs().iter().zip(&outputs) {
-            if model.outputs().len() > 1 {
-                let _ = write!(text, " {}:", info.name);
+    for place in 0..count {
+        let outputs =
+            model.preprocess(samples.get(place)?).and_then(|inputs| model.predict_all(inputs)).map_err(failed)?;
+        if json {
+            // The list of predictions, of one sample, without its ends.
+            let all = predictions(Format::Rows, model.outputs(), &outputs);
+            let all = String::from_utf8_lossy(&all);
+            text.push_str(if place == 0 { LIST } else { "," });
+            text.push_str(all.strip_prefix(LIST).and_then(|all| all.strip_suffix("]}")).unwrap_or_default());
+            text.push_str(if place + 1 == count { "]}\n" } else { "" });
+        } else {
+            let _ = write!(text, "{:width$} ", name(place));
+            for (info, output) in model.outputs().iter().zip(&outputs) {
+                if model.outputs().len() > 1 {
+                    let _ = write!(text, " {}:", info.name);
+                }
+                line(&mut text, &model, info, &output.to_vec(), top);
             }
-            line(&mut text, &model, info, &output.slice(0, row..row + 1).to_vec(), top);
+            text.push('\n');
         }
-        text.push('\n');
+        if text.len() > 1 << 16 || place + 1 == count {
+            if !printed(&text)? {
+                break;
+            }
+            text.clear();
+        }
     }
-    print(&text)
+    Ok(())
+}
+
+/// How an answer begins.
+const LIST: &str = "{\"predictions\":[";
+
+/// What is to be predicted. Pictures are read one by one.
+enum Samples {
+    Arrays(Columns),
+    Images(Vec<PathBuf>, InputInfo, bool),
+}
+
+impl Samples {
+    fn count(&self) -> Result<usize> {
+        match self {
+            Samples::Images(paths, ..) if paths.is_empty() => {
+                Err(Failure::Usage("--image: there is no picture".to_owned()))
+            }
+            Samples::Images(paths, ..) => Ok(paths.len()),
+            Samples::Arrays(columns) => {
+                let mut counts = columns.iter().map(|column| column.shape().first().copied().unwrap_or(0));
+                let count = counts.next().unwrap_or(0);
+                match counts.find(|&other| other != count) {
+                    None if count == 0 => Err(failed("there are no samples: the first axis of the data counts them")),
+                    None => Ok(count),
+                    Some(other) => Err(failed(format!("one input has {count} samples, another {other}"))),
+                }
+            }
+        }
+    }
+
+    fn get(&self, place: usize) -> Result<Columns> {
+        match self {
+            Samples::Arrays(columns) => Ok(columns.rows(place..place + 1)),
+            Samples::Images(paths, input, invert) => Ok(shaped(&paths[place], input, *invert)?.into()),
+        }
+    }
 }
 
 /// The numbers of a sample, or the likeliest of its classes.
@@ -194,8 +238,8 @@ fn array(path: &Path) -> Result<AnyTensor> {
     tried::<f32>(path).or_else(|error| others.iter().find_map(|read| read(path).ok()).ok_or(error)).map_err(failed)
 }
 
-/// Pictures in the shape of the input: `[height, width]`, or with one or three channels behind.
-fn pictures(paths: &[PathBuf], input: &InputInfo, invert: bool) -> Result<Tensor<u8>> {
+/// A picture in the shape of the input: `[height, width]`, or with one or three channels behind.
+fn shaped(path: &Path, input: &InputInfo, invert: bool) -> Result<Tensor<u8>> {
     let (size, channels, has_channels) = match input.shape[..] {
         [height, width] => ([height, width], 1, false),
         [height, width, Some(channels @ (1 | 3))] => ([height, width], channels, true),
@@ -211,23 +255,10 @@ fn pictures(paths: &[PathBuf], input: &InputInfo, invert: bool) -> Result<Tensor
         [Some(height), Some(width)] => Some([height, width]),
         _ => None,
     };
-    let mut pictures = Vec::new();
-    for path in paths {
-        let picture = picture(path, size, channels)?;
-        let picture = if has_channels { picture } else { picture.squeeze(-1) };
-        let picture = if invert { picture.map(|shade| 255 - shade) } else { picture };
-        if let Some(first) = pictures.first().filter(|first: &&Tensor<u8>| first.shape()[1..] != picture.shape()[..]) {
-            let (path, found, first) = (path.display(), picture.shape(), &first.shape()[1..]);
-            return Err(failed(format!(
-                "{path}: the picture is {found}, the first is {first:?}; ask for one size at a time"
-            )));
-        }
-        pictures.push(picture.unsqueeze(0));
-    }
-    if pictures.is_empty() {
-        return Err(Failure::Usage("--image: there is no picture".to_owned()));
-    }
-    Ok(Tensor::concat(&pictures, 0))
+    let picture = picture(path, size, channels)?;
+    let picture = if has_channels { picture } else { picture.squeeze(-1) };
+    let picture = if invert { picture.map(|shade| 255 - shade) } else { picture };
+    Ok(picture.unsqueeze(0))
 }
 
 #[cfg(feature = "images")]
@@ -238,12 +269,4 @@ fn picture(path: &Path, size: Option<[usize; 2]>, channels: usize) -> Result<Ten
 #[cfg(not(feature = "images"))]
 fn picture(path: &Path, _: Option<[usize; 2]>, _: usize) -> Result<Tensor<u8>> {
     Err(failed(format!("{}: this gradus was built without pictures; build it with --features images", path.display())))
-}
-
-fn numbered<X: Element>(samples: &Tensor<X>) -> Vec<String> {
-    (0..samples.shape()[0]).map(|row| row.to_string()).collect()
-}
-
-fn numbered_any(samples: &AnyTensor) -> Vec<String> {
-    (0..samples.shape().first().copied().unwrap_or(0)).map(|row| row.to_string()).collect()
 }

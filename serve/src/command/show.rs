@@ -5,6 +5,7 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use gradus_nn::{LayerKinds, Model, ValueKind};
+use gradus_tensor::Float;
 use gradus_tensor::safetensors::File;
 use lexopt::{Arg, Parser};
 use serde_json::Value;
@@ -38,15 +39,13 @@ pub(super) fn run(mut arguments: Parser) -> Result<()> {
         let _ = writeln!(text, "Metadata {name:?}: {short:?}, {} bytes", value.len());
     }
     // What can be shown is shown, also of a file of other layers.
-    let model = Model::from_safetensors(&file, &LayerKinds::standard());
-    match model {
-        Ok(model) => self::model(&mut text, &model),
-        Err(error) => {
-            print(&text)?;
-            return Err(failed(error));
-        }
-    }
-    print(&text)
+    let kinds = LayerKinds::standard();
+    let described = Model::<f32>::from_safetensors(&file, &kinds).map(|model| described(&model)).or_else(|error| {
+        Model::<f64>::from_safetensors(&file, &kinds).map(|model| self::described(&model)).map_err(|_| error)
+    });
+    text.push_str(described.as_deref().unwrap_or_default());
+    print(&text)?;
+    described.map(drop).map_err(failed)
 }
 
 /// How many tensors of each element type there are, and what they take.
@@ -80,8 +79,8 @@ fn training(text: &mut String, file: &File) {
     let _ = writeln!(text, "Checkpoint: {rule}, {steps} steps; {epochs} epochs done{place}");
 }
 
-fn model(text: &mut String, model: &Model) {
-    let _ = write!(text, "\n{}", model.summary());
+fn described<T: Float>(model: &Model<T>) -> String {
+    let mut text = format!("\n{}", model.summary());
     if !text.ends_with('\n') {
         text.push('\n');
     }
@@ -119,6 +118,7 @@ fn model(text: &mut String, model: &Model) {
     if !info.metrics.is_empty() {
         let _ = writeln!(text, "Metrics: {}", info.metrics.join(", "));
     }
+    text
 }
 
 /// Bytes in the unit that suits them.
