@@ -10,7 +10,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 
 use gradus::prelude::*;
-use gradus_serve::Server;
+use gradus_serve::{Server, nested_lists};
 use lexopt::{Arg, Parser, ValueExt};
 
 fn main() -> Result<()> {
@@ -78,9 +78,7 @@ fn train(digits: &Dataset<u8>) -> Result<Model> {
 
 /// Asks for the prediction of one picture, as `curl` would.
 fn ask(server: SocketAddr, picture: &Tensor<u8>) -> Result<String> {
-    let rows = picture.to_vec();
-    let rows: Vec<String> = rows.chunks(28).map(|row| format!("{row:?}")).collect();
-    let body = format!("{{\"instances\": [[{}]]}}", rows.join(","));
+    let body = format!("{{\"instances\": {}}}", nested_lists(&picture.to()));
     let mut stream = TcpStream::connect(server)?;
     write!(stream, "POST /v1/models/digits:predict HTTP/1.1\r\nHost: {server}\r\nConnection: close\r\n")?;
     write!(stream, "Content-Length: {}\r\n\r\n{body}", body.len())?;
