@@ -1,12 +1,39 @@
-//! Writes seeds for the fuzz targets: models of all layers, and the files of the tests.
+//! Writes seeds for the fuzz targets: models of all layers, the files of the tests, a checkpoint of every place in a run, bodies
+//! of requests, and small data.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use gradus_datasets::idx;
+use gradus_tensor::Tensor;
+use gradus_train::{Callback, Result, Run, Snapshot};
 
 #[path = "../../nn/tests/hostile/models.rs"]
 mod models;
 
 use models::models;
+
+/// Writes a checkpoint at every hook.
+struct Everywhere(PathBuf, usize);
+impl Callback for Everywhere {
+    fn on_begin(&mut self, run: &mut Run<'_>) -> Result<()> {
+        run.request_snapshot();
+        Ok(())
+    }
+    fn on_batch_end(&mut self, run: &mut Run<'_>) -> Result<()> {
+        run.request_snapshot();
+        Ok(())
+    }
+    fn on_epoch_end(&mut self, run: &mut Run<'_>) -> Result<()> {
+        run.request_snapshot();
+        Ok(())
+    }
+    fn on_snapshot(&mut self, snapshot: &Arc<Snapshot>) -> Result<()> {
+        self.1 += 1;
+        snapshot.write(self.0.join(format!("seed{}", self.1)))
+    }
+}
 
 fn main() {
     let fuzz = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -29,6 +56,9 @@ fn main() {
             fs::copy(&path, folder.join(path.file_name().unwrap())).unwrap();
         }
     }
+    let checkpoints = fuzz.join("corpus/checkpoint");
+    fs::create_dir_all(&checkpoints).unwrap();
+    gradus_fuzz::trainer().fit(&gradus_fuzz::data(), gradus_fuzz::fit().callback(Everywhere(checkpoints, 0))).unwrap();
     let bodies = fuzz.join("corpus/predict_request");
     fs::create_dir_all(&bodies).unwrap();
     for (number, body) in [
@@ -43,4 +73,28 @@ fn main() {
     {
         fs::write(bodies.join(format!("seed{number}")), body).unwrap();
     }
+    let tables = fuzz.join("corpus/csv");
+    fs::create_dir_all(&tables).unwrap();
+    for (number, text) in [
+        "a,b,kind\n1,2,cat\n3,4,dog\n5,6,cat\n",
+        "a,b,kind\r\n1,2,cat\r\n\r\n3,4,dog",
+        "\u{feff}a,b,kind\n1, 2 , \"cat, big\" \n3,4,\"a \"\"dog\"\"\"\n3,4,\"two\nlines\"\n",
+        "1,2,0\n3,4,1\n-1e5,6.25,1.0\n",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        // How it is read, the delimiter, and where a pass goes on.
+        for how in 0..16 {
+            let bytes = [&[how, 0, 1][..], text.as_bytes()].concat();
+            fs::write(tables.join(format!("seed{number}_{how}")), bytes).unwrap();
+        }
+    }
+    let pairs = fuzz.join("corpus/idx");
+    fs::create_dir_all(&pairs).unwrap();
+    let mut inputs = Vec::new();
+    idx::write_to(&mut inputs, &Tensor::from([[1_i16, -2], [3, 4], [5, 6]])).unwrap();
+    let mut both = inputs.clone();
+    idx::write_to(&mut both, &Tensor::from([1_u8, 0, 2])).unwrap();
+    fs::write(pairs.join("seed"), [&[1, inputs.len() as u8][..], &both].concat()).unwrap();
 }
