@@ -1,9 +1,10 @@
 //! Lesson 16. Data larger than memory: a network is trained on a table while the table is read.
 //!
-//! The example first writes a table of made-up rows, half a gigabyte, into a folder for temporary files. Each row has twenty
-//! numbers, and one of three labels: the kind of thing that a machine counts all day. A `StreamDataset` reads the table from its
-//! beginning in each epoch; a buffer of rows, from which the next one is drawn, shuffles it. What is in memory at a time is
-//! that buffer and a few batches, however long the table is.
+//! The example first writes a table of made-up rows, half a gigabyte, into a folder for temporary files, and removes it at the
+//! end. With `--folder` the table stays there, and the next run takes it as it is. Each row has twenty numbers, and one of
+//! three labels: the kind of thing that a machine counts all day. A `StreamDataset` reads the table from its beginning in each
+//! epoch; a buffer of rows, from which the next one is drawn, shuffles it. What is in memory at a time is that buffer and a few
+//! batches, however long the table is.
 //!
 //!     cargo run --release --example larger_than_memory
 //!     cargo run --release --example larger_than_memory -- --megabytes 2000 --folder /data
@@ -25,12 +26,8 @@ const NUMBERS: usize = 20;
 const LABELS: [&str; 3] = ["idle", "busy", "broken"];
 const VALIDATION_ROWS: usize = 20_000;
 
-/// The table in this folder, of about so many megabytes; it is written if it is not there.
-fn table(folder: &Path, megabytes: u64) -> Result<PathBuf> {
-    let path = folder.join(format!("larger-than-memory-{megabytes}.csv"));
-    if path.exists() {
-        return Ok(path);
-    }
+/// Writes a table of about so many megabytes.
+fn write(path: &Path, megabytes: u64) -> Result<()> {
     // Under its name the table is whole: it is renamed when it is complete.
     let unfinished = path.with_extension("unfinished");
     let mut file = BufWriter::with_capacity(1 << 20, File::create(&unfinished)?);
@@ -55,8 +52,8 @@ fn table(folder: &Path, megabytes: u64) -> Result<PathBuf> {
         written += (6 * NUMBERS + LABELS[label].len() + 1) as u64;
     }
     file.into_inner().map_err(|error| error.into_error())?.sync_all()?;
-    fs::rename(unfinished, &path)?;
-    Ok(path)
+    fs::rename(unfinished, path)?;
+    Ok(())
 }
 
 /// The most memory that this process has had, in megabytes, where the system says it (Linux).
@@ -67,21 +64,37 @@ fn peak_memory() -> Option<f64> {
 }
 
 fn main() -> Result<()> {
-    let (mut megabytes, mut epochs, mut folder) = (500, 1, std::env::temp_dir());
+    let (mut megabytes, mut epochs, mut folder) = (500, 1, None);
     let mut arguments = Parser::from_env();
     while let Some(argument) = arguments.next()? {
         match argument {
             Arg::Long("megabytes") => megabytes = arguments.value()?.parse()?,
             Arg::Long("epochs") => epochs = arguments.value()?.parse()?,
-            Arg::Long("folder") => folder = arguments.value()?.into(),
+            Arg::Long("folder") => folder = Some(PathBuf::from(arguments.value()?)),
             other => return Err(format!("{}; there are --megabytes, --epochs, --folder", other.unexpected()).into()),
         }
     }
-    let path = table(&folder, megabytes)?;
-    println!("{}: {} MB", path.display(), fs::metadata(&path)?.len() / 1_000_000);
+    let path = match &folder {
+        Some(folder) => folder.join(format!("larger-than-memory-{megabytes}.csv")),
+        // Of this run alone.
+        None => std::env::temp_dir().join(format!("larger-than-memory-{}.csv", std::process::id())),
+    };
+    if !path.exists() {
+        write(&path, megabytes)?;
+    }
+    let trained = train(&path, epochs);
+    match folder {
+        Some(_) => println!("{} stays for the next run", path.display()),
+        None => fs::remove_file(&path)?,
+    }
+    trained
+}
+
+fn train(path: &Path, epochs: usize) -> Result<()> {
+    println!("{}: {} MB", path.display(), fs::metadata(path)?.len() / 1_000_000);
 
     // The names of the classes are given: without them, the table would be read once more to find them.
-    let rows = Csv::open(&path)?.class_names(LABELS).classification_stream()?.shuffle_buffer(10_000);
+    let rows = Csv::open(path)?.class_names(LABELS).classification_stream()?.shuffle_buffer(10_000);
     let (validation, train) = (rows.take(VALIDATION_ROWS), rows.skip(VALIDATION_ROWS));
 
     let network = Sequential::new()
