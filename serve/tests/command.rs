@@ -148,6 +148,11 @@ fn predict_reads_pictures() {
     assert_eq!(text, format!("{west}  west 0.9996\n{west}  west 0.9996\n"));
     let message = failed(&["predict", &file, "--image", &file], 1);
     assert!(message.contains("corners.safetensors") && message.contains("PNG or JPEG"), "{message}");
+    // A file may say that its model takes pictures of any size.
+    let network = Sequential::new().add(GlobalAveragePooling2D::new());
+    Model::build(network, [400_000_000, 400_000_000, 3], 1).unwrap().save(&file).unwrap();
+    let message = failed(&["predict", &file, "--image", &west], 1);
+    assert!(message.contains("west.png: found a size of 400000000 x 400000000, expected"), "{message}");
 }
 
 #[cfg(feature = "images")]
