@@ -2,6 +2,7 @@
 
 use gradus_datasets::{Batch, ByteSource, Csv, DataSource, Dataset, DatasetError, Pass};
 use gradus_tensor::Columns;
+use proptest::prelude::*;
 
 const PACKED: &str =
     "found a packed file, expected a plain one, whose samples have places; unpack it, or read it as a stream";
@@ -90,6 +91,25 @@ fn a_file_is_read_alike_at_once_row_by_row_and_by_index() {
     assert!(classified(&|| csv().class_names(["c", "b"])).unwrap_err().contains("line 3, column 1: found \"a\""));
     assert!(classified(&|| csv().inputs(["x"]).missing(["-9"])).unwrap_err().contains("line 3, column 2"));
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    #[test]
+    fn random_texts_are_read_alike(
+        parts in prop::collection::vec(prop::sample::select(&PARTS[..]), 0..40),
+        how in prop::sample::select(vec![(false, 0), (true, 0), (false, -1), (true, -1)]),
+    ) {
+        let path = written("random.csv", parts.concat().as_bytes());
+        let (has_names, target) = how;
+        // With names, as without them the labels of a stream are looked at before its numbers.
+        let names = ["cat", "1", "2.5", "1,2"];
+        let _ = classified(&|| Csv::open(&path).unwrap().header(has_names).target(target).class_names(names));
+    }
+}
+
+/// What tables are made of, and what quotes and lines may be taken for.
+const PARTS: [&str; 12] = ["1", "2.5", "cat", ",", ",", "\n", "\n", "\r", "\"", "\"1,2\"", " ", "\u{feff}"];
 
 /// A table of several blocks: its rows differ in length, and some have quotes over two lines.
 fn large(rows: usize, quoted: bool) -> String {
