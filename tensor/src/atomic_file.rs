@@ -1,6 +1,6 @@
 //! The writing of a file that is at no moment half written.
 
-use std::ffi::OsString;
+use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -9,10 +9,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// Writes a file so that at every moment, and after a crash, the old file is there or the new one, each whole.
 ///
 /// `write` gets a new file in the same folder. What it has written is brought to the disk (fsync), then the file is renamed
-/// to `path`, then the folder is brought to the disk. If anything fails, the new file is removed and the old one stays.
-/// Only a process that is killed leaves the new file behind: its name is `.NAME.PROCESS-NUMBER.tmp`.
+/// to `path`, then the folder is brought to the disk, where the file system can do that. If anything before the renaming
+/// fails, the new file is removed and the old one stays. Only a process that is killed leaves the new file behind: its name is
+/// `.NAME.PROCESS-NUMBER.tmp`, where a long NAME is cut off.
 ///
-/// An old file passes its permissions on to the new one. Where `path` is a symbolic link, the file that it leads to is
+/// The new file has the permissions of the old one, from its first byte on. Where `path` is a symbolic link, the file that it leads to is
 /// replaced, and the link stays.
 ///
 /// ```
@@ -25,8 +26,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// ```
 ///
 /// # Errors
-/// What `write` returns; or if the folder does not exist or cannot be written to, `path` is read-only or no file, or the
-/// disk is full.
+/// What `write` returns; or if the folder does not exist or cannot be read and written to, `path` is read-only or no file, or
+/// the disk is full: then the old file is there. If only the last step fails, by which the folder is brought to the disk, the
+/// new file is there, and a crash may still bring the old one back.
 pub fn write_atomically<R>(path: impl AsRef<Path>, write: impl FnOnce(&mut File) -> io::Result<R>) -> io::Result<R> {
     let path = behind_links(path.as_ref())?;
     let Some(name) = path.file_name() else {
@@ -37,16 +39,15 @@ pub fn write_atomically<R>(path: impl AsRef<Path>, write: impl FnOnce(&mut File)
         _ => Path::new("."),
     };
     let permissions = permissions(&path)?;
-    let (mut file, beside) = create_beside(folder, name)?;
+    // Opened now, so that what cannot be opened is an error before anything has changed.
+    let opened_folder = if cfg!(unix) { Some(File::open(folder)?) } else { None };
+    let (mut file, beside) = create_beside(folder, name, permissions)?;
     let result = write(&mut file)?;
-    if let Some(permissions) = permissions {
-        file.set_permissions(permissions)?;
-    }
     file.sync_all()?;
     drop(file);
     fs::rename(&beside.path, &path)?;
     beside.keep();
-    sync_folder(folder)?;
+    opened_folder.as_ref().map_or(Ok(()), sync_folder)?;
     Ok(result)
 }
 
@@ -87,21 +88,41 @@ fn permissions(path: &Path) -> io::Result<Option<fs::Permissions>> {
 }
 
 /// A new file in the folder, under a name that no other process and no other thread has.
-fn create_beside(folder: &Path, name: &std::ffi::OsStr) -> io::Result<(File, Beside)> {
+fn create_beside(folder: &Path, name: &OsStr, permissions: Option<fs::Permissions>) -> io::Result<(File, Beside)> {
     // It names files, it changes no result.
     static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    if let Some(permissions) = &permissions {
+        use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+        options.mode(permissions.mode());
+    }
     loop {
-        let mut beside = OsString::from(".");
-        beside.push(name);
-        beside.push(format!(".{}-{}.tmp", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)));
-        let path = folder.join(beside);
-        match OpenOptions::new().write(true).create_new(true).open(&path) {
-            Ok(file) => return Ok((file, Beside { path })),
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = folder.join(format!(".{}.{}-{number}.tmp", beginning(name), std::process::id()));
+        match options.open(&path) {
+            Ok(file) => {
+                let beside = Beside { path };
+                // Those that the process takes away from all new files (umask) are the old file's nevertheless.
+                permissions.map_or(Ok(()), |permissions| file.set_permissions(permissions))?;
+                return Ok((file, beside));
+            }
             // A process of this number was killed before.
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
         }
     }
+}
+
+/// So much of a file's name that a longer one made of it is still a name: file systems take 255 bytes.
+fn beginning(name: &OsStr) -> String {
+    const LONGEST: usize = 200;
+    let mut name = name.to_string_lossy().into_owned();
+    while name.len() > LONGEST {
+        name.pop();
+    }
+    name
 }
 
 /// A new file that is removed when this is dropped, whether by an error or a panic.
@@ -123,9 +144,12 @@ impl Drop for Beside {
     }
 }
 
-/// Brings the names in a folder to the disk, where the system has a call for that.
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+/// Brings the names in a folder to the disk. Some file systems, of networks for example, cannot, and say so.
+fn sync_folder(folder: &File) -> io::Result<()> {
+    match folder.sync_all() {
+        Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => Ok(()),
+        result => result,
+    }
 }
 
 #[cfg(test)]
@@ -185,6 +209,65 @@ mod tests {
         assert_eq!(kind(Path::new("..")), ErrorKind::InvalidInput);
         assert!(cfg!(not(unix)) || kind(Path::new("/dev/null")) == ErrorKind::InvalidInput);
         assert_eq!(folder.names(), [""; 0]);
+    }
+
+    #[test]
+    fn long_names_are_written_too() {
+        let folder = Folder::new("long");
+        // The longest that file systems take: of one byte, and of three bytes a letter.
+        for name in ["a".repeat(240), "a".repeat(255), "\u{20AC}".repeat(85)] {
+            let path = folder.0.join(&name);
+            for text in ["old", "new"] {
+                write_atomically(&path, |file| file.write_all(text.as_bytes())).unwrap();
+                assert_eq!((folder.names(), fs::read_to_string(&path).unwrap()), (vec![name.clone()], text.to_owned()));
+            }
+            fs::remove_file(path).unwrap();
+        }
+        let too_long = folder.0.join("a".repeat(256));
+        assert!(write_atomically(too_long, |file| file.write_all(b"x")).is_err() && folder.names().is_empty());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_is_at_no_moment_open_to_others_than_the_old_one() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = Folder::new("mode");
+        let path = folder.0.join("a");
+        let mode = |file: &File| file.metadata().unwrap().permissions().mode() & 0o777;
+        for expected in [0o600, 0o200, 0o666] {
+            fs::write(&path, "old").unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(expected)).unwrap();
+            // Before the first byte.
+            assert_eq!(write_atomically(&path, |file| Ok(mode(file))).unwrap(), expected);
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, expected);
+            fs::remove_file(&path).unwrap();
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_folder_that_cannot_be_synced_is_no_error() {
+        // fsync gives EINVAL here, as in folders of some file systems.
+        let null = File::open("/dev/null").unwrap();
+        assert_eq!(null.sync_all().unwrap_err().kind(), ErrorKind::InvalidInput);
+        sync_folder(&null).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_that_cannot_be_read_is_an_error_before_anything_changes() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = Folder::new("unreadable");
+        let path = folder.0.join("a");
+        fs::write(&path, "old").unwrap();
+        fs::set_permissions(&folder.0, fs::Permissions::from_mode(0o300)).unwrap();
+        let written = write_atomically(&path, |file| file.write_all(b"new"));
+        // For root every folder can be read.
+        let is_root = fs::read_dir(&folder.0).is_ok();
+        fs::set_permissions(&folder.0, fs::Permissions::from_mode(0o700)).unwrap();
+        let expected = if is_root { "new" } else { "old" };
+        assert_eq!((written.is_ok(), fs::read_to_string(&path).unwrap()), (is_root, expected.to_owned()));
+        assert_eq!(folder.names(), ["a"]);
     }
 
     #[cfg(unix)]
