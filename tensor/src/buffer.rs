@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
 use crate::element::Element;
-use crate::memory::{Block, bytes_of};
+use crate::memory::{Block, MOST_BYTES, bytes_of};
 
 /// A fixed number of elements, aligned to a cache line.
 ///
@@ -19,7 +19,17 @@ impl<T: Element> Buffer<T> {
     /// A buffer whose elements hold unspecified values, for a kernel that writes every one.
     #[track_caller]
     pub fn unspecified(len: usize) -> Self {
-        let (block, recycled) = Block::new(bytes_of::<T>(len));
+        Self::in_block(Block::new(bytes_of::<T>(len)), len)
+    }
+
+    /// As [`unspecified`](Buffer::unspecified); `None` if there is not so much memory.
+    pub fn try_unspecified(len: usize) -> Option<Self> {
+        let bytes = len.checked_mul(size_of::<T>()).filter(|&bytes| bytes <= MOST_BYTES)?;
+        Some(Self::in_block(Block::try_new(bytes)?, len))
+    }
+
+    /// The first `len` elements of a block that is new or recycled.
+    fn in_block((block, recycled): (Block, bool), len: usize) -> Self {
         if recycled && !T::ANY_BITS {
             // SAFETY: the block holds at least `len` elements; zero is a valid value of every element type.
             unsafe { block.start().cast::<T>().write_bytes(0, len) };

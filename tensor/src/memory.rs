@@ -22,7 +22,7 @@ use crate::huge_pages::{HUGE_PAGE, alloc_zeroed_in_huge_pages};
 /// One cache line, and more than any vector register needs.
 const ALIGNMENT: usize = 64;
 /// The most bytes of a block: rounded up to its size class, it is still within the address range of one object.
-const MOST_BYTES: usize = isize::MAX as usize / 2;
+pub(crate) const MOST_BYTES: usize = isize::MAX as usize / 2;
 /// Up to this many bytes there is a size class for each multiple of the alignment.
 const FINE_CLASSES: usize = 1024;
 /// Idle memory is at most this many bytes; a block beyond that is given back to the system.
@@ -58,18 +58,23 @@ impl Block {
     /// A block of at least `bytes` bytes and whether it is recycled. A recycled block holds what its last owner left
     /// there, any other block zeros.
     pub fn new(bytes: usize) -> (Block, bool) {
+        Block::try_new(bytes).unwrap_or_else(|| handle_alloc_error(block_layout(size_class(bytes))))
+    }
+
+    /// As [`new`](Block::new); `None` if the system has not so much memory.
+    pub fn try_new(bytes: usize) -> Option<(Block, bool)> {
         if bytes == 0 {
-            return (Block { start: NonNull::<Aligned>::dangling().cast(), class: 0 }, false);
+            return Some((Block { start: NonNull::<Aligned>::dangling().cast(), class: 0 }, false));
         }
         let class = size_class(bytes);
         if let Some(start) = IDLE.take(class) {
-            return (Block { start, class }, true);
+            return Some((Block { start, class }, true));
         }
         let layout = block_layout(class);
         // SAFETY: the size is not zero.
         let start =
             unsafe { if class < HUGE_PAGE { alloc_zeroed(layout) } else { alloc_zeroed_in_huge_pages(layout) } };
-        (Block { start: NonNull::new(start).unwrap_or_else(|| handle_alloc_error(layout)), class }, false)
+        Some((Block { start: NonNull::new(start)?, class }, false))
     }
 
     /// The first byte.

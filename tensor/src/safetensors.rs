@@ -26,5 +26,7 @@ pub use write::Writer;
 
 /// The name of the texts in a header, which no tensor can have.
 const METADATA: &str = "__metadata__";
+/// The bytes of a file before its header: the header's length.
+const LENGTH: u64 = 8;
 /// The longest header; the limit of the format's other readers.
 const LONGEST_HEADER: u64 = 100_000_000;

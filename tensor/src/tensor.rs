@@ -46,6 +46,13 @@ impl<T: Element> Tensor<T> {
         tensor
     }
 
+    /// As [`written`](Tensor::written); `None` if there is not so much memory.
+    pub(crate) fn try_written(shape: Shape, write: impl FnOnce(&mut [T])) -> Option<Self> {
+        let mut buffer = Buffer::try_unspecified(shape.size())?;
+        write(&mut buffer);
+        Some(Tensor::from_buffer(buffer, shape))
+    }
+
     /// A new tensor with unspecified elements. (Not part of `written`, which is compiled for each closure.)
     #[track_caller]
     fn unspecified(shape: Shape) -> Self {

@@ -296,6 +296,40 @@ fn a_file_that_is_cut_off_later_is_an_error() {
     assert!(error.ends_with("the tensors have 408 bytes, the file has 405 behind its header; the file is cut off: fetch or write it again"), "{error}");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_sparse_file_of_any_length_is_an_error() {
+    // Where the system promises more memory than it has, the promise is not the one to be tested.
+    if std::fs::read_to_string("/proc/sys/vm/overcommit_memory").unwrap().trim() == "1" {
+        return;
+    }
+    let path = std::env::temp_dir().join(format!("gradus_sparse_{}.safetensors", std::process::id()));
+    let bytes = 4_u64 << 40;
+    for (stored, element, width) in [("F32", "f32", 4), ("BF16", "f32", 2), ("BOOL", "bool", 1)] {
+        let elements = bytes / width;
+        let header = format!("{{\"x\":{{\"dtype\":{stored:?},\"shape\":[{elements}],\"data_offsets\":[0,{bytes}]}}}}");
+        let start = file(&header, 0);
+        std::fs::write(&path, &start).unwrap();
+        // It takes no more of the disk than before.
+        std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(start.len() as u64 + bytes).unwrap();
+        let read = File::open(&path).unwrap().read("x").unwrap_err();
+        std::fs::remove_file(&path).unwrap();
+        let problem = format!("there is not enough memory for the tensor \"x\" of shape [{elements}] ({element})");
+        assert_eq!((read.path(), read.problem()), (Some(&*path), problem));
+    }
+}
+
+#[test]
+fn the_longest_header_that_is_written_is_read() {
+    let with = |letters: usize| Writer::new().metadata("a", "x".repeat(letters)).to_bytes();
+    let around = "{\"__metadata__\":{\"a\":\"\"}}".len();
+    let longest = with(100_000_000 - around).unwrap();
+    assert_eq!(longest[..8], 100_000_000_u64.to_le_bytes());
+    assert_eq!(File::from_bytes(longest).unwrap().metadata()["a"].len(), 100_000_000 - around);
+    let problem = with(100_000_001 - around).unwrap_err().problem();
+    assert_eq!(problem, "the header has 100000008 bytes, it can have 100000000");
+}
+
 #[test]
 #[should_panic(expected = "tensor: there is a tensor named \"x\" already")]
 fn names_are_unique() {

@@ -10,15 +10,12 @@ use safetensors::tensor::Dtype;
 
 use super::half::{BF16, F16, Half};
 use super::header::{Header, lengths};
-use super::{LONGEST_HEADER, SafetensorsError};
+use super::{LENGTH, LONGEST_HEADER, SafetensorsError};
 use crate::bytes::read_into;
 use crate::columns::AnyTensor;
 use crate::element::Element;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
-
-/// The bytes of a file before its header: the header's length.
-const LENGTH: u64 = 8;
 
 /// A safetensors file that has been opened: its header, and its tensors on demand.
 ///
@@ -150,8 +147,8 @@ impl File {
     /// Reads a tensor. Floats of two bytes become f32, which holds all their values.
     ///
     /// # Errors
-    /// If there is no tensor of this name, its element type is none that tensors here have, or the file cannot be read any
-    /// more.
+    /// If there is no tensor of this name, its element type is none that tensors here have, there is not enough memory for it
+    /// (a sparse file may be of any length), or the file cannot be read any more.
     pub fn read(&self, name: &str) -> Result<AnyTensor, SafetensorsError> {
         self.read_tensor(name).map_err(|error| match &self.path {
             Some(path) => error.at(path),
@@ -173,7 +170,7 @@ impl File {
             Dtype::I32 => self.elements::<i32>(name, place, shape)?.into(),
             Dtype::I64 => self.elements::<i64>(name, place, shape)?.into(),
             Dtype::U8 => self.elements::<u8>(name, place, shape)?.into(),
-            Dtype::BOOL => self.elements::<u8>(name, place, shape)?.map(|byte| byte != 0).into(),
+            Dtype::BOOL => self.bools(name, place, shape)?.into(),
             Dtype::F16 => self.halves(name, place, shape, F16)?.into(),
             Dtype::BF16 => self.halves(name, place, shape, BF16)?.into(),
             other => {
@@ -187,37 +184,66 @@ impl File {
         })
     }
 
+    /// Elements for which any bytes are values.
     fn elements<T: Element>(&self, name: &str, place: u64, shape: Shape) -> Result<Tensor<T>, SafetensorsError> {
-        let mut read = Ok(());
-        let tensor = Tensor::written(shape, |out| read = read_into(out, |bytes| self.source.read(place, bytes)));
-        read.map_err(|error| cannot_be_read(name, error))?;
-        Ok(tensor)
+        self.filled(name, shape, |out| read_into(out, |bytes| self.source.read(place, bytes)))
+    }
+
+    fn bools(&self, name: &str, place: u64, shape: Shape) -> Result<Tensor<bool>, SafetensorsError> {
+        self.filled(name, shape, |out| {
+            self.in_blocks(place, 1, out, |out, bytes| {
+                out.iter_mut().zip(bytes).for_each(|(out, byte)| *out = *byte != 0);
+            })
+        })
     }
 
     fn halves(&self, name: &str, place: u64, shape: Shape, half: Half) -> Result<Tensor<f32>, SafetensorsError> {
-        const BLOCK: usize = 1 << 16;
-        let mut read = Ok(());
-        let tensor = Tensor::written(shape, |out| {
-            let (mut block, mut place) = (vec![0; BLOCK], place);
-            for out in out.chunks_mut(BLOCK / 2) {
-                let bytes = &mut block[..2 * out.len()];
-                read = self.source.read(place, bytes);
-                if read.is_err() {
-                    return;
-                }
+        self.filled(name, shape, |out| {
+            self.in_blocks(place, 2, out, |out, bytes| {
                 for (out, bits) in out.iter_mut().zip(bytes.as_chunks::<2>().0) {
                     *out = half.decode(u16::from_le_bytes(*bits));
                 }
-                place += bytes.len() as u64;
-            }
-        });
-        read.map_err(|error| cannot_be_read(name, error))?;
-        Ok(tensor)
+            })
+        })
     }
-}
 
-fn cannot_be_read(name: &str, error: io::Error) -> SafetensorsError {
-    SafetensorsError::io(format!("the tensor {name:?} cannot be read"), error)
+    /// A tensor whose elements are read by `read`.
+    fn filled<T: Element>(
+        &self,
+        name: &str,
+        shape: Shape,
+        read: impl FnOnce(&mut [T]) -> io::Result<()>,
+    ) -> Result<Tensor<T>, SafetensorsError> {
+        let mut result = Ok(());
+        let found = lengths(&shape);
+        let tensor = Tensor::try_written(shape, |out| result = read(out)).ok_or_else(|| {
+            let problem = format!("there is not enough memory for the tensor {name:?} of shape {found} ({})", T::NAME);
+            SafetensorsError::content(problem, "free memory, or read the file on a larger machine")
+        })?;
+        match result {
+            Ok(()) => Ok(tensor),
+            Err(error) => Err(SafetensorsError::io(format!("the tensor {name:?} cannot be read"), error)),
+        }
+    }
+
+    /// Has `convert` make elements of the bytes from `place` on, `width` for each, some at a time.
+    fn in_blocks<T>(
+        &self,
+        mut place: u64,
+        width: usize,
+        out: &mut [T],
+        convert: impl Fn(&mut [T], &[u8]),
+    ) -> io::Result<()> {
+        const ELEMENTS: usize = 1 << 15;
+        let mut block = vec![0; width * ELEMENTS.min(out.len())];
+        for out in out.chunks_mut(ELEMENTS) {
+            let bytes = &mut block[..width * out.len()];
+            self.source.read(place, bytes)?;
+            convert(out, bytes);
+            place += bytes.len() as u64;
+        }
+        Ok(())
+    }
 }
 
 /// The name of the element type that [`File::read`] gives for this stored one.

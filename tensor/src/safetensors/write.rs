@@ -8,7 +8,7 @@ use safetensors::tensor::{Dtype, TensorInfo};
 
 use super::half::Half;
 use super::header::{Header, bytes_of, lengths};
-use super::{LONGEST_HEADER, METADATA, SafetensorsError, Stored};
+use super::{LENGTH, LONGEST_HEADER, METADATA, SafetensorsError, Stored};
 use crate::atomic_file::write_atomically;
 use crate::bytes::write_from;
 use crate::columns::AnyTensor;
@@ -126,8 +126,9 @@ impl Writer {
             end = next;
         }
         let start = header.to_bytes();
-        if start.len() as u64 > LONGEST_HEADER {
-            let problem = format!("the header has {} bytes, it can have {LONGEST_HEADER}", start.len());
+        let length = start.len() as u64 - LENGTH;
+        if length > LONGEST_HEADER {
+            let problem = format!("the header has {length} bytes, it can have {LONGEST_HEADER}");
             return Err(SafetensorsError::content(problem, "shorten the metadata"));
         }
         Ok(start)
