@@ -38,7 +38,7 @@ async fn read_into(bytes: &mut Vec<u8>, body: &mut Incoming, limits: &Limits, sh
         let length = bytes.len() + data.len();
         check(length as u64)?;
         if length > bytes.capacity() {
-            let capacity = length.max(2 * bytes.capacity());
+            let capacity = length.max((2 * bytes.capacity()).min(limits.body));
             share.set(capacity)?;
             bytes.reserve_exact(capacity - bytes.len());
         }

@@ -66,8 +66,8 @@ pub fn connect(address: SocketAddr) -> TcpStream {
 /// Sends these bytes as they are on a new connection, and reads the first answer.
 pub fn raw(address: SocketAddr, bytes: &[u8]) -> Answer {
     let mut stream = connect(address);
-    // The server may have answered and closed before all is sent.
-    let _ = stream.write_all(bytes);
+    // Also what the server refuses before it has come: who sends it must get to reading the answer.
+    stream.write_all(bytes).unwrap();
     read(&mut stream)
 }
 
