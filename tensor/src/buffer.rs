@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
 use crate::element::Element;
-use crate::memory::{Block, MOST_BYTES, bytes_of};
+use crate::memory::{Block, bytes_of};
 
 /// A fixed number of elements, aligned to a cache line.
 ///
@@ -23,8 +23,9 @@ impl<T: Element> Buffer<T> {
     }
 
     /// As [`unspecified`](Buffer::unspecified); `None` if there is not so much memory.
+    #[cfg(feature = "safetensors")]
     pub fn try_unspecified(len: usize) -> Option<Self> {
-        let bytes = len.checked_mul(size_of::<T>()).filter(|&bytes| bytes <= MOST_BYTES)?;
+        let bytes = len.checked_mul(size_of::<T>()).filter(|&bytes| bytes <= crate::memory::MOST_BYTES)?;
         Some(Self::in_block(Block::try_new(bytes)?, len))
     }
 
