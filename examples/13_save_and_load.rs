@@ -5,18 +5,20 @@
 //!
 //!     cargo run --release --example save_and_load
 //!     cargo run --release --example save_and_load -- --file digits.safetensors
+//!
+//! Without `--file` the files are in the folder for temporary files, and removed in the end.
 
 use std::path::{Path, PathBuf};
 
 use gradus::prelude::*;
 
-/// The path after `--file`, or one in the folder for temporary files.
-fn file() -> Result<PathBuf> {
+/// The path after `--file`.
+fn file() -> Result<Option<PathBuf>> {
     let mut parser = lexopt::Parser::from_env();
-    let mut path = std::env::temp_dir().join("digits.safetensors");
+    let mut path = None;
     while let Some(argument) = parser.next()? {
         match argument {
-            lexopt::Arg::Long("file") => path = parser.value()?.into(),
+            lexopt::Arg::Long("file") => path = Some(parser.value()?.into()),
             other => return Err(other.unexpected().into()),
         }
     }
@@ -45,13 +47,16 @@ fn train_and_save(path: &Path) -> Result<()> {
 
 /// The share of right answers for raw pictures, in percent.
 fn accuracy(model: &Model, test: &Dataset<u8, u8>) -> Result<f64> {
-    let digits = model.predict(model.preprocess(test.inputs())?)?.argmax(-1);
+    let digits = model.predict_from_raw(test.inputs())?.argmax(-1);
     let right = digits.iter().zip(test.targets().iter()).filter(|(digit, target)| *digit == i64::from(*target)).count();
     Ok(100.0 * right as f64 / test.len() as f64)
 }
 
 fn main() -> Result<()> {
-    let path = file()?;
+    let file = file()?;
+    // The process's number keeps this from the files of others.
+    let temporary = |name: &str| std::env::temp_dir().join(format!("{name}_{}.safetensors", std::process::id()));
+    let path = file.clone().unwrap_or_else(|| temporary("digits"));
     train_and_save(&path)?;
     println!("\nsaved {} ({} bytes)", path.display(), std::fs::metadata(&path)?.len());
 
@@ -61,12 +66,12 @@ fn main() -> Result<()> {
     println!("trained by {:?}, measured by {:?}", model.info().losses, model.info().metrics);
     let test = mnist::load()?.test;
     let picture = test.inputs().slice(0, ..1);
-    let class = model.predict(model.preprocess(&picture)?)?.argmax(-1).item() as usize;
+    let class = model.predict_from_raw(&picture)?.argmax(-1).item() as usize;
     println!("the first picture of the test set is a {}", model.class_names()[class]);
     println!("test accuracy: {:.2}%", accuracy(&model, &test)?);
 
     // In half the space: what is lost is said.
-    let half = path.with_extension("f16.safetensors");
+    let half = temporary("digits_f16");
     let loss = model.save_as(&half, Stored::F16)?;
     println!("\n{loss}");
     println!(
@@ -87,5 +92,8 @@ fn main() -> Result<()> {
     std::fs::write(&half, &bytes[..bytes.len() - 1000])?;
     println!("\n{}", Model::load(&half).map(|_| ()).unwrap_err());
     std::fs::remove_file(&half)?;
+    if file.is_none() {
+        std::fs::remove_file(&path)?;
+    }
     Ok(())
 }

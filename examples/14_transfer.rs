@@ -75,7 +75,7 @@ fn main() -> Result<()> {
         let scratch = train(Model::build(network(5), [28, 28, 1], seed)?, &few, 60, 0.001, seed)?;
 
         let mut model = Model::build(network(5), [28, 28, 1], seed)?;
-        model.load_weights_with(&path, &Matching::exact().under("body"))?;
+        model.load_weights_with(&path, &Matching::new().under("body"))?;
         model.freeze("body")?;
         let mut head = train(model, &few, 40, 0.003, seed)?;
         let of_head = accuracy(head.clone(), &test)?;

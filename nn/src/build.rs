@@ -14,6 +14,7 @@ use crate::context::ParamId;
 use crate::error::{Error, Result};
 use crate::initializers::Initializer;
 use crate::inputs::PartialShape;
+use crate::layer::LayerKinds;
 use crate::regularizers::Regularizer;
 use crate::value::{Spec, SpecKind, ValueKind};
 
@@ -24,6 +25,10 @@ pub(crate) struct Store<T: Float> {
     names: HashMap<String, usize>,
     /// How many layers have been built, one that is shared each time.
     built: usize,
+    /// How many inputs these layers had.
+    fed: usize,
+    /// The kinds of the layers, those within others among them.
+    pub kinds: LayerKinds,
     pub penalties: Vec<(ParamId, Regularizer)>,
     pub layers: Vec<LayerInfo>,
     /// Whether a network, nested or not, is no chain.
@@ -78,6 +83,8 @@ impl<T: Float> Store<T> {
             params,
             names,
             built: 0,
+            fed: 0,
+            kinds: LayerKinds::none(),
             penalties: Vec::new(),
             layers: Vec::new(),
             branches: false,
@@ -324,12 +331,13 @@ impl<'a, T: Float> Build<'a, T> {
         }
         let given = self.given || shares.is_some();
         let mut build = Build { inputs, path, weights_path, given, kind, store: self.store };
-        build.store.built += 1;
-        if build.store.built > MOST_LAYERS {
-            let problem = format!("the network computes more than {MOST_LAYERS} layers");
-            return Err(build.error(problem, "share and nest fewer networks"));
-        }
+        build.check_work()?;
+        layer.add_kind(&mut build.store.kinds);
         let built = T::choose(BuildOf)(layer, &mut build)?;
+        if let Some(output) = built.outputs.iter().find(|output| output.shape.len() > MOST_AXES) {
+            let problem = format!("its output has {} axes, there can be {MOST_AXES}", output.shape.len());
+            return Err(build.error(problem, "join axes by a Reshape"));
+        }
         if let Some(output) = built.outputs.iter().find(|output| !fits_memory(&output.shape)) {
             return Err(build.error(format!("no memory holds its output of shape {}", output.shape), "make it smaller"));
         }
@@ -339,6 +347,24 @@ impl<'a, T: Float> Build<'a, T> {
             self.store.layers[index].outputs = shapes.map(PartialShape::from).collect();
         }
         Ok(built)
+    }
+
+    /// Counts the layer, and refuses more work than a file may ask for.
+    fn check_work(&mut self) -> Result<()> {
+        self.store.built += 1;
+        self.store.fed += self.inputs.len();
+        let (problem, hint) = if self.store.built > MOST_LAYERS {
+            (format!("the network computes more than {MOST_LAYERS} layers"), "share and nest fewer networks")
+        } else if self.store.fed > MOST_FED {
+            (format!("the layers of the network have more than {MOST_FED} inputs"), "feed layers with fewer others")
+        } else if self.path.len() > LONGEST_PATH {
+            let problem = format!("the layer's path has {} bytes, it can have {LONGEST_PATH}", self.path.len());
+            // Without the path itself.
+            return Err(Error::new("build", problem, "give layers shorter names"));
+        } else {
+            return Ok(());
+        };
+        Err(self.error(problem, hint))
     }
 
     /// The weight or state that is there already.
@@ -400,6 +426,11 @@ const TAKEN: &str = "take the weights of a model with this network";
 /// Layers that a network computes at most. Networks that are shared within shared networks double with each level, so that a
 /// small file could ask for more than ever ends.
 const MOST_LAYERS: usize = 20_000;
+/// Inputs that all layers have at most, and bytes of a layer's path, for the same reason: paths are written for each layer.
+const MOST_FED: usize = 1_000_000;
+const LONGEST_PATH: usize = 1000;
+/// Axes of a sample at most: NumPy's limit, which files have as well.
+pub(crate) const MOST_AXES: usize = 64;
 
 /// Whether memory could hold a sample of this shape, and its sizes can be computed with.
 pub(crate) fn fits_memory(shape: &Shape) -> bool {
@@ -429,6 +460,9 @@ pub trait AnyLayer: Any + fmt::Debug + Send + Sync {
     /// [`Layer::output_activations`](crate::Layer::output_activations).
     #[doc(hidden)]
     fn activations(&self, inputs: &[Option<Activation>]) -> Vec<Option<Activation>>;
+    /// Adds the layer's own kind to these.
+    #[doc(hidden)]
+    fn add_kind(&self, kinds: &mut LayerKinds);
     #[doc(hidden)]
     fn build_f32(&self, build: &mut Build<'_, f32>) -> Result<Built<f32>>;
     #[doc(hidden)]

@@ -33,11 +33,6 @@ impl Error {
         Error::new(place, error.problem(), error.hint())
     }
 
-    /// Whether the place is this file.
-    pub(crate) fn is_at(&self, path: &std::path::Path) -> bool {
-        self.0.place == path.display().to_string()
-    }
-
     /// The same error, at its place within a larger one.
     pub(crate) fn within(mut self, place: &str) -> Self {
         self.0.place = format!("{place}: {}", self.0.place);

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use gradus_autograd::Params;
 use gradus_tensor::{Float, Shape};
 
-use crate::build::{LayerInfo, Store, Weights, fits_memory};
+use crate::build::{LayerInfo, MOST_AXES, Store, Weights, fits_memory};
 use crate::built::{Built, Forward};
 use crate::error::{Error, Result};
 use crate::graph::Graph;
@@ -37,6 +37,11 @@ impl<T: Float> Whole<T> {
             let problem = format!("no memory holds the input {name:?} of shape {}", input.shape);
             return Err(Error::new("build", problem, "make it smaller"));
         }
+        if let Some((input, name)) = inputs.iter().zip(&network.inputs).find(|(input, _)| input.shape.len() > MOST_AXES)
+        {
+            let problem = format!("the input {name:?} has {} axes, there can be {MOST_AXES}", input.shape.len());
+            return Err(Error::new("build", problem, "join axes of the data"));
+        }
         let mut store = Store::new(params, weights, &network.inputs);
         let Built { outputs, forward, .. } = network.build(&mut store.root(Graph::KIND, inputs))?;
         for &(weight, regularizer) in &store.penalties {
@@ -54,8 +59,8 @@ impl<T: Float> Whole<T> {
 /// divisors, and the smaller ones are for layers that know a largest length.
 const LENGTHS: [usize; 3] = [6720, 64, 8];
 
-/// Builds a model's network for inputs of these shapes, with weights from there. Lengths that are free in them are free in the shapes of `outputs`
-/// and of the layers that vary with them.
+/// Builds a model's network for inputs of these shapes, with weights from there. Lengths that are free in them are free in
+/// the shapes of `outputs` and of the layers that vary with them.
 pub(crate) fn build<T: Float>(
     network: &Graph,
     inputs: &mut [InputInfo],

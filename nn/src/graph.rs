@@ -1,5 +1,6 @@
 //! Layers with branches and merges: the general network, as data.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::activation::Activation;
@@ -106,6 +107,11 @@ impl Graph {
         }
     }
 
+    /// What has this name.
+    pub(crate) fn named(&self, name: &str) -> Option<Source> {
+        named(name, &self.inputs, &self.entries)
+    }
+
     /// Appends a layer to the output of a chain.
     pub(crate) fn append(&mut self, name: String, layer: Arc<dyn AnyLayer>, shares: Option<usize>) {
         let source = Source::layer(self.entries.len());
@@ -186,22 +192,27 @@ pub(crate) fn is_input_name(name: &str) -> bool {
     name.strip_prefix("input").is_some_and(|rest| rest.is_empty() || number(rest))
 }
 
-/// Whether a layer may be added under this name, or what is wrong.
-pub(crate) fn check_name(name: &str, inputs: &[String], entries: &[Entry]) -> Result<(), String> {
-    if name.is_empty() || name.contains('/') || entries.iter().any(|entry| entry.name == name) {
-        return Err(format!("a layer's name must be new, not empty and without '/': {name:?}"));
-    }
-    if is_input_name(name) || inputs.iter().any(|input| input == name) {
+/// What has this name in a network of these inputs and layers.
+fn named(name: &str, inputs: &[String], entries: &[Entry]) -> Option<Source> {
+    let input = inputs.iter().position(|input| input == name).map(Source::Input);
+    input.or_else(|| entries.iter().position(|entry| entry.name == name).map(Source::layer))
+}
+
+/// Whether a layer may be added under this name, or what is wrong; `taken` is what has the name already.
+pub(crate) fn check_name(name: &str, taken: Option<Source>) -> Result<(), String> {
+    if is_input_name(name) || matches!(taken, Some(Source::Input(_))) {
         return Err(format!("this is the name of an input of the network, not of a layer: {name:?}"));
+    }
+    if name.is_empty() || name.contains('/') || taken.is_some() {
+        return Err(format!("a layer's name must be new, not empty and without '/': {name:?}"));
     }
     Ok(())
 }
 
-/// Whether the next input of a network may have this name, or what is wrong.
-pub(crate) fn check_input_name(name: &str, inputs: &[String], entries: &[Entry]) -> Result<(), String> {
-    let taken = inputs.iter().chain(entries.iter().map(|entry| &entry.name)).any(|taken| taken == name);
-    let of_another = is_input_name(name) && name != input_name(inputs.len());
-    if name.is_empty() || name.contains('/') || taken || of_another {
+/// Whether the input behind so many may have this name, or what is wrong; `taken` is what has the name already.
+pub(crate) fn check_input_name(name: &str, before: usize, taken: Option<Source>) -> Result<(), String> {
+    let of_another = is_input_name(name) && name != input_name(before);
+    if name.is_empty() || name.contains('/') || taken.is_some() || of_another {
         let problem = "an input's name must be new, not empty, without '/' and none that an input without a name gets";
         return Err(format!("{problem}: {name:?}"));
     }
@@ -210,9 +221,8 @@ pub(crate) fn check_input_name(name: &str, inputs: &[String], entries: &[Entry])
 
 /// The name of two of these outputs.
 pub(crate) fn name_of_two(outputs: &[Output]) -> Option<&str> {
-    let mut places = outputs.iter().enumerate();
-    let twice = places.find(|(index, output)| outputs[..*index].iter().any(|other| other.name == output.name));
-    twice.map(|(_, output)| &*output.name)
+    let mut names = HashSet::new();
+    outputs.iter().map(|output| &*output.name).find(|name| !names.insert(*name))
 }
 
 /// A [`Graph`] being made, layer by layer.
@@ -280,7 +290,7 @@ impl GraphBuilder {
     /// If the name is empty, contains `/`, or is taken.
     #[track_caller]
     pub fn input_named(&mut self, name: &str) -> Node {
-        if let Err(problem) = check_input_name(name, &self.inputs, &self.entries) {
+        if let Err(problem) = check_input_name(name, self.inputs.len(), named(name, &self.inputs, &self.entries)) {
             panic!("input_named: {problem}");
         }
         self.inputs.push(name.to_owned());
@@ -310,7 +320,7 @@ impl GraphBuilder {
     // Not generic, so that there is one of this, not one for each layer.
     #[track_caller]
     fn push(&mut self, op: &str, name: String, layer: Arc<dyn AnyLayer>, inputs: &[Node]) -> Node {
-        if let Err(problem) = check_name(&name, &self.inputs, &self.entries) {
+        if let Err(problem) = check_name(&name, named(&name, &self.inputs, &self.entries)) {
             panic!("{op}: {problem}");
         }
         assert!(!inputs.is_empty(), "{op}: a layer needs a node that feeds it: {name:?} ({})", layer.kind());

@@ -1,11 +1,16 @@
 //! A network as JSON: a chain as the list of its layers, any other as an object that says what feeds each.
 
+use std::collections::HashMap;
+use std::mem;
+use std::sync::Arc;
+
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value as Json;
 
 use crate::error::{Error, Result};
-use crate::graph::{Entry, Graph, Output, Source, check_input_name, check_name, name_of_two};
+use crate::graph::{Entry, Graph, Output, Source, check_input_name, check_name, input_name, name_of_two};
 use crate::layer::{LayerKinds, LayerReader, deserialize, from_json};
+use gradus_tensor::safetensors::shortened;
 
 /// A network that is no chain.
 #[derive(Serialize, Deserialize)]
@@ -66,15 +71,13 @@ impl SourceRecord {
         }
     }
 
-    /// Its place in a network whose inputs and layers so far are these.
-    fn find(&self, graph: &Graph) -> Option<Source> {
-        let (SourceRecord::Name(name) | SourceRecord::Output(name, _)) = self;
-        let input = graph.inputs.iter().position(|input| input == name);
-        let layer = graph.entries.iter().position(|entry| entry.name == *name);
-        match (self, input, layer) {
-            (SourceRecord::Name(_), Some(input), _) => Some(Source::Input(input)),
-            (SourceRecord::Name(_), None, Some(index)) => Some(Source::layer(index)),
-            (&SourceRecord::Output(_, output), _, Some(index)) => Some(Source::Layer { index, output }),
+    /// Its place in a network in which the names stand for these.
+    fn find(&self, places: &HashMap<String, Source>) -> Option<Source> {
+        match (self, places.get(self.name())) {
+            (SourceRecord::Name(_), found) => found.copied(),
+            (&SourceRecord::Output(_, output), Some(&Source::Layer { index, .. })) => {
+                Some(Source::Layer { index, output })
+            }
             _ => None,
         }
     }
@@ -163,40 +166,35 @@ impl<'de> Deserialize<'de> for Graph {
 /// A network from its data, with what is within it.
 pub(crate) fn read(config: Json, reader: &LayerReader<'_>) -> Result<Graph> {
     if !config.is_object() {
-        let mut chain = Graph::chain();
+        let mut chain = Reading::new(vec![input_name(0)], reader)?;
+        let mut last = SourceRecord::Name(input_name(0));
         for record in reader.config::<Vec<LayerRecord>>(config)? {
-            check_count(chain.entries.len() + 1, reader)?;
-            let inputs = Some(vec![SourceRecord::of(&chain, chain.outputs[0].source)]);
             let said = record.inputs.is_some();
-            let entry = read_layer(LayerRecord { inputs, ..record }, &chain, &[], reader)?;
+            let before = mem::replace(&mut last, SourceRecord::Name(record.name.clone()));
+            let kind = chain.add(LayerRecord { inputs: Some(vec![before]), ..record }, &[])?;
             if said {
                 let problem = "the layers of a list are a chain, and say nothing of their inputs";
-                let place = reader.at(&entry.name, entry.layer.kind());
+                let place = reader.at(last.name(), kind);
                 return Err(place.error(problem, "write a network with branches as {inputs, layers, outputs}"));
             }
-            chain.append(entry.name, entry.layer, entry.shares);
         }
-        return Ok(chain);
+        let source = last.find(&chain.places).expect("the last layer, or the input, has just been added");
+        chain.graph.outputs.push(Output { name: last.name().to_owned(), source });
+        return Ok(chain.graph);
     }
     let GraphRecord { inputs, layers, outputs } = reader.config(config)?;
-    check_count(inputs.len().max(layers.len()).max(outputs.len()), reader)?;
-    let mut graph = Graph { inputs: Vec::new(), entries: Vec::with_capacity(layers.len()), outputs: Vec::new() };
-    for input in inputs {
-        check_input_name(&input, &graph.inputs, &[])
-            .map_err(|problem| reader.error(problem, "name the inputs of a network differently"))?;
-        graph.inputs.push(input);
-    }
     let names: Vec<String> = layers.iter().map(|record| record.name.clone()).collect();
+    let mut reading = Reading::new(inputs, reader)?;
     for record in layers {
-        let entry = read_layer(record, &graph, &names, reader)?;
-        graph.entries.push(entry);
+        reading.add(record, &names)?;
     }
+    let Reading { mut graph, places, .. } = reading;
     for output in outputs {
         let (name, source) = match output {
             OutputRecord::Layer(name) => (name.clone(), SourceRecord::Name(name)),
             OutputRecord::Named { name, source } => (name, source),
         };
-        let found = source.find(&graph);
+        let found = source.find(&places);
         let source = found
             .ok_or_else(|| reader.error(unknown(&graph, source.name()), "name one of the layers as the output"))?;
         graph.outputs.push(Output { name, source });
@@ -214,66 +212,83 @@ pub(crate) fn read(config: Json, reader: &LayerReader<'_>) -> Result<Graph> {
             let of = if let [output] = &outputs[..] {
                 format!("the output {output} does not")
             } else {
-                format!("the outputs {} do not", outputs.join(", "))
+                format!("the outputs {} do not", shortened(&outputs))
             };
-            Err(reader.error(format!("{of} depend on {}", unused.join(", ")), "use them or leave them out"))
+            Err(reader.error(format!("{of} depend on {}", shortened(unused)), "use them or leave them out"))
         }
     }
 }
 
-/// Refuses more layers, inputs or outputs than a network has: names are looked for among all, so that reading would not end.
-fn check_count(count: usize, reader: &LayerReader<'_>) -> Result<()> {
-    const MOST: usize = 10_000;
-    if count <= MOST {
-        return Ok(());
-    }
-    Err(reader.error(format!("a network has {MOST} layers at most, found {count}"), "nest networks in a network"))
+/// A network of which some layers have been read.
+struct Reading<'a> {
+    graph: Graph,
+    /// What each name stands for. A file may name millions of layers that feed others, so none is looked for among all.
+    places: HashMap<String, Source>,
+    reader: &'a LayerReader<'a>,
 }
 
-/// A layer behind those of `graph`; `names` are those of all layers, for the message about one that comes too late.
-fn read_layer(record: LayerRecord, graph: &Graph, names: &[String], reader: &LayerReader<'_>) -> Result<Entry> {
-    let LayerRecord { name, layer: kind, shares, inputs, config } = record;
-    let first = shares.as_ref().and_then(|shares| graph.entries.iter().position(|entry| entry.name == *shares));
-    let of_first = first.map(|first| graph.entries[first].layer.kind());
-    let place = reader.at(&name, kind.as_deref().or(of_first).unwrap_or("no kind"));
-    check_name(&name, &graph.inputs, &graph.entries)
-        .map_err(|problem| place.error(problem, "name the layers of a network differently"))?;
-    let inputs = inputs.unwrap_or_default();
-    if inputs.is_empty() {
-        return Err(place.error("nothing feeds it", "name one layer or more in its inputs"));
+impl<'a> Reading<'a> {
+    /// A network that has inputs of these names, and no layers yet.
+    fn new(inputs: Vec<String>, reader: &'a LayerReader<'a>) -> Result<Self> {
+        let mut places = HashMap::new();
+        for (index, input) in inputs.iter().enumerate() {
+            check_input_name(input, index, places.get(input).copied())
+                .map_err(|problem| reader.error(problem, "name the inputs of a network differently"))?;
+            places.insert(input.clone(), Source::Input(index));
+        }
+        Ok(Reading { graph: Graph { inputs, entries: Vec::new(), outputs: Vec::new() }, places, reader })
     }
-    let mut sources = Vec::with_capacity(inputs.len());
-    for input in inputs {
-        sources.push(input.find(graph).ok_or_else(|| match names.iter().any(|name| name == input.name()) {
-            true if graph.entries.iter().all(|entry| entry.name != input.name()) => {
-                let problem = format!("{:?}, which feeds it, does not come before it", input.name());
-                place.error(problem, "write each layer behind those that feed it; there are no cycles")
+
+    /// Adds a layer behind those that there are, and returns its kind; `names` are those of all layers, for the message about
+    /// one that comes too late.
+    fn add(&mut self, record: LayerRecord, names: &[String]) -> Result<&'static str> {
+        let Reading { graph, places, reader } = self;
+        let LayerRecord { name, layer: kind, shares, inputs, config } = record;
+        let first = shares.as_ref().and_then(|shares| match places.get(shares) {
+            Some(&Source::Layer { index, .. }) => Some(index),
+            _ => None,
+        });
+        let of_first = first.map(|first| graph.entries[first].layer.kind());
+        let place = reader.at(&name, kind.as_deref().or(of_first).unwrap_or("no kind"));
+        check_name(&name, places.get(&name).copied())
+            .map_err(|problem| place.error(problem, "name the layers of a network differently"))?;
+        let inputs = inputs.unwrap_or_default();
+        if inputs.is_empty() {
+            return Err(place.error("nothing feeds it", "name one layer or more in its inputs"));
+        }
+        let mut sources = Vec::with_capacity(inputs.len());
+        for input in inputs {
+            let of = input.name();
+            sources.push(input.find(places).ok_or_else(|| match names.iter().any(|name| name == of) {
+                true if !places.contains_key(of) => {
+                    let problem = format!("{of:?}, which feeds it, does not come before it");
+                    place.error(problem, "write each layer behind those that feed it; there are no cycles")
+                }
+                _ => place.error(unknown(graph, of), "correct the name in its inputs"),
+            })?);
+        }
+        let layer = match (shares, &kind, config) {
+            (None, Some(kind), Some(config)) => reader.layer(&name, kind, config)?,
+            (Some(shares), None, None) => match first.filter(|&first| graph.entries[first].shares.is_none()) {
+                Some(first) => Arc::clone(&graph.entries[first].layer),
+                None => {
+                    let problem = format!("shares the layer {shares:?}, which no layer before it is");
+                    return Err(place.error(problem, "name the first layer of those that are the same"));
+                }
+            },
+            _ => {
+                let problem = "a layer is written by its kind and its data, or by the layer that it shares";
+                return Err(place.error(problem, "write {layer, config} or {shares}"));
             }
-            _ => place.error(unknown(graph, input.name()), "correct the name in its inputs"),
-        })?);
-    }
-    match (shares, &kind, config) {
-        (None, Some(kind), Some(config)) => {
-            let layer = reader.layer(&name, kind, config)?;
-            Ok(Entry { name, layer, shares: None, inputs: sources })
-        }
-        (Some(shares), None, None) => {
-            let Some(first) = first.filter(|&first| graph.entries[first].shares.is_none()) else {
-                let problem = format!("shares the layer {shares:?}, which no layer before it is");
-                return Err(place.error(problem, "name the first layer of those that are the same"));
-            };
-            let layer = graph.entries[first].layer.clone();
-            Ok(Entry { name, layer, shares: Some(first), inputs: sources })
-        }
-        _ => {
-            let problem = "a layer is written by its kind and its data, or by the layer that it shares";
-            Err(place.error(problem, "write {layer, config} or {shares}"))
-        }
+        };
+        let kind = layer.kind();
+        places.insert(name.clone(), Source::layer(graph.entries.len()));
+        graph.entries.push(Entry { name, layer, shares: first, inputs: sources });
+        Ok(kind)
     }
 }
 
 fn unknown(graph: &Graph, name: &str) -> String {
-    let known = graph.inputs.iter().chain(graph.entries.iter().map(|entry| &entry.name));
-    let known: Vec<&str> = known.map(String::as_str).collect();
-    format!("there is no layer {name:?}, only {}", known.join(", "))
+    let known: Vec<&String> = graph.inputs.iter().chain(graph.entries.iter().map(|entry| &entry.name)).collect();
+    format!("there is no layer {name:?}, only {}", shortened(&known))
 }

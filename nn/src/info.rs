@@ -9,7 +9,11 @@ use crate::error::{Error, Result};
 use crate::inputs::OutputInfo;
 use crate::model::Model;
 
-/// What is known of a model besides its network and its weights, for those who use its file. Nothing is computed with it.
+/// What is known of a model besides its network and its weights, for those who use its file. Nothing is computed with it;
+/// class names are checked against the outputs when the model is saved or loaded.
+///
+/// Losses and metrics are names, without their options: a loaded model is evaluated by a loss that the program makes. A trainer
+/// notes its own when it is made, also one that only evaluates.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ModelInfo {

@@ -95,6 +95,9 @@ impl<L: Layer> AnyLayer for L {
     fn config(&self) -> serde_json::Result<serde_json::Value> {
         serde_json::to_value(self)
     }
+    fn add_kind(&self, kinds: &mut LayerKinds) {
+        kinds.insert::<L>();
+    }
     fn activations(&self, inputs: &[Option<Activation>]) -> Vec<Option<Activation>> {
         self.output_activations(inputs)
     }
@@ -130,12 +133,12 @@ impl LayerKinds {
 
     /// And layers of kind `L`.
     pub fn with<L: Layer>(mut self) -> Self {
-        self.insert(L::KIND, |config, reader| Ok(L::read(config, reader)?.into_any()));
+        self.insert::<L>();
         self
     }
 
-    fn insert(&mut self, kind: &'static str, read: Read) {
-        self.readers.insert(kind, read);
+    fn insert<L: Layer>(&mut self) {
+        self.readers.insert(L::KIND, |config, reader| Ok(L::read(config, reader)?.into_any()));
     }
 }
 
@@ -174,6 +177,8 @@ impl LayerKinds {
 /// gradus_nn::check_layer(&Doubled { inner: LayerHandle::new(Dense::new(3)) }, [2]).unwrap();
 /// ```
 pub struct LayerReader<'a> {
+    /// The function that reads, which errors name: `"from_json"`, or `"load"` for a model's file.
+    op: &'static str,
     kinds: &'a LayerKinds,
     path: String,
     kind: &'a str,
@@ -208,8 +213,8 @@ impl LayerReader<'_> {
     /// An error of this layer: what is wrong, and one thing to do.
     pub fn error(&self, problem: impl Into<String>, hint: &str) -> Error {
         let place = match &*self.path {
-            "" => "from_json".to_owned(),
-            path => format!("from_json: layer {path} ({})", self.kind),
+            "" => self.op.to_owned(),
+            path => format!("{}: layer {path} ({})", self.op, self.kind),
         };
         Error::new(place, problem, hint)
     }
@@ -220,9 +225,9 @@ impl LayerReader<'_> {
         let Some(read) = self.kinds.readers.get(kind) else {
             let known: Vec<&str> = self.kinds.names().collect();
             return Err(Error::new(
-                format!("from_json: layer {}", inner.path),
+                format!("{}: layer {}", self.op, inner.path),
                 format!("there is no kind of layer {kind:?}, only {}", known.join(", ")),
-                "add your own kinds by LayerKinds::with and read by from_json_with",
+                format!("add your own kinds by LayerKinds::with and read by {}_with", self.op),
             ));
         };
         read(config, &inner)
@@ -231,28 +236,28 @@ impl LayerReader<'_> {
     /// The reader of a layer within this one.
     pub(crate) fn at<'b>(&'b self, name: &str, kind: &'b str) -> LayerReader<'b> {
         let path = if self.path.is_empty() { name.to_owned() } else { format!("{}/{name}", self.path) };
-        LayerReader { kinds: self.kinds, path, kind }
+        LayerReader { op: self.op, kinds: self.kinds, path, kind }
     }
 }
 
 /// A whole network or layer in a text.
 pub(crate) fn from_json<L: Layer>(json: &str, kinds: &LayerKinds) -> Result<L> {
     let config = serde_json::from_str(json).map_err(|error| {
-        let reader = LayerReader { kinds, path: String::new(), kind: L::KIND };
+        let reader = LayerReader { op: "from_json", kinds, path: String::new(), kind: L::KIND };
         reader.error(format!("this is no network: {error}"), "give a text that to_json has written")
     })?;
-    from_value(config, kinds)
+    from_value("from_json", config, kinds)
 }
 
 /// A whole network or layer from its data.
-pub(crate) fn from_value<L: Layer>(config: Json, kinds: &LayerKinds) -> Result<L> {
-    L::read(config, &LayerReader { kinds, path: String::new(), kind: L::KIND })
+pub(crate) fn from_value<L: Layer>(op: &'static str, config: Json, kinds: &LayerKinds) -> Result<L> {
+    L::read(config, &LayerReader { op, kinds, path: String::new(), kind: L::KIND })
 }
 
 /// `Deserialize` of a layer that holds others: by its own `read`, with the kinds of this crate.
 pub(crate) fn deserialize<'de, L: Layer, D: Deserializer<'de>>(deserializer: D) -> Result<L, D::Error> {
     let config = serde::Deserialize::deserialize(deserializer)?;
-    let reader = LayerReader { kinds: &LayerKinds::standard(), path: String::new(), kind: L::KIND };
+    let reader = LayerReader { op: "from_json", kinds: &LayerKinds::standard(), path: String::new(), kind: L::KIND };
     L::read(config, &reader).map_err(D::Error::custom)
 }
 
@@ -318,7 +323,7 @@ impl Serialize for LayerHandle {
 impl<'de> Deserialize<'de> for LayerHandle {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let layer = Json::deserialize(deserializer)?;
-        let reader = LayerReader { kinds: &LayerKinds::standard(), path: String::new(), kind: "" };
+        let reader = LayerReader { op: "from_json", kinds: &LayerKinds::standard(), path: String::new(), kind: "" };
         reader.nested("", layer).map_err(D::Error::custom)
     }
 }

@@ -1,8 +1,10 @@
 //! A network with its weights.
 
+use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use gradus_autograd::{Grads, Params, StateUpdates, Var, try_value_and_grad};
+use gradus_tensor::safetensors::shortened;
 use gradus_tensor::{Columns, Float, Generator, Shape, Tensor};
 
 use crate::build::{LayerInfo, Weights, is_within};
@@ -13,6 +15,7 @@ use crate::free::{self, Computation, Recent};
 use crate::graph::Graph;
 use crate::info::ModelInfo;
 use crate::inputs::{Input, InputInfo, Inputs, OutputInfo, PartialShape};
+use crate::layer::LayerKinds;
 use crate::losses::{Objective, OutputLoss, Scored, Total};
 use crate::regularizers::Regularizer;
 use crate::summary::{Summary, Table};
@@ -46,6 +49,8 @@ pub struct Model<T: Float = f32> {
     inputs: Vec<InputInfo>,
     outputs: Vec<OutputInfo>,
     layers: Vec<LayerInfo>,
+    /// The kinds of its layers, by which its file is read.
+    pub(crate) kinds: LayerKinds,
     /// Whether a network, nested or not, is no chain.
     branches: bool,
     params: Params<T>,
@@ -126,7 +131,7 @@ impl<T: Float> Model<T> {
         let mut inputs = of_network(&network, inputs)?;
         let (whole, outputs) = free::build(&network, &mut inputs, weights)?;
         let (store, computation) = (whole.store, Arc::new(whole.computation));
-        let (layers, branches, penalties) = (store.layers, store.branches, store.penalties);
+        let (layers, kinds, branches, penalties) = (store.layers, store.kinds, store.branches, store.penalties);
         let (params, recent, constants) = (store.params, Recent::default(), OnceLock::new());
         let (info, preprocessing) = (ModelInfo::default(), None);
         Ok(Model {
@@ -134,6 +139,7 @@ impl<T: Float> Model<T> {
             inputs,
             outputs,
             layers,
+            kinds,
             branches,
             params,
             penalties,
@@ -168,6 +174,14 @@ impl<T: Float> Model<T> {
     /// The shape of the first output, without the batch axis.
     pub fn output_shape(&self) -> &PartialShape {
         &self.outputs[0].shape
+    }
+
+    /// The elements of the widest value that one sample becomes on its way from raw data to output: an input, or a layer's
+    /// output. A prediction has some such values in memory at once. Who loads files of others refuses a number that is too
+    /// large; with free lengths it is that of the lengths which the model was tried with when it was built.
+    pub fn widest(&self) -> usize {
+        let before = self.preprocessing.as_ref().map_or(0, |before| before.computation.widest);
+        before.max(self.computation.widest)
     }
 
     /// The weights and states.
@@ -224,7 +238,8 @@ impl<T: Float> Model<T> {
 
     /// The output for a batch of inputs: `[n, input shape]` to `[n, output shape]`.
     ///
-    /// The inputs are one tensor of any element type, or [`Columns`] for several inputs. Large batches are computed part
+    /// The inputs are one tensor of any element type, or [`Columns`] for several inputs. They have been prepared:
+    /// [`predict_from_raw`](Model::predict_from_raw) takes raw data, such as pictures of bytes. Large batches are computed part
     /// by part, so that memory for what is between input and output stays small.
     ///
     /// # Errors
@@ -430,13 +445,17 @@ fn of_network(network: &Graph, Inputs(given): Inputs) -> Result<Vec<InputInfo>> 
         let problem = format!("{named} of {} shapes have names", given.len());
         return Err(Error::new("build", problem, "name the shapes of all inputs or of none"));
     }
-    let shape_of = |(place, name): (usize, &String)| match given.iter().find(|input| input.name.as_ref() == Some(name))
-    {
-        Some(Input { shape, .. }) => Ok(shape.clone()),
+    let mut by_name: HashMap<&str, &PartialShape> = HashMap::new();
+    for Input { name, shape } in &given {
+        // Of two of one name the first counts.
+        name.iter().for_each(|name| _ = by_name.entry(name).or_insert(shape));
+    }
+    let shape_of = |(place, name): (usize, &String)| match by_name.get(&**name) {
+        Some(&shape) => Ok(shape.clone()),
         None if named == 0 => Ok(given[place].shape.clone()),
         None => {
             let found: Vec<&str> = given.iter().filter_map(|input| input.name.as_deref()).collect();
-            let problem = format!("there is no shape for the input {name:?}, only for {}", found.join(", "));
+            let problem = format!("there is no shape for the input {name:?}, only for {}", shortened(&found));
             Err(Error::new("build", problem, "name the shapes as the network names its inputs"))
         }
     };

@@ -5,6 +5,7 @@
 //! belong to those who add them, such as a checkpoint.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -22,7 +23,7 @@ use crate::inputs::{Input, InputInfo, Inputs};
 use crate::layer::{LayerKinds, from_value};
 use crate::model::Model;
 use crate::value::ValueKind;
-use crate::weights_file::open;
+use crate::weights_file::{open, within};
 
 /// The name of the text in the metadata.
 const KEY: &str = "gradus";
@@ -92,8 +93,12 @@ impl Model {
     /// ```
     ///
     /// # Errors
-    /// If the file is damaged, none of a model, of a newer version, of layers that this crate does not have, or of f64
-    /// ([`load_as`](Model::load_as)).
+    /// If the file is damaged, none of a model, of a newer version, of layers that this crate does not have
+    /// ([`load_with`](Model::load_with)), or of f64 ([`load_as`](Model::load_as)).
+    ///
+    /// # Files of others
+    /// Nothing in a file is code, and loading takes no more memory than the file has bytes, and the network some. Predicting may
+    /// take any amount: an up-sampling by a billion has no weights. [`widest`](Model::widest) says how much before.
     pub fn load(path: impl AsRef<Path>) -> Result<Model> {
         Model::load_as(path)
     }
@@ -121,10 +126,7 @@ impl<T: Float> Model<T> {
     /// # Errors
     /// As [`Model::load`].
     pub fn from_safetensors(file: &File, kinds: &LayerKinds) -> Result<Self> {
-        read(file, kinds).map_err(|error| match file.path() {
-            Some(path) if !error.is_at(path) => error.within(&path.display().to_string()),
-            _ => error,
-        })
+        within(file, read(file, kinds))
     }
 
     /// Writes the model into a file: network, weights and states, and what is known of it. The same model is the same bytes.
@@ -133,10 +135,11 @@ impl<T: Float> Model<T> {
     /// It is a safetensors file, of which Python reads the weights by `safetensors.numpy.load_file`.
     ///
     /// # Errors
-    /// If the file cannot be written, a layer of one's own cannot be written as JSON, or the network as JSON has more than
-    /// 16 MB.
+    /// If the file cannot be written, or [`load`](Model::load) could not read it: a layer of one's own cannot be written as JSON
+    /// or read again, networks are nested within networks some 40 times or more, class names are not those of an output, or
+    /// the network as JSON has more than 16 MB. Then nothing is written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        self.save_as(path, Stored::AsIs).map(|_| ())
+        self.to_safetensors()?.write(path).map_err(Error::file)
     }
 
     /// As [`save`](Model::save), with the weights stored in two bytes each, and says what they lose by that.
@@ -144,11 +147,7 @@ impl<T: Float> Model<T> {
     /// # Errors
     /// As `save`.
     pub fn save_as(&self, path: impl AsRef<Path>, stored: Stored) -> Result<StorageLoss> {
-        let writer = self.to_safetensors()?.stored_as(stored);
-        let loss =
-            if stored == Stored::AsIs { None } else { Some(stored.loss(writer.tensors().map(|(_, tensor)| tensor))) };
-        writer.write(path).map_err(Error::file)?;
-        Ok(loss.unwrap_or_default())
+        write_as(self.to_safetensors()?, path.as_ref(), stored)
     }
 
     /// The model's file, to be written: others may add tensors whose names begin with `/`, and texts under other names than
@@ -167,7 +166,7 @@ impl<T: Float> Model<T> {
     /// ```
     ///
     /// # Errors
-    /// If a layer of one's own cannot be written as JSON, or class names are not those of an output.
+    /// If [`load`](Model::load) could not read the file; see [`save`](Model::save).
     pub fn to_safetensors(&self) -> Result<Writer> {
         self.info().check(self.outputs())?;
         let names = |chosen: &dyn Fn(usize) -> bool| {
@@ -191,9 +190,37 @@ impl<T: Float> Model<T> {
             preprocessing,
         };
         let text = serde_json::to_string(&record).expect("the record is texts and numbers");
-        check_length(&text)?;
+        self.check_text(&text)?;
         Ok(self.weights().metadata(KEY, text))
     }
+}
+
+impl<T: Float> Model<T> {
+    /// Reads the networks in a text that is to be written, so that no model is lost in a file that cannot be loaded. All other
+    /// limits are those of building, which the model has passed.
+    fn check_text(&self, text: &str) -> Result<()> {
+        check_length(text)?;
+        let nested = |error: &dyn fmt::Display| {
+            let problem = format!("the file could not be loaded: {error}");
+            let hint = "nest fewer networks within networks; save_weights writes the weights of any";
+            Error::new("save", problem, hint)
+        };
+        let record: Json = serde_json::from_str(text).map_err(|error| nested(&error))?;
+        let Record { network, preprocessing, .. } = serde_json::from_value(record).map_err(|error| nested(&error))?;
+        let before = preprocessing.zip(self.preprocessing()).map(|(record, before)| (record.network, &before.kinds));
+        for (network, kinds) in [(network, &self.kinds)].into_iter().chain(before) {
+            from_value::<Graph>("save: the file could not be loaded", network, kinds)?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes a file with its floats stored so, and says what they lose by that.
+pub(crate) fn write_as(writer: Writer, path: &Path, stored: Stored) -> Result<StorageLoss> {
+    let writer = writer.stored_as(stored);
+    let loss = stored.loss(writer.tensors().map(|(_, tensor)| tensor));
+    writer.write(path).map_err(Error::file)?;
+    Ok(loss)
 }
 
 fn check_length(text: &str) -> Result<()> {
@@ -226,7 +253,7 @@ impl InputRecord {
 
 /// A network built of its record, with parameters that are shapes without elements.
 fn build<T: Float>(network: Json, inputs: &[InputRecord], kinds: &LayerKinds) -> Result<Model<T>> {
-    let network: Graph = from_value(network, kinds)?;
+    let network: Graph = from_value("load", network, kinds)?;
     let model = Model::of_graph(network, Inputs(inputs.iter().map(InputRecord::input).collect()), Weights::Shapes)?;
     for (built, record) in model.inputs().iter().zip(inputs) {
         let built = InputRecord::of(built);
@@ -241,7 +268,11 @@ fn build<T: Float>(network: Json, inputs: &[InputRecord], kinds: &LayerKinds) ->
 fn read<T: Float>(file: &File, kinds: &LayerKinds) -> Result<Model<T>> {
     let Some(text) = file.metadata().get(KEY) else {
         let problem = format!("the file has weights and no network: its metadata has no {KEY:?}");
-        return Err(Error::new("load", problem, "build the network, and read the weights by load_weights"));
+        return Err(Error::new(
+            "load",
+            problem,
+            "build the network by Model::build, and read the weights by load_weights",
+        ));
     };
     check_length(text)?;
     let record: Json = serde_json::from_str(text).map_err(|error| no_record(&error))?;

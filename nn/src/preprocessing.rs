@@ -2,20 +2,21 @@
 
 use std::sync::Arc;
 
-use gradus_tensor::{Columns, Float};
+use gradus_tensor::{Columns, Float, Tensor};
 
 use crate::error::{Error, Result};
 use crate::feed::Fed;
 use crate::graph::Graph;
 use crate::inputs::{InputInfo, Inputs};
 use crate::model::Model;
+use crate::value::ValueKind;
 
 impl<T: Float> Model<T> {
     /// The model with a network without weights that makes its inputs of raw data: floats from 0 to 1 of the bytes of a picture, or
     /// columns of a table with mean 0. It goes into the model's file.
     ///
-    /// [`preprocess`](Model::preprocess) runs it. Training and [`predict`](Model::predict) do not: they go on with data that
-    /// have been prepared.
+    /// [`predict_from_raw`](Model::predict_from_raw) runs it and predicts, [`preprocess`](Model::preprocess) runs it alone.
+    /// Training and [`predict`](Model::predict) do not: they go on with data that have been prepared.
     ///
     /// `raw` are the shapes of the raw data, as for [`Model::build`]. If the model has several inputs, an output of the
     /// preprocessing feeds the input of its name, and an input that none is named after is given with the raw data.
@@ -27,14 +28,16 @@ impl<T: Float> Model<T> {
     /// let model = Model::build(network, [28, 28], 42)?
     ///     .with_preprocessing(Sequential::new().add(Rescaling::new(1.0 / 255.0)), [28, 28])?;
     /// let pictures = Tensor::<u8>::full([2, 28, 28], 255);
-    /// let inputs = model.preprocess(pictures)?;
+    /// let outputs = model.predict_from_raw(&pictures)?;
+    /// let inputs = model.preprocess(&pictures)?;
     /// assert_eq!(inputs[0].to::<f32>(), Tensor::ones([2, 28, 28]));
-    /// assert_eq!(model.predict(inputs)?.shape(), &[2, 10]);
+    /// assert_eq!(model.predict(inputs)?, outputs);
     /// # Ok::<(), gradus_nn::Error>(())
     /// ```
     ///
     /// # Errors
-    /// If the network has weights, its outputs are not the inputs of the model, or a layer cannot take its input.
+    /// If the network has weights, its outputs are not the inputs of the model, or a layer cannot take its input. Its outputs
+    /// are floats, which ids may be if they are whole numbers, and masks may not.
     pub fn with_preprocessing(mut self, network: impl Into<Graph>, raw: impl Into<Inputs>) -> Result<Self> {
         let preprocessing = Model::build_as(network, raw, 0).map_err(|error| error.within("preprocessing"))?;
         self.check_preprocessing(&preprocessing)?;
@@ -55,13 +58,25 @@ impl<T: Float> Model<T> {
         }
     }
 
+    /// The output for a batch of raw data: [`preprocess`](Model::preprocess) and [`predict`](Model::predict) in one call. For
+    /// several outputs, give to [`predict_all`](Model::predict_all) what `preprocess` makes.
+    ///
+    /// # Errors
+    /// As `preprocess` and `predict`.
+    pub fn predict_from_raw(&self, raw: impl Into<Columns>) -> Result<Tensor<T>> {
+        self.predict(self.preprocess(raw)?)
+    }
+
     /// The model's inputs, made of raw data by the preprocessing. Without one they are the raw data.
     ///
     /// # Errors
     /// If the raw data have other shapes or names than [`raw_inputs`](Model::raw_inputs).
     pub fn preprocess(&self, raw: impl Into<Columns>) -> Result<Columns> {
         let raw = raw.into();
-        let Some(before) = &self.preprocessing else { return Ok(raw) };
+        let Some(before) = &self.preprocessing else {
+            Fed::new("preprocess", self.inputs(), &raw)?;
+            return Ok(raw);
+        };
         if self.inputs().len() == 1 {
             let inputs = before.outputs_of("preprocess", &raw)?.swap_remove(0);
             return Ok(inputs.into());
@@ -113,6 +128,11 @@ impl<T: Float> Model<T> {
                     }
                 },
             };
+            if input.kind == ValueKind::Mask {
+                let problem =
+                    format!("its output {:?} is floats, the model's input {:?} is a mask", output.name, input.name);
+                return fail(problem, "give the mask with the raw data");
+            }
             let fits = input.shape.len() == output.shape.len()
                 && input.shape.iter().zip(output.shape.iter()).all(|(a, b)| a.is_none() || a == b);
             if !fits {

@@ -60,7 +60,7 @@ impl Sequential {
 
     #[track_caller]
     fn push(mut self, op: &str, name: String, layer: Arc<dyn AnyLayer>) -> Self {
-        if let Err(problem) = check_name(&name, &self.graph.inputs, &self.graph.entries) {
+        if let Err(problem) = check_name(&name, self.graph.named(&name)) {
             panic!("{op}: {problem}");
         }
         let shares = same_layer(&self.graph.entries, &layer);

@@ -32,6 +32,9 @@ impl Layer for Graph {
     }
 }
 
+/// Inputs or outputs that a network has at most. They are matched by name, each among all.
+const MOST_INPUTS: usize = 10_000;
+
 /// The computation of a network.
 ///
 /// The values are numbered: first the inputs, then the outputs of each step.
@@ -81,6 +84,11 @@ impl<T: Float> Steps<T> {
             let inputs = if expected == 1 { "input" } else { "inputs" };
             let problem = format!("takes {expected} {inputs}, found {found}");
             return Err(build.error(problem, "feed it with as many as it was made with"));
+        }
+        let most = expected.max(graph.outputs.len());
+        if most > MOST_INPUTS {
+            let problem = format!("a network has {MOST_INPUTS} inputs and outputs at most, found {most}");
+            return Err(build.error(problem, "join some of them"));
         }
         build.store.branches |= !graph.is_chain();
         let mut specs = build.inputs().to_vec();

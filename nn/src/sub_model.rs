@@ -19,7 +19,8 @@ impl<T: Float> Model<T> {
     ///
     /// `layer` is the layer's path as in the summary: `"1"`, or `"encoder/0"` in a network within the network. Only the
     /// inputs and layers that it depends on are left, with the weights that they have now, and the preprocessing of these
-    /// inputs. The memory of the weights is shared until one of the two models changes them.
+    /// inputs. Of a layer of several outputs it is the first. The memory of the weights is shared until one of the two models
+    /// changes them.
     ///
     /// ```
     /// use gradus_nn::{Dense, Model, Sequential};

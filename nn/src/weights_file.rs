@@ -5,13 +5,14 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use gradus_tensor::safetensors::{File, Writer};
+use gradus_tensor::safetensors::{File, StorageLoss, Stored, TensorInfo, Writer, shortened};
 use gradus_tensor::{Float, Tensor};
 
 use crate::error::{Error, Result};
 use crate::model::Model;
+use crate::model_file::write_as;
 
-/// Which tensors of a file are which weights of a model: by default all of them, under the same names.
+/// Which tensors, of a file or of another model, are which weights of a model: at first all of them, under the same names.
 ///
 /// ```
 /// use gradus_nn::{Dense, Matching, Model, Sequential};
@@ -21,7 +22,7 @@ use crate::model::Model;
 /// # let path = std::env::temp_dir().join(format!("gradus_matching_{}.safetensors", std::process::id()));
 /// trained.save_weights(&path)?;
 /// // The heads differ, and only the body is taken over.
-/// let loaded = model.load_weights_with(&path, &Matching::exact().under("body"))?;
+/// let loaded = model.load_weights_with(&path, &Matching::new().under("body"))?;
 /// assert_eq!(loaded.loaded, ["body/kernel", "body/bias"]);
 /// assert_eq!(model.params().get("body/kernel").unwrap().value, trained.params()[0].value);
 /// # std::fs::remove_file(&path).unwrap();
@@ -39,21 +40,21 @@ type Rename = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
 impl Matching {
     /// Every weight has its tensor, and every tensor its weight, of the same name and shape.
-    pub fn exact() -> Self {
+    pub fn new() -> Self {
         Matching::default()
     }
 
-    /// Only the weights of the layer at this path (`"encoder"`, `"encoder/0"`), and all within it. What the file has
-    /// besides is not used.
-    pub fn under(mut self, path: impl Into<String>) -> Self {
-        self.under = Some(path.into());
+    /// Only the weights of the layer at this path (`"encoder"`, `"encoder/0"`), and all within it. What there are of other
+    /// tensors is not used.
+    pub fn under(mut self, path: impl AsRef<str>) -> Self {
+        self.under = Some(path_of(path.as_ref()));
         self
     }
 
-    /// The tensors at or under the path `from` in the file are the weights at or under `to` in the model. An empty `from`
-    /// puts all tensors under `to`, an empty `to` takes `from` away.
-    pub fn renamed(self, from: impl Into<String>, to: impl Into<String>) -> Self {
-        let (from, to) = (from.into(), to.into());
+    /// The tensors at or under the path `from` are the weights at or under `to` in the model. An empty `from` puts all
+    /// tensors under `to`, an empty `to` takes `from` away.
+    pub fn renamed(self, from: impl AsRef<str>, to: impl AsRef<str>) -> Self {
+        let (from, to) = (path_of(from.as_ref()), path_of(to.as_ref()));
         self.renamed_by(move |name| {
             let rest = if from.is_empty() { Some(name) } else { name.strip_prefix(&from) };
             let rest = match rest {
@@ -68,7 +69,7 @@ impl Matching {
         })
     }
 
-    /// The tensor of a name in the file is the weight that the closure names; `None` leaves the tensor out. Several renamings
+    /// The tensor of a name is the weight that the closure names; `None` leaves the tensor out. Several renamings
     /// follow each other.
     pub fn renamed_by(mut self, rename: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
         self.rename.push(Arc::new(rename));
@@ -82,14 +83,19 @@ impl Matching {
         self
     }
 
-    fn name(&self, of_file: &str) -> Option<String> {
-        self.rename.iter().try_fold(of_file.to_owned(), |name, rename| rename(&name))
+    fn name(&self, of_tensor: &str) -> Option<String> {
+        self.rename.iter().try_fold(of_tensor.to_owned(), |name, rename| rename(&name))
     }
 
     fn admits(&self, name: &str) -> bool {
         let Some(path) = &self.under else { return true };
         name.strip_prefix(&**path).is_some_and(|rest| path.is_empty() || rest.is_empty() || rest.starts_with('/'))
     }
+}
+
+/// A path as the summary has it: `"body"` for `"body/"`.
+fn path_of(path: &str) -> String {
+    path.trim_end_matches('/').to_owned()
 }
 
 impl fmt::Debug for Matching {
@@ -100,14 +106,15 @@ impl fmt::Debug for Matching {
     }
 }
 
-/// What [`Model::load_weights_with`] did, by names in the model, but for the tensors that were not used.
+/// What [`Model::load_weights_with`] or [`Model::copy_weights_from`] did, by names in the model, but for the tensors that were
+/// not used.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LoadedWeights {
     /// The weights that have new values, in the model's order.
     pub loaded: Vec<String>,
     /// The weights that stayed as they were.
     pub left: Vec<String>,
-    /// The tensors of the file that were not used, by their names in the file.
+    /// The tensors that were not used, by their names in the file or in the other model.
     pub unused: Vec<String>,
 }
 
@@ -119,7 +126,7 @@ impl fmt::Display for LoadedWeights {
             write!(f, ", {} left as they were ({})", left.len(), shortened(left))?;
         }
         if !unused.is_empty() {
-            write!(f, ", {} tensors of the file not used ({})", unused.len(), shortened(unused))?;
+            write!(f, ", {} tensors not used ({})", unused.len(), shortened(unused))?;
         }
         Ok(())
     }
@@ -135,6 +142,14 @@ impl<T: Float> Model<T> {
         self.weights().write(path).map_err(Error::file)
     }
 
+    /// As [`save_weights`](Model::save_weights), with the weights stored in two bytes each, and says what they lose by that.
+    ///
+    /// # Errors
+    /// As `save_weights`.
+    pub fn save_weights_as(&self, path: impl AsRef<Path>, stored: Stored) -> Result<StorageLoss> {
+        write_as(self.weights(), path.as_ref(), stored)
+    }
+
     /// A safetensors file of the weights and states, to be written.
     pub(crate) fn weights(&self) -> Writer {
         self.params().iter().fold(Writer::new(), |writer, param| writer.tensor(&*param.name, &param.value))
@@ -148,7 +163,7 @@ impl<T: Float> Model<T> {
     /// If the file cannot be read, or weights are missing in it, it has others, or ones of another shape or of more digits:
     /// all of them, in one message. Then nothing has changed.
     pub fn load_weights(&mut self, path: impl AsRef<Path>) -> Result<()> {
-        self.load_weights_with(path, &Matching::exact()).map(|_| ())
+        self.load_weights_with(path, &Matching::new()).map(|_| ())
     }
 
     /// As [`load_weights`](Model::load_weights), with the weights that `matching` says.
@@ -165,23 +180,67 @@ impl<T: Float> Model<T> {
     /// # Errors
     /// As `load_weights_with`.
     pub fn load_weights_from(&mut self, file: &File, matching: &Matching) -> Result<LoadedWeights> {
-        let Found { places, left, unused } = find(self, file, matching)?;
-        // All are read before one is replaced.
-        let read = places.iter().map(|(index, name)| Ok((*index, read(file, name)?)));
-        let values: Vec<(usize, Tensor<T>)> = read.collect::<Result<_>>()?;
+        let load = || {
+            let Found { places, left, unused } = find(self, "load_weights", tensors(file), matching)?;
+            // All are read before one is replaced.
+            let read = places.iter().map(|(index, name)| Ok((*index, read(file, name)?)));
+            Ok((read.collect::<Result<Vec<(usize, Tensor<T>)>>>()?, left, unused))
+        };
+        let (values, left, unused) = within(file, load())?;
+        Ok(LoadedWeights { loaded: self.replace(values), left, unused })
+    }
+
+    /// Takes over the weights and states of another model that `matching` says; without a file, as
+    /// [`load_weights_with`](Model::load_weights_with) does with one. The memory is shared until one of the two models changes
+    /// them.
+    ///
+    /// So trained parts are put together anew, such as the decoder of an autoencoder on inputs of its own:
+    ///
+    /// ```
+    /// use gradus_nn::{Dense, Matching, Model, Sequential};
+    /// use gradus_tensor::Tensor;
+    /// let decoder = Sequential::new().add(Dense::new(8));
+    /// let network = Sequential::new().add_named("encoder", Dense::new(2)).add_named("decoder", decoder.clone());
+    /// let autoencoder = Model::build(network, [8], 42)?;
+    /// let mut generator = Model::build(Sequential::new().add_named("decoder", decoder), [2], 1)?;
+    /// generator.copy_weights_from(&autoencoder, &Matching::new().under("decoder"))?;
+    ///
+    /// let x = Tensor::<f32>::ones([3, 8]);
+    /// let codes = autoencoder.up_to("encoder")?.predict(&x)?;
+    /// assert_eq!(generator.predict(&codes)?, autoencoder.predict(&x)?);
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If weights are missing in the other model, it has others, or ones of another shape: all of them, in one message; if none
+    /// is used, or two have one name after renaming. Then nothing has changed.
+    pub fn copy_weights_from(&mut self, other: &Model<T>, matching: &Matching) -> Result<LoadedWeights> {
+        let params = other.params();
+        let tensors = params.iter().map(|param| {
+            let shape = param.value.shape().clone();
+            let bytes = size_of::<T>() * shape.size();
+            (&*param.name, TensorInfo { stored: T::NAME.to_owned(), element: Some(T::NAME), shape, bytes })
+        });
+        let Found { places, left, unused } = find(self, "copy_weights_from", tensors, matching)?;
+        let value = |name: &str| params.get(name).expect("it has just been found").value.clone();
+        let values = places.into_iter().map(|(index, name)| (index, value(&name))).collect();
+        Ok(LoadedWeights { loaded: self.replace(values), left, unused })
+    }
+
+    /// Puts these values in the place of those of the parameters, and returns their names.
+    fn replace(&mut self, values: Vec<(usize, Tensor<T>)>) -> Vec<String> {
         let params = self.params_mut();
-        let mut loaded = Vec::with_capacity(values.len());
-        for (index, value) in values {
+        let replaced = values.into_iter().map(|(index, value)| {
             params[index].value = value;
-            loaded.push(params[index].name.clone());
-        }
-        Ok(LoadedWeights { loaded, left, unused })
+            params[index].name.clone()
+        });
+        replaced.collect()
     }
 
     /// Reads each parameter out of a file that has exactly them. Each is in memory once: what was there has no elements of
     /// its own.
     pub(crate) fn fill(&mut self, file: &File) -> Result<()> {
-        let Found { places, .. } = find(self, file, &Matching::exact())?;
+        let Found { places, .. } = find(self, "load", tensors(file), &Matching::new())?;
         for (index, name) in places {
             self.params_mut()[index].value = read(file, &name)?;
         }
@@ -189,47 +248,59 @@ impl<T: Float> Model<T> {
     }
 }
 
-/// Where the weights of a model are in a file.
+/// Where the weights of a model are among tensors.
 struct Found {
-    /// For each weight that there is its index and the name in the file.
+    /// For each weight that there is its index and the name of the tensor.
     places: Vec<(usize, String)>,
-    /// The weights that are not in the file.
+    /// The weights that have no tensor.
     left: Vec<String>,
     /// The tensors that are no weights of the model.
     unused: Vec<String>,
 }
 
-/// Finds the weights of a model in a file, or says all that does not fit.
-fn find<T: Float>(model: &Model<T>, file: &File, matching: &Matching) -> Result<Found> {
-    let place = || file.path().map_or_else(|| "load_weights".to_owned(), |path| path.display().to_string());
-    let (mut of_file, mut unused) = (BTreeMap::new(), Vec::new());
-    for name in file.names().filter(|name| !name.starts_with('/')) {
+/// The tensors of a file that may be weights.
+fn tensors(file: &File) -> impl Iterator<Item = (&str, TensorInfo)> {
+    let info = |name| file.info(name).expect("the file has a tensor of this name");
+    file.names().filter(|name| !name.starts_with('/')).map(move |name| (name, info(name)))
+}
+
+/// Finds the weights of a model among tensors, or says all that does not fit; `op` is the function that was called.
+fn find<'a, T: Float>(
+    model: &Model<T>,
+    op: &str,
+    tensors: impl Iterator<Item = (&'a str, TensorInfo)>,
+    matching: &Matching,
+) -> Result<Found> {
+    let (mut named, mut unused, mut all) = (BTreeMap::new(), Vec::new(), Vec::new());
+    for (name, info) in tensors {
+        all.push(name);
         let Some(renamed) = matching.name(name).filter(|renamed| matching.admits(renamed)) else {
             unused.push(name.to_owned());
             continue;
         };
-        if let Some(before) = of_file.insert(renamed.clone(), name) {
+        if let Some((before, _)) = named.insert(renamed.clone(), (name, info)) {
             let problem = format!("the tensors {before:?} and {name:?} are both renamed to {renamed:?}");
-            return Err(Error::new(place(), problem, "rename each to a name of its own"));
+            return Err(Error::new(op, problem, "rename each to a name of its own"));
         }
     }
     let (mut places, mut left, mut unfit) = (Vec::new(), Vec::new(), Vec::new());
+    let mut is_wide = false;
     for (index, param) in model.params().iter().enumerate() {
-        let found = if matching.admits(&param.name) { of_file.remove(&param.name) } else { None };
-        let Some(name) = found else {
+        let found = if matching.admits(&param.name) { named.remove(&param.name) } else { None };
+        let Some((name, info)) = found else {
             left.push(param.name.clone());
             continue;
         };
-        let info = file.info(name).expect("the file has a tensor of this name");
         if info.shape != *param.value.shape() {
             unfit.push(format!("{:?} has the shape {}, {} is needed", param.name, info.shape, param.value.shape()));
         } else if !matches!(info.element, Some(element) if element == "f32" || element == T::NAME) {
+            is_wide |= info.element == Some("f64");
             unfit.push(format!("{:?} has elements {}, which {} does not hold", param.name, info.stored, T::NAME));
         }
         places.push((index, name.to_owned()));
     }
-    let missing: Vec<String> = left.iter().filter(|name| matching.admits(name)).cloned().collect();
-    let unexpected: Vec<String> = of_file.into_values().map(str::to_owned).collect();
+    let missing: Vec<&String> = left.iter().filter(|name| matching.admits(name)).collect();
+    let unexpected: Vec<String> = named.into_values().map(|(name, _)| name.to_owned()).collect();
     let mut problems = Vec::new();
     if !matching.partial && !missing.is_empty() {
         problems.push(format!("{} missing: {}", missing.len(), shortened(&missing)));
@@ -242,13 +313,18 @@ fn find<T: Float>(model: &Model<T>, file: &File, matching: &Matching) -> Result<
     }
     if !problems.is_empty() {
         let problem = format!("the weights are not those of the model: {}", problems.join("; "));
-        let hint = "build the network that they come from, or say by load_weights_with which ones are wanted";
-        return Err(Error::new(place(), problem, hint));
+        let hint = match op {
+            "load" if is_wide => "load a model of f64 by Model::<f64>::load_as",
+            "load" => "the file is damaged, or of other layers than this program has: write it again",
+            _ if is_wide => "build a model of f64 by Model::<f64>::build_as",
+            "copy_weights_from" => "say by its Matching which weights are wanted, or under which names",
+            _ => "build the network that they come from, or say by load_weights_with which ones are wanted",
+        };
+        return Err(Error::new(op, problem, hint));
     }
     if places.is_empty() && !(matching.under.is_none() && model.params().is_empty()) {
-        let names: Vec<String> = file.names().map(str::to_owned).collect();
-        let problem = format!("no tensor is a weight of the model, the file has: {}", shortened(&names));
-        return Err(Error::new(place(), problem, "check the path and the renaming"));
+        let problem = format!("no tensor is a weight of the model, there are: {}", shortened(&all));
+        return Err(Error::new(op, problem, "check the path and the renaming"));
     }
     unused.extend(unexpected);
     unused.sort();
@@ -260,13 +336,16 @@ pub(crate) fn open(path: impl AsRef<Path>) -> Result<File> {
     File::open(path).map_err(Error::file)
 }
 
-fn read<T: Float>(file: &File, name: &str) -> Result<Tensor<T>> {
-    Ok(file.read(name).map_err(Error::file)?.to())
+/// The result of reading a file, with its path in front of an error.
+pub(crate) fn within<R>(file: &File, result: Result<R>) -> Result<R> {
+    result.map_err(|error| match file.path() {
+        Some(path) => error.within(&path.display().to_string()),
+        None => error,
+    })
 }
 
-/// The first of a list, for a message.
-fn shortened(list: &[String]) -> String {
-    const SHOWN: usize = 20;
-    let shown = list.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
-    if list.len() > SHOWN { format!("{shown}, and {} more", list.len() - SHOWN) } else { shown }
+fn read<T: Float>(file: &File, name: &str) -> Result<Tensor<T>> {
+    // Without the path, which `within` puts in front of all errors.
+    let read = file.read(name).map_err(|error| Error::new("load", error.problem(), error.hint()));
+    Ok(read?.to())
 }

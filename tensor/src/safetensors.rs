@@ -30,3 +30,15 @@ const METADATA: &str = "__metadata__";
 const LENGTH: u64 = 8;
 /// The longest header; the limit of the format's other readers.
 const LONGEST_HEADER: u64 = 100_000_000;
+
+/// The first 20 of these names, for a message.
+#[doc(hidden)] // Shared with the crates above.
+pub fn shortened(names: &[impl AsRef<str>]) -> String {
+    const SHOWN: usize = 20;
+    let shown = names.iter().take(SHOWN).map(AsRef::as_ref).collect::<Vec<&str>>().join(", ");
+    match names.len() {
+        0 => "none".to_owned(),
+        count if count > SHOWN => format!("{shown}, and {} more", count - SHOWN),
+        _ => shown,
+    }
+}

@@ -10,7 +10,7 @@ use safetensors::tensor::Dtype;
 
 use super::half::{BF16, F16, Half};
 use super::header::{Header, lengths};
-use super::{LENGTH, LONGEST_HEADER, SafetensorsError};
+use super::{LENGTH, LONGEST_HEADER, SafetensorsError, shortened};
 use crate::bytes::read_into;
 use crate::columns::AnyTensor;
 use crate::element::Element;
@@ -158,7 +158,8 @@ impl File {
 
     fn read_tensor(&self, name: &str) -> Result<AnyTensor, SafetensorsError> {
         let Some(info) = self.header.tensors.get(name) else {
-            let problem = format!("there is no tensor {name:?}, there are {}", listed(self.names()));
+            let problem =
+                format!("there is no tensor {name:?}, there are {}", shortened(&self.names().collect::<Vec<&str>>()));
             return Err(SafetensorsError::content(problem, "check the name"));
         };
         let (place, shape) = (self.data + info.data_offsets.0 as u64, Shape::from(&info.shape[..]));
@@ -259,18 +260,6 @@ fn element(stored: Dtype) -> Option<&'static str> {
         Dtype::BOOL => bool::NAME,
         _ => return None,
     })
-}
-
-/// The first of these names, for a message.
-fn listed<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
-    const SHOWN: usize = 20;
-    let count = names.len();
-    let shown: Vec<&str> = names.take(SHOWN).collect();
-    match count {
-        0 => "none".to_owned(),
-        count if count > SHOWN => format!("{}, and {} more", shown.join(", "), count - SHOWN),
-        _ => shown.join(", "),
-    }
 }
 
 impl Source {
