@@ -122,24 +122,56 @@ fn a_model_comes_back_as_it_was() {
 #[test]
 #[ignore = "writes the fixture"]
 fn the_fixture_is_written() {
-    model::<f32>().save(fixture("model_v1.safetensors")).unwrap();
+    let model = model::<f32>();
+    model.save(fixture("model_v1.safetensors")).unwrap();
+    model.save_as(fixture("model_v1_f16.safetensors"), Stored::F16).unwrap();
+    model.save_as(fixture("model_v1_bf16.safetensors"), Stored::Bf16).unwrap();
+    self::model::<f64>().save(fixture("model_v1_f64.safetensors")).unwrap();
 }
 
-/// fixtures/model.py computes the network in NumPy 2.4.6 from what safetensors 0.8.0 reads of the file.
-const CLASS: [[f64; 3]; 2] = [
-    [0.5976568975782587, 0.052040324357677255, 0.350302778064064],
-    [0.46172555743755067, 0.1176542384529027, 0.42062020410954665],
-];
-const URGENT: [f64; 2] = [0.681895797744335, 0.4820575985659553];
+/// The classes and the urgency of the first two samples. fixtures/model.py computes the network in NumPy 2.4.6 from what
+/// safetensors 0.8.0 reads of the files (bfloat16 by ml_dtypes 0.6.0).
+type Outputs = ([[f64; 3]; 2], [f64; 2]);
+const F32: Outputs = (
+    [
+        [0.5976568975782587, 0.052040324357677255, 0.350302778064064],
+        [0.46172555743755067, 0.1176542384529027, 0.42062020410954665],
+    ],
+    [0.681895797744335, 0.4820575985659553],
+);
+const F16: Outputs = (
+    [
+        [0.5975931297665057, 0.05203648103359434, 0.35037038919989993],
+        [0.4616886346109491, 0.11768537663701165, 0.4206259887520392],
+    ],
+    [0.6819891553865832, 0.48209087164549086],
+);
+const BF16: Outputs = (
+    [
+        [0.5977015626060718, 0.052006382811058315, 0.3502920545828698],
+        [0.4613792761868241, 0.11772471613372923, 0.4208960076794466],
+    ],
+    [0.6811094938705031, 0.48088967646411934],
+);
+const F64: Outputs = (
+    [
+        [0.5976568972669785, 0.052040323210727935, 0.3503027795222936],
+        [0.4617255600200587, 0.11765423869036953, 0.42062020128957167],
+    ],
+    [0.6818958062437058, 0.482057598710544],
+);
 
-fn check_fixture(name: &str) {
-    let model = Model::load(fixture(name)).unwrap();
+fn check_fixture<T: Float>(name: &str, expected: Outputs, tolerance: f64) {
+    let model: Model<T> = Model::load_as(fixture(name)).unwrap();
     let outputs = model.predict_all(model.preprocess(raw()).unwrap()).unwrap();
-    let (class, urgent) = (&outputs[0], &outputs[1]);
-    assert!(class.slice(0, ..2).allclose(&Tensor::from(CLASS).to(), 1e-6, 1e-7), "{class:?}");
-    assert!(urgent.slice(0, ..2).squeeze(1).allclose(&Tensor::from(URGENT).to(), 1e-6, 1e-7), "{urgent:?}");
-    assert!(class.slice(0, 2..).iter().all(f32::is_nan) && urgent.get([2, 0]).is_nan());
-    let words = model.params().get("words/embeddings").unwrap().value.to_vec();
+    let (class, urgent) = (&outputs[0].to::<f64>(), &outputs[1].to::<f64>());
+    assert!(class.slice(0, ..2).allclose(&Tensor::from(expected.0), tolerance, 0.1 * tolerance), "{class:?}");
+    assert!(
+        urgent.slice(0, ..2).squeeze(1).allclose(&Tensor::from(expected.1), tolerance, 0.1 * tolerance),
+        "{urgent:?}"
+    );
+    assert!(class.slice(0, 2..).iter().all(f64::is_nan) && urgent.get([2, 0]).is_nan());
+    let words = model.params().get("words/embeddings").unwrap().value.to::<f32>().to_vec();
     let bits = words[26..].iter().map(|x| x.to_bits()).collect::<Vec<_>>();
     assert_eq!(bits, [0x7FC0_0000, 0x7F80_0000, 0xFF80_0000, 0x8000_0000]);
     let frozen: Vec<&str> = model.params().iter().filter(|param| param.frozen).map(|param| &*param.name).collect();
@@ -156,14 +188,20 @@ fn check_fixture(name: &str) {
 }
 
 #[test]
-fn a_file_of_version_1_is_read() {
-    check_fixture("model_v1.safetensors");
+fn files_of_version_1_are_read() {
+    check_fixture::<f32>("model_v1.safetensors", F32, 1e-6);
+    check_fixture::<f64>("model_v1_f64.safetensors", F64, 1e-14);
+    // In two bytes: they differ from the others by more than the tolerance.
+    check_fixture::<f32>("model_v1_f16.safetensors", F16, 1e-6);
+    check_fixture::<f32>("model_v1_bf16.safetensors", BF16, 1e-6);
+    let error = Model::load(fixture("model_v1_f64.safetensors")).err().unwrap().to_string();
+    assert!(error.ends_with("; load a model of f64 by Model::<f64>::load_as"), "{error}");
 }
 
 #[test]
 fn a_file_that_python_wrote_is_read() {
     // By fixtures/model.py, from the other one: tensors in another order, further ones, and texts of others.
-    check_fixture("python.safetensors");
+    check_fixture::<f32>("python.safetensors", F32, 1e-6);
     let file = File::open(fixture("python.safetensors")).unwrap();
     assert_eq!(file.metadata()["author"], "a script");
     assert_eq!(file.read("/note").unwrap(), Tensor::from([1_u8, 2, 3]).into());
@@ -669,8 +707,15 @@ fn what_could_not_be_loaded_is_not_saved() {
 
 #[test]
 fn a_file_of_version_1_is_the_same_bytes_when_it_is_saved_again() {
-    let file = fixture("model_v1.safetensors");
-    assert!(Model::load(&file).unwrap().to_safetensors().unwrap().to_bytes().unwrap() == std::fs::read(&file).unwrap());
+    fn check<T: Float>(name: &str, stored: Stored) {
+        let model: Model<T> = Model::load_as(fixture(name)).unwrap();
+        let bytes = model.to_safetensors().unwrap().stored_as(stored).to_bytes().unwrap();
+        assert!(bytes == std::fs::read(fixture(name)).unwrap(), "{name}");
+    }
+    check::<f32>("model_v1.safetensors", Stored::AsIs);
+    check::<f64>("model_v1_f64.safetensors", Stored::AsIs);
+    check::<f32>("model_v1_f16.safetensors", Stored::F16);
+    check::<f32>("model_v1_bf16.safetensors", Stored::Bf16);
 }
 
 #[test]
@@ -718,4 +763,38 @@ fn raw_data_are_predicted_in_one_call() {
         [4],
     );
     assert_eq!(cropped.unwrap().widest(), 4);
+}
+
+#[test]
+fn a_preprocessing_makes_floats_or_ids_and_no_masks() {
+    // Ids that count from 1 in the raw data.
+    let network = Sequential::new().add(Embedding::new(5, 2)).add(Flatten);
+    let model = Model::build(network, [3], 1).unwrap();
+    let from_one = Sequential::new().add(Rescaling::new(1.0).offset(-1.0));
+    let prepared = model.clone().with_preprocessing(from_one, [3]).unwrap();
+    let (raw, ids) = (Tensor::from([[1_i64, 5, 2]]), Tensor::from([[0_i64, 4, 1]]));
+    assert_eq!(prepared.predict_from_raw(&raw).unwrap(), model.predict(&ids).unwrap());
+    // A mask is no number.
+    let masked = Model::build(Sequential::new().add(Masked), [3], 1).unwrap();
+    let error = masked.with_preprocessing(Sequential::new().add(Rescaling::new(1.0)), [3]).err().unwrap().to_string();
+    assert_eq!(
+        error,
+        "preprocessing: its output \"0\" is floats, the model's input \"input\" is a mask; give the mask with the raw data"
+    );
+}
+
+/// 1 where the mask is true, else 0.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Masked;
+
+impl Layer for Masked {
+    const KIND: &'static str = "Masked";
+
+    fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
+        let shape = build.input_as(0, gradus_nn::ValueKind::Mask)?.clone();
+        Ok(Built::of_values(vec![gradus_nn::Spec::floats(shape)], |_, inputs| {
+            let ones: Tensor<T> = inputs[0].mask().to();
+            gradus_autograd::Var::from(ones).into()
+        }))
+    }
 }

@@ -1,8 +1,9 @@
-//! Files of models in which every number has been replaced: each is read or refused, without a panic and at once.
+//! Files of models in which every number has been replaced: each is read or refused, without a panic and within seconds.
 
 mod models;
 
 use std::panic::catch_unwind;
+use std::time::{Duration, Instant};
 
 use gradus_nn::{LayerKinds, Model};
 use gradus_tensor::safetensors::{File, Writer};
@@ -51,18 +52,25 @@ fn numbers(text: &str) -> Vec<(usize, usize)> {
 #[test]
 fn no_number_makes_a_file_panic() {
     let mut panics = Vec::new();
-    let mut count = 0;
+    let (mut count, mut read) = (0, 0);
     for model in models::models() {
         let bytes = model.to_safetensors().unwrap().to_bytes().unwrap();
         let file = File::from_bytes(bytes).unwrap();
         let text = &file.metadata()["gradus"];
+        // The tensors are there, so that what is changed and still fits is read whole.
+        let tensors = file.names().map(|name| (name, file.read(name).unwrap()));
+        let weights = tensors.fold(Writer::new(), |writer, (name, tensor)| writer.tensor(name, tensor));
         for (begin, end) in numbers(text) {
             for value in VALUES {
                 let changed = format!("{}{value}{}", &text[..begin], &text[end..]);
-                let file = File::from_bytes(Writer::new().metadata("gradus", changed).to_bytes().unwrap()).unwrap();
+                let bytes = weights.clone().metadata("gradus", changed).to_bytes().unwrap();
+                let file = File::from_bytes(bytes).unwrap();
+                let start = Instant::now();
                 let loaded = catch_unwind(|| Model::<f32>::from_safetensors(&file, &LayerKinds::standard()).is_ok());
                 count += 1;
-                if loaded.is_err() {
+                read += usize::from(matches!(loaded, Ok(true)));
+                // Each takes a millisecond or so; endless work took minutes.
+                if loaded.is_err() || start.elapsed() > Duration::from_secs(5) {
                     panics.push(format!(
                         "{}[{value}]{}",
                         &text[begin.saturating_sub(60)..begin],
@@ -72,6 +80,6 @@ fn no_number_makes_a_file_panic() {
             }
         }
     }
-    assert!(count > 1000, "only {count} files");
+    assert!(count > 1000 && read > 100, "only {count} files, of which {read} are read");
     assert!(panics.is_empty(), "{} of {count}: {panics:#?}", panics.len());
 }

@@ -2,11 +2,12 @@
 
 use gradus_nn::{
     Activation, AdaptiveAveragePooling2D, AdaptiveMaxPooling1D, Add, Average, AveragePooling2D, BatchNorm, Concatenate,
-    Conv1D, Conv2D, Conv2DTranspose, Cropping2D, Dense, DepthwiseConv2D, Dropout, ELU, Embedding, Flatten,
-    GaussianDropout, GaussianNoise, GlobalAveragePooling1D, GlobalMaxPooling2D, Graph, GroupNorm, InstanceNorm,
-    LayerHandle, LayerNorm, LeakyReLU, MaxPooling2D, Maximum, Minimum, Model, Multiply, Normalization, PReLU, Padding,
-    Permute, RMSNorm, ReLU, ReflectionPadding2D, RepeatVector, ReplicationPadding2D, Rescaling, Reshape, Residual,
-    SeparableConv2D, Sequential, Softmax, SpatialDropout2D, Subtract, UpSampling2D, ZeroPadding2D,
+    Conv1D, Conv2D, Conv2DTranspose, Conv3D, Cropping2D, Dense, DepthwiseConv2D, Dropout, ELU, Embedding, Flatten,
+    GaussianDropout, GaussianNoise, GlobalAveragePooling1D, GlobalAveragePooling3D, GlobalMaxPooling2D, Graph,
+    GroupNorm, InstanceNorm, LayerHandle, LayerNorm, LeakyReLU, MaxPooling2D, MaxPooling3D, Maximum, Minimum, Model,
+    Multiply, Normalization, PReLU, Padding, Permute, RMSNorm, ReLU, ReflectionPadding2D, RepeatVector,
+    ReplicationPadding2D, Rescaling, Reshape, Residual, SeparableConv2D, Sequential, Softmax, SpatialDropout2D,
+    Subtract, UpSampling2D, UpSampling3D, ZeroPadding2D, ZeroPadding3D,
 };
 
 /// One of each.
@@ -33,6 +34,13 @@ pub fn models() -> Vec<Model> {
         .add(SpatialDropout2D::new(0.5))
         .add(AdaptiveAveragePooling2D::new([4, 4]))
         .add(GlobalMaxPooling2D::new());
+    let volumes = chain()
+        .add(Activation::Tanh)
+        .add(Conv3D::new(2, [2, 1, 2]))
+        .add(UpSampling3D::new([1, 2, 1]))
+        .add(MaxPooling3D::new([1, 2, 1]))
+        .add(ZeroPadding3D::new([(1, 0), (0, 1), (0, 0)]))
+        .add(GlobalAveragePooling3D::new());
     let rows = chain()
         .add(Dense::new(4).activation(Activation::Relu))
         .add(LayerNorm::new())
@@ -74,6 +82,7 @@ pub fn models() -> Vec<Model> {
     let prepared = named.with_preprocessing(chain().add(Rescaling::new(0.5)), [3]).unwrap();
     vec![
         build(pictures, &[8, 8, 2]),
+        build(volumes, &[3, 3, 3, 1]),
         build(rows, &[3]),
         Model::build(words, [None], 1).unwrap(),
         build(scaled, &[2]),
