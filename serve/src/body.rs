@@ -39,8 +39,10 @@ async fn read_into(bytes: &mut Vec<u8>, body: &mut Incoming, limits: &Limits, sh
         check(length as u64)?;
         if length > bytes.capacity() {
             let capacity = length.max((2 * bytes.capacity()).min(limits.body));
-            share.set(capacity)?;
+            // To grow takes the old and the new at a time.
+            share.set(bytes.capacity() + capacity)?;
             bytes.reserve_exact(capacity - bytes.len());
+            share.set(capacity)?;
         }
         bytes.extend_from_slice(data);
     }

@@ -160,9 +160,10 @@ impl Server {
     /// The most bytes that all requests may take together: 256 MiB unless told otherwise. Beyond it the answer is 503 with
     /// `Retry-After`, or 413 if a request would take more by itself.
     ///
-    /// A request takes its body while that comes, then its tensors, and then its answer until the client has read it.
-    /// It takes more while it is read: up to 12 bytes for a number, and 24 for an id. Up to 128 KiB for the head of each
-    /// connection's request come on top, and what the model needs to compute one batch.
+    /// A request takes its body while that comes, and up to twice that while it grows; then its tensors; and then its answer
+    /// until the client has read it. While the body is read into tensors, a number takes up to 12 bytes and an id 24. What
+    /// comes on top is up to 128 KiB for the head of each connection's request, and what the model needs for one batch. The
+    /// process holds up to about twice as much in all, since freed memory is kept to be used again.
     pub fn memory(mut self, bytes: usize) -> Self {
         self.limits.memory = bytes;
         self
