@@ -199,6 +199,47 @@ fn files() -> Result<()> {
 }
 
 #[test]
+fn preprocessing_callbacks_and_weights() -> Result<()> {
+    let network = Sequential::new().add(Flatten).add(Dropout::new(0.5)).add(BatchNorm::new()).add(Dense::new(10));
+    let model = built(network, [28, 28])?;
+    let model = model.with_preprocessing(Sequential::new().add(Rescaling::new(1.0 / 255.0)), [28, 28])?;
+    let images = &Tensor::<u8>::full([2, 28, 28], 51);
+    let x = images.to::<f32>() * (1.0 / 255.0);
+    assert_eq!(model.predict_from_raw(images)?, model.predict(x)?);
+
+    let (data, x) = (data()?, data()?.inputs().clone());
+    let network = Sequential::new().add(Normalization::adapt(&x)?).add(Dense::new(2).activation(Activation::Softmax));
+    let optimizer = Optimizer::from(Adam::default()).clip_norm(1.0).weight_decay(0.01);
+    let mut trainer = Trainer::new(built(network, [1])?, CategoricalCrossentropy::default(), optimizer);
+    let fit = Fit { epochs: 3, validation_split: 0.1, verbose: false, ..Fit::default() }
+        .callback(EarlyStopping::new("val_loss").restore_best_weights(true))
+        .callback(ReduceLrOnPlateau::new("val_loss").factor(0.5).patience(2))
+        .callback(StopOnNan);
+    let f = |_: usize, rate: f64| rate / 2.0;
+    let fit = fit.callback(LearningRateScheduler::new(f));
+    let f = |run: &mut Run<'_>| {
+        println!("{}", run.logs());
+        Ok(())
+    };
+    trainer.fit(&data, fit.callback(on_epoch_end(f)))?;
+    // Written in `train/tests/callbacks.rs`, into a folder for it.
+    let _: Fit = Fit::default().callback(CsvLogger::new("log.csv"));
+
+    let (mut a, b) = (
+        built(Sequential::new().add(Dense::new(2)), [3])?,
+        Model::build(Sequential::new().add(Dense::new(2)), [3], 2)?,
+    );
+    a.copy_weights_from(&b, &Matching::new())?;
+    assert_eq!(a.params()[0].value, b.params()[0].value);
+    let named = |name: &str, seed| Model::build(Sequential::new().add_named(name, Dense::new(2)), [3], seed);
+    let (mut model, other) = (named("body", 1)?, named("trunk", 2)?);
+    model.copy_weights_from(&other, &Matching::new().renamed("trunk", "body"))?;
+    assert_eq!(model.params()[0].value, other.params()[0].value);
+    assert_eq!(model.params().len(), 2);
+    Ok(())
+}
+
+#[test]
 fn arrays() {
     let x = Tensor::new([[1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]]);
     assert_eq!(x.slice(1, (1, -1)), Tensor::new([[2.0, 3.0], [6.0, 7.0]]));

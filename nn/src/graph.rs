@@ -244,6 +244,13 @@ pub struct Node {
     source: Source,
 }
 
+/// One node where a layer takes several: `graph.add(Dense::new(1), x)`.
+impl AsRef<[Node]> for Node {
+    fn as_ref(&self) -> &[Node] {
+        std::slice::from_ref(self)
+    }
+}
+
 impl Node {
     /// Another output of the same layer: 0 is the first. A node that [`GraphBuilder::add`] returns is the first output.
     ///

@@ -19,7 +19,8 @@ impl<T: Float> Model<T> {
     /// Training and [`predict`](Model::predict) do not: they go on with data that have been prepared.
     ///
     /// `raw` are the shapes of the raw data, as for [`Model::build`]. If the model has several inputs, an output of the
-    /// preprocessing feeds the input of its name, and an input that none is named after is given with the raw data.
+    /// preprocessing feeds the input of its name (`graph.output(("features", node))` names one), and an input that none is named
+    /// after is given with the raw data.
     ///
     /// ```
     /// use gradus_nn::{Dense, Flatten, Model, Rescaling, Sequential};
@@ -124,7 +125,10 @@ impl<T: Float> Model<T> {
                     None => {
                         let problem =
                             format!("its output {:?} is named after no input of the model ({inputs})", output.name);
-                        return fail(problem, "name each output after the input that it makes");
+                        return fail(
+                            problem,
+                            "name each output after the input that it makes: graph.output((\"features\", node))",
+                        );
                     }
                 },
             };

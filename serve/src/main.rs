@@ -9,7 +9,7 @@ fn main() -> ExitCode {
     match command::run(lexopt::Parser::from_env()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(command::Failure::Usage(text)) => {
-            eprintln!("gradus: {text}; gradus --help lists what can be given");
+            eprintln!("gradus: {text}; gradus --help lists the commands, gradus COMMAND --help the options of each");
             ExitCode::from(2)
         }
         Err(command::Failure::Work(text)) => {

@@ -146,6 +146,11 @@ fn predict_reads_pictures() {
     fs::write(&west, hex(WEST)).unwrap();
     let text = printed(&["predict", &file, "--image", &west, &west, "--top", "1"]);
     assert_eq!(text, format!("{west}  west 0.9996\n{west}  west 0.9996\n"));
+    assert_eq!(gradus(&["predict", &file, "--image", &west]).stderr, b"");
+    let raw = folder.file("raw.safetensors");
+    Model::build(Sequential::new().add(Flatten), [2, 2], 1).unwrap().save(&raw).unwrap();
+    let note = String::from_utf8(gradus(&["predict", &raw, "--image", &west]).stderr).unwrap();
+    assert!(note.starts_with("note: the model has no preprocessing, so it is given pixels from 0 to 255"), "{note}");
     let message = failed(&["predict", &file, "--image", &file], 1);
     assert!(message.contains("corners.safetensors") && message.contains("PNG or JPEG"), "{message}");
     // A file may say that its model takes pictures of any size.

@@ -110,6 +110,12 @@ pub(super) fn run(mut arguments: Parser) -> Result<()> {
             text.clear();
         }
     }
+    if matches!(samples, Samples::Images(..)) && model.preprocessing().is_none() {
+        eprintln!(
+            "note: the model has no preprocessing, so it is given pixels from 0 to 255 as they are. If it was trained on others, \
+             save it with Model::with_preprocessing."
+        );
+    }
     Ok(())
 }
 

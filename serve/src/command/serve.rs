@@ -118,7 +118,12 @@ pub(super) fn run(mut arguments: Parser, mut file: Option<PathBuf>) -> Result<()
     }
     let file = file.ok_or_else(|| Failure::Usage("serve: there is no FILE".to_owned()))?;
     let name = name.unwrap_or_else(|| name_of(&file));
-    let server = Server::new(load(&file)?).name(&name).bounds(bounds);
+    let model = load(&file)?;
+    let given = match model.preprocessing() {
+        Some(_) => "raw data, which the model's preprocessing prepares",
+        None => "prepared data: the model has no preprocessing",
+    };
+    let server = Server::new(model).name(&name).bounds(bounds);
     let server = options.into_iter().fold(server, |server, option| option(server));
     // A name of the loopback that was asked for may be asked by.
     let is_name = host.parse::<IpAddr>().is_err();
@@ -127,7 +132,9 @@ pub(super) fn run(mut arguments: Parser, mut file: Option<PathBuf>) -> Result<()
         if is_name && found.all(|address| address.ip().is_loopback()) { server.allow_host(&host) } else { server };
     let bound = server.bind((&*host, port)).map_err(|error| failed(format!("{host}, port {port}: {error}")))?;
     let address = bound.address();
-    print(&format!("{name}: http://{address}/v1/models/{name}:predict\nA page to try it on: http://{address}/\n"))?;
+    print(&format!(
+        "{name}: http://{address}/v1/models/{name}:predict\nA page to try it on: http://{address}/\nRequests give {given}.\n"
+    ))?;
     bound.run().map_err(failed)
 }
 
