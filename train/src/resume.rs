@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::checkpoints;
 use crate::error::{Error, Result};
-use crate::snapshot::{CALLBACKS, KEY, OPTIMIZER, VERSION, Written, rule_name};
+use crate::snapshot::{CALLBACKS, KEY, METRICS, OPTIMIZER, VERSION, Written, owner, rule_name};
 use crate::state::Status;
 use crate::trainer::Trainer;
 
@@ -124,14 +124,11 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
             return Err(refusal(format!("there is a weight {name:?}, which the model does not have"), OTHER_NETWORK));
         }
         let mut state = written.state;
-        for (name, place) in file.names().filter_map(|name| Some((name, name.strip_prefix(CALLBACKS)?))) {
-            let (place, own) = place.split_once('/').unwrap_or((place, ""));
-            let place: Option<usize> = place.parse().ok();
-            let Some(callback) = place.and_then(|place| state.callbacks.get_mut(place)) else {
-                let problem = format!("there is no callback to which {name:?} belongs");
-                return Ok(Err(damage(problem)));
+        for name in file.names().filter(|name| name.starts_with(CALLBACKS) || name.starts_with(METRICS)) {
+            let Some((owner, own)) = owner(&mut state, name) else {
+                return Ok(Err(damage(format!("there is no metric or callback to which {name:?} belongs"))));
             };
-            callback.tensors.insert(own.to_owned(), file.read(name)?);
+            owner.tensors.insert(own.to_owned(), file.read(name)?);
         }
         let slots = file.names().filter_map(|name| Some((name, name.strip_prefix(OPTIMIZER)?)));
         let slots =

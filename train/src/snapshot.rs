@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::callbacks::short_type_name;
 use crate::error::{Error, Result};
-use crate::state::{Tensors, TrainingState};
+use crate::state::{NamedState, Tensors, TrainingState};
 use crate::trainer::Trainer;
 
 /// All that the rest of a run depends on, besides the program and the data: written to a file, it is a checkpoint.
@@ -59,6 +59,9 @@ pub(crate) const OPTIMIZER: &str = "/optimizer/";
 /// What the names of the callbacks' tensors begin with, before the place of the callback among the states.
 pub(crate) const CALLBACKS: &str = "/callbacks/";
 
+/// What the names of the metrics' tensors begin with, before the place of the metric.
+pub(crate) const METRICS: &str = "/metrics/";
+
 /// The name of a rule in files.
 pub(crate) fn rule_name<R: Rule>() -> String {
     short_type_name::<R>()
@@ -86,8 +89,7 @@ impl<T: Float> Snapshot<T> {
             sync(file).map_err(|source| Error::file(file, source))?;
         }
         let mut state = self.training.clone();
-        let tensors: Vec<Tensors> =
-            state.callbacks.iter_mut().map(|state| std::mem::take(&mut state.tensors)).collect();
+        let tensors = take_tensors(&mut state);
         let written = Written {
             version: VERSION,
             rule: self.rule.clone(),
@@ -101,13 +103,34 @@ impl<T: Float> Snapshot<T> {
         for (name, slot) in &self.optimizer.slots {
             writer = writer.tensor(format!("{OPTIMIZER}{name}"), slot);
         }
-        for (place, tensors) in tensors.into_iter().enumerate() {
-            for (name, tensor) in tensors {
-                writer = writer.tensor(format!("{CALLBACKS}{place}/{name}"), tensor);
-            }
+        for (name, tensor) in tensors {
+            writer = writer.tensor(name, tensor);
         }
         Ok(writer.write(path)?)
     }
+}
+
+/// Takes the tensors of metrics and callbacks out of a state, under their names in the file: `/callbacks/2/1/kernel`.
+fn take_tensors(state: &mut TrainingState) -> Tensors {
+    let metrics = state.epoch.iter_mut().flat_map(|epoch| &mut epoch.metrics).enumerate();
+    let metrics = metrics.map(|(place, metric)| (format!("{METRICS}{place}"), metric));
+    let callbacks = state.callbacks.iter_mut().enumerate();
+    let callbacks = callbacks.map(|(place, callback)| (format!("{CALLBACKS}{place}"), callback));
+    let tensors = metrics.chain(callbacks).flat_map(|(owner, NamedState { tensors, .. })| {
+        std::mem::take(tensors).into_iter().map(move |(name, tensor)| (format!("{owner}/{name}"), tensor))
+    });
+    tensors.collect()
+}
+
+/// The state of the metric or the callback to which a tensor of this name in the file belongs, and its own name.
+pub(crate) fn owner<'a, 'b>(state: &'a mut TrainingState, name: &'b str) -> Option<(&'a mut NamedState, &'b str)> {
+    let of = |prefix| name.strip_prefix(prefix)?.split_once('/');
+    let states = |place: &str, states: &'a mut Vec<NamedState>| states.get_mut(place.parse::<usize>().ok()?);
+    if let Some((place, own)) = of(CALLBACKS) {
+        return Some((states(place, &mut state.callbacks)?, own));
+    }
+    let (place, own) = of(METRICS)?;
+    Some((states(place, &mut state.epoch.as_mut()?.metrics)?, own))
 }
 
 /// Brings a file and its name in the folder to the disk.

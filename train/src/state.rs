@@ -1,6 +1,7 @@
 //! The state of a training run: plain data that can be written down, read, and gone on from.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use gradus_datasets::Order;
 use gradus_tensor::{AnyTensor, Generator};
@@ -100,14 +101,14 @@ pub enum Status {
     Failed(String),
 }
 
-/// The state of a metric or a callback, with its name.
+/// The state of a metric or a callback, with its name: what its `restore` is given.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NamedState {
     /// The name of the metric or the callback.
     pub name: String,
-    /// What its `state` returned.
+    /// What its `state` returned; [`from_state`] reads it.
     pub state: Value,
-    /// What its `tensors` returned, for a callback.
+    /// What its `tensors` returned.
     #[serde(default, skip_serializing_if = "Tensors::is_empty")]
     pub tensors: Tensors,
 }
@@ -174,13 +175,16 @@ pub fn to_state(data: &impl Serialize) -> Value {
     }
 }
 
-/// The data from which [`to_state`] made a state: for `restore` of a metric or a callback of this name.
+/// The data from which [`to_state`] made a state: for `restore` of a metric or a callback.
 ///
 /// # Errors
 /// If the state is one of other data.
-pub fn from_state<D: DeserializeOwned>(name: &str, state: &Value) -> Result<D> {
-    D::deserialize(state).map_err(|error| {
-        let problem = format!("the state is not one of {name}: {error}");
-        Error::new("restore", problem, "restore the state that was written by the same program")
-    })
+pub fn from_state<D: DeserializeOwned>(state: &NamedState) -> Result<D> {
+    D::deserialize(&state.state).map_err(|error| no_state_of(&state.name, &error))
+}
+
+/// The error of a state that is none of the metric or the callback of this name.
+pub(crate) fn no_state_of(name: &str, error: &impl Display) -> Error {
+    let problem = format!("the state is not one of {name}: {error}");
+    Error::new("restore", problem, "restore the state that was written by the same program")
 }

@@ -64,7 +64,25 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
         state.callbacks.clear();
         state.samples = self.data.sample_count();
         self.call(Place::epoch(0, Hook::Begin), |callback, run| callback.on_begin(run))?;
+        if self.snapshot_requested {
+            self.check_states()?;
+        }
         self.snapshot()
+    }
+
+    /// Restores all metrics and callbacks to the states that they have, so that one which cannot be restored is found before
+    /// anything is trained.
+    fn check_states(&mut self) -> Result<()> {
+        let of = |name: &str| format!("fit: a run could not go on from checkpoints with {name}");
+        for metric in &mut self.trainer.metrics {
+            let state = metric.state();
+            metric.restore(&state).map_err(|error| error.within(&of(&metric.name)))?;
+        }
+        for callback in &mut self.callbacks {
+            let Some(state) = state_of(&**callback) else { continue };
+            callback.restore(&state).map_err(|error| error.within(&of(&state.name)))?;
+        }
+        Ok(())
     }
 
     /// Restores metrics and callbacks of a run that goes on. What has no state begins.
@@ -76,13 +94,7 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
         let mut callbacks = std::mem::take(&mut self.callbacks);
         for callback in &mut callbacks {
             match states.iter().position(|state| state.name == callback.name()) {
-                Some(place) => {
-                    let NamedState { state, tensors, .. } = states.remove(place);
-                    callback.restore(&state)?;
-                    if !tensors.is_empty() {
-                        callback.restore_tensors(&tensors)?;
-                    }
-                }
+                Some(place) => callback.restore(&states.remove(place))?,
                 None => callback.on_begin(&mut self.run_at(Place::epoch(epoch, Hook::Begin)))?,
             }
         }
@@ -170,11 +182,7 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
     /// The states of metrics and of callbacks.
     fn states(&self) -> (Vec<NamedState>, Vec<NamedState>) {
         let metrics = self.trainer.metrics.iter().map(OutputMetric::state).collect();
-        let states = self.callbacks.iter().map(|callback| {
-            let (name, state, tensors) = (callback.name(), callback.state(), callback.tensors());
-            NamedState { name, state, tensors }
-        });
-        (metrics, states.filter(|callback| !callback.state.is_null() || !callback.tensors.is_empty()).collect())
+        (metrics, self.callbacks.iter().filter_map(|callback| state_of(&**callback)).collect())
     }
 
     /// Gives the callbacks a snapshot of this place if one of them has asked for it, or if the run is paused here.
@@ -355,6 +363,12 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
             snapshot_requested: false,
         }
     }
+}
+
+/// The state of a callback, if it has one.
+fn state_of<T: Float>(callback: &dyn Callback<T>) -> Option<NamedState> {
+    let (name, state, tensors) = (callback.name(), callback.state(), callback.tensors());
+    (!state.is_null() || !tensors.is_empty()).then_some(NamedState { name, state, tensors })
 }
 
 /// A place in a run at which a hook is called.

@@ -14,6 +14,7 @@ use gradus_optim::{IntoOptimizer, Sgd};
 use gradus_tensor::Tensor;
 use gradus_train::callbacks::*;
 use gradus_train::metrics::{MeanAbsoluteError, Metric};
+use gradus_train::state::{NamedState, from_state, to_state};
 use gradus_train::{Fit, Result, Trainer};
 
 /// A "measurement" that takes the given value in each epoch.
@@ -35,6 +36,13 @@ impl Metric for Scripted {
     }
     fn reset(&mut self) {
         self.epoch += 1;
+    }
+    fn state(&self) -> serde_json::Value {
+        to_state(&self.epoch)
+    }
+    fn restore(&mut self, state: &NamedState) -> Result<()> {
+        self.epoch = from_state(state)?;
+        Ok(())
     }
 }
 

@@ -12,11 +12,12 @@ use std::time::Duration;
 use common::{LineTrainer, fit, line, trainer, values, weights};
 use gradus_datasets::Dataset;
 use gradus_nn::losses::MeanSquaredError;
-use gradus_nn::{Dense, Initializer, Model, Sequential};
+use gradus_nn::{Activation, Dense, Initializer, Model, Sequential};
 use gradus_optim::{Adam, Sgd};
+use gradus_tensor::Tensor;
 use gradus_train::callbacks::*;
-use gradus_train::metrics::MeanAbsoluteError;
-use gradus_train::state::Status;
+use gradus_train::metrics::{Auc, MeanAbsoluteError, Metric, Named};
+use gradus_train::state::{NamedState, Status, from_state, to_state};
 use gradus_train::{Error, Fit, Result, Snapshot, Trainer};
 use pictures::*;
 
@@ -277,6 +278,85 @@ fn what_cannot_go_on_from_a_checkpoint_says_so() {
     fs::write(&file, &bytes).unwrap();
     let error = trainer().resume(&folder).unwrap_err().to_string();
     assert!(error.contains("the checkpoint has version 9, this program reads up to 1"), "{error}");
+}
+
+#[test]
+fn what_no_run_could_go_on_from_is_found_before_anything_is_trained() {
+    /// A metric and a callback that cannot restore what they return as their state.
+    struct Halfway;
+    impl Metric for Halfway {
+        fn name(&self) -> String {
+            "halfway".to_owned()
+        }
+        fn update(&mut self, _: &Tensor, _: &Tensor, _: Option<&Tensor>) -> Result<()> {
+            Ok(())
+        }
+        fn result(&self) -> f64 {
+            0.0
+        }
+        fn reset(&mut self) {}
+        fn state(&self) -> serde_json::Value {
+            to_state(&())
+        }
+        fn restore(&mut self, state: &NamedState) -> Result<()> {
+            from_state::<f64>(state).map(|_| ())
+        }
+    }
+    impl Callback for Halfway {
+        fn state(&self) -> serde_json::Value {
+            to_state(&1)
+        }
+    }
+    let refused = |mut trainer: LineTrainer, fit: Fit, name: &str| {
+        let folder = folder(name);
+        let error = trainer.fit(&line(), fit.callback(Checkpoint::new(folder))).unwrap_err().to_string();
+        assert_eq!(trainer.optimizer().steps(), 0, "{error}");
+        error
+    };
+    assert_eq!(
+        refused(trainer().metric(Halfway), fit(1), "halfway_metric"),
+        "fit: a run could not go on from checkpoints with halfway: restore: the state is not one of halfway: invalid type: \
+         null, expected f64; restore the state that was written by the same program"
+    );
+    assert_eq!(
+        refused(trainer(), fit(1).callback(Halfway), "halfway_callback"),
+        "fit: a run could not go on from checkpoints with Halfway: restore: Halfway has a state, but cannot restore one; \
+         implement Callback::restore as well as Callback::state"
+    );
+    let mut unwritable = trainer();
+    unwritable.model_mut().info_mut().class_names.insert("mine".to_owned(), vec!["yes".to_owned()]);
+    let error = refused(unwritable, fit(1), "unwritable");
+    assert!(error.contains("there is no output \"mine\""), "{error}");
+    // Without checkpoints there is nothing to go on from.
+    assert!(trainer().metric(Halfway).fit(&line(), fit(1).callback(Halfway)).is_ok());
+}
+
+#[test]
+fn the_scores_of_an_epoch_are_tensors_of_the_file() {
+    let folder = folder("scores");
+    let scored = || {
+        let network = Sequential::new().add(Dense::new(1).activation(Activation::Sigmoid));
+        let model = Model::build(network, [1], 3).unwrap();
+        let named = |name: &str| Named::new(name, Auc::default());
+        Trainer::new(model, MeanSquaredError, Sgd::default()).metric(MeanAbsoluteError::default()).metric(named("mine"))
+    };
+    let signs = || {
+        Dataset::new(line().inputs().clone(), Tensor::from_iter((0..8).map(|i| (i % 2) as f32)).unsqueeze(-1)).unwrap()
+    };
+    let pause = on_batch_end(|run: &mut Run<'_>| {
+        run.pause("to look at the file");
+        Ok(())
+    });
+    scored().fit(&signs(), fit(2).callback(Checkpoint::new(&folder)).callback(pause)).unwrap();
+    let file = gradus_tensor::safetensors::File::open(folder.join("step-00000001.safetensors")).unwrap();
+    let names: Vec<&str> = file.names().filter(|name| name.starts_with('/')).collect();
+    assert_eq!(names, ["/metrics/1/positive", "/metrics/1/scores", "/metrics/1/weights"]);
+    let mut again = scored();
+    again.resume(&folder).unwrap().unwrap();
+    let history = again.fit(&signs(), fit(2).callback(Checkpoint::new(&folder))).unwrap();
+    let mut in_one = scored();
+    assert_eq!(in_one.fit(&signs(), fit(2)).unwrap(), history);
+    assert_eq!(weights(&again), weights(&in_one));
 }
 
 #[test]

@@ -10,6 +10,7 @@ use gradus_optim::{IntoOptimizer, Optimizer, Sgd};
 use gradus_tensor::{Columns, Generator, Tensor};
 use gradus_train::callbacks::*;
 use gradus_train::metrics::*;
+use gradus_train::state::{NamedState, from_state, to_state};
 use gradus_train::{Fit, Result, Trainer, train_step};
 
 /// A model of so many probabilities of two inputs.
@@ -47,6 +48,12 @@ impl Metric for Constant {
         0.0
     }
     fn reset(&mut self) {}
+    fn state(&self) -> serde_json::Value {
+        to_state(&())
+    }
+    fn restore(&mut self, state: &NamedState) -> Result<()> {
+        from_state(state)
+    }
 }
 
 /// The message with which a run is refused, once it is found that nothing was trained.
@@ -320,6 +327,13 @@ fn weights_that_are_no_numbers_are_never_the_best() {
         }
         fn reset(&mut self) {
             self.0 += 1.0;
+        }
+        fn state(&self) -> serde_json::Value {
+            to_state(&self.0)
+        }
+        fn restore(&mut self, state: &NamedState) -> Result<()> {
+            self.0 = from_state(state)?;
+            Ok(())
         }
     }
     let diverge = || {

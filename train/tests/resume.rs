@@ -14,7 +14,7 @@ use gradus_optim::State;
 use gradus_tensor::{Generator, Tensor};
 use gradus_train::callbacks::*;
 use gradus_train::metrics::*;
-use gradus_train::state::{EpochState, Status, from_state, to_state};
+use gradus_train::state::{EpochState, NamedState, Status, Tensors, from_state, to_state};
 use gradus_train::{Error, Fit, Result, TrainingState};
 use pictures::*;
 use serde::{Deserialize, Serialize};
@@ -200,7 +200,7 @@ fn a_run_goes_on_only_with_the_data_metrics_and_callbacks_that_it_had() {
     assert_eq!(weights(&trainer), weights(&in_one));
 }
 
-/// A metric that cannot be written down.
+/// A metric whose state is none that it can restore.
 struct Forgetful;
 
 impl Metric for Forgetful {
@@ -214,6 +214,22 @@ impl Metric for Forgetful {
         0.5
     }
     fn reset(&mut self) {}
+    fn state(&self) -> serde_json::Value {
+        serde_json::Value::Null
+    }
+    fn restore(&mut self, state: &NamedState) -> Result<()> {
+        from_state::<f64>(state).map(|_| ())
+    }
+}
+
+/// A state of this name.
+fn named(name: &str, state: serde_json::Value) -> NamedState {
+    NamedState { name: name.to_owned(), state, tensors: Tensors::new() }
+}
+
+/// The state of a metric.
+fn state(metric: &dyn Metric) -> NamedState {
+    NamedState { tensors: metric.tensors(), ..named(&metric.name(), metric.state()) }
 }
 
 /// A callback that has a state, and the `restore` of one that has none.
@@ -228,21 +244,21 @@ impl Callback for Halfway {
 #[test]
 fn what_cannot_go_on_says_so() {
     let run = |batch, halfway: bool| {
-        let mut trainer = trainer().metric(Forgetful);
+        let mut trainer = if halfway { trainer() } else { trainer().metric(Forgetful) };
         let fits = || if halfway { fit(3).callback(Halfway) } else { fit(3) };
         let mut first = fits();
         first.callbacks.extend(pause_at(1, batch));
         trainer.fit(&line(), first).unwrap();
         trainer.fit(&line(), fits()).map(|history| history.epochs.len()).map_err(|error| error.to_string())
     };
-    let refusal = "restore: the metric \"forgetful\" cannot go on in the midst of an epoch; implement Metric::state and \
-                   Metric::restore, or pause the run between epochs";
+    let refusal = "restore: the state is not one of forgetful: invalid type: null, expected f64; restore the state that was \
+                   written by the same program";
     assert_eq!(run(1, false), Err(refusal.to_owned()));
     assert_eq!(run(BATCHES + 1, false), Ok(3));
     let refusal = "restore: Halfway has a state, but cannot restore one; implement Callback::restore as well as \
                    Callback::state";
     assert_eq!(run(BATCHES + 1, true), Err(refusal.to_owned()));
-    let wrong = from_state::<usize>("Counter", &to_state(&"many")).unwrap_err().to_string();
+    let wrong = from_state::<usize>(&named("Counter", to_state(&"many"))).unwrap_err().to_string();
     assert_eq!(
         wrong,
         "restore: the state is not one of Counter: invalid type: string \"many\", expected usize; restore the state that \
@@ -264,16 +280,16 @@ fn every_metric_goes_on_from_its_state() {
         for (place, (targets, outputs, weights)) in batches.iter().enumerate() {
             whole.update(targets, outputs, Some(weights)).unwrap();
             if place == 2 {
-                let json = serde_json::to_string(&first.state()).unwrap();
+                let json = serde_json::to_string(&state(&*first)).unwrap();
                 // What the metric had added up before is forgotten.
                 second.update(&batches[2].0, &batches[2].1, None).unwrap();
                 second.restore(&serde_json::from_str(&json).unwrap()).unwrap();
                 assert_eq!(second.result(), first.result(), "{name}");
-                first.restore(&to_state(&"no state")).unwrap_err();
+                first.restore(&named("none", to_state(&"no state"))).unwrap_err();
             }
             if place < 2 { &mut first } else { &mut second }.update(targets, outputs, Some(weights)).unwrap();
         }
-        assert_eq!((second.result(), second.state()), (whole.result(), whole.state()), "{name}");
+        assert_eq!((second.result(), state(&*second)), (whole.result(), state(&*whole)), "{name}");
     }
     for of_two in [true, false] {
         check("accuracy", of_two, || Box::new(Accuracy::default()));
@@ -291,9 +307,9 @@ fn every_metric_goes_on_from_its_state() {
     check("top_2_accuracy", false, || Box::new(TopKAccuracy::new(2)));
     let sparse = SparseCategoricalAccuracy::default();
     let mut other = sparse.clone();
-    Metric::<f32>::restore(&mut other, &Metric::<f32>::state(&sparse)).unwrap();
+    Metric::<f32>::restore(&mut other, &state(&sparse)).unwrap();
     let counts = ConfusionMatrix::default();
-    assert_eq!(from_state::<ConfusionMatrix>("confusion", &to_state(&counts)).unwrap(), counts);
+    assert_eq!(from_state::<ConfusionMatrix>(&named("confusion", to_state(&counts))).unwrap(), counts);
     let wrong = serde_json::from_str::<ConfusionMatrix>(r#"{"classes":2,"counts":[1,2,3]}"#).unwrap_err().to_string();
     assert!(wrong.starts_with("3 counts are no square of 2 by 2 classes"), "{wrong}");
 }
@@ -302,14 +318,14 @@ fn every_metric_goes_on_from_its_state() {
 fn sums_that_are_not_finite_are_written_too() {
     let mut mean = MeanAbsoluteError::default();
     mean.update(&Tensor::new([f32::NAN]), &Tensor::new([1.0]), None).unwrap();
-    let json = Metric::<f32>::state(&mean).to_string();
-    assert_eq!(json, r#"{"total":"NaN","weight":1.0}"#);
+    let json = serde_json::to_string(&state(&mean)).unwrap();
+    assert_eq!(json, r#"{"name":"mean_absolute_error","state":{"total":"NaN","weight":1.0}}"#);
     let mut other = MeanAbsoluteError::default();
     Metric::<f32>::restore(&mut other, &serde_json::from_str(&json).unwrap()).unwrap();
     assert!(Metric::<f32>::result(&other).is_nan());
     let mut auc = Auc::default();
     auc.update(&Tensor::new([1.0]), &Tensor::new([f32::NEG_INFINITY]), None).unwrap();
-    assert_eq!(Metric::<f32>::state(&auc).to_string(), r#"[["-inf",true,1.0]]"#);
+    assert_eq!(Metric::<f32>::tensors(&auc)["scores"], Tensor::from([f64::NEG_INFINITY]).into());
     // Before its first epoch a callback has no best value.
     let state = Callback::<f32>::state(&ReduceLrOnPlateau::new("loss"));
     assert_eq!(state.to_string(), r#"{"best":"NaN","cooling":0,"waited":0}"#);
@@ -368,7 +384,7 @@ fn callbacks_begin_once_a_run_and_those_without_a_state_where_it_goes_on() {
         fn state(&self) -> serde_json::Value {
             self.1.map_or(serde_json::Value::Null, |number| to_state(&number))
         }
-        fn restore(&mut self, _: &serde_json::Value) -> Result<()> {
+        fn restore(&mut self, _: &NamedState) -> Result<()> {
             self.0.lock().unwrap().push("restore");
             Ok(())
         }

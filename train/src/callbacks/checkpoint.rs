@@ -15,7 +15,7 @@ use crate::background::{Background, Job};
 use crate::checkpoints;
 use crate::error::{Error, Result};
 use crate::snapshot::Snapshot;
-use crate::state::{Status, from_state, to_state};
+use crate::state::{NamedState, Status, from_state, to_state};
 
 /// Writes checkpoints into a folder, from which [`Trainer::resume`](crate::Trainer::resume) goes on when the program has
 /// been killed: after each epoch unless told otherwise, and in any case at the end of the run and where it is paused.
@@ -193,7 +193,10 @@ impl Checkpoint {
 const NAME: &str = "Checkpoint";
 
 impl<T: Float> Callback<T> for Checkpoint {
-    fn on_begin(&mut self, _run: &mut Run<'_, T>) -> Result<()> {
+    fn on_begin(&mut self, run: &mut Run<'_, T>) -> Result<()> {
+        // What cannot be written or restored is found now: the model here, the states by the snapshot.
+        run.model.to_safetensors()?;
+        run.request_snapshot();
         if let Some((_, newest)) = checkpoints::list(&self.folder)?.pop() {
             let problem = format!("a run begins, and there is a checkpoint of another: {}", newest.display());
             let hint =
@@ -244,8 +247,8 @@ impl<T: Float> Callback<T> for Checkpoint {
         to_state(&State { best: self.best.as_ref().map_or(f64::NAN, Monitor::best) })
     }
 
-    fn restore(&mut self, state: &Value) -> Result<()> {
-        let State { best } = from_state(NAME, state)?;
+    fn restore(&mut self, state: &NamedState) -> Result<()> {
+        let State { best } = from_state(state)?;
         if let Some(monitor) = &mut self.best {
             monitor.restore(best);
         }

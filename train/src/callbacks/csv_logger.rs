@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{Callback, Run};
 use crate::error::{Error, Result};
-use crate::state::{from_state, to_state};
+use crate::state::{NamedState, from_state, to_state};
 
 /// Writes a CSV file: a header, then a line per epoch with its number, the learning rate and the measurements.
 ///
@@ -72,8 +72,8 @@ impl<T: Float> Callback<T> for CsvLogger {
         to_state(&self.length)
     }
 
-    fn restore(&mut self, state: &Value) -> Result<()> {
-        let expected: u64 = from_state("CsvLogger", state)?;
+    fn restore(&mut self, state: &NamedState) -> Result<()> {
+        let expected: u64 = from_state(state)?;
         let found = fs::metadata(&self.path).map_or(0, |file| file.len());
         if found < expected {
             let problem = format!("{} has {found} bytes, the run had written {expected}", self.path.display());

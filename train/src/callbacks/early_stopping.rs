@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::monitor::Monitor;
 use super::{Callback, Run};
 use crate::error::{Error, Result};
-use crate::state::{Tensors, from_state, to_state};
+use crate::state::{NamedState, Tensors, from_state, to_state};
 
 /// Ends the run when a measurement has not become better for `patience` epochs.
 ///
@@ -135,19 +135,14 @@ impl<T: Float> Callback<T> for EarlyStopping<T> {
         best.map(|param| (param.name.clone(), AnyTensor::from(&param.value))).collect()
     }
 
-    fn restore(&mut self, state: &Value) -> Result<()> {
-        let State { waited, best, best_epoch } = from_state("EarlyStopping", state)?;
+    fn restore(&mut self, state: &NamedState) -> Result<()> {
+        let State { waited, best, best_epoch } = from_state(state)?;
         self.monitor.restore(best);
-        (self.waited, self.best_epoch, self.best) = (waited, best_epoch, None);
-        Ok(())
-    }
-
-    fn restore_tensors(&mut self, tensors: &Tensors) -> Result<()> {
-        let mut best = Params::new();
-        for (name, tensor) in tensors {
-            best.add(name, tensor.to());
+        let mut params = Params::new();
+        for (name, tensor) in &state.tensors {
+            params.add(name, tensor.to());
         }
-        self.best = Some(best);
+        (self.waited, self.best_epoch, self.best) = (waited, best_epoch, (!params.is_empty()).then_some(params));
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::monitor::Monitor;
 use super::{Callback, Run};
 use crate::error::{Error, Result};
-use crate::state::{from_state, to_state};
+use crate::state::{NamedState, from_state, to_state};
 
 /// Sets the learning rate of each epoch to `schedule(epoch, rate)`, where epochs count from 0 and `rate` is the rate
 /// before.
@@ -154,8 +154,8 @@ impl<T: Float> Callback<T> for ReduceLrOnPlateau {
         to_state(&State { waited: self.waited, cooling: self.cooling, best: self.monitor.best() })
     }
 
-    fn restore(&mut self, state: &Value) -> Result<()> {
-        let State { waited, cooling, best } = from_state("ReduceLrOnPlateau", state)?;
+    fn restore(&mut self, state: &NamedState) -> Result<()> {
+        let State { waited, cooling, best } = from_state(state)?;
         self.monitor.restore(best);
         (self.waited, self.cooling) = (waited, cooling);
         Ok(())

@@ -28,7 +28,7 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::snapshot::Snapshot;
-use crate::state::Tensors;
+use crate::state::{NamedState, Tensors};
 
 /// Actions during a training run. Each hook may look at the run, change the learning rate or the weights, and stop or
 /// pause the run.
@@ -38,7 +38,7 @@ use crate::state::Tensors;
 ///
 /// ```
 /// use gradus_train::callbacks::{Callback, Run};
-/// use gradus_train::state::{from_state, to_state};
+/// use gradus_train::state::{NamedState, from_state, to_state};
 /// use gradus_train::Result;
 ///
 /// /// Counts the batches of a run.
@@ -62,8 +62,8 @@ use crate::state::Tensors;
 ///         to_state(&self.batches)
 ///     }
 ///
-///     fn restore(&mut self, state: &serde_json::Value) -> Result<()> {
-///         self.batches = from_state("Counter", state)?;
+///     fn restore(&mut self, state: &NamedState) -> Result<()> {
+///         self.batches = from_state(state)?;
 ///         Ok(())
 ///     }
 /// }
@@ -142,22 +142,17 @@ pub trait Callback<T: Float = f32>: Send {
         Tensors::new()
     }
 
-    /// Sets the state to one that [`state`](Callback::state) of the same kind of callback has returned.
+    /// Sets the state to what [`state`](Callback::state) and [`tensors`](Callback::tensors) of the same kind of callback have
+    /// returned.
+    ///
+    /// A run with checkpoints calls it at its begin as well, with the state that the callback has after
+    /// [`on_begin`](Callback::on_begin): so a state that cannot be restored is an error then, and not after a power cut.
     ///
     /// # Errors
     /// If the state is that of another kind of callback, or the callback cannot go on.
-    fn restore(&mut self, _state: &Value) -> Result<()> {
+    fn restore(&mut self, _state: &NamedState) -> Result<()> {
         let problem = format!("{} has a state, but cannot restore one", self.name());
         Err(Error::new("restore", problem, "implement Callback::restore as well as Callback::state"))
-    }
-
-    /// Sets the tensors of the state, if there are any, after [`restore`](Callback::restore).
-    ///
-    /// # Errors
-    /// As `restore`.
-    fn restore_tensors(&mut self, _tensors: &Tensors) -> Result<()> {
-        let problem = format!("{} has tensors in its state, but cannot restore them", self.name());
-        Err(Error::new("restore", problem, "implement Callback::restore_tensors as well as Callback::tensors"))
     }
 }
 

@@ -107,6 +107,7 @@ impl<T: Float> Run<'_, T> {
 
     /// Asks for a [`Snapshot`](crate::Snapshot) of this place in the run. When all callbacks have had this hook, so that none
     /// of them is left to change anything, each is given the snapshot by [`Callback::on_snapshot`](super::Callback::on_snapshot).
+    /// Asked for in `on_begin`, it also checks that all metrics and callbacks can restore the states that they have.
     pub fn request_snapshot(&mut self) {
         self.snapshot_requested = true;
     }

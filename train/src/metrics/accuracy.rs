@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::classes::{Classes, check_either, check_many, has_nan, is_single, truth_of_many};
 use super::{Mean, Metric, row_weights, same_size};
 use crate::error::{Error, Result};
-use crate::state::{from_state, to_state};
+use crate::state::{NamedState, from_state, to_state};
 
 /// Adds each row that counts to the mean: 1 where the prediction is right, else 0, and NaN where an output is NaN.
 fn add_rows<T: Float>(
@@ -38,8 +38,8 @@ macro_rules! keeps_a_mean {
             to_state(&self.mean)
         }
 
-        fn restore(&mut self, state: &Value) -> Result<()> {
-            self.mean = from_state(&Metric::<T>::name(self), state)?;
+        fn restore(&mut self, state: &NamedState) -> Result<()> {
+            self.mean = from_state(state)?;
             Ok(())
         }
     };

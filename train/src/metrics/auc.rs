@@ -1,13 +1,17 @@
 //! The area under the ROC curve.
 
-use gradus_tensor::{Float, Shape, Tensor};
+use gradus_tensor::{AnyTensor, Element, Float, Shape, Tensor};
 use serde_json::Value;
 
 use super::classes::truth_of_two;
 use super::{Metric, ratio, row_weights, same_size};
 use crate::error::Result;
-use crate::number::Number;
-use crate::state::{from_state, to_state};
+use crate::state::{NamedState, Tensors, from_state, no_state_of, to_state};
+
+/// The names of the tensors in the state.
+const SCORES: &str = "scores";
+const POSITIVE: &str = "positive";
+const WEIGHTS: &str = "weights";
 
 /// The area under the receiver operating characteristic (ROC): the probability that a sample of class 1 has a higher
 /// score than a sample of class 0, where equal scores count half.
@@ -76,13 +80,30 @@ impl<T: Float> Metric<T> for Auc {
     }
 
     fn state(&self) -> Value {
-        let scores = self.scores.iter().map(|&(score, positive, weight)| (Number(score), positive, Number(weight)));
-        to_state(&scores.collect::<Vec<_>>())
+        to_state(&self.scores.len())
     }
 
-    fn restore(&mut self, state: &Value) -> Result<()> {
-        let scores: Vec<(Number, bool, Number)> = from_state("auc", state)?;
-        self.scores = scores.into_iter().map(|(score, positive, weight)| (score.0, positive, weight.0)).collect();
+    fn tensors(&self) -> Tensors {
+        let scores = Tensor::from_iter(self.scores.iter().map(|score| score.0));
+        let positive = Tensor::from_iter(self.scores.iter().map(|score| score.1));
+        let weights = Tensor::from_iter(self.scores.iter().map(|score| score.2));
+        [(SCORES, scores.into()), (POSITIVE, positive.into()), (WEIGHTS, weights.into())]
+            .map(|(name, tensor): (&str, AnyTensor)| (name.to_owned(), tensor))
+            .into()
+    }
+
+    fn restore(&mut self, state: &NamedState) -> Result<()> {
+        let count: usize = from_state(state)?;
+        let scores = column::<f64>(state, SCORES, count)?;
+        let (positive, weights) = (column::<bool>(state, POSITIVE, count)?, column::<f64>(state, WEIGHTS, count)?);
+        let rows = scores.iter().zip(positive.iter()).zip(weights.iter());
+        self.scores = rows.map(|((score, positive), weight)| (score, positive, weight)).collect();
         Ok(())
     }
+}
+
+/// A tensor `[count]` of the state.
+fn column<'a, X: Element>(state: &'a NamedState, name: &str, count: usize) -> Result<&'a Tensor<X>> {
+    let tensor = state.tensors.get(name).and_then(AnyTensor::get).filter(|tensor| *tensor.shape() == [count]);
+    tensor.ok_or_else(|| no_state_of(&state.name, &format!("it has no tensor {name:?} of {} [{count}]", X::NAME)))
 }

@@ -32,12 +32,46 @@ use gradus_tensor::{Float, Shape, Tensor};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
+use crate::state::{NamedState, Tensors};
 
 /// A measurement over batches: updated with each batch, and asked for its result at the end.
 ///
-/// A metric has [`state`](Metric::state) and [`restore`](Metric::restore), so that a run can be paused within an epoch
-/// and goes on later. With sums that serde knows they are a line each, by [`to_state`](crate::state::to_state) and
-/// [`from_state`](crate::state::from_state).
+/// By [`state`](Metric::state) and [`restore`](Metric::restore) a run that is paused or killed within an epoch goes on later. With
+/// sums that serde knows they are a line each:
+///
+/// ```
+/// use gradus_tensor::Tensor;
+/// use gradus_train::metrics::Metric;
+/// use gradus_train::state::{NamedState, from_state, to_state};
+/// use gradus_train::Result;
+///
+/// /// The largest output.
+/// #[derive(Default)]
+/// struct Largest(f32);
+///
+/// impl Metric for Largest {
+///     fn name(&self) -> String {
+///         "largest".to_owned()
+///     }
+///     fn update(&mut self, _targets: &Tensor, outputs: &Tensor, _weights: Option<&Tensor>) -> Result<()> {
+///         self.0 = outputs.iter().fold(self.0, f32::max);
+///         Ok(())
+///     }
+///     fn result(&self) -> f64 {
+///         self.0.into()
+///     }
+///     fn reset(&mut self) {
+///         self.0 = 0.0;
+///     }
+///     fn state(&self) -> serde_json::Value {
+///         to_state(&self.0)
+///     }
+///     fn restore(&mut self, state: &NamedState) -> Result<()> {
+///         self.0 = from_state(state)?;
+///         Ok(())
+///     }
+/// }
+/// ```
 pub trait Metric<T: Float = f32>: Send + Sync {
     /// The name in logs and history: `"accuracy"`.
     fn name(&self) -> String;
@@ -70,22 +104,18 @@ pub trait Metric<T: Float = f32>: Send + Sync {
     fn reset(&mut self);
 
     /// The sums since the last reset, made by [`to_state`](crate::state::to_state).
-    ///
-    /// The default is null: the metric cannot be written down. A run that has such a metric can be paused between
-    /// epochs only.
-    fn state(&self) -> Value {
-        Value::Null
+    fn state(&self) -> Value;
+
+    /// The tensors of the state by name, for what grows with the number of samples. The default is none.
+    fn tensors(&self) -> Tensors {
+        Tensors::new()
     }
 
-    /// Sets the sums to a state that [`state`](Metric::state) of the same kind of metric has returned.
+    /// Sets the sums to what [`state`](Metric::state) and [`tensors`](Metric::tensors) of the same kind of metric have returned.
     ///
     /// # Errors
     /// If the state is that of another kind of metric.
-    fn restore(&mut self, _state: &Value) -> Result<()> {
-        let problem = format!("the metric {:?} cannot go on in the midst of an epoch", self.name());
-        let hint = "implement Metric::state and Metric::restore, or pause the run between epochs";
-        Err(Error::new("restore", problem, hint))
-    }
+    fn restore(&mut self, state: &NamedState) -> Result<()>;
 }
 
 /// `part / whole`, and 0 where `whole` is 0. NaN stays.

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::Metric;
 use crate::error::Result;
+use crate::state::{NamedState, Tensors};
 
 /// A metric under another name in logs and history, for two metrics of one kind.
 ///
@@ -63,7 +64,11 @@ impl<T: Float, M: Metric<T>> Metric<T> for Named<M> {
         self.metric.state()
     }
 
-    fn restore(&mut self, state: &Value) -> Result<()> {
+    fn tensors(&self) -> Tensors {
+        self.metric.tensors()
+    }
+
+    fn restore(&mut self, state: &NamedState) -> Result<()> {
         self.metric.restore(state)
     }
 }

@@ -7,7 +7,7 @@ use gradus_tensor::{Float, Shape, Tensor};
 use super::Metric;
 use crate::callbacks::short_type_name;
 use crate::error::{Error, Result, of_one_sample};
-use crate::state::{NamedState, Tensors};
+use crate::state::NamedState;
 
 /// A metric of one output of a model.
 pub(crate) struct OutputMetric<T: Float> {
@@ -70,7 +70,7 @@ impl<T: Float> OutputMetric<T> {
         let (targets, outputs) = (&targets[self.output], &outputs[self.output]);
         let Err(error) = self.metric.update(targets, outputs, weights) else { return Ok(()) };
         // The state that a run may go on from.
-        let state = self.metric.state();
+        let state = self.state();
         let samples = outputs.shape().first().copied().unwrap_or(0);
         let errors = (0..samples).map(|row| {
             let of_row = |x: &Tensor<T>| x.slice(0, row..row + 1);
@@ -83,9 +83,7 @@ impl<T: Float> OutputMetric<T> {
             Some((row, of_row)) => of_row.within(&format!("{op}: sample {}", sample_at(row))),
             None => error,
         };
-        if !state.is_null() {
-            self.metric.restore(&state)?;
-        }
+        self.restore(&state)?;
         Err(located)
     }
 
@@ -101,12 +99,12 @@ impl<T: Float> OutputMetric<T> {
 
     /// The state of the metric under its name in logs.
     pub fn state(&self) -> NamedState {
-        NamedState { name: self.name.clone(), state: self.metric.state(), tensors: Tensors::new() }
+        NamedState { name: self.name.clone(), state: self.metric.state(), tensors: self.metric.tensors() }
     }
 
     /// Goes on from a state.
     pub fn restore(&mut self, state: &NamedState) -> Result<()> {
-        self.metric.restore(&state.state)
+        self.metric.restore(state)
     }
 }
 

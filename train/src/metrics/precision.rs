@@ -7,7 +7,7 @@ use super::classes::{Classes, check_either, is_single};
 use super::confusion::ConfusionMatrix;
 use super::{Metric, ratio};
 use crate::error::{Error, Result};
-use crate::state::{from_state, to_state};
+use crate::state::{NamedState, from_state, to_state};
 
 /// How the scores of several classes become one: scikit-learn's `average`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,10 +54,10 @@ impl Scores {
         (self.matrix, self.single, self.undefined) = (ConfusionMatrix::default(), false, false);
     }
 
-    fn restore(&mut self, name: &str, state: &Value) -> Result<()> {
-        let (matrix, single, undefined): (ConfusionMatrix, bool, bool) = from_state(name, state)?;
+    fn restore(&mut self, state: &NamedState) -> Result<()> {
+        let (matrix, single, undefined): (ConfusionMatrix, bool, bool) = from_state(state)?;
         if single && ![0, 2].contains(&matrix.classes()) {
-            let problem = format!("the state of {name} has {} classes for a single output", matrix.classes());
+            let problem = format!("the state of {} has {} classes for a single output", state.name, matrix.classes());
             return Err(Error::new("restore", problem, "restore the state that was written by the same program"));
         }
         (self.matrix, self.single, self.undefined) = (matrix, single, undefined);
@@ -154,8 +154,8 @@ macro_rules! score {
                 to_state(&(&self.scores.matrix, self.scores.single, self.scores.undefined))
             }
 
-            fn restore(&mut self, state: &Value) -> Result<()> {
-                self.scores.restore($name, state)
+            fn restore(&mut self, state: &NamedState) -> Result<()> {
+                self.scores.restore(state)
             }
         }
     };

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Mean, Metric, ratio, row_weights, same_size};
 use crate::error::{Error, Result};
-use crate::state::{from_state, to_state};
+use crate::state::{NamedState, from_state, to_state};
 
 macro_rules! error_metric {
     ($(#[$doc:meta])+ $Name:ident, $name:literal, |$e:ident| $error:expr, |$mean:ident| $result:expr) => {
@@ -50,8 +50,8 @@ macro_rules! error_metric {
                 to_state(&self.mean)
             }
 
-            fn restore(&mut self, state: &Value) -> Result<()> {
-                self.mean = from_state($name, state)?;
+            fn restore(&mut self, state: &NamedState) -> Result<()> {
+                self.mean = from_state(state)?;
                 Ok(())
             }
         }
@@ -164,8 +164,8 @@ impl<T: Float> Metric<T> for R2 {
         to_state(&self.columns)
     }
 
-    fn restore(&mut self, state: &Value) -> Result<()> {
-        self.columns = from_state("r2", state)?;
+    fn restore(&mut self, state: &NamedState) -> Result<()> {
+        self.columns = from_state(state)?;
         Ok(())
     }
 }
