@@ -65,7 +65,7 @@ pub struct TrainingState {
     pub generator: Generator,
     /// The states of the callbacks that have one, when a run was paused or has failed.
     pub callbacks: Vec<NamedState>,
-    /// The number of samples that the run is trained on, where it is known.
+    /// The number of samples that the run is trained on; `None` in the first epoch over a stream.
     #[serde(default)]
     pub samples: Option<usize>,
 }

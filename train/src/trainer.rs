@@ -218,8 +218,18 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
         }
         drop(seen);
         let callbacks = fit.all_callbacks();
-        let snapshot_requested = false;
-        TrainingLoop { trainer: self, data, validation, class_weights, fit: &fit, callbacks, snapshot_requested }.run()
+        let (snapshot_requested, absent) = (false, Vec::new());
+        TrainingLoop {
+            trainer: self,
+            data,
+            validation,
+            class_weights,
+            fit: &fit,
+            callbacks,
+            snapshot_requested,
+            absent,
+        }
+        .run()
     }
 
     /// The loss and the metrics on `data`, without training.

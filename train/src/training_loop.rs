@@ -30,7 +30,12 @@ pub(crate) struct TrainingLoop<'a, L: Objective<T>, R: Rule, T: Float> {
     pub callbacks: Vec<Box<dyn Callback<T>>>,
     /// Whether a callback has asked for a snapshot in the hooks before.
     pub snapshot_requested: bool,
+    /// The states of callbacks that the run had before and has not now. They stay in its state.
+    pub absent: Vec<NamedState>,
 }
+
+/// The callbacks that change nothing in a run, so that it goes on without them as well.
+const WATCHERS: [&str; 2] = ["Checkpoint", "CsvLogger"];
 
 impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
     /// Begins a run, or goes on with a paused one, to its end or its next pause.
@@ -89,20 +94,27 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
     fn resume(&mut self) -> Result<()> {
         self.restore_epoch()?;
         self.check_samples()?;
-        let mut states = self.trainer.state.callbacks.clone();
-        let epoch = self.trainer.state.epoch();
+        let Trainer { model, optimizer, state, .. } = &*self.trainer;
+        let (params, slots, before) = (model.params().clone(), optimizer.state(), state.clone());
+        let mut states = before.callbacks.clone();
         let mut callbacks = std::mem::take(&mut self.callbacks);
-        for callback in &mut callbacks {
+        let result = callbacks.iter_mut().try_for_each(|callback| {
             match states.iter().position(|state| state.name == callback.name()) {
-                Some(place) => callback.restore(&states.remove(place))?,
-                None => callback.on_begin(&mut self.run_at(Place::epoch(epoch, Hook::Begin)))?,
+                Some(place) => callback.restore(&states.remove(place)),
+                None => callback.on_begin(&mut self.run_at(Place::epoch(before.epoch(), Hook::Begin))),
             }
-        }
+        });
         self.callbacks = callbacks;
-        if let Some(NamedState { name, .. }) = states.first() {
+        // What `on_begin` does to a run, such as setting the rate, was done when the run began, and is part of its state.
+        let Trainer { model, optimizer, state, .. } = &mut *self.trainer;
+        optimizer.restore(&params, slots).expect("the state is its own");
+        (*model.params_mut(), *state) = (params, before);
+        result?;
+        if let Some(NamedState { name, .. }) = states.iter().find(|state| !WATCHERS.contains(&&*state.name)) {
             let problem = format!("the run that goes on had a callback {name}, which is missing now");
             return Err(Error::new("fit", problem, "give `fit` the same callbacks as before"));
         }
+        self.absent = states;
         Ok(())
     }
 
@@ -126,7 +138,7 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
     }
 
     /// Checks that there are as many samples as before.
-    fn check_samples(&mut self) -> Result<()> {
+    fn check_samples(&self) -> Result<()> {
         let (before, found) = (self.trainer.state.samples, self.data.sample_count());
         if let (Some(before), Some(found)) = (before, found)
             && before != found
@@ -134,7 +146,6 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
             let problem = format!("the run that goes on was trained on {before} samples, found {found}");
             return Err(Error::new("fit", problem, "give the data of the run that is to go on"));
         }
-        self.trainer.state.samples = found.or(before);
         Ok(())
     }
 
@@ -182,7 +193,8 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
     /// The states of metrics and of callbacks.
     fn states(&self) -> (Vec<NamedState>, Vec<NamedState>) {
         let metrics = self.trainer.metrics.iter().map(OutputMetric::state).collect();
-        (metrics, self.callbacks.iter().filter_map(|callback| state_of(&**callback)).collect())
+        let callbacks = self.callbacks.iter().filter_map(|callback| state_of(&**callback));
+        (metrics, callbacks.chain(self.absent.iter().cloned()).collect())
     }
 
     /// Gives the callbacks a snapshot of this place if one of them has asked for it, or if the run is paused here.
@@ -313,6 +325,10 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
         let (number, Some(epoch)) = (self.trainer.state.epoch(), self.trainer.state.epoch.take()) else {
             return Ok(());
         };
+        if !self.is_stopped() {
+            // Known of a stream now, and from here on, also by a run that goes on.
+            self.trainer.state.samples = self.data.sample_count().or(self.trainer.state.samples);
+        }
         let logs = Logs::measured(&epoch.losses, &self.trainer.metrics);
         let history = &mut self.trainer.state.history;
         history.epochs.push(number);
@@ -347,7 +363,7 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
 
     /// The run as callbacks see it.
     fn run_at(&mut self, Place { hook, epoch, batch, loss }: Place) -> Run<'_, T> {
-        let batches = self.data.sample_count().map(|samples| samples.div_ceil(self.fit.batch_size));
+        let batches = self.trainer.state.samples.map(|samples| samples.div_ceil(self.fit.batch_size));
         let Trainer { model, optimizer, metrics, state, .. } = &mut *self.trainer;
         Run {
             epoch,

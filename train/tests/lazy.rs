@@ -248,22 +248,38 @@ fn data_that_cannot_be_read_end_the_run_and_it_goes_on_once_they_can() {
 #[test]
 fn the_number_of_batches_is_known_once_the_end_was_reached() {
     let seen = Arc::new(Mutex::new(Vec::new()));
-    let see = Arc::clone(&seen);
-    let note = on_batch_end(move |run: &mut Run<'_>| {
-        see.lock().unwrap().push(run.batches);
-        Ok(())
-    });
-    let points = line();
-    let data = StreamDataset::new(move || {
-        let points = points.clone();
-        Ok((0..8).map(move |i| Ok((points.inputs().select(0, i), points.targets().select(0, i)))))
-    });
-    // A buffer that held all of them would reach the end before the first batch.
-    let data = data.shuffle_buffer(1);
-    let mut trainer = trainer();
-    // A bar of unknown length is drawn, too.
-    trainer.fit(&data, Fit { verbose: true, ..fit(2) }.callback(note)).unwrap();
-    assert_eq!(*seen.lock().unwrap(), [None, None, Some(2), Some(2)]);
+    let note = |pause: bool| {
+        let see = Arc::clone(&seen);
+        on_batch_end(move |run: &mut Run<'_>| {
+            see.lock().unwrap().push(run.batches);
+            if pause {
+                run.pause("to go on");
+            }
+            Ok(())
+        })
+    };
+    let stream = |buffer| {
+        let points = line();
+        let open = move || {
+            let points = points.clone();
+            Ok((0..8).map(move |i| Ok((points.inputs().select(0, i), points.targets().select(0, i)))))
+        };
+        StreamDataset::new(open).shuffle_buffer(buffer)
+    };
+    // A buffer of 9 holds all of them, so that the end is reached before the first batch.
+    for buffer in [1, 9] {
+        // A bar of unknown length is drawn, too.
+        trainer().fit(&stream(buffer), Fit { verbose: true, ..fit(2) }.callback(note(false))).unwrap();
+        let batches = std::mem::take(&mut *seen.lock().unwrap());
+        assert_eq!(batches, [None, None, Some(2), Some(2)]);
+        // The same where the run goes on, each time over a stream that has not been read.
+        let mut trainer = trainer();
+        for _ in 0..4 {
+            trainer.fit(&stream(buffer), fit(2).callback(note(true))).unwrap();
+        }
+        assert_eq!(std::mem::take(&mut *seen.lock().unwrap()), batches);
+    }
+    let data = stream(1);
     // Sums of full batches do not depend on the kind of data.
     let mut in_memory = common::trainer();
     in_memory.fit(&line(), Fit { shuffle: false, ..fit(2) }).unwrap();

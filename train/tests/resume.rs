@@ -404,6 +404,55 @@ fn callbacks_begin_once_a_run_and_those_without_a_state_where_it_goes_on() {
 }
 
 #[test]
+fn what_a_callback_without_a_state_does_at_the_begin_is_done_once() {
+    struct Begins;
+    impl Callback for Begins {
+        fn on_begin(&mut self, run: &mut Run<'_>) -> Result<()> {
+            run.set_learning_rate(0.05);
+            let bias = &mut run.model.params_mut()[1].value;
+            *bias = &*bias + 1.0;
+            if !run.state().history.epochs.is_empty() {
+                run.stop("it has begun");
+            }
+            Ok(())
+        }
+    }
+    let falls = || LearningRateScheduler::new(|_, rate| rate / 2.0);
+    let fits = || fit(3).callback(Begins).callback(falls());
+    let mut in_one = trainer();
+    let expected = in_one.fit(&line(), fits()).unwrap();
+    let mut paused = trainer();
+    let mut first = fits();
+    first.callbacks.extend(pause_at(1, 1));
+    paused.fit(&line(), first).unwrap();
+    assert_eq!(paused.fit(&line(), fits()).unwrap(), expected);
+    assert_eq!(weights(&paused), weights(&in_one));
+    assert_eq!(paused.optimizer().state(), in_one.optimizer().state());
+    assert_eq!(paused.optimizer().current_learning_rate(), 0.05 / 8.0);
+}
+
+#[test]
+fn a_run_goes_on_without_what_only_watches_it() {
+    let log = temporary("absent.csv");
+    let pause_after = |epoch| pause_at(epoch, BATCHES + 1);
+    let mut trainer = trainer();
+    let mut first = fit(4).callback(CsvLogger::new(&log));
+    first.callbacks.extend(pause_after(0));
+    trainer.fit(&line(), first).unwrap();
+    let mut without = fit(4);
+    without.callbacks.extend(pause_after(1));
+    trainer.fit(&line(), without).unwrap();
+    // It is back, and goes on with its file.
+    let history = trainer.fit(&line(), fit(4).callback(CsvLogger::new(&log))).unwrap();
+    let written = fs::read_to_string(&log).unwrap();
+    let epochs: Vec<&str> = written.lines().map(|line| line.split(',').next().unwrap()).collect();
+    assert_eq!(epochs, ["epoch", "1", "3", "4"]);
+    let mut in_one = common::trainer();
+    assert_eq!(in_one.fit(&line(), fit(4)).unwrap(), history);
+    assert_eq!(weights(&trainer), weights(&in_one));
+}
+
+#[test]
 fn a_state_without_a_run_is_that_of_a_seed() {
     let mut seeded = trainer().seed(9);
     assert_eq!(*seeded.state(), TrainingState::new(9));

@@ -24,6 +24,9 @@ pub struct LearningRateScheduler<F> {
 
 impl<F: FnMut(usize, f64) -> f64 + Send> LearningRateScheduler<F> {
     /// A schedule of rates. A rate that is negative or not finite ends the run with an error.
+    ///
+    /// Compute the rate from `epoch` and `rate` alone: what the closure counts in variables of its own is lost when the program
+    /// ends, and a run that is resumed begins with them anew.
     pub fn new(schedule: F) -> Self {
         LearningRateScheduler { schedule }
     }

@@ -34,7 +34,7 @@ use crate::state::{NamedState, Tensors};
 /// pause the run.
 ///
 /// A callback that remembers something from one hook to the next implements [`state`](Callback::state) and
-/// [`restore`](Callback::restore) as well, so that a run can be paused and go on later.
+/// [`restore`](Callback::restore) as well, so that a run that was paused or killed goes on as if nothing had happened.
 ///
 /// ```
 /// use gradus_train::callbacks::{Callback, Run};
@@ -71,8 +71,9 @@ use crate::state::{NamedState, Tensors};
 pub trait Callback<T: Float = f32>: Send {
     /// Called before the first epoch of a run: the place to forget an earlier run.
     ///
-    /// When a paused run goes on, it is called only if the run has no state of this callback; otherwise
-    /// [`restore`](Callback::restore) is called instead.
+    /// When a run that was paused or killed goes on, it is called only if the run has no state of this callback; otherwise
+    /// [`restore`](Callback::restore) is called instead. What it changes in such a run, as the learning rate, is undone: the
+    /// run goes on as it was.
     ///
     /// # Errors
     /// The error that ends the run; `fit` returns it.

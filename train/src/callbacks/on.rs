@@ -19,17 +19,20 @@ enum Hook {
     EpochEnd,
 }
 
-/// Calls `call` before the first batch of each epoch.
+/// Calls `call` before the first batch of each epoch. What it keeps in variables is lost as with [`on_epoch_end`].
 pub fn on_epoch_begin<T: Float, F: FnMut(&mut Run<'_, T>) -> Result<()> + Send>(call: F) -> On<F> {
     On { hook: Hook::EpochBegin, call }
 }
 
-/// Calls `call` after each batch.
+/// Calls `call` after each batch. What it keeps in variables is lost as with [`on_epoch_end`].
 pub fn on_batch_end<T: Float, F: FnMut(&mut Run<'_, T>) -> Result<()> + Send>(call: F) -> On<F> {
     On { hook: Hook::BatchEnd, call }
 }
 
 /// Calls `call` after each epoch.
+///
+/// What the closure keeps in variables of its own, such as a count, is lost when the program ends: a run that is resumed begins
+/// with them anew. A [`Callback`] with a `state` goes on with them.
 ///
 /// ```
 /// use gradus_train::callbacks::{Run, on_epoch_end};

@@ -16,7 +16,7 @@ pub struct Run<'a, T: Float = f32> {
     pub epochs: usize,
     /// The number of batches of this epoch that are done.
     pub batch: usize,
-    /// The number of batches in an epoch; `None` in the first epoch over a stream, whose length is not known yet.
+    /// The number of batches in an epoch; `None` before the end of the first epoch over a stream.
     pub batches: Option<usize>,
     /// The loss of the batch just done; NaN before the first.
     pub loss: f64,
