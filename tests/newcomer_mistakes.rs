@@ -568,7 +568,8 @@ fn runs() -> Vec<Row> {
         let fit = Fit { class_weights: Some(weights.to_vec()), ..quiet() };
         error(trainer.fit(&samples(Tensor::full([8, 1], target)), fit))
     };
-    let log = temporary("no such folder").join("log.csv");
+    let file = temporary("logs");
+    std::fs::write(&file, "").unwrap();
     vec![
         (
             "trains on samples of another shape",
@@ -693,9 +694,9 @@ fn runs() -> Vec<Row> {
             "ReduceLrOnPlateau: the factor must be between 0 and 1, found 10",
         ),
         (
-            "logs into a folder that is missing",
-            refused(quiet().callback(CsvLogger::new(&log))).replace(&*log.to_string_lossy(), "log.csv"),
-            "log.csv: No such file or directory (os error 2); give a path in a folder that exists and may be written to",
+            "logs into a folder that is a file",
+            refused(quiet().callback(CsvLogger::new(file.join("log.csv")))).replace(&*file.to_string_lossy(), "logs"),
+            "logs: File exists (os error 17); there is a file where a folder is needed: give another path",
         ),
         (
             "weighs fewer classes than there are",

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 
 /// A thread that does jobs in turn, while the thread that hands them over goes on at once.
 ///
-/// Of the jobs that wait, only the newest is done, and the newest of those that must not be left out: a slow disk makes jobs
+/// Of the jobs that wait, only the newest is done, and the newest of those that must be done: a slow disk makes jobs
 /// fewer, not the queue longer. After a job the thread rests for 40 times as long as it took, or a second: where training
 /// keeps all cores busy, it loses what this thread computes. What waits when this is dropped is done before.
 pub(crate) struct Background {
@@ -25,21 +25,21 @@ struct Shared {
 
 #[derive(Default)]
 struct Queue {
-    /// At most one of each kind, the older one first.
+    /// At most one that must be done and one that need not, the older one first.
     waiting: Vec<Job>,
     is_busy: bool,
     is_resting: bool,
     is_closed: bool,
     /// Whether somebody waits for the jobs, so that there is no time to rest.
     is_awaited: bool,
-    /// The first error since the last one was taken.
-    error: Option<Error>,
+    /// The first error since the last one was taken, and whether its job had to be done.
+    error: Option<(Error, bool)>,
 }
 
 /// Work for a [`Background`].
 pub(crate) struct Job {
-    /// Whether only a newer job of this kind takes its place.
-    pub is_kept: bool,
+    /// Whether only a newer job that must be done takes its place.
+    pub must_be_done: bool,
     /// The work.
     pub work: Box<dyn FnOnce() -> Result<()> + Send>,
 }
@@ -66,7 +66,7 @@ impl Background {
     /// Hands a job over, in the place of one that waits.
     pub fn submit(&self, job: Job) {
         let mut queue = self.shared.queue();
-        queue.waiting.retain(|waiting| waiting.is_kept && !job.is_kept);
+        queue.waiting.retain(|waiting| waiting.must_be_done && !job.must_be_done);
         queue.waiting.push(job);
         self.shared.changed.notify_all();
     }
@@ -77,12 +77,12 @@ impl Background {
         !queue.is_busy && !queue.is_resting && queue.waiting.is_empty()
     }
 
-    /// The error of a job, if one has failed since this was last asked.
+    /// The error of a job, if one has failed since this was last asked, unless a newer one has made up for it.
     ///
     /// # Errors
     /// That of the job.
     pub fn check(&self) -> Result<()> {
-        self.shared.queue().error.take().map_or(Ok(()), Err)
+        self.shared.queue().take_error()
     }
 
     /// Waits until all jobs are done.
@@ -97,7 +97,7 @@ impl Background {
             queue = self.shared.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
         queue.is_awaited = false;
-        queue.error.take().map_or(Ok(()), Err)
+        queue.take_error()
     }
 }
 
@@ -109,6 +109,12 @@ impl Drop for Background {
             // Its panics are errors of jobs, which `work` has caught.
             _ = thread.join();
         }
+    }
+}
+
+impl Queue {
+    fn take_error(&mut self) -> Result<()> {
+        self.error.take().map_or(Ok(()), |(error, _)| Err(error))
     }
 }
 
@@ -129,19 +135,20 @@ impl Shared {
                 queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
                 continue;
             }
-            let job = queue.waiting.remove(0);
+            let Job { must_be_done, work } = queue.waiting.remove(0);
             queue.is_busy = true;
             drop(queue);
             let start = Instant::now();
-            let result = catch_unwind(AssertUnwindSafe(job.work)).unwrap_or_else(|panic| {
+            let result = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
                 let text = panic.downcast_ref::<String>().map(String::as_str);
                 let text = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without a message");
                 Err(Error::new(name, format!("the thread beside training panicked: {text}"), "report this"))
             });
             queue = self.queue();
             queue.is_busy = false;
-            if let Err(error) = result {
-                queue.error.get_or_insert(error);
+            match result {
+                Err(error) => _ = queue.error.get_or_insert((error, must_be_done)),
+                Ok(()) => _ = queue.error.take_if(|(_, must_be_done)| !*must_be_done),
             }
             self.changed.notify_all();
             let rest = LONGEST_REST.min(start.elapsed().saturating_mul(REST));
@@ -163,14 +170,14 @@ mod tests {
     use super::*;
 
     /// A job that writes its number down once it may.
-    fn job(number: usize, is_kept: bool, may: Receiver<()>, done: &Arc<Mutex<Vec<usize>>>) -> Job {
+    fn job(number: usize, must_be_done: bool, may: Receiver<()>, done: &Arc<Mutex<Vec<usize>>>) -> Job {
         let done = Arc::clone(done);
         let work = move || {
             may.recv().unwrap();
             done.lock().unwrap().push(number);
             Ok(())
         };
-        Job { is_kept, work: Box::new(work) }
+        Job { must_be_done, work: Box::new(work) }
     }
 
     /// What is done of jobs that are handed over while the first is being done.
@@ -183,14 +190,14 @@ mod tests {
             may_end.recv().unwrap();
             Ok(())
         };
-        background.submit(Job { is_kept: false, work: Box::new(work) });
+        background.submit(Job { must_be_done: false, work: Box::new(work) });
         first_begins.recv().unwrap();
         let mut free = Vec::<Sender<()>>::new();
-        for (number, &is_kept) in jobs.iter().enumerate() {
+        for (number, &must_be_done) in jobs.iter().enumerate() {
             let (sender, may) = channel();
             sender.send(()).unwrap();
             free.push(sender);
-            background.submit(job(number, is_kept, may, &done));
+            background.submit(job(number, must_be_done, may, &done));
         }
         end.send(()).unwrap();
         background.finish().unwrap();
@@ -210,13 +217,25 @@ mod tests {
     fn errors_and_panics_come_out_once() {
         let background = Background::new("Writer").unwrap();
         let fails = || Err(Error::new("a file", "it is full", "make room"));
-        background.submit(Job { is_kept: false, work: Box::new(fails) });
+        background.submit(Job { must_be_done: false, work: Box::new(fails) });
         assert_eq!(background.finish().unwrap_err().to_string(), "a file: it is full; make room");
         background.finish().unwrap();
-        background.submit(Job { is_kept: false, work: Box::new(|| panic!("at {}", 7)) });
+        background.submit(Job { must_be_done: false, work: Box::new(|| panic!("at {}", 7)) });
         let error = background.finish().unwrap_err().to_string();
         assert_eq!(error, "Writer: the thread beside training panicked: at 7; report this");
         background.check().unwrap();
+        // A newer job that is done makes up for one that might have been left out, and for no other.
+        for must_be_done in [false, true] {
+            let (sender, begins) = channel();
+            let fails = move || {
+                sender.send(()).unwrap();
+                fails()
+            };
+            background.submit(Job { must_be_done, work: Box::new(fails) });
+            begins.recv().unwrap();
+            background.submit(Job { must_be_done: false, work: Box::new(|| Ok(())) });
+            assert_eq!(background.finish().is_err(), must_be_done);
+        }
     }
 
     #[test]

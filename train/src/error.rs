@@ -20,7 +20,7 @@ enum Cause {
     Optimizer(gradus_optim::StepError),
     /// A data set could not be split or read.
     Dataset(gradus_datasets::DatasetError),
-    /// A file could not be written.
+    /// A file or a folder could not be read or written.
     File { path: String, source: std::io::Error },
     /// Any other error: the place, the problem, and one thing to do.
     Other { place: String, problem: String, hint: String },
@@ -54,7 +54,7 @@ impl Error {
         }
     }
 
-    /// A file that could not be written.
+    /// A file or a folder that could not be read or written.
     pub fn file(path: impl AsRef<std::path::Path>, source: std::io::Error) -> Self {
         Error(Box::new(Cause::File { path: path.as_ref().display().to_string(), source }))
     }
@@ -69,9 +69,11 @@ impl fmt::Display for Error {
             Cause::Dataset(error) => fmt::Display::fmt(error, f),
             Cause::File { path, source } => {
                 let hint = match source.kind() {
-                    ErrorKind::NotFound | ErrorKind::PermissionDenied | ErrorKind::NotADirectory => {
-                        "give a path in a folder that exists and may be written to"
+                    ErrorKind::NotFound => "give a path that exists, or one in a folder that does",
+                    ErrorKind::AlreadyExists | ErrorKind::NotADirectory => {
+                        "there is a file where a folder is needed: give another path"
                     }
+                    ErrorKind::PermissionDenied => "check the permissions of the file and its folder",
                     ErrorKind::IsADirectory => "this is a folder: give the path of a file",
                     ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "make room, or give a path on another disk",
                     _ => "check the path and the disk",

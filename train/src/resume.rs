@@ -1,14 +1,16 @@
 //! The way back from a checkpoint to a trainer.
 
-use std::collections::BTreeSet;
-use std::fmt;
+use std::collections::BTreeMap;
+use std::error::Error as _;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::{fmt, fs};
 
 use gradus_nn::losses::Objective;
-use gradus_nn::{Model, PartialShape};
+use gradus_nn::{Matching, Model, ModelInfo, PartialShape};
 use gradus_optim::{Rule, State};
+use gradus_tensor::Float;
 use gradus_tensor::safetensors::File;
-use gradus_tensor::{AnyTensor, Float, Tensor};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -29,16 +31,22 @@ pub struct Resumed {
     pub epochs: usize,
     /// The number of batches that are done of the epoch in progress.
     pub batch: usize,
+    /// The reason why a callback had stopped the run, if one had: then `fit` trains no further.
+    pub stopped: Option<String>,
     /// The newer files that are damaged, each with what is wrong.
     pub skipped: Vec<String>,
 }
 
 impl fmt::Display for Resumed {
-    /// `run/step-00000120.safetensors: after 2 epochs and 20 batches`, and a line for each file that was skipped.
+    /// `run/step-00000120.safetensors: after 2 epochs and 20 batches`, the reason to stop if there was one, and a line for
+    /// each file that was skipped.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let counted = |count: usize, one: &str, many: &str| format!("{count} {}", if count == 1 { one } else { many });
         let (epochs, batches) = (counted(self.epochs, "epoch", "epochs"), counted(self.batch, "batch", "batches"));
         write!(f, "{}: after {epochs} and {batches}", self.path.display())?;
+        if let Some(reason) = &self.stopped {
+            write!(f, ", where it was stopped: {reason}")?;
+        }
         self.skipped.iter().try_for_each(|skipped| write!(f, "\n(skipped as damaged: {skipped})"))
     }
 }
@@ -48,23 +56,31 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
     /// checkpoint that is given as a file: sets the weights, the optimiser's state and the state of the run. The next
     /// [`fit`](Trainer::fit), with the same data, settings and callbacks, then gives the same bits as a run without a break.
     ///
-    /// Returns `None`, and changes nothing, if there is no folder or no checkpoint in it: then the next `fit` begins a run. So
-    /// a program that calls `resume` first may be killed and run again until it is done. A run that has ended is not trained
-    /// again: `fit` returns its history, or goes on if it is given more epochs.
+    /// Returns `None`, and changes nothing, if there is no such folder or no checkpoint in it: then the next `fit` begins a run.
+    /// So a program that calls `resume` first may be killed and run again until it is done. In a folder without others it goes
+    /// on from `best.safetensors`.
+    ///
+    /// A run that has ended is not trained again: `fit` returns its history. Given more epochs it goes on, unless a callback had
+    /// stopped it, as early stopping does ([`Resumed::stopped`]). With `restore_best_weights` an ended run has its best weights,
+    /// and goes on from those.
     ///
     /// # Errors
-    /// If the checkpoint is that of another network, element type, rule or other metrics, was written by a newer version, or
-    /// if there are only damaged ones. The trainer is unchanged then.
+    /// If the checkpoint is that of another network, element type, loss, rule or other metrics, or was written by a newer version;
+    /// if there are only damaged ones; if a path that ends in `.safetensors` does not exist, or a file cannot be read, as without
+    /// the permission to. The trainer is unchanged then.
     pub fn resume(&mut self, path: impl AsRef<Path>) -> Result<Option<Resumed>> {
         let path = path.as_ref();
-        if path.is_file() {
-            return match self.resume_from(path)? {
-                Ok(resumed) => Ok(Some(resumed)),
-                Err(Damage { problem, hint }) => Err(Error::new(path.display().to_string(), problem, hint)),
-            };
+        match fs::metadata(path) {
+            Ok(found) if !found.is_dir() => {
+                let refusal = |Damage { problem, hint }| Error::new(path.display().to_string(), problem, hint);
+                return self.resume_from(path)?.map(Some).map_err(refusal);
+            }
+            Ok(_) => {}
+            Err(source) if source.kind() == ErrorKind::NotFound && !checkpoints::is_file_name(path) => return Ok(None),
+            Err(source) => return Err(Error::file(path, source)),
         }
         let mut skipped = Vec::new();
-        for (_, file) in checkpoints::list(path)?.into_iter().rev() {
+        for file in checkpoints::newest_first(path)? {
             match self.resume_from(&file)? {
                 Ok(resumed) => return Ok(Some(Resumed { skipped, ..resumed })),
                 Err(Damage { problem, .. }) => skipped.push(format!("{}: {problem}", file.display())),
@@ -74,55 +90,51 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
             return Ok(None);
         }
         let problem = format!("no checkpoint is whole: {}", skipped.join("; "));
-        Err(Error::new(format!("resume: {}", path.display()), problem, "remove the folder to begin a new run"))
+        let hint = "put a copy of a whole one there, or give another folder to begin a new run";
+        Err(Error::new(format!("resume: {}", path.display()), problem, hint))
     }
 
     /// Goes on from this file, unless it is damaged.
     fn resume_from(&mut self, path: &Path) -> Result<Result<Resumed, Damage>> {
-        let file = match File::open(path) {
-            Ok(file) => file,
-            Err(error) => return Ok(Err(Damage { problem: error.problem(), hint: error.hint().to_owned() })),
-        };
-        let written = match written(&file) {
-            Ok(Ok(written)) => written,
-            Ok(Err(error)) => return Err(error.within(&path.display().to_string())),
+        let (file, written) = match open(path)? {
+            Ok(whole) => whole,
             Err(damage) => return Ok(Err(damage)),
         };
         let refusal = |problem, hint: &str| Error::new(format!("resume: {}", path.display()), problem, hint);
-        let own: Vec<&str> = self.metrics.iter().map(|metric| &*metric.name).collect();
         if written.rule != rule_name::<R>() {
             let problem = format!("the optimiser was {}, the trainer has {}", written.rule, rule_name::<R>());
             return Err(refusal(problem, "give the trainer the rule with which the run began"));
         }
+        let own: Vec<&str> = self.metrics.iter().map(|metric| &*metric.name).collect();
         if written.metrics != own {
             let problem = format!("the metrics were {}, the trainer has {}", listed(&written.metrics), listed(&own));
             return Err(refusal(problem, "give the trainer the same metrics, in the same order"));
         }
-        let Some(Ok(model)) = file.metadata().get("gradus").map(|text| serde_json::from_str::<ModelRecord>(text))
+        let Some(Ok(record)) = file.metadata().get("gradus").map(|text| serde_json::from_str::<ModelRecord>(text))
         else {
             return Ok(Err(damage("the metadata say nothing of a model".to_owned())));
         };
-        if let Some(difference) = model.difference(&self.model)? {
+        if let Some(difference) = record.difference(&self.model)? {
             return Err(refusal(format!("the model is another: {difference}"), OTHER_NETWORK));
         }
-        let mut params = self.model.params().clone();
-        let mut unread: BTreeSet<&str> = file.names().filter(|name| !name.starts_with('/')).collect();
-        for param in params.iter_mut() {
-            let Some(value) = read::<T>(&file, &param.name).transpose()? else {
-                let problem = format!("there is no weight {:?}", param.name);
-                return Err(refusal(problem, OTHER_NETWORK));
+        let losses = &self.model.info().losses;
+        if record.info.losses != *losses {
+            let named = |losses: &BTreeMap<String, String>| {
+                listed(&losses.iter().map(|(output, loss)| format!("{loss} of {output}")).collect::<Vec<_>>())
             };
-            if value.shape() != param.value.shape() {
-                let (name, expected, found) = (&param.name, param.value.shape(), value.shape());
-                let problem = format!("the weight {name:?} has shape {found}, the model's {expected}");
-                return Err(refusal(problem, OTHER_NETWORK));
-            }
-            unread.remove(&*param.name);
-            (param.value, param.frozen) = (value, model.frozen.contains(&param.name));
+            let problem = format!("the loss was {}, the trainer has {}", named(&record.info.losses), named(losses));
+            return Err(refusal(problem, "give the trainer the loss with which the run began"));
         }
-        if let Some(name) = unread.first() {
-            return Err(refusal(format!("there is a weight {name:?}, which the model does not have"), OTHER_NETWORK));
+        let is_of_run = |name: &str| name.starts_with(OPTIMIZER) || !name.starts_with('/');
+        let other = |name: &&str| is_of_run(name) && file.info(name).is_some_and(|info| info.element != Some(T::NAME));
+        if let Some(name) = file.names().find(other) {
+            let found = file.info(name).and_then(|info| info.element).unwrap_or("of another type");
+            let problem = format!("{name:?} has elements {found}, the model {}", T::NAME);
+            return Err(refusal(problem, "train with the element type with which the run began"));
         }
+        let mut model = self.model.clone();
+        model.load_weights_from(&file, &Matching::new())?;
+        model.params_mut().iter_mut().for_each(|param| param.frozen = record.frozen.contains(&param.name));
         let mut state = written.state;
         for name in file.names().filter(|name| name.starts_with(CALLBACKS) || name.starts_with(METRICS)) {
             let Some((owner, own)) = owner(&mut state, name) else {
@@ -131,19 +143,17 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
             owner.tensors.insert(own.to_owned(), file.read(name)?);
         }
         let slots = file.names().filter_map(|name| Some((name, name.strip_prefix(OPTIMIZER)?)));
-        let slots =
-            slots.map(|(name, slot)| Ok((slot.to_owned(), read(&file, name).expect("it is one of the names")?)));
-        let slots = slots.collect::<Result<_>>()?;
+        let slots = slots.map(|(name, slot)| Ok((slot.to_owned(), file.read(name)?.to()))).collect::<Result<_>>()?;
         let slots = State { steps: written.steps, learning_rate: written.learning_rate, slots };
         self.optimizer
-            .restore(&params, slots)
+            .restore(model.params(), slots)
             .map_err(|error| refusal(error.to_string(), "give the trainer the same optimiser"))?;
-        *self.model.params_mut() = params;
-        let (epochs, batch, step) = (state.epoch(), state.batch(), written.steps);
+        self.model = model;
+        let (epochs, batch, stopped) = (state.epoch(), state.batch(), state.history.stopped.clone());
         self.restore(state);
         // A run that has ended goes on as well, to no more than its end.
         self.state.status = Status::Paused("the program ended".to_owned());
-        Ok(Ok(Resumed { path: path.to_owned(), step, epochs, batch, skipped: Vec::new() }))
+        Ok(Ok(Resumed { path: path.to_owned(), step: written.steps, epochs, batch, stopped, skipped: Vec::new() }))
     }
 }
 
@@ -156,6 +166,8 @@ struct ModelRecord {
     inputs: Vec<InputRecord>,
     #[serde(default)]
     frozen: Vec<String>,
+    #[serde(default)]
+    info: ModelInfo,
 }
 
 #[derive(Deserialize)]
@@ -201,13 +213,37 @@ fn first_difference(place: &str, before: &Value, now: &Value) -> Option<String> 
 }
 
 /// What makes a checkpoint unusable, and one thing to do.
-struct Damage {
+pub(crate) struct Damage {
     problem: String,
     hint: String,
 }
 
 fn damage(problem: String) -> Damage {
     Damage { problem, hint: "give a file that the callback Checkpoint has written".to_owned() }
+}
+
+/// Opens a checkpoint, and reads the state of the run, unless it is damaged or has been removed meanwhile.
+///
+/// # Errors
+/// If a newer version wrote it, or the file cannot be read for another reason: it may be whole, and another one would be older.
+pub(crate) fn open(path: &Path) -> Result<Result<(File, Written), Damage>> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) => {
+            let cause = error.source().and_then(|source| source.downcast_ref::<io::Error>()).map(io::Error::kind);
+            return match cause {
+                None | Some(ErrorKind::NotFound | ErrorKind::UnexpectedEof) => {
+                    Ok(Err(Damage { problem: error.problem(), hint: error.hint().to_owned() }))
+                }
+                Some(_) => Err(error.into()),
+            };
+        }
+    };
+    match written(&file) {
+        Ok(Ok(written)) => Ok(Ok((file, written))),
+        Ok(Err(error)) => Err(error.within(&path.display().to_string())),
+        Err(damage) => Ok(Err(damage)),
+    }
 }
 
 /// The state of the run in a checkpoint; an error if a newer version wrote it.
@@ -232,19 +268,6 @@ fn written(file: &File) -> Result<Result<Written>, Damage> {
     let written: Written = serde_json::from_str(text).map_err(unreadable)?;
     written.state.check().map_err(damage)?;
     Ok(Ok(written))
-}
-
-/// A tensor of the file, if it has one of this name.
-fn read<T: Float>(file: &File, name: &str) -> Option<Result<Tensor<T>>> {
-    let element = file.info(name)?.element;
-    let expected = AnyTensor::from(Tensor::<T>::zeros([0])).element();
-    Some(if element == Some(expected) {
-        file.read(name).map(|tensor| tensor.to()).map_err(Error::from)
-    } else {
-        let place = file.path().map_or(String::new(), |path| path.display().to_string());
-        let problem = format!("{name:?} has elements {}, the model {expected}", element.unwrap_or("of another type"));
-        Err(Error::new(format!("resume: {place}"), problem, "train with the element type with which the run began"))
-    })
 }
 
 /// Names, for a message.

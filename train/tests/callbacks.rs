@@ -318,17 +318,24 @@ epoch,learning_rate,loss,mean_absolute_error,val_loss,val_mean_absolute_error
 
 #[test]
 fn a_log_that_cannot_be_written_is_found_out_before_training() {
-    let path = temporary("no such folder").join("log.csv");
+    let file = temporary("no_folder");
+    fs::write(&file, "").unwrap();
+    let path = file.join("log.csv");
     let mut trainer = trainer();
     let before = weights(&trainer);
     let error = trainer.fit(&line(), fit(1).callback(CsvLogger::new(&path))).unwrap_err();
     let expected = format!(
-        "{}: No such file or directory (os error 2); give a path in a folder that exists and may be written to",
-        path.display()
+        "{}: File exists (os error 17); there is a file where a folder is needed: give another path",
+        file.display()
     );
     assert_eq!(error.to_string(), expected);
     assert_eq!(weights(&trainer), before);
     assert_eq!(trainer.optimizer().steps(), 0);
+    // A folder that is missing is made.
+    let folder = temporary("made");
+    _ = fs::remove_dir_all(&folder);
+    trainer.fit(&line(), fit(1).callback(CsvLogger::new(folder.join("in it/log.csv")))).unwrap();
+    assert!(folder.join("in it/log.csv").exists());
 }
 
 #[test]

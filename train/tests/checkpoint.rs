@@ -7,11 +7,10 @@ mod pictures;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use common::{LineTrainer, fit, line, trainer, values, weights};
 use gradus_datasets::Dataset;
-use gradus_nn::losses::MeanSquaredError;
+use gradus_nn::losses::{MeanAbsoluteError as MeanAbsoluteLoss, MeanSquaredError};
 use gradus_nn::{Activation, Dense, Initializer, Model, Sequential};
 use gradus_optim::{Adam, Sgd};
 use gradus_tensor::Tensor;
@@ -29,10 +28,11 @@ fn folder(name: &str) -> PathBuf {
     folder
 }
 
-/// The names in a folder, sorted.
+/// The names in a folder, sorted, without that of the lock.
 fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).unwrap();
-    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<_> = names.filter(|name| name != ".lock").collect();
     names.sort();
     names
 }
@@ -106,13 +106,78 @@ fn checkpointed(folder: &Path, epochs: usize, checkpoint: impl FnOnce(Checkpoint
 #[test]
 fn the_last_checkpoints_are_kept() {
     let folder = folder("kept");
-    // Time for the thread to write and rest, so that no checkpoint is left out.
-    let wait = on_epoch_begin(|run: &mut Run<'_>| {
-        std::thread::sleep(Duration::from_millis(if run.epoch == 0 { 0 } else { 1500 }));
+    checkpointed(&folder, 3, |it| it.keep(2).write_all(true));
+    assert_eq!(names(&folder), ["step-00000004.safetensors", "step-00000006.safetensors"]);
+}
+
+#[test]
+fn every_checkpoint_that_is_due_is_written_if_all_are_asked_for() {
+    let folder = folder("all");
+    checkpointed(&folder, 20, |it| it.every_steps(3).keep(99).write_all(true));
+    let steps = (3..40).step_by(3).chain([40]);
+    assert_eq!(names(&folder), steps.map(|step| format!("step-{step:08}.safetensors")).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_branch_of_a_run_does_not_lose_against_the_one_that_was_given_up() {
+    let folder = folder("branch");
+    checkpointed(&folder, 3, |it| it.write_all(true));
+    let branch = |into: &Path| {
+        let mut again = trainer();
+        again.resume(folder.join("step-00000004.safetensors")).unwrap().unwrap();
+        again.fit(&line(), fit(3).callback(Checkpoint::new(into).keep_best("loss")))
+    };
+    assert_eq!(
+        branch(&folder).unwrap_err().to_string(),
+        format!(
+            "Checkpoint: the run goes on from step 4, and there is a later checkpoint: {}/step-00000006.safetensors; give \
+             another folder, or move the later checkpoints to one",
+            folder.display()
+        )
+    );
+    assert_eq!(names(&folder).len(), 3);
+    let other = self::folder("other_branch");
+    branch(&other).unwrap();
+    // The best so far is not in this folder, so that the first one there is the best again.
+    assert_eq!(names(&other), ["best.safetensors", "step-00000006.safetensors"]);
+}
+
+#[test]
+fn the_best_one_is_kept_in_another_folder_anew() {
+    let (first, second) = (folder("first_best"), folder("second_best"));
+    let best = |it: Checkpoint| it.keep_best("loss").maximize();
+    checkpointed(&first, 2, best);
+    let mut again = trainer();
+    again.resume(&first).unwrap().unwrap();
+    again.fit(&line(), fit(3).callback(best(Checkpoint::new(&second)))).unwrap();
+    assert_eq!(names(&second), ["best.safetensors", "step-00000006.safetensors"]);
+}
+
+#[test]
+fn one_run_at_a_time_writes_into_a_folder() {
+    let folder = folder("locked");
+    let (within, unfinished) = (folder.clone(), folder.join(".step-00000007.safetensors.1-2.tmp"));
+    let left = unfinished.clone();
+    let other = on_epoch_end(move |run: &mut Run<'_>| {
+        if run.epoch == 0 {
+            fs::write(&left, "half of it").unwrap();
+            let error = trainer().fit(&line(), fit(1).callback(Checkpoint::new(&within))).unwrap_err().to_string();
+            assert_eq!(
+                error,
+                format!(
+                    "{}: another run writes its checkpoints into this folder; wait for the end of the other program, or \
+                     give another folder",
+                    within.display()
+                )
+            );
+            assert!(left.exists());
+        }
         Ok(())
     });
-    trainer().fit(&line(), fit(3).callback(Checkpoint::new(&folder).keep(2)).callback(wait)).unwrap();
-    assert_eq!(names(&folder), ["step-00000004.safetensors", "step-00000006.safetensors"]);
+    trainer().fit(&line(), fit(2).callback(other).callback(Checkpoint::new(&folder))).unwrap();
+    // The run has ended, and nobody writes that file.
+    checkpointed(&folder, 3, |it| it);
+    assert!(!unfinished.exists());
 }
 
 #[test]
@@ -157,7 +222,8 @@ fn a_run_that_has_ended_is_not_trained_again_and_goes_on_to_more_epochs() {
     let history = trainer().fit(&line(), fits()).unwrap();
     assert_eq!(history.epochs, [0, 1]);
     let mut again = trainer();
-    again.resume(&stopped).unwrap().unwrap();
+    let resumed = again.resume(&stopped).unwrap().unwrap();
+    assert!(resumed.to_string().ends_with(" batches, where it was stopped: loss was best in epoch 1"), "{resumed}");
     assert_eq!(again.fit(&line(), fits()).unwrap(), history);
 }
 
@@ -187,24 +253,66 @@ fn damaged_files_are_skipped_and_unfinished_ones_removed() {
     let path = |step| folder.join(format!("step-{step:08}.safetensors"));
     let bytes = fs::read(path(4)).unwrap();
     fs::write(path(5), &bytes[..bytes.len() - 1]).unwrap();
-    fs::write(path(6), "").unwrap();
+    fs::write(path(9), "").unwrap();
     fs::write(folder.join(".step-00000007.safetensors.1-2.tmp"), &bytes[..9]).unwrap();
     fs::write(folder.join("notes.txt"), "mine").unwrap();
     let mut again = trainer();
     let resumed = again.resume(&folder).unwrap().unwrap();
     assert_eq!((resumed.path.clone(), resumed.step), (path(4), 4));
     assert_eq!(resumed.skipped.len(), 2);
-    assert!(resumed.skipped[0].starts_with(&format!("{}: ", path(6).display())), "{resumed}");
+    assert!(resumed.skipped[0].starts_with(&format!("{}: ", path(9).display())), "{resumed}");
     assert!(resumed.to_string().contains("(skipped as damaged: "), "{resumed}");
     assert_eq!(weights(&again), weights(&whole));
     // The run goes on past the damaged files, which are then the oldest.
-    again.fit(&line(), fit(5).callback(Checkpoint::new(&folder).keep(1))).unwrap();
-    assert_eq!(names(&folder), ["notes.txt", "step-00000010.safetensors"]);
+    again.fit(&line(), fit(5).callback(Checkpoint::new(&folder).keep(2).write_all(true))).unwrap();
+    // A damaged one is not counted, and goes when it is older than those that are kept.
+    let step = |step| format!("step-{step:08}.safetensors");
+    assert_eq!(names(&folder), ["notes.txt".to_owned(), step(8), step(9), step(10)]);
+    checkpointed(&folder, 6, |it| it.keep(1));
+    assert_eq!(names(&folder), ["notes.txt".to_owned(), step(12)]);
     // Without a whole one it is an error: nothing is lost.
-    fs::write(path(10), "{}").unwrap();
+    fs::write(path(12), "{}").unwrap();
     let error = trainer().resume(&folder).unwrap_err().to_string();
     assert!(error.starts_with(&format!("resume: {}: no checkpoint is whole: ", folder.display())), "{error}");
-    assert!(error.ends_with("; remove the folder to begin a new run"), "{error}");
+    assert!(error.ends_with("; put a copy of a whole one there, or give another folder to begin a new run"), "{error}");
+}
+
+#[test]
+#[cfg(unix)]
+fn a_file_that_cannot_be_read_is_not_passed_over() {
+    let folder = folder("unreadable");
+    checkpointed(&folder, 2, |it| it.write_all(true));
+    // A link that leads nowhere is as a file that has been removed meanwhile, one to itself is an error of the system.
+    let newest = folder.join("step-00000009.safetensors");
+    std::os::unix::fs::symlink("gone", &newest).unwrap();
+    assert_eq!(trainer().resume(&folder).unwrap().unwrap().step, 4);
+    fs::remove_file(&newest).unwrap();
+    std::os::unix::fs::symlink("step-00000009.safetensors", &newest).unwrap();
+    let error = trainer().resume(&folder).unwrap_err().to_string();
+    assert!(error.starts_with(&format!("{}: the file cannot be opened: ", newest.display())), "{error}");
+    assert!(!error.contains("remove"), "{error}");
+    assert!(trainer().resume(&newest).is_err());
+}
+
+#[test]
+fn a_file_that_is_not_there_is_an_error_and_the_best_one_is_a_checkpoint() {
+    let folder = folder("only_best");
+    let missing = folder.join("step-00000009.safetensors");
+    assert_eq!(
+        trainer().resume(&missing).unwrap_err().to_string(),
+        format!(
+            "{}: No such file or directory (os error 2); give a path that exists, or one in a folder that does",
+            missing.display()
+        )
+    );
+    checkpointed(&folder, 2, |it| it.keep_best("loss"));
+    let best = folder.join("best.safetensors");
+    assert_eq!(trainer().resume(&folder).unwrap().unwrap().path, folder.join("step-00000004.safetensors"));
+    fs::remove_file(folder.join("step-00000002.safetensors")).ok();
+    fs::remove_file(folder.join("step-00000004.safetensors")).unwrap();
+    let error = trainer().fit(&line(), fit(1).callback(Checkpoint::new(&folder))).unwrap_err().to_string();
+    assert!(error.contains(&format!("there is a checkpoint of another: {}", best.display())), "{error}");
+    assert_eq!(trainer().resume(&folder).unwrap().unwrap().path, best);
 }
 
 #[test]
@@ -252,12 +360,20 @@ fn what_cannot_go_on_from_a_checkpoint_says_so() {
         of("the model is another: network/0/config/units was 1, now 2; build the model with which the run began")
     );
     assert_eq!((values(other.model().params()), other.optimizer().steps()), (before, 0));
+    let other = Trainer::new(model(1), MeanAbsoluteLoss, Sgd::default());
+    assert_eq!(
+        refusal(other.metric(MeanAbsoluteError::default()).resume(&folder)),
+        of(
+            "the loss was mean_squared_error of 0, the trainer has mean_absolute_error of 0; give the trainer the loss with \
+            which the run began"
+        )
+    );
     let wide = Model::<f64>::build_as(network(1), [1], 0).unwrap();
     let mut other = Trainer::new(wide, MeanSquaredError, Sgd::default()).metric(MeanAbsoluteError::default());
     let error = other.resume(&folder).unwrap_err().to_string();
     assert_eq!(
         error,
-        of("\"0/kernel\" has elements f32, the model f64; train with the element type with which the run began")
+        of("\"0/bias\" has elements f32, the model f64; train with the element type with which the run began")
     );
     // Callbacks and data are seen by `fit`.
     let again = || {
@@ -368,10 +484,9 @@ fn an_error_of_the_thread_ends_the_run_and_names_the_file() {
         if run.step() == 1 {
             fs::remove_dir_all(&lost).map_err(|source| Error::file(&lost, source))?;
         }
-        std::thread::sleep(Duration::from_millis(20));
         Ok(())
     });
-    let run = fit(50).callback(remove).callback(Checkpoint::new(&folder).every_steps(1));
+    let run = fit(50).callback(remove).callback(Checkpoint::new(&folder).every_steps(1).write_all(true));
     let mut trainer = trainer();
     let error = trainer.fit(&line(), run).unwrap_err().to_string();
     assert!(error.starts_with(&format!("{}/step-", folder.display())), "{error}");

@@ -12,10 +12,10 @@ use serde_json::Value;
 use super::monitor::Monitor;
 use super::{Callback, Run};
 use crate::background::{Background, Job};
-use crate::checkpoints;
 use crate::error::{Error, Result};
 use crate::snapshot::Snapshot;
 use crate::state::{NamedState, Status, from_state, to_state};
+use crate::{checkpoints, resume};
 
 /// Writes checkpoints into a folder, from which [`Trainer::resume`](crate::Trainer::resume) goes on when the program has
 /// been killed: after each epoch unless told otherwise, and in any case at the end of the run and where it is paused.
@@ -46,10 +46,19 @@ use crate::state::{NamedState, Status, from_state, to_state};
 /// The program above, killed at any moment and run again, ends with the same bits as if it had not been killed. The file after
 /// n steps is named `step-n.safetensors`, with n in 8 digits. It is a file of the model as well.
 ///
-/// A thread beside training writes, and then rests for 40 times as long as that took, at most a second. A checkpoint that is due
-/// before is left out, but for that of the best epoch and the last one. So training does not wait for the disk, and
-/// checkpoints after few and fast steps do not take much of its time. Files are written beside their places and then renamed, so a crash leaves whole
-/// files only. An error of the thread comes out of `fit` after the next batch.
+/// **At most about one a second is written** (some, of a small model): a thread beside training writes, and then rests for 40 times
+/// as long as that took, at most a second. A checkpoint that is due before is left out, but for that of the best epoch and the last
+/// one. So training does not wait for the disk, and checkpoints after few and fast steps do not take much of its time.
+/// [`write_all`](Checkpoint::write_all) leaves none out.
+///
+/// Files are written beside their places and then renamed, so a crash leaves whole files only. An error of the thread comes out of
+/// `fit` after the next batch, unless a newer checkpoint has been written meanwhile.
+///
+/// A run that goes on has the same bits as one that was not killed only if its callbacks go on, too: what a closure counts in
+/// variables of its own is lost, what [`Callback::state`](super::Callback::state) returns is not.
+///
+/// One run at a time writes into a folder. It locks the file `.lock` there; the system lets go of the lock when the process ends,
+/// also if it is killed.
 pub struct Checkpoint {
     folder: PathBuf,
     steps: Option<u64>,
@@ -57,11 +66,16 @@ pub struct Checkpoint {
     period: Option<Duration>,
     keep: usize,
     best: Option<Monitor>,
+    write_all: bool,
+    /// The number of steps that the optimiser has taken.
+    step: u64,
     /// When the last snapshot was asked for.
     last: Instant,
     /// What is to be written from the next snapshot.
     due: Option<Due>,
     writer: Option<Background>,
+    /// The folder's lock. Fields are dropped in order: the thread has ended when it is given back.
+    lock: Option<fs::File>,
 }
 
 /// What is to be written from a snapshot: the file of its step, and perhaps one more.
@@ -80,9 +94,12 @@ impl Checkpoint {
             period: None,
             keep: 3,
             best: None,
+            write_all: false,
+            step: 0,
             last: Instant::now(),
             due: None,
             writer: None,
+            lock: None,
         }
     }
 
@@ -111,7 +128,13 @@ impl Checkpoint {
         Checkpoint { period: Some(period), ..self }
     }
 
-    /// Keeps the last `keep` checkpoints, 3 by default, and removes older ones. If the newest is damaged, the run goes on
+    /// Whether every checkpoint that is due is written: then none is left out, and training waits where the one before is not
+    /// yet written. By default it does not wait.
+    pub fn write_all(self, write_all: bool) -> Self {
+        Checkpoint { write_all, ..self }
+    }
+
+    /// Keeps the last `keep` whole checkpoints, 3 by default, and removes older ones. If the newest is damaged, the run goes on
     /// from the one before.
     ///
     /// # Panics
@@ -152,12 +175,28 @@ impl Checkpoint {
         Checkpoint { best: Some(direct(monitor)), ..self }
     }
 
-    /// Makes the folder and the thread.
+    /// Makes the folder, locks it, and begins the thread.
     fn open(&mut self) -> Result<()> {
         fs::create_dir_all(&self.folder).map_err(|source| Error::file(&self.folder, source))?;
-        checkpoints::remove_unfinished(&self.folder)?;
+        if self.lock.is_none() {
+            self.lock = Some(checkpoints::lock(&self.folder)?);
+            checkpoints::remove_unfinished(&self.folder)?;
+            self.writer = Some(Background::new(NAME)?);
+        }
         (self.last, self.due) = (Instant::now(), None);
-        self.writer = Some(Background::new(NAME)?);
+        Ok(())
+    }
+
+    /// Checks that there is no later checkpoint: the next `resume` would take it for the newest of this run.
+    fn check_later(&self) -> Result<()> {
+        for (step, path) in checkpoints::list(&self.folder)?.into_iter().rev() {
+            if step > self.step && resume::open(&path)?.is_ok() {
+                let (from, later) = (self.step, path.display());
+                let problem = format!("the run goes on from step {from}, and there is a later checkpoint: {later}");
+                let hint = "give another folder, or move the later checkpoints to one";
+                return Err(Error::new(NAME, problem, hint));
+            }
+        }
         Ok(())
     }
 
@@ -177,9 +216,10 @@ impl Checkpoint {
         self.epochs.or(is_alone.then_some(1)).is_some_and(|every| epochs.is_multiple_of(every))
     }
 
-    /// Whether the thread would write at once. While it does not, snapshots would have training copy its weights for nothing.
+    /// Whether what is due now is written. While the thread is busy or rests, snapshots would have training copy its weights for
+    /// nothing.
     fn is_free(&self) -> bool {
-        self.writer.as_ref().is_some_and(Background::is_free)
+        self.write_all || self.writer.as_ref().is_some_and(Background::is_free)
     }
 
     /// Asks for a snapshot that is to be written.
@@ -197,7 +237,8 @@ impl<T: Float> Callback<T> for Checkpoint {
         // What cannot be written or restored is found now: the model here, the states by the snapshot.
         run.model.to_safetensors()?;
         run.request_snapshot();
-        if let Some((_, newest)) = checkpoints::list(&self.folder)?.pop() {
+        self.open()?;
+        if let Some(newest) = checkpoints::newest_first(&self.folder)?.first() {
             let problem = format!("a run begins, and there is a checkpoint of another: {}", newest.display());
             let hint =
                 "call Trainer::resume with this folder before fit to go on with that run, or give another folder";
@@ -206,11 +247,13 @@ impl<T: Float> Callback<T> for Checkpoint {
         if let Some(best) = &mut self.best {
             best.reset();
         }
-        self.open()
+        self.step = run.step();
+        Ok(())
     }
 
     fn on_batch_end(&mut self, run: &mut Run<'_, T>) -> Result<()> {
         self.check()?;
+        self.step = run.step();
         if self.is_due_after_step(run.step()) && self.is_free() {
             self.request(run, Due { is_best: false });
         }
@@ -238,21 +281,30 @@ impl<T: Float> Callback<T> for Checkpoint {
         let is_last = snapshot.training.status != Status::Running;
         let due = self.due.take().or(is_last.then_some(Due { is_best: false }));
         let (Some(Due { is_best }), Some(writer)) = (due, &self.writer) else { return Ok(()) };
+        if self.write_all {
+            writer.finish()?;
+        }
         let (snapshot, folder, keep) = (Arc::clone(snapshot), self.folder.clone(), self.keep);
-        writer.submit(Job { is_kept: is_best, work: Box::new(move || write(&snapshot, is_best, &folder, keep)) });
+        let work = Box::new(move || write(&snapshot, is_best, &folder, keep));
+        writer.submit(Job { must_be_done: is_best || self.write_all, work });
         if is_last { writer.finish() } else { Ok(()) }
     }
 
     fn state(&self) -> Value {
-        to_state(&State { best: self.best.as_ref().map_or(f64::NAN, Monitor::best) })
+        to_state(&State { best: self.best.as_ref().map_or(f64::NAN, Monitor::best), step: self.step })
     }
 
     fn restore(&mut self, state: &NamedState) -> Result<()> {
-        let State { best } = from_state(state)?;
+        let State { best, step } = from_state(state)?;
+        self.step = step;
+        self.open()?;
+        self.check_later()?;
+        // In another folder than before there is no best one yet.
+        let is_kept = self.folder.join(checkpoints::BEST).exists();
         if let Some(monitor) = &mut self.best {
-            monitor.restore(best);
+            monitor.restore(if is_kept { best } else { f64::NAN });
         }
-        self.open()
+        Ok(())
     }
 }
 
@@ -262,6 +314,7 @@ struct State {
     /// The best value so far, if one is kept.
     #[serde(with = "crate::number")]
     best: f64,
+    step: u64,
 }
 
 /// Writes the best file if a snapshot is that, and the file of its step. Removes the files that are too old.

@@ -23,7 +23,7 @@ pub struct CsvLogger {
 }
 
 impl CsvLogger {
-    /// A log in this file.
+    /// A log in this file, whose folder is made if it does not exist.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         CsvLogger { path: path.into(), file: None, length: 0 }
     }
@@ -47,6 +47,8 @@ impl CsvLogger {
 impl<T: Float> Callback<T> for CsvLogger {
     // Whether the file can be written is found out before the first epoch, not after it.
     fn on_begin(&mut self, _run: &mut Run<'_, T>) -> Result<()> {
+        let folder = self.path.parent().unwrap_or(Path::new(""));
+        fs::create_dir_all(folder).map_err(|source| Error::file(folder, source))?;
         let file = File::create(&self.path).map_err(|source| Error::file(&self.path, source))?;
         (self.file, self.length) = (Some(file), 0);
         Ok(())
