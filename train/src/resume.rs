@@ -64,6 +64,8 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
     /// stopped it, as early stopping does ([`Resumed::stopped`]). With `restore_best_weights` an ended run has its best weights,
     /// and goes on from those.
     ///
+    /// Which weights are frozen is taken from the checkpoint, too: freeze or unfreeze others after `resume`.
+    ///
     /// # Errors
     /// If the checkpoint is that of another network, element type, loss, rule or other metrics, or was written by a newer version;
     /// if there are only damaged ones; if a path that ends in `.safetensors` does not exist, or a file cannot be read, as without
