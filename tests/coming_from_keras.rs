@@ -107,7 +107,8 @@ fn training() -> Result<()> {
     // With a folder of another name they are run in `train/tests/checkpoint.rs`.
     let _: Fit = Fit::default()
         .callback(Checkpoint::new("run").every_steps(100))
-        .callback(Checkpoint::new("run").keep_best("val_loss"));
+        .callback(Checkpoint::new("run").keep_best("val_loss"))
+        .callback(Checkpoint::new("run").write_all(true));
     let optimizer = Adam::default().learning_rate(CosineDecay::new(1e-3, 1000));
     let mut trainer = Trainer::new(model, CategoricalCrossentropy::default(), optimizer);
     assert!(trainer.resume("run")?.is_none());
