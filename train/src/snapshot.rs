@@ -1,6 +1,7 @@
 //! All that the rest of a run depends on, at one place of it; and its form in a file.
 
 use std::fs::File;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use gradus_nn::Model;
@@ -134,11 +135,21 @@ pub(crate) fn owner<'a, 'b>(state: &'a mut TrainingState, name: &'b str) -> Opti
 }
 
 /// Brings a file and its name in the folder to the disk.
-fn sync(path: &Path) -> std::io::Result<()> {
+fn sync(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()?;
-    match path.parent() {
-        Some(folder) if cfg!(unix) && !folder.as_os_str().is_empty() => File::open(folder)?.sync_all(),
-        Some(_) if cfg!(unix) => File::open(".")?.sync_all(),
-        _ => Ok(()),
+    sync_name(path)
+}
+
+/// Brings the name of a file or a folder to the disk. Some file systems, of networks for example, cannot, and say so.
+pub(crate) fn sync_name(path: &Path) -> io::Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        Some(_) => Path::new("."),
+        None => return Ok(()),
+    };
+    let synced = if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) };
+    match synced {
+        Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => Ok(()),
+        result => result,
     }
 }

@@ -13,7 +13,7 @@ use super::monitor::Monitor;
 use super::{Callback, Run};
 use crate::background::{Background, Job};
 use crate::error::{Error, Result};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Snapshot, sync_name};
 use crate::state::{NamedState, Status, from_state, to_state};
 use crate::{checkpoints, resume};
 
@@ -177,7 +177,9 @@ impl Checkpoint {
 
     /// Makes the folder, locks it, and begins the thread.
     fn open(&mut self) -> Result<()> {
-        fs::create_dir_all(&self.folder).map_err(|source| Error::file(&self.folder, source))?;
+        // A power cut would take with the folder what has been written into it.
+        let made = fs::create_dir_all(&self.folder).and_then(|()| sync_name(&self.folder));
+        made.map_err(|source| Error::file(&self.folder, source))?;
         if self.lock.is_none() {
             self.lock = Some(checkpoints::lock(&self.folder)?);
             checkpoints::remove_unfinished(&self.folder)?;

@@ -3,14 +3,16 @@
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::time::Duration;
 
 use gradus_datasets::{Augment, DataSource, Dataset, idx};
-use gradus_nn::losses::{CategoricalCrossentropy, Objective};
+use gradus_nn::losses::{BinaryCrossentropy, CategoricalCrossentropy, Losses, Objective};
 use gradus_nn::{
-    Activation, BatchNorm, Conv2D, Dense, Dropout, Flatten, GlobalAveragePooling2D, MaxPooling2D, Model, Sequential,
+    Activation, BatchNorm, Conv2D, Dense, Dropout, Flatten, GlobalAveragePooling2D, Graph, MaxPooling2D, Model,
+    Sequential,
 };
 use gradus_optim::*;
-use gradus_tensor::Tensor;
+use gradus_tensor::{Columns, Float, Tensor};
 use gradus_train::callbacks::*;
 use gradus_train::metrics::{Accuracy, Auc, F1};
 use gradus_train::{Fit, Result, Trainer};
@@ -26,8 +28,10 @@ pub const RESULTS: [&str; 3] = ["model.safetensors", "history.json", "log.csv"];
 pub fn run(training: &str, folder: &Path) {
     match training {
         "dense" => {
-            let trainer = Trainer::new(dense(128), loss(), Adam::default()).metric(Accuracy::default()).seed(1);
-            train(trainer, &digits(600), fit(6), Checkpoint::new(folder.join("checkpoints")).every_steps(5), folder);
+            let trainer = Trainer::new(dense_model(128), loss(), Adam::default()).metric(Accuracy::default()).seed(1);
+            // The best epoch by this is the first, so that a run which forgets it takes a later one.
+            let checkpoint = Checkpoint::new(folder.join("checkpoints")).every_steps(5).keep_best("loss").maximize();
+            train(trainer, &digits(600), fit(6), checkpoint, folder);
         }
         "convnet" => {
             let augment = Augment::new().shift(0.1).rotate(10.0).zoom(0.1).noise(0.05).mix_up(0.2);
@@ -39,7 +43,7 @@ pub fn run(training: &str, folder: &Path) {
             train(trainer, &data, fit, Checkpoint::new(folder.join("checkpoints")).every_steps(2).keep(2), folder);
         }
         "callbacks" => {
-            let trainer = Trainer::new(dense(64), loss(), Adam::default().clip_global_norm(1.0))
+            let trainer = Trainer::new(dense_model(64), loss(), Adam::default().clip_global_norm(1.0))
                 .metric(Accuracy::default())
                 .metric(Auc::default())
                 .seed(3);
@@ -71,9 +75,24 @@ pub fn run(training: &str, folder: &Path) {
             let fit = Fit { prefetch: 3, workers: 2, ..fit(6) };
             train(trainer, &data, fit, Checkpoint::new(folder.join("checkpoints")).every_steps(3), folder);
         }
+        "outputs" => {
+            let losses = Losses::new().add("class", loss()).add("odd", BinaryCrossentropy::default()).weighted(0.3);
+            let trainer = Trainer::new(outputs(), losses, Nadam::default())
+                .metric_for("class", Accuracy::default())
+                .metric_for("odd", Auc::default())
+                .seed(7);
+            let checkpoint = Checkpoint::new(folder.join("checkpoints")).every(Duration::from_millis(3));
+            train(trainer, &digits_and_parity(480), fit(8), checkpoint, folder);
+        }
+        "double" => {
+            let model = Model::<f64>::build_as(dense(48), [28, 28], 1).unwrap();
+            let trainer = Trainer::new(model, loss(), Adafactor::default()).metric(Accuracy::default()).seed(8);
+            let checkpoint = Checkpoint::new(folder.join("checkpoints")).every_steps(7).write_all(true);
+            train(trainer, &digits(256), fit(5), checkpoint, folder);
+        }
         "schedule" => {
             let rate = WarmUp::new(10, CosineDecay::new(0.01, 120));
-            let trainer = Trainer::new(dense(64), loss(), RmsProp::default().learning_rate(rate)).seed(4);
+            let trainer = Trainer::new(dense_model(64), loss(), RmsProp::default().learning_rate(rate)).seed(4);
             train(trainer, &digits(320), fit(12), Checkpoint::new(folder.join("checkpoints")).every_steps(3), folder);
         }
         "adadelta" => by_rule(Adadelta::default(), folder),
@@ -94,15 +113,15 @@ pub fn run(training: &str, folder: &Path) {
 
 /// A short training by a rule.
 fn by_rule<R: Rule>(rule: R, folder: &Path) {
-    let trainer = Trainer::new(dense(48), loss(), rule).metric(Accuracy::default()).seed(5);
+    let trainer = Trainer::new(dense_model(48), loss(), rule).metric(Accuracy::default()).seed(5);
     train(trainer, &digits(256), fit(6), Checkpoint::new(folder.join("checkpoints")).every_steps(3), folder);
 }
 
 /// Trains, and writes the results.
-fn train<L: Objective<f32>, R: Rule>(
-    mut trainer: Trainer<L, R>,
+fn train<L: Objective<T>, R: Rule, T: Float>(
+    mut trainer: Trainer<L, R, T>,
     data: &dyn DataSource,
-    mut fit: Fit,
+    mut fit: Fit<T>,
     checkpoint: Checkpoint,
     folder: &Path,
 ) {
@@ -130,17 +149,17 @@ impl Place {
     }
 }
 
-impl Callback for Place {
-    fn on_epoch_begin(&mut self, _: &mut Run<'_>) -> Result<()> {
+impl<T: Float> Callback<T> for Place {
+    fn on_epoch_begin(&mut self, _: &mut Run<'_, T>) -> Result<()> {
         self.note(b'b')
     }
-    fn on_batch_end(&mut self, run: &mut Run<'_>) -> Result<()> {
+    fn on_batch_end(&mut self, run: &mut Run<'_, T>) -> Result<()> {
         self.note(if Some(run.batch) == run.batches { b'v' } else { b'b' })
     }
-    fn on_epoch_end(&mut self, _: &mut Run<'_>) -> Result<()> {
+    fn on_epoch_end(&mut self, _: &mut Run<'_, T>) -> Result<()> {
         self.note(b'e')
     }
-    fn on_end(&mut self, _: &mut Run<'_>) -> Result<()> {
+    fn on_end(&mut self, _: &mut Run<'_, T>) -> Result<()> {
         self.note(b'f')
     }
 }
@@ -157,21 +176,44 @@ fn digits(count: usize) -> Dataset {
     Dataset::new(images.to::<f32>() / 255.0, labels).unwrap().to_categorical(10).unwrap()
 }
 
+/// As [`digits`], with targets for both of [`outputs`].
+fn digits_and_parity(count: usize) -> Dataset<f32, Columns> {
+    let data = digits(count);
+    let odd = data.targets().argmax(-1).to::<f32>().map(|class| class % 2.0).unsqueeze(-1);
+    let targets = Columns::new().with("class", data.targets().clone()).with("odd", odd);
+    Dataset::new(data.inputs().clone(), targets).unwrap()
+}
+
 fn loss() -> CategoricalCrossentropy {
     CategoricalCrossentropy::default()
 }
 
-fn fit(epochs: usize) -> Fit {
+fn fit<T: Float>(epochs: usize) -> Fit<T> {
     Fit { epochs, batch_size: 16, verbose: false, ..Fit::default() }
 }
 
-fn dense(hidden: usize) -> Model {
-    let network = Sequential::new()
+fn dense(hidden: usize) -> Sequential {
+    Sequential::new()
         .add(Flatten)
         .add(Dense::new(hidden).activation(Activation::Relu))
         .add(Dropout::new(0.3))
-        .add(Dense::new(10).activation(Activation::Softmax));
-    Model::build(network, [28, 28], 1).unwrap()
+        .add(Dense::new(10).activation(Activation::Softmax))
+}
+
+fn dense_model(hidden: usize) -> Model {
+    Model::build(dense(hidden), [28, 28], 1).unwrap()
+}
+
+/// The digit, and whether it is odd.
+fn outputs() -> Model {
+    let mut graph = Graph::builder();
+    let x = graph.input();
+    let flat = graph.add(Flatten, [x]);
+    let hidden = graph.add(Dense::new(48).activation(Activation::Relu), [flat]);
+    let hidden = graph.add(Dropout::new(0.3), [hidden]);
+    let class = graph.add_named("class", Dense::new(10).activation(Activation::Softmax), [hidden]);
+    let odd = graph.add_named("odd", Dense::new(1).activation(Activation::Sigmoid), [hidden]);
+    Model::build(graph.outputs([class, odd]), [28, 28], 3).unwrap()
 }
 
 fn convnet() -> Model {
