@@ -2,12 +2,13 @@
 //!
 //!     cargo bench -p gradus-train --bench checkpoint
 //!
-//! After criterion's report, a table gives the ratios of medians of epochs done in turn. The end of the run, at which
-//! training waits for the last file, is part of each.
+//! After criterion's report, a table gives the ratios of medians of epochs done in turn, and how many checkpoints were written of
+//! those that were due: the thread that writes rests in between. The last rows are without that rest. The end of the run, at
+//! which training waits for the last file, is part of each.
 #![allow(missing_docs)] // `criterion_group!` makes undocumented functions.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use criterion::{BatchSize, Criterion, criterion_group};
@@ -19,9 +20,20 @@ use gradus_train::callbacks::Checkpoint;
 use gradus_train::{Fit, Trainer};
 use rayon_core::ThreadPoolBuilder;
 
-const ROUNDS: usize = 15;
-/// How many steps after each other a checkpoint is due.
-const EVERY: [Option<u64>; 3] = [None, Some(100), Some(10)];
+const ROUNDS: usize = 11;
+/// When a checkpoint is due, and whether all of them are written.
+#[derive(Clone, Copy)]
+struct Due {
+    every: u64,
+    write_all: bool,
+}
+
+const DUE: [Option<Due>; 4] = [
+    None,
+    Some(Due { every: 100, write_all: false }),
+    Some(Due { every: 10, write_all: false }),
+    Some(Due { every: 100, write_all: true }),
+];
 
 type MnistTrainer = Trainer<CategoricalCrossentropy, Adam>;
 
@@ -29,19 +41,26 @@ fn data() -> Dataset {
     mnist::load().unwrap().map_inputs(|x| x.to::<f32>() / 255.0).to_categorical(10).unwrap().train
 }
 
-/// A trainer and the settings of an epoch with a checkpoint whenever so many steps are done.
-fn training(every: Option<u64>) -> (MnistTrainer, Fit) {
+/// The folder of the checkpoints.
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("checkpoints-bench")
+}
+
+/// A trainer and the settings of an epoch with checkpoints.
+fn training(due: Option<Due>) -> (MnistTrainer, Fit) {
     let network = Sequential::new()
         .add(Flatten)
         .add(Dense::new(128).activation(Activation::Relu))
         .add(Dense::new(10).activation(Activation::Softmax));
     let model = Model::build(network, [28, 28], 1).unwrap();
     let trainer = Trainer::new(model, CategoricalCrossentropy::default(), Adam::default());
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("checkpoints-bench");
-    _ = fs::remove_dir_all(&folder);
+    _ = fs::remove_dir_all(folder());
     let fit = Fit { verbose: false, ..Fit::default() };
-    let fit = match every {
-        Some(steps) => fit.callback(Checkpoint::new(folder).every_steps(steps)),
+    let fit = match due {
+        // All stay, so that they can be counted.
+        Some(Due { every, write_all }) => {
+            fit.callback(Checkpoint::new(folder()).every_steps(every).keep(usize::MAX).write_all(write_all))
+        }
         None => fit,
     };
     (trainer, fit)
@@ -59,8 +78,16 @@ fn threads() -> [usize; 2] {
     [1, std::thread::available_parallelism().map_or(1, usize::from)]
 }
 
-fn name(every: Option<u64>) -> String {
-    every.map_or("no checkpoints".to_owned(), |steps| format!("one every {steps} steps"))
+fn name(due: Option<Due>) -> String {
+    due.map_or("no checkpoints".to_owned(), |Due { every, write_all }| {
+        format!("every {every} steps{}", if write_all { ", all" } else { "" })
+    })
+}
+
+/// How many checkpoints are in the folder.
+fn count() -> usize {
+    let names = fs::read_dir(folder()).into_iter().flatten().flatten().map(|entry| entry.file_name());
+    names.filter(|name| name.to_string_lossy().starts_with("step-")).count()
 }
 
 fn epochs(criterion: &mut Criterion) {
@@ -68,13 +95,13 @@ fn epochs(criterion: &mut Criterion) {
     for threads in threads() {
         let mut group = criterion.benchmark_group(format!("epoch, {threads} threads"));
         group.sample_size(10);
-        for every in EVERY {
-            group.bench_function(name(every), |bench| {
+        for due in DUE {
+            group.bench_function(name(due), |bench| {
                 let epoch = |(mut trainer, fit): (MnistTrainer, Fit)| {
                     on(threads, || trainer.fit(&data, fit).unwrap());
                     trainer
                 };
-                bench.iter_batched(|| training(every), epoch, BatchSize::PerIteration);
+                bench.iter_batched(|| training(due), epoch, BatchSize::PerIteration);
             });
         }
         group.finish();
@@ -84,22 +111,29 @@ fn epochs(criterion: &mut Criterion) {
 fn ratios() {
     let data = data();
     for threads in threads() {
-        let mut seconds = EVERY.map(|every| (every, Vec::new()));
+        let mut measured = DUE.map(|due| (due, Vec::new(), Vec::new()));
+        let mut steps = 0;
         for _ in 0..ROUNDS {
-            for (every, seconds) in &mut seconds {
-                let (mut trainer, fit) = training(*every);
+            for (due, seconds, written) in &mut measured {
+                let (mut trainer, fit) = training(*due);
                 let start = Instant::now();
                 on(threads, || trainer.fit(&data, fit).unwrap());
                 seconds.push(start.elapsed().as_secs_f64());
+                written.push(count());
+                steps = trainer.optimizer().steps();
             }
         }
-        let medians = seconds.map(|(every, mut seconds)| {
+        let medians = measured.map(|(due, mut seconds, mut written)| {
             seconds.sort_by(f64::total_cmp);
-            (every, seconds[ROUNDS / 2])
+            written.sort_unstable();
+            (due, seconds[ROUNDS / 2], written[ROUNDS / 2])
         });
-        println!("epoch, {threads} threads");
-        for (every, median) in medians {
-            println!("  {:20} {median:.3} s  {:.3} x", name(every), median / medians[0].1);
+        println!("epoch of {steps} steps, {threads} threads");
+        for (due, median, written) in medians {
+            // And the one at the end of the run.
+            let of = due.map_or(0, |Due { every, .. }| steps / every + u64::from(!steps.is_multiple_of(every)));
+            let (name, ratio) = (name(due), median / medians[0].1);
+            println!("  {name:20} {median:.3} s  {ratio:.3} x  {written} of {of} checkpoints written");
         }
     }
 }

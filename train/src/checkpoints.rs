@@ -86,8 +86,12 @@ pub(crate) fn remove_unfinished(folder: &Path) -> Result<()> {
 /// # Errors
 /// As [`remove_unfinished`].
 pub(crate) fn remove_old(folder: &Path, step: u64, keep: usize) -> Result<()> {
+    let up_to: Vec<_> = list(folder)?.into_iter().rev().filter(|&(found, _)| found <= step).collect();
+    if up_to.len() <= keep {
+        return Ok(());
+    }
     let mut whole = 0;
-    for (_, path) in list(folder)?.into_iter().rev().filter(|&(found, _)| found <= step) {
+    for (_, path) in up_to {
         if whole == keep {
             remove(&path)?;
         } else if File::open(&path).is_ok() {
