@@ -111,6 +111,9 @@ pub struct NamedState {
     /// What its `tensors` returned.
     #[serde(default, skip_serializing_if = "Tensors::is_empty")]
     pub tensors: Tensors,
+    /// Whether the run may go on without it: [`Callback::only_watches`](crate::Callback::only_watches).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub only_watches: bool,
 }
 
 /// Tensors by name, of any element type.

@@ -34,9 +34,6 @@ pub(crate) struct TrainingLoop<'a, L: Objective<T>, R: Rule, T: Float> {
     pub absent: Vec<NamedState>,
 }
 
-/// The callbacks that change nothing in a run, so that it goes on without them as well.
-const WATCHERS: [&str; 2] = ["Checkpoint", "CsvLogger"];
-
 impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
     /// Begins a run, or goes on with a paused one, to its end or its next pause.
     pub fn run(mut self) -> Result<History> {
@@ -110,7 +107,7 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
         optimizer.restore(&params, slots).expect("the state is its own");
         (*model.params_mut(), *state) = (params, before);
         result?;
-        if let Some(NamedState { name, .. }) = states.iter().find(|state| !WATCHERS.contains(&&*state.name)) {
+        if let Some(NamedState { name, .. }) = states.iter().find(|state| !state.only_watches) {
             let problem = format!("the run that goes on had a callback {name}, which is missing now");
             return Err(Error::new("fit", problem, "give `fit` the same callbacks as before"));
         }
@@ -384,7 +381,8 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
 /// The state of a callback, if it has one.
 fn state_of<T: Float>(callback: &dyn Callback<T>) -> Option<NamedState> {
     let (name, state, tensors) = (callback.name(), callback.state(), callback.tensors());
-    (!state.is_null() || !tensors.is_empty()).then_some(NamedState { name, state, tensors })
+    let only_watches = callback.only_watches();
+    (!state.is_null() || !tensors.is_empty()).then_some(NamedState { name, state, tensors, only_watches })
 }
 
 /// A place in a run at which a hook is called.

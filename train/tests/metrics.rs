@@ -393,7 +393,8 @@ fn an_output_that_is_nan_gives_no_score() {
                 metric.update(targets, &Tensor::from([0.1, 0.2, 0.7, 0.8]), None).unwrap();
                 assert!(metric.result().is_nan(), "{}: {} of {outputs:?}", metric.name(), metric.result());
                 let (name, state, tensors) = (metric.name(), metric.state(), metric.tensors());
-                let state = serde_json::to_string(&NamedState { name, state, tensors }).unwrap();
+                let state = NamedState { name, state, tensors, only_watches: false };
+                let state = serde_json::to_string(&state).unwrap();
                 let state = serde_json::from_str(&state).unwrap();
                 metric.reset();
                 assert_eq!(metric.result(), 0.0);
@@ -559,7 +560,7 @@ fn another_number_of_classes_is_not_another_beginning() {
     assert_eq!(refused.to_string(), expected);
     // A damaged state: one class of a single output.
     let state = serde_json::json!([{"classes": 1, "counts": [3.0]}, true, false]);
-    let state = NamedState { name: "f1".to_owned(), state, tensors: Tensors::new() };
+    let state = NamedState { name: "f1".to_owned(), state, tensors: Tensors::new(), only_watches: false };
     let refused = Metric::<f64>::restore(&mut F1::default(), &state).unwrap_err().to_string();
     assert!(refused.starts_with("restore: the state of f1 has 1 classes for a single output"), "{refused}");
 }

@@ -224,7 +224,7 @@ impl Metric for Forgetful {
 
 /// A state of this name.
 fn named(name: &str, state: serde_json::Value) -> NamedState {
-    NamedState { name: name.to_owned(), state, tensors: Tensors::new() }
+    NamedState { name: name.to_owned(), state, tensors: Tensors::new(), only_watches: false }
 }
 
 /// The state of a metric.
@@ -450,6 +450,30 @@ fn a_run_goes_on_without_what_only_watches_it() {
     let mut in_one = common::trainer();
     assert_eq!(in_one.fit(&line(), fit(4)).unwrap(), history);
     assert_eq!(weights(&trainer), weights(&in_one));
+
+    /// A log of one's own, whatever it is called; or a callback that the run depends on.
+    struct Own {
+        only_watches: bool,
+    }
+    impl Callback for Own {
+        fn state(&self) -> serde_json::Value {
+            to_state(&7)
+        }
+        fn only_watches(&self) -> bool {
+            self.only_watches
+        }
+    }
+    for only_watches in [true, false] {
+        let mut trainer = common::trainer();
+        let mut first = fit(4).callback(Own { only_watches });
+        first.callbacks.extend(pause_after(0));
+        trainer.fit(&line(), first).unwrap();
+        let problem = "fit: the run that goes on had a callback Own, which is missing now";
+        match trainer.fit(&line(), fit(4)) {
+            Ok(_) => assert!(only_watches),
+            Err(error) => assert!(!only_watches && error.to_string().starts_with(problem), "{error}"),
+        }
+    }
 }
 
 #[test]

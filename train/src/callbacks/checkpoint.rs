@@ -292,6 +292,10 @@ impl<T: Float> Callback<T> for Checkpoint {
         if is_last { writer.finish() } else { Ok(()) }
     }
 
+    fn only_watches(&self) -> bool {
+        true
+    }
+
     fn state(&self) -> Value {
         to_state(&State { best: self.best.as_ref().map_or(f64::NAN, Monitor::best), step: self.step })
     }

@@ -70,6 +70,10 @@ impl<T: Float> Callback<T> for CsvLogger {
         vec![self.path.clone()]
     }
 
+    fn only_watches(&self) -> bool {
+        true
+    }
+
     fn state(&self) -> Value {
         to_state(&self.length)
     }

@@ -133,6 +133,12 @@ pub trait Callback<T: Float = f32>: Send {
         short_type_name::<Self>()
     }
 
+    /// Whether the run is the same without the callback, as without a log: then one that goes on may leave it out, though it has
+    /// a state. By default it is not.
+    fn only_watches(&self) -> bool {
+        false
+    }
+
     /// The state of the callback, made by [`to_state`](crate::state::to_state). The default is null: it has none.
     fn state(&self) -> Value {
         Value::Null

@@ -99,7 +99,8 @@ impl<T: Float> OutputMetric<T> {
 
     /// The state of the metric under its name in logs.
     pub fn state(&self) -> NamedState {
-        NamedState { name: self.name.clone(), state: self.metric.state(), tensors: self.metric.tensors() }
+        let (name, state, tensors) = (self.name.clone(), self.metric.state(), self.metric.tensors());
+        NamedState { name, state, tensors, only_watches: false }
     }
 
     /// Goes on from a state.
