@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::mem;
 use std::sync::Arc;
 
+use gradus_tensor::safetensors::shortened;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value as Json;
 
 use crate::error::{Error, Result};
 use crate::graph::{Entry, Graph, Output, Source, check_input_name, check_name, input_name, name_of_two};
 use crate::layer::{LayerKinds, LayerReader, deserialize, from_json};
-use gradus_tensor::safetensors::shortened;
 
 /// A network that is no chain.
 #[derive(Serialize, Deserialize)]
