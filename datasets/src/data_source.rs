@@ -44,9 +44,9 @@ pub trait DataSource {
     /// The order of an epoch: that of a seed, or without one that of the data.
     fn order(&self, seed: Option<u64>) -> Order;
 
-    /// The index of the sample at a position of an order, for messages.
-    fn sample_at(&self, order: &Order, position: usize) -> Option<usize> {
-        order.sample_at(position)
+    /// The index of the sample at a position of a pass, for messages.
+    fn sample_at(&self, pass: &Pass, position: usize) -> Option<usize> {
+        pass.order.sample_at(position)
     }
 
     /// The batches of a pass over the data. Its order is one of [`order`](DataSource::order), perhaps in the midst.

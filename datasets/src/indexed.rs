@@ -8,6 +8,7 @@ use gradus_tensor::{Columns, Float, SampleType, Samples, Tensor};
 
 use crate::augment::{Augment, Augmentation};
 use crate::batch::{Batch, checked, mapped};
+use crate::buckets::arranged;
 use crate::classes::checked_class_names;
 use crate::data_source::{DataSource, Pass, PassBatches, indexed_order};
 use crate::dataset::{Dataset, check_weights};
@@ -15,7 +16,8 @@ use crate::error::{DatasetError, Result};
 use crate::order::Order;
 use crate::parts;
 use crate::prefetch::Prefetch;
-use crate::stack::{Sample, stacked};
+use crate::stack::{Sample, Stacking};
+use crate::text::PadSequences;
 
 /// Samples that can be read by their indices: rows of a file, pictures in a folder, what a program computes.
 ///
@@ -106,6 +108,8 @@ pub struct IndexedDataset<X: SampleType = f32, Y: SampleType = X> {
     weights: Option<Tensor<f32>>,
     class_names: Option<Arc<[String]>>,
     augmentation: Option<Arc<Augmentation>>,
+    /// The length of each sample, where batches hold samples of like length.
+    lengths: Option<Arc<[usize]>>,
 }
 
 impl<X: SampleType, Y: SampleType> Clone for IndexedDataset<X, Y> {
@@ -124,13 +128,53 @@ impl IndexedDataset {
         samples: usize,
         sample: impl Fn(usize) -> Result<(A, B)> + Send + Sync + 'static,
     ) -> Result<IndexedDataset<A::Type, B::Type>> {
+        IndexedDataset::stacked(samples, Stacking::default(), sample)
+    }
+
+    /// As [`from_fn`](IndexedDataset::from_fn), for samples of different lengths: the first axes of inputs and, with a padding of
+    /// their own, of targets. Each batch is padded to its longest sample. [`bucketed`](IndexedDataset::bucketed) makes batches of
+    /// like lengths.
+    ///
+    /// ```
+    /// use gradus_datasets::{DataSource, IndexedDataset, PadSequences, Pass, TextVectorization};
+    /// use gradus_tensor::Tensor;
+    /// let lines = ["to be", "or not to be", "that is the question"];
+    /// let words = TextVectorization::new().adapt(lines)?;
+    /// let ids = lines.iter().map(|line| Ok(Tensor::from(words.ids_of(line)?))).collect::<Result<Vec<_>, _>>()?;
+    /// let lengths: Vec<usize> = ids.iter().map(Tensor::size).collect();
+    /// let data = IndexedDataset::from_sequences(ids.len(), PadSequences::post(), None, move |i| {
+    ///     Ok((ids[i].clone(), Tensor::scalar(i as u8)))
+    /// })?;
+    /// let data = data.bucketed(lengths)?;
+    /// for batch in data.batches(&Pass::new(2, data.order(Some(1))))? {
+    ///     assert_eq!(batch?.inputs.shape()[1], 4);
+    /// }
+    /// # Ok::<(), gradus_datasets::DatasetError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If there is no sample.
+    pub fn from_sequences<A: Samples, B: Samples>(
+        samples: usize,
+        inputs: PadSequences,
+        targets: impl Into<Option<PadSequences>>,
+        sample: impl Fn(usize) -> Result<(A, B)> + Send + Sync + 'static,
+    ) -> Result<IndexedDataset<A::Type, B::Type>> {
+        IndexedDataset::stacked(samples, Stacking { inputs: Some(inputs), targets: targets.into() }, sample)
+    }
+
+    fn stacked<A: Samples, B: Samples>(
+        samples: usize,
+        stacking: Stacking,
+        sample: impl Fn(usize) -> Result<(A, B)> + Send + Sync + 'static,
+    ) -> Result<IndexedDataset<A::Type, B::Type>> {
         IndexedDataset::of(samples, move |indices: &[usize]| {
             let one = |&index: &usize| {
                 let (inputs, targets) = sample(index)?;
                 Ok(Sample { inputs: inputs.into(), targets: targets.into() })
             };
             let samples = indices.iter().map(one).collect::<Result<Vec<Sample>>>()?;
-            Ok(Batch::from_columns(stacked(&samples, |row| indices[row])?))
+            Ok(Batch::from_columns(stacking.stacked(&samples, |row| indices[row])?))
         })
     }
 }
@@ -153,7 +197,7 @@ impl<X: SampleType, Y: SampleType> IndexedDataset<X, Y> {
             ));
         }
         let (read, range) = (Arc::new(read), 0..samples);
-        Ok(IndexedDataset { read, range, weights: None, class_names: None, augmentation: None })
+        Ok(IndexedDataset { read, range, weights: None, class_names: None, augmentation: None, lengths: None })
     }
 
     /// The same samples, each with a weight in the loss: `[n]`, times the weight that the source gives it.
@@ -172,6 +216,32 @@ impl<X: SampleType, Y: SampleType> IndexedDataset<X, Y> {
     #[track_caller]
     pub fn with_class_names(self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
         IndexedDataset { class_names: Some(checked_class_names(names)), ..self }
+    }
+
+    /// The same samples, in batches of like lengths where the order is that of a seed, so that little is padding. Each window of
+    /// 64 batches of the random order is sorted by length and cut into batches, which come in an order of the seed. A
+    /// smaller last batch comes last.
+    ///
+    /// # Errors
+    /// If there is not one length for each sample.
+    pub fn bucketed(self, lengths: impl IntoIterator<Item = usize>) -> Result<Self> {
+        let lengths: Arc<[usize]> = lengths.into_iter().collect();
+        if lengths.len() != self.len() {
+            let (found, expected) = (format!("{} lengths", lengths.len()), format!("{}, one a sample", self.len()));
+            return Err(DatasetError::new(found, expected, "give the length of each sample"));
+        }
+        Ok(IndexedDataset { lengths: Some(lengths), ..self })
+    }
+
+    /// The order of the samples in a pass.
+    fn order_of(&self, pass: &Pass) -> Order {
+        match (&self.lengths, pass.order.seed(), pass.order.total()) {
+            (Some(lengths), Some(seed), Some(total)) => {
+                let rows = arranged(&pass.order.samples(0..total), lengths, pass.batch_size, seed);
+                Order::listed(rows).starting_at(pass.order.position())
+            }
+            _ => pass.order.clone(),
+        }
     }
 
     /// The number of samples; never 0.
@@ -210,12 +280,12 @@ impl<X: SampleType, Y: SampleType> IndexedDataset<X, Y> {
         self,
         f: impl Fn(Dataset<X, Y>) -> Result<Dataset<A, B>> + Send + Sync + 'static,
     ) -> IndexedDataset<A, B> {
-        let IndexedDataset { read, range, weights, class_names, augmentation } = self;
+        let IndexedDataset { read, range, weights, class_names, augmentation, lengths } = self;
         let names = class_names.clone();
         let read = move |indices: &[usize]| {
             mapped(checked(read(indices)?, indices.len())?, names.as_ref(), &f, |row| indices[row])
         };
-        IndexedDataset { read: Arc::new(read), range, weights, class_names, augmentation }
+        IndexedDataset { read: Arc::new(read), range, weights, class_names, augmentation, lengths }
     }
 
     /// The samples of a range, `train.slice(1000..)`.
@@ -258,6 +328,7 @@ impl<X: SampleType, Y: SampleType> IndexedDataset<X, Y> {
         IndexedDataset {
             read: Arc::clone(&self.read),
             weights: self.weights.as_ref().map(|weights| weights.slice(0, range.clone())),
+            lengths: self.lengths.as_ref().map(|lengths| lengths[range.clone()].into()),
             range: self.range.start + range.start..self.range.start + range.end,
             class_names: self.class_names.clone(),
             augmentation: self.augmentation.clone(),
@@ -299,7 +370,7 @@ impl<X: SampleType, Y: SampleType> IndexedDataset<X, Y> {
         pass.check();
         pass.order.check(self.len())?;
         let augmented = self.augmentation.clone().zip(pass.augmentation_seed);
-        let batches = Batches { data: self.clone(), size: pass.batch_size, order: pass.order.clone(), augmented };
+        let batches = Batches { data: self.clone(), size: pass.batch_size, order: self.order_of(pass), augmented };
         Ok(match pass.prefetch {
             0 => Box::new(batches),
             ahead => Box::new(Prefetch::shared(batches, pass.workers, ahead)),
@@ -352,6 +423,10 @@ impl<X: SampleType, Y: SampleType> DataSource for IndexedDataset<X, Y> {
 
     fn order(&self, seed: Option<u64>) -> Order {
         indexed_order(self.len(), seed)
+    }
+
+    fn sample_at(&self, pass: &Pass, position: usize) -> Option<usize> {
+        self.order_of(pass).sample_at(position)
     }
 
     fn batches_of(&self, pass: &Pass) -> Result<PassBatches> {

@@ -35,11 +35,15 @@
 //! | [`cifar10`] | animals and vehicles, 60,000 colour pictures of ten classes |
 //! | [`iris`] | flowers: 4 numbers, three classes, 150 samples |
 //! | [`auto_mpg`] | cars: 9 numbers to predict one, 392 samples |
+//! | [`shakespeare`] | eight plays, a million letters |
+//! | [`verses`] | 12,893 verses in English and Spanish |
+//! | [`spoken_digits`] | 3,000 recordings of digits as frames of MFCC |
+//! | [`protein_q3`] | 154 proteins, with a state of structure for each residue |
 //! | [`idx`] | the format of MNIST, read and written, every element type |
 //! | [`Csv`] | tables of numbers and labels |
 //! | `ImageFolder`, with the feature `images` | PNG and JPEG pictures, a folder for each class |
 //!
-//! The files of MNIST, iris and Auto MPG lie in the folder `data` of this crate's source. For the other data sets, or
+//! The files of MNIST and of the sets from iris on lie in the folder `data` of this crate's source. For the other data sets, or
 //! without the source, the environment variable `GRADUS_DATA` names a folder that holds `mnist/`, `fashion-mnist/` and so
 //! on, or `load_from` takes such a folder. The page of each data set says where its files are published.
 //!
@@ -47,6 +51,13 @@
 //!
 //! Inputs and targets are one tensor each, of any element type, or [`Columns`](gradus_tensor::Columns): several tensors of
 //! different element types, with names. Batches then hold columns too; see [`Dataset`].
+//!
+//! # Text and sequences
+//!
+//! [`TextVectorization`] makes ids of words or characters, or counts of them, [`BytePair`] ids of bytes and of pairs that it
+//! has found in texts. [`pad_sequences`] and [`PadSequences`] bring sequences to one length.
+//! [`IndexedDataset::from_sequences`] pads each batch to its longest sample, and [`IndexedDataset::bucketed`] puts samples of
+//! like length into one batch.
 //!
 //! # Data larger than memory
 //!
@@ -100,6 +111,7 @@ mod augment;
 pub mod auto_mpg;
 mod batch;
 mod batches;
+mod buckets;
 pub mod cifar10;
 mod classes;
 mod columns;
@@ -129,13 +141,20 @@ mod parts;
 mod picture;
 mod plain_file;
 mod prefetch;
+pub mod protein_q3;
 mod remote;
+pub mod shakespeare;
 mod shuffle_buffer;
 mod source;
 mod splits;
+pub mod spoken_digits;
 mod stack;
 mod stream;
+mod tabbed;
+mod text;
+mod text_lines;
 pub mod usps;
+pub mod verses;
 
 pub use self::csv::{Csv, CsvColumn};
 pub use augment::{Augment, Fill, Warp};
@@ -160,3 +179,6 @@ pub use remote::Remote;
 pub use source::ByteSource;
 pub use splits::Splits;
 pub use stream::StreamDataset;
+pub use text::{
+    BytePair, NamedFunction, OutputMode, PadSequences, Side, Split, Standardize, TextVectorization, pad_sequences,
+};

@@ -236,6 +236,14 @@ impl Order {
         }
     }
 
+    /// The seed of a random order of all samples.
+    pub(crate) fn seed(&self) -> Option<u64> {
+        match self.rows {
+            Rows::Shuffled { seed, .. } => Some(seed),
+            _ => None,
+        }
+    }
+
     /// Whether the samples are 0, 1, ... of data in memory.
     pub(crate) fn is_sequential(&self) -> bool {
         matches!(self.rows, Rows::InSequence(_))

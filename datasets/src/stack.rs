@@ -5,6 +5,8 @@ use gradus_tensor::{AnyTensor, Columns, Element, Tensor};
 use crate::batch::Batch;
 use crate::columns::Role;
 use crate::error::{DatasetError, Place, Result};
+use crate::source::check_memory;
+use crate::text::PadSequences;
 
 /// The input and the target of one sample, without the axis that counts samples.
 pub(crate) struct Sample {
@@ -12,25 +14,45 @@ pub(crate) struct Sample {
     pub targets: Columns,
 }
 
-/// The samples as one batch; `index` says which samples of the data they are.
-///
-/// # Errors
-/// If a sample has other columns than the first, or one of another element type or shape.
-pub(crate) fn stacked(samples: &[Sample], index: impl Fn(usize) -> usize) -> Result<Batch<Columns>> {
-    let column = |role: Role, of: fn(&Sample) -> &Columns| -> Result<Columns> {
-        let columns: Vec<&Columns> = samples.iter().map(of).collect();
-        role.stacked(&columns, &index)
-    };
-    let inputs = column(Role::Inputs, |sample| &sample.inputs)?;
-    let targets = column(Role::Targets, |sample| &sample.targets)?;
-    Ok(Batch { inputs, targets, weights: None })
+/// How the first axes of inputs and of targets are brought to one length; without padding they have it.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Stacking {
+    pub inputs: Option<PadSequences>,
+    pub targets: Option<PadSequences>,
+}
+
+impl Stacking {
+    /// The samples as one batch; `index` says which samples of the data they are.
+    ///
+    /// # Errors
+    /// If a sample has other columns than the first, or one of another element type or shape.
+    pub fn stacked(&self, samples: &[Sample], index: impl Fn(usize) -> usize) -> Result<Batch<Columns>> {
+        let column = |role: Role, of: fn(&Sample) -> &Columns, padding: &Option<PadSequences>| -> Result<Columns> {
+            let columns: Vec<&Columns> = samples.iter().map(of).collect();
+            role.stacked(&columns, &index, padding.as_ref())
+        };
+        let inputs = column(Role::Inputs, |sample| &sample.inputs, &self.inputs)?;
+        let targets = column(Role::Targets, |sample| &sample.targets, &self.targets)?;
+        Ok(Batch { inputs, targets, weights: None })
+    }
 }
 
 impl Role {
-    fn stacked(self, samples: &[&Columns], index: impl Fn(usize) -> usize) -> Result<Columns> {
+    fn stacked(
+        self,
+        samples: &[&Columns],
+        index: impl Fn(usize) -> usize,
+        padding: Option<&PadSequences>,
+    ) -> Result<Columns> {
         let first = samples[0];
+        // Of sequences the first axis may differ.
+        let fixed = usize::from(padding.is_some());
         for (row, sample) in samples.iter().enumerate() {
-            let like = |(a, b): (&AnyTensor, &AnyTensor)| a.element() == b.element() && a.shape() == b.shape();
+            let like = |(a, b): (&AnyTensor, &AnyTensor)| {
+                let (a_shape, b_shape) = (a.shape(), b.shape());
+                let ends = |shape: &[usize]| shape.iter().skip(fixed).copied().collect::<Vec<_>>();
+                a.element() == b.element() && a_shape.len() == b_shape.len() && ends(a_shape) == ends(b_shape)
+            };
             if sample.len() != first.len()
                 || !sample.names().eq(first.names())
                 || !sample.iter().zip(first.iter()).all(like)
@@ -41,9 +63,14 @@ impl Role {
                 return Err(error.at(Place::Sample(index(row))));
             }
         }
-        let stacked =
-            |columns: Columns, place| columns.map_at(place, |_| stack(samples.iter().map(|sample| &sample[place])));
-        Ok((0..first.len()).fold(first.clone(), stacked))
+        (0..first.len()).try_fold(first.clone(), |columns, place| {
+            let tensors = samples.iter().map(|sample| &sample[place]);
+            let stacked = match padding.filter(|_| !first[place].shape().is_empty()) {
+                None => stack(tensors),
+                Some(padding) => stack(padded(padding, tensors)?.iter()),
+            };
+            Ok(columns.map_at(place, |_| stacked))
+        })
     }
 
     /// The columns of a sample as messages list them: `inputs of type f32 and shape [2]`.
@@ -54,6 +81,21 @@ impl Role {
         let list: Vec<String> = sample.iter().enumerate().map(one).collect();
         if list.is_empty() { "no column".to_owned() } else { list.join(", ") }
     }
+}
+
+/// Sequences of one element type, brought to one length.
+fn padded<'a>(
+    padding: &PadSequences,
+    sequences: impl Iterator<Item = &'a AnyTensor> + Clone,
+) -> Result<Vec<AnyTensor>> {
+    let length = padding.length(sequences.clone().map(|sequence| sequence.shape()[0]));
+    if let Some(first) = sequences.clone().next() {
+        padding.check(first.element())?;
+        let steps = sequences.clone().count().checked_mul(length);
+        let numbers = steps.and_then(|steps| steps.checked_mul(first.shape()[1..].iter().product()));
+        check_memory(numbers.and_then(|numbers| numbers.checked_mul(size_of::<f64>())))?;
+    }
+    Ok(sequences.map(|sequence| padding.resized(sequence, length)).collect())
 }
 
 /// Tensors of one element type and shape, along a new first axis.
@@ -77,6 +119,10 @@ fn stack<'a>(tensors: impl Iterator<Item = &'a AnyTensor> + Clone) -> AnyTensor 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn stacked(samples: &[Sample], index: impl Fn(usize) -> usize) -> Result<Batch<Columns>> {
+        Stacking::default().stacked(samples, index)
+    }
 
     fn sample(inputs: impl Into<Columns>) -> Sample {
         Sample { inputs: inputs.into(), targets: Tensor::scalar(1_u8).into() }
@@ -112,5 +158,40 @@ mod tests {
         assert!(error(sample(Tensor::from([1_u8]))).contains("found inputs of type u8 and shape [1], expected"));
         assert!(error(sample(Columns::new().with("a", Tensor::new([1.0])))).contains("found input \"a\" of type f32"));
         assert!(error(sample(Columns::new())).contains("found no column, expected"));
+    }
+
+    #[test]
+    fn sequences_are_padded_to_the_longest() {
+        let padding = Some(PadSequences::post());
+        let stacking = Stacking { inputs: padding, targets: Some(PadSequences::default().value(-1.0)) };
+        let sample = |inputs: Columns, targets: Tensor<i8>| Sample { inputs, targets: targets.into() };
+        let frames = |steps: usize| Tensor::<f32>::ones([2, steps]).t();
+        let inputs = |ids: &[i64], steps| Columns::new().with("ids", Tensor::from(ids)).with("frames", frames(steps));
+        let samples =
+            [sample(inputs(&[4, 5], 1), Tensor::from([7_i8])), sample(inputs(&[6], 2), Tensor::from([8_i8, 9]))];
+        let batch = stacking.stacked(&samples, |row| row).unwrap();
+        assert_eq!(batch.inputs[0].get::<i64>(), Some(&Tensor::from([[4_i64, 5], [6, 0]])));
+        assert_eq!(batch.inputs[1].to::<f32>(), Tensor::new([[[1.0, 1.0], [0.0, 0.0]], [[1.0, 1.0], [1.0, 1.0]]]));
+        assert_eq!(batch.targets[0].get::<i8>(), Some(&Tensor::from([[-1_i8, 7], [8, 9]])));
+        // All else must be alike, and scalars have no length.
+        let other = sample(inputs(&[6], 2).map_at(1, |_| Tensor::<f32>::ones([2, 3])), Tensor::from([8_i8]));
+        let [first, _] = samples;
+        let error = stacking.stacked(&[first, other], |row| row).unwrap_err().to_string();
+        assert!(error.contains("input \"frames\" of type f32 and shape [2, 3]"), "{error}");
+        let scalars =
+            [5, 6].map(|id| Sample { inputs: Tensor::scalar(id).into(), targets: Tensor::scalar(1_u8).into() });
+        assert_eq!(stacking.stacked(&scalars, |row| row).unwrap().inputs[0].shape(), &[2]);
+        let bytes = Stacking { inputs: Some(PadSequences::default().value(-1.0)), targets: None };
+        let bytes = bytes
+            .stacked(&[Sample { inputs: Tensor::from([1_u8]).into(), targets: Tensor::scalar(1_u8).into() }], |row| {
+                row
+            });
+        assert_eq!(bytes.unwrap_err().expected(), "a number from 0 to 255, which u8 has");
+        let long = Stacking { inputs: Some(PadSequences::post().maxlen(usize::MAX / 16)), targets: None };
+        assert!(long.stacked(&scalars_of(1), |row| row).is_err());
+    }
+
+    fn scalars_of(length: usize) -> [Sample; 1] {
+        [Sample { inputs: Tensor::<f32>::ones([length]).into(), targets: Tensor::scalar(1_u8).into() }]
     }
 }

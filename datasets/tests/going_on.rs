@@ -118,7 +118,7 @@ proptest! {
         // Messages name the same samples, where the order is known up to them.
         if is_whole {
             let first = i64::try_from(numbers.skip).unwrap() + if numbers.is_mapped { 1000 } else { 0 };
-            let named = (0..expected.len()).map(|place| data.sample_at(&order(None), place).unwrap() as i64 + first);
+            let named = (0..expected.len()).map(|place| data.sample_at(&Pass::new(1, order(None)), place).unwrap() as i64 + first);
             prop_assert_eq!(named.collect::<Vec<i64>>(), expected);
         }
     }

@@ -97,8 +97,8 @@ fn the_order_of_a_stream_is_that_of_its_description() {
     let written = data.order(Some(11));
     assert_eq!(order(&data, Some(11)), expected);
     // What messages say of the last samples is right once the end is known.
-    assert!((0..8).map(|place| data.sample_at(&written, place).unwrap()).eq(expected));
-    assert_eq!(data.sample_at(&written, 8), None);
+    assert!((0..8).map(|place| data.sample_at(&Pass::new(1, written.clone()), place).unwrap()).eq(expected));
+    assert_eq!(data.sample_at(&Pass::new(1, written.clone()), 8), None);
     assert_eq!(serde_json::to_string(&written).unwrap(), STREAM_ORDER);
 }
 

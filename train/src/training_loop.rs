@@ -296,7 +296,8 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
         let number = state.epoch();
         let epoch = state.epoch.as_mut().expect("a batch is one of an epoch");
         let first = epoch.order.position();
-        let sample_at = |row| self.data.sample_at(&epoch.order, first + row).unwrap_or(row);
+        let pass = Pass::new(self.fit.batch_size, epoch.order.clone());
+        let sample_at = |row| self.data.sample_at(&pass, first + row).unwrap_or(row);
         let batch = Prepared::new("fit", model, batch, self.class_weights, sample_at)?;
         let Prepared { inputs, targets, weights, samples } = &batch;
         let (targets_in, generator) = (batch.target_columns(), &mut state.generator);

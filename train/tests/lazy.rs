@@ -51,9 +51,10 @@ fn stream(buffer: usize) -> StreamDataset {
 type Made = fn() -> Box<dyn DataSource>;
 
 /// Every kind of data.
-const KINDS: [(&str, Made); 4] = [
+const KINDS: [(&str, Made); 5] = [
     ("memory", || Box::new(parts().0)),
     ("index", || Box::new(by_index())),
+    ("bucketed", || Box::new(by_index().bucketed((0..10).map(|i| i * 7 % 5)).unwrap())),
     ("stream", || Box::new(stream(4))),
     ("whole-stream", || Box::new(stream(100))),
 ];

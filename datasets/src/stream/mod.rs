@@ -15,7 +15,8 @@ use crate::dataset::Dataset;
 use crate::error::{DatasetError, Result};
 use crate::order::Order;
 use crate::prefetch::Prefetch;
-use crate::stack::{Sample, stacked};
+use crate::stack::{Sample, Stacking};
+use crate::text::PadSequences;
 use walk::{Gathered, Walk};
 
 /// The samples of a stream from its beginning.
@@ -67,6 +68,7 @@ pub struct StreamDataset<X: SampleType = f32, Y: SampleType = X> {
     stream: Stream,
     /// Makes samples of what the stream gives; the last argument says which samples they are.
     finish: Arc<Finish<X, Y>>,
+    stacking: Stacking,
     buffer: usize,
     class_names: Option<Arc<[String]>>,
     augmentation: Option<Arc<Augmentation>>,
@@ -82,6 +84,7 @@ impl<X: SampleType, Y: SampleType> Clone for StreamDataset<X, Y> {
         StreamDataset {
             stream: self.stream.clone(),
             finish: Arc::clone(&self.finish),
+            stacking: self.stacking,
             buffer: self.buffer,
             class_names: self.class_names.clone(),
             augmentation: self.augmentation.clone(),
@@ -104,10 +107,25 @@ impl StreamDataset {
         StreamDataset {
             stream: Stream { open: Arc::new(open), skip: 0, take: None, count: Arc::default() },
             finish: Arc::new(|batch, _| Ok(Batch::from_columns(batch))),
+            stacking: Stacking::default(),
             buffer: DEFAULT_BUFFER,
             class_names: None,
             augmentation: None,
         }
+    }
+
+    /// As [`new`](StreamDataset::new), for samples of different lengths: the first axes of inputs and, with a padding of their
+    /// own, of targets. Each batch is padded to its longest sample.
+    pub fn from_sequences<A: Samples, B: Samples, I>(
+        inputs: PadSequences,
+        targets: impl Into<Option<PadSequences>>,
+        open: impl Fn() -> Result<I> + Send + Sync + 'static,
+    ) -> StreamDataset<A::Type, B::Type>
+    where
+        I: Iterator<Item = Result<(A, B)>> + Send + 'static,
+    {
+        let stacking = Stacking { inputs: Some(inputs), targets: targets.into() };
+        StreamDataset { stacking, ..StreamDataset::new(open) }
     }
 }
 
@@ -192,12 +210,12 @@ impl<X: SampleType, Y: SampleType> StreamDataset<X, Y> {
         self,
         f: impl Fn(Dataset<X, Y>) -> Result<Dataset<A, B>> + Send + Sync + 'static,
     ) -> StreamDataset<A, B> {
-        let StreamDataset { stream, finish, buffer, class_names, augmentation } = self;
+        let StreamDataset { stream, finish, stacking, buffer, class_names, augmentation } = self;
         let names = class_names.clone();
         let finish = move |batch: Batch<Columns>, indices: &[usize]| {
             mapped(finish(batch, indices)?, names.as_ref(), &f, |row| indices[row])
         };
-        StreamDataset { stream, finish: Arc::new(finish), buffer, class_names, augmentation }
+        StreamDataset { stream, finish: Arc::new(finish), stacking, buffer, class_names, augmentation }
     }
 
     /// The batches of a pass, as [`DataSource::batches_of`] returns them, with inputs and targets of their own types.
@@ -216,11 +234,11 @@ impl<X: SampleType, Y: SampleType> StreamDataset<X, Y> {
             return Err(DatasetError::new("an order of samples with indices", "one of a stream", hint));
         }
         let walk = Walk::new(self.stream.clone(), &pass.order, pass.batch_size)?;
-        let finish = Arc::clone(&self.finish);
+        let (finish, stacking) = (Arc::clone(&self.finish), self.stacking);
         let augmented = self.augmentation.clone().zip(pass.augmentation_seed);
         let make = move |gathered: Result<Gathered>| {
             let Gathered { start, indices, samples } = gathered?;
-            let batch = finish(stacked(&samples, |row| indices[row])?, &indices)?;
+            let batch = finish(stacking.stacked(&samples, |row| indices[row])?, &indices)?;
             let Some((augmentation, seed)) = &augmented else { return Ok(batch) };
             augmentation.check_batch(&batch)?;
             Ok(augmentation.change(batch, *seed, start, |row| indices[row]))
@@ -240,7 +258,7 @@ impl<X: SampleType, Y: SampleType> StreamDataset<X, Y> {
     fn first(&self) -> Result<Batch<X, Y>> {
         let first = Walk::new(self.stream.clone(), &Order::stream(None), 1)?.next();
         let Some(gathered) = first.transpose()? else { return Err(self.stream.empty()) };
-        (self.finish)(stacked(&gathered.samples, |row| row)?, &gathered.indices)
+        (self.finish)(self.stacking.stacked(&gathered.samples, |row| row)?, &gathered.indices)
     }
 
     fn with_augmentation(self, augmentation: Augmentation) -> Result<Self> {
@@ -289,9 +307,9 @@ impl<X: SampleType, Y: SampleType> DataSource for StreamDataset<X, Y> {
         }
     }
 
-    fn sample_at(&self, order: &Order, position: usize) -> Option<usize> {
+    fn sample_at(&self, pass: &Pass, position: usize) -> Option<usize> {
         // The end that was reached meanwhile says which samples come last.
-        order.of_samples(self.sample_count()).sample_at(position)
+        pass.order.of_samples(self.sample_count()).sample_at(position)
     }
 
     fn batches_of(&self, pass: &Pass) -> Result<PassBatches> {
