@@ -9,7 +9,8 @@ pub use gradus_datasets::ImageFolder;
 pub use gradus_datasets::{
     Augment, Batch, BytePair, Csv, DataSource, Dataset, Fill, IndexedDataset, IndexedSource, OutputMode, PadSequences,
     Side, Split, Standardize, StreamDataset, TextVectorization, Warp, auto_mpg, balanced_class_weights, cifar10,
-    emnist, fashion_mnist, iris, kmnist, mnist, pad_sequences, protein_q3, shakespeare, spoken_digits, usps, verses,
+    emnist, fashion_mnist, iris, kmnist, mnist, pad_sequences, protein_q3, shakespeare, splice, spoken_digits, usps,
+    verses,
 };
 pub use gradus_nn::losses::{self, *};
 pub use gradus_nn::*;

@@ -38,6 +38,7 @@
 //! | [`shakespeare`] | eight plays, a million letters |
 //! | [`verses`] | 12,893 verses in English and Spanish |
 //! | [`spoken_digits`] | 3,000 recordings of digits as frames of MFCC |
+//! | [`splice`] | 3,004 windows of DNA, with a boundary of exon and intron or without |
 //! | [`protein_q3`] | 154 proteins, with a state of structure for each residue |
 //! | [`idx`] | the format of MNIST, read and written, every element type |
 //! | [`Csv`] | tables of numbers and labels |
@@ -58,6 +59,10 @@
 //! has found in texts. [`pad_sequences`] and [`PadSequences`] bring sequences to one length.
 //! [`IndexedDataset::from_sequences`] pads each batch to its longest sample, and [`IndexedDataset::bucketed`] puts samples of
 //! like length into one batch.
+//!
+//! # Biology
+//!
+//! [`biology`] reads FASTA, FASTQ, PDB and mmCIF, and makes one-hot rows and k-mers of sequences.
 //!
 //! # Data larger than memory
 //!
@@ -111,6 +116,7 @@ mod augment;
 pub mod auto_mpg;
 mod batch;
 mod batches;
+pub mod biology;
 mod buckets;
 pub mod cifar10;
 mod classes;
@@ -146,6 +152,7 @@ mod remote;
 pub mod shakespeare;
 mod shuffle_buffer;
 mod source;
+pub mod splice;
 mod splits;
 pub mod spoken_digits;
 mod stack;

@@ -58,6 +58,11 @@ impl<'a> TextLines<'a> {
         Ok(std::str::from_utf8(&self.line).ok())
     }
 
+    /// The line that was read last.
+    pub fn line(&self) -> &str {
+        std::str::from_utf8(&self.line).unwrap_or_default()
+    }
+
     /// The error of a line that is no UTF-8.
     fn no_text(&self) -> DatasetError {
         let first = &self.line[..self.line.len().min(TELLING_BYTES)];
@@ -72,6 +77,11 @@ impl<'a> TextLines<'a> {
     /// The error, in the line that was read last.
     pub fn error(&self, error: DatasetError) -> DatasetError {
         self.error_at(error, 1)
+    }
+
+    /// The error, in the line of this number.
+    pub fn error_on(&self, error: DatasetError, line: u64) -> DatasetError {
+        error.in_file(&self.name).at(Place::Line { line, column: 1 })
     }
 
     /// The error, at this byte of the line that was read last, from 1.

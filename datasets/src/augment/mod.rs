@@ -3,6 +3,7 @@
 mod batch;
 mod mix_up;
 mod pictures;
+mod strands;
 mod values;
 mod warp;
 

@@ -3,6 +3,7 @@
 use gradus_tensor::{Generator, Shape, Tensor};
 use serde::{Deserialize, Serialize};
 
+use super::strands;
 use super::values;
 use super::warp::{Fill, Warp, check_pictures};
 use crate::error::{DatasetError, Result};
@@ -46,6 +47,7 @@ pub struct Augment {
     clamp: Option<[f32; 2]>,
     cut_out: f64,
     mix_up: f64,
+    reverse_complement: bool,
 }
 
 impl Augment {
@@ -124,6 +126,12 @@ impl Augment {
         Augment { mix_up: alpha, ..self }
     }
 
+    /// Takes half of the sequences of one-hot DNA, `[n, length, 4]` as of [`OneHot`](crate::biology::OneHot), from the other strand.
+    /// Of the other changes it goes with mix-up alone.
+    pub fn reverse_complement(self) -> Self {
+        Augment { reverse_complement: true, ..self }
+    }
+
     /// The pictures `[n, height, width, channels]`, changed as in a walk over batches with this seed: to look at, or to
     /// make a larger data set of.
     ///
@@ -140,8 +148,18 @@ impl Augment {
 
     /// Checks the amounts, and that the shape is one of pictures.
     pub(super) fn check(&self, shape: &Shape) -> Result<()> {
-        let [_, height, width, _] = check_pictures(shape)?;
         let largest = f64::from(f32::MAX);
+        let [height, width] = if self.reverse_complement {
+            if (Augment { reverse_complement: false, mix_up: 0.0, ..self.clone() }) != Augment::default() {
+                let found = "reverse_complement with changes of pictures";
+                return Err(DatasetError::new(found, "sequences or pictures", "leave the other changes out"));
+            }
+            strands::check(shape)?;
+            [0, 0]
+        } else {
+            let [_, height, width, _] = check_pictures(shape)?;
+            [height, width]
+        };
         let amounts = [
             ("shift", self.shift, 1.0, "a fraction of the size from 0 to 1"),
             ("rotate", self.rotate, 180.0, "an angle from 0 to 180 degrees, to be turned by either way"),
@@ -177,6 +195,9 @@ impl Augment {
 
     /// The pictures, which were checked, each changed by the generator of its row.
     pub(super) fn changed(&self, pictures: &Tensor<f32>, seed: u64, row: impl Fn(usize) -> usize) -> Tensor<f32> {
+        if self.reverse_complement {
+            return strands::changed(pictures, seed, row);
+        }
         let &[_, height, width, channels] = &pictures.shape()[..] else { unreachable!("the shape was checked") };
         let one = height * width * channels;
         let mut out = Tensor::zeros(pictures.shape());
