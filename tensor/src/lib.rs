@@ -53,7 +53,7 @@ pub use element::{Element, Float, Integer, Number, PerFloat};
 pub use formula::{Arithmetic, Comparison, Condition, Expression, Function, Node, Operation, Real, Scalar, Symbol};
 pub use kernels::math::Math;
 pub use memory::release_memory;
-pub use ops::{Interpolation, Moments, Operand, PadMode, update};
+pub use ops::{Decoded, Interpolation, Moments, Operand, PadMode, update};
 pub use pointwise::functions::{SELU_ALPHA, SELU_SCALE};
 #[doc(hidden)]
 pub use pointwise::parts;

@@ -3,6 +3,7 @@
 mod arithmetic;
 mod choice;
 mod conv;
+mod ctc;
 mod index;
 mod join;
 mod linear;

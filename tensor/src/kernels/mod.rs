@@ -3,6 +3,9 @@
 pub(crate) mod accumulate;
 pub(crate) mod bias;
 pub(crate) mod copy;
+pub(crate) mod ctc;
+pub(crate) mod ctc_align;
+pub(crate) mod ctc_decode;
 pub(crate) mod depthwise;
 pub(crate) mod dropout;
 pub(crate) mod gather;
