@@ -317,20 +317,26 @@ fn reductions() -> Vec<Row> {
         row!("logsumexp", full, ALL, |x, c| x[0].logsumexp(c.axis())),
         row!("softmax", line, ALL, |x, c| x[0].softmax(c.axis())),
         row!("log_softmax", line, ALL, |x, c| x[0].log_softmax(c.axis())),
-        row!("ctc_loss", frames, ALL, |x, c| {
-            // Strings with and without repetitions, of which the last may be too long for the frames.
-            let strings = [vec![], vec![2], vec![1, 1], vec![2, 1, 2]];
-            let samples = x[0].shape()[0];
-            let mask = c.places(&[samples, x[0].shape()[1]], 5).greater(0);
-            let losses = x[0].ctc_loss(Some(&mask).filter(|_| c.number % 2 == 0), &strings[..samples], 0);
-            finite(&losses)
-        }, |x, c| {
-            let strings = [vec![], vec![2], vec![1, 1], vec![2, 1, 2]];
-            let samples = x[0].shape()[0];
-            let mask = c.places(&[samples, x[0].shape()[1]], 5).greater(0);
-            let losses = x[0].ctc_loss(Some(&mask).filter(|_| c.number % 2 == 0), &strings[..samples], 0);
-            losses.less(f64::INFINITY).where_(&losses, 0.0)
-        }),
+        row!(
+            "ctc_loss",
+            frames,
+            ALL,
+            |x, c| {
+                // Strings with and without repetitions, of which the last may be too long for the frames.
+                let strings = [vec![], vec![2], vec![1, 1], vec![2, 1, 2]];
+                let samples = x[0].shape()[0];
+                let mask = c.places(&[samples, x[0].shape()[1]], 5).greater(0);
+                let losses = x[0].ctc_loss(Some(&mask).filter(|_| c.number % 2 == 0), &strings[..samples], 0);
+                finite(&losses)
+            },
+            |x, c| {
+                let strings = [vec![], vec![2], vec![1, 1], vec![2, 1, 2]];
+                let samples = x[0].shape()[0];
+                let mask = c.places(&[samples, x[0].shape()[1]], 5).greater(0);
+                let losses = x[0].ctc_loss(Some(&mask).filter(|_| c.number % 2 == 0), &strings[..samples], 0);
+                losses.less(f64::INFINITY).where_(&losses, 0.0)
+            }
+        ),
         row!("cumsum", line, ALL, |x, c| x[0].cumsum(c.axis())),
         row!("matmul", products, ALL, |x, c| x[0].matmul(&x[1])),
         row!("matmul_biased", biased_products, ALL, |x, c| x[0].matmul_biased(&x[1], &x[2], c.number % 2 == 0)),

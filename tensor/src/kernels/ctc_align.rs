@@ -8,7 +8,7 @@ use crate::element::Float;
 /// State 2 i is the blank before label i, state 2 i + 1 is label i.
 pub(crate) fn best_alignment<T: Float>(ctc: &Ctc<'_, T>, sample: usize) -> Option<Vec<usize>> {
     let target = ctc.targets[sample];
-    let class = |state: usize| if state % 2 == 0 { ctc.blank } else { target[state / 2] };
+    let class = |state: usize| if state.is_multiple_of(2) { ctc.blank } else { target[state / 2] };
     let states = 2 * target.len() + 1;
     // A label may follow the label before it if they differ.
     let first_source = |state: usize| match state {
@@ -24,7 +24,9 @@ pub(crate) fn best_alignment<T: Float>(ctc: &Ctc<'_, T>, sample: usize) -> Optio
         let logits = ctc.frame(sample, frame);
         let highest = logits.iter().fold(T::LOWEST, |highest, &x| if x > highest { x } else { highest });
         let source = |state: usize| {
-            (first_source(state)..=state).rev().fold(state, |best_of, from| if best[from] > best[best_of] { from } else { best_of })
+            (first_source(state)..=state)
+                .rev()
+                .fold(state, |best_of, from| if best[from] > best[best_of] { from } else { best_of })
         };
         let from: Vec<usize> = (0..states).map(source).collect();
         best = (0..states).map(|state| best[from[state]] + (logits[class(state)] - highest)).collect();
@@ -34,8 +36,7 @@ pub(crate) fn best_alignment<T: Float>(ctc: &Ctc<'_, T>, sample: usize) -> Optio
     if state > 0 && best[state - 1] >= best[state] {
         state -= 1;
     }
-    // NaN is not above it either.
-    if !(best[state] > T::LOWEST) {
+    if best[state].is_nan_value() || best[state] == T::LOWEST {
         return None;
     }
     let mut path = vec![0; frames.len()];

@@ -233,7 +233,7 @@ fn one_row<T: Float, F: LineFunction>(function: F, x: &[T], out: &mut [T]) {
 
 /// The largest element, by running maxima side by side, which vectorise.
 #[inline(always)]
-pub(super) fn largest<T: Float>(row: &[T]) -> T {
+fn largest<T: Float>(row: &[T]) -> T {
     let (groups, rest) = row.as_chunks::<LANES>();
     let mut lanes = [T::LOWEST; LANES];
     for group in groups {

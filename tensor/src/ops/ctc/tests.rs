@@ -47,7 +47,9 @@ fn strings(classes: usize, blank: usize, length: usize) -> Vec<Vec<usize>> {
 
 #[test]
 fn the_loss_is_the_sum_over_all_alignments() {
-    for (frames, classes, blank) in [(1, 3, 0), (2, 2, 1), (3, 3, 2), (4, 3, 0), (5, 3, 1), (6, 2, 0), (1, 1, 0), (0, 2, 0)] {
+    for (frames, classes, blank) in
+        [(1, 3, 0), (2, 2, 1), (3, 3, 2), (4, 3, 0), (5, 3, 1), (6, 2, 0), (1, 1, 0), (0, 2, 0)]
+    {
         let targets = strings(classes, blank, frames + 1);
         let shape = [targets.len(), frames, classes];
         let logits: Tensor<f64> = Generator::new(frames as u64).uniform(shape, -3.0..3.0).to();
@@ -148,7 +150,8 @@ fn long_and_sure_sequences_stay_exact() {
 fn the_gradient_of_f32_is_that_of_f64() {
     let (samples, frames, classes) = (3, 150, 20);
     let logits = Generator::new(3).normal([samples, frames, classes], 0.0, 3.0);
-    let targets: Vec<Vec<usize>> = (0..samples).map(|n| (0..40).map(|i| 1 + (i * 7 + n) * 5 / 3 % 19).collect()).collect();
+    let targets: Vec<Vec<usize>> =
+        (0..samples).map(|n| (0..40).map(|i| 1 + (i * 7 + n) * 5 / 3 % 19).collect()).collect();
     let (losses, gradient) = logits.ctc_loss_and_gradient(None, &targets, 0);
     let (losses64, gradient64) = logits.to::<f64>().ctc_loss_and_gradient(None, &targets, 0);
     close(&losses, &losses64, 1e-6, "loss");
@@ -189,8 +192,7 @@ fn threads_change_nothing() {
 fn the_best_alignment_is_the_most_probable() {
     for (frames, classes, blank) in [(4, 3, 0), (5, 2, 1), (3, 4, 2), (0, 2, 0)] {
         let targets = strings(classes, blank, frames + 1);
-        let logits: Tensor<f64> =
-            Generator::new(6).uniform([targets.len(), frames, classes], -3.0..3.0).to();
+        let logits: Tensor<f64> = Generator::new(6).uniform([targets.len(), frames, classes], -3.0..3.0).to();
         let paths = logits.ctc_align(None, &targets, blank);
         for ((target, path), sample) in targets.iter().zip(paths).zip(0..) {
             let all = alignments(&logits.select(0, sample)).into_iter();
@@ -201,7 +203,10 @@ fn the_best_alignment_is_the_most_probable() {
     let impossible = Tensor::new([[[0.0, f32::NEG_INFINITY]; 3]]);
     assert_eq!(impossible.ctc_align(None, &[[1]], 0), [None]);
     let mask = Tensor::from([[false, true, true]]);
-    assert_eq!(Tensor::new([[[0.0, 9.0], [0.0, 5.0], [1.0, 0.0]]]).ctc_align(Some(&mask), &[[1]], 0), [Some(vec![1, 0])]);
+    assert_eq!(
+        Tensor::new([[[0.0, 9.0], [0.0, 5.0], [1.0, 0.0]]]).ctc_align(Some(&mask), &[[1]], 0),
+        [Some(vec![1, 0])]
+    );
 }
 
 #[test]
