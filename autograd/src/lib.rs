@@ -51,6 +51,7 @@ mod gradcheck;
 mod op;
 mod ops;
 mod params;
+mod recurrent;
 mod tape;
 mod var;
 
@@ -58,5 +59,6 @@ pub use grad::{Grads, StateUpdates, grad, try_value_and_grad, value_and_grad};
 pub use gradcheck::{GradientMismatch, gradcheck};
 pub use op::Op;
 pub use params::{Param, Params, ParamsMismatch, Role};
+pub use recurrent::{Recurred, RecurrentVars};
 pub use tape::{Gradients, Tape};
 pub use var::Var;

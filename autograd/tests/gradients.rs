@@ -3,10 +3,12 @@
 //! Shapes have 0 to 3 axes of 0 to 3 elements, operands broadcast, and inputs are views of every kind.
 
 use std::ops::Range;
+use std::sync::Arc;
 
-use gradus_autograd::{Tape, Var, gradcheck};
+use gradus_autograd::{RecurrentVars, Tape, Var, gradcheck};
 use gradus_tensor::{
-    Convolution, Interpolation, PadMode, Pooling, Standardization, Tensor, functions, keepdims, pointwise, step,
+    CellFunction, Convolution, Interpolation, PadMode, Pooling, Recurrence, RecurrentCell, RecurrentInputs,
+    Standardization, Tensor, functions, keepdims, pointwise, step,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -219,6 +221,7 @@ fn rows() -> Vec<Row> {
     rows.extend(joins_and_indices());
     rows.extend(windows());
     rows.extend(standardizations());
+    rows.extend(recurrences());
     rows
 }
 
@@ -604,6 +607,97 @@ fn standardization(c: &Case) -> Standardization {
 fn standardized(c: &Case) -> Vec<Shape> {
     let channels = 2 * (1 + c.axis % 3);
     vec![[&[c.number / 4 % 3], &[3, 2][..c.number / 12 % 3], &[channels]].concat(), vec![channels], vec![channels]]
+}
+
+/// Whether the mask has each step, whether the walk is backwards, which results are summed up, and so on.
+impl Case {
+    fn recurrence(&self, cell: RecurrentCell) -> Recurrence<f64> {
+        let other = |which: usize| -> CellFunction<f64> {
+            if self.number >> which & 3 == 0 {
+                CellFunction::Other(Arc::new(&functions::SOFTSIGN))
+            } else {
+                [CellFunction::Tanh, CellFunction::Sigmoid][which].clone()
+            }
+        };
+        Recurrence::new(cell)
+            .activation(other(0))
+            .recurrent_activation(other(1))
+            .go_backwards(self.axis.is_multiple_of(2))
+            .zero_output_for_mask(self.ones[0].is_multiple_of(2))
+            .sequences(!self.ones[1].is_multiple_of(4))
+    }
+
+    /// The rows, steps, features and units.
+    fn sequences(&self) -> [usize; 4] {
+        [self.number % 4, self.number / 4 % 4, self.number / 16 % 3, self.number / 48 % 3 + 1]
+    }
+
+    /// What dropout makes of the states.
+    fn factors(&self) -> Tensor<f64> {
+        let [rows, .., units] = self.sequences();
+        self.places(&[rows, units], 2).to::<f64>() * 2.0
+    }
+
+    fn step_mask(&self) -> Option<Tensor<bool>> {
+        let [rows, steps, ..] = self.sequences();
+        (self.leading[0] > 0).then(|| self.places(&[rows, steps], 3).greater(0))
+    }
+}
+
+/// The shapes of sequences, weights, bias and states.
+fn recurrent_shapes(case: &Case, cell: RecurrentCell) -> Vec<Shape> {
+    let [rows, steps, features, units] = case.sequences();
+    let (width, state) = (cell.gates() * units, vec![rows, units]);
+    let bias = cell.bias_shape(units).to_vec();
+    vec![vec![rows, steps, features], vec![features, width], vec![units, width], bias, state.clone(), state]
+}
+
+/// All results side by side, from vars.
+fn recurred(x: &[Var<f64>], case: &Case, cell: RecurrentCell) -> Var<f64> {
+    let (mask, dropout) = (case.step_mask(), case.factors());
+    let vars = RecurrentVars {
+        bias: (case.leading[1] > 0).then_some(&x[3]),
+        states: if case.axis < 4 { [Some(&x[4]), (cell.states() > 1).then_some(&x[5])] } else { [None; 2] },
+        mask: mask.as_ref(),
+        recurrent_dropout: (case.ones[0] > 5).then_some(&dropout),
+        ..RecurrentVars::new(&x[1], &x[2])
+    };
+    let given = x[0].recurrence(&case.recurrence(cell), &vars);
+    let all = given.sequence.iter().chain(&given.states).map(Var::flatten).collect::<Vec<_>>();
+    Var::concat(&all, 0)
+}
+
+/// The same, from tensors.
+fn recurred_tensors(x: &[Tensor<f64>], case: &Case, cell: RecurrentCell) -> Tensor<f64> {
+    let (mask, dropout) = (case.step_mask(), case.factors());
+    let inputs = RecurrentInputs {
+        bias: (case.leading[1] > 0).then_some(&x[3]),
+        states: if case.axis < 4 { [Some(&x[4]), (cell.states() > 1).then_some(&x[5])] } else { [None; 2] },
+        mask: mask.as_ref(),
+        recurrent_dropout: (case.ones[0] > 5).then_some(&dropout),
+        ..RecurrentInputs::new(&x[0], &x[1], &x[2])
+    };
+    let (outputs, _) = case.recurrence(cell).of(&inputs);
+    let mut all: Vec<_> = outputs.sequence().iter().map(Tensor::flatten).collect();
+    all.extend((0..cell.states()).map(|index| outputs.state(index).flatten()));
+    Tensor::concat(&all, 0)
+}
+
+macro_rules! recurrence {
+    ($cell:expr) => {
+        row!("recurrence", |c| recurrent_shapes(c, $cell), -1.0..1.0, |x, c| recurred(x, c, $cell), |x, c| {
+            recurred_tensors(x, c, $cell)
+        })
+    };
+}
+
+fn recurrences() -> Vec<Row> {
+    vec![
+        recurrence!(RecurrentCell::Simple),
+        recurrence!(RecurrentCell::Lstm),
+        recurrence!(RecurrentCell::Gru { reset_after: true }),
+        recurrence!(RecurrentCell::Gru { reset_after: false }),
+    ]
 }
 
 fn standardizations() -> Vec<Row> {

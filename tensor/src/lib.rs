@@ -33,6 +33,7 @@ mod ops;
 mod pointwise;
 mod pooling;
 pub mod random;
+mod recurrence;
 #[cfg(feature = "safetensors")]
 pub mod safetensors;
 mod samples;
@@ -53,13 +54,17 @@ pub use element::{Element, Float, Integer, Number, PerFloat};
 pub use formula::{Arithmetic, Comparison, Condition, Expression, Function, Node, Operation, Real, Scalar, Symbol};
 pub use kernels::math::Math;
 pub use memory::release_memory;
-pub use ops::{Decoded, Interpolation, Moments, Operand, PadMode, update};
+pub use ops::{
+    Decoded, Interpolation, Moments, Operand, PadMode, RECURRENT_GRADIENTS, RecurrentInputs, RecurrentOutputs,
+    RecurrentParts, RecurrentTrace, update,
+};
 pub use pointwise::functions::{SELU_ALPHA, SELU_SCALE};
 #[doc(hidden)]
 pub use pointwise::parts;
 pub use pointwise::{Pointwise, Saved, functions};
 pub use pooling::Pooling;
 pub use random::Generator;
+pub use recurrence::{CellFunction, Differentiable, Recurrence, RecurrentCell};
 pub use samples::{SampleType, Samples};
 pub use shape::{Axes, Shape, ShapeError, broadcast_shapes, keepdims, normalize_axis};
 pub use standardization::Standardization;

@@ -5,7 +5,8 @@ use std::panic::{Location, catch_unwind};
 use std::sync::Mutex;
 
 use gradus_tensor::{
-    Convolution, Generator, Interpolation, PadMode, Pooling, Standardization, Tensor, keepdims, step, update,
+    Convolution, Generator, Interpolation, PadMode, Pooling, Recurrence, RecurrentInputs, Standardization, Tensor,
+    keepdims, step, update,
 };
 
 /// The message and the file of the panic that `mistake` ends in.
@@ -29,6 +30,11 @@ fn zeros(shape: impl Into<gradus_tensor::Shape>) -> Tensor {
     Tensor::zeros(shape)
 }
 
+#[track_caller]
+fn recur(x: &Tensor, kernel: &Tensor, recurrent_kernel: &Tensor) {
+    Recurrence::simple().of(&RecurrentInputs::new(x, kernel, recurrent_kernel));
+}
+
 /// Mistakes and what they are told.
 #[allow(clippy::type_complexity)] // A table.
 const MISTAKES: &[(fn(), &str)] = &[
@@ -40,6 +46,14 @@ const MISTAKES: &[(fn(), &str)] = &[
     (|| drop(zeros([2, 3]).sum(2)), "sum: axis 2 is out of range, axes are -2 to 1: [2, 3]"),
     (|| drop(zeros([2, 3]).mean([0, -2])), "mean: axis -2 is named twice: [2, 3]"),
     (|| drop(zeros([]).max(keepdims(0))), "max: axis 0 of a scalar, which has no axes: []"),
+    (
+        || recur(&zeros([2, 3]), &zeros([3, 4]), &zeros([4, 4])),
+        "recurrence: sequences [n, steps, features] are needed: [2, 3]",
+    ),
+    (
+        || recur(&zeros([2, 5, 3]), &zeros([2, 4]), &zeros([4, 4])),
+        "recurrence: a kernel of [3, 4] is needed, found [2, 4], for sequences [2, 5, 3]",
+    ),
     (|| drop(zeros([2]).softmax(1)), "softmax: axis 1 is out of range, axes are -1 to 0: [2]"),
     (|| drop(zeros([2, 3]).reshape([4, 2])), "reshape: 6 elements do not fill a shape of 8: [2, 3] to [4, 2]"),
     (|| drop(zeros([2, 3]).broadcast_to([2, 4])), "broadcast_to: [2, 3] does not broadcast to [2, 4]"),

@@ -8,6 +8,7 @@ mod index;
 mod join;
 mod linear;
 mod pointwise;
+mod recurrence;
 mod reduce;
 mod softmax;
 mod spatial;

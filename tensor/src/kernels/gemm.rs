@@ -32,6 +32,7 @@ mod narrow_kernel;
 mod pack;
 pub(crate) mod pooled;
 mod portable;
+pub(crate) mod prepared;
 pub(crate) mod samples;
 #[cfg(target_arch = "x86_64")]
 mod tile;

@@ -17,6 +17,7 @@ mod nest;
 pub(crate) mod order;
 pub(crate) mod paste;
 pub(crate) mod pool;
+pub(crate) mod recurrence;
 pub(crate) mod reduce;
 pub(crate) mod resize;
 pub(crate) mod rows;

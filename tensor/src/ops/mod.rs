@@ -22,6 +22,7 @@ mod moments;
 mod normalize;
 mod order;
 mod pool;
+mod recurrence;
 mod reduce;
 mod resize;
 mod softmax;
@@ -39,6 +40,7 @@ pub(crate) use arithmetic::zip_owned_by;
 pub use assign::update;
 pub use ctc_decode::Decoded;
 pub use join::PadMode;
+pub use recurrence::{RECURRENT_GRADIENTS, RecurrentInputs, RecurrentOutputs, RecurrentParts, RecurrentTrace};
 pub use resize::Interpolation;
 pub use standardize::Moments;
 
