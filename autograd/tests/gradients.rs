@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use gradus_autograd::{RecurrentVars, Tape, Var, gradcheck};
 use gradus_tensor::{
-    CellFunction, Convolution, Interpolation, PadMode, Pooling, Recurrence, RecurrentCell, RecurrentInputs,
+    Attention, CellFunction, Convolution, Interpolation, PadMode, Pooling, Recurrence, RecurrentCell, RecurrentInputs,
     Standardization, Tensor, functions, keepdims, pointwise, step,
 };
 use proptest::prelude::*;
@@ -222,6 +222,7 @@ fn rows() -> Vec<Row> {
     rows.extend(windows());
     rows.extend(standardizations());
     rows.extend(recurrences());
+    rows.extend(attentions());
     rows
 }
 
@@ -698,6 +699,31 @@ fn recurrences() -> Vec<Row> {
         recurrence!(RecurrentCell::Gru { reset_after: true }),
         recurrence!(RecurrentCell::Gru { reset_after: false }),
     ]
+/// The shapes of queries, keys and values: one to three keys, one or two of their heads.
+fn attended(c: &Case) -> Vec<Shape> {
+    let &[n, tq, tk] = &[c.number % 3, c.number / 3 % 4, c.number / 12 % 3 + 1];
+    let &[heads, d, dv] = &[c.axis % 2 + 1, c.ones[0] % 3, c.ones[1] % 3];
+    vec![vec![n, tq, 2, d], vec![n, tk, heads, d], vec![n, tk, heads, dv]]
+}
+
+/// Every option of attention, in turn.
+fn attention(c: &Case) -> Attention {
+    let shapes = attended(c);
+    let (n, tq, tk) = (shapes[0][0], shapes[0][1], shapes[1][1]);
+    let how = Attention::new();
+    match c.number % 5 {
+        0 => how,
+        1 => how.causal(true).scale(0.4),
+        2 => how.key_mask(c.places(&[n, tk], 3).not_equal(1)),
+        3 => how.mask(c.places(&[tq, tk], 3).not_equal(1)),
+        _ => how.dropout(0.3, c.number as u64).causal(true),
+    }
+}
+
+fn attentions() -> Vec<Row> {
+    vec![row!("attention", attended, ALL, |x, c| x[0].attention(&x[1], &x[2], &attention(c)), |x, c| x[0]
+        .attention(&x[1], &x[2], &attention(c))
+        .0)]
 }
 
 fn standardizations() -> Vec<Row> {

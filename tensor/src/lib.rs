@@ -13,6 +13,7 @@
 #![allow(unsafe_code)]
 
 mod atomic_file;
+mod attention;
 mod buffer;
 #[cfg(feature = "safetensors")]
 mod bytes;
@@ -47,6 +48,7 @@ mod views;
 mod windows;
 
 pub use atomic_file::write_atomically;
+pub use attention::Attention;
 pub use columns::{AnyTensor, Columns};
 pub use convolution::Convolution;
 pub use create::NestedArray;
@@ -54,10 +56,14 @@ pub use element::{Element, Float, Integer, Number, PerFloat};
 pub use formula::{Arithmetic, Comparison, Condition, Expression, Function, Node, Operation, Real, Scalar, Symbol};
 pub use kernels::math::Math;
 pub use memory::release_memory;
+<<<<<<< HEAD
 pub use ops::{
     Decoded, Interpolation, Moments, Operand, PadMode, RECURRENT_GRADIENTS, RecurrentInputs, RecurrentOutputs,
     RecurrentParts, RecurrentTrace, update,
 };
+=======
+pub use ops::{AttentionSums, Decoded, Interpolation, Moments, Operand, PadMode, update};
+>>>>>>> b885507 (Compute attention as one op, in blocks without the matrix of weights)
 pub use pointwise::functions::{SELU_ALPHA, SELU_SCALE};
 #[doc(hidden)]
 pub use pointwise::parts;

@@ -1,6 +1,7 @@
 //! The differentiable ops: each forward call with its derivatives beside it.
 
 mod arithmetic;
+mod attention;
 mod choice;
 mod conv;
 mod ctc;

@@ -32,7 +32,7 @@ pub(crate) fn drop_out<T: Float>(x: &[T], seed: u64, keep: u64, factor: T, out: 
 
 /// The draw number `index`, counted from 0, of a SplitMix64 whose state is `seed`.
 #[inline(always)]
-fn draw(seed: u64, index: u64) -> u64 {
+pub(super) fn draw(seed: u64, index: u64) -> u64 {
     let z = seed.wrapping_add(index.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
     let z = (z ^ z >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     let z = (z ^ z >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);

@@ -11,6 +11,8 @@
 use super::Shared;
 use crate::team;
 
+#[cfg(target_arch = "x86_64")]
+pub(super) mod block;
 mod cut;
 #[cfg(target_arch = "x86_64")]
 mod dot;

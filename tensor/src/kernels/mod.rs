@@ -1,6 +1,7 @@
 //! Kernels: loops over borrowed slices and views. The ops that call them have checked the shapes and allocated the results.
 
 pub(crate) mod accumulate;
+pub(crate) mod attention;
 pub(crate) mod bias;
 pub(crate) mod copy;
 pub(crate) mod ctc;

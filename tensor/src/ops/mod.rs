@@ -3,6 +3,7 @@
 mod accumulate;
 mod arithmetic;
 mod assign;
+mod attention;
 mod biased;
 mod compare;
 mod conv;
@@ -38,6 +39,7 @@ use crate::tensor::Tensor;
 pub use arithmetic::Operand;
 pub(crate) use arithmetic::zip_owned_by;
 pub use assign::update;
+pub use attention::AttentionSums;
 pub use ctc_decode::Decoded;
 pub use join::PadMode;
 pub use recurrence::{RECURRENT_GRADIENTS, RecurrentInputs, RecurrentOutputs, RecurrentParts, RecurrentTrace};

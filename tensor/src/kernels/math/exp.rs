@@ -8,6 +8,9 @@ use core::f32::consts::LOG2_E;
 use super::basics::{LN_2_HIGH, LN_2_LOW, at_least, at_most, mul_add, polynomial, pow2};
 use super::ln::ln1p;
 
+/// 1.5 * 2^23. Adding it leaves no room for a fraction: the sum is rounded to an integer, which is in its low bits.
+const ROUND: f32 = 12_582_912.0;
+
 /// exp(x), within 1.1 ULP; subnormal results are rounded once.
 #[inline(always)]
 pub(super) fn exp(x: f32) -> f32 {
@@ -23,6 +26,18 @@ pub(super) fn exp_nonpositive(x: f32) -> f32 {
     // The bound is a little below the logarithm of the smallest normal number, so n is at least -126.
     let (n, r) = reduce(at_least(x, -87.34));
     at_least((1.0 + expm1_reduced(r)) * pow2(n), f32::MIN_POSITIVE)
+}
+
+/// 2^x for x <= 0, within 1.1 ULP; 0 below -126, where the result would be subnormal.
+#[inline(always)]
+pub(super) fn exp2_nonpositive(x: f32) -> f32 {
+    let bounded = at_least(x, -126.0);
+    let shifted = bounded + ROUND;
+    let r = bounded - (shifted - ROUND);
+    // 2^r - 1 for |r| <= 1/2. Error 2^-25.9.
+    let coefficients = [1.535_336_2e-4, 1.339_887_4e-3, 9.618_437e-3, 0.055_503_324, 0.240_226_48, 0.693_147_2];
+    let y = mul_add(r, polynomial(coefficients, r), 1.0) * pow2(rounded(shifted));
+    if x < -126.0 { 0.0 } else { y }
 }
 
 /// exp(x) times `factor` for x <= 0 and |factor| < 2^10; it underflows only where the product does.
@@ -95,12 +110,16 @@ pub(super) fn sigmoid_times(x: f32, factor: f32) -> f32 {
 /// `(n, r)` with x = n ln 2 + r, |r| <= ln 2 / 2, for |x| < 2^20.
 #[inline(always)]
 fn reduce(x: f32) -> (i32, f32) {
-    // Adding 1.5 * 2^23 leaves no room for a fraction: the sum is rounded to an integer, which is in its low bits.
-    const ROUND: f32 = 12_582_912.0;
     let shifted = mul_add(x, LOG2_E, ROUND);
     let n = shifted - ROUND;
     let r = mul_add(n, -LN_2_LOW, mul_add(n, -LN_2_HIGH, x));
-    ((shifted.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32), r)
+    (rounded(shifted), r)
+}
+
+/// The integer to which x was rounded when [`ROUND`] was added to it.
+#[inline(always)]
+fn rounded(shifted: f32) -> i32 {
+    (shifted.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32)
 }
 
 /// exp(r) - 1 for |r| <= ln 2 / 2. Error 2^-28.1.

@@ -67,10 +67,12 @@ pub trait Math: Copy {
     fn pow(self, y: Self) -> Self;
 }
 
-/// Functions that only kernels call: functions of runs of elements, and a part of softmax.
+/// Functions that only kernels call: functions of runs of elements, and the terms of softmax.
 pub trait MathOfRuns: Copy {
     /// e^x for x <= 0, but at least the smallest normal number: the terms of softmax.
     fn exp_nonpositive(self) -> Self;
+    /// 2^x for x <= 0, and 0 where that is less than the smallest normal number.
+    fn exp2_nonpositive(self) -> Self;
     /// The sine of each element, written to a slice of the same length.
     fn sin_each(x: &[Self], out: &mut [Self]);
     /// The cosine of each element, written to a slice of the same length.
@@ -164,6 +166,10 @@ impl MathOfRuns for f32 {
     #[inline(always)]
     fn exp_nonpositive(self) -> f32 {
         exp::exp_nonpositive(self)
+    }
+    #[inline(always)]
+    fn exp2_nonpositive(self) -> f32 {
+        exp::exp2_nonpositive(self)
     }
     fn sin_each(x: &[f32], out: &mut [f32]) {
         trig::sin(x, out);
@@ -276,6 +282,10 @@ impl MathOfRuns for f64 {
         let e = f64::exp(self);
         // Not f64::max, which would drop NaN.
         if e < f64::MIN_POSITIVE { f64::MIN_POSITIVE } else { e }
+    }
+    #[inline(always)]
+    fn exp2_nonpositive(self) -> f64 {
+        if self < -1022.0 { 0.0 } else { self.exp2() }
     }
     fn sin_each(x: &[f64], out: &mut [f64]) {
         out.iter_mut().zip(x).for_each(|(out, x)| *out = x.sin());

@@ -195,3 +195,11 @@ fn doubles_keep_their_limits_at_minus_infinity() {
     // Abramowitz and Stegun, table 26.1: Phi(-2) = 0.0227501319481792.
     assert!((Math::gelu(-2.0_f64) + 2.0 * 0.022_750_131_948_179_2).abs() < 1e-15);
 }
+
+#[test]
+fn exp2_nonpositive_is_within_1_1_ulp_and_never_subnormal() {
+    let exact = |x: f64| if -x.abs() < -126.0 { 0.0 } else { (-x.abs()).exp2() };
+    assert_within(1.1, |x| MathOfRuns::exp2_nonpositive(-x.abs()), exact);
+    let table = [(0.0, 1.0), (-1.0, 0.5), (-126.0, TINY), (-126.1, 0.0), (-INF, 0.0), (f32::NAN, f32::NAN)];
+    assert_table(MathOfRuns::exp2_nonpositive, &table);
+}
