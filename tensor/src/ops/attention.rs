@@ -53,8 +53,8 @@ impl<T: Float> Checked<T> {
         });
         Checked {
             query: with_rows(query),
-            key: with_rows(key),
-            value: with_rows(value),
+            key: with_near_rows(key, q[1]),
+            value: with_near_rows(value, q[1]),
             key_mask: how.key_mask.clone(),
             mask,
             how: how.clone(),
@@ -99,6 +99,14 @@ impl<T: Float> Checked<T> {
 /// The tensor, copied unless its last axis is contiguous.
 fn with_rows<T: Float>(x: &Tensor<T>) -> Tensor<T> {
     if x.layout.strides[3] == 1 || x.shape()[3] == 1 { x.clone() } else { x.contiguous() }
+}
+
+/// As [`with_rows`], for rows that each of some queries reads: if the rows of a head lie far apart, they share few sets of a cache,
+/// so they are brought together.
+fn with_near_rows<T: Float>(x: &Tensor<T>, queries: usize) -> Tensor<T> {
+    const FAR: usize = 1024;
+    let is_far = x.layout.strides[1].unsigned_abs() * size_of::<T>() >= FAR;
+    if is_far && queries > 16 { x.swap_axes(1, 2).contiguous().swap_axes(1, 2) } else { with_rows(x) }
 }
 
 impl<T: Float> Tensor<T> {
@@ -199,10 +207,10 @@ impl<T: Float> Tensor<T> {
         let mut visible = Tensor::full([q[0], q[2], tq, tk], true);
         if how.causal {
             let last = Tensor::<i64>::arange(0, tq as i64, 1) + (tk as i64 - tq as i64);
-            visible = visible.logical_and(&Tensor::<i64>::arange(0, tk as i64, 1).less_equal(&last.unsqueeze(1)));
+            visible = visible.logical_and(Tensor::<i64>::arange(0, tk as i64, 1).less_equal(last.unsqueeze(1)));
         }
         if let Some(mask) = &how.key_mask {
-            visible = visible.logical_and(&mask.reshape([k[0], 1, 1, tk]));
+            visible = visible.logical_and(mask.reshape([k[0], 1, 1, tk]));
         }
         if let Some(mask) = &checked.mask {
             visible = visible.logical_and(mask);
@@ -212,7 +220,7 @@ impl<T: Float> Tensor<T> {
         }
         let scores = visible.where_(&scores, T::neg_infinity());
         let largest = scores.max(crate::shape::keepdims(-1));
-        let is_there = largest.greater(T::neg_infinity()).logical_or(&largest.is_nan());
+        let is_there = largest.greater(T::neg_infinity()).logical_or(largest.is_nan());
         let terms = (scores - is_there.where_(&largest, T::ZERO)).exp();
         let sum = terms.sum(crate::shape::keepdims(-1));
         let weights = visible.where_(&(terms / is_there.where_(&sum, T::ONE)), T::ZERO);

@@ -107,7 +107,7 @@ impl<T: Float> VectorWork<T> for Backward<'_, T> {
 fn scratch<T: Float>(attention: &Attention<'_, T>, keys: usize) -> usize {
     let (depth, width) = (attention.depth(), attention.width());
     let factors = if attention.dropout.is_some() { KEYS } else { 0 };
-    (2 * KEYS + factors) * QUERIES + (2 * keys + 2 * QUERIES) * (depth + width) + QUERIES * (depth + width)
+    (2 * KEYS + factors) * QUERIES + (keys + 2 * QUERIES) * (depth + width) + QUERIES * depth
 }
 
 impl<T: Float> Backward<'_, T> {
@@ -124,12 +124,10 @@ impl<T: Float> Backward<'_, T> {
         let (depth, width, group) = (attention.depth(), attention.width(), attention.group());
         let (by_key, scratch) = scratch.split_at_mut(keys.len() * depth);
         let (by_value, scratch) = scratch.split_at_mut(keys.len() * width);
-        let (key_rows, scratch) = scratch.split_at_mut(keys.len() * depth);
-        let (value_rows, scratch) = scratch.split_at_mut(keys.len() * width);
         by_key.fill(T::ZERO);
         by_value.fill(T::ZERO);
-        let key = Rows::of(attention.key, kv, keys.clone()).near(key_rows);
-        let value = Rows::of(attention.value, kv, keys.clone()).near(value_rows);
+        let key = Rows::of(attention.key, kv, keys.clone());
+        let value = Rows::of(attention.value, kv, keys.clone());
         let mut finite = true;
         for head in kv[1] * group..(kv[1] + 1) * group {
             for index in 0..attention.queries().div_ceil(QUERIES) {

@@ -122,10 +122,11 @@ impl<T: Float> Attention<'_, T> {
     }
 }
 
-/// `range` cut into parts of nearly equal length, at most `most`.
+/// `range` cut into parts of nearly equal length, at most `most`, which are whole strips of the matrix product.
 fn cut(range: Range<usize>, most: usize) -> impl Iterator<Item = Range<usize>> {
     let parts = range.len().div_ceil(most);
-    let each = range.len().div_ceil(parts.max(1)).max(1);
+    let each = range.len().div_ceil(parts.max(1)).next_multiple_of(6).clamp(1, most);
+    let parts = range.len().div_ceil(each);
     (0..parts).map(move |part| range.start + part * each..range.end.min(range.start + (part + 1) * each))
 }
 
@@ -186,12 +187,6 @@ pub(super) unsafe fn add_products<V: Lanes<Element = T>, T: Float>(
     unsafe { multiply::<V>(keys.transposed(), right, &mut sums[columns.start..], QUERIES, true) }
 }
 
-/// Calls `strip` for strips of columns, each with the rows of a block.
-#[inline(always)]
-fn in_strips(columns: Range<usize>, mut strip: impl FnMut(usize)) {
-    columns.step_by(STEP).for_each(|first| strip(first));
-}
-
 /// The strip of a row that begins at `first`.
 #[inline(always)]
 fn strip<T>(row: &[T], first: usize) -> &[T; STEP] {
@@ -214,7 +209,7 @@ pub(super) fn weigh<T: Float>(scores: &mut [T], columns: Range<usize>, [largest,
     vectorize_choices(
         #[inline(always)]
         || {
-            in_strips(columns, |first| {
+            for first in columns.step_by(STEP) {
                 let (largest, sum) = (strip_mut(largest, first), strip_mut(sum, first));
                 let factor = strip_mut(factor, first);
                 let before = *largest;
@@ -244,7 +239,7 @@ pub(super) fn weigh<T: Float>(scores: &mut [T], columns: Range<usize>, [largest,
                 for l in 0..STEP {
                     sum[l] = num_traits::Float::mul_add(sum[l], factor[l], total[l]);
                 }
-            });
+            }
         },
     );
 }
@@ -283,7 +278,7 @@ pub(super) fn differentiate<T: Float>(
     vectorize_choices(
         #[inline(always)]
         || {
-            in_strips(columns, |first| {
+            for first in columns.step_by(STEP) {
                 let (largest, share) = (*strip(largest, first), *strip(share, first));
                 let rows = scores.chunks_exact_mut(QUERIES).zip(products.chunks_exact_mut(QUERIES)).enumerate();
                 for (row, (score, product)) in rows {
@@ -306,7 +301,7 @@ pub(super) fn differentiate<T: Float>(
                         }
                     }
                 }
-            });
+            }
         },
     );
 }

@@ -65,7 +65,7 @@ impl<T: Float> VectorWork<T> for Forward<'_, T> {
 fn scratch<T: Float>(attention: &Attention<'_, T>) -> usize {
     let (depth, width) = (attention.depth(), attention.width());
     let factors = if attention.dropout.is_some() { KEYS } else { 0 };
-    (KEYS + factors) * QUERIES + (2 * QUERIES + KEYS) * (depth + width)
+    (KEYS + factors) * QUERIES + 2 * QUERIES * (depth + width)
 }
 
 impl<T: Float> Forward<'_, T> {
@@ -76,8 +76,6 @@ impl<T: Float> Forward<'_, T> {
         let (scores, scratch) = scratch.split_at_mut(KEYS * QUERIES);
         let (turned, scratch) = scratch.split_at_mut(QUERIES * depth);
         let (sums, scratch) = scratch.split_at_mut(QUERIES * width);
-        let (key_rows, scratch) = scratch.split_at_mut(KEYS * depth);
-        let (value_rows, scratch) = scratch.split_at_mut(KEYS * width);
         let (rows, factors) = scratch.split_at_mut(QUERIES * (depth + width));
 
         Rows::of(attention.query, queries.at(), queries.range()).copy_to(rows);
@@ -91,8 +89,8 @@ impl<T: Float> Forward<'_, T> {
         let kv = [queries.sample, queries.head / attention.group()];
         for keys in attention.blocks(queries, attention.keys_there(queries.sample)) {
             let columns = keys.from..queries.columns();
-            let key = Rows::of(attention.key, kv, keys.range.clone()).near(key_rows);
-            let value = Rows::of(attention.value, kv, keys.range.clone()).near(value_rows);
+            let key = Rows::of(attention.key, kv, keys.range.clone());
+            let value = Rows::of(attention.value, kv, keys.range.clone());
             let scores = &mut scores[..keys.range.len() * QUERIES];
             // SAFETY: the caller's promise.
             unsafe { block::scores::<V, T>(key, turned, columns.clone(), scores) };

@@ -7,11 +7,6 @@ use crate::element::Float;
 #[cfg(target_arch = "x86_64")]
 use crate::kernels::gemm::Mat;
 
-/// The bytes between two rows beyond which they are copied before they are read many times: rows so far apart share few sets of
-/// a cache.
-#[cfg(target_arch = "x86_64")]
-const FAR: usize = 1024;
-
 /// Rows of equal length, each contiguous, some step apart: the positions of one head.
 #[derive(Clone, Copy)]
 pub(super) struct Rows<'a, T> {
@@ -31,6 +26,9 @@ impl<'a, T: Float> Rows<'a, T> {
     }
 
     pub(super) fn row(&self, i: usize) -> &'a [T] {
+        if self.length == 0 {
+            return &[];
+        }
         &self.data[self.start.wrapping_add_signed(i as isize * self.step)..][..self.length]
     }
 
@@ -41,16 +39,6 @@ impl<'a, T: Float> Rows<'a, T> {
             let rows = target[..self.count * self.length].chunks_exact_mut(self.length);
             rows.enumerate().for_each(|(i, row)| row.copy_from_slice(self.row(i)));
         }
-    }
-
-    /// The same rows, copied to `scratch` if they lie far apart.
-    #[cfg(target_arch = "x86_64")]
-    pub(super) fn near(self, scratch: &'a mut [T]) -> Self {
-        if self.step.unsigned_abs() * size_of::<T>() < FAR {
-            return self;
-        }
-        self.copy_to(scratch);
-        Rows { data: scratch, start: 0, step: self.length as isize, ..self }
     }
 
     /// Some of the rows.

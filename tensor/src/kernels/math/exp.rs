@@ -3,7 +3,7 @@
 //! exp(x) = 2^n exp(r) with n = round(x / ln 2) and |r| <= ln 2 / 2; exp(r) is a minimax polynomial. The polynomials of
 //! this module were fitted with the Remez algorithm; the error beside each is relative, before rounding.
 
-use core::f32::consts::LOG2_E;
+use core::f32::consts::{LN_2, LOG2_E};
 
 use super::basics::{LN_2_HIGH, LN_2_LOW, at_least, at_most, mul_add, polynomial, pow2};
 use super::ln::ln1p;
@@ -35,7 +35,7 @@ pub(super) fn exp2_nonpositive(x: f32) -> f32 {
     let shifted = bounded + ROUND;
     let r = bounded - (shifted - ROUND);
     // 2^r - 1 for |r| <= 1/2. Error 2^-25.9.
-    let coefficients = [1.535_336_2e-4, 1.339_887_4e-3, 9.618_437e-3, 0.055_503_324, 0.240_226_48, 0.693_147_2];
+    let coefficients = [1.535_336_2e-4, 1.339_887_4e-3, 9.618_437e-3, 0.055_503_324, 0.240_226_48, LN_2];
     let y = mul_add(r, polynomial(coefficients, r), 1.0) * pow2(rounded(shifted));
     if x < -126.0 { 0.0 } else { y }
 }

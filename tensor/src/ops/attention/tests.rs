@@ -38,7 +38,7 @@ fn masked(case: &Case) -> Attention {
     let mask = Tensor::<i64>::arange(0, (case.n * case.tq * case.tk) as i64, 1).map(|i| i * 7 % 11 % 3 != 0);
     let mask = mask.reshape([case.n, 1, case.tq, case.tk]);
     let query = Tensor::<i64>::arange(0, case.tq as i64, 1).reshape([case.tq, 1]);
-    Attention::new().mask(mask.logical_and(&query.not_equal(1)))
+    Attention::new().mask(mask.logical_and(query.not_equal(1)))
 }
 
 fn all(case: &Case) -> Attention {
