@@ -699,6 +699,8 @@ fn recurrences() -> Vec<Row> {
         recurrence!(RecurrentCell::Gru { reset_after: true }),
         recurrence!(RecurrentCell::Gru { reset_after: false }),
     ]
+}
+
 /// The shapes of queries, keys and values: one to three keys, one or two of their heads.
 fn attended(c: &Case) -> Vec<Shape> {
     let &[n, tq, tk] = &[c.number % 3, c.number / 3 % 4, c.number / 12 % 3 + 1];
