@@ -56,14 +56,10 @@ pub use element::{Element, Float, Integer, Number, PerFloat};
 pub use formula::{Arithmetic, Comparison, Condition, Expression, Function, Node, Operation, Real, Scalar, Symbol};
 pub use kernels::math::Math;
 pub use memory::release_memory;
-<<<<<<< HEAD
 pub use ops::{
-    Decoded, Interpolation, Moments, Operand, PadMode, RECURRENT_GRADIENTS, RecurrentInputs, RecurrentOutputs,
-    RecurrentParts, RecurrentTrace, update,
+    AttentionSums, Decoded, Interpolation, Moments, Operand, PadMode, RECURRENT_GRADIENTS, RecurrentInputs,
+    RecurrentOutputs, RecurrentParts, RecurrentTrace, update,
 };
-=======
-pub use ops::{AttentionSums, Decoded, Interpolation, Moments, Operand, PadMode, update};
->>>>>>> b885507 (Compute attention as one op, in blocks without the matrix of weights)
 pub use pointwise::functions::{SELU_ALPHA, SELU_SCALE};
 #[doc(hidden)]
 pub use pointwise::parts;
