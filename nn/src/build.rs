@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::initializers::Initializer;
 use crate::inputs::PartialShape;
 use crate::layer::LayerKinds;
+use crate::mask;
 use crate::regularizers::Regularizer;
 use crate::value::{Spec, SpecKind, ValueKind};
 
@@ -334,6 +335,7 @@ impl<'a, T: Float> Build<'a, T> {
         build.check_work()?;
         layer.add_kind(&mut build.store.kinds);
         let built = T::choose(BuildOf)(layer, &mut build)?;
+        let built = mask::settle(&build, built)?;
         if let Some(output) = built.outputs.iter().find(|output| output.shape.len() > MOST_AXES) {
             let problem = format!("its output has {} axes, there can be {MOST_AXES}", output.shape.len());
             return Err(build.error(problem, "join axes by a Reshape"));

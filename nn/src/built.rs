@@ -7,6 +7,7 @@ use gradus_tensor::{Float, Shape, Tensor};
 
 use crate::context::Context;
 use crate::epilogue::{AsEpilogue, Epilogue, Supports, WithEpilogue};
+use crate::mask::MaskRule;
 use crate::value::{Spec, Value, Values};
 
 /// A layer's computation: from its inputs, batch axis first, to its outputs. An input that nobody else needs is given away
@@ -19,6 +20,8 @@ pub struct Built<T: Float> {
     pub outputs: Vec<Spec>,
     /// The computation.
     pub forward: Forward<T>,
+    /// What the layer does about masks.
+    pub mask_rule: MaskRule,
     /// The computation with an epilogue behind it, if the layer takes one.
     pub(crate) with_epilogue: Option<WithEpilogue<T>>,
     /// The computation as an epilogue of the layer before it, if it can be one.
@@ -109,12 +112,42 @@ impl<T: Float> Built<T> {
         outputs: Vec<Spec>,
         forward: impl Fn(&mut Context<'_, T>, Values<T>) -> Values<T> + Send + Sync + 'static,
     ) -> Self {
-        Built { outputs, forward: Arc::new(forward), with_epilogue: None, as_epilogue: None }
+        Built {
+            outputs,
+            forward: Arc::new(forward),
+            mask_rule: MaskRule::Unsaid,
+            with_epilogue: None,
+            as_epilogue: None,
+        }
     }
 
     /// A layer of one output, floats of this shape.
     fn of_floats(output: Shape, forward: Forward<T>) -> Self {
-        Built { outputs: vec![Spec::floats(output)], forward, with_epilogue: None, as_epilogue: None }
+        let (outputs, mask_rule) = (vec![Spec::floats(output)], MaskRule::Unsaid);
+        Built { outputs, forward, mask_rule, with_epilogue: None, as_epilogue: None }
+    }
+
+    /// The same layer, which does this about masks.
+    ///
+    /// ```
+    /// # use gradus_nn::{Build, Built, Layer, MaskRule, Result};
+    /// # use gradus_tensor::Float;
+    /// # use serde::{Deserialize, Serialize};
+    /// /// y = 2 x, in which padding stays padding.
+    /// #[derive(Clone, Debug, Serialize, Deserialize)]
+    /// struct Twice;
+    ///
+    /// impl Layer for Twice {
+    ///     const KIND: &'static str = "Twice";
+    ///
+    ///     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
+    ///         Ok(Built::new(build.input()?, |_, x| x * T::of(2.0)).mask_rule(MaskRule::Kept))
+    ///     }
+    /// }
+    /// # gradus_nn::check_layer(&Twice, [3, 2]).unwrap();
+    /// ```
+    pub fn mask_rule(self, mask_rule: MaskRule) -> Self {
+        Built { mask_rule, ..self }
     }
 
     /// The shape of the one output, without the batch axis.

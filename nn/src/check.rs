@@ -4,13 +4,15 @@ use gradus_autograd::{Params, Var, gradcheck};
 use gradus_tensor::{AnyTensor, Columns, Float, Generator, Shape, Tensor};
 
 use crate::build::{Store, Weights};
+use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::feed::Fed;
 use crate::graph::{Graph, Node};
 use crate::inputs::Input;
 use crate::layer::Layer;
+use crate::mask::Positions;
 use crate::model::Model;
-use crate::value::{Spec, SpecKind, Value, ValueKind, Values};
+use crate::value::{Spec, Value, ValueKind, Values};
 
 /// Tests a layer on samples of this shape (without the batch axis). A custom layer's test needs no more than this.
 ///
@@ -20,6 +22,7 @@ use crate::value::{Spec, SpecKind, Value, ValueKind, Values};
 ///   in training is drawn anew from the same generator each time.
 /// * When predicting, a sample's output does not depend on the other samples.
 /// * The same seed gives the same bits, and f32 and f64 agree.
+/// * If it takes inputs with a mask: what is at positions that are padding changes nothing at the others.
 /// * A sample that is a single number, or has an axis of length 0, is computed or refused by a `Result`, not a panic.
 ///
 /// ```
@@ -73,6 +76,7 @@ impl LayerCheck {
         check_gradients(&model, &inputs(3, 0), L::KIND)?;
         check_independence(&model, &inputs(3, 0), &inputs(3, 1), L::KIND)?;
         self.check_determinism(layer, &model, &inputs(3, 0))?;
+        self.check_masks(layer)?;
         self.check_degenerate_shapes(layer)
     }
 
@@ -96,6 +100,55 @@ impl LayerCheck {
             if !single.to().allclose(expected, 1e-3, 1e-4) {
                 let problem = format!("f32 gives {single:?}, f64 {expected:?}");
                 return Err(fail(L::KIND, problem, "keep intermediate results of similar size"));
+            }
+        }
+        Ok(())
+    }
+
+    /// That a layer which takes masked inputs does not read padding: on inputs that differ there alone, its outputs are the
+    /// same where they are there.
+    fn check_masks<L: Layer>(&self, layer: &L) -> Result<()> {
+        let specs = self.inputs.iter().enumerate().map(|(place, shape)| Spec::input(shape, place).masked());
+        let specs: Vec<Spec> = specs.collect();
+        let Some(length) =
+            self.inputs.iter().map(|shape| shape.first().copied()).reduce(|a, b| a.filter(|_| a == b)).flatten()
+        else {
+            return Ok(());
+        };
+        let mut store =
+            Store::<f64>::new(Params::new(), Weights::Drawn(Generator::new(SEED)), &vec![String::new(); specs.len()]);
+        let Ok(built) = store.root(Graph::KIND, &specs).child("0", layer, &specs) else { return Ok(()) };
+        let model = model_of::<f64, L>(layer, &self.inputs)?;
+        let weights: Vec<Var<f64>> = store.params.iter().map(|param| Var::from(&param.value)).collect();
+        const SAMPLES: usize = 3;
+        // One sample is padding alone.
+        let mask = Generator::new(SEED).integers([SAMPLES, length], 0..2).to::<bool>();
+        let mask = mask & Tensor::from([[true], [true], [false]]);
+        let [given, others] =
+            [draw(&model, SAMPLES, 0), draw(&model, SAMPLES, 1)].map(|columns| values(&model, &columns));
+        let (given, others) = (given?, others?);
+        let mixed = given.iter().zip(others.iter()).map(|(given, other)| where_there(&mask, given, other));
+        let mixed: Values<f64> = mixed.collect();
+        let count = given.len();
+        let mut outputs = [given, mixed].map(|inputs| {
+            let inputs = (0..count).fold(inputs, |inputs, place| inputs.with_mask(place, Some(mask.clone())));
+            let mut context = Context::new(&store.params, &weights, None);
+            built.run(&mut context, inputs)
+        });
+        let [expected, found] = outputs.each_mut();
+        for (place, spec) in built.outputs.iter().enumerate() {
+            if found.mask(place).is_some() != spec.is_masked() {
+                let problem =
+                    format!("output {place} has a mask when it is built or when it is computed, and not both");
+                return Err(fail(L::KIND, problem, "give it one by Spec::masked and by Values::with_mask"));
+            }
+            let rows = |values: &Values<f64>| {
+                let output = values[place].floats().value();
+                values.mask(place).map_or_else(|| output.clone(), |mask| Positions::of(mask).take(output))
+            };
+            if rows(found) != rows(expected) {
+                let problem = "the output depends on positions that are padding, by the mask of the input";
+                return Err(fail(L::KIND, problem, "read Values::mask, or leave MaskRule::Unsaid"));
             }
         }
         Ok(())
@@ -129,7 +182,7 @@ fn model_of<T: Float, L: Layer>(layer: &L, inputs: &[Shape]) -> Result<Model<T>>
     let node = graph.add(layer.clone(), nodes);
     // How many outputs there are is known once the layer is built.
     let specs = inputs.iter().enumerate();
-    let specs = specs.map(|(place, shape)| Spec { shape: shape.clone(), kind: SpecKind::Input(place) });
+    let specs = specs.map(|(place, shape)| Spec::input(shape, place));
     let specs: Vec<Spec> = specs.collect();
     let mut store = Store::<T>::new(Params::new(), Weights::Shapes, &vec![String::new(); inputs.len()]);
     let built = store.root(Graph::KIND, &specs).child("0", layer, &specs);
@@ -152,6 +205,18 @@ fn draw(model: &Model<f64>, samples: usize, stream: u64) -> Columns {
         }
     });
     columns.collect()
+}
+
+/// A value where a mask is true, and another elsewhere.
+fn where_there(mask: &Tensor<bool>, value: &Value<f64>, other: &Value<f64>) -> Value<f64> {
+    let ones = vec![1; value.shape().len() - mask.ndim()];
+    let mask = mask.reshape([&mask.shape()[..], &ones].concat());
+    match (value, other) {
+        (Value::Floats(value), Value::Floats(other)) => Var::where_(&mask, value, other).into(),
+        (Value::Ids(value), Value::Ids(other)) => mask.where_(value, other).into(),
+        (Value::Mask(value), Value::Mask(other)) => mask.where_(value, other).into(),
+        _ => unreachable!("both are of the kind of the input"),
+    }
 }
 
 /// The values that a model makes of columns.

@@ -67,10 +67,7 @@ pub(crate) fn build<T: Float>(
     weights: Weights<T>,
 ) -> Result<(Whole<T>, Vec<OutputInfo>)> {
     let of = |length: usize, weights: Weights<T>| {
-        let specs = inputs
-            .iter()
-            .enumerate()
-            .map(|(place, input)| Spec { shape: input.shape.with(length), kind: SpecKind::Input(place) });
+        let specs = inputs.iter().enumerate().map(|(place, input)| Spec::input(input.shape.with(length), place));
         Whole::<T>::new(network, &specs.collect::<Vec<Spec>>(), Params::new(), weights)
     };
     let is_fixed = inputs.iter().all(|input| input.shape.is_fixed());
@@ -107,7 +104,8 @@ pub(crate) fn build<T: Float>(
             let problem = format!("the output {:?} is {kind}, a model's outputs are floats", output.name);
             return Err(Error::new("build", problem, "convert it by a layer"));
         }
-        outputs.push(OutputInfo { name: output.name.clone(), shape: spec.shape.clone().into(), activation });
+        let (name, shape, is_masked) = (output.name.clone(), spec.shape.clone().into(), spec.is_masked());
+        outputs.push(OutputInfo { name, shape, activation, is_masked });
     }
     if let Some(twice) = twice {
         for (output, other) in outputs.iter_mut().zip(&twice.outputs) {

@@ -235,4 +235,6 @@ pub struct OutputInfo {
     /// The activation that it has come out of last, through layers that only move or drop elements: `Linear` behind a
     /// `Dense` without one. `None` where that is not known, as behind a layer of one's own.
     pub activation: Option<Activation>,
+    /// Whether it has a mask, which says which positions of its first axis are there: losses and metrics see these alone.
+    pub is_masked: bool,
 }

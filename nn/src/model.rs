@@ -75,6 +75,8 @@ pub struct Pass<T: Float = f32> {
     pub parts: Vec<OutputLoss<T>>,
     /// The outputs in order, batch axis first.
     pub outputs: Vec<Tensor<T>>,
+    /// For each output the mask `[n, length]` of the positions that are there; `None` if all are.
+    pub masks: Vec<Option<Tensor<bool>>>,
     /// The gradients of the weights.
     pub grads: Grads<T>,
     /// The next values of the states, such as moving averages; [`Params::update_states`] applies them.
@@ -89,6 +91,8 @@ pub struct Evaluation<T: Float = f32> {
     pub parts: Vec<OutputLoss<T>>,
     /// The outputs in order, batch axis first.
     pub outputs: Vec<Tensor<T>>,
+    /// For each output the mask `[n, length]` of the positions that are there; `None` if all are.
+    pub masks: Vec<Option<Tensor<bool>>>,
 }
 
 impl<T: Float> Pass<T> {
@@ -250,7 +254,7 @@ impl<T: Float> Model<T> {
             let problem = format!("the network has {} outputs: {}", names.len(), names.join(", "));
             return Err(Error::new("predict", problem, "call predict_all, which returns all of them"));
         }
-        Ok(self.outputs_of("predict", &inputs.into())?.swap_remove(0))
+        Ok(self.outputs_of("predict", &inputs.into())?.0.swap_remove(0))
     }
 
     /// All outputs for a batch of inputs, in the order of [`outputs`](Model::outputs); otherwise as
@@ -259,16 +263,16 @@ impl<T: Float> Model<T> {
     /// # Errors
     /// If the inputs have another shape, or an id is none that its layer knows.
     pub fn predict_all(&self, inputs: impl Into<Columns>) -> Result<Vec<Tensor<T>>> {
-        self.outputs_of("predict_all", &inputs.into())
+        Ok(self.outputs_of("predict_all", &inputs.into())?.0)
     }
 
-    pub(crate) fn outputs_of(&self, op: &str, inputs: &Columns) -> Result<Vec<Tensor<T>>> {
+    pub(crate) fn outputs_of(&self, op: &str, inputs: &Columns) -> Result<WithMasks<T>> {
         let fed = Fed::new(op, &self.inputs, inputs)?;
         let computation = self.computation(op, &fed)?;
         let vars = self.constants.get_or_init(|| self.params.iter().map(|param| Var::from(&param.value)).collect());
         let outputs = |first: usize, end: usize| {
             let values = fed.values(op, &self.inputs, first, end)?;
-            Ok(tensors(self.run(&computation, vars, values, None).0))
+            Ok(with_masks(self.run(&computation, vars, values, None).0))
         };
         // As many samples at once as make no layer's output much larger than a processor's cache.
         const ELEMENTS: usize = 1 << 20;
@@ -277,11 +281,18 @@ impl<T: Float> Model<T> {
             return outputs(0, samples);
         }
         let parts = (0..samples).step_by(part).map(|first| outputs(first, (first + part).min(samples)));
-        let mut of_outputs = vec![Vec::new(); self.outputs.len()];
+        let mut of_outputs = vec![(Vec::new(), Vec::new()); self.outputs.len()];
         for part in parts {
-            of_outputs.iter_mut().zip(part?).for_each(|(parts, part)| parts.push(part));
+            let (outputs, masks) = part?;
+            for ((of_output, of_mask), (output, mask)) in of_outputs.iter_mut().zip(outputs.into_iter().zip(masks)) {
+                of_output.push(output);
+                of_mask.extend(mask);
+            }
         }
-        Ok(of_outputs.iter().map(|parts| Tensor::concat(parts, 0)).collect())
+        let whole = |(outputs, masks): (Vec<Tensor<T>>, Vec<Tensor<bool>>)| {
+            (Tensor::concat(&outputs, 0), (!masks.is_empty()).then(|| Tensor::concat(&masks, 0)))
+        };
+        Ok(of_outputs.into_iter().map(whole).unzip())
     }
 
     /// Checks inputs without computing anything: the number and the names of the columns, their shapes, and that each id is
@@ -381,15 +392,15 @@ impl<T: Float> Model<T> {
         let values = fed.values("grad", &self.inputs, 0, fed.samples)?;
         let targets = self.match_targets("grad", targets)?;
         self.check_loss("grad", loss)?;
-        let (value, (outputs, parts, states), grads) = try_value_and_grad(&self.params, |vars| {
+        let (value, ((outputs, masks), parts, states), grads) = try_value_and_grad(&self.params, |vars| {
             let (outputs, states) = self.run(&computation, vars, values, Some(generator));
             let Total { loss: mut total, parts } = self.total(&targets, &outputs, weights, loss)?;
             for &(weight, regularizer) in &self.penalties {
                 total = total + regularizer.penalty(&vars[weight.0]);
             }
-            Ok::<_, Error>((total, (tensors(outputs), parts, states.into_iter().collect())))
+            Ok::<_, Error>((total, (with_masks(outputs), parts, states.into_iter().collect())))
         })?;
-        Ok(Pass { loss: value, parts, outputs, grads, states })
+        Ok(Pass { loss: value, parts, outputs, masks, grads, states })
     }
 
     /// The loss of a batch, penalties on weights included, and the outputs, as when predicting.
@@ -406,13 +417,17 @@ impl<T: Float> Model<T> {
     ) -> Result<Evaluation<T>> {
         let targets = self.match_targets("evaluate", targets)?;
         self.check_loss("evaluate", loss)?;
-        let outputs = self.outputs_of("evaluate", &inputs.into())?;
-        let outputs: Values<T> = outputs.into_iter().map(|output| Value::Floats(output.into())).collect();
-        let Total { loss: mut total, parts } = self.total(&targets, &outputs, weights, loss)?;
+        let (outputs, masks) = self.outputs_of("evaluate", &inputs.into())?;
+        let mut values = Values::default();
+        for (output, mask) in outputs.into_iter().zip(masks) {
+            values.push((Value::Floats(output.into()), mask));
+        }
+        let Total { loss: mut total, parts } = self.total(&targets, &values, weights, loss)?;
         for &(weight, regularizer) in &self.penalties {
             total = total + regularizer.penalty(&Var::from(&self.params[weight.0].value));
         }
-        Ok(Evaluation { loss: total.value().item(), parts, outputs: tensors(outputs) })
+        let (outputs, masks) = with_masks(values);
+        Ok(Evaluation { loss: total.value().item(), parts, outputs, masks })
     }
 
     fn total(
@@ -422,10 +437,14 @@ impl<T: Float> Model<T> {
         weights: Option<&Tensor<T>>,
         loss: &impl Objective<T>,
     ) -> Result<Total<T>> {
-        let scored = self.outputs.iter().zip(targets).zip(outputs.iter());
-        let scored: Vec<Scored<'_, T>> = scored
-            .map(|((output, targets), found)| Scored { name: &output.name, targets, outputs: found.floats() })
-            .collect();
+        let scored = self.outputs.iter().zip(targets).zip(outputs.iter()).enumerate();
+        let scored = scored.map(|(place, ((output, targets), found))| Scored {
+            name: &output.name,
+            targets,
+            outputs: found.floats(),
+            mask: outputs.mask(place),
+        });
+        let scored: Vec<Scored<'_, T>> = scored.collect();
         loss.total(&scored, weights)
     }
 }
@@ -466,7 +485,10 @@ fn of_network(network: &Graph, Inputs(given): Inputs) -> Result<Vec<InputInfo>> 
     names.iter().enumerate().map(info).collect()
 }
 
-/// The tensors of values that are floats.
-fn tensors<T: Float>(values: Values<T>) -> Vec<Tensor<T>> {
-    values.into_iter().map(|value| value.into_floats().into_value()).collect()
+/// Outputs, and the mask of each.
+type WithMasks<T> = (Vec<Tensor<T>>, Vec<Option<Tensor<bool>>>);
+
+/// The tensors of values that are floats, and their masks.
+fn with_masks<T: Float>(values: Values<T>) -> WithMasks<T> {
+    values.with_masks().map(|(value, mask)| (value.into_floats().into_value(), mask)).unzip()
 }

@@ -79,7 +79,7 @@ impl<T: Float> Model<T> {
             return Ok(raw);
         };
         if self.inputs().len() == 1 {
-            let inputs = before.outputs_of("preprocess", &raw)?.swap_remove(0);
+            let inputs = before.outputs_of("preprocess", &raw)?.0.swap_remove(0);
             return Ok(inputs.into());
         }
         let infos = self.raw_inputs();
@@ -90,7 +90,7 @@ impl<T: Float> Model<T> {
         };
         let mut fed = infos.iter().zip(fed.columns.iter().copied()).map(column);
         let taken = columns(&mut fed.by_ref().take(before.inputs().len()));
-        let made = before.outputs_of("preprocess", &taken)?;
+        let made = before.outputs_of("preprocess", &taken)?.0;
         let given = columns(&mut fed);
         let made = before.outputs().iter().zip(made);
         Ok(made.fold(given, |columns, (output, tensor)| columns.with(&output.name, tensor)))
@@ -136,6 +136,10 @@ impl<T: Float> Model<T> {
                 let problem =
                     format!("its output {:?} is floats, the model's input {:?} is a mask", output.name, input.name);
                 return fail(problem, "give the mask with the raw data");
+            }
+            if output.is_masked {
+                let problem = format!("its output {:?} has a mask, which the model would not see", output.name);
+                return fail(problem, "put the layer that makes the mask into the model's own network");
             }
             let fits = input.shape.len() == output.shape.len()
                 && input.shape.iter().zip(output.shape.iter()).all(|(a, b)| a.is_none() || a == b);

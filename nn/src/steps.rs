@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use gradus_tensor::Float;
+use gradus_tensor::{Float, Tensor};
 use serde_json::Value as Json;
 
 use crate::activation::Activation;
@@ -12,6 +12,7 @@ use crate::error::Result;
 use crate::graph::{Entry, Graph, Source};
 use crate::graph_json;
 use crate::layer::{Build, Built, Context, Layer, LayerReader};
+use crate::mask::MaskRule;
 use crate::value::{Spec, Value, Values};
 
 impl Layer for Graph {
@@ -20,7 +21,8 @@ impl Layer for Graph {
 
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
         let (outputs, steps) = Steps::build(self, build)?;
-        Ok(Built::of_values(outputs, move |context, inputs| steps.run(context, inputs)))
+        let built = Built::of_values(outputs, move |context, inputs| steps.run(context, inputs));
+        Ok(built.mask_rule(MaskRule::Known))
     }
 
     fn output_activations(&self, inputs: &[Option<Activation>]) -> Vec<Option<Activation>> {
@@ -68,10 +70,13 @@ struct Operand {
 }
 
 /// Where a value is kept while a network is computed.
+// Nearly all slots come to hold a value, so boxing it would only cost.
+#[expect(clippy::large_enum_variant)]
 enum Slot<T: Float> {
     /// To be computed.
     Empty,
-    Value(Value<T>),
+    /// The value and its mask.
+    Value(Value<T>, Option<Tensor<bool>>),
     /// Taken by its last user; or never made, as the step before and the one after were computed as one.
     Gone,
 }
@@ -102,7 +107,7 @@ impl<T: Float> Steps<T> {
             let names = inputs.iter().map(|&source| graph.name_of(source)).collect();
             let shares = shares.map(|shares| &*graph.entries[shares].name);
             let built = build.child_of(name, &**layer, &given, names, shares)?;
-            let Built { outputs, forward, with_epilogue, as_epilogue } = built;
+            let Built { outputs, forward, with_epilogue, as_epilogue, .. } = built;
             let (first, used) = (specs.len(), vec![false; outputs.len()]);
             specs.extend(outputs);
             steps.push(Step { forward, with_epilogue, as_epilogue, operands, first, used, then: None });
@@ -139,16 +144,20 @@ impl<T: Float> Steps<T> {
 
     fn run(&self, context: &mut Context<'_, T>, inputs: Values<T>) -> Values<T> {
         let mut values: Vec<Slot<T>> = Vec::with_capacity(self.values);
-        values.extend(inputs.into_iter().map(Slot::Value));
+        values.extend(inputs.with_masks().map(|(value, mask)| Slot::Value(value, mask)));
         values.resize_with(self.values, || Slot::Empty);
         for (index, step) in self.steps.iter().enumerate() {
             // A layer may have no outputs; one that is part of an epilogue has been computed.
             if !matches!(values.get(step.first), None | Some(Slot::Empty)) {
                 continue;
             }
-            let operands: Values<T> = step.operands.iter().map(|operand| operand.take(&mut values)).collect();
+            let operands = taken(&step.operands, &mut values);
             let (end, outputs) = match self.epilogue(index, context) {
-                Some((end, epilogue, compute)) => (end, compute(context, operands[0].floats(), &epilogue).into()),
+                Some((end, epilogue, compute)) => {
+                    // Only layers that keep masks are given any.
+                    let outputs = Values::from(compute(context, operands[0].floats(), &epilogue));
+                    (end, outputs.with_mask(0, operands.mask(0).cloned()))
+                }
                 None => (index, (step.forward)(context, operands)),
             };
             let mut place = index;
@@ -159,11 +168,11 @@ impl<T: Float> Steps<T> {
             let end = &self.steps[end];
             let (found, declared) = (outputs.len(), end.used.len());
             assert!(found == declared, "a layer declares {declared} outputs when it is built, and computes {found}");
-            for (output, value) in outputs.into_iter().enumerate() {
-                values[end.first + output] = if end.used[output] { Slot::Value(value) } else { Slot::Gone };
+            for (output, (value, mask)) in outputs.with_masks().enumerate() {
+                values[end.first + output] = if end.used[output] { Slot::Value(value, mask) } else { Slot::Gone };
             }
         }
-        self.outputs.iter().map(|output| output.take(&mut values)).collect()
+        taken(&self.outputs, &mut values)
     }
 
     /// The epilogue that the steps behind this one make together, if this one supports it: the last of them, the
@@ -182,17 +191,24 @@ impl<T: Float> Steps<T> {
 }
 
 impl Operand {
-    /// The value: itself at its last use, else another handle of it.
-    fn take<T: Float>(self, values: &mut [Slot<T>]) -> Value<T> {
+    /// The value with its mask: itself at its last use, else another handle of it.
+    fn take<T: Float>(self, values: &mut [Slot<T>]) -> (Value<T>, Option<Tensor<bool>>) {
         let slot = &mut values[self.value];
-        let value = match slot {
-            Slot::Value(_) if self.last => mem::replace(slot, Slot::Gone),
-            Slot::Value(value) => Slot::Value(value.clone()),
+        let taken = match slot {
+            Slot::Value(..) if self.last => mem::replace(slot, Slot::Gone),
+            Slot::Value(value, mask) => Slot::Value(value.clone(), mask.clone()),
             _ => Slot::Gone,
         };
-        let Slot::Value(value) = value else { unreachable!("a value is kept until its last use") };
-        value
+        let Slot::Value(value, mask) = taken else { unreachable!("a value is kept until its last use") };
+        (value, mask)
     }
+}
+
+/// The values that these operands are.
+fn taken<T: Float>(operands: &[Operand], values: &mut [Slot<T>]) -> Values<T> {
+    let mut taken = Values::default();
+    operands.iter().for_each(|operand| taken.push(operand.take(values)));
+    taken
 }
 
 /// The number of the value that is this source.

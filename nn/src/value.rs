@@ -118,8 +118,15 @@ impl<T: Float> From<Tensor<bool>> for Value<T> {
 /// let values: Values = [Value::from(x), Value::from(ids)].into_iter().collect();
 /// assert_eq!((values.len(), values[1].ids().shape()), (2, &[1, 1].into()));
 /// ```
+///
+/// A value `[n, length, ..]` may have a mask `[n, length]`, which says which positions are there
+/// ([`MaskRule`](crate::MaskRule)).
 #[derive(Clone, Debug)]
-pub struct Values<T: Float = f32>(SmallVec<[Value<T>; 1]>);
+pub struct Values<T: Float = f32> {
+    list: SmallVec<[Value<T>; 1]>,
+    /// The masks of the first values; the others have none.
+    masks: SmallVec<[Option<Tensor<bool>>; 1]>,
+}
 
 impl<T: Float> Values<T> {
     /// The one value, which is floats.
@@ -128,17 +135,64 @@ impl<T: Float> Values<T> {
     /// If there are none or several, or it is something else.
     #[track_caller]
     pub fn into_floats(mut self) -> Var<T> {
-        match self.0.pop() {
-            Some(value) if self.0.is_empty() => value.into_floats(),
-            popped => panic!("one value is expected, found {}", self.0.len() + usize::from(popped.is_some())),
+        match self.list.pop() {
+            Some(value) if self.list.is_empty() => value.into_floats(),
+            popped => panic!("one value is expected, found {}", self.list.len() + usize::from(popped.is_some())),
         }
+    }
+
+    /// Which positions of a value are there, `[n, length]`; `None` if all are.
+    pub fn mask(&self, index: usize) -> Option<&Tensor<bool>> {
+        self.masks.get(index).and_then(Option::as_ref)
+    }
+
+    /// The same values, of which the one at `index` has this mask, or none.
+    pub fn with_mask(mut self, index: usize, mask: Option<Tensor<bool>>) -> Self {
+        if self.masks.len() <= index && mask.is_some() {
+            self.masks.resize(index + 1, None);
+        }
+        if let Some(place) = self.masks.get_mut(index) {
+            *place = mask;
+        }
+        self
+    }
+
+    /// The positions that are there in all values that have a mask; `None` if no value has one.
+    pub fn common_mask(&self) -> Option<Tensor<bool>> {
+        self.masks.iter().flatten().cloned().reduce(|all, mask| all & mask)
+    }
+
+    /// These values and those, each with its mask.
+    pub(crate) fn and(mut self, others: Self) -> Self {
+        others.with_masks().for_each(|other| self.push(other));
+        self
+    }
+
+    /// And this value, with its mask.
+    pub(crate) fn push(&mut self, (value, mask): (Value<T>, Option<Tensor<bool>>)) {
+        self.list.push(value);
+        if mask.is_some() {
+            self.masks.resize(self.list.len() - 1, None);
+            self.masks.push(mask);
+        }
+    }
+
+    /// The values, each with its mask.
+    pub(crate) fn with_masks(self) -> impl Iterator<Item = (Value<T>, Option<Tensor<bool>>)> {
+        self.list.into_iter().zip(self.masks.into_iter().chain(std::iter::repeat(None)))
+    }
+}
+
+impl<T: Float> Default for Values<T> {
+    fn default() -> Self {
+        Values { list: SmallVec::new(), masks: SmallVec::new() }
     }
 }
 
 impl<T: Float> Deref for Values<T> {
     type Target = [Value<T>];
     fn deref(&self) -> &[Value<T>] {
-        &self.0
+        &self.list
     }
 }
 
@@ -146,20 +200,20 @@ impl<T: Float> IntoIterator for Values<T> {
     type Item = Value<T>;
     type IntoIter = smallvec::IntoIter<[Value<T>; 1]>;
     fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
+        self.list.into_iter()
     }
 }
 
 impl<T: Float> FromIterator<Value<T>> for Values<T> {
     fn from_iter<I: IntoIterator<Item = Value<T>>>(values: I) -> Self {
-        Values(values.into_iter().collect())
+        Values { list: values.into_iter().collect(), masks: SmallVec::new() }
     }
 }
 
 impl<T: Float, V: Into<Value<T>>> From<V> for Values<T> {
     /// One value.
     fn from(value: V) -> Self {
-        Values(smallvec![value.into()])
+        Values { list: smallvec![value.into()], masks: SmallVec::new() }
     }
 }
 
@@ -193,6 +247,7 @@ pub struct Spec {
     /// The shape, without the batch axis.
     pub shape: Shape,
     pub(crate) kind: SpecKind,
+    is_masked: bool,
 }
 
 /// What the elements of a value are, as far as that is known.
@@ -206,7 +261,12 @@ pub(crate) enum SpecKind {
 impl Spec {
     /// Of a value of this shape and kind.
     pub fn new(shape: impl Into<Shape>, kind: ValueKind) -> Self {
-        Spec { shape: shape.into(), kind: SpecKind::Known(kind) }
+        Spec { shape: shape.into(), kind: SpecKind::Known(kind), is_masked: false }
+    }
+
+    /// Of an input of the model, at this place.
+    pub(crate) fn input(shape: impl Into<Shape>, place: usize) -> Self {
+        Spec { shape: shape.into(), kind: SpecKind::Input(place), is_masked: false }
     }
 
     /// Of floats of this shape.
@@ -222,6 +282,16 @@ impl Spec {
     /// Of a mask of this shape.
     pub fn mask(shape: impl Into<Shape>) -> Self {
         Spec::new(shape, ValueKind::Mask)
+    }
+
+    /// The same, with a mask over the first axis of the shape.
+    pub fn masked(self) -> Self {
+        Spec { is_masked: true, ..self }
+    }
+
+    /// Whether the value has a mask.
+    pub fn is_masked(&self) -> bool {
+        self.is_masked
     }
 
     /// What the elements are; `None` for an input of the network, for which the layers that take it decide.

@@ -92,6 +92,7 @@ fn check_all() -> Sequential {
     row!(ELU::default(), [4]);
     row!(Embedding::new(7, 3), LayerCheck::new([4]) =>);
     row!(Embedding::new(7, 3), LayerCheck::new([2, 2]) =>);
+    row!(Embedding::new(7, 3).mask_zero(true), LayerCheck::new([4]) =>);
     row!(Flatten, [2, 3, 2]);
     row!(GaussianDropout::new(0.3), [4]);
     row!(GaussianNoise::new(0.1), [2, 3]);
@@ -99,6 +100,8 @@ fn check_all() -> Sequential {
     row!(GlobalAveragePooling2D::new().keepdims(true), [3, 2, 3]);
     row!(GlobalAveragePooling3D::new(), [2, 3, 2, 3]);
     row!(GlobalMaxPooling1D::new().keepdims(true), [4, 3]);
+    row!(GlobalMaxPooling1D::new(), [4, 3]);
+    row!(GlobalAveragePooling1D::new().keepdims(true), [4, 3]);
     row!(GlobalMaxPooling2D::new(), [3, 2, 3]);
     row!(GlobalMaxPooling3D::new().keepdims(true), [2, 2, 3, 2]);
     row!(branching(), [2]);
@@ -112,6 +115,7 @@ fn check_all() -> Sequential {
     row!(LayerNorm::new().axis(1), [3, 2, 2]);
     row!(LayerNorm::new().axes([-1, 1]), [2, 3, 2]);
     row!(LeakyReLU::default(), [4]);
+    row!(Masking::default(), [3, 2]);
     row!(MaxPooling1D::new([2]).padding(Padding::Same), [5, 2]);
     row!(MaxPooling2D::new([2, 2]), [5, 4, 2]);
     row!(MaxPooling2D::new([3, 3]).strides([2, 2]).padding(Padding::Explicit(vec![(1, 1), (0, 2)])), [4, 4, 1]);

@@ -15,6 +15,8 @@ pub struct Step<T: Float = f32> {
     pub parts: Vec<OutputLoss<T>>,
     /// The outputs of the model for the batch, in order.
     pub outputs: Vec<Tensor<T>>,
+    /// For each output the mask `[n, length]` of the positions that are there; `None` if all are.
+    pub masks: Vec<Option<Tensor<bool>>>,
 }
 
 impl<T: Float> Step<T> {
@@ -62,5 +64,5 @@ pub fn train_step<L: Objective<T>, R: Rule, T: Float>(
     let pass = model.grad(inputs, targets, weights, loss, generator)?;
     optimizer.try_step(model.params_mut(), &pass.grads)?;
     model.params_mut().update_states(pass.states);
-    Ok(Step { loss: pass.loss, parts: pass.parts, outputs: pass.outputs })
+    Ok(Step { loss: pass.loss, parts: pass.parts, outputs: pass.outputs, masks: pass.masks })
 }

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::fit::Fit;
 use crate::history::{History, Logs};
 use crate::measured::check_names;
-use crate::metrics::{LossMeans, Metric, OutputMetric};
+use crate::metrics::{LossMeans, Metric, OutputMetric, Scored};
 use crate::prepare::{ClassWeights, Prepared, check_alike, check_data};
 use crate::state::{Status, TrainingState};
 use crate::training_loop::TrainingLoop;
@@ -256,9 +256,8 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
             let pass = self.model.evaluate(inputs, batch.target_columns(), weights.as_ref(), &self.loss);
             let pass = pass.map_err(|error| batch.located(op, error, &self.model, &self.loss, sample_at))?;
             losses.add(pass.loss, &pass.parts, *samples);
-            for metric in &mut self.metrics {
-                metric.update(op, targets, &pass.outputs, weights.as_ref(), sample_at)?;
-            }
+            let scored = Scored { targets, outputs: &pass.outputs, masks: &pass.masks, weights: weights.as_ref() };
+            self.metrics.iter_mut().try_for_each(|metric| metric.update(op, &scored, sample_at))?;
             first += samples;
         }
         Ok(Logs::measured(&losses, &self.metrics))

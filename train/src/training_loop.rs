@@ -12,7 +12,7 @@ use crate::divergence::Divergence;
 use crate::error::{Error, Result};
 use crate::fit::Fit;
 use crate::history::{History, Logs};
-use crate::metrics::{LossMeans, OutputMetric};
+use crate::metrics::{LossMeans, OutputMetric, Scored};
 use crate::prepare::{ClassWeights, Prepared};
 use crate::snapshot::Snapshot;
 use crate::state::{EpochState, NamedState, Status};
@@ -304,9 +304,8 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
         let rate = optimizer.current_learning_rate();
         let step = train_step(model, loss, optimizer, inputs, targets_in, weights.as_ref(), generator);
         let step = step.map_err(|error| error.located(|error| batch.located("fit", error, model, loss, sample_at)))?;
-        for metric in metrics {
-            metric.update("fit", targets, &step.outputs, weights.as_ref(), sample_at)?;
-        }
+        let scored = Scored { targets, outputs: &step.outputs, masks: &step.masks, weights: weights.as_ref() };
+        metrics.iter_mut().try_for_each(|metric| metric.update("fit", &scored, sample_at))?;
         let diverged = (!step.loss.is_finite()).then(|| {
             let place = format!("the loss became {} in epoch {}, batch {}", step.loss, number + 1, epoch.batch + 1);
             Divergence { batch: &batch, step: &step, rate, is_first: optimizer.steps() == 1, sample_at }.error(&place)

@@ -15,7 +15,9 @@ impl Layer for Activation {
             build.features()?;
         }
         let activation = *self;
-        let built = Built::new(build.input()?, move |_, x| activation.apply(x));
+        let shape = build.input()?;
+        let rule = MaskRule::kept_if(!self.is_along_last_axis() || shape.len() > 1);
+        let built = Built::new(shape, move |_, x| activation.apply(x)).mask_rule(rule);
         Ok(if activation == Activation::Relu { built.or_epilogue(|_| Some(Epilogue::RELU)) } else { built })
     }
 

@@ -45,7 +45,8 @@ impl Layer for Concatenate {
             }
             output[axis - 1] += other[axis - 1];
         }
-        Ok(Built::merging(output, move |_, inputs| Var::concat(&inputs, axis as isize)))
+        let rule = MaskRule::kept_if(axis != 1);
+        Ok(Built::merging(output, move |_, inputs| Var::concat(&inputs, axis as isize)).mask_rule(rule))
     }
 
     fn output_activations(&self, inputs: &[Option<Activation>]) -> Vec<Option<Activation>> {

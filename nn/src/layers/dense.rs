@@ -48,7 +48,8 @@ impl Layer for Dense {
         let kernel = weight_with_penalty(build, "kernel", [features, units], initializer, regularizer)?;
         let bias = self.use_bias.then_some((self.bias_initializer, self.bias_regularizer));
         let ending = BiasActivation::new(build, units, bias, self.activation)?;
-        Ok(ending.product(output, kernel))
+        let rule = MaskRule::kept_if(output.len() > 1);
+        Ok(ending.product(output, kernel).mask_rule(rule))
     }
 
     fn output_activations(&self, _inputs: &[Option<Activation>]) -> Vec<Option<Activation>> {

@@ -19,10 +19,11 @@ impl Layer for Dropout {
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
         self.check(build)?;
         let rate = self.rate;
-        Ok(Built::new(build.input()?, move |context, x| match context.training() {
+        let built = Built::new(build.input()?, move |context, x| match context.training() {
             Some(generator) if rate > 0.0 => x.dropout(rate, generator.next_u64()),
             _ => x.clone(),
-        }))
+        });
+        Ok(built.mask_rule(MaskRule::Kept))
     }
 
     fn output_activations(&self, inputs: &[Option<Activation>]) -> Vec<Option<Activation>> {

@@ -1,6 +1,7 @@
 //! A learned vector for each of many ids.
 
 use super::support::prelude::*;
+use crate::mask::and_mask;
 
 options! {
     /// Row x of a table, for each id x: `[n, ..]` ids to `[n, .., output_dim]` floats.
@@ -23,6 +24,9 @@ options! {
         embeddings_initializer: Initializer = Initializer::RandomUniform { minval: -0.05, maxval: 0.05 },
         /// The penalty on the table; none by default.
         embeddings_regularizer: Option<Regularizer> = None,
+        /// Whether the id 0 is padding: positions with it are left out by a [mask](crate::MaskRule) in the layers that follow, in
+        /// losses and in metrics; false by default. Then the first axis after the batch is the position: ids `[n, length]`.
+        mask_zero: bool = false,
     }
 }
 
@@ -35,7 +39,21 @@ impl Layer for Embedding {
         let (initializer, regularizer) = (self.embeddings_initializer, self.embeddings_regularizer);
         let shape = [self.input_dim, self.output_dim];
         let table = weight_with_penalty(build, "embeddings", shape, initializer, regularizer)?;
-        Ok(Built::of_ids(output, move |context, ids| context.weight(table).index_select(0, ids)))
+        if !self.mask_zero {
+            let built = Built::of_ids(output, move |context, ids| context.weight(table).index_select(0, ids));
+            return Ok(built.mask_rule(MaskRule::Kept));
+        }
+        if output.len() != 2 {
+            let problem =
+                format!("mask_zero takes ids of shape [n, length], found samples of shape {}", build.inputs()[0].shape);
+            return Err(build.error(problem, "give one id for each position, or leave mask_zero out"));
+        }
+        let built = Built::of_values(vec![Spec::floats(output).masked()], move |context, inputs| {
+            let ids = inputs[0].ids();
+            let mask = and_mask(ids.not_equal(0), inputs.mask(0));
+            Values::from(context.weight(table).index_select(0, ids)).with_mask(0, Some(mask))
+        });
+        Ok(built.mask_rule(MaskRule::Known))
     }
 
     fn output_activations(&self, _inputs: &[Option<Activation>]) -> Vec<Option<Activation>> {

@@ -21,10 +21,11 @@ impl Layer for GaussianNoise {
             let problem = format!("the standard deviation must be finite and not negative, found {}", self.stddev);
             return Err(build.error(problem, "give it in the units of the input"));
         }
-        Ok(Built::new(build.input()?, move |context, x| match context.training() {
+        let built = Built::new(build.input()?, move |context, x| match context.training() {
             Some(generator) => x + &generator.normal(x.shape(), T::ZERO, stddev),
             None => x.clone(),
-        }))
+        });
+        Ok(built.mask_rule(MaskRule::Kept))
     }
 
     fn output_activations(&self, inputs: &[Option<Activation>]) -> Vec<Option<Activation>> {
@@ -48,10 +49,11 @@ impl Layer for GaussianDropout {
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
         self.check(build)?;
         let stddev = T::of((self.rate / (1.0 - self.rate)).sqrt());
-        Ok(Built::new(build.input()?, move |context, x| match context.training() {
+        let built = Built::new(build.input()?, move |context, x| match context.training() {
             Some(generator) => x * &generator.normal(x.shape(), T::ONE, stddev),
             None => x.clone(),
-        }))
+        });
+        Ok(built.mask_rule(MaskRule::Kept))
     }
 
     fn output_activations(&self, inputs: &[Option<Activation>]) -> Vec<Option<Activation>> {

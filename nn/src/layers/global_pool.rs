@@ -1,7 +1,7 @@
 //! The maximum or the mean of each channel over all places.
 
 use gradus_autograd::Var;
-use gradus_tensor::{Axes, Shape, keepdims};
+use gradus_tensor::{Axes, Shape, Tensor, keepdims};
 
 use super::support::prelude::*;
 use super::support::{places_shape, ranks};
@@ -21,12 +21,17 @@ options! {
 
 impl<const N: usize> GlobalMaxPooling<N> {
     fn build_spatial<T: Float>(&self, build: &Build<'_, T>) -> Result<Built<T>> {
-        build_global(build, N, self.keepdims, |x, axes| x.max(axes))
+        let lowest = |x: &Var<T>, mask: &Tensor<bool>| Var::where_(mask, x, T::neg_infinity()).max(keepdims(1));
+        // The maximum of nothing is 0.
+        let masked =
+            move |x: &Var<T>, mask: &Tensor<bool>| Var::where_(&mask.any(keepdims(1)), lowest(x, mask), T::ZERO);
+        build_global(build, N, self.keepdims, |x, axes| x.max(axes), masked)
     }
 }
 
 ranks! { GlobalMaxPooling:
-    /// The maximum of each channel of a sequence; equal elements share the gradient.
+    /// The maximum of each channel of a sequence; equal elements share the gradient. With a mask it is that of the positions
+    /// that are there, and 0 where there are none.
     ///
     /// Shapes: `[n, length, channels]` to `[n, channels]`.
     GlobalMaxPooling1D = 1;
@@ -55,12 +60,17 @@ options! {
 
 impl<const N: usize> GlobalAveragePooling<N> {
     fn build_spatial<T: Float>(&self, build: &Build<'_, T>) -> Result<Built<T>> {
-        build_global(build, N, self.keepdims, |x, axes| x.mean(axes))
+        let masked = |x: &Var<T>, mask: &Tensor<bool>| {
+            let count = mask.to::<T>().sum(keepdims(1)).maximum(T::ONE);
+            Var::where_(mask, x, T::ZERO).sum(keepdims(1)) / &count
+        };
+        build_global(build, N, self.keepdims, |x, axes| x.mean(axes), masked)
     }
 }
 
 ranks! { GlobalAveragePooling:
-    /// The mean of each channel of a sequence. Shapes: `[n, length, channels]` to `[n, channels]`.
+    /// The mean of each channel of a sequence. With a mask it is that of the positions that are there, and 0 where there are
+    /// none. Shapes: `[n, length, channels]` to `[n, channels]`.
     GlobalAveragePooling1D = 1;
     /// The mean of each channel of a picture. Shapes: `[n, height, width, channels]` to `[n, channels]`.
     ///
@@ -77,16 +87,26 @@ ranks! { GlobalAveragePooling:
     GlobalAveragePooling3D = 3;
 }
 
-/// The layer that reduces its `rank` spatial axes by `pool`.
+/// The layer that reduces its `rank` spatial axes by `pool`; sequences with a mask `[n, length, 1]` by `masked`, to
+/// `[n, 1, channels]`.
 fn build_global<T: Float>(
     build: &Build<'_, T>,
     rank: usize,
     keep: bool,
     pool: fn(&Var<T>, Axes) -> Var<T>,
+    masked: impl Fn(&Var<T>, &Tensor<bool>) -> Var<T> + Send + Sync + 'static,
 ) -> Result<Built<T>> {
     let input = places_shape(build, rank)?;
     let axes = Axes::from(&[1_usize, 2, 3][..rank]);
     let (axes, ones) = if keep { (keepdims(axes), rank) } else { (axes, 0) };
     let output: Shape = std::iter::repeat_n(1, ones).chain([input[rank]]).collect();
-    Ok(Built::new(output, move |_, x| pool(x, axes.clone())))
+    // Of pictures only the first axis could have a mask, and they are refused with one.
+    let rule = if rank == 1 { MaskRule::Known } else { MaskRule::Unsaid };
+    let built = Built::of_values(vec![Spec::floats(output)], move |_, inputs| {
+        let x = inputs[0].floats();
+        let Some(mask) = inputs.mask(0) else { return pool(x, axes.clone()).into() };
+        let pooled = masked(x, &mask.unsqueeze(-1));
+        if keep { pooled.into() } else { pooled.squeeze(1).into() }
+    });
+    Ok(built.mask_rule(rule))
 }

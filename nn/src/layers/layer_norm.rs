@@ -53,7 +53,8 @@ impl Layer for LayerNorm {
         self.check(build)?;
         let how = Standardization::of_rows().epsilon(self.epsilon);
         let weights = GammaBeta::new(self.scale, self.center, &features, build)?;
-        Normalizer { features, weights, how }.layer(build)
+        let rule = features.mask_rule();
+        Ok(Normalizer { features, weights, how }.layer(build)?.mask_rule(rule))
     }
 
     fn output_activations(&self, _inputs: &[Option<Activation>]) -> Vec<Option<Activation>> {

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::support::prelude::*;
 use super::support::{common, of_sum, sum};
 
-/// The shape of the output: along each axis the inputs have the same length, or length 1.
-fn merged_shape<T: Float>(build: &Build<'_, T>) -> Result<Shape> {
+/// The shape of the output: along each axis the inputs have the same length, or length 1. And what becomes of masks, which
+/// cannot be broadcast.
+fn merged<T: Float>(build: &Build<'_, T>) -> Result<(Shape, MaskRule)> {
     let inputs = build.several_inputs()?;
     let mut shape = inputs[0].clone();
     for &other in &inputs[1..] {
@@ -21,7 +22,8 @@ fn merged_shape<T: Float>(build: &Build<'_, T>) -> Result<Shape> {
             }
         }
     }
-    Ok(shape)
+    let rule = MaskRule::kept_if(build.inputs().iter().all(|input| input.shape.first() == shape.first()));
+    Ok((shape, rule))
 }
 
 macro_rules! merge {
@@ -38,7 +40,8 @@ macro_rules! merge {
             compiled_here!();
 
             fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
-                Ok(Built::merging(merged_shape(build)?, |_, inputs| $merge(inputs)))
+                let (shape, rule) = merged(build)?;
+                Ok(Built::merging(shape, |_, inputs| $merge(inputs)).mask_rule(rule))
             }
 
             fn output_activations(&self, inputs: &[Option<Activation>]) -> Vec<Option<Activation>> {
@@ -108,7 +111,8 @@ impl Layer for Subtract {
             let problem = format!("takes two inputs, found {count}");
             return Err(build.error(problem, "feed it with what to subtract from, and what to subtract"));
         }
-        Ok(Built::merging(merged_shape(build)?, |_, inputs| &inputs[0] - &inputs[1]))
+        let (shape, rule) = merged(build)?;
+        Ok(Built::merging(shape, |_, inputs| &inputs[0] - &inputs[1]).mask_rule(rule))
     }
 
     fn output_activations(&self, inputs: &[Option<Activation>]) -> Vec<Option<Activation>> {

@@ -50,6 +50,7 @@ layers! {
     instance_norm: InstanceNorm;
     layer_norm: LayerNorm;
     leaky_relu: LeakyReLU;
+    masking: Masking;
     merge: Add, Average, Maximum, Minimum, Multiply, Subtract;
     normalization: Normalization;
     padding (ReflectionPadding, ReplicationPadding, ZeroPadding):

@@ -118,7 +118,8 @@ impl Layer for Normalization {
         let (mean, scale): (Tensor<T>, Tensor<T>) =
             (self.mean.iter().map(|&mean| T::of(mean)).collect(), scale.collect());
         let (mean, scale) = if count == 1 { (mean.squeeze(0), scale.squeeze(0)) } else { (mean, scale) };
-        Ok(Built::new(build.input()?, move |_, x| (x - &mean) * &scale))
+        let rule = MaskRule::kept_if(count == 1 || build.input()?.len() > 1);
+        Ok(Built::new(build.input()?, move |_, x| (x - &mean) * &scale).mask_rule(rule))
     }
 
     fn output_activations(&self, inputs: &[Option<Activation>]) -> Vec<Option<Activation>> {

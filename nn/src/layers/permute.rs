@@ -27,7 +27,8 @@ impl Layer for Permute {
         }
         let output: Shape = dims.iter().map(|&axis| input[axis - 1]).collect();
         let order: Vec<isize> = std::iter::once(0).chain(dims.iter().map(|&axis| axis as isize)).collect();
-        Ok(Built::new(output, move |_, x| x.permute(&order)))
+        let rule = MaskRule::kept_if(dims.first() == Some(&1));
+        Ok(Built::new(output, move |_, x| x.permute(&order)).mask_rule(rule))
     }
 
     fn output_activations(&self, inputs: &[Option<Activation>]) -> Vec<Option<Activation>> {

@@ -27,6 +27,7 @@ impl Layer for PReLU {
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
         let shape = shared_along(&self.shared_axes, build)?;
         let alpha = weight_with_penalty(build, "alpha", shape, self.alpha_initializer, self.alpha_regularizer)?;
-        Ok(Built::new(build.input()?, move |context, x| x.relu() - (-x).relu() * context.weight(alpha)))
+        let built = Built::new(build.input()?, move |context, x| x.relu() - (-x).relu() * context.weight(alpha));
+        Ok(built.mask_rule(MaskRule::Kept))
     }
 }

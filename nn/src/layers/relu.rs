@@ -34,11 +34,12 @@ impl Layer for ReLU {
         let shape = build.input()?;
         self.check(build)?;
         if self.max_value.is_none() && self.negative_slope == 0.0 && self.threshold == 0.0 {
-            return Ok(Built::new(shape, |_, x| x.relu()).or_epilogue(|_| Some(Epilogue::RELU)));
+            let relu = Built::new(shape, |_, x| x.relu()).mask_rule(MaskRule::Kept);
+            return Ok(relu.or_epilogue(|_| Some(Epilogue::RELU)));
         }
         let max = self.max_value.map_or(T::HIGHEST, T::of);
         let (slope, threshold) = (T::of(self.negative_slope), T::of(self.threshold));
-        Ok(Built::new(shape, move |_, x| x.relu_with(max, slope, threshold)))
+        Ok(Built::new(shape, move |_, x| x.relu_with(max, slope, threshold)).mask_rule(MaskRule::Kept))
     }
 
     fn output_activations(&self, _inputs: &[Option<Activation>]) -> Vec<Option<Activation>> {

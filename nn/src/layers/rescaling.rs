@@ -1,5 +1,7 @@
 //! A fixed scale and offset.
 
+use gradus_autograd::Var;
+
 use super::support::after_affine;
 use super::support::prelude::*;
 
@@ -29,7 +31,8 @@ impl Layer for Rescaling {
             return Err(build.error(problem, "check how they were computed"));
         }
         let (scale, offset) = (T::of(self.scale), T::of(self.offset));
-        Ok(Built::new(build.input()?, move |_, x| if offset == T::ZERO { x * scale } else { x * scale + offset }))
+        let rescale = move |x: &Var<T>| if offset == T::ZERO { x * scale } else { x * scale + offset };
+        Ok(Built::new(build.input()?, move |_, x| rescale(x)).mask_rule(MaskRule::Kept))
     }
 
     fn output_activations(&self, inputs: &[Option<Activation>]) -> Vec<Option<Activation>> {

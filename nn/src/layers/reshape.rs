@@ -44,7 +44,8 @@ impl Layer for Reshape {
             let problem = format!("samples of shape {input}, {} elements, do not fill {target:?}", input.size());
             return Err(build.error(problem, "make the lengths' product that number, or one length -1"));
         };
-        Ok(Built::new(output.clone(), move |_, x| x.reshape(output.with_axis(0, x.shape()[0]))))
+        let rule = MaskRule::kept_if(output.first() == input.first());
+        Ok(Built::new(output.clone(), move |_, x| x.reshape(output.with_axis(0, x.shape()[0]))).mask_rule(rule))
     }
 
     fn output_activations(&self, inputs: &[Option<Activation>]) -> Vec<Option<Activation>> {

@@ -77,14 +77,22 @@ impl Layer for Residual {
             return Err(build.error(problem, "give the inputs the shape [n, 1]"));
         }
         let activation = self.activation;
-        Ok(Built::of_values(body.outputs.clone(), move |context, inputs| {
-            let y = body.run(context, inputs.clone()).into_floats();
+        let output = Spec::floats(around);
+        let is_masked = |built: &Built<T>| built.outputs.iter().any(Spec::is_masked);
+        let around_is_masked = shortcut.as_ref().map_or(inputs[0].is_masked(), is_masked);
+        let output = if is_masked(&body) || around_is_masked { output.masked() } else { output };
+        let built = Built::of_values(vec![output], move |context, inputs| {
+            let y = body.run(context, inputs.clone());
             let around = match &shortcut {
                 Some(shortcut) => shortcut.run(context, inputs),
                 None => inputs,
             };
-            activation.apply(&sum(vec![y, around.into_floats()])).into()
-        }))
+            let both = y.and(around);
+            let mask = both.common_mask();
+            let both = both.into_iter().map(|value| value.into_floats()).collect();
+            Values::from(activation.apply(&sum(both))).with_mask(0, mask)
+        });
+        Ok(built.mask_rule(MaskRule::Known))
     }
 
     fn output_activations(&self, inputs: &[Option<Activation>]) -> Vec<Option<Activation>> {

@@ -52,7 +52,8 @@ impl Layer for RMSNorm {
         self.check(build)?;
         let how = Standardization::of_rows_by_square().epsilon(self.epsilon);
         let weights = GammaBeta::scale(&features, build)?;
-        Normalizer { features, weights, how }.layer(build)
+        let rule = features.mask_rule();
+        Ok(Normalizer { features, weights, how }.layer(build)?.mask_rule(rule))
     }
 
     fn output_activations(&self, _inputs: &[Option<Activation>]) -> Vec<Option<Activation>> {

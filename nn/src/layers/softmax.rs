@@ -18,7 +18,8 @@ impl Layer for Softmax {
 
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
         let axis = build.axis(self.axis)? as isize;
-        Ok(Built::new(build.input()?, move |_, x| x.softmax(axis)))
+        let rule = MaskRule::kept_if(axis != 1);
+        Ok(Built::new(build.input()?, move |_, x| x.softmax(axis)).mask_rule(rule))
     }
 
     fn output_activations(&self, _inputs: &[Option<Activation>]) -> Vec<Option<Activation>> {

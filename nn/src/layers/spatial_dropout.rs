@@ -19,7 +19,7 @@ impl<const N: usize> SpatialDropout<N> {
         let input = spatial_shape(build, N)?;
         self.check(build)?;
         let keep = 1.0 - self.rate;
-        Ok(Built::new(input, move |context, x| match context.training() {
+        let built = Built::new(input, move |context, x| match context.training() {
             Some(generator) if keep < 1.0 => {
                 let mut shape = x.shape().clone();
                 shape[1..=N].fill(1);
@@ -27,7 +27,8 @@ impl<const N: usize> SpatialDropout<N> {
                 x * &(kept.to::<T>() * T::of(1.0 / keep))
             }
             _ => x.clone(),
-        }))
+        });
+        Ok(built.mask_rule(MaskRule::Kept))
     }
 }
 

@@ -47,6 +47,7 @@ use gradus_autograd::{Op, Var};
 use gradus_tensor::{Float, Pointwise, Real, Shape, Tensor};
 
 use crate::error::{Error, Result};
+use crate::mask::Positions;
 
 /// How far outputs are from targets, sample by sample.
 ///
@@ -83,6 +84,31 @@ pub trait Loss: Clone + fmt::Debug + Send + Sync + 'static {
             None => Ok(losses.mean(..)),
             Some(_) => Ok(losses.sum(..) / T::of(self.counted(targets).max(1) as f64)),
         }
+    }
+
+    /// The [`mean`](Loss::mean) over the positions that are there, and over how many it is taken ([`counted`](Loss::counted)).
+    /// The mask is `[n, length]`, outputs and targets are `[n, length, ..]`; a sample's weight is that of each of its positions.
+    /// Without any position the loss is 0.
+    ///
+    /// A loss of whole sequences, whose targets are not one for each position, reads the mask itself.
+    ///
+    /// # Errors
+    /// As [`mean`](Loss::mean), or if there is not a target for each position.
+    fn masked_mean<T: Float>(
+        &self,
+        targets: &Tensor<T>,
+        outputs: &Var<T>,
+        mask: &Tensor<bool>,
+        weights: Option<&Tensor<T>>,
+    ) -> Result<(Var<T>, usize)> {
+        let positions = Positions::of(mask);
+        let targets = positions.of_targets(self.name(), targets)?;
+        let weights = weights.map(|weights| positions.of_weights(self.name(), weights)).transpose()?;
+        let outputs = positions.of_outputs(outputs);
+        if positions.is_empty() {
+            return Ok((outputs.sum(..), 0));
+        }
+        Ok((self.mean(&targets, &outputs, weights.as_ref())?, self.counted(&targets)))
     }
 
     /// How much of a batch the [`mean`](Loss::mean) is taken over: the number of samples, or that of the targets that

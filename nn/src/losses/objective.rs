@@ -19,6 +19,8 @@ pub struct Scored<'a, T: Float> {
     pub targets: &'a Tensor<T>,
     /// The outputs, batch axis first.
     pub outputs: &'a Var<T>,
+    /// The mask `[n, length]` of outputs `[n, length, ..]`; `None` if all positions are there.
+    pub mask: Option<&'a Tensor<bool>>,
 }
 
 /// The value of an objective.
@@ -77,6 +79,9 @@ pub trait Objective<T: Float>: fmt::Debug + Send + Sync + 'static {
 impl<L: Loss, T: Float> Objective<T> for L {
     fn total(&self, scored: &[Scored<'_, T>], weights: Option<&Tensor<T>>) -> Result<Total<T>> {
         let one = |one: &Scored<'_, T>| {
+            if let Some(mask) = one.mask {
+                return self.masked_mean(one.targets, one.outputs, mask, weights);
+            }
             let loss = self.mean(one.targets, one.outputs, weights);
             loss.map(|loss| (loss, self.counted(one.targets)))
         };

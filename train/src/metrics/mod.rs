@@ -24,10 +24,11 @@ pub use auc::Auc;
 pub use confusion::ConfusionMatrix;
 pub use mean::{LossMeans, Mean};
 pub use named::Named;
-pub(crate) use of_output::OutputMetric;
+pub(crate) use of_output::{OutputMetric, Scored};
 pub use precision::{ClassAverage, F1, Precision, Recall};
 pub use regression::{MeanAbsoluteError, MeanSquaredError, R2, RootMeanSquaredError};
 
+use gradus_nn::Positions;
 use gradus_tensor::{Float, Shape, Tensor};
 use serde_json::Value;
 
@@ -96,6 +97,27 @@ pub trait Metric<T: Float = f32>: Send + Sync {
     /// # Errors
     /// If the shapes do not fit each other or the metric, or a target is none that the metric knows.
     fn update(&mut self, targets: &Tensor<T>, outputs: &Tensor<T>, weights: Option<&Tensor<T>>) -> Result<()>;
+
+    /// As [`update`](Metric::update), of outputs `[n, length, ..]` of which the mask `[n, length]` says which positions are there:
+    /// by default each of these counts as a sample, with the weight of its sequence.
+    ///
+    /// # Errors
+    /// As `update`, or if there is not a target for each position.
+    fn update_masked(
+        &mut self,
+        targets: &Tensor<T>,
+        outputs: &Tensor<T>,
+        mask: &Tensor<bool>,
+        weights: Option<&Tensor<T>>,
+    ) -> Result<()> {
+        let positions = Positions::of(mask);
+        let targets = positions.of_targets(&self.name(), targets)?;
+        let weights = weights.map(|weights| positions.of_weights(&self.name(), weights)).transpose()?;
+        if positions.is_empty() {
+            return Ok(());
+        }
+        self.update(&targets, &positions.take(outputs), weights.as_ref())
+    }
 
     /// The result over all batches since the last reset.
     fn result(&self) -> f64;

@@ -52,6 +52,16 @@ impl<T: Float, M: Metric<T>> Metric<T> for Named<M> {
         self.metric.update(targets, outputs, weights)
     }
 
+    fn update_masked(
+        &mut self,
+        targets: &Tensor<T>,
+        outputs: &Tensor<T>,
+        mask: &Tensor<bool>,
+        weights: Option<&Tensor<T>>,
+    ) -> Result<()> {
+        self.metric.update_masked(targets, outputs, mask, weights)
+    }
+
     fn result(&self) -> f64 {
         self.metric.result()
     }

@@ -20,6 +20,15 @@ pub(crate) struct OutputMetric<T: Float> {
     metric: Box<dyn Metric<T>>,
 }
 
+/// What metrics are given of a batch: for each output of the model the targets, the outputs and the mask.
+pub(crate) struct Scored<'a, T: Float> {
+    pub targets: &'a [Tensor<T>],
+    pub outputs: &'a [Tensor<T>],
+    pub masks: &'a [Option<Tensor<bool>>],
+    /// The weights of the samples, if there are any.
+    pub weights: Option<&'a Tensor<T>>,
+}
+
 impl<T: Float> OutputMetric<T> {
     /// A metric of the output at this place; `prefix` is the name of the output where there are several.
     pub fn new<M: Metric<T> + 'static>(metric: M, output: usize, prefix: Option<&str>) -> Self {
@@ -46,9 +55,11 @@ impl<T: Float> OutputMetric<T> {
             return Err(Error::new(op, problem, "make a new trainer for another model"));
         };
         let Some(shape) = output.shape.fixed() else { return Ok(()) };
+        // With a mask each position counts as a sample.
+        let positions = usize::from(output.is_masked);
         let of_all = |of_one: &[usize]| Shape::from([&[samples], of_one].concat());
-        let shape = of_all(&shape);
-        self.metric.check(&of_all(&targets.shape()[1..]), &shape)?;
+        let shape = of_all(&shape[positions..]);
+        self.metric.check(&of_all(targets.shape().get(1 + positions..).unwrap_or_default()), &shape)?;
         if self.metric.expects_probabilities(&shape) && takes_logits(loss, &output.name) {
             let problem = "compares outputs with 0.5, as probabilities, and the loss takes them for logits";
             let hint = "set threshold(0.0), the logit of 0.5, on BinaryAccuracy, Precision, Recall or F1";
@@ -57,18 +68,11 @@ impl<T: Float> OutputMetric<T> {
         Ok(())
     }
 
-    /// Takes in a batch: the targets of all outputs, and the outputs. An error names the sample that causes it, of which
-    /// `sample_at` says where in the data it is.
-    pub fn update(
-        &mut self,
-        op: &str,
-        targets: &[Tensor<T>],
-        outputs: &[Tensor<T>],
-        weights: Option<&Tensor<T>>,
-        sample_at: impl Fn(usize) -> usize,
-    ) -> Result<()> {
-        let (targets, outputs) = (&targets[self.output], &outputs[self.output]);
-        let Err(error) = self.metric.update(targets, outputs, weights) else { return Ok(()) };
+    /// Takes in a batch. An error names the sample that causes it, of which `sample_at` says where in the data it is.
+    pub fn update(&mut self, op: &str, batch: &Scored<'_, T>, sample_at: impl Fn(usize) -> usize) -> Result<()> {
+        let (targets, outputs) = (&batch.targets[self.output], &batch.outputs[self.output]);
+        let (mask, weights) = (batch.masks[self.output].as_ref(), batch.weights);
+        let Err(error) = self.add(targets, outputs, mask, weights) else { return Ok(()) };
         // The state that a run may go on from.
         let state = self.state();
         let samples = outputs.shape().first().copied().unwrap_or(0);
@@ -77,7 +81,8 @@ impl<T: Float> OutputMetric<T> {
             if targets.shape().first() != Some(&samples) || weights.is_some_and(|w| w.shape()[..] != [samples]) {
                 return None;
             }
-            self.metric.update(&of_row(targets), &of_row(outputs), weights.map(of_row).as_ref()).err()
+            let mask = mask.map(|mask| mask.slice(0, row..row + 1));
+            self.add(&of_row(targets), &of_row(outputs), mask.as_ref(), weights.map(of_row).as_ref()).err()
         });
         let located = match of_one_sample(errors) {
             Some((row, of_row)) => of_row.within(&format!("{op}: sample {}", sample_at(row))),
@@ -85,6 +90,19 @@ impl<T: Float> OutputMetric<T> {
         };
         self.restore(&state)?;
         Err(located)
+    }
+
+    fn add(
+        &mut self,
+        targets: &Tensor<T>,
+        outputs: &Tensor<T>,
+        mask: Option<&Tensor<bool>>,
+        weights: Option<&Tensor<T>>,
+    ) -> Result<()> {
+        match mask {
+            Some(mask) => self.metric.update_masked(targets, outputs, mask, weights),
+            None => self.metric.update(targets, outputs, weights),
+        }
     }
 
     /// The measure of all batches since the last reset.

@@ -9,4 +9,6 @@ pub(in crate::layers) use crate::activation::Activation;
 pub(in crate::layers) use crate::error::Result;
 pub(in crate::layers) use crate::initializers::Initializer;
 pub(in crate::layers) use crate::layer::{Build, Built, Layer, compiled_here};
+pub(in crate::layers) use crate::mask::MaskRule;
 pub(in crate::layers) use crate::regularizers::Regularizer;
+pub(in crate::layers) use crate::value::{Spec, Values};

@@ -7,6 +7,7 @@ use crate::epilogue::{Epilogue, Supports};
 use crate::error::Result;
 use crate::initializers::Initializer;
 use crate::layer::{Build, Built, Context, ParamId};
+use crate::mask::MaskRule;
 
 /// The feature axes of a normalising layer's input: it has a gamma and a beta for each place on them.
 #[derive(Clone)]
@@ -15,6 +16,8 @@ pub(in crate::layers) struct FeatureAxes {
     pub shape: Shape,
     /// The order of all axes that puts the feature axes last; `None` if they are.
     order: Option<Vec<isize>>,
+    /// Whether the first axis of a sample, along which it may have a mask, is none of them.
+    keep_first: bool,
 }
 
 impl FeatureAxes {
@@ -33,7 +36,13 @@ impl FeatureAxes {
         let others = (0..=input.len()).filter(|axis| !places.contains(axis));
         let order: Vec<isize> = others.chain(places.iter().copied()).map(|axis| axis as isize).collect();
         let shape = places.iter().map(|&axis| input[axis - 1]).collect();
-        Ok(FeatureAxes { shape, order: (!order.is_sorted()).then_some(order) })
+        let keep_first = places[0] != 1;
+        Ok(FeatureAxes { shape, order: (!order.is_sorted()).then_some(order), keep_first })
+    }
+
+    /// The rule of a layer that normalises along these axes alone, each of the other places without the others.
+    pub fn mask_rule(&self) -> MaskRule {
+        MaskRule::kept_if(self.keep_first)
     }
 
     /// Whether the features are the channels: the last axis alone.
