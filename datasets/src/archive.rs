@@ -44,8 +44,22 @@ fn plain_name(path: &[u8]) -> Option<&str> {
     (!name.is_empty() && !name.starts_with('.') && name.bytes().all(is_plain)).then_some(name)
 }
 
+/// The files of a `.tar.gz`, and those of a `.tar.gz` within it.
+fn untar(mut archive: impl Read, mut each: impl FnMut(&str, &mut dyn Read) -> Result<()>) -> Result<(), Failure> {
+    untar_one(&mut archive, &mut |name, bytes| {
+        if !name.ends_with(".tar.gz") {
+            return each(name, bytes).map_err(Failure::Each);
+        }
+        // A third archive is a file as any other.
+        untar_one(bytes, &mut |name, bytes| each(name, bytes).map_err(Failure::Each))
+    })
+}
+
 /// POSIX.1-1988 "ustar": blocks of 512 bytes, a header of a name, a size and so on before each file.
-fn untar(archive: impl Read, mut each: impl FnMut(&str, &mut dyn Read) -> Result<()>) -> Result<(), Failure> {
+fn untar_one(
+    archive: &mut dyn Read,
+    each: &mut dyn FnMut(&str, &mut dyn Read) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     const BLOCK: u64 = 512;
     let mut bytes = MultiGzDecoder::new(BufReader::new(archive));
     loop {
@@ -66,7 +80,7 @@ fn untar(archive: impl Read, mut each: impl FnMut(&str, &mut dyn Read) -> Result
         let mut file = bytes.by_ref().take(size);
         let is_file = matches!(header[156], b'0' | 0);
         if let Some(name) = name.and_then(plain_name).filter(|_| is_file) {
-            each(name, &mut file).map_err(Failure::Each)?;
+            each(name, &mut file)?;
         }
         let rest = file.limit() + (BLOCK - size % BLOCK) % BLOCK;
         if io::copy(&mut bytes.by_ref().take(rest), &mut io::sink())? < rest {
@@ -220,6 +234,25 @@ mod tests {
         });
         assert!(unread.is_ok());
         assert_eq!(names, ["one.bin", "two.bin", "empty.txt"]);
+    }
+
+    #[test]
+    fn an_archive_within_an_archive_is_unpacked_too() {
+        // A header by hand, as far as it is read, around the archive; and blocks of zeros.
+        let mut header = [0; 512];
+        header[..16].copy_from_slice(b"folder/in.tar.gz");
+        header[124..135].copy_from_slice(format!("{:011o}", TAR_GZ.len()).as_bytes());
+        header[156] = b'0';
+        let mut tar = [&header[..], TAR_GZ].concat();
+        tar.resize(tar.len().next_multiple_of(512) + 1024, 0);
+        let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+        packed.write_all(&tar).unwrap();
+        let packed = packed.finish().unwrap();
+        assert_eq!(from_tar(&packed), Ok(expected()));
+        tar[600] ^= 0xff;
+        let mut damaged = GzEncoder::new(Vec::new(), Compression::fast());
+        damaged.write_all(&tar).unwrap();
+        assert!(from_tar(&damaged.finish().unwrap()).is_err());
     }
 
     #[test]

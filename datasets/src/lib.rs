@@ -35,6 +35,7 @@
 //! | [`cifar10`] | animals and vehicles, 60,000 colour pictures of ten classes |
 //! | [`iris`] | flowers: 4 numbers, three classes, 150 samples |
 //! | [`auto_mpg`] | cars: 9 numbers to predict one, 392 samples |
+//! | [`movie_snippets`] | 10,605 sentences of film reviews, with ratings |
 //! | [`shakespeare`] | eight plays, a million letters |
 //! | [`verses`] | 12,893 verses in English and Spanish |
 //! | [`spoken_digits`] | 3,000 recordings of digits as frames of MFCC |
@@ -44,7 +45,7 @@
 //! | [`Csv`] | tables of numbers and labels |
 //! | `ImageFolder`, with the feature `images` | PNG and JPEG pictures, a folder for each class |
 //!
-//! The files of MNIST and of the sets from iris on lie in the folder `data` of this crate's source. For the other data sets, or
+//! The files of MNIST, iris, Auto MPG, the plays, the verses, the spoken digits, the splice junctions and the proteins lie in the folder `data` of this crate's source. For the other data sets, or
 //! without the source, the environment variable `GRADUS_DATA` names a folder that holds `mnist/`, `fashion-mnist/` and so
 //! on, or `load_from` takes such a folder. The page of each data set says where its files are published.
 //!
@@ -140,6 +141,7 @@ pub mod iris;
 pub mod kmnist;
 mod labelled_images;
 pub mod mnist;
+pub mod movie_snippets;
 mod normalize;
 mod order;
 mod parts;
