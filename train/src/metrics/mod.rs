@@ -4,7 +4,11 @@
 //! |---|---|
 //! | the share of right predictions | [`Accuracy`], which finds out its kind by the shapes; [`BinaryAccuracy`], [`CategoricalAccuracy`], [`SparseCategoricalAccuracy`], [`TopKAccuracy`] |
 //! | kinds of errors | [`Precision`], [`Recall`], [`F1`], [`Auc`], [`ConfusionMatrix`] |
+//! | doubt between classes | [`Perplexity`] |
 //! | distances from the targets | [`MeanAbsoluteError`], [`MeanSquaredError`], [`RootMeanSquaredError`], [`R2`] |
+//!
+//! Texts are compared by functions and sums, as they come out of a model behind its outputs: [`Bleu`], [`Chrf`], [`edit_distance`],
+//! [`ErrorRate`], [`word_error_rate`], [`character_error_rate`].
 //!
 //! Two metrics of one kind, such as [`Precision`] at two thresholds, need names of their own: [`Named`]. Metrics of classes
 //! have `ignore_class` for samples without a label. Where an output is NaN, a result is NaN.
@@ -16,8 +20,10 @@ mod confusion;
 mod mean;
 mod named;
 mod of_output;
+mod perplexity;
 mod precision;
 mod regression;
+mod text;
 
 pub use accuracy::{Accuracy, BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy, TopKAccuracy};
 pub use auc::Auc;
@@ -25,8 +31,10 @@ pub use confusion::ConfusionMatrix;
 pub use mean::{LossMeans, Mean};
 pub use named::Named;
 pub(crate) use of_output::{OutputMetric, Scored};
+pub use perplexity::Perplexity;
 pub use precision::{ClassAverage, F1, Precision, Recall};
 pub use regression::{MeanAbsoluteError, MeanSquaredError, R2, RootMeanSquaredError};
+pub use text::{Bleu, Chrf, ErrorRate, bleu, character_error_rate, chrf, edit_distance, word_error_rate};
 
 use gradus_nn::Positions;
 use gradus_tensor::{Float, Shape, Tensor};
