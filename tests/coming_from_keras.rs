@@ -343,6 +343,20 @@ fn models_within_models_and_parts_of_them() -> Result<()> {
 }
 
 #[test]
+fn texts_and_sequences() -> Result<()> {
+    let texts = ["to be or not to be", "that is the question"];
+    let words = TextVectorization::new().max_tokens(20_000).adapt(texts)?;
+    let ids = texts.iter().map(|text| words.ids_of(text)).collect::<Result<Vec<_>, _>>()?;
+    let padded = pad_sequences(&ids)?;
+    assert_eq!((padded.shape(), padded.get([1, 0])), (&Shape::from([2, 6]), 0));
+    let (n, lengths) = (ids.len(), [6, 4]);
+    let sample = move |i: usize| Ok((Tensor::from(&ids[i][..]), Tensor::scalar(i as i64)));
+    let data = IndexedDataset::from_sequences(n, PadSequences::post(), None, sample)?.bucketed(lengths)?;
+    assert_eq!(data.read(&[1])?.inputs.shape(), &[1, 4]);
+    Ok(())
+}
+
+#[test]
 fn data_larger_than_memory() -> Result<()> {
     type Read<T> = Result<T, gradus::datasets::DatasetError>;
     fn sample(i: usize) -> Read<(Tensor, Tensor)> {
