@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use gradus_tensor::Float;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::inputs::OutputInfo;
@@ -26,6 +28,9 @@ pub struct ModelInfo {
     /// The metrics, named as in logs. A trainer notes them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub metrics: Vec<String>,
+    /// What the inputs were made by before the model, by a name: such as the vocabulary of a text ([`Model::with_preparation`]).
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub preparations: BTreeMap<String, Value>,
 }
 
 impl ModelInfo {
@@ -111,5 +116,45 @@ impl<T: Float> Model<T> {
     /// The names of the classes of the output of this name.
     pub fn class_names_of(&self, output: &str) -> &[String] {
         self.info.class_names.get(output).map_or(&[], Vec::as_slice)
+    }
+
+    /// The model with a value that its inputs are made by outside of it, under a name: a vocabulary, the mean and deviation of a
+    /// table, any plain data that serde writes. It goes into the model's file, so that who loads the model prepares inputs in the
+    /// same way. (What layers can do is a [preprocessing](Model::with_preprocessing), which the model runs itself.)
+    ///
+    /// ```
+    /// use gradus_nn::{Dense, Model, Sequential};
+    /// let model = Model::build(Sequential::new().add(Dense::new(1)), [3], 42)?;
+    /// let model = model.with_preparation("letters", &["a", "b", "c"])?;
+    /// assert_eq!(model.preparation::<Vec<String>>("letters")?[1], "b");
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the value cannot be written as JSON, which has no numbers that are not finite.
+    pub fn with_preparation(mut self, name: &str, value: &impl Serialize) -> Result<Self> {
+        let value = serde_json::to_value(value).map_err(|error| {
+            let problem = format!("{name:?} cannot be written as JSON: {error}");
+            Error::new("preparation", problem, "give plain data, whose maps have texts for keys")
+        })?;
+        self.info.preparations.insert(name.to_owned(), value);
+        Ok(self)
+    }
+
+    /// The value of this name that the inputs are made by.
+    ///
+    /// # Errors
+    /// If there is none of this name, or it is one of another type.
+    pub fn preparation<P: DeserializeOwned>(&self, name: &str) -> Result<P> {
+        let Some(value) = self.info.preparations.get(name) else {
+            let known: Vec<&str> = self.info.preparations.keys().map(String::as_str).collect();
+            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+            let problem = format!("the model has no {name:?}, only {known}");
+            return Err(Error::new("preparation", problem, "use a name that with_preparation was given"));
+        };
+        P::deserialize(value).map_err(|error| {
+            let problem = format!("{name:?} is of another type: {error}");
+            Error::new("preparation", problem, "read it as the type that was written")
+        })
     }
 }

@@ -69,6 +69,8 @@ impl<T: Float> Model<T> {
         let class_names = self.info().class_names.iter().filter(|(name, _)| outputs.contains(&name.as_str()));
         let class_names = class_names.map(|(name, classes)| (name.clone(), classes.clone())).collect();
         part.info_mut().class_names = class_names;
+        // Its inputs are among those of this model.
+        part.info_mut().preparations = self.info().preparations.clone();
         Ok(part)
     }
 

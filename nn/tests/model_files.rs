@@ -118,6 +118,29 @@ fn a_model_comes_back_as_it_was() {
     check_saved_and_loaded::<f64>("f64");
 }
 
+#[test]
+fn preparations_come_back_as_they_were() {
+    let letters = || vec!["a".to_owned(), "\"é\"".to_owned()];
+    let model = model::<f32>().with_preparation("letters", &letters()).unwrap();
+    let model = model.with_preparation("mean", &0.1_f32).unwrap();
+    let path = Temporary::new("preparations");
+    model.save(&path).unwrap();
+    let loaded: Model = Model::load_as(&path).unwrap();
+    assert_eq!(loaded.info(), model.info());
+    assert_eq!(loaded.preparation::<Vec<String>>("letters").unwrap(), letters());
+    assert_eq!(loaded.preparation::<f32>("mean").unwrap(), 0.1);
+    assert_eq!(loaded.up_to("class").unwrap().preparation::<f32>("mean").unwrap(), 0.1);
+    assert_eq!(
+        loaded.preparation::<f32>("std").unwrap_err().to_string(),
+        "preparation: the model has no \"std\", only letters, mean; use a name that with_preparation was given"
+    );
+    let error = loaded.preparation::<f32>("letters").unwrap_err().to_string();
+    assert!(error.starts_with("preparation: \"letters\" is of another type: invalid type: sequence"), "{error}");
+    let error =
+        model.with_preparation("pairs", &std::collections::BTreeMap::from([((1, 2), 3)])).map(|_| ()).unwrap_err();
+    assert!(error.to_string().starts_with("preparation: \"pairs\" cannot be written as JSON: key must be a string"));
+}
+
 /// Run by hand once for each version of the format: `cargo test -p gradus-nn --test model_files -- --ignored`. Then
 /// fixtures/model.py prints the outputs below, and writes the file of Python.
 #[test]
