@@ -265,6 +265,18 @@ impl<'a, T: Float> Build<'a, T> {
         Ok(self.add(path, value, Role::Weight))
     }
 
+    /// Changes a weight that has just been drawn; one that was read or given stays as it is.
+    pub(crate) fn redraw(&mut self, weight: ParamId, change: impl FnOnce(&mut Tensor<T>)) {
+        if matches!(self.store.weights, Weights::Drawn(_)) && !self.given {
+            change(&mut self.store.params[weight.0].value);
+        }
+    }
+
+    /// The number of this layer among all that are built: the same whenever the network is built.
+    pub(crate) fn number(&self) -> usize {
+        self.store.built
+    }
+
     /// Registers a state, which the layer itself changes while training: a moving average, a statistic of the data.
     ///
     /// # Errors

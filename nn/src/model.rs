@@ -8,7 +8,7 @@ use gradus_tensor::safetensors::shortened;
 use gradus_tensor::{Columns, Float, Generator, Shape, Tensor};
 
 use crate::build::{LayerInfo, Weights, is_within};
-use crate::context::{Context, ParamId};
+use crate::context::{Context, LayerMemory, ParamId};
 use crate::error::{Error, Result};
 use crate::feed::{Fed, matched};
 use crate::free::{self, Computation, Recent};
@@ -269,7 +269,7 @@ impl<T: Float> Model<T> {
     pub(crate) fn outputs_of(&self, op: &str, inputs: &Columns) -> Result<WithMasks<T>> {
         let fed = Fed::new(op, &self.inputs, inputs)?;
         let computation = self.computation(op, &fed)?;
-        let vars = self.constants.get_or_init(|| self.params.iter().map(|param| Var::from(&param.value)).collect());
+        let vars = self.constants();
         let outputs = |first: usize, end: usize| {
             let values = fed.values(op, &self.inputs, first, end)?;
             Ok(with_masks(self.run(&computation, vars, values, None).0))
@@ -367,6 +367,30 @@ impl<T: Float> Model<T> {
         let mut context = Context::new(&self.params, vars, training);
         let outputs = (computation.forward)(&mut context, inputs);
         (outputs, context.updates)
+    }
+
+    /// All outputs for the next part of sequences, from what layers remember of the parts before.
+    pub(crate) fn outputs_after(
+        &self,
+        op: &str,
+        inputs: &Columns,
+        memory: &mut LayerMemory<T>,
+    ) -> Result<Vec<Tensor<T>>> {
+        let fed = Fed::new(op, &self.inputs, inputs)?;
+        let computation = self.computation(op, &fed)?;
+        let values = fed.values(op, &self.inputs, 0, fed.samples)?;
+        let mut context = Context::new(&self.params, self.constants(), None).with_memory(memory);
+        Ok(with_masks((computation.forward)(&mut context, values)).0)
+    }
+
+    /// The number of samples.
+    pub(crate) fn samples(&self, op: &str, inputs: &Columns) -> Result<usize> {
+        Ok(Fed::new(op, &self.inputs, inputs)?.samples)
+    }
+
+    /// The parameters as constants.
+    fn constants(&self) -> &[Var<T>] {
+        self.constants.get_or_init(|| self.params.iter().map(|param| Var::from(&param.value)).collect())
     }
 
     /// One training pass: outputs, loss and gradients for a batch, with `generator` for what is random in training.

@@ -284,6 +284,11 @@ impl Spec {
         Spec::new(shape, ValueKind::Mask)
     }
 
+    /// The same kind of value in this shape, without a mask.
+    pub(crate) fn with_shape(&self, shape: impl Into<Shape>) -> Self {
+        Spec { shape: shape.into(), kind: self.kind, is_masked: false }
+    }
+
     /// The same, with a mask over the first axis of the shape.
     pub fn masked(self) -> Self {
         Spec { is_masked: true, ..self }

@@ -41,6 +41,9 @@ fn check_all() -> Sequential {
     row!(BatchNorm::new().center(false).scale(false).momentum(0.5).epsilon(0.1), [2, 1, 3]);
     row!(BatchNorm::new().axis(1), [3, 2, 2]);
     row!(BatchNorm::new().axis(-2).scale(false), [2, 3]);
+    row!(Bidirectional::new(LSTM::new(2)), [3, 2]);
+    row!(Bidirectional::new(GRU::new(2).return_sequences(true).return_state(true)).merge_mode(MergeMode::Mul), [3, 2]);
+    row!(Bidirectional::new(SimpleRNN::new(2)).backward_layer(LSTM::new(2)).merge_mode(MergeMode::None), [3, 2]);
     row!(Concatenate::new(), LayerCheck::new([2, 3]).input([2, 1]).input([2, 2]) =>);
     row!(Concatenate::new().axis(1), LayerCheck::new([1, 3]).input([2, 3]) =>);
     row!(Conv1D::new(3, [2]), [4, 2]);
@@ -105,6 +108,9 @@ fn check_all() -> Sequential {
     row!(GlobalMaxPooling2D::new(), [3, 2, 3]);
     row!(GlobalMaxPooling3D::new().keepdims(true), [2, 2, 3, 2]);
     row!(branching(), [2]);
+    row!(GRU::new(3), [4, 2]);
+    row!(GRU::new(2).return_sequences(true).return_state(true), LayerCheck::new([3, 2]).input([2]) =>);
+    row!(GRU::new(2).reset_after(false).dropout(0.3).recurrent_dropout(0.4).use_bias(false), [3, 2]);
     row!(GroupNorm::new().groups(2), [3, 4]);
     row!(GroupNorm::new().groups(-1).center(false), [2, 3, 2]);
     row!(GroupNorm::new().groups(2).axis(1).scale(false).epsilon(0.1), [4, 3]);
@@ -120,6 +126,10 @@ fn check_all() -> Sequential {
     row!(MaxPooling2D::new([2, 2]), [5, 4, 2]);
     row!(MaxPooling2D::new([3, 3]).strides([2, 2]).padding(Padding::Explicit(vec![(1, 1), (0, 2)])), [4, 4, 1]);
     row!(MaxPooling3D::new([2, 2, 1]).strides([1, 1, 1]), [3, 2, 2, 1]);
+    row!(LSTM::new(3), [4, 2]);
+    row!(LSTM::new(2).return_sequences(true).return_state(true), LayerCheck::new([3, 2]).input([2]).input([2]) =>);
+    row!(LSTM::new(2).return_sequences(true).go_backwards(true).recurrent_activation(Activation::HardSigmoid), [3, 2]);
+    row!(LSTM::new(2).dropout(0.3).recurrent_dropout(0.4).zero_output_for_mask(true).unit_forget_bias(false), [3, 2]);
     row!(Maximum, LayerCheck::new([2, 3]).input([2, 3]).input([2, 3]) =>);
     row!(Minimum, LayerCheck::new([2, 3]).input([1, 3]) =>);
     row!(Multiply, LayerCheck::new([2, 3]).input([2, 1]).input([2, 3]) =>);
@@ -161,11 +171,23 @@ fn check_all() -> Sequential {
             .pointwise_regularizer(Regularizer::L1(0.1)),
         [3, 4, 2]
     );
+    row!(SimpleRNN::new(3), [4, 2]);
+    row!(
+        SimpleRNN::new(2)
+            .return_sequences(true)
+            .activation(Activation::Softsign)
+            .kernel_regularizer(Regularizer::L2(0.1))
+            .recurrent_regularizer(Regularizer::L1(0.1))
+            .bias_regularizer(Regularizer::L2(0.2)),
+        LayerCheck::new([3, 2]).input([2]) =>
+    );
     row!(Softmax::new().axis(1), [2, 3]);
     row!(SpatialDropout1D::new(0.4), [3, 5]);
     row!(SpatialDropout2D::new(0.4), [2, 3, 4]);
     row!(SpatialDropout3D::new(0.4), [2, 1, 2, 4]);
     row!(Subtract, LayerCheck::new([2, 3]).input([2, 1]) =>);
+    row!(TimeDistributed::new(Dense::new(3)), [4, 2]);
+    row!(TimeDistributed::new(Sequential::new().add(Conv1D::new(2, [2])).add(Flatten)), [2, 3, 2]);
     row!(UpSampling1D::new([3]), [3, 2]);
     row!(UpSampling1D::new([2]).interpolation(Interpolation::Linear), [3, 2]);
     row!(UpSampling2D::new([2, 1]), [2, 3, 2]);

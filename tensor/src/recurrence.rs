@@ -157,8 +157,8 @@ impl<T: Float> Recurrence<T> {
         Recurrence { go_backwards, ..self }
     }
 
-    /// Sets whether the output of a step that a mask leaves out is 0. Otherwise it is the output of the step before, or 0 before
-    /// the first step that is there.
+    /// Sets whether the output of a step that a mask leaves out is 0. Otherwise it is that of the step before, or the first state
+    /// before the first step that is there.
     pub fn zero_output_for_mask(self, zero_output_for_mask: bool) -> Self {
         Recurrence { zero_output_for_mask, ..self }
     }

@@ -99,7 +99,8 @@ fn naive(how: &Form, inputs: &Inputs<f64>) -> (Vec<f64>, Vec<Vec<f64>>) {
             Some(state) => (0..units).map(|l| state.get([row, l])).collect(),
             None => vec![0.0; units],
         };
-        let (mut h, mut c, mut output): (Vec<f64>, Vec<f64>, _) = (first(0), first(1), vec![0.0; units]);
+        let (mut h, mut c): (Vec<f64>, Vec<f64>) = (first(0), first(1));
+        let mut output = h.clone();
         for step in 0..steps {
             let place = if how.go_backwards { steps - 1 - step } else { step };
             if inputs.mask.as_ref().is_none_or(|mask| mask.get([row, place])) {

@@ -32,6 +32,7 @@ layers! {
         AdaptiveAveragePooling1D, AdaptiveAveragePooling2D, AdaptiveAveragePooling3D,
         AdaptiveMaxPooling1D, AdaptiveMaxPooling2D, AdaptiveMaxPooling3D;
     batch_norm: BatchNorm;
+    bidirectional (MergeMode): Bidirectional;
     concatenate: Concatenate;
     conv (Conv): Conv1D, Conv2D, Conv3D;
     conv_transpose (ConvTranspose): Conv1DTranspose, Conv2DTranspose, Conv3DTranspose;
@@ -47,10 +48,12 @@ layers! {
         GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalAveragePooling3D,
         GlobalMaxPooling1D, GlobalMaxPooling2D, GlobalMaxPooling3D;
     group_norm: GroupNorm;
+    gru: GRU;
     instance_norm: InstanceNorm;
     layer_norm: LayerNorm;
     leaky_relu: LeakyReLU;
     masking: Masking;
+    lstm: LSTM;
     merge: Add, Average, Maximum, Minimum, Multiply, Subtract;
     normalization: Normalization;
     padding (ReflectionPadding, ReplicationPadding, ZeroPadding):
@@ -68,7 +71,9 @@ layers! {
     residual: Residual;
     rms_norm: RMSNorm;
     separable_conv (SeparableConv): SeparableConv1D, SeparableConv2D;
+    simple_rnn: SimpleRNN;
     softmax: Softmax;
     spatial_dropout (SpatialDropout): SpatialDropout1D, SpatialDropout2D, SpatialDropout3D;
+    time_distributed: TimeDistributed;
     up_sampling (Interpolation, UpSampling): UpSampling1D, UpSampling2D, UpSampling3D;
 }

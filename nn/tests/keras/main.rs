@@ -4,6 +4,7 @@
 mod layers;
 mod noise;
 mod normalize;
+mod recurrent;
 mod spatial;
 mod windows;
 

@@ -313,7 +313,7 @@ impl<T: Float> Recurrence<T> {
         if !self.sequences {
             return (RecurrentOutputs { packed: Tensor::concat(&last, 0), parts }, None);
         }
-        let Some(mask) = mask.as_ref().map(elements) else {
+        let Some(counts) = mask.clone().filter(|_| self.zero_output_for_mask) else {
             // The states are the outputs, those before the first step apart.
             let packed = match &last[1..] {
                 [] => h.clone(),
@@ -322,13 +322,6 @@ impl<T: Float> Recurrence<T> {
             let parts = RecurrentParts { sequence: Some(size), states: steps * size, ..parts };
             return (RecurrentOutputs { packed, parts }, None);
         };
-        let counts = Tensor::written([steps, rows].into(), |counts| {
-            counts.copy_from_slice(mask);
-            // From the first step on that is there.
-            for place in rows..if self.zero_output_for_mask { 0 } else { counts.len() } {
-                counts[place] |= counts[place - rows];
-            }
-        });
         let states = elements(h);
         let outputs: Tensor<T> = Tensor::written([steps * size].into(), |out| {
             for (place, out) in out.chunks_exact_mut(units).enumerate() {

@@ -8,6 +8,7 @@ mod padding;
 pub(super) mod prelude;
 mod ranks;
 pub(super) mod record;
+pub(super) mod recurrent;
 mod spatial;
 mod standardize;
 mod sum;
