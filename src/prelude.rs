@@ -8,7 +8,7 @@ pub use gradus_autograd::{Grads, Op, Params, Tape, Var, gradcheck, value_and_gra
 pub use gradus_datasets::ImageFolder;
 pub use gradus_datasets::{
     Augment, Batch, BytePair, Csv, DataSource, Dataset, Fill, IndexedDataset, IndexedSource, OutputMode, PadSequences,
-    Side, Split, Standardize, StreamDataset, TextVectorization, Warp, auto_mpg, balanced_class_weights, biology,
+    Side, Split, Standardize, StreamDataset, TextVectorization, Warp, audio, auto_mpg, balanced_class_weights, biology,
     cifar10, emnist, fashion_mnist, iris, kmnist, mnist, movie_snippets, pad_sequences, protein_q3, shakespeare,
     splice, spoken_digits, usps, verses,
 };
@@ -19,8 +19,8 @@ pub use gradus_tensor::{AnyTensor, Columns, Element, Float, Generator, Shape, Te
 pub use gradus_train::callbacks::{self, *};
 pub use gradus_train::metrics::{
     self, Accuracy, Auc, BinaryAccuracy, Bleu, CategoricalAccuracy, Chrf, ClassAverage, ConfusionMatrix, ErrorRate, F1,
-    Metric, Named, Perplexity, Precision, R2, Recall, RootMeanSquaredError, SparseCategoricalAccuracy, TopKAccuracy,
-    character_error_rate, edit_distance, word_error_rate,
+    LabelErrorRate, Metric, Named, Perplexity, Precision, R2, Recall, RootMeanSquaredError, SparseCategoricalAccuracy,
+    TopKAccuracy, character_error_rate, edit_distance, word_error_rate,
 };
 pub use gradus_train::{Fit, History, Logs, Trainer, train_step};
 

@@ -306,6 +306,8 @@ fn every_metric_goes_on_from_its_state() {
     check("categorical_accuracy", false, || Box::new(CategoricalAccuracy::default()));
     check("top_2_accuracy", false, || Box::new(TopKAccuracy::new(2)));
     check("perplexity", false, || Box::new(Perplexity::default().from_logits(true)));
+    let labels = LabelErrorRate::default();
+    Metric::<f32>::restore(&mut labels.clone(), &state(&labels)).unwrap();
     let sparse = SparseCategoricalAccuracy::default();
     let mut other = sparse.clone();
     Metric::<f32>::restore(&mut other, &state(&sparse)).unwrap();

@@ -20,6 +20,8 @@ pub enum Expects {
     ClassLogits,
     /// Logits, the numbers before sigmoids.
     Logits,
+    /// Logits of classes, by a loss that takes nothing else.
+    OnlyLogits,
 }
 
 impl Expects {
@@ -45,7 +47,7 @@ impl Expects {
             Expects::Numbers => true,
             // Sigmoids of classes are rescaled to a sum of 1.
             Expects::ClassProbabilities | Expects::Distribution | Expects::Probabilities => is_probability,
-            Expects::ClassLogits | Expects::Logits => !is_probability,
+            Expects::ClassLogits | Expects::Logits | Expects::OnlyLogits => !is_probability,
         }
     }
 
@@ -65,6 +67,7 @@ impl Expects {
             Expects::Numbers | Expects::Probabilities => ("probabilities", UNITS),
             Expects::ClassLogits => ("logits, the numbers before a softmax, as it is set to from_logits(true)", LOGITS),
             Expects::Logits => ("logits, the numbers before a sigmoid, as it is set to from_logits(true)", LOGITS),
+            Expects::OnlyLogits => ("logits, the numbers before a softmax", "leave the activation out"),
         };
         Err(Error::new(loss, format!("takes {expected}, the network ends in {found}"), hint))
     }

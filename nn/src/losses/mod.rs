@@ -9,10 +9,12 @@
 //! | a distribution `[n, classes]` | a distribution | [`KLDivergence`] |
 //! | counts | rates | [`Poisson`] |
 //! | -1 or 1 | scores | [`Hinge`], [`SquaredHinge`]; one-hot: [`CategoricalHinge`] |
+//! | strings of labels `[n, length]` | logits of frames `[n, frames, classes]` | [`Ctc`] |
 //! | vectors | vectors | [`CosineSimilarity`] |
 
 mod binary;
 mod categorical;
+mod ctc;
 mod elementwise;
 mod expects;
 mod focal;
@@ -27,6 +29,7 @@ mod weights;
 
 pub use binary::BinaryCrossentropy;
 pub use categorical::CategoricalCrossentropy;
+pub use ctc::Ctc;
 pub use elementwise::{
     Huber, LogCosh, MeanAbsoluteError, MeanAbsolutePercentageError, MeanSquaredError, MeanSquaredLogarithmicError,
     Poisson,
@@ -127,21 +130,26 @@ pub trait Loss: Clone + fmt::Debug + Send + Sync + 'static {
     fn weighted<T: Float>(&self, targets: &Tensor<T>, outputs: &Var<T>, weights: Option<&Tensor<T>>) -> Result<Var<T>> {
         let losses = self.per_sample(targets, outputs)?;
         not_empty(self.name(), losses.value(), targets)?;
-        let Some(weights) = weights else {
-            return Ok(losses);
-        };
-        let samples = losses.shape().first().copied().unwrap_or(1);
-        if *weights.shape() != [samples] {
-            let problem = format!("sample weights must have the shape [{samples}], found {}", weights.shape());
-            return Err(Error::new(self.name(), problem, "give one weight for each sample"));
-        }
-        if let Some((sample, weight)) = weights.iter().enumerate().find(|(_, w)| !(w.is_finite() && *w >= T::ZERO)) {
-            let problem = format!("the weight of sample {sample} is {weight}");
-            return Err(Error::new(self.name(), problem, "give finite weights that are not negative"));
-        }
-        let column: Shape = (0..losses.ndim()).map(|axis| if axis == 0 { samples } else { 1 }).collect();
-        Ok(losses * &weights.reshape(column))
+        times_weights(self.name(), losses, weights)
     }
+}
+
+/// The losses of each sample times its weight, where there are weights.
+fn times_weights<T: Float>(name: &str, losses: Var<T>, weights: Option<&Tensor<T>>) -> Result<Var<T>> {
+    let Some(weights) = weights else {
+        return Ok(losses);
+    };
+    let samples = losses.shape().first().copied().unwrap_or(1);
+    if *weights.shape() != [samples] {
+        let problem = format!("sample weights must have the shape [{samples}], found {}", weights.shape());
+        return Err(Error::new(name, problem, "give one weight for each sample"));
+    }
+    if let Some((sample, weight)) = weights.iter().enumerate().find(|(_, w)| !(w.is_finite() && *w >= T::ZERO)) {
+        let problem = format!("the weight of sample {sample} is {weight}");
+        return Err(Error::new(name, problem, "give finite weights that are not negative"));
+    }
+    let column: Shape = (0..losses.ndim()).map(|axis| if axis == 0 { samples } else { 1 }).collect();
+    Ok(losses * &weights.reshape(column))
 }
 
 /// Checks that targets and outputs have the same shape.

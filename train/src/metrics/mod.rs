@@ -4,6 +4,7 @@
 //! |---|---|
 //! | the share of right predictions | [`Accuracy`], which finds out its kind by the shapes; [`BinaryAccuracy`], [`CategoricalAccuracy`], [`SparseCategoricalAccuracy`], [`TopKAccuracy`] |
 //! | kinds of errors | [`Precision`], [`Recall`], [`F1`], [`Auc`], [`ConfusionMatrix`] |
+//! | wrong labels in strings that CTC reads | [`LabelErrorRate`] |
 //! | doubt between classes | [`Perplexity`] |
 //! | distances from the targets | [`MeanAbsoluteError`], [`MeanSquaredError`], [`RootMeanSquaredError`], [`R2`] |
 //!
@@ -17,6 +18,7 @@ mod accuracy;
 mod auc;
 mod classes;
 mod confusion;
+mod label_error_rate;
 mod mean;
 mod named;
 mod of_output;
@@ -28,6 +30,7 @@ mod text;
 pub use accuracy::{Accuracy, BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy, TopKAccuracy};
 pub use auc::Auc;
 pub use confusion::ConfusionMatrix;
+pub use label_error_rate::LabelErrorRate;
 pub use mean::{LossMeans, Mean};
 pub use named::Named;
 pub(crate) use of_output::{OutputMetric, Scored};
