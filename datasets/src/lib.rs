@@ -61,6 +61,10 @@
 //! [`IndexedDataset::from_sequences`] pads each batch to its longest sample, and [`IndexedDataset::bucketed`] puts samples of
 //! like length into one batch.
 //!
+//! # Sound
+//!
+//! [`audio`] reads and writes WAV files; with the feature `audio` it makes spectra, mel spectra and MFCC of them.
+//!
 //! # Biology
 //!
 //! [`biology`] reads FASTA, FASTQ, PDB and mmCIF, and makes one-hot rows and k-mers of sequences.
@@ -101,6 +105,7 @@
 //! | | |
 //! |---|---|
 //! | `parallel`, on by default | the tensors' kernels use all cores |
+//! | `audio` | spectra of sound, mel spectra and MFCC; seven crates more, for the Fourier transform |
 //! | `bzip2` | files that bzip2 packed are unpacked, as gzip'd ones always are |
 //! | `download` | files that are nowhere else are fetched into a cache ([`DataFiles::find`]); needs a C compiler to build |
 //! | `images` | `ImageFolder` reads PNG and JPEG pictures, a folder for each class |
@@ -113,6 +118,7 @@
 
 #[cfg(feature = "download")]
 mod archive;
+pub mod audio;
 mod augment;
 pub mod auto_mpg;
 mod batch;

@@ -3,6 +3,7 @@
 use gradus_tensor::{Generator, Shape, Tensor};
 use serde::{Deserialize, Serialize};
 
+use super::masks;
 use super::strands;
 use super::values;
 use super::warp::{Fill, Warp, check_pictures};
@@ -48,6 +49,9 @@ pub struct Augment {
     cut_out: f64,
     mix_up: f64,
     reverse_complement: bool,
+    /// The number of masks, and the most frames or bands of each.
+    time_masks: [usize; 2],
+    frequency_masks: [usize; 2],
 }
 
 impl Augment {
@@ -132,6 +136,34 @@ impl Augment {
         Augment { reverse_complement: true, ..self }
     }
 
+    /// Sets up to `width` frames that follow each other to 0, at a random place, `count` times: the time masks of SpecAugment (D. S.
+    /// Park and others, arXiv:1904.08779), for spectra and other features `[n, frames, features]`. The width of each is drawn evenly
+    /// from 0 to `width`, and at most the length. Features that are normalised have the mean 0. Time is not warped, as the paper
+    /// found it to matter least.
+    ///
+    /// It goes with frequency masks and mix-up.
+    ///
+    /// ```
+    /// use gradus_datasets::{Augment, Dataset};
+    /// use gradus_tensor::Tensor;
+    /// let spectra = Dataset::new(Tensor::<f32>::ones([8, 100, 40]), Tensor::<f32>::ones([8, 1]))?;
+    /// let train = spectra.augment(Augment::new().time_masks(2, 10).frequency_masks(2, 8))?;
+    /// # Ok::<(), gradus_datasets::DatasetError>(())
+    /// ```
+    pub fn time_masks(self, count: usize, width: usize) -> Self {
+        Augment { time_masks: [count, width], ..self }
+    }
+
+    /// As [`time_masks`](Augment::time_masks), but features instead of frames: the frequency masks of SpecAugment.
+    pub fn frequency_masks(self, count: usize, width: usize) -> Self {
+        Augment { frequency_masks: [count, width], ..self }
+    }
+
+    /// Whether there are masks of SpecAugment.
+    fn has_masks(&self) -> bool {
+        [self.time_masks, self.frequency_masks].iter().any(|[count, _]| *count > 0)
+    }
+
     /// The pictures `[n, height, width, channels]`, changed as in a walk over batches with this seed: to look at, or to
     /// make a larger data set of.
     ///
@@ -155,6 +187,15 @@ impl Augment {
                 return Err(DatasetError::new(found, "sequences or pictures", "leave the other changes out"));
             }
             strands::check(shape)?;
+            [0, 0]
+        } else if self.has_masks() {
+            let masks =
+                Augment { time_masks: self.time_masks, frequency_masks: self.frequency_masks, ..Augment::default() };
+            if (Augment { mix_up: 0.0, ..self.clone() }) != masks {
+                let found = "masks of frames or features with changes of pictures";
+                return Err(DatasetError::new(found, "spectra or pictures", "leave the other changes out"));
+            }
+            masks::check(shape, [self.time_masks, self.frequency_masks])?;
             [0, 0]
         } else {
             let [_, height, width, _] = check_pictures(shape)?;
@@ -197,6 +238,9 @@ impl Augment {
     pub(super) fn changed(&self, pictures: &Tensor<f32>, seed: u64, row: impl Fn(usize) -> usize) -> Tensor<f32> {
         if self.reverse_complement {
             return strands::changed(pictures, seed, row);
+        }
+        if self.has_masks() {
+            return masks::changed(pictures, [self.time_masks, self.frequency_masks], seed, row);
         }
         let &[_, height, width, channels] = &pictures.shape()[..] else { unreachable!("the shape was checked") };
         let one = height * width * channels;
