@@ -186,7 +186,7 @@ mod tests {
             .stacked(&[Sample { inputs: Tensor::from([1_u8]).into(), targets: Tensor::scalar(1_u8).into() }], |row| {
                 row
             });
-        assert_eq!(bytes.unwrap_err().expected(), "a number from 0 to 255, which u8 has");
+        assert_eq!(bytes.unwrap_err().expected(), "a whole number from 0 to 255, which u8 has");
         let long = Stacking { inputs: Some(PadSequences::post().maxlen(usize::MAX / 16)), targets: None };
         assert!(long.stacked(&scalars_of(1), |row| row).is_err());
     }

@@ -119,6 +119,49 @@ fn structures_are_those_of_biopython() {
     }
 }
 
+/// Each byte changed in turn, and the text cut off at each place.
+fn damaged(text: &str) -> impl Iterator<Item = Vec<u8>> {
+    let changed = |place: usize| [0, b' ', b'\n', b'\'', b'_', 0xc3, 0xff].into_iter().map(move |byte| (place, byte));
+    let text = text.as_bytes().to_vec();
+    let cut = (0..text.len()).map({
+        let text = text.clone();
+        move |end| text[..end].to_vec()
+    });
+    cut.chain((0..text.len()).flat_map(changed).map(move |(place, byte)| {
+        let mut damaged = text.clone();
+        damaged[place] = byte;
+        damaged
+    }))
+}
+
+#[test]
+fn no_damage_does_more_than_fail() {
+    let pdb_text = [
+        "HELIX    1   1 ALA A    1  GLY A    2  1                                   3\n".to_owned(),
+        "SHEET    1   A 2 GLY A   1  SER A   2  0\n".to_owned(),
+        atom("ATOM", " CA ", "ALA", 'A', "   1 "),
+        atom("HETATM", " CA ", "MSE", 'A', "   2 "),
+        "TER\nENDMDL\n".to_owned(),
+    ];
+    for bytes in damaged(&pdb_text.concat()) {
+        let _ = read_pdb(ByteSource::new(&bytes[..], "x").unwrap());
+    }
+    let cif = "data_x\nloop_\n_atom_site.label_atom_id\n_atom_site.auth_asym_id\n_atom_site.auth_seq_id\n\
+               _atom_site.label_comp_id\nCA 'A' 1 ALA\n\"CA\" A 2\n;GLY\n;\n_struct_conf.conf_type_id HELX_P # x\n";
+    for bytes in damaged(cif) {
+        let _ = read_mmcif(ByteSource::new(&bytes[..], "x").unwrap());
+    }
+    // A reader ends at its first error.
+    for bytes in damaged(">a b\nACGT\n\n>c\nT\n") {
+        let records: Vec<_> = Fasta::new(ByteSource::new(&bytes[..], "x").unwrap()).collect();
+        assert!(records.iter().rev().skip(1).all(Result::is_ok));
+    }
+    for bytes in damaged("@a b\nACGT\n+\nIIII\n@c\nT\n+c\nI\n") {
+        let records: Vec<_> = Fastq::new(ByteSource::new(&bytes[..], "x").unwrap()).collect();
+        assert!(records.iter().rev().skip(1).all(Result::is_ok));
+    }
+}
+
 /// An ATOM or HETATM record.
 fn atom(record: &str, name: &str, residue: &str, chain: char, number: &str) -> String {
     format!("{record:<6}    1 {name:<4} {residue:>3} {chain}{number:<5}   0.000   0.000   0.000  1.00  0.00\n")

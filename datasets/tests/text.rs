@@ -98,6 +98,13 @@ fn sequences_are_padded_as_by_keras() {
     assert_eq!(PadSequences::post().pad(&[vec![0.5_f64], vec![]]).unwrap(), Tensor::from([[0.5_f64], [0.0]]));
     assert_eq!(PadSequences::post().maxlen(0).pad(&[[1_u8], [2]]).unwrap().shape(), &[2, 0]);
     assert!(PadSequences::post().maxlen(usize::MAX).pad(&[[1_u8], [2]]).is_err());
+    assert_eq!(
+        PadSequences::post().value(-1.0).pad(&[[1_u8], [2]]).unwrap_err().to_string(),
+        "found padding of -1, expected a whole number from 0 to 255, which u8 has; choose another value"
+    );
+    assert!(PadSequences::post().value(0.5).pad(&[vec![1_i64], vec![]]).is_err());
+    assert!(PadSequences::post().value(f64::NAN).pad(&[vec![1_i32], vec![]]).is_err());
+    assert!(PadSequences::post().value(f64::NAN).pad(&[vec![1_f32], vec![]]).unwrap().get([1, 0]).is_nan());
 }
 
 #[test]

@@ -78,8 +78,9 @@ impl PadSequences {
     /// The sequences, `[sequences, length]`.
     ///
     /// # Errors
-    /// If there is no memory for the result.
+    /// If the value is none of the element type, or there is no memory for the result.
     pub fn pad<T: Element>(&self, sequences: &[impl AsRef<[T]>]) -> Result<Tensor<T>> {
+        self.check(std::any::type_name::<T>())?;
         let length = self.length(sequences.iter().map(|sequence| sequence.as_ref().len()));
         check_memory(sequences.len().checked_mul(length).and_then(|size| size.checked_mul(size_of::<T>())))?;
         let mut rows = vec![self.value_as::<T>(); sequences.len() * length];
@@ -135,18 +136,22 @@ impl PadSequences {
         self.value.cast()
     }
 
-    /// Checks that the value is one of the element type.
+    /// Checks that the value is one of the element type, as whole numbers and truth values are not all.
     pub(crate) fn check(&self, element: &str) -> Result<()> {
         let (least, most) = match element {
-            "u8" => (0.0, 255.0),
             "bool" => (0.0, 1.0),
-            "i8" => (-128.0, 127.0),
+            "u8" => (0.0, f64::from(u8::MAX)),
+            "i8" => (f64::from(i8::MIN), f64::from(i8::MAX)),
+            "i16" => (f64::from(i16::MIN), f64::from(i16::MAX)),
+            "i32" => (f64::from(i32::MIN), f64::from(i32::MAX)),
+            // Whole numbers up to 2^53 are exact in f64.
+            "i64" => (-9_007_199_254_740_992.0, 9_007_199_254_740_992.0),
             _ => return Ok(()),
         };
-        if (least..=most).contains(&self.value) {
+        if (least..=most).contains(&self.value) && self.value.fract() == 0.0 {
             return Ok(());
         }
-        let expected = format!("a number from {least} to {most}, which {element} has");
+        let expected = format!("a whole number from {least} to {most}, which {element} has");
         Err(DatasetError::new(format!("padding of {}", self.value), expected, "choose another value"))
     }
 }
