@@ -181,6 +181,8 @@ fn the_columns_of_pdb_say_which_residue_is_meant() {
         // An alternative, of another residue.
         atom("ATOM", " CA ", "LEU", 'A', "   1 "),
         atom("ATOM", " CA ", "GLY", 'A', "   1A"),
+        // Behind the helix, which ends with 1A.
+        atom("ATOM", " CA ", "PRO", 'A', "   1B"),
         atom("ATOM", " N  ", "TRP", 'A', "   2 "),
         atom("ATOM", " CA ", "SER", 'A', "   2 "),
         // Modified, then the end of the polymer, then calcium and a ligand.
@@ -195,7 +197,7 @@ fn the_columns_of_pdb_say_which_residue_is_meant() {
         atom("ATOM", " CA ", "TYR", 'C', "   1 "),
     ];
     let chains = pdb(&text.concat()).unwrap();
-    let chain = Chain { id: "A".to_owned(), sequence: "AVGSXM".to_owned(), q3: "HHHE--".to_owned() };
+    let chain = Chain { id: "A".to_owned(), sequence: "AVGPSXM".to_owned(), q3: "HHHEE--".to_owned() };
     assert_eq!(chains, [chain]);
 }
 
@@ -222,6 +224,13 @@ fn damaged_structures_are_refused_with_their_line() {
     );
     let chain = Chain { id: "A b".to_owned(), sequence: "AGV".to_owned(), q3: "-HH".to_owned() };
     assert_eq!(cif(&text).unwrap(), [chain]);
+    // Of two models the first, of two elements of one name carbon, and of HETATM those of the polymer.
+    let text = "data_x\nloop_\n_atom_site.group_PDB\n_atom_site.type_symbol\n_atom_site.label_atom_id\n_atom_site.label_seq_id\n\
+                _atom_site.auth_asym_id\n_atom_site.auth_seq_id\n_atom_site.label_comp_id\n_atom_site.pdbx_PDB_model_num\n\
+                ATOM C CA 1 A 7 ALA 1\nHETATM CA CA . A 8 CA 1\nHETATM C CA 2 A 9 MSE 1\nHETATM C CA . A 10 LIG 1\n\
+                ATOM C CA 1 A 7 ALA 2\n";
+    let chain = Chain { id: "A".to_owned(), sequence: "AM".to_owned(), q3: "--".to_owned() };
+    assert_eq!(cif(text).unwrap(), [chain]);
     let error = |text: &str| cif(text).unwrap_err().to_string();
     assert_eq!(
         error(&format!("{head}CA A 1 ALA CA A\nloop_\n")),
