@@ -227,7 +227,7 @@ fn damaged_structures_are_refused_with_their_line() {
     // Of two models the first, of two elements of one name carbon, and of HETATM those of the polymer.
     let text = "data_x\nloop_\n_atom_site.group_PDB\n_atom_site.type_symbol\n_atom_site.label_atom_id\n_atom_site.label_seq_id\n\
                 _atom_site.auth_asym_id\n_atom_site.auth_seq_id\n_atom_site.label_comp_id\n_atom_site.pdbx_PDB_model_num\n\
-                ATOM C CA 1 A 7 ALA 1\nHETATM CA CA . A 8 CA 1\nHETATM C CA 2 A 9 MSE 1\nHETATM C CA . A 10 LIG 1\n\
+                ATOM C CA 1 A 7 ALA 1\nHETATM CA CA 3 A 8 CA 1\nHETATM C CA 2 A 9 MSE 1\nHETATM C CA . A 10 LIG 1\n\
                 ATOM C CA 1 A 7 ALA 2\n";
     let chain = Chain { id: "A".to_owned(), sequence: "AM".to_owned(), q3: "--".to_owned() };
     assert_eq!(cif(text).unwrap(), [chain]);
