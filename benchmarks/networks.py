@@ -72,6 +72,13 @@ class Embedding(NamedTuple):
     units: int
 
 
+class Recurrent(NamedTuple):
+    """The last output of an LSTM or a GRU, with Keras's reset gate after the product."""
+
+    cell: str
+    units: int
+
+
 class Residual(NamedTuple):
     """x + body(x), or shortcut(x) + body(x)."""
 
@@ -161,6 +168,8 @@ NETWORKS = {
     "unet": Network((64, 64, 3), 16, unet, "bits", (64, 64, 1)),
     "video": Network((16, 32, 32, 3), 8, video),
     "embedding": Network((128,), 64, flat(Embedding(10_000, 64), GlobalAverage(), hidden(64), Dense(10)), steps=20),
+    "lstm": Network((80,), 32, [Embedding(20_000, 128), Recurrent("lstm", 128), Dense(10)]),
+    "gru": Network((80,), 32, [Embedding(20_000, 128), Recurrent("gru", 128), Dense(10)]),
     "transformer": Network((64, 256), 32, [feed_forward(256), feed_forward(256), GlobalAverage(), Dense(10)]),
 }
 

@@ -17,7 +17,7 @@ import subprocess
 import sys
 from dataclasses import asdict, dataclass, field
 
-from networks import NETWORKS, Conv, has
+from networks import NETWORKS, Conv, Recurrent, has
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -103,6 +103,8 @@ def step_peers(network):
         Peer("Keras, all steps compiled", "step_keras.py", "pass"),
         Peer("JAX, a compiled step", "step_jax.py", "step"),
     ]
+    if has(network, Recurrent):
+        peers.append(Peer("PyTorch, compiled", "step_pytorch.py", "compile", KEEP_MEMORY))
     if not convolutional:
         peers.append(Peer("JAX, all steps in one scan", "step_jax.py", "scan"))
     return peers

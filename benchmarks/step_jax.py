@@ -54,6 +54,30 @@ class Forward:
         numbers = (f"N{axes}C", f"{axes}IO", f"N{axes}C")
         return convolution(x, kernel, [stride] * len(axes), "SAME", dimension_numbers=numbers, **more)
 
+    def recur(self, cell, units, x):
+        """The products of all inputs at once, then a scan over the steps."""
+        gates = {"lstm": 4, "gru": 3}[cell]
+        products = x @ self.weight((x.shape[-1], gates * units)) + self.bias(gates * units)
+        recurrent = self.weight((units, gates * units))
+        inner_bias = self.bias(gates * units) if cell == "gru" else 0
+
+        def lstm(states, product):
+            h, c = states
+            i, f, g, o = jnp.split(product + h @ recurrent, 4, -1)
+            c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+            return (jax.nn.sigmoid(o) * jnp.tanh(c), c), None
+
+        def gru(states, product):
+            (h,) = states
+            inner = h @ recurrent + inner_bias
+            z, r = jnp.split(jax.nn.sigmoid(product[:, : 2 * units] + inner[:, : 2 * units]), 2, -1)
+            candidate = jnp.tanh(product[:, 2 * units :] + r * inner[:, 2 * units :])
+            return (z * h + (1 - z) * candidate,), None
+
+        first = jnp.zeros((x.shape[0], units), x.dtype)
+        step, states = (lstm, (first, first)) if cell == "lstm" else (gru, (first,))
+        return jax.lax.scan(step, states, jnp.swapaxes(products, 0, 1))[0][0]
+
     def normalize(self, x, mean, variance):
         gamma, beta = self.weight(x.shape[-1:], jnp.ones), self.bias(x.shape[-1])
         return (x - mean) * (jax.lax.rsqrt(variance + 1e-3) * gamma) + beta
@@ -105,6 +129,8 @@ class Forward:
                 return x.max(between)
             case net.Embedding(ids, units):
                 return self.weight((ids, units), lambda shape: 0.05 * jax.random.normal(self.fresh_key(), shape))[x]
+            case net.Recurrent(cell, units):
+                return self.recur(cell, units, x)
             case net.Residual(body, shortcut):
                 return self.chain(shortcut, x) + self.chain(body, x)
             case net.Skip(body):

@@ -59,6 +59,8 @@ def apply(layer, x):
             return over_axes("GlobalMaxPooling*")()(x)
         case net.Embedding(ids, units):
             return layers.Embedding(ids, units)(x)
+        case net.Recurrent(cell, units):
+            return getattr(layers, cell.upper())(units)(x)
         case net.Residual(body, shortcut):
             return layers.add([chain(shortcut, x), chain(body, x)])
         case net.Skip(body):

@@ -1,4 +1,5 @@
-"""A training step of PyTorch with the fused Adam. channels_last: for Conv2D and Conv3D, with the channels last in memory."""
+"""A training step of PyTorch with the fused Adam. channels_last: for Conv2D and Conv3D, with the channels last in memory; compile:
+forward pass and loss by torch.compile."""
 
 import torch
 from torch import nn
@@ -8,7 +9,7 @@ import common
 import networks as net
 import step
 
-options = step.options(["channels_first", "channels_last"])
+options = step.options(["channels_first", "channels_last", "compile"])
 network = options.network
 torch.set_num_threads(common.THREADS)
 torch.manual_seed(options.seed)
@@ -23,6 +24,20 @@ class Apply(nn.Module):
 
     def forward(self, x):
         return self.function(x, *self.inner)
+
+
+class LastOutput(nn.Module):
+    """The last output of a recurrent layer, which has one bias of two here, as Keras's LSTM: the other is not trained."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+        if isinstance(layer, nn.LSTM):
+            layer.bias_hh_l0.requires_grad_(False).zero_()
+
+    def forward(self, x):
+        state = self.layer(x)[1]
+        return state[0][0] if isinstance(state, tuple) else state[0]
 
 
 def build(layers, x):
@@ -70,6 +85,8 @@ def make(layer, x):
             return Apply(lambda x: x.amax(list(range(2, x.ndim))))
         case net.Embedding(ids, units):
             return nn.Embedding(ids, units)
+        case net.Recurrent(cell, units):
+            return LastOutput(getattr(nn, cell.upper())(x.shape[-1], units, batch_first=True))
         case net.Residual(body, shortcut):
             return Apply(lambda x, body, shortcut: shortcut(x) + body(x), build(body, x), build(shortcut, x))
         case net.Skip(body):
@@ -96,16 +113,24 @@ loss_fn = {
     "bits": functional.binary_cross_entropy_with_logits,
     "numbers": functional.mse_loss,
 }[network.loss]
-adam = torch.optim.Adam(model.parameters(), common.LEARNING_RATE, fused=True)
+adam = torch.optim.Adam([weight for weight in model.parameters() if weight.requires_grad], common.LEARNING_RATE, fused=True)
+
+
+def loss_of(x, y):
+    return loss_fn(model(x), y)
+
+
+if options.setting == "compile":
+    loss_of = torch.compile(loss_of)
 
 
 def train(x, y):
     adam.zero_grad()
-    loss = loss_fn(model(x), y)
+    loss = loss_of(x, y)
     loss.backward()
     adam.step()
     return loss.item()
 
 
 windows = step.time_steps(options, lambda: [train(x, y) for x, y in zip(inputs, targets)])
-step.report(torch.__version__, sum(weight.numel() for weight in model.parameters()), windows)
+step.report(torch.__version__, sum(weight.numel() for weight in model.parameters() if weight.requires_grad), windows)

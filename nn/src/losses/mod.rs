@@ -11,6 +11,7 @@
 //! | -1 or 1 | scores | [`Hinge`], [`SquaredHinge`]; one-hot: [`CategoricalHinge`] |
 //! | strings of labels `[n, length]` | logits of frames `[n, frames, classes]` | [`Ctc`] |
 //! | vectors | vectors | [`CosineSimilarity`] |
+//! | nothing, `[n]` | vectors of three samples, `[n, 3, features]` | [`TripletMargin`] |
 
 mod binary;
 mod categorical;
@@ -24,6 +25,7 @@ mod options;
 mod probabilities;
 mod sparse;
 mod targets;
+mod triplet;
 mod vectors;
 mod weights;
 
@@ -41,6 +43,7 @@ pub use objective::{Losses, Objective, OutputLoss, Scored, Total};
 pub use sparse::SparseCategoricalCrossentropy;
 #[doc(hidden)]
 pub use targets::{class_index, is_ignored};
+pub use triplet::TripletMargin;
 pub use vectors::{CosineSimilarity, KLDivergence};
 pub use weights::{class_weights, class_weights_ignoring};
 

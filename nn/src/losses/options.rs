@@ -24,6 +24,10 @@ pub(super) const FACTOR: Range =
 pub(super) const DELTA: Range =
     Range { needed: "huber: delta must be above 0", holds: |value| is_not_negative(value) && value > 0.0 };
 
+/// A margin between distances.
+pub(super) const MARGIN: Range =
+    Range { needed: "margin: the margin must be finite and not negative", holds: is_not_negative };
+
 fn is_share(value: f64) -> bool {
     (0.0..=1.0).contains(&value)
 }
@@ -58,6 +62,10 @@ pub(super) fn read_smoothing<'de, D: Deserializer<'de>>(deserializer: D) -> Resu
 
 pub(super) fn read_gamma<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     GAMMA.read(deserializer)
+}
+
+pub(super) fn read_margin<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    MARGIN.read(deserializer)
 }
 
 pub(super) fn read_factor<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {

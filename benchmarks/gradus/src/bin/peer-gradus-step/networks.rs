@@ -57,6 +57,8 @@ impl Network {
             "unet" => Network::new([64, 64, 3], 16, unet()).task(Task::Bits, [64, 64, 1]),
             "video" => Network::new([16, 32, 32, 3], 8, video()),
             "embedding" => Network::new([128], 64, embedding()).ids(10_000).steps(20),
+            "lstm" => Network::new([80], 32, recurrent(LSTM::new(128))).ids(20_000),
+            "gru" => Network::new([80], 32, recurrent(GRU::new(128))).ids(20_000),
             "transformer" => Network::new([64, 256], 32, transformer()),
             _ => return None,
         };
@@ -132,6 +134,10 @@ fn tiny() -> Sequential {
 
 fn autoencoder() -> Sequential {
     Sequential::new().add(hidden(256)).add(hidden(64)).add(hidden(256)).add(Dense::new(784))
+}
+
+fn recurrent(layer: impl Layer) -> Sequential {
+    Sequential::new().add(Embedding::new(20_000, 128)).add(&LayerHandle::new(layer)).add(Dense::new(10))
 }
 
 fn transposed(filters: usize, size: usize) -> Conv2DTranspose {
