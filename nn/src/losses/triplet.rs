@@ -75,7 +75,7 @@ impl Loss for TripletMargin {
         let distance = |a: &Var<T>, b: &Var<T>| (a - b + T::of(1e-6)).norm(-1);
         let mut away = distance(&anchor, &negative);
         if self.swap {
-            away = away.minimum(&distance(&positive, &negative));
+            away = away.minimum(distance(&positive, &negative));
         }
         Ok((distance(&anchor, &positive) - away + T::of(self.margin)).relu())
     }
