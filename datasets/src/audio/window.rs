@@ -44,9 +44,9 @@ impl WindowShape {
             return Tensor::ones([1]);
         }
         let value = |i: usize| {
-            let angle = TAU * i as f64 / period as f64;
+            // Mirrored, so that both ends are exactly alike.
+            let angle = TAU * i.min(period - i) as f64 / period as f64;
             match self {
-                // The square of a sine, which is exactly 0 at its ends.
                 WindowShape::Hann => (angle / 2.0).sin().powi(2),
                 WindowShape::Hamming => 0.54 - 0.46 * angle.cos(),
                 WindowShape::Blackman => 0.42 - 0.5 * angle.cos() + 0.08 * (2.0 * angle).cos(),
