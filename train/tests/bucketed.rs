@@ -11,9 +11,9 @@ use gradus_train::{Fit, Trainer};
 /// Text i is of the class 1 where it has the word "good"; it has 1 to 19 words besides.
 fn text(i: usize) -> (String, i64) {
     let others = (0..1 + i * 7 % 19).map(|place| ["film", "plot", "the", "of", "star"][(i + place * place) % 5]);
-    let word = if i % 3 == 0 { "good" } else { "bad" };
+    let word = if i.is_multiple_of(3) { "good" } else { "bad" };
     let words: Vec<&str> = others.chain([word]).collect();
-    (words.join(" "), i64::from(i % 3 == 0))
+    (words.join(" "), i64::from(i.is_multiple_of(3)))
 }
 
 fn words() -> TextVectorization {
