@@ -1,10 +1,10 @@
-//! What checkpoints cost: epochs of the MNIST network with a checkpoint every 100 steps, and every 10, beside epochs without.
+//! What checkpoints cost: runs of the MNIST network with a checkpoint every 100 steps, and every 10, beside runs without.
 //!
 //!     cargo bench -p gradus-train --bench checkpoint
 //!
-//! After criterion's report, a table gives the ratios of medians of epochs done in turn, and how many checkpoints were written of
-//! those that were due: the thread that writes rests in between. The last rows are without that rest. The end of the run, at
-//! which training waits for the last file, is part of each.
+//! After criterion's report, a table gives the ratios of medians of runs of three epochs done in turn, and how many checkpoints one
+//! more run has written of those that were due: the thread that writes rests in between. The last rows are without that rest. The
+//! end of the run, at which training waits for the last file, is part of each.
 #![allow(missing_docs)] // `criterion_group!` makes undocumented functions.
 
 use std::fs;
@@ -21,6 +21,11 @@ use gradus_train::{Fit, Trainer};
 use rayon_core::ThreadPoolBuilder;
 
 const ROUNDS: usize = 11;
+const EPOCHS: usize = 3;
+
+/// How many checkpoints are kept: the callback's default.
+const KEEP: usize = 3;
+
 /// When a checkpoint is due, and whether all of them are written.
 #[derive(Clone, Copy)]
 struct Due {
@@ -46,8 +51,8 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("checkpoints-bench")
 }
 
-/// A trainer and the settings of an epoch with checkpoints.
-fn training(due: Option<Due>) -> (MnistTrainer, Fit) {
+/// A trainer and the settings of a run that keeps so many checkpoints.
+fn training(due: Option<Due>, keep: usize) -> (MnistTrainer, Fit) {
     let network = Sequential::new()
         .add(Flatten)
         .add(Dense::new(128).activation(Activation::Relu))
@@ -55,11 +60,10 @@ fn training(due: Option<Due>) -> (MnistTrainer, Fit) {
     let model = Model::build(network, [28, 28], 1).unwrap();
     let trainer = Trainer::new(model, CategoricalCrossentropy::default(), Adam::default());
     _ = fs::remove_dir_all(folder());
-    let fit = Fit { verbose: false, ..Fit::default() };
+    let fit = Fit { epochs: EPOCHS, verbose: false, ..Fit::default() };
     let fit = match due {
-        // All stay, so that they can be counted.
         Some(Due { every, write_all }) => {
-            fit.callback(Checkpoint::new(folder()).every_steps(every).keep(usize::MAX).write_all(write_all))
+            fit.callback(Checkpoint::new(folder()).every_steps(every).keep(keep).write_all(write_all))
         }
         None => fit,
     };
@@ -90,18 +94,18 @@ fn count() -> usize {
     names.filter(|name| name.to_string_lossy().starts_with("step-")).count()
 }
 
-fn epochs(criterion: &mut Criterion) {
+fn runs(criterion: &mut Criterion) {
     let data = data();
     for threads in threads() {
-        let mut group = criterion.benchmark_group(format!("epoch, {threads} threads"));
+        let mut group = criterion.benchmark_group(format!("{EPOCHS} epochs, {threads} threads"));
         group.sample_size(10);
         for due in DUE {
             group.bench_function(name(due), |bench| {
-                let epoch = |(mut trainer, fit): (MnistTrainer, Fit)| {
+                let run = |(mut trainer, fit): (MnistTrainer, Fit)| {
                     on(threads, || trainer.fit(&data, fit).unwrap());
                     trainer
                 };
-                bench.iter_batched(|| training(due), epoch, BatchSize::PerIteration);
+                bench.iter_batched(|| training(due, KEEP), run, BatchSize::PerIteration);
             });
         }
         group.finish();
@@ -111,24 +115,27 @@ fn epochs(criterion: &mut Criterion) {
 fn ratios() {
     let data = data();
     for threads in threads() {
-        let mut measured = DUE.map(|due| (due, Vec::new(), Vec::new()));
         let mut steps = 0;
+        let mut run = |due: Option<Due>, keep: usize| {
+            let (mut trainer, fit) = training(due, keep);
+            let start = Instant::now();
+            on(threads, || trainer.fit(&data, fit).unwrap());
+            steps = trainer.optimizer().steps();
+            start.elapsed().as_secs_f64()
+        };
+        let mut measured = DUE.map(|due| (due, Vec::new()));
         for _ in 0..ROUNDS {
-            for (due, seconds, written) in &mut measured {
-                let (mut trainer, fit) = training(*due);
-                let start = Instant::now();
-                on(threads, || trainer.fit(&data, fit).unwrap());
-                seconds.push(start.elapsed().as_secs_f64());
-                written.push(count());
-                steps = trainer.optimizer().steps();
+            for (due, seconds) in &mut measured {
+                seconds.push(run(*due, KEEP));
             }
         }
-        let medians = measured.map(|(due, mut seconds, mut written)| {
+        let medians = measured.map(|(due, mut seconds)| {
             seconds.sort_by(f64::total_cmp);
-            written.sort_unstable();
-            (due, seconds[ROUNDS / 2], written[ROUNDS / 2])
+            // All stay, so that they can be counted.
+            run(due, usize::MAX);
+            (due, seconds[ROUNDS / 2], count())
         });
-        println!("epoch of {steps} steps, {threads} threads");
+        println!("{EPOCHS} epochs, {steps} steps, {threads} threads");
         for (due, median, written) in medians {
             // And the one at the end of the run.
             let of = due.map_or(0, |Due { every, .. }| steps / every + u64::from(!steps.is_multiple_of(every)));
@@ -138,7 +145,7 @@ fn ratios() {
     }
 }
 
-criterion_group!(group, epochs);
+criterion_group!(group, runs);
 
 fn main() {
     // `cargo test --benches` only checks that it runs; the ratios are for `cargo bench`, alone or with a filter.

@@ -10,8 +10,9 @@ use crate::error::{Error, Result};
 /// A thread that does jobs in turn, while the thread that hands them over goes on at once.
 ///
 /// Of the jobs that wait, only the newest is done, and the newest of those that must be done: a slow disk makes jobs
-/// fewer, not the queue longer. After a job the thread rests for 40 times as long as it took, or a second: where training
-/// keeps all cores busy, it loses what this thread computes. What waits when this is dropped is done before.
+/// fewer, not the queue longer. After a job the thread rests for 20 times as long as it took, or a second, unless the next must
+/// be done: where training keeps all cores busy, it loses what this thread computes. What waits when this is dropped is done
+/// before.
 pub(crate) struct Background {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
@@ -45,7 +46,7 @@ pub(crate) struct Job {
 }
 
 /// How many times as long as a job took the thread rests after it, and how long at most.
-const REST: u32 = 40;
+const REST: u32 = 20;
 const LONGEST_REST: Duration = Duration::from_secs(1);
 
 impl Background {
@@ -153,7 +154,9 @@ impl Shared {
             self.changed.notify_all();
             let rest = LONGEST_REST.min(start.elapsed().saturating_mul(REST));
             queue.is_resting = true;
-            let may_rest = |queue: &mut Queue| !queue.is_awaited && !queue.is_closed;
+            let may_rest = |queue: &mut Queue| {
+                !queue.is_awaited && !queue.is_closed && !queue.waiting.iter().any(|job| job.must_be_done)
+            };
             queue = match self.changed.wait_timeout_while(queue, rest, may_rest) {
                 Ok((queue, _)) => queue,
                 Err(poisoned) => poisoned.into_inner().0,
@@ -211,6 +214,24 @@ mod tests {
         assert_eq!(done(&[false, false, false]), [2]);
         assert_eq!(done(&[false, true, false, false]), [1, 3]);
         assert_eq!(done(&[true, false, true]), [2]);
+    }
+
+    #[test]
+    fn what_must_be_done_waits_for_no_rest() {
+        let background = Background::new("test").unwrap();
+        // After it the thread would rest for a second, the longest.
+        let long = || {
+            thread::sleep(Duration::from_millis(100));
+            Ok(())
+        };
+        background.submit(Job { must_be_done: false, work: Box::new(long) });
+        while !background.shared.queue().is_resting {
+            thread::sleep(Duration::from_millis(1));
+        }
+        let (sender, done) = channel();
+        let work = move || Ok(sender.send(()).unwrap());
+        background.submit(Job { must_be_done: true, work: Box::new(work) });
+        done.recv_timeout(LONGEST_REST * 3 / 4).unwrap();
     }
 
     #[test]

@@ -46,7 +46,7 @@ use crate::{checkpoints, resume};
 /// The program above, killed at any moment and run again, ends with the same bits as if it had not been killed. The file after
 /// n steps is named `step-n.safetensors`, with n in 8 digits. It is a file of the model as well.
 ///
-/// **At most about one a second is written** (some, of a small model): a thread beside training writes, and then rests for 40 times
+/// **At most about one a second is written** (some, of a small model): a thread beside training writes, and then rests for 20 times
 /// as long as that took, at most a second. A checkpoint that is due before is left out, but for that of the best epoch and the last
 /// one. So training does not wait for the disk, and checkpoints after few and fast steps do not take much of its time.
 /// [`write_all`](Checkpoint::write_all) leaves none out.
