@@ -1,7 +1,7 @@
 //! Sound: WAV files, and features of speech.
 //!
-//! [`Wav`] and [`WavReader`] read and write sound. With the feature `audio` there are spectra ([`Stft`]), mel spectra
-//! ([`MelSpectrogram`]) and cepstral coefficients ([`Mfcc`]), in the conventions of librosa and of torchaudio. Signals are `[samples]`, features
+//! [`Wav`] and [`WavReader`] read and write sound. With the feature `audio` there are spectra (`Stft`), mel spectra
+//! (`MelSpectrogram`) and cepstral coefficients (`Mfcc`), in the conventions of librosa and of torchaudio. Signals are `[samples]`, features
 //! `[frames, features]`.
 //!
 //! Nothing resamples: bring sound to one rate before, as by sox or ffmpeg.

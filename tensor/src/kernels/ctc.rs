@@ -4,8 +4,10 @@
 //! a label or the blank. The states of an alignment of l labels are the l + 1 blanks before, between and behind them and the
 //! labels themselves. Blanks and labels lie in rows of their own, so that all of a row is computed alike, in vectors:
 //!
-//!     blanks[i]   the blank before label i (behind the last label: i = l)                        i = 0 ..= l
-//!     labels[i]   label i - 1, which stands before blank i; labels[0] is no state and is -inf     i = 1 ..= l
+//! ```text
+//! blanks[i]   the blank before label i (behind the last label: i = l)                        i = 0 ..= l
+//! labels[i]   label i - 1, which stands before blank i; labels[0] is no state and is -inf     i = 1 ..= l
+//! ```
 //!
 //! Forward, `alpha` is the logarithm of the probability of all ways into a state, the state's own frame included. Back, `beta` is
 //! that of all ways from a state to the end, without its own frame. Their sum, less the logarithm of the whole probability, is
