@@ -229,7 +229,10 @@ mod tests {
             thread::sleep(Duration::from_millis(1));
         }
         let (sender, done) = channel();
-        let work = move || Ok(sender.send(()).unwrap());
+        let work = move || {
+            sender.send(()).unwrap();
+            Ok(())
+        };
         background.submit(Job { must_be_done: true, work: Box::new(work) });
         done.recv_timeout(LONGEST_REST * 3 / 4).unwrap();
     }
