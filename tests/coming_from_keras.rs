@@ -357,6 +357,58 @@ fn texts_and_sequences() -> Result<()> {
 }
 
 #[test]
+fn recurrences_and_masks() -> Result<()> {
+    let network = Sequential::new()
+        .add(Embedding::new(100, 8).mask_zero(true))
+        .add(Bidirectional::new(LSTM::new(64).return_sequences(true)))
+        .add(GRU::new(32));
+    let model = built(network, [None])?;
+    let ids = Tensor::from([[3, 7, 0, 0], [1, 2, 3, 4]]);
+    let outputs = model.predict(&ids)?;
+    // Padding changes nothing.
+    assert!(outputs.slice(0, ..1).allclose(&model.predict(ids.slice(0, ..1).slice(1, ..2))?, 1e-5, 1e-6));
+
+    let model = built(Sequential::new().add(Masking::new(0.0)).add(GlobalAveragePooling1D::new()), [None, Some(2)])?;
+    assert_eq!(model.predict(&Tensor::new([[[1.0, 2.0], [0.0, 0.0]]]))?, Tensor::new([[1.0, 2.0]]));
+
+    let model = built(Sequential::new().add(LSTM::new(3).return_sequences(true)), [None, Some(2)])?;
+    let steps = Generator::new(0).normal([1, 4, 2], 0.0, 1.0);
+    let mut states = RecurrentStates::new();
+    let mut parts = Vec::new();
+    for x in [steps.slice(1, ..1), steps.slice(1, 1..)] {
+        parts.push(model.predict_next(x, &mut states)?);
+    }
+    assert!(Tensor::concat(&parts, 1).allclose(&model.predict(&steps)?, 1e-5, 1e-6));
+    Ok(())
+}
+
+#[test]
+fn strings_of_labels() -> Result<()> {
+    let model = built(Sequential::new().add(Dense::new(4)), [None, Some(4)])?;
+    let mut trainer = Trainer::new(model, Ctc::default(), Adam::default().learning_rate(0.1));
+    // Of each frame the class of the number that is 1, the string "1 2".
+    let frames = Tensor::<f32>::eye(4).take_rows(&[0, 1, 1, 0, 2, 2]).unsqueeze(0);
+    let data = Dataset::new(frames.clone(), Tensor::from([[1, 2]]))?;
+    trainer.fit(&data, Fit { epochs: 30, verbose: false, ..Fit::default() })?;
+    let logits = trainer.predict(&frames)?;
+    let found = logits.ctc_beam_search_decode(None, 0, 100, 1);
+    assert_eq!(found[0][0].labels, [1, 2]);
+    Ok(())
+}
+
+#[test]
+#[cfg(feature = "audio")]
+fn spectra() -> Result<()> {
+    use gradus::datasets::audio;
+    let sound = Generator::new(0).normal::<f32>([16_000], 0.0, 0.1);
+    let mfcc = audio::Mfcc::new(audio::MelSpectrogram::librosa(16_000, 512, 160, 40)?, 13)?;
+    assert_eq!(mfcc.transform(&sound)?.shape(), &[101, 13]);
+    let mel = audio::MelSpectrogram::torchaudio(16_000, 512, 160, 40)?;
+    assert_eq!(mel.transform(&sound)?.shape(), &[101, 40]);
+    Ok(())
+}
+
+#[test]
 fn data_larger_than_memory() -> Result<()> {
     type Read<T> = Result<T, gradus::datasets::DatasetError>;
     fn sample(i: usize) -> Read<(Tensor, Tensor)> {
