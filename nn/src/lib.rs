@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod activation;
+mod beam_search;
 mod build;
 mod built;
 mod check;
@@ -28,6 +29,7 @@ mod model;
 mod model_file;
 mod preprocessing;
 mod regularizers;
+mod sampling;
 mod sequential;
 mod stateful;
 mod steps;
@@ -37,6 +39,7 @@ mod value;
 mod weights_file;
 
 pub use activation::Activation;
+pub use beam_search::{BeamSearch, Hypothesis};
 pub use build::{AnyLayer, Build};
 pub use built::{Built, Forward};
 pub use check::{LayerCheck, check_layer};
@@ -53,6 +56,7 @@ pub use losses::{Loss, Losses, Objective};
 pub use mask::{MaskRule, Positions};
 pub use model::{Evaluation, Model, Pass};
 pub use regularizers::Regularizer;
+pub use sampling::Sampler;
 pub use sequential::Sequential;
 pub use stateful::RecurrentStates;
 pub use summary::{LayerSummary, Summary};

@@ -122,6 +122,25 @@ fn check_all() -> Sequential {
     row!(LayerNorm::new().axes([-1, 1]), [2, 3, 2]);
     row!(LeakyReLU::default(), [4]);
     row!(Masking::default(), [3, 2]);
+    row!(GroupedQueryAttention::new(2, 4, 2).use_causal_mask(true).dropout(0.3), [5, 3]);
+    row!(
+        GroupedQueryAttention::new(2, 2, 1).rope_max_wavelength(100.0).use_bias(false),
+        LayerCheck::new([3, 4]).input([4, 2]) =>
+    );
+    row!(MultiHeadAttention::new(2, 3), [5, 4]);
+    row!(MultiHeadAttention::new(2, 2).use_causal_mask(true).dropout(0.2).rope_max_wavelength(50.0), [4, 3]);
+    row!(MultiHeadAttention::new(1, 3).value_dim(2).output_shape(5), LayerCheck::new([3, 4]).input([2, 3]) =>);
+    row!(MultiHeadAttention::new(2, 2), LayerCheck::new([3, 4]).input([3, 3]).input([3, 2]) =>);
+    row!(PositionEmbedding::new(6), [5, 3]);
+    row!(RotaryEmbedding::new(100.0), [4, 6]);
+    row!(RotaryEmbedding::default().scaling_factor(2.0), [3, 2, 4]);
+    row!(SinePositionEncoding::default(), [4, 5]);
+    row!(TokenAndPositionEmbedding::new(7, 6, 3), [5]);
+    row!(TokenAndPositionEmbedding::new(7, 6, 3).mask_zero(true), [6]);
+    row!(TransformerDecoder::new(5, 2).activation(Activation::Gelu).normalize_first(true), [4, 4]);
+    row!(TransformerDecoder::new(5, 2).dropout(0.2), LayerCheck::new([4, 4]).input([4, 4]) =>);
+    row!(TransformerEncoder::new(5, 2).activation(Activation::Tanh), [4, 4]);
+    row!(TransformerEncoder::new(3, 1).dropout(0.3).normalize_first(true), [3, 2]);
     row!(MaxPooling1D::new([2]).padding(Padding::Same), [5, 2]);
     row!(MaxPooling2D::new([2, 2]), [5, 4, 2]);
     row!(MaxPooling2D::new([3, 3]).strides([2, 2]).padding(Padding::Explicit(vec![(1, 1), (0, 2)])), [4, 4, 1]);

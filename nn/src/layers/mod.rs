@@ -49,12 +49,14 @@ layers! {
         GlobalMaxPooling1D, GlobalMaxPooling2D, GlobalMaxPooling3D;
     group_norm: GroupNorm;
     gru: GRU;
+    grouped_query_attention: GroupedQueryAttention;
     instance_norm: InstanceNorm;
     layer_norm: LayerNorm;
     leaky_relu: LeakyReLU;
     masking: Masking;
     lstm: LSTM;
     merge: Add, Average, Maximum, Minimum, Multiply, Subtract;
+    multi_head_attention: MultiHeadAttention;
     normalization: Normalization;
     padding (ReflectionPadding, ReplicationPadding, ZeroPadding):
         ReflectionPadding1D, ReflectionPadding2D, ReflectionPadding3D,
@@ -63,6 +65,7 @@ layers! {
     permute: Permute;
     pool (AveragePooling, MaxPooling):
         AveragePooling1D, AveragePooling2D, AveragePooling3D, MaxPooling1D, MaxPooling2D, MaxPooling3D;
+    positions: PositionEmbedding, RotaryEmbedding, SinePositionEncoding, TokenAndPositionEmbedding;
     prelu: PReLU;
     relu: ReLU;
     repeat_vector: RepeatVector;
@@ -75,5 +78,6 @@ layers! {
     softmax: Softmax;
     spatial_dropout (SpatialDropout): SpatialDropout1D, SpatialDropout2D, SpatialDropout3D;
     time_distributed: TimeDistributed;
+    transformer: TransformerDecoder, TransformerEncoder;
     up_sampling (Interpolation, UpSampling): UpSampling1D, UpSampling2D, UpSampling3D;
 }

@@ -1,6 +1,7 @@
 //! The layers against Keras, and against PyTorch where Keras has no such layer or computes in f32: outputs and gradients
 //! in f64. The scripts beside the numbers in `reference/` have written them, and name the versions.
 
+mod attention;
 mod layers;
 mod noise;
 mod normalize;

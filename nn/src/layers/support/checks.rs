@@ -38,6 +38,12 @@ pub(in crate::layers) fn rate(name: &str, rate: f64) -> Check {
     demand((0.0..1.0).contains(&rate), problem, "give the share to drop: 0.5 is half")
 }
 
+/// Whether a number is finite and above 0.
+pub(in crate::layers) fn positive(name: &str, number: f64) -> Check {
+    let problem = || format!("the {name} must be above 0 and finite, found {number}");
+    demand(number > 0.0 && number.is_finite(), problem, "leave it out for the default")
+}
+
 /// Whether a number is finite and not negative.
 pub(in crate::layers) fn not_negative(name: &str, number: f64) -> Check {
     let problem = || format!("the {name} must be 0 or more and finite, found {number}");

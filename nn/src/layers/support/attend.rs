@@ -1,0 +1,200 @@
+//! Attention with its projections: what the layers of attention share.
+
+use gradus_autograd::Var;
+use gradus_tensor::{Attention, Float, Shape, Tensor};
+
+use super::rotate::{Angles, rotated};
+use crate::context::Context;
+use crate::error::Result;
+use crate::initializers::Initializer;
+use crate::layer::{Build, Built, ParamId};
+use crate::mask::{MaskRule, and_mask};
+use crate::regularizers::Regularizer;
+use crate::value::{Spec, Value, ValueKind, Values};
+
+/// The options of a layer of attention.
+#[derive(Clone, Copy)]
+pub(in crate::layers) struct AttentionOptions {
+    pub heads: usize,
+    pub kv_heads: usize,
+    pub key_dim: usize,
+    pub value_dim: usize,
+    /// The length of the output; that of a query if it is not given.
+    pub output: Option<usize>,
+    pub use_bias: bool,
+    pub dropout: f64,
+    pub causal: bool,
+    pub scores: bool,
+    pub takes_mask: bool,
+    pub rope_max_wavelength: Option<f64>,
+    pub kernel_initializer: Initializer,
+    pub bias_initializer: Initializer,
+    pub kernel_regularizer: Option<Regularizer>,
+    pub bias_regularizer: Option<Regularizer>,
+}
+
+/// x . kernel + bias, from features to heads of some length, or back.
+#[derive(Clone, Copy)]
+struct Projection {
+    kernel: ParamId,
+    bias: Option<ParamId>,
+    /// The lengths of the last axis or axes of the result.
+    to: [usize; 2],
+    /// The length of the axes that the kernel takes together.
+    from: usize,
+}
+
+impl Projection {
+    /// Registers the weights: a kernel `[from, heads, length]` and a bias `[heads, length]`.
+    fn to_heads<T: Float>(
+        build: &mut Build<'_, T>,
+        name: &str,
+        from: usize,
+        to: [usize; 2],
+        options: &AttentionOptions,
+    ) -> Result<Self> {
+        Self::new(build, name, vec![from, to[0], to[1]], to.to_vec(), (from, to), options)
+    }
+
+    fn new<T: Float>(
+        build: &mut Build<'_, T>,
+        name: &str,
+        kernel: Vec<usize>,
+        bias: Vec<usize>,
+        (from, to): (usize, [usize; 2]),
+        options: &AttentionOptions,
+    ) -> Result<Self> {
+        let kernel = build.weight(&format!("{name}/kernel"), kernel, options.kernel_initializer)?;
+        build.penalty(kernel, options.kernel_regularizer);
+        let bias = match options.use_bias {
+            true => Some(build.weight(&format!("{name}/bias"), bias, options.bias_initializer)?),
+            false => None,
+        };
+        bias.into_iter().for_each(|bias| build.penalty(bias, options.bias_regularizer));
+        Ok(Projection { kernel, bias, to, from })
+    }
+
+    /// x `[n, t, from]` to `[n, t, heads * length]`.
+    fn apply<T: Float>(&self, context: &Context<'_, T>, x: &Var<T>) -> Var<T> {
+        let width = self.to[0] * self.to[1];
+        let kernel = context.weight(self.kernel).reshape([self.from, width]);
+        match self.bias {
+            Some(bias) => x.matmul_biased(&kernel, &context.weight(bias).reshape([width]), false),
+            None => x.matmul(&kernel),
+        }
+    }
+
+    /// As [`apply`](Projection::apply), with the heads as an axis.
+    fn heads<T: Float>(&self, context: &Context<'_, T>, x: &Var<T>) -> Var<T> {
+        let [n, t] = [x.shape()[0], x.shape()[1]];
+        self.apply(context, x).reshape([n, t, self.to[0], self.to[1]])
+    }
+}
+
+/// The inputs of a layer of attention: queries, values and keys, and perhaps a mask.
+struct Inputs<'a> {
+    query: &'a Shape,
+    value: &'a Shape,
+    key: &'a Shape,
+    /// The number of sequences.
+    count: usize,
+}
+
+impl<'a> Inputs<'a> {
+    fn new<T: Float>(build: &Build<'a, T>, takes_mask: bool) -> Result<Self> {
+        let count = build.inputs().len() - usize::from(takes_mask).min(build.inputs().len());
+        if !(1..=3).contains(&count) {
+            let problem = format!("takes a query, a value and a key, found {count} sequences");
+            return Err(build.error(problem, "feed it with [query], [query, value] or [query, value, key]"));
+        }
+        let mut shapes = Vec::new();
+        for index in 0..count {
+            let shape = build.input_as(index, ValueKind::Floats)?;
+            if shape.len() != 2 {
+                let problem = format!("takes sequences of shape [length, features], found {shape}");
+                return Err(build.error(problem, "join other axes by a Reshape"));
+            }
+            shapes.push(shape);
+        }
+        let (query, value) = (shapes[0], shapes[1.min(count - 1)]);
+        let key = if count == 3 { shapes[2] } else { value };
+        if key[0] != value[0] {
+            let problem = format!("keys and values have different lengths: {key} and {value}");
+            return Err(build.error(problem, "give a key for each value"));
+        }
+        if takes_mask {
+            let mask = build.input_as(count, ValueKind::Mask)?;
+            if **mask != [query[0], key[0]] {
+                let expected: Shape = [query[0], key[0]].into();
+                let problem = format!("the mask has shape {mask}, {expected} is needed");
+                return Err(build.error(problem, "say for each query which keys it sees"));
+            }
+        }
+        Ok(Inputs { query, value, key, count })
+    }
+}
+
+/// The layer of attention with these options, on the inputs that feed it.
+pub(in crate::layers) fn attention_layer<T: Float>(
+    build: &mut Build<'_, T>,
+    options: AttentionOptions,
+) -> Result<Built<T>> {
+    let Inputs { query, value, key, count } = Inputs::new(build, options.takes_mask)?;
+    let AttentionOptions { heads, kv_heads, key_dim, value_dim, .. } = options;
+    let width = options.output.unwrap_or(query[1]);
+    let angles = options.rope_max_wavelength.map(|wavelength| Angles { wavelength, scaling: 1.0 });
+    if angles.is_some() && !key_dim.is_multiple_of(2) {
+        let problem = format!("rotary positions turn pairs of numbers, found a key_dim of {key_dim}");
+        return Err(build.error(problem, "give an even key_dim"));
+    }
+    let to_query = Projection::to_heads(build, "query", query[1], [heads, key_dim], &options)?;
+    let to_key = Projection::to_heads(build, "key", key[1], [kv_heads, key_dim], &options)?;
+    let to_value = Projection::to_heads(build, "value", value[1], [kv_heads, value_dim], &options)?;
+    let from = heads * value_dim;
+    let kernel = vec![heads, value_dim, width];
+    let to_output = Projection::new(build, "attention_output", kernel, vec![width], (from, [1, width]), &options)?;
+
+    let mut outputs = vec![Spec::floats([query[0], width])];
+    if build.inputs()[0].is_masked() {
+        outputs[0] = outputs[0].clone().masked();
+    }
+    if options.scores {
+        outputs.push(Spec::floats([heads, query[0], key[0]]));
+    }
+    let scale = (key_dim.max(1) as f64).sqrt().recip();
+    let built = Built::of_values(outputs, move |context, inputs| {
+        let sequence = |index: usize| inputs[index.min(count - 1)].floats();
+        let (x, from_value) = (sequence(0), sequence(1));
+        let from_key = if count == 3 { sequence(2) } else { from_value };
+        let (mut query, mut key) = (to_query.heads(context, x), to_key.heads(context, from_key));
+        if let Some(angles) = angles {
+            query = rotated(&query, angles);
+            key = rotated(&key, angles);
+        }
+        let value = to_value.heads(context, from_value);
+        let mut how = Attention::new().scale(scale).causal(options.causal);
+        // Keys are there where both keys and values are.
+        let masks = (1.min(count - 1)..count).filter_map(|index| inputs.mask(index));
+        if let Some(mask) = masks.cloned().reduce(|all, mask| and_mask(all, Some(&mask))) {
+            how = how.key_mask(mask);
+        }
+        if options.takes_mask {
+            how = how.mask(inputs[count].mask().unsqueeze(1));
+        }
+        if options.dropout > 0.0
+            && let Some(generator) = context.training()
+        {
+            how = how.dropout(options.dropout, generator.next_u64());
+        }
+        let attended = query.attention(&key, &value, &how);
+        let [n, t] = [x.shape()[0], x.shape()[1]];
+        let y = to_output.apply(context, &attended.reshape([n, t, from]));
+        let mut results = vec![Value::Floats(y)];
+        if options.scores {
+            let weights: Tensor<T> = query.value().attention_weights(key.value(), &how);
+            results.push(Value::Floats(weights.into()));
+        }
+        results.into_iter().collect::<Values<T>>().with_mask(0, inputs.mask(0).cloned())
+    });
+    Ok(built.mask_rule(MaskRule::Known))
+}
