@@ -24,7 +24,7 @@ options! {
     /// let x = graph.input();
     /// let y = graph.add(MultiHeadAttention::new(4, 8).use_causal_mask(true), [x]);
     /// let model = Model::build(graph.output(y), [10, 32], 42)?;
-    /// assert_eq!(model.predict(Tensor::zeros([1, 10, 32]))?.shape(), &[1, 10, 32]);
+    /// assert_eq!(model.predict(Tensor::<f32>::zeros([1, 10, 32]))?.shape(), &[1, 10, 32]);
     /// # Ok::<(), gradus_nn::Error>(())
     /// ```
     pub struct MultiHeadAttention {
