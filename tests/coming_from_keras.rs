@@ -369,7 +369,7 @@ fn recurrences_and_masks() -> Result<()> {
     assert!(outputs.slice(0, ..1).allclose(&model.predict(ids.slice(0, ..1).slice(1, ..2))?, 1e-5, 1e-6));
 
     let model = built(Sequential::new().add(Masking::new(0.0)).add(GlobalAveragePooling1D::new()), [None, Some(2)])?;
-    assert_eq!(model.predict(&Tensor::new([[[1.0, 2.0], [0.0, 0.0]]]))?, Tensor::new([[1.0, 2.0]]));
+    assert_eq!(model.predict(Tensor::new([[[1.0, 2.0], [0.0, 0.0]]]))?, Tensor::new([[1.0, 2.0]]));
 
     let model = built(Sequential::new().add(LSTM::new(3).return_sequences(true)), [None, Some(2)])?;
     let steps = Generator::new(0).normal([1, 4, 2], 0.0, 1.0);
@@ -379,6 +379,31 @@ fn recurrences_and_masks() -> Result<()> {
         parts.push(model.predict_next(x, &mut states)?);
     }
     assert!(Tensor::concat(&parts, 1).allclose(&model.predict(&steps)?, 1e-5, 1e-6));
+    Ok(())
+}
+
+#[test]
+fn attention_and_generation() -> Result<()> {
+    let mut graph = Graph::builder();
+    let (x, target) = (graph.input_named("x"), graph.input_named("target"));
+    let attended = graph.add(MultiHeadAttention::new(4, 8).use_causal_mask(true), [x]);
+    let encoded = graph.add(TransformerEncoder::new(64, 4), [attended]);
+    let decoded = graph.add(TransformerDecoder::new(64, 4), [target, encoded]);
+    let model = built(graph.output(decoded), [Input::named("x", [None, Some(16)]), Input::named("target", [5, 16])])?;
+    let [x, target] = [7, 5].map(|length| Generator::new(length).normal([2, length as usize, 16], 0.0, 1.0));
+    let columns = Columns::new().with("x", x).with("target", target);
+    assert_eq!(model.predict(columns)?.shape(), &[2, 5, 16]);
+
+    // The logits of what follows 0, 1, 2 or 3: the next number, and 3 is the end.
+    let follows = Tensor::new([[0.0, 9.0, 0.0, 0.0], [0.0, 0.0, 9.0, 0.0], [0.0, 0.0, 0.0, 9.0], [0.0, 0.0, 0.0, 9.0]]);
+    let last = |ids: &[i64]| ids[ids.len() - 1] as isize;
+    let sampler = Sampler::random().top_p(0.9).temperature(0.7);
+    let ids = sampler.generate(&[0], 20, Some(3), &mut Generator::new(0), |ids| Ok(follows.select(0, last(ids))))?;
+    assert_eq!(ids, [0, 1, 2, 3]);
+    let end = 3;
+    let rows = |beams: &[Vec<i64>]| beams.iter().map(|ids| follows.select(0, last(ids))).collect::<Vec<Tensor>>();
+    let found = BeamSearch::new(4, end, 20).search(&[0], |beams| Ok(Tensor::stack(&rows(beams), 0)))?;
+    assert_eq!(found[0].ids, [0, 1, 2, 3]);
     Ok(())
 }
 

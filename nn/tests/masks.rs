@@ -93,8 +93,21 @@ fn padding_changes_no_bit() {
     let pooled = embedding().add(GlobalAveragePooling1D::new()).add(Dense::new(3));
     let largest = embedding().add(GlobalMaxPooling1D::new()).add(Dense::new(3));
     let each = embedding().add(Dense::new(3));
+    let attended = embedding().add(TransformerEncoder::new(24, 4)).add(Dense::new(3));
+    let recurrent = |sequences: bool| {
+        let cells = Bidirectional::new(LSTM::new(8).return_sequences(true));
+        embedding().add(cells).add(GRU::new(12).return_sequences(sequences)).add(Dense::new(3))
+    };
     let loss = SparseCategoricalCrossentropy::default().from_logits(true);
-    for (network, is_each) in [(pooled, false), (largest, false), (each, true)] {
+    let networks = [
+        (pooled, false),
+        (largest, false),
+        (each, true),
+        (attended, true),
+        (recurrent(false), false),
+        (recurrent(true), true),
+    ];
+    for (network, is_each) in networks {
         let model = Model::build(network, [None], 42).unwrap();
         for (samples, length) in [(1, 1), (1, 7), (2, 5), (3, 33), (32, 12)] {
             let mut generator = Generator::new(samples as u64);
@@ -171,7 +184,7 @@ fn each_layer_says_what_it_does_about_masks() {
             Activation::Relu, Activation::Softmax, Dense::new(3), Dropout::new(0.5), ELU::default(), GaussianDropout::new(0.5),
             GaussianNoise::new(0.1), LayerNorm::new(), LeakyReLU::default(), Masking::new(1.0), Normalization::new([0.5], [2.0]),
             PReLU::new(), Permute::new([1, 2]), RMSNorm::new(), ReLU::new(), Rescaling::new(0.5), Reshape::new([6, 2, 2]),
-            Residual::new(Dense::new(4)), Softmax::new(), SpatialDropout1D::new(0.5), Sequential::new().add(Dense::new(3));
+            Residual::new(Dense::new(4)), SinePositionEncoding::new(10_000.0), Softmax::new(), SpatialDropout1D::new(0.5), Sequential::new().add(Dense::new(3));
         "ended":
             GlobalAveragePooling1D::new(), GlobalMaxPooling1D::new().keepdims(true);
         "refused":
