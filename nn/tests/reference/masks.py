@@ -19,7 +19,7 @@ from keras import layers, losses, metrics
 keras.config.set_floatx("float64")
 
 IDS = np.array([[3, 1, 4, 0, 0], [2, 0, 1, 5, 0], [5, 5, 1, 2, 3]])
-# Of shape [n, 1]: beside a mask, Keras does not broadcast weights of shape [n] over positions.
+# Of shape [n, 1]: Keras takes weights of shape [n] for those of positions.
 SAMPLE_WEIGHTS = np.array([[0.5], [2.0], [1.0]])
 
 
