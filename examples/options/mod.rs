@@ -1,4 +1,4 @@
-//! The command line of the examples that train on pictures.
+//! The command line of the examples that train.
 
 use std::path::PathBuf;
 
@@ -23,7 +23,19 @@ impl Options {
     }
 
     /// These options, changed by the arguments of the program. `--help` prints them and ends the program.
-    pub fn parse(mut self, about: &str) -> Result<Self> {
+    #[allow(dead_code)] // Unless an example has options of its own.
+    pub fn parse(self, about: &str) -> Result<Self> {
+        self.parse_with(about, "", |_, _| Ok(false))
+    }
+
+    /// As `parse`, with options of the example's own: `further` is their help, and `take` is given the name of an option without its
+    /// dashes, takes its value from the parser, and returns whether it knows the option.
+    pub fn parse_with(
+        mut self,
+        about: &str,
+        further: &str,
+        mut take: impl FnMut(&str, &mut Parser) -> Result<bool>,
+    ) -> Result<Self> {
         let mut arguments = Parser::from_env();
         while let Some(argument) = arguments.next()? {
             match argument {
@@ -34,8 +46,14 @@ impl Options {
                 Arg::Long("data") => self.data = Some(arguments.value()?.into()),
                 Arg::Long("pictures") => self.pictures = arguments.value()?.into(),
                 Arg::Long("help") | Arg::Short('h') => {
-                    println!("{about}\n\n{}", self.help());
+                    println!("{about}\n\n{}{further}", self.help());
                     std::process::exit(0);
+                }
+                Arg::Long(name) => {
+                    let name = name.to_owned();
+                    if !take(&name, &mut arguments)? {
+                        return Err(format!("invalid option '--{name}'; --help lists the options").into());
+                    }
                 }
                 other => return Err(format!("{}; --help lists the options", other.unexpected()).into()),
             }
@@ -51,11 +69,11 @@ impl Options {
         let Options { epochs, batch_size, learning_rate, seed, data: _, pictures } = self;
         format!(
             "Options:
-  --epochs N         How many times to go through the training images [default: {epochs}]
-  --batch-size N     Images per training step [default: {batch_size}]
+  --epochs N         How many times to go through the training samples [default: {epochs}]
+  --batch-size N     Samples per training step [default: {batch_size}]
   --learning-rate X  Adam's learning rate, at its highest [default: {learning_rate}]
-  --seed N           Seed of everything random: first weights, order of images, dropout [default: {seed}]
-  --data FOLDER      The folder with the data set's files, or with a folder of the data set's name
+  --seed N           Seed of everything random: first weights, order of samples, dropout [default: {seed}]
+  --data PATH        The folder with the data set's files, or with a folder of the data set's name
   --pictures FOLDER  Where pictures are written, if the example draws any [default: {}]",
             pictures.display()
         )
