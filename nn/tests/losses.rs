@@ -110,6 +110,9 @@ fn crossentropies_are_keras() {
     let sparse = SparseCategoricalCrossentropy::default();
     check("SparseCategoricalCrossentropy(from_logits=False)", sparse);
     check("SparseCategoricalCrossentropy(from_logits=True)", sparse.from_logits(true));
+    let smoothed = sparse.label_smoothing(0.1);
+    check("SparseCategoricalCrossentropy(from_logits=False, label_smoothing=0.1)", smoothed);
+    check("SparseCategoricalCrossentropy(from_logits=True, label_smoothing=0.1)", smoothed.from_logits(true));
     check("KLDivergence", KLDivergence);
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::probabilities::sum_of_classes;
 use super::targets::class_index;
-use super::{Expects, FURTHER_AXES, Loss, at_least};
+use super::{Expects, FURTHER_AXES, Loss, at_least, options};
 use crate::error::{Error, Result};
 
 /// -ln p_t, with class indices t and probabilities p, rescaled to a sum of 1: [`CategoricalCrossentropy`] without
@@ -21,6 +21,8 @@ use crate::error::{Error, Result};
 pub struct SparseCategoricalCrossentropy {
     from_logits: bool,
     ignore_class: Option<i64>,
+    #[serde(default, deserialize_with = "options::read_smoothing")]
+    label_smoothing: f64,
 }
 
 impl SparseCategoricalCrossentropy {
@@ -33,6 +35,16 @@ impl SparseCategoricalCrossentropy {
     /// over the others.
     pub fn ignore_class(self, class: i64) -> Self {
         SparseCategoricalCrossentropy { ignore_class: Some(class), ..self }
+    }
+
+    /// With targets drawn towards the even distribution: the target's class counts 1 - smoothing + smoothing / classes, each
+    /// other class smoothing / classes. PyTorch's option; in Keras only one-hot targets have it.
+    ///
+    /// # Panics
+    /// If `smoothing` is not in 0 to 1.
+    #[track_caller]
+    pub fn label_smoothing(self, smoothing: f64) -> Self {
+        SparseCategoricalCrossentropy { label_smoothing: options::SMOOTHING.given(smoothing), ..self }
     }
 
     /// The class of each row of the outputs; `None` where it is ignored.
@@ -89,22 +101,28 @@ impl Loss for SparseCategoricalCrossentropy {
         let classes = self.classes(targets, outputs)?;
         let width = outputs.shape()[outputs.ndim() - 1];
         let shape = &outputs.shape()[..outputs.ndim() - 1];
-        // Row by row, -ln of the target's share: of e^x for logits x, of p for probabilities p.
+        // Row by row, -ln of the target's share: of e^x for logits x, of p for probabilities p. With smoothing the other
+        // shares count, too.
         let from_logits = self.from_logits;
         let smallest = T::min_positive_value();
+        let (on_target, on_each) =
+            (T::of(1.0 - self.label_smoothing), T::of(self.label_smoothing / width.max(1) as f64));
+        let is_smoothed = self.label_smoothing != 0.0;
         let values =
             if from_logits { outputs.value().log_softmax(-1) } else { outputs.value().contiguous() }.contiguous();
         let name = self.name();
         let losses: Vec<T> = {
             let elements = values.as_slice().expect("just made contiguous");
-            let loss = |(i, class): (usize, &Option<usize>)| match *class {
-                None => Ok(T::ZERO),
-                Some(class) if from_logits => Ok(-elements[i * width + class]),
-                Some(class) => {
-                    let row = &elements[i * width..][..width];
-                    let sum = sum_of_classes(name, row, i, outputs.shape())?;
-                    Ok(Math::ln(sum) - Math::ln(at_least(row[class], smallest)))
+            let loss = |(i, class): (usize, &Option<usize>)| {
+                let Some(class) = *class else { return Ok(T::ZERO) };
+                let row = &elements[i * width..][..width];
+                let ln_sum =
+                    if from_logits { T::ZERO } else { Math::ln(sum_of_classes(name, row, i, outputs.shape())?) };
+                let loss_of = |x: T| ln_sum - if from_logits { x } else { Math::ln(at_least(x, smallest)) };
+                if !is_smoothed {
+                    return Ok(loss_of(row[class]));
                 }
+                Ok(on_target * loss_of(row[class]) + on_each * row.iter().map(|&x| loss_of(x)).sum::<T>())
             };
             classes.iter().enumerate().map(loss).collect::<Result<_>>()?
         };
@@ -118,12 +136,16 @@ impl Loss for SparseCategoricalCrossentropy {
                     continue;
                 };
                 if from_logits {
-                    row[class] -= T::ONE;
-                    row.iter_mut().for_each(|x| *x *= g);
+                    row[class] -= on_target;
+                    row.iter_mut().for_each(|x| *x = (*x - on_each) * g);
                 } else {
                     let share = g / row.iter().map(|&p| at_least(p, T::ZERO)).sum::<T>();
-                    let own = g / at_least(row[class], smallest);
-                    row.fill(share);
+                    let own = on_target * g / at_least(row[class], smallest);
+                    if is_smoothed {
+                        row.iter_mut().for_each(|p| *p = share - on_each * g / at_least(*p, smallest));
+                    } else {
+                        row.fill(share);
+                    }
                     row[class] -= own;
                 }
             }

@@ -44,6 +44,13 @@ class LogCosh(losses.Loss):
         return tf.reduce_mean(error + tf.nn.softplus(-2 * error) - np.log(2), axis=-1)
 
 
+class Smoothed(losses.CategoricalCrossentropy):
+    """Keras smooths one-hot targets alone."""
+
+    def call(self, y_true, y_pred):
+        return super().call(tf.one_hot(tf.cast(y_true, "int64"), 4, dtype="float64"), y_pred)
+
+
 def case(title, y_true, y_pred, make, **options):
     print(f"\n## {title}   y_true={y_true} y_pred={y_pred}")
     y_true, y_pred, weights = (tf.constant(INPUTS[name], "float64") for name in (y_true, y_pred, "SW"))
@@ -84,6 +91,8 @@ for logits, y_pred in [(False, "CP"), (True, "BL")]:
 for logits, y_pred in [(False, "CP"), (True, "BL")]:
     title = f"SparseCategoricalCrossentropy(from_logits={logits})"
     case(title, "CI", y_pred, losses.SparseCategoricalCrossentropy, from_logits=logits)
+    title = f"SparseCategoricalCrossentropy(from_logits={logits}, label_smoothing=0.1), as of one-hot targets"
+    case(title, "CI", y_pred, Smoothed, from_logits=logits, label_smoothing=0.1)
 focal = {"gamma": 2, "alpha": 0.25}
 title = "BinaryFocalCrossentropy(gamma=2, alpha=0.25, apply_class_balancing="
 binary = losses.BinaryFocalCrossentropy
