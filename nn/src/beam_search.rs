@@ -34,6 +34,20 @@ pub struct BeamSearch {
     length_penalty: f64,
 }
 
+/// A sequence in the course of a search, of which [`BeamSearch::search_all`] asks what comes next.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Beam {
+    /// Which of the prompts it began with.
+    pub prompt: usize,
+    /// Which sequence of the step before it continues, by its row there; at the first step its prompt. So states kept for each
+    /// sequence are those of the step before, taken in this order.
+    pub parent: usize,
+    /// The ids so far, with those of the prompt.
+    pub ids: Vec<i64>,
+    /// The logarithm of the probability of what was appended.
+    log: f64,
+}
+
 /// A sequence that was found.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Hypothesis {
@@ -78,33 +92,87 @@ impl BeamSearch {
         prompt: &[i64],
         mut step: impl FnMut(&[Vec<i64>]) -> Result<Tensor<T>>,
     ) -> Result<Vec<Hypothesis>> {
-        let mut alive = vec![(prompt.to_vec(), 0.0_f64)];
-        let mut ended: Vec<Hypothesis> = Vec::new();
+        let of_ids = |beams: &[Beam]| step(&beams.iter().map(|beam| beam.ids.clone()).collect::<Vec<_>>());
+        Ok(self.search_all(&[prompt], of_ids)?.swap_remove(0))
+    }
+
+    /// As [`search`](BeamSearch::search), for several prompts at once: one call of `step` for the sequences of all those whose
+    /// search goes on, such as the sentences of a batch that is translated. [`Beam::prompt`] says which sentence a sequence is of.
+    ///
+    /// ```
+    /// use gradus_nn::{Beam, BeamSearch};
+    /// use gradus_tensor::Tensor;
+    /// // A "translation" that copies its source, id by id, and ends with 0.
+    /// let sources = [[3_i64, 1, 0], [2, 2, 0]];
+    /// let step = |beams: &[Beam]| {
+    ///     let next: Tensor<i64> = beams.iter().map(|beam| sources[beam.prompt][beam.ids.len()]).collect();
+    ///     Ok(next.one_hot::<f32>(4) * 5.0)
+    /// };
+    /// let found = BeamSearch::new(2, 0, 5).search_all(&[[0_i64; 0]; 2], step)?;
+    /// assert_eq!((&found[0][0].ids[..], &found[1][0].ids[..]), (&sources[0][..], &sources[1][..]));
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As `search`.
+    pub fn search_all<T: Float>(
+        &self,
+        prompts: &[impl AsRef<[i64]>],
+        mut step: impl FnMut(&[Beam]) -> Result<Tensor<T>>,
+    ) -> Result<Vec<Vec<Hypothesis>>> {
+        let begun = prompts.iter().map(|ids| ids.as_ref().to_vec()).enumerate();
+        let mut alive: Vec<Beam> = begun.map(|(prompt, ids)| Beam { prompt, parent: prompt, ids, log: 0.0 }).collect();
+        let mut ended: Vec<Vec<Hypothesis>> = vec![Vec::new(); prompts.len()];
         for length in 1..=self.max_length {
-            let sequences: Vec<Vec<i64>> = alive.iter().map(|(ids, _)| ids.clone()).collect();
-            let logits = step(&sequences)?;
-            let mut candidates = candidates(&logits, &alive)?;
-            // Each sequence has one continuation that ends, so twice the beams leave enough that go on.
-            candidates.truncate(2 * self.num_beams);
-            let mut next = Vec::new();
-            for (beam, id, log_probability) in candidates {
-                let ids = [&alive[beam].0[..], &[id as i64]].concat();
-                if id as i64 == self.end {
-                    ended.push(self.hypothesis(ids, log_probability, length));
-                } else if next.len() < self.num_beams {
-                    next.push((ids, log_probability));
-                }
-            }
-            self.keep_best(&mut ended);
-            alive = next;
-            if alive.is_empty() || self.is_settled(&ended, alive[0].1) {
-                alive.clear();
+            if alive.is_empty() {
                 break;
             }
+            let logits = step(&alive)?;
+            check_logits(&logits, alive.len())?;
+            let mut next = Vec::new();
+            let mut first = 0;
+            for of_prompt in alive.chunk_by(|a, b| a.prompt == b.prompt) {
+                let ended = &mut ended[of_prompt[0].prompt];
+                let on = self.continued(&logits, of_prompt, first, length, ended)?;
+                first += of_prompt.len();
+                self.keep_best(ended);
+                if on.first().is_some_and(|best| !self.is_settled(ended, best.log)) {
+                    next.extend(on);
+                }
+            }
+            alive = next;
         }
-        ended.extend(alive.into_iter().map(|(ids, p)| self.hypothesis(ids, p, self.max_length)));
-        self.keep_best(&mut ended);
+        for beam in alive {
+            ended[beam.prompt].push(self.hypothesis(beam.ids, beam.log, self.max_length));
+        }
+        ended.iter_mut().for_each(|ended| self.keep_best(ended));
         Ok(ended)
+    }
+
+    /// The best continuations of the sequences of one prompt, the likeliest first; those that end go to the ended ones. The
+    /// logits of the first sequence are row `first`.
+    fn continued<T: Float>(
+        &self,
+        logits: &Tensor<T>,
+        beams: &[Beam],
+        first: usize,
+        length: usize,
+        ended: &mut Vec<Hypothesis>,
+    ) -> Result<Vec<Beam>> {
+        // Each sequence has one continuation that ends, so twice the beams leave enough that go on.
+        let mut candidates = candidates(logits, beams, first, 2 * self.num_beams)?;
+        candidates.truncate(2 * self.num_beams);
+        let mut next = Vec::new();
+        for (beam, id, log) in candidates {
+            let Beam { prompt, ids, .. } = &beams[beam];
+            let ids = [&ids[..], &[id as i64]].concat();
+            if id as i64 == self.end {
+                ended.push(self.hypothesis(ids, log, length));
+            } else if next.len() < self.num_beams {
+                next.push(Beam { prompt: *prompt, parent: first + beam, ids, log });
+            }
+        }
+        Ok(next)
     }
 
     fn hypothesis(&self, ids: Vec<i64>, log_probability: f64, length: usize) -> Hypothesis {
@@ -128,19 +196,30 @@ impl BeamSearch {
     }
 }
 
-/// All continuations, with their beam, id and logarithm of their probability, the likeliest first.
-fn candidates<T: Float>(logits: &Tensor<T>, alive: &[(Vec<i64>, f64)]) -> Result<Vec<(usize, usize, f64)>> {
-    if logits.ndim() != 2 || logits.shape()[0] != alive.len() {
-        let problem = format!("logits of {} sequences have the shape {}", alive.len(), logits.shape());
-        return Err(Error::new("beam search", problem, "give [sequences, vocabulary]"));
+fn check_logits<T: Float>(logits: &Tensor<T>, sequences: usize) -> Result<()> {
+    if logits.ndim() == 2 && logits.shape()[0] == sequences {
+        return Ok(());
     }
+    let problem = format!("logits of {sequences} sequences have the shape {}", logits.shape());
+    Err(Error::new("beam search", problem, "give [sequences, vocabulary]"))
+}
+
+/// The continuations of beams that may be among the best so many, with their beam, id and logarithm of their probability, the
+/// likeliest first. The logits of the first beam are row `first`.
+fn candidates<T: Float>(
+    logits: &Tensor<T>,
+    beams: &[Beam],
+    first: usize,
+    count: usize,
+) -> Result<Vec<(usize, usize, f64)>> {
     let mut candidates = Vec::new();
-    for (beam, (_, so_far)) in alive.iter().enumerate() {
-        let ranked = crate::sampling::ranked(&logits.select(0, beam as isize))?;
+    for (place, beam) in beams.iter().enumerate() {
+        let logits = logits.select(0, (first + place) as isize);
+        let ranked = crate::sampling::best(&logits, count)?;
         let largest = ranked[0].1;
         let share = |logit: f64| if logit == largest { 0.0 } else { logit - largest };
-        let ln_sum = ranked.iter().map(|(_, logit)| share(*logit).exp()).sum::<f64>().ln();
-        let likely = ranked.iter().map(|(id, logit)| (beam, *id, so_far + share(*logit) - ln_sum));
+        let ln_sum = logits.iter().map(|logit| share(logit.as_f64()).exp()).sum::<f64>().ln();
+        let likely = ranked.iter().map(|(id, logit)| (place, *id, beam.log + share(*logit) - ln_sum));
         candidates.extend(likely.filter(|(.., p)| *p > f64::NEG_INFINITY));
     }
     candidates.sort_by(|(.., a), (.., b)| b.total_cmp(a));
@@ -209,6 +288,35 @@ mod tests {
         let long = best(2.0);
         assert_eq!(long.ids, [1, 1, 1, 0]);
         assert!((long.score - 0.1_f64.ln() / 2.25).abs() < 1e-12);
+    }
+
+    #[test]
+    fn prompts_searched_together_are_those_searched_alone() {
+        let search = BeamSearch::new(2, 0, 5).length_penalty(0.6);
+        let prompts: [&[i64]; 4] = [&[], &[2], &[1, 1], &[2, 1]];
+        let mut rows: Vec<Beam> = Vec::new();
+        let mut calls = 0;
+        let together = search.search_all(&prompts, |beams| {
+            for beam in beams {
+                // A sequence continues that of its parent's row, and is of the same prompt.
+                let before = rows.get(beam.parent).map_or(prompts[beam.prompt], |parent| &parent.ids);
+                let before = if calls == 0 { prompts[beam.parent] } else { before };
+                let own = if calls == 0 { &beam.ids[..] } else { &beam.ids[..beam.ids.len() - 1] };
+                assert_eq!(own, before);
+                assert!(beam.ids.starts_with(prompts[beam.prompt]));
+            }
+            (rows, calls) = (beams.to_vec(), calls + 1);
+            step(&beams.iter().map(|beam| beam.ids.clone()).collect::<Vec<_>>())
+        });
+        let alone = prompts.map(|prompt| search.search(prompt, step).unwrap());
+        assert_eq!(together.unwrap(), alone);
+        assert!(calls > 2, "{calls}");
+        assert!(
+            search
+                .search_all(&[] as &[&[i64]], |_| -> Result<Tensor<f64>> { panic!("nothing is asked") })
+                .unwrap()
+                .is_empty()
+        );
     }
 
     #[test]

@@ -39,7 +39,7 @@ mod value;
 mod weights_file;
 
 pub use activation::Activation;
-pub use beam_search::{BeamSearch, Hypothesis};
+pub use beam_search::{Beam, BeamSearch, Hypothesis};
 pub use build::{AnyLayer, Build};
 pub use built::{Built, Forward};
 pub use check::{LayerCheck, check_layer};

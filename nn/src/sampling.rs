@@ -136,7 +136,12 @@ fn weight(logit: f64, largest: f64, temperature: f64) -> f64 {
 }
 
 /// All ids with their logits, the largest first, ids of equal logits in order.
-pub(crate) fn ranked<T: Float>(logits: &Tensor<T>) -> Result<Vec<(usize, f64)>> {
+fn ranked<T: Float>(logits: &Tensor<T>) -> Result<Vec<(usize, f64)>> {
+    best(logits, usize::MAX)
+}
+
+/// As [`ranked`], of so many ids alone, or all if there are fewer.
+pub(crate) fn best<T: Float>(logits: &Tensor<T>, count: usize) -> Result<Vec<(usize, f64)>> {
     if logits.ndim() != 1 {
         let problem = format!("logits have the shape {}, [vocabulary] is needed", logits.shape());
         return Err(Error::new("sampling", problem, "give the logits of the last position alone"));
@@ -146,7 +151,13 @@ pub(crate) fn ranked<T: Float>(logits: &Tensor<T>) -> Result<Vec<(usize, f64)>> 
         let problem = format!("the logit of id {id} is NaN");
         return Err(Error::new("sampling", problem, "look for a loss that was not finite in training"));
     }
-    ranked.sort_by(|(_, a), (_, b)| b.total_cmp(a));
+    let order = |(i, a): &(usize, f64), (j, b): &(usize, f64)| b.total_cmp(a).then(i.cmp(j));
+    if count < ranked.len() {
+        // A vocabulary need not be sorted for its best few.
+        ranked.select_nth_unstable_by(count, order);
+        ranked.truncate(count);
+    }
+    ranked.sort_unstable_by(order);
     if ranked.first().is_none_or(|(_, logit)| *logit == f64::NEG_INFINITY) {
         let problem = "no id has a logit above minus infinity";
         return Err(Error::new("sampling", problem, "leave at least one id that may come next"));
@@ -179,6 +190,16 @@ mod tests {
         // Four standard deviations of a share of a half are 0.014.
         let near = found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 0.015 && (*b > 0.0 || *a == 0.0));
         assert!(near, "{found:?}, not {expected:?}");
+    }
+
+    #[test]
+    fn the_best_few_are_the_first_of_all() {
+        let logits = Tensor::from([2.0, -1.0, 2.0, f64::NEG_INFINITY, 3.0, 2.0, 0.0]);
+        let all = ranked(&logits).unwrap();
+        assert_eq!(all.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [4, 0, 2, 5, 6, 1, 3]);
+        for count in 1..9 {
+            assert_eq!(best(&logits, count).unwrap(), all[..count.min(7)]);
+        }
     }
 
     #[test]
