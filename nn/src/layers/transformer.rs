@@ -6,6 +6,7 @@ use super::support::prelude::*;
 use super::support::sum;
 use super::{Dense, LayerNorm, MultiHeadAttention};
 use crate::context::Context;
+use crate::value::Value;
 
 options! {
     /// A block of a transformer's encoder: attention to itself, and a network of two dense layers at each position, each with a
@@ -48,6 +49,9 @@ options! {
         kernel_initializer: Initializer = Initializer::GlorotUniform,
         /// The distribution of the biases' first values; zeros by default.
         bias_initializer: Initializer = Initializer::Zeros,
+        /// Whether there is a second output, the weights of attention `[n, num_heads, length, length]`, for a picture; false by
+        /// default. No gradient flows through them.
+        return_attention_scores: bool = false,
     }
 }
 
@@ -96,6 +100,9 @@ options! {
         kernel_initializer: Initializer = Initializer::GlorotUniform,
         /// The distribution of the biases' first values; zeros by default.
         bias_initializer: Initializer = Initializer::Zeros,
+        /// Whether there is a second output, the weights of attention to the encoder's output `[n, num_heads, length, other length]`,
+        /// for a picture; without an encoder those of the attention to itself. False by default. No gradient flows through them.
+        return_attention_scores: bool = false,
     }
 }
 
@@ -108,11 +115,13 @@ struct Block {
     epsilon: f64,
     normalize_first: bool,
     causal: bool,
+    scores: bool,
     kernel_initializer: Initializer,
     bias_initializer: Initializer,
 }
 
-/// A part of a block with its shortcut: x + dropout(body(norm(x))), or norm(x + dropout(body(x))).
+/// A part of a block with its shortcut: x + dropout(body(norm(x))), or norm(x + dropout(body(x))). What a body gives besides are
+/// weights of attention.
 struct Part<T: Float> {
     body: Vec<Built<T>>,
     norm: Built<T>,
@@ -121,16 +130,23 @@ struct Part<T: Float> {
 }
 
 impl<T: Float> Part<T> {
-    fn run(&self, context: &mut Context<'_, T>, x: Var<T>, to_values: impl FnOnce(Var<T>) -> Values<T>) -> Var<T> {
+    fn run(
+        &self,
+        context: &mut Context<'_, T>,
+        x: Var<T>,
+        to_values: impl FnOnce(Var<T>) -> Values<T>,
+    ) -> (Var<T>, Option<Value<T>>) {
         let normed = |context: &mut Context<'_, T>, x: Var<T>| self.norm.run(context, x).into_floats();
         let input = if self.normalize_first { normed(context, x.clone()) } else { x.clone() };
-        let y = self.body.iter().fold(to_values(input), |values, layer| layer.run(context, values)).into_floats();
+        let mut values =
+            self.body.iter().fold(to_values(input), |values, layer| layer.run(context, values)).into_iter();
+        let y = values.next().expect("a layer has an output").into_floats();
         let y = match context.training() {
             Some(generator) if self.dropout > 0.0 => y.dropout(self.dropout, generator.next_u64()),
             _ => y,
         };
         let y = sum(vec![y, x]);
-        if self.normalize_first { y } else { normed(context, y) }
+        (if self.normalize_first { y } else { normed(context, y) }, values.next())
     }
 }
 
@@ -160,7 +176,9 @@ impl Block {
         let is_masked = inputs[0].is_masked();
         let queries = if is_masked { plain.clone().masked() } else { plain.clone() };
 
-        let causal = attention.clone().use_causal_mask(self.causal);
+        let of_other = inputs.len() > 1;
+        let causal = attention.clone().use_causal_mask(self.causal).return_attention_scores(self.scores && !of_other);
+        let attention = attention.return_attention_scores(self.scores);
         let itself = self.part(build, "self_attention", &causal, std::slice::from_ref(&queries), &plain)?;
         let other = match inputs.get(1) {
             Some(encoded) => {
@@ -182,19 +200,26 @@ impl Block {
         let norm = self.norm(build, "feedforward_layer_norm", &plain)?;
         let network = self.with_shortcut(vec![hidden, back], norm);
 
-        let built = Built::of_values(vec![queries], move |context, inputs| {
+        let mut outputs = vec![queries];
+        if self.scores {
+            let keys = inputs[inputs.len() - 1].shape[0];
+            outputs.push(Spec::floats([self.num_heads, shape[0], keys]));
+        }
+        let built = Built::of_values(outputs, move |context, inputs| {
             let mask = inputs.mask(0).cloned();
             let mut values = inputs.with_masks();
             let x = values.next().expect("there is an input").0.into_floats();
             let encoded = values.next();
-            let x = itself.run(context, x, |x| Values::from(x).with_mask(0, mask.clone()));
-            let x = match (&other, encoded) {
+            let (x, scores) = itself.run(context, x, |x| Values::from(x).with_mask(0, mask.clone()));
+            let (x, scores) = match (&other, encoded) {
                 (Some(part), Some((encoded, mask))) => {
                     part.run(context, x, |x| [x.into(), encoded].into_iter().collect::<Values<T>>().with_mask(1, mask))
                 }
-                _ => x,
+                _ => (x, scores),
             };
-            Values::from(network.run(context, x, Values::from)).with_mask(0, mask)
+            let (x, _) = network.run(context, x, Values::from);
+            let outputs: Values<T> = std::iter::once(Value::Floats(x)).chain(scores).collect();
+            outputs.with_mask(0, mask)
         });
         Ok(built.mask_rule(MaskRule::Known))
     }
@@ -236,6 +261,7 @@ impl Layer for TransformerEncoder {
             epsilon: self.layer_norm_epsilon,
             normalize_first: self.normalize_first,
             causal: false,
+            scores: self.return_attention_scores,
             kernel_initializer: self.kernel_initializer,
             bias_initializer: self.bias_initializer,
         };
@@ -257,6 +283,7 @@ impl Layer for TransformerDecoder {
             epsilon: self.layer_norm_epsilon,
             normalize_first: self.normalize_first,
             causal: self.use_causal_mask,
+            scores: self.return_attention_scores,
             kernel_initializer: self.kernel_initializer,
             bias_initializer: self.bias_initializer,
         };

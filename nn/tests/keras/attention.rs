@@ -85,12 +85,14 @@ fn network(name: &str, inputs: &[Shape]) -> Graph {
             layer!(GroupedQueryAttention::new(3, 4, 1).use_bias(false).use_causal_mask(true))
         }
         "groups, query and value" => layer!(GroupedQueryAttention::new(2, 6, 3)),
-        "encoder" => layer!(encoder()),
+        "encoder" => layer!(encoder().return_attention_scores(scores)),
         "encoder, gelu, first" => {
             layer!(encoder().activation(Activation::Gelu).normalize_first(true).layer_norm_epsilon(1e-2))
         }
-        "decoder alone, first" => layer!(TransformerDecoder::new(5, 4).normalize_first(true)),
-        "decoder" => layer!(decoder()),
+        "decoder alone, first" => {
+            layer!(TransformerDecoder::new(5, 4).normalize_first(true).return_attention_scores(scores))
+        }
+        "decoder" => layer!(decoder().return_attention_scores(scores)),
         "decoder, first" => layer!(decoder().normalize_first(true)),
         name => panic!("no layer is named {name:?}"),
     };
@@ -100,7 +102,7 @@ fn network(name: &str, inputs: &[Shape]) -> Graph {
 #[test]
 fn layers_and_their_gradients() {
     let text = include_str!("../reference/attention.txt");
-    assert_eq!(text.lines().count(), 18);
+    assert_eq!(text.lines().count(), 21);
     for line in text.lines() {
         let parts: Vec<&str> = line.split("; ").collect();
         let shape = |text: &str| -> Shape { text.split(' ').map(|length| length.parse::<usize>().unwrap()).collect() };

@@ -87,7 +87,7 @@ keras_line("one group, causal, no bias", gqa(3, 4, 1, use_bias=False), [x], use_
 keras_line("groups, query and value", gqa(2, 6, 3), [x, other])
 
 
-def torch_line(name, layer, shapes, heads, units, causal=False):
+def torch_line(name, layer, shapes, heads, units, causal=False, scores=False):
     features = shapes[0][-1]
     xs = [torch.tensor(x, requires_grad=True) for x in inputs_of(shapes)]
     weights = []
@@ -119,7 +119,17 @@ def torch_line(name, layer, shapes, heads, units, causal=False):
     length = shapes[0][1]
     hidden = torch.ones(length, length, dtype=bool).triu(1) if causal else None
     masks = {("tgt_mask" if len(shapes) > 1 else "src_mask"): hidden}
+    attention = layer.multihead_attn if len(shapes) > 1 else layer.self_attn
+    forward, kept = attention.forward, []
+
+    def keep(*given, **how):
+        kept.append(forward(*given, **how | {"need_weights": True, "average_attn_weights": False}))
+        return kept[0]
+
+    attention.forward = keep if scores else forward
     y = torch.func.functional_call(layer, given, tuple(xs), masks)
+    if scores:
+        return write(f"scores {name}", shapes, kept[0][1].detach().numpy(), [])
     (y * torch.tensor(values(y.shape, 2))).sum().backward()
     write(name, shapes, y.detach().numpy(), [x.grad.numpy() for x in xs + weights])
 
@@ -131,3 +141,6 @@ torch_line("encoder, gelu, first", encoder(4, 2, activation="gelu", norm_first=T
 torch_line("decoder alone, first", encoder(4, 4, norm_first=True, **options), [x], 4, 5, causal=True)
 torch_line("decoder", decoder(4, 2, **options), [x, (2, 3, 4)], 2, 5, causal=True)
 torch_line("decoder, first", decoder(4, 2, norm_first=True, **options), [x, (2, 3, 4)], 2, 5, causal=True)
+torch_line("encoder", encoder(4, 2, layer_norm_eps=1e-5, **options), [x], 2, 5, scores=True)
+torch_line("decoder alone, first", encoder(4, 4, norm_first=True, **options), [x], 4, 5, causal=True, scores=True)
+torch_line("decoder", decoder(4, 2, **options), [x, (2, 3, 4)], 2, 5, causal=True, scores=True)
