@@ -394,6 +394,11 @@ fn attention_and_generation() -> Result<()> {
     let columns = Columns::new().with("x", x).with("target", target);
     assert_eq!(model.predict(columns)?.shape(), &[2, 5, 16]);
 
+    let table = LayerHandle::new(ReversibleEmbedding::new(100, 8));
+    let tied = built(Sequential::new().add(&table).add(Dense::new(8)).add(&table), [5])?;
+    assert_eq!(tied.predict(Tensor::<i64>::zeros([2, 5]))?.shape(), &[2, 5, 100]);
+    assert_eq!(tied.params().iter().map(|param| param.value.size()).sum::<usize>(), 800 + 72);
+
     // The logits of what follows 0, 1, 2 or 3: the next number, and 3 is the end.
     let follows = Tensor::new([[0.0, 9.0, 0.0, 0.0], [0.0, 0.0, 9.0, 0.0], [0.0, 0.0, 0.0, 9.0], [0.0, 0.0, 0.0, 9.0]]);
     let last = |ids: &[i64]| ids[ids.len() - 1] as isize;

@@ -132,6 +132,9 @@ fn check_all() -> Sequential {
     row!(MultiHeadAttention::new(1, 3).value_dim(2).output_shape(5), LayerCheck::new([3, 4]).input([2, 3]) =>);
     row!(MultiHeadAttention::new(2, 2), LayerCheck::new([3, 4]).input([3, 3]).input([3, 2]) =>);
     row!(PositionEmbedding::new(6), [5, 3]);
+    row!(ReversibleEmbedding::new(7, 3).mask_zero(true), LayerCheck::new([4]) =>);
+    let both_ways = LayerHandle::new(ReversibleEmbedding::new(7, 3));
+    row!(Sequential::new().add(&both_ways).add(Dense::new(3)).add(&both_ways), LayerCheck::new([4]) =>);
     row!(RotaryEmbedding::new(100.0), [4, 6]);
     row!(RotaryEmbedding::default().scaling_factor(2.0), [3, 2, 4]);
     row!(SinePositionEncoding::default(), [4, 5]);

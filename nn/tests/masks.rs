@@ -184,7 +184,7 @@ fn each_layer_says_what_it_does_about_masks() {
             Activation::Relu, Activation::Softmax, Dense::new(3), Dropout::new(0.5), ELU::default(), GaussianDropout::new(0.5),
             GaussianNoise::new(0.1), LayerNorm::new(), LeakyReLU::default(), Masking::new(1.0), Normalization::new([0.5], [2.0]),
             PReLU::new(), Permute::new([1, 2]), RMSNorm::new(), ReLU::new(), Rescaling::new(0.5), Reshape::new([6, 2, 2]),
-            Residual::new(Dense::new(4)), SinePositionEncoding::new(10_000.0), Softmax::new(), SpatialDropout1D::new(0.5), Sequential::new().add(Dense::new(3));
+            Residual::new(Dense::new(4)), ReversibleEmbedding::new(9, 4), SinePositionEncoding::new(10_000.0), Softmax::new(), SpatialDropout1D::new(0.5), Sequential::new().add(Dense::new(3));
         "ended":
             GlobalAveragePooling1D::new(), GlobalMaxPooling1D::new().keepdims(true);
         "refused":

@@ -35,6 +35,12 @@ fn bad_shapes_and_numbers_are_refused_at_build() {
         "layer 0 (Dense): no memory holds the weight \"kernel\" of shape [4, 18446744073709551615]; make the layer smaller",
     );
     of(
+        network().add(Dense::new(3)).add(ReversibleEmbedding::new(9, 4)),
+        &[2, 5],
+        "layer 1 (ReversibleEmbedding): takes ids, or floats with 4 features to go back to ids, found [2, 3]; give it the \
+         output_dim of what comes back, or a Dense between",
+    );
+    of(
         network().add_named("hidden", Dense::new(3).bias_initializer(Initializer::Orthogonal { gain: 1.0 })),
         &[4],
         "layer hidden (Dense): the weight \"bias\": Orthogonal needs a weight of two axes or more, found [3]; \

@@ -72,6 +72,7 @@ layers! {
     rescaling: Rescaling;
     reshape: Reshape;
     residual: Residual;
+    reversible_embedding: ReversibleEmbedding;
     rms_norm: RMSNorm;
     separable_conv (SeparableConv): SeparableConv1D, SeparableConv2D;
     simple_rnn: SimpleRNN;

@@ -14,6 +14,7 @@ fn layer(name: &str) -> Sequential {
         "dense tanh" => network.add(Dense::new(2).activation(Activation::Tanh)),
         "dense softmax" => network.add(Dense::new(2).activation(Activation::Softmax)),
         "dense without bias" => network.add(Dense::new(3).use_bias(false)),
+        "reversible embedding, in reverse" => network.add(ReversibleEmbedding::new(5, 3)),
         "elu" => network.add(ELU::new(0.5)),
         "leaky relu" => network.add(LeakyReLU::default()),
         "prelu" => network.add(PReLU::new()),
@@ -41,6 +42,9 @@ fn embedding() {
     let lines = lines(include_str!("../reference/layers.txt"));
     let line = lines.iter().find(|line| line.name == "embedding").unwrap();
     let ids = Tensor::from([[0.0, 1.0, 2.0], [3.0, 4.0, 0.0]]);
-    let alone = Alone::of_ids(Embedding::new(5, 3), ids).with_values();
-    close(line.name, &alone.train(&values(&line.other, 2)), &line.numbers);
+    for network in [Sequential::new().add(Embedding::new(5, 3)), Sequential::new().add(ReversibleEmbedding::new(5, 3))]
+    {
+        let alone = Alone::of_ids(network, ids.clone()).with_values();
+        close(line.name, &alone.train(&values(&line.other, 2)), &line.numbers);
+    }
 }

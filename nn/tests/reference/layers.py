@@ -27,12 +27,12 @@ def values(shape, seed):
     return (((7 * i + 3 * seed) % 11 - 5) / 4).reshape(shape)
 
 
-def line(name, layer, x, of_input=True):
+def line(name, layer, x, of_input=True, **how):
     if not layer.built:
         layer.build(x.shape)
     weights = [values(weight.shape, seed) for seed, weight in enumerate(layer.trainable_variables, 3)]
     fixed = layer.non_trainable_variables
-    compute = lambda weights, x: layer.stateless_call(weights, fixed, x)[0]
+    compute = lambda weights, x: layer.stateless_call(weights, fixed, x, **how)[0]
     y = compute(weights, x)
     loss = lambda weights, x: (compute(weights, x) * values(y.shape, 2)).sum()
     grads = [jax.grad(loss, 1)(weights, x)] if of_input else []
@@ -47,6 +47,8 @@ for name, activation in [("linear", None), ("relu", "relu"), ("tanh", jax.numpy.
     line(f"dense {name}", keras.layers.Dense(2, activation=activation), values((4, 3), 1) + 1 / 8)
 line("dense without bias", keras.layers.Dense(3, use_bias=False), values((2, 2, 3), 1) + 1 / 8)
 line("embedding", keras.layers.Embedding(5, 3), np.arange(6).reshape(2, 3) % 5, of_input=False)
+reversible = keras.layers.ReversibleEmbedding(5, 3)
+line("reversible embedding, in reverse", reversible, values((2, 2, 3), 1) + 1 / 8, reverse=True)
 line("elu", keras.layers.ELU(alpha=0.5), values((2, 4), 1) + 1 / 8)
 line("leaky relu", keras.layers.LeakyReLU(), values((2, 4), 1) + 1 / 8)
 line("prelu", keras.layers.PReLU(), values((2, 3, 2), 1) + 1 / 8)
