@@ -36,6 +36,13 @@ const CACHED: usize = 192 * 256;
 const LEAST_ROWS: usize = 24;
 /// The tasks beyond which a product is cut only where its tiles would be too large.
 const ENOUGH_TASKS: usize = 16;
+/// The steps along k of a part of a long sum.
+const DEEP: usize = 512;
+/// The most elements of a C whose long sums are cut into parts, each with a C of its own.
+const SMALL_RESULT: usize = 1 << 16;
+/// The elements of C that are worth a task where the results of parts are added up.
+const ADD_GRAIN: usize = 1 << 13;
+
 /// C = A · B.
 ///
 /// # Safety
@@ -74,8 +81,9 @@ unsafe fn dots<V: Lanes>(a: Mat<'_, V::Element>, b: Mat<'_, V::Element>, c: &mut
 
 /// The product with k cut into parts, one task each, whose results are added up in order.
 ///
-/// B is then read by the task that has these rows of it, as are the rows of its gradient and of its update in a training step. So
-/// a weight's rows stay in the cache of one core, from which another would fetch them slowly.
+/// With few rows of A, B is then read by the task that has these rows of it, as are the rows of its gradient and of its update in a
+/// training step. So a weight's rows stay in the cache of one core, from which another would fetch them slowly. A small C with
+/// long sums, the gradient of a weight, is computed without waiting: a task packs what it multiplies itself.
 unsafe fn tiles_of_k_parts<V: Lanes>(
     plan: &Plan<V>,
     count: usize,
@@ -95,11 +103,16 @@ unsafe fn tiles_of_k_parts<V: Lanes>(
             // SAFETY: the caller's promise, for a part of the operands. C and each part of the scratch are as large as the result.
             unsafe { spans(plan, a.part([0, p.start], [m, p.len()]), b.part([p.start, 0], [p.len(), n]), tile) };
         });
-        for part in 1..parts.count {
-            // SAFETY: the tasks have written every element of their results.
-            let other = unsafe { std::slice::from_raw_parts(others.at((part - 1) * size), size) };
-            add_to(c, other);
-        }
+        team::split(size, ADD_GRAIN, |range| {
+            for part in 1..parts.count {
+                let other = others.at((part - 1) * size + range.start);
+                // SAFETY: the tasks have written every element of their results; these elements of C are this task's.
+                unsafe {
+                    let c = std::slice::from_raw_parts_mut(start.at(range.start), range.len());
+                    add_to(c, std::slice::from_raw_parts(other, range.len()));
+                }
+            }
+        });
     });
 }
 
@@ -204,7 +217,9 @@ impl<V: Lanes> Plan<V> {
         let bytes = k * n * size_of::<V::Element>();
         let in_rows = b.column_stride == 1 || n == 1;
         let pack_b = !in_rows || bytes > NEAR && m >= if far(b.row_stride) { LEAST_ROWS } else { 128 };
-        let pack_a = a.column_stride != 1 && far(a.column_stride) && m >= LEAST_ROWS && k >= 64 && n >= 256;
+        // (The columns of a micro-tile's strip share sets of the first-level cache from a quarter of that on.)
+        let pack_a =
+            a.column_stride.unsigned_abs() * size_of::<V::Element>() > FAR / 4 && m >= LEAST_ROWS && k >= 64 && n >= 64;
         let vectors = match m {
             _ if pack_b => V::VECTORS,
             1 => 8,
@@ -215,10 +230,13 @@ impl<V: Lanes> Plan<V> {
         Plan { pack_a, pack_b, vectors, nearest, lanes: PhantomData }
     }
 
-    /// The parts that k is cut into: several where B is read in place and has so many rows that adding up the results of the parts
-    /// takes little time beside reading it.
+    /// The parts that k is cut into: several where adding up their results takes little time, because B is read in place and has many
+    /// rows, or because C is small beside the sums.
     fn k_parts(&self, a: Mat<'_, V::Element>, b: Mat<'_, V::Element>) -> usize {
         let (m, k, n) = (a.rows, a.columns, b.columns);
+        if self.pack_b && m * n <= SMALL_RESULT && k >= 4 * m.min(n) && k >= 2 * DEEP {
+            return (k / DEEP).min(ENOUGH_TASKS);
+        }
         let wanted = (m * k * n / GRAIN).min(ENOUGH_TASKS).min(k / (4 * m));
         if self.pack_a || self.pack_b || k * n * size_of::<V::Element>() <= NEAR { 1 } else { wanted.max(1) }
     }

@@ -129,6 +129,12 @@ unsafe fn multiply<V: Lanes, const MR: usize, const NV: usize, const PARTIAL: bo
         // first-level cache and would displace each other.
         let near = tile.b_row.unsigned_abs() * size_of::<V::Element>() <= 1024;
         let ahead = if near { 12 * tile.b_row } else { 0 };
+        // C is on its way from the second-level cache while the sums are computed.
+        for r in 0..MR {
+            for v in 0..NV {
+                V::prefetch_to_write(tile.c.wrapping_add(r * tile.c_row + v * V::LANES));
+            }
+        }
         for _ in 0..tile.k {
             _mm_prefetch::<_MM_HINT_T0>(b.wrapping_offset(ahead).cast());
             let mut row = [V::zero(); NV];

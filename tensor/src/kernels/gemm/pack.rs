@@ -40,20 +40,22 @@ unsafe fn pack_some<V: Shuffle>(source: Mat<'_, V::Element>, unit: usize, panel:
     unsafe {
         if source.column_stride == 1 {
             // Row by row, so that whole cache lines are read at a time.
+            let (whole, rest) = (source.columns / unit, source.columns % unit);
             for p in 0..source.rows {
-                let row = source.at(p, 0);
-                for (q, first) in (0..source.columns).step_by(unit).enumerate() {
-                    let end = source.columns.min(first + unit);
-                    let target = target.add(q * panel + p * width);
-                    // The processor does not prefetch rows that lie far apart by itself.
-                    _mm_prefetch::<_MM_HINT_T0>(source.at(p + 8, first).cast());
-                    for j in (first..end).step_by(V::LANES) {
-                        let vector = match end - j {
-                            count if count < V::LANES => V::load_masked(row.add(j), V::mask(count)),
-                            _ => V::load(row.add(j)),
-                        };
-                        V::store(target.add(j - first), vector);
-                    }
+                // The processor does not prefetch rows that lie far apart by itself.
+                let (row, ahead) = (source.at(p, 0), source.at(p + 8, 0));
+                for q in 0..whole {
+                    copy_row::<V>(
+                        row.add(q * unit),
+                        ahead.wrapping_add(q * unit),
+                        target.add(q * panel + p * width),
+                        unit,
+                    );
+                }
+                if rest > 0 {
+                    let start = whole * unit;
+                    let target = target.add(whole * panel + p * width);
+                    copy_row::<V>(row.add(start), ahead.wrapping_add(start), target, rest);
                 }
             }
         } else {
@@ -64,6 +66,28 @@ unsafe fn pack_some<V: Shuffle>(source: Mat<'_, V::Element>, unit: usize, panel:
                     pack_vectors::<V>(columns, target.add(q * panel + j - first), width);
                 }
             }
+        }
+    }
+}
+
+/// Copies a row of some elements, padded to whole vectors, and prefetches as many elements from `ahead` on.
+#[inline(always)]
+unsafe fn copy_row<V: Lanes>(
+    source: *const V::Element,
+    ahead: *const V::Element,
+    target: *mut V::Element,
+    columns: usize,
+) {
+    let (vectors, rest) = (columns / V::LANES, columns % V::LANES);
+    // SAFETY: the caller's promise.
+    unsafe {
+        _mm_prefetch::<_MM_HINT_T0>(ahead.cast());
+        for v in (0..vectors).map(|v| v * V::LANES) {
+            V::store(target.add(v), V::load(source.add(v)));
+        }
+        if rest > 0 {
+            let v = vectors * V::LANES;
+            V::store(target.add(v), V::load_masked(source.add(v), V::mask(rest)));
         }
     }
 }

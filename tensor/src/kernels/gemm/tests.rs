@@ -138,7 +138,7 @@ fn large_shapes() {
 #[test]
 fn many_blocks_of_k_and_parts_of_c() {
     // k in spans, where the packed operands take several steps and where they take one; then C in several parts.
-    for shape in [[30, 9000, 70], [67, 9001, 130], [300, 4500, 33], [3, 70_000, 2], [1030, 20, 2100]] {
+    for shape in [[30, 9000, 70], [67, 9001, 130], [300, 4500, 33], [131, 1700, 99], [3, 70_000, 2], [1030, 20, 2100]] {
         check::<f32>(shape, [Lie::Rows, Lie::Columns]);
         check::<f32>(shape, [Lie::Columns, Lie::Rows]);
         check::<f64>(shape, [Lie::Spaced, Lie::Backwards]);
@@ -183,7 +183,8 @@ fn batches() {
 #[cfg(feature = "parallel")]
 #[test]
 fn the_same_bits_for_any_number_of_threads() {
-    for [m, k, n] in [[32, 784, 128], [784, 32, 128], [300, 500, 200], [1, 3000, 1000], [40, 9000, 90]] {
+    for [m, k, n] in [[32, 784, 128], [784, 32, 128], [300, 500, 200], [1, 3000, 1000], [40, 9000, 90], [131, 1700, 99]]
+    {
         let (a, b) = (integers::<f32>(m, k, 1), integers::<f32>(k, n, 2));
         let [a, b] = [a, b].map(|x| x.iter().map(|x| (x * 0.7).sin()).collect::<Vec<f32>>());
         for lie in [Lie::Rows, Lie::Columns] {
