@@ -1,9 +1,13 @@
 //! Readers of sequences and of protein structures.
 
-use std::io::Write;
+use std::io::{Read, Write};
 
 use gradus_datasets::biology::{Chain, Fasta, FastaRecord, Fastq, FastqRecord, read_mmcif, read_pdb};
 use gradus_datasets::{ByteSource, Result};
+
+mod damage;
+
+use damage::{damaged, shuffled};
 
 fn fasta(text: &str) -> Vec<Result<FastaRecord>> {
     Fasta::new(ByteSource::new(text.as_bytes(), "genome.fa").unwrap()).collect()
@@ -28,7 +32,7 @@ fn error<T>(mut items: Vec<Result<T>>) -> String {
 
 #[test]
 fn fasta_is_read_record_by_record() {
-    let text = "\n>a first one\r\nACGT\r\n\r\nnn-\r\n>b\tsecond\nMK*\n>c\nA";
+    let text = "\n>a  first one \r\nACGT\r\n\r\nnn-\r\n>b\tsecond\nMK*\n>c\nA";
     let record = |id: &str, description: &str, sequence: &str| {
         let [id, description, sequence] = [id, description, sequence].map(str::to_owned);
         FastaRecord { id, description, sequence }
@@ -37,7 +41,7 @@ fn fasta_is_read_record_by_record() {
     let read = |records: Vec<Result<FastaRecord>>| records.into_iter().collect::<Result<Vec<_>>>().unwrap();
     assert_eq!(read(fasta(text)), expected);
     // Several members, and zeros behind them, as bgzip and tar leave them.
-    let (first, second) = text.split_at(17);
+    let (first, second) = text.split_at(19);
     let packed = [gzipped(first.as_bytes()), gzipped(b""), gzipped(second.as_bytes()), vec![0; 700]].concat();
     let source = ByteSource::new(&packed[..], "genome.fa.gz").unwrap();
     assert_eq!(read(Fasta::new(source).collect()), expected);
@@ -119,21 +123,6 @@ fn structures_are_those_of_biopython() {
     }
 }
 
-/// Each byte changed in turn, and the text cut off at each place.
-fn damaged(text: &str) -> impl Iterator<Item = Vec<u8>> {
-    let changed = |place: usize| [0, b' ', b'\n', b'\'', b'_', 0xc3, 0xff].into_iter().map(move |byte| (place, byte));
-    let text = text.as_bytes().to_vec();
-    let cut = (0..text.len()).map({
-        let text = text.clone();
-        move |end| text[..end].to_vec()
-    });
-    cut.chain((0..text.len()).flat_map(changed).map(move |(place, byte)| {
-        let mut damaged = text.clone();
-        damaged[place] = byte;
-        damaged
-    }))
-}
-
 #[test]
 fn no_damage_does_more_than_fail() {
     let pdb_text = [
@@ -143,22 +132,39 @@ fn no_damage_does_more_than_fail() {
         atom("HETATM", " CA ", "MSE", 'A', "   2 "),
         "TER\nENDMDL\n".to_owned(),
     ];
-    for bytes in damaged(&pdb_text.concat()) {
+    for bytes in damaged(pdb_text.concat().as_bytes()) {
         let _ = read_pdb(ByteSource::new(&bytes[..], "x").unwrap());
     }
     let cif = "data_x\nloop_\n_atom_site.label_atom_id\n_atom_site.auth_asym_id\n_atom_site.auth_seq_id\n\
                _atom_site.label_comp_id\nCA 'A' 1 ALA\n\"CA\" A 2\n;GLY\n;\n_struct_conf.conf_type_id HELX_P # x\n";
-    for bytes in damaged(cif) {
+    for bytes in damaged(cif.as_bytes()) {
         let _ = read_mmcif(ByteSource::new(&bytes[..], "x").unwrap());
     }
     // A reader ends at its first error.
-    for bytes in damaged(">a b\nACGT\n\n>c\nT\n") {
+    for bytes in damaged(b">a b\nACGT\n\n>c\nT\n") {
         let records: Vec<_> = Fasta::new(ByteSource::new(&bytes[..], "x").unwrap()).collect();
         assert!(records.iter().rev().skip(1).all(Result::is_ok));
     }
-    for bytes in damaged("@a b\nACGT\n+\nIIII\n@c\nT\n+c\nI\n") {
+    for bytes in damaged(b"@a b\nACGT\n+\nIIII\n@c\nT\n+c\nI\n") {
         let records: Vec<_> = Fastq::new(ByteSource::new(&bytes[..], "x").unwrap()).collect();
         assert!(records.iter().rev().skip(1).all(Result::is_ok));
+    }
+}
+
+#[test]
+fn damaged_files_of_the_data_bank_do_no_more_than_fail() {
+    for file in ["1a8o.pdb.gz", "1a8o.cif.gz"] {
+        let path = format!("{}/tests/reference/structures/{file}", env!("CARGO_MANIFEST_DIR"));
+        let mut text = Vec::new();
+        ByteSource::open(path).unwrap().read_to_end(&mut text).unwrap();
+        for seed in 0..30 {
+            let bytes = shuffled(&text, seed);
+            let source = ByteSource::new(&bytes[..], file).unwrap();
+            let chains = if file.contains("pdb") { read_pdb(source) } else { read_mmcif(source) };
+            for chain in chains.into_iter().flatten() {
+                assert_eq!(chain.sequence.len(), chain.q3.len());
+            }
+        }
     }
 }
 

@@ -5,6 +5,10 @@ use std::io::Read;
 use gradus_datasets::{BytePair, ByteSource};
 use serde::Deserialize;
 
+mod damage;
+
+use damage::damaged;
+
 #[derive(Deserialize)]
 struct Reference {
     texts: Vec<String>,
@@ -121,4 +125,29 @@ fn a_long_word_takes_no_longer_than_many_short_ones() {
 #[should_panic(expected = "special_tokens: found the special token \"a\"")]
 fn special_tokens_are_different() {
     BytePair::new().special_tokens(["a", "a"]);
+}
+
+#[test]
+fn no_damage_does_more_than_fail() {
+    const TEXT: &str = "to be or not to be, é\n";
+    let folder = std::env::temp_dir().join(format!("gradus-damaged-pairs-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("tokens.txt");
+    let tokens = BytePair::new().special_tokens(["[PAD]"]).train([TEXT], 264).unwrap();
+    tokens.save(&path).unwrap();
+    let check = |read: BytePair| {
+        let ids = read.encode(TEXT);
+        assert_eq!(read.decode(&ids).unwrap(), TEXT);
+        assert!(ids.iter().all(|id| (0..read.vocabulary_size() as i64).contains(id)));
+    };
+    for bytes in damaged(&std::fs::read(&path).unwrap()) {
+        // A file that is written over is flushed to the disk.
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, bytes).unwrap();
+        BytePair::load(&path).into_iter().for_each(check);
+    }
+    std::fs::remove_dir_all(folder).unwrap();
+    for bytes in damaged(&serde_json::to_vec(&tokens).unwrap()) {
+        serde_json::from_slice(&bytes).into_iter().for_each(check);
+    }
 }

@@ -5,6 +5,10 @@ use gradus_tensor::Tensor;
 use serde::Deserialize;
 use serde_json::Value;
 
+mod damage;
+
+use damage::damaged;
+
 #[derive(Deserialize)]
 struct Reference {
     adapted: Vec<String>,
@@ -168,4 +172,35 @@ fn what_does_not_fit_is_said() {
     let twice = r#"{"vocabulary": ["a", "a"]}"#;
     assert!(serde_json::from_str::<TextVectorization>(twice).is_err());
     assert_eq!(serde_json::from_str::<Side>("\"post\"").unwrap(), Side::Post);
+}
+
+#[test]
+fn no_damage_of_what_was_written_does_more_than_fail() {
+    for (mode, ngrams) in [(OutputMode::Int, 2), (OutputMode::TfIdf, 1)] {
+        let words = TextVectorization::new().ngrams(ngrams).output_mode(mode).max_tokens(20).output_sequence_length(5);
+        let words = words.pad_to_max_tokens(true).adapt(["to be", "or not to be"]).unwrap();
+        for bytes in damaged(&serde_json::to_vec(&words).unwrap()) {
+            let Ok(read) = serde_json::from_slice::<TextVectorization>(&bytes) else { continue };
+            // What is larger would only take time.
+            let written: Value = serde_json::to_value(&read).unwrap();
+            if ["max_tokens", "output_sequence_length"]
+                .iter()
+                .any(|of| written[of].as_u64().is_some_and(|n| n > 10_000))
+            {
+                continue;
+            }
+            let texts = ["to be or not", "", "é be"];
+            if let Ok(ids) = read.ids(texts) {
+                let size = read.vocabulary_size() as i64;
+                assert!(ids.iter().all(|id| (0..size).contains(&id)), "{}", String::from_utf8_lossy(&bytes));
+            }
+            let _ = read.vectors(texts);
+        }
+    }
+    // A width that no memory holds.
+    let wide = r#"{"vocabulary": ["a"], "output_mode": "count", "pad_to_max_tokens": true, "max_tokens": 9223372036854775807}"#;
+    let wide: TextVectorization = serde_json::from_str(wide).unwrap();
+    assert!(wide.vectors(["a", "b", "c"]).unwrap_err().to_string().contains("more bytes than memory holds"));
+    let long = TextVectorization::new().output_sequence_length(1 << 60).with_vocabulary(["a"]).unwrap();
+    assert!(long.ids(["a"]).unwrap_err().to_string().contains("more bytes than memory holds"));
 }

@@ -281,7 +281,10 @@ impl TextVectorization {
         for text in texts {
             let tokens = self.tokens(text.as_ref())?;
             rows += 1;
-            check_memory(width.checked_mul(size_of::<f32>()))?;
+            // A file may ask for any width.
+            if numbers.try_reserve(width).is_err() {
+                check_memory(None)?;
+            }
             numbers.resize(rows * width, 0.0);
             let row = &mut numbers[(rows - 1) * width..];
             for token in tokens.iter().filter(|token| *token != MASK) {
