@@ -126,6 +126,23 @@ impl Positions {
         if self.are_all() { joined } else { joined.take_rows(&self.rows) }
     }
 
+    /// The inverse of [`of_outputs`](Positions::of_outputs): rows `[count, ..]` at their positions, zeros elsewhere,
+    /// `[n, length, ..]`.
+    pub(crate) fn spread<T: Float>(&self, rows: &Var<T>) -> Var<T> {
+        let [samples, length] = self.shape;
+        let shape = [&self.shape[..], &rows.shape()[1..]].concat();
+        if self.are_all() {
+            return rows.reshape(shape);
+        }
+        let (mut row_of, mut is_there) = (vec![0; samples * length], vec![false; samples * length]);
+        for (row, &place) in self.rows.iter().enumerate() {
+            (row_of[place], is_there[place]) = (row, true);
+        }
+        let ones = vec![1; shape.len() - 2];
+        let mask = Tensor::from(is_there).reshape([&self.shape[..], &ones].concat());
+        Var::where_(&mask, &rows.take_rows(&row_of).reshape(shape), T::ZERO)
+    }
+
     /// The rows of targets `[n, length, ..]` at the positions, `[count, ..]`.
     ///
     /// # Errors

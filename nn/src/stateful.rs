@@ -23,6 +23,7 @@ use crate::model::Model;
 /// assert!(last.allclose(&whole, 1e-6, 1e-6));
 /// # Ok::<(), gradus_nn::Error>(())
 /// ```
+#[doc(alias = "stateful")]
 #[derive(Clone, Debug)]
 pub struct RecurrentStates<T: Float = f32> {
     memory: LayerMemory<T>,

@@ -7,6 +7,7 @@ use super::support::prelude::*;
 use super::support::{FeatureAxes, GammaBeta, Normalizer};
 use crate::epilogue::{Epilogue, Supports};
 use crate::layer::{Context, ParamId};
+use crate::mask::Positions;
 
 options! {
     /// y = gamma (x - mean) / sqrt(variance + epsilon) + beta, for each feature: each place on the last axis, or another.
@@ -19,11 +20,15 @@ options! {
     /// ones; all `[features]`. Keras's `BatchNormalization`, whose variance is the population's. Ioffe and Szegedy,
     /// arXiv:1502.03167.
     ///
+    /// Positions that are padding, by a [mask](crate::MaskRule), do not count; a batch of nothing else is normalised with the moving
+    /// statistics and leaves them as they are.
+    ///
     /// ```
     /// use gradus_nn::BatchNorm;
     /// let of_images = BatchNorm::new(); // [n, height, width, channels]
     /// let of_images_with_channels_first = BatchNorm::new().axis(1);
     /// ```
+    #[doc(alias = "BatchNormalization")]
     pub struct BatchNorm {
         /// A layer over the last axis, with momentum 0.99, epsilon 0.001, gamma and beta.
         pub fn new();
@@ -60,9 +65,18 @@ impl Layer for BatchNorm {
         let of_batch = BatchStatistics { normalizer, moving_mean, moving_variance, epsilon, momentum };
         let of_moving = of_batch.clone();
         let supports = if are_channels { Supports::ELEMENTWISE } else { Supports::NOTHING };
-        let built = Built::with_epilogue(build.input()?, supports, move |context, x, epilogue| {
-            of_batch.normalize(context, x, epilogue)
-        });
+        let input = &build.inputs()[0];
+        let built = if input.is_masked() && of_batch.normalizer.features.mask_rule() == MaskRule::Kept {
+            let compute = move |context: &mut Context<'_, T>, inputs: Values<T>| {
+                let mask = inputs.mask(0).cloned();
+                Values::from(of_batch.normalize_there(context, inputs[0].floats(), mask.as_ref())).with_mask(0, mask)
+            };
+            Built::of_values(vec![input.clone()], compute).mask_rule(MaskRule::Known)
+        } else {
+            Built::with_epilogue(build.input()?, supports, move |context, x, epilogue| {
+                of_batch.normalize(context, x, epilogue)
+            })
+        };
         if !are_channels {
             return Ok(built);
         }
@@ -102,10 +116,33 @@ impl BatchStatistics {
         (scale, shift)
     }
 
+    /// As [`normalize`](Self::normalize), over the positions that are there.
+    fn normalize_there<T: Float>(
+        &self,
+        context: &mut Context<'_, T>,
+        x: &Var<T>,
+        mask: Option<&Tensor<bool>>,
+    ) -> Var<T> {
+        let Some(mask) = mask.filter(|_| self.are_updated(context)) else {
+            return self.normalize(context, x, &Epilogue::IDENTITY);
+        };
+        let positions = Positions::of(mask);
+        if positions.is_empty() {
+            return self.with_moving(context, x, &Epilogue::IDENTITY);
+        }
+        // One sample of all these positions has as many axes as x.
+        let rows = positions.of_outputs(x).unsqueeze(0);
+        positions.spread(&self.normalize(context, &rows, &Epilogue::IDENTITY).squeeze(0))
+    }
+
+    fn with_moving<T: Float>(&self, context: &Context<'_, T>, x: &Var<T>, epilogue: &Epilogue<T>) -> Var<T> {
+        let (scale, shift) = self.affine(context, epilogue);
+        self.normalizer.features.as_channels(x, |x| x.affine(&scale, &shift, epilogue.relu))
+    }
+
     fn normalize<T: Float>(&self, context: &mut Context<'_, T>, x: &Var<T>, epilogue: &Epilogue<T>) -> Var<T> {
         if !self.are_updated(context) {
-            let (scale, shift) = self.affine(context, epilogue);
-            return self.normalizer.features.as_channels(x, |x| x.affine(&scale, &shift, epilogue.relu));
+            return self.with_moving(context, x, epilogue);
         }
         let (y, moments) = self.normalizer.compute(context, x, epilogue);
         let (keep, take) = (T::of(self.momentum), T::of(1.0 - self.momentum));

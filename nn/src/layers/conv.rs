@@ -57,9 +57,10 @@ impl<const N: usize> Conv<N> {
         let kernel = weight_with_penalty(build, "kernel", shape, self.kernel_initializer, self.kernel_regularizer)?;
         let bias = self.use_bias.then_some((self.bias_initializer, self.bias_regularizer));
         let ending = BiasActivation::new(build, filters, bias, self.activation)?;
-        Ok(ending.convolution(lengths.join(&[filters]), convolution, move |context, x| {
+        let built = ending.convolution(lengths.join(&[filters]), convolution, move |context, x| {
             (x.clone(), context.weight(kernel).clone())
-        }))
+        });
+        windows.masked(&lengths, built, build)
     }
 }
 
@@ -69,6 +70,10 @@ ranks! { Conv (activation):
     /// Shapes: `[n, length, channels]` to `[n, out, filters]`. Weights: `kernel` `[size, channels / groups, filters]`,
     /// Glorot uniform, and `bias` `[filters]`, zeros. Channels come last; sequences that hold them first are turned by
     /// [`Permute::new([2, 1])`](crate::Permute).
+    ///
+    /// Positions that are padding, by a [mask](crate::MaskRule), are zeros to the windows, as what lies beyond the ends; the output
+    /// has the mask of the input. That takes `Padding::Same` or `Padding::Causal` and a stride of 1. (Keras passes the mask on and
+    /// convolves what stands there.)
     ///
     /// ```
     /// use gradus_nn::{Activation, Conv1D, Padding};

@@ -53,9 +53,10 @@ impl<const N: usize> DepthwiseConv<N> {
             weight_with_penalty(build, "kernel", shape, self.depthwise_initializer, self.depthwise_regularizer)?;
         let bias = self.use_bias.then_some((self.bias_initializer, self.bias_regularizer));
         let ending = BiasActivation::new(build, filters, bias, self.activation)?;
-        Ok(ending.convolution(lengths.join(&[filters]), convolution, move |context, x| {
+        let built = ending.convolution(lengths.join(&[filters]), convolution, move |context, x| {
             (x.clone(), context.weight(kernel).reshape(&grouped[..]))
-        }))
+        });
+        windows.masked(&lengths, built, build)
     }
 }
 
@@ -63,7 +64,8 @@ ranks! { DepthwiseConv (activation):
     /// A convolution of each channel of a sequence by itself.
     ///
     /// Shapes: `[n, length, channels]` to `[n, out, channels * depth_multiplier]`. Weights: `kernel`
-    /// `[size, channels, depth_multiplier]`, Glorot uniform, and `bias`, zeros.
+    /// `[size, channels, depth_multiplier]`, Glorot uniform, and `bias`, zeros. [Masks](crate::MaskRule) as for
+    /// [`Conv1D`](crate::Conv1D).
     DepthwiseConv1D = 1;
     /// A convolution of each channel of a picture by itself.
     ///

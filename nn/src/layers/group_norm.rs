@@ -18,6 +18,7 @@ options! {
     /// assert_eq!(model.output_shape(), &[28, 28, 64]);
     /// # Ok::<(), gradus_nn::Error>(())
     /// ```
+    #[doc(alias = "GroupNormalization")]
     pub struct GroupNorm {
         /// A layer of 32 groups along the last axis, with epsilon 0.001, gamma and beta.
         pub fn new();

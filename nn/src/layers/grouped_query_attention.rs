@@ -16,6 +16,7 @@ options! {
     /// assert_eq!(Model::build(network, [10, 32], 42)?.output_shape(), &[10, 32]);
     /// # Ok::<(), gradus_nn::Error>(())
     /// ```
+    #[doc(alias = "GroupQueryAttention")]
     pub struct GroupedQueryAttention {
         /// A layer of heads of `head_dim` numbers: `num_query_heads` of queries, a multiple of the number of key heads.
         pub fn new(

@@ -17,6 +17,7 @@ options! {
     /// let of_words = LayerNorm::new();
     /// let of_whole_images = LayerNorm::new().axes([1, 2, 3]);
     /// ```
+    #[doc(alias = "LayerNormalization")]
     pub struct LayerNorm {
         /// A layer over the last axis, with epsilon 0.001, gamma and beta.
         pub fn new();

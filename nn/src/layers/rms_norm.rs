@@ -20,6 +20,7 @@ options! {
     /// assert!(y.allclose(&Tensor::new([[0.2, 1.4]]), 1e-6, 0.0));
     /// # Ok::<(), gradus_nn::Error>(())
     /// ```
+    #[doc(alias = "RMSNormalization")]
     pub struct RMSNorm {
         /// A layer over the last axis, with epsilon 1e-6.
         pub fn new();

@@ -66,10 +66,11 @@ impl<const N: usize> SeparableConv<N> {
         let pointwise = weight_with_penalty(build, "pointwise_kernel", shape, initializer, regularizer)?;
         let bias = self.use_bias.then_some((self.bias_initializer, self.bias_regularizer));
         let ending = BiasActivation::new(build, self.filters, bias, self.activation)?;
-        Ok(ending.convolution(lengths.join(&[self.filters]), Convolution::new(N), move |context, x| {
+        let built = ending.convolution(lengths.join(&[self.filters]), Convolution::new(N), move |context, x| {
             let y = x.convolve(&context.weight(depthwise).reshape(&grouped[..]), &convolution);
             (y, context.weight(pointwise).clone())
-        }))
+        });
+        windows.masked(&lengths, built, build)
     }
 }
 
@@ -78,7 +79,7 @@ ranks! { SeparableConv (activation):
     ///
     /// Shapes: `[n, length, channels]` to `[n, out, filters]`. Weights: `depthwise_kernel`
     /// `[size, channels, depth_multiplier]` and `pointwise_kernel` `[1, channels * depth_multiplier, filters]`, Glorot
-    /// uniform, and `bias` `[filters]`, zeros.
+    /// uniform, and `bias` `[filters]`, zeros. [Masks](crate::MaskRule) as for [`Conv1D`](crate::Conv1D).
     SeparableConv1D = 1;
     /// A convolution of pictures in two steps: of each channel by itself, then across channels at each place. It takes
     /// a fraction of the weights and products of [`Conv2D`](crate::Conv2D). Chollet, arXiv:1610.02357.

@@ -26,6 +26,7 @@ use crate::error::{Error, Result};
 /// assert!((wide.value().item() - 2.0).abs() < 1e-5);
 /// # Ok::<(), gradus_nn::Error>(())
 /// ```
+#[doc(alias = "TripletMarginLoss")]
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TripletMargin {

@@ -58,3 +58,11 @@ x[0, 2:] = 0.25
 x[2, 1] = 0.25
 masking = layers.Masking(0.25)
 show("masking", masking(x), masking.compute_mask(x))
+
+normalization = layers.BatchNormalization(momentum=0.5, epsilon=0.01)
+normalization.build(x.shape)
+normalization.gamma.assign([1.5, -0.5])
+normalization.beta.assign([0.25, 2.0])
+mask = np.asarray(masking.compute_mask(x))
+y = np.where(mask[:, :, None], normalization(x, training=True, mask=mask), 0.0)
+show("batch normalization", y, normalization.moving_mean, normalization.moving_variance)

@@ -5,7 +5,8 @@
 ///
 /// ```text
 /// options! {
-///     /// The documentation of the struct.
+///     /// The documentation of the struct, and perhaps another name to find it by.
+///     #[doc(alias = "Linear")]
 ///     pub struct Dense {
 ///         /// The documentation of `new`, whose arguments are fields without a setter.
 ///         pub fn new(#[check(at_least_one("unit", "give the number of outputs"))] units: usize);
@@ -27,7 +28,7 @@
 ///   `self.check(build)?` runs all checks, in the order of the fields.
 macro_rules! options {
     (
-        $(#[doc = $about:expr])+
+        $(#[$about:meta])+
         pub struct $Name:ident $(<const $N:ident: usize>)? {
             $(#[doc = $about_new:expr])+
             pub fn new($(
@@ -41,7 +42,7 @@ macro_rules! options {
             )*
         }
     ) => {
-        $(#[doc = $about])+
+        $(#[$about])+
         #[derive(Clone, Debug)]
         pub struct $Name $(<const $N: usize>)? {
             $($argument: $Argument $(<$ArgumentOf>)?,)*

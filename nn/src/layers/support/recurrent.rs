@@ -44,7 +44,9 @@ macro_rules! recurrent_options {
                 #[check(checks::rate)]
                 dropout: f64 = 0.0,
                 /// The part of the states that is dropped in training before they are multiplied with the recurrent kernel, the
-                /// same for all steps and all gates; 0 by default. (Keras drops other ones for each gate.)
+                /// same for all steps and all gates; 0 by default. This is the tied form of Gal and Ghahramani, in which a
+                /// step is one product. (Keras has the untied form: with a `recurrent_dropout`, each gate of an LSTM or a GRU
+                /// drops states and features of its own.)
                 #[check(checks::rate)]
                 recurrent_dropout: f64 = 0.0,
                 /// Whether the outputs of all steps are given, `[n, steps, units]`, not the last alone; false by default.
