@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-PIXELS, CLASSES, HIDDEN, LEARNING_RATE = 28 * 28, 10, 128, 1e-3
+PIXELS, CLASSES, HIDDEN, LEARNING_RATE, WEIGHT_DECAY = 28 * 28, 10, 128, 1e-3, 0.01
 BATCHES = {"dense": 32, "convnet": 128}
 
 # run.py sets it; a peer that sizes its own thread pools reads it.

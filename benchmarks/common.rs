@@ -16,6 +16,8 @@ pub const PIXELS: usize = 28 * 28;
 pub const CLASSES: usize = 10;
 pub const HIDDEN: usize = 128;
 pub const LEARNING_RATE: f64 = 1e-3;
+/// Of AdamW.
+pub const WEIGHT_DECAY: f64 = 0.01;
 
 /// What is trained; README.md lists the layers.
 #[derive(Clone, Copy, PartialEq)]

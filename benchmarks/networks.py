@@ -1,4 +1,4 @@
-"""The networks whose training step is timed on made-up data, described once for all Python peers.
+"""The networks whose training step is timed on made-up data, and the ops that are timed alone, described once for all Python peers.
 
 `gradus/src/bin/peer-gradus-step/networks.rs` describes the same ones for gradus. Convolutions and poolings keep or divide
 the lengths of their input ("same" padding). The last layer gives logits, where the loss takes any.
@@ -46,7 +46,9 @@ class Relu(NamedTuple):
 
 
 class Gelu(NamedTuple):
-    """With the error function, not the approximation by tanh."""
+    """With the error function, or with its approximation by tanh."""
+
+    approximate: bool = False
 
 
 class Dropout(NamedTuple):
@@ -70,6 +72,16 @@ class GlobalMax(NamedTuple):
 class Embedding(NamedTuple):
     ids: int
     units: int
+
+
+class Positions(NamedTuple):
+    """Adds a learned row to each position."""
+
+
+class CausalAttention(NamedTuple):
+    """Attention of each position to itself and those before it, with biases; as wide as its input."""
+
+    heads: int
 
 
 class Recurrent(NamedTuple):
@@ -97,12 +109,18 @@ class Network(NamedTuple):
     input: tuple
     batch: int
     layers: list
-    # "classes": cross-entropy of softmax over ten; "bits": binary cross-entropy of sigmoid; "numbers": mean squared error.
+    # "classes": cross-entropy of softmax; "bits": binary cross-entropy of sigmoid; "numbers": mean squared error.
     loss: str = "classes"
-    # Of a sample's target; a class has none.
+    # Of a sample's target; one class has none.
     target: tuple = ()
     # Batches in memory, which a pass goes through.
     steps: int = 8
+    # "adam" or "adamw".
+    optimizer: str = "adam"
+
+    @property
+    def classes(self):
+        return self.layers[-1].units
 
 
 def flat(*parts):
@@ -144,6 +162,14 @@ def feed_forward(units):
     return Residual([LayerNorm(), Dense(4 * units), Gelu(), Dense(units)])
 
 
+def decoder(units, heads):
+    """A block of a GPT: normalisation first."""
+    return [
+        Residual([LayerNorm(), CausalAttention(heads)]),
+        Residual([LayerNorm(), Dense(4 * units), Gelu(approximate=True), Dense(units)]),
+    ]
+
+
 STAGES = [(16, 1), (16, 1), (16, 1), (32, 2), (32, 1), (32, 1), (64, 2), (64, 1), (64, 1)]
 BLOCKS = [(64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2)]
 
@@ -155,6 +181,7 @@ video = flat(conv_relu(16, 3), MaxPool(2), conv_relu(32, 3), MaxPool(2), conv_re
 conv_autoencoder = flat(
     conv_relu(32, 3, 2), conv_relu(64, 3, 2), ConvTranspose(32, 3, 2), Relu(), ConvTranspose(16, 3, 2), Relu(), Conv(3, 3)
 )
+gpt = flat(Embedding(256, 128), Positions(), *(decoder(128, 4) for _ in range(4)), LayerNorm(), Dense(256))
 
 NETWORKS = {
     "resnet20": Network((32, 32, 3), 128, resnet20, steps=4),
@@ -171,6 +198,38 @@ NETWORKS = {
     "lstm": Network((80,), 32, [Embedding(20_000, 128), Recurrent("lstm", 128), Dense(10)]),
     "gru": Network((80,), 32, [Embedding(20_000, 128), Recurrent("gru", 128), Dense(10)]),
     "transformer": Network((64, 256), 32, [feed_forward(256), feed_forward(256), GlobalAverage(), Dense(10)]),
+    "gpt": Network((128,), 16, gpt, target=(128,), steps=4, optimizer="adamw"),
+}
+
+
+class AttentionKernel(NamedTuple):
+    """Scaled dot-product attention; the last axis of queries, keys and values has `length` numbers."""
+
+    samples: int
+    positions: int
+    heads: int
+    length: int
+    causal: bool = False
+
+    @property
+    def shape(self):
+        return self.samples, self.positions, self.heads, self.length
+
+
+class CTCKernel(NamedTuple):
+    """The mean over the samples of the CTC loss of logits, and its gradient by the logits; the blank is class 0."""
+
+    samples: int
+    frames: int
+    classes: int
+    labels: int
+
+
+KERNELS = {
+    "attention": AttentionKernel(1, 2048, 8, 64),
+    "attention_causal": AttentionKernel(1, 2048, 8, 64, causal=True),
+    "attention_short": AttentionKernel(16, 128, 4, 32, causal=True),
+    "ctc": CTCKernel(32, 200, 30, 40),
 }
 
 

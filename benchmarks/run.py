@@ -17,7 +17,7 @@ import subprocess
 import sys
 from dataclasses import asdict, dataclass, field
 
-from networks import NETWORKS, Conv, Recurrent, has
+from networks import KERNELS, NETWORKS, AttentionKernel, CausalAttention, Conv, Recurrent, has
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -103,11 +103,28 @@ def step_peers(network):
         Peer("Keras, all steps compiled", "step_keras.py", "pass"),
         Peer("JAX, a compiled step", "step_jax.py", "step"),
     ]
-    if has(network, Recurrent):
-        peers.append(Peer("PyTorch, compiled", "step_pytorch.py", "compile", KEEP_MEMORY))
     if not convolutional:
         peers.append(Peer("JAX, all steps in one scan", "step_jax.py", "scan"))
+    if has(network, Recurrent, CausalAttention):
+        peers.append(Peer("PyTorch, compiled", "step_pytorch.py", "compile", KEEP_MEMORY))
     return peers
+
+
+def kernel_peers(kernel):
+    """Who takes part in timing an op alone."""
+    peers = [Peer("gradus", "gradus-step")]
+    if isinstance(kernel, AttentionKernel):
+        return peers + [
+            Peer("PyTorch", "attention.py", "pytorch", KEEP_MEMORY),
+            Peer("PyTorch, compiled", "attention.py", "pytorch_compiled", KEEP_MEMORY),
+            Peer("Keras, compiled", "attention.py", "keras"),
+            Peer("JAX, compiled", "attention.py", "jax"),
+        ]
+    return peers + [
+        Peer("PyTorch", "ctc.py", "pytorch", KEEP_MEMORY),
+        Peer("Keras, compiled", "ctc.py", "keras"),
+        Peer("optax, compiled by JAX", "ctc.py", "optax"),
+    ]
 
 
 @dataclass
@@ -118,17 +135,21 @@ class Job:
     # A key of the peers' JSON by which a result is checked.
     check: str
     check_digits: int
+    # By which part of the greatest the peers' results may differ, where they are compared.
+    tolerance: float | None = None
 
 
 MEMORY = ("peak_mib", "peak memory", "MiB", 0)
 EPOCHS = Job([("epochs", "epoch", "s", 3), ("predict_us", "predict one", "us", 1), MEMORY], "accuracy", 4)
-STEPS = Job([("steps_ms", "step", "ms", 3), MEMORY], "parameters", 0)
+STEPS = Job([("steps_ms", "step", "ms", 3), MEMORY], "parameters", 0, tolerance=0)
+CALLS = Job([("steps_ms", "call", "ms", 3), MEMORY], "result", 6, tolerance=1e-3)
 PEERS = {"dense": dense_peers, "convnet": convnet_peers}
 PEERS |= {name: functools.partial(step_peers, network) for name, network in NETWORKS.items()}
+PEERS |= {name: functools.partial(kernel_peers, kernel) for name, kernel in KERNELS.items()}
 
 
 def job_of(name):
-    return STEPS if name in NETWORKS else EPOCHS
+    return STEPS if name in NETWORKS else CALLS if name in KERNELS else EPOCHS
 
 
 def fraction(text):
@@ -141,10 +162,10 @@ def fraction(text):
 def parse_options():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--network", choices=PEERS, nargs="+", default=["dense"], help="what is trained; README.md lists the layers"
+        "--network", choices=PEERS, nargs="+", default=["dense"], help="what is trained or called; README.md lists them"
     )
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=2, help="for how long a process times training steps")
+    parser.add_argument("--seconds", type=float, default=2, help="for how long a process times steps or calls")
     parser.add_argument("--epochs", type=int, default=2, help="timed epochs in each process, after one that is not")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--data", type=pathlib.Path, default=ROOT / "datasets/data/mnist", help="folder of the four .gz files")
@@ -194,7 +215,7 @@ def run(name, peer, threads, round_number, options):
     else:
         command = [str(options.python), str(HERE / peer.source)]
     command += ["--network", name, "--seed", str(round_number)]
-    if name in NETWORKS:
+    if job_of(name) is not EPOCHS:
         command += ["--seconds", str(options.seconds)]
     else:
         command += ["--data", str(options.data.resolve()), "--epochs", str(options.epochs)]
@@ -243,9 +264,10 @@ def measure(name, peers, options):
 
 def failures_of(name, peers):
     failures = [failure for peer in peers for failure in peer.failures]
-    if job_of(name) is STEPS and len({count for peer in peers for count in peer.checked}) > 1:
-        counts = ", ".join(f"{peer.name} {peer.checked[0]}" for peer in peers if peer.checked)
-        failures.append(f"{name}: the numbers of parameters differ: {counts}")
+    job, checked = job_of(name), [found for peer in peers for found in peer.checked]
+    if job.tolerance is not None and checked and max(checked) - min(checked) > job.tolerance * max(checked):
+        found = ", ".join(f"{peer.name} {peer.checked[0]}" for peer in peers if peer.checked)
+        failures.append(f"{name}: the peers differ in {job.check}: {found}")
     return failures
 
 
@@ -312,7 +334,7 @@ def main():
     options = parse_options()
     peers_of = {name: take_part(name, options) for name in options.network}
     everybody = [peer for peers in peers_of.values() for peer in peers]
-    needs_data = any(name not in NETWORKS for name in peers_of)
+    needs_data = any(job_of(name) is EPOCHS for name in peers_of)
     if needs_data and not (options.data / "train-images-idx3-ubyte.gz").is_file():
         sys.exit(f"{options.data} does not hold train-images-idx3-ubyte.gz: name MNIST's folder with --data")
     if not options.python.is_file() and any(not peer.is_rust for peer in everybody):

@@ -38,29 +38,29 @@ def batches(options):
     else:
         inputs = random.standard_normal((*count, *network.input), np.float32)
     targets = {
-        "classes": lambda: random.integers(0, 10, count),
+        "classes": lambda: random.integers(0, network.classes, (*count, *network.target)),
         "bits": lambda: random.integers(0, 2, (*count, *network.target)).astype(np.float32),
         "numbers": lambda: random.standard_normal((*count, *network.target), np.float32),
     }[network.loss]()
     return inputs, targets
 
 
-def time_steps(options, one_pass):
-    """Milliseconds a step, of each window. `one_pass` trains on every batch and returns the losses as numbers."""
+def time_steps(options, steps, one_pass):
+    """Milliseconds a step, of each window. `one_pass` trains on each of the `steps` batches and returns the losses as numbers."""
 
     def seconds(passes):
         start = time.perf_counter()
         for _ in range(passes):
             losses = one_pass()
         taken = time.perf_counter() - start
-        assert len(losses) == options.network.steps and np.isfinite(losses).all()
+        assert len(losses) == steps and np.isfinite(losses).all()
         return taken
 
     seconds(1)
     passes = math.ceil(WINDOW_SECONDS / seconds(1))
     windows, end = [], time.perf_counter() + options.seconds
     while len(windows) < WINDOWS or time.perf_counter() < end:
-        windows.append(seconds(passes) * 1e3 / (passes * options.network.steps))
+        windows.append(seconds(passes) * 1e3 / (passes * steps))
     return windows
 
 

@@ -1,4 +1,4 @@
-"""A training step of JAX with optax's Adam. step: one compiled step; scan: the steps of all batches are one program."""
+"""A training step of JAX with optax's Adam or AdamW. step: one compiled step; scan: the steps of all batches are one program."""
 
 import functools
 import math
@@ -35,6 +35,9 @@ class Forward:
         make = initial or (lambda shape: jax.random.uniform(self.fresh_key(), shape, minval=-limit, maxval=limit))
         self.weights.append(next(self.given[0]) if self.given else make(shape))
         return self.weights[-1]
+
+    def normal(self, shape):
+        return 0.05 * jax.random.normal(self.fresh_key(), shape)
 
     def bias(self, size):
         return self.weight((size,), jnp.zeros)
@@ -78,6 +81,17 @@ class Forward:
         step, states = (lstm, (first, first)) if cell == "lstm" else (gru, (first,))
         return jax.lax.scan(step, states, jnp.swapaxes(products, 0, 1))[0][0]
 
+    def attend(self, heads, x):
+        """One product for queries, keys and values."""
+        n, t, width = x.shape
+        q, k, v = jnp.moveaxis(self.dense(3 * width, x).reshape(n, t, 3, heads, -1), 2, 0)
+        return self.dense(width, jax.nn.dot_product_attention(q, k, v, is_causal=True).reshape(x.shape))
+
+    def dense(self, units, x):
+        # A product of matrices is faster than one of arrays with more axes.
+        rows = x.reshape(-1, x.shape[-1]) @ self.weight((x.shape[-1], units)) + self.bias(units)
+        return rows.reshape(*x.shape[:-1], units)
+
     def normalize(self, x, mean, variance):
         gamma, beta = self.weight(x.shape[-1:], jnp.ones), self.bias(x.shape[-1])
         return (x - mean) * (jax.lax.rsqrt(variance + 1e-3) * gamma) + beta
@@ -90,9 +104,7 @@ class Forward:
 
         match layer:
             case net.Dense(units):
-                # A product of matrices is faster than one of arrays with more axes.
-                rows = x.reshape(-1, channels) @ self.weight((channels, units)) + self.bias(units)
-                return rows.reshape(*x.shape[:-1], units)
+                return self.dense(units, x)
             case net.Conv(filters, size, stride, bias):
                 y = self.convolve(x, self.weight((*window(size), channels, filters)), stride)
                 return y + self.bias(filters) if bias else y
@@ -113,8 +125,8 @@ class Forward:
                 return self.normalize(x, mean, (x * x).mean(-1, keepdims=True) - mean * mean)
             case net.Relu():
                 return jax.nn.relu(x)
-            case net.Gelu():
-                return jax.nn.gelu(x, approximate=False)
+            case net.Gelu(approximate):
+                return jax.nn.gelu(x, approximate)
             case net.Dropout(rate):
                 return jnp.where(jax.random.bernoulli(self.fresh_key(), 1 - rate, x.shape), x / (1 - rate), 0)
             case net.MaxPool(size):
@@ -128,7 +140,11 @@ class Forward:
             case net.GlobalMax():
                 return x.max(between)
             case net.Embedding(ids, units):
-                return self.weight((ids, units), lambda shape: 0.05 * jax.random.normal(self.fresh_key(), shape))[x]
+                return self.weight((ids, units), self.normal)[x]
+            case net.Positions():
+                return x + self.weight(x.shape[1:], self.normal)
+            case net.CausalAttention(heads):
+                return self.attend(heads, x)
             case net.Recurrent(cell, units):
                 return self.recur(cell, units, x)
             case net.Residual(body, shortcut):
@@ -143,7 +159,10 @@ loss_of = {
     "bits": optax.sigmoid_binary_cross_entropy,
     "numbers": lambda outputs, targets: jnp.square(outputs - targets),
 }[network.loss]
-adam = optax.adam(common.LEARNING_RATE)
+adam = {
+    "adam": optax.adam(common.LEARNING_RATE),
+    "adamw": optax.adamw(common.LEARNING_RATE, weight_decay=common.WEIGHT_DECAY),
+}[network.optimizer]
 
 
 def initial(key, x):
@@ -186,5 +205,5 @@ def pass_of_scan():
     return jax.device_get(losses)
 
 
-windows = step.time_steps(options, pass_of_steps if options.setting == "step" else pass_of_scan)
+windows = step.time_steps(options, network.steps, pass_of_steps if options.setting == "step" else pass_of_scan)
 step.report(jax.__version__, parameters, windows)

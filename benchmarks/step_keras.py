@@ -20,6 +20,14 @@ tf.config.threading.set_inter_op_parallelism_threads(common.THREADS)
 keras.utils.set_random_seed(options.seed)
 
 
+class Positions(layers.Layer):
+    def build(self, shape):
+        self.rows = self.add_weight(shape=shape[1:])
+
+    def call(self, x):
+        return x + self.rows
+
+
 def chain(parts, x):
     for layer in parts:
         x = apply(layer, x)
@@ -47,8 +55,8 @@ def apply(layer, x):
             return layers.LayerNormalization()(x)
         case net.Relu():
             return layers.Activation("relu")(x)
-        case net.Gelu():
-            return layers.Activation("gelu")(x)
+        case net.Gelu(approximate):
+            return layers.Activation(lambda x: keras.activations.gelu(x, approximate))(x)
         case net.Dropout(rate):
             return layers.Dropout(rate)(x)
         case net.MaxPool(size):
@@ -59,6 +67,10 @@ def apply(layer, x):
             return over_axes("GlobalMaxPooling*")()(x)
         case net.Embedding(ids, units):
             return layers.Embedding(ids, units)(x)
+        case net.Positions():
+            return Positions()(x)
+        case net.CausalAttention(heads):
+            return layers.MultiHeadAttention(heads, x.shape[-1] // heads)(x, x, use_causal_mask=True)
         case net.Recurrent(cell, units):
             return getattr(layers, cell.upper())(units)(x)
         case net.Residual(body, shortcut):
@@ -75,7 +87,10 @@ loss_fn = {
     "bits": keras.losses.BinaryCrossentropy(from_logits=True),
     "numbers": keras.losses.MeanSquaredError(),
 }[network.loss]
-adam = keras.optimizers.Adam(common.LEARNING_RATE)
+adam = {
+    "adam": keras.optimizers.Adam(common.LEARNING_RATE),
+    "adamw": keras.optimizers.AdamW(common.LEARNING_RATE, weight_decay=common.WEIGHT_DECAY),
+}[network.optimizer]
 adam.build(model.trainable_variables)
 
 
@@ -103,6 +118,6 @@ def pass_of_steps():
     return [loss.numpy() for loss in losses]
 
 
-windows = step.time_steps(options, pass_of_steps if options.setting == "step" else lambda: compiled_pass().numpy())
+windows = step.time_steps(options, network.steps, pass_of_steps if options.setting == "step" else lambda: compiled_pass().numpy())
 parameters = sum(int(np.prod(weight.shape)) for weight in model.trainable_variables)
 step.report(f"{keras.__version__} on TensorFlow {tf.__version__}", parameters, windows)

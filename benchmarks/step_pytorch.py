@@ -1,4 +1,4 @@
-"""A training step of PyTorch with the fused Adam. channels_last: for Conv2D and Conv3D, with the channels last in memory; compile:
+"""A training step of PyTorch with the fused Adam or AdamW. channels_last: for Conv2D and Conv3D, with the channels last in memory; compile:
 forward pass and loss by torch.compile."""
 
 import torch
@@ -40,6 +40,30 @@ class LastOutput(nn.Module):
         return state[0][0] if isinstance(state, tuple) else state[0]
 
 
+class CausalAttention(nn.Module):
+    """One product for queries, keys and values, as PyTorch's users write it."""
+
+    def __init__(self, width, heads):
+        super().__init__()
+        self.heads = heads
+        self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+
+    def forward(self, x):
+        n, t, width = x.shape
+        q, k, v = self.qkv(x).view(n, t, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        y = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+        return self.out(y.transpose(1, 2).reshape(n, t, width))
+
+
+class Positions(nn.Module):
+    def __init__(self, length, width):
+        super().__init__()
+        self.rows = nn.Embedding(length, width)
+
+    def forward(self, x):
+        return x + self.rows.weight
+
+
 def build(layers, x):
     """The chain of `layers`, each made for what reaches it when the chain is given `x`."""
     chain = nn.Sequential()
@@ -73,8 +97,8 @@ def make(layer, x):
             return nn.LayerNorm(x.shape[-1])
         case net.Relu():
             return nn.ReLU()
-        case net.Gelu():
-            return nn.GELU()
+        case net.Gelu(approximate):
+            return nn.GELU("tanh" if approximate else "none")
         case net.Dropout(rate):
             return nn.Dropout(rate)
         case net.MaxPool(size):
@@ -85,6 +109,10 @@ def make(layer, x):
             return Apply(lambda x: x.amax(list(range(2, x.ndim))))
         case net.Embedding(ids, units):
             return nn.Embedding(ids, units)
+        case net.Positions():
+            return Positions(*x.shape[1:])
+        case net.CausalAttention(heads):
+            return CausalAttention(x.shape[-1], heads)
         case net.Recurrent(cell, units):
             return LastOutput(getattr(nn, cell.upper())(x.shape[-1], units, batch_first=True))
         case net.Residual(body, shortcut):
@@ -109,11 +137,15 @@ model = build(network.layers, inputs[0])
 if options.setting == "channels_last":
     model = model.to(memory_format=torch.channels_last if inputs[0].ndim == 4 else torch.channels_last_3d)
 loss_fn = {
-    "classes": functional.cross_entropy,
+    "classes": lambda outputs, targets: functional.cross_entropy(outputs.flatten(0, -2), targets.flatten()),
     "bits": functional.binary_cross_entropy_with_logits,
     "numbers": functional.mse_loss,
 }[network.loss]
-adam = torch.optim.Adam([weight for weight in model.parameters() if weight.requires_grad], common.LEARNING_RATE, fused=True)
+weights = [weight for weight in model.parameters() if weight.requires_grad]
+adam = {
+    "adam": torch.optim.Adam,
+    "adamw": lambda *args, **more: torch.optim.AdamW(*args, weight_decay=common.WEIGHT_DECAY, **more),
+}[network.optimizer](weights, common.LEARNING_RATE, fused=True)
 
 
 def loss_of(x, y):
@@ -132,5 +164,5 @@ def train(x, y):
     return loss.item()
 
 
-windows = step.time_steps(options, lambda: [train(x, y) for x, y in zip(inputs, targets)])
-step.report(torch.__version__, sum(weight.numel() for weight in model.parameters() if weight.requires_grad), windows)
+windows = step.time_steps(options, network.steps, lambda: [train(x, y) for x, y in zip(inputs, targets)])
+step.report(torch.__version__, sum(weight.numel() for weight in weights), windows)

@@ -1,8 +1,8 @@
 //! Attention, forward and with its gradients, on one thread and on all, and as a part of the rate of a product of 1024 cubed in
 //! the same run.
 //!
-//! `cargo bench -p gradus-tensor --bench attention`. `python benchmarks/attention.py` times the same in other frameworks. The
-//! operations of a pass are those of its products without masks: two forward, five backward. A causal attention
+//! `cargo bench -p gradus-tensor --bench attention`. `benchmarks/run.py --network attention` times it in other
+//! frameworks. The operations of a pass are those of its products without masks: two forward, five backward. A causal attention
 //! has half of them, but needs more than half of the time.
 
 use std::hint::black_box;

@@ -1,7 +1,7 @@
 //! The loss of connectionist temporal classification: forward alone, with its gradient, and what reads strings.
 //!
 //! `cargo bench -p gradus-tensor --bench ctc`. For one thread and for all, it times a log-softmax of the same logits beside them,
-//! in turn: the table has ms, and how many log-softmaxes each takes. `benchmarks/ctc.py` times other libraries on the same work.
+//! in turn: the table has ms, and how many log-softmaxes each takes. `benchmarks/run.py --network ctc` times other libraries.
 
 use std::hint::black_box;
 

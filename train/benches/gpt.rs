@@ -2,7 +2,7 @@
 //!
 //!     cargo bench -p gradus-train --bench gpt
 //!
-//! `python benchmarks/gpt.py` times the same in other frameworks. After criterion's report a line gives the times on one thread and
+//! `python3 benchmarks/run.py --network gpt` times the same in other frameworks. After criterion's report a line gives the times on one thread and
 //! on all, and the rate of the products: 6 operations for each weight and position, and those of attention.
 #![allow(missing_docs)] // `criterion_group!` makes undocumented functions.
 

@@ -4,8 +4,8 @@ use gradus::prelude::*;
 
 /// What a network is trained for.
 pub enum Task {
-    /// One of ten classes, by logits.
-    Classes,
+    /// One of so many classes, by logits.
+    Classes(i64),
     /// Yes or no for each number of the output, by logits.
     Bits,
     /// Numbers, by mean squared error.
@@ -21,15 +21,18 @@ pub struct Network {
     /// Batches in memory, which a pass goes through.
     pub steps: usize,
     pub task: Task,
-    /// The shape of a sample's target; a class has none.
+    /// The shape of a sample's target; one class has none.
     pub target: Vec<usize>,
+    /// Adam with decay of the weights.
+    pub adamw: bool,
     pub layers: Sequential,
 }
 
 impl Network {
-    /// A classifier; eight batches.
+    /// A classifier for ten classes, trained by Adam; eight batches.
     fn new(input: impl Into<Vec<usize>>, batch: usize, layers: Sequential) -> Self {
-        Network { input: input.into(), ids: None, batch, steps: 8, task: Task::Classes, target: vec![], layers }
+        let (input, task) = (input.into(), Task::Classes(10));
+        Network { input, ids: None, batch, steps: 8, task, target: vec![], adamw: false, layers }
     }
 
     fn steps(self, steps: usize) -> Self {
@@ -38,6 +41,10 @@ impl Network {
 
     fn ids(self, ids: i64) -> Self {
         Network { ids: Some(ids), ..self }
+    }
+
+    fn adamw(self) -> Self {
+        Network { adamw: true, ..self }
     }
 
     fn task(self, task: Task, target: impl Into<Vec<usize>>) -> Self {
@@ -60,6 +67,7 @@ impl Network {
             "lstm" => Network::new([80], 32, recurrent(LSTM::new(128))).ids(20_000),
             "gru" => Network::new([80], 32, recurrent(GRU::new(128))).ids(20_000),
             "transformer" => Network::new([64, 256], 32, transformer()),
+            "gpt" => Network::new([128], 16, gpt()).ids(256).task(Task::Classes(256), [128]).steps(4).adamw(),
             _ => return None,
         };
         Some(network)
@@ -199,4 +207,13 @@ fn transformer() -> Sequential {
         layers = layers.add(Residual::new(Sequential::new().add(LayerNorm::new()).add(wide).add(Dense::new(256))));
     }
     layers.add(GlobalAveragePooling1D::new()).add(Dense::new(10))
+}
+
+fn gpt() -> Sequential {
+    let mut layers = Sequential::new().add(TokenAndPositionEmbedding::new(256, 128, 128));
+    for _ in 0..4 {
+        let block = TransformerDecoder::new(4 * 128, 4).activation(Activation::GeluTanh).normalize_first(true);
+        layers = layers.add(block);
+    }
+    layers.add(LayerNorm::new()).add(Dense::new(256))
 }
