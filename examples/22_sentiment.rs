@@ -47,7 +47,8 @@ const SENTENCES: [&str; 3] = [
 
 fn main() -> Result<()> {
     let (mut held_out, mut sentences) = (false, Vec::new());
-    let about = "Trains networks to tell praise from blame in sentences of film reviews.";
+    let about =
+        "Trains networks to tell praise from blame in sentences of film reviews. --data may name the file itself.";
     let further = "
   --sentence TEXT    A sentence to rate and to explain, instead of made-up ones; can be given several times
   --held-out         Train on nine tenths of the training part, and test on the others instead of the test part";

@@ -58,6 +58,11 @@ impl Options {
                 other => return Err(format!("{}; --help lists the options", other.unexpected()).into()),
             }
         }
+        for (name, count) in [("epochs", self.epochs), ("batch-size", self.batch_size)] {
+            if count == 0 {
+                return Err(format!("--{name} must be at least 1, found 0").into());
+            }
+        }
         let rate = self.learning_rate;
         if !(rate.is_finite() && rate > 0.0) {
             return Err(format!("--learning-rate must be above 0, found {rate}; 0.001 is a good start").into());
