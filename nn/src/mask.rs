@@ -140,7 +140,7 @@ impl Positions {
         }
         let ones = vec![1; shape.len() - 2];
         let mask = Tensor::from(is_there).reshape([&self.shape[..], &ones].concat());
-        Var::where_(&mask, &rows.take_rows(&row_of).reshape(shape), T::ZERO)
+        Var::where_(&mask, rows.take_rows(&row_of).reshape(shape), T::ZERO)
     }
 
     /// The rows of targets `[n, length, ..]` at the positions, `[count, ..]`.
