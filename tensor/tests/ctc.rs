@@ -92,3 +92,24 @@ fn strings_are_those_of_keras() {
         assert_eq!(best.into_iter().map(|string| string.labels).collect::<Vec<_>>(), case.strings("beam"));
     }
 }
+
+#[test]
+fn the_largest_logits_have_finite_losses_and_gradients() {
+    for large in [1e4, 1e10, 1e30, 1e37] {
+        // Each of three frames is sure of the blank. By hand: a label costs `large` once, a second one twice as much.
+        let sure = Tensor::from([large, 0.0, -large]).broadcast_to([2, 3, 3]).contiguous();
+        let check = |losses: Tensor<f64>, gradient: Tensor<f64>, what: &str| {
+            close(losses.iter(), &[large, 3.0 * large], 1e-3, what);
+            // (Beyond some 1e7 alignments are all alike to an f32, so that shares may add up to more than 1.)
+            assert!(gradient.iter().all(|g| g.abs() <= 4.0), "{what} of {large}: {gradient:?}");
+        };
+        let strings = [vec![1], vec![2, 1]];
+        let (losses, gradient) = sure.to::<f32>().ctc_loss_and_gradient(None, &strings, 0);
+        check(losses.to(), gradient.to(), "f32");
+        let (losses, gradient) = sure.ctc_loss_and_gradient(None, &strings, 0);
+        if large < 1e5 {
+            close(gradient.select(0, 0).sum(0).iter(), &[1.0, -1.0, 0.0], 1e-9, "gradient");
+        }
+        check(losses, gradient, "f64");
+    }
+}

@@ -325,10 +325,10 @@ fn exp_bounded<T: Float>(x: T) -> T {
     T::exp_nonpositive(larger(x, T::of(NOTHING)))
 }
 
-/// e^x for x <= 0, and 0 below e^-80.
+/// e^x for x <= 0, and 0 below e^-80; 1 where rounding has made x larger than 0, which may be far where logits are huge.
 #[inline(always)]
 fn probability<T: Float>(x: T) -> T {
-    let p = exp_bounded(x);
+    let p = exp_bounded(if x > T::ZERO { T::ZERO } else { x });
     if x < T::of(NOTHING) { T::ZERO } else { p }
 }
 
