@@ -5,8 +5,8 @@ use std::panic::{Location, catch_unwind};
 use std::sync::Mutex;
 
 use gradus_tensor::{
-    Convolution, Generator, Interpolation, PadMode, Pooling, Recurrence, RecurrentInputs, Standardization, Tensor,
-    keepdims, step, update,
+    Attention, Convolution, Generator, Interpolation, PadMode, Pooling, Recurrence, RecurrentInputs, Standardization,
+    Tensor, keepdims, step, update,
 };
 
 /// The message and the file of the panic that `mistake` ends in.
@@ -35,6 +35,12 @@ fn recur(x: &Tensor, kernel: &Tensor, recurrent_kernel: &Tensor) {
     Recurrence::simple().of(&RecurrentInputs::new(x, kernel, recurrent_kernel));
 }
 
+#[track_caller]
+fn attend(how: Attention) {
+    let x = zeros([2, 3, 4, 8]);
+    x.attention(&x, &x, &how);
+}
+
 /// Mistakes and what they are told.
 #[allow(clippy::type_complexity)] // A table.
 const MISTAKES: &[(fn(), &str)] = &[
@@ -53,6 +59,28 @@ const MISTAKES: &[(fn(), &str)] = &[
     (
         || recur(&zeros([2, 5, 3]), &zeros([2, 4]), &zeros([4, 4])),
         "recurrence: a kernel of [3, 4] is needed, found [2, 4], for sequences [2, 5, 3]",
+    ),
+    (
+        || recur(&zeros([2, 5, 3]), &zeros([3, 0]), &zeros([0, 0])),
+        "recurrence: a recurrent kernel [units, gates units] of one unit or more is needed: [0, 0]",
+    ),
+    (
+        || drop(zeros([2, 3, 8]).attention(&zeros([2, 3, 1, 8]), &zeros([2, 3, 1, 8]), &Attention::new())),
+        "attention: queries, keys and values need four axes [n, t, heads, d]: queries [2, 3, 8], keys [2, 3, 1, 8] and values \
+         [2, 3, 1, 8]",
+    ),
+    (
+        || drop(zeros([2, 3, 4, 8]).attention(&zeros([2, 3, 3, 8]), &zeros([2, 3, 3, 8]), &Attention::new())),
+        "attention: the number of heads must be a multiple of that of keys: queries [2, 3, 4, 8], keys [2, 3, 3, 8] and values \
+         [2, 3, 3, 8]",
+    ),
+    (
+        || attend(Attention::new().key_mask(Tensor::full([2, 5], true))),
+        "attention: the key mask must have a shape that fits [2, 3], found [2, 5]",
+    ),
+    (
+        || attend(Attention::new().mask(Tensor::full([5, 5], true))),
+        "attention: the mask must have a shape that fits [2, 4, 3, 3], found [5, 5]",
     ),
     (|| drop(zeros([2]).softmax(1)), "softmax: axis 1 is out of range, axes are -1 to 0: [2]"),
     (|| drop(zeros([2, 3]).reshape([4, 2])), "reshape: 6 elements do not fill a shape of 8: [2, 3] to [4, 2]"),

@@ -296,3 +296,19 @@ fn what_is_not_a_number_stays_in_its_row() {
         }
     }
 }
+
+#[test]
+fn the_largest_numbers_have_finite_results() {
+    for form in Form::all() {
+        for large in [1e30_f32, -1e30, 3e38] {
+            let mut inputs = Inputs::draw(form.cell, [3, 4, 1, 9], 7).to::<f32>();
+            inputs.x = Tensor::full([3, 4, 1], large);
+            // Units of either sign, so that gates are open, and closed.
+            inputs.kernel = inputs.kernel.sign();
+            for (index, numbers) in results(&form, &inputs).iter().enumerate() {
+                // (A sum of gradients of 1e30 may be large, but not NaN.)
+                assert!(numbers.iter().all(|x| x.is_finite()), "{form:?} of {large}: result {index}: {numbers:?}");
+            }
+        }
+    }
+}

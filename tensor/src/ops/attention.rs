@@ -47,10 +47,14 @@ impl<T: Float> Checked<T> {
             panic_mask(op, "key mask", mask.shape(), &[k[0], k[1]].into());
         }
         let all: Shape = [q[0], q[2], q[1], k[1]].into();
-        let mask = how.mask.as_ref().map(|mask| match mask.try_broadcast_to(all.clone()) {
-            Ok(mask) => mask,
-            Err(_) => panic_mask(op, "mask", mask.shape(), &all),
-        });
+        // (A closure would take the caller's line away.)
+        let mask = match &how.mask {
+            None => None,
+            Some(mask) => match mask.try_broadcast_to(all.clone()) {
+                Ok(mask) => Some(mask),
+                Err(_) => panic_mask(op, "mask", mask.shape(), &all),
+            },
+        };
         Checked {
             query: with_rows(query),
             key: with_near_rows(key, q[1]),
@@ -133,6 +137,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If the shapes do not fit each other.
+    #[doc(alias = "scaled_dot_product_attention")]
     #[track_caller]
     pub fn attention(&self, key: &Tensor<T>, value: &Tensor<T>, how: &Attention) -> (Tensor<T>, AttentionSums<T>) {
         let checked = Checked::new("attention", self, key, value, how);

@@ -32,6 +32,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If the shapes do not fit each other, or the blank is no class.
+    #[doc(alias = "ctc_decode")]
     #[track_caller]
     pub fn ctc_greedy_decode(&self, mask: Option<&Tensor<bool>>, blank: usize) -> Vec<Decoded> {
         decode("ctc_greedy_decode", self, mask, blank, |frames| {
@@ -58,6 +59,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If the shapes do not fit each other, the blank is no class, or `width` or `count` is 0.
+    #[doc(alias = "ctc_decode")]
     #[track_caller]
     pub fn ctc_beam_search_decode(
         &self,

@@ -343,6 +343,9 @@ impl<T: Float> Recurrence<T> {
         let gates = self.cell.gates();
         let &[rows, steps, features] = &x.shape()[..] else { panic_x(x.shape()) };
         let units = recurrent_kernel.shape().first().copied().unwrap_or(0);
+        if units == 0 {
+            panic_units(recurrent_kernel.shape());
+        }
         let mut shapes: Vec<(&str, &Shape, Shape)> = vec![
             ("recurrent kernel", recurrent_kernel.shape(), [units, gates * units].into()),
             ("kernel", kernel.shape(), [features, gates * units].into()),
@@ -364,6 +367,12 @@ impl<T: Float> Recurrence<T> {
 #[track_caller]
 fn panic_x(x: &Shape) -> ! {
     panic!("recurrence: sequences [n, steps, features] are needed: {x}")
+}
+
+#[cold]
+#[track_caller]
+fn panic_units(recurrent_kernel: &Shape) -> ! {
+    panic!("recurrence: a recurrent kernel [units, gates units] of one unit or more is needed: {recurrent_kernel}")
 }
 
 #[cold]
