@@ -33,6 +33,7 @@ pub(super) type Pair = (u32, u32);
 /// ```
 ///
 /// It is a value that serde writes and reads; [`save`](BytePair::save) writes it as a text of its own.
+#[doc(alias("BPE", "tokenizer"))]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Record", into = "Record")]
 pub struct BytePair {
