@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use gradus_datasets::idx;
+use gradus_datasets::audio::{Wav, WavEncoding};
+use gradus_datasets::{BytePair, OutputMode, TextVectorization, idx};
 use gradus_tensor::Tensor;
 use gradus_train::{Callback, Result, Run, Snapshot};
 
@@ -90,6 +91,7 @@ fn main() {
             fs::write(tables.join(format!("seed{number}_{how}")), bytes).unwrap();
         }
     }
+    texts(fuzz);
     let pairs = fuzz.join("corpus/idx");
     fs::create_dir_all(&pairs).unwrap();
     let mut inputs = Vec::new();
@@ -97,4 +99,41 @@ fn main() {
     let mut both = inputs.clone();
     idx::write_to(&mut both, &Tensor::from([1_u8, 0, 2])).unwrap();
     fs::write(pairs.join("seed"), [&[1, inputs.len() as u8][..], &both].concat()).unwrap();
+}
+
+/// Writes seeds whose first byte says how they are read.
+fn texts(fuzz: &Path) {
+    let write = |target: &str, name: &str, how: u8, bytes: &[u8]| {
+        let folder = fuzz.join("corpus").join(target);
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join(name), [&[how], bytes].concat()).unwrap();
+    };
+    let wav = Wav { sample_rate: 8000, samples: Tensor::new([[0.0, 0.5], [-0.5, 1.0], [0.25, -1.0]]) };
+    for encoding in [WavEncoding::U8, WavEncoding::I16, WavEncoding::I24, WavEncoding::F32, WavEncoding::F64] {
+        let mut bytes = Vec::new();
+        wav.write_to(&mut bytes, encoding).unwrap();
+        write("wav", &format!("{encoding:?}"), 1, &bytes);
+    }
+    let pdb = "HELIX    1   1 ALA A    1  GLY A    2  1                                   3\n\
+               SHEET    1   A 2 GLY A   1  SER A   2  0\n\
+               ATOM      1  CA  ALA A   1       0.000   0.000   0.000  1.00  0.00\n\
+               HETATM    2  CA  MSE A   2A      0.000   0.000   0.000  1.00  0.00\nTER\nENDMDL\n";
+    let cif = "data_x\nloop_\n_atom_site.label_atom_id\n_atom_site.auth_asym_id\n_atom_site.auth_seq_id\n\
+               _atom_site.label_comp_id\nCA 'A' 1 ALA\n\"CA\" A 2\n;GLY\n;\n_struct_conf.conf_type_id HELX_P # x\n\
+               _struct_conf.beg_auth_asym_id A\n_struct_conf.beg_auth_seq_id 1\n_struct_conf.end_auth_seq_id 2\n";
+    for (how, text) in
+        [">a b\nACGT\n\n>c\tx\nT-*\n", "@a b\nACGT\n+a b\nII~!\n@c\nT\n+\nI\n", pdb, cif].into_iter().enumerate()
+    {
+        write("biology", &format!("seed{how}"), how as u8, text.as_bytes());
+    }
+    let words = TextVectorization::new().ngrams(2).adapt(["to be or not to be"]).unwrap();
+    let weighed = TextVectorization::new().output_mode(OutputMode::TfIdf).adapt(["to be", "not"]).unwrap();
+    for (number, words) in [words, weighed].iter().enumerate() {
+        write("vocabulary", &format!("words{number}"), 0, serde_json::to_string(words).unwrap().as_bytes());
+    }
+    let pairs = BytePair::new().special_tokens(["[PAD]"]).train(["to be or not to be"], 262).unwrap();
+    write("vocabulary", "pairs", 1, serde_json::to_string(&pairs).unwrap().as_bytes());
+    let file = fuzz.join("corpus/vocabulary/file");
+    pairs.save(&file).unwrap();
+    write("vocabulary", "file", 2, &fs::read(&file).unwrap());
 }
