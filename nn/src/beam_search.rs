@@ -26,6 +26,7 @@ use crate::error::{Error, Result};
 /// assert!((found[0].log_probability - 0.4_f64.ln()).abs() < 1e-12);
 /// # Ok::<(), gradus_nn::Error>(())
 /// ```
+#[doc(alias = "BeamSampler")]
 #[derive(Clone, Copy, Debug)]
 pub struct BeamSearch {
     num_beams: usize,

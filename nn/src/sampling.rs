@@ -24,6 +24,7 @@ use crate::error::{Error, Result};
 /// assert_eq!(drawn.generate(&[2], 9, Some(0), &mut generator, step)?, [2, 3, 4, 0]);
 /// # Ok::<(), gradus_nn::Error>(())
 /// ```
+#[doc(alias("GreedySampler", "RandomSampler", "TopKSampler", "TopPSampler", "nucleus"))]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sampler {
     /// 0 for the largest logit.
@@ -106,7 +107,8 @@ impl Sampler {
     }
 
     /// The prompt, and up to `count` ids chosen one after the other. `step` gives the logits `[vocabulary]` of the id after a
-    /// sequence; with the id `end` the sequence ends.
+    /// sequence; with the id `end` the sequence ends. A network that reads the prompt needs at least one id, such as one that stands
+    /// for the start.
     ///
     /// # Errors
     /// What `step` finds wrong, and if its logits are NaN or all minus infinity.

@@ -193,6 +193,73 @@ fn bad_shapes_and_numbers_are_refused_at_build() {
 }
 
 #[test]
+fn attention_that_cannot_be_is_refused_at_build() {
+    let message = |network: Sequential, input: &[usize]| -> String {
+        Model::build(network, input, 0).err().expect("the network is wrong").to_string()
+    };
+    let of = |layer: Sequential, input: &[usize], expected: &str| assert_eq!(message(layer, input), expected);
+    let network = Sequential::new;
+    let attention = || MultiHeadAttention::new(2, 4);
+    of(
+        network().add(attention()),
+        &[4],
+        "layer 0 (MultiHeadAttention): takes sequences of shape [length, features], found [4]; join other axes by a Reshape",
+    );
+    of(
+        network().add(MultiHeadAttention::new(0, 4)),
+        &[4, 4],
+        "layer 0 (MultiHeadAttention): needs at least one head, found 0; give the number of heads",
+    );
+    of(
+        network().add(attention().rope_max_wavelength(0.0)),
+        &[4, 4],
+        "layer 0 (MultiHeadAttention): the rope_max_wavelength must be above 0 and finite, found 0; leave it out for the default",
+    );
+    of(
+        network().add(MultiHeadAttention::new(2, 3).rope_max_wavelength(10_000.0)),
+        &[4, 4],
+        "layer 0 (MultiHeadAttention): rotary positions turn pairs of numbers, found a key_dim of 3; give an even key_dim",
+    );
+    of(
+        network().add(attention().value_dim(0)),
+        &[4, 4],
+        "layer 0 (MultiHeadAttention): values and outputs need at least one number, found 0 and 4; give a value_dim and an \
+         output_shape of 1 or more, or leave them out",
+    );
+    of(
+        network().add(attention().use_attention_mask(true)),
+        &[4, 4],
+        "layer 0 (MultiHeadAttention): takes a query, a value and a key, found 0 sequences; feed it with [query], [query, value] \
+         or [query, value, key]",
+    );
+    of(
+        network().add(GroupedQueryAttention::new(4, 6, 4)),
+        &[4, 4],
+        "layer 0 (GroupQueryAttention): 4 heads of keys do not divide 6 heads of queries; give a number of query heads that is a \
+         multiple",
+    );
+    of(
+        network().add(TransformerEncoder::new(8, 3)),
+        &[5, 4],
+        "layer 0 (TransformerEncoder): 3 heads cannot share 4 features; give a number of heads that divides the features",
+    );
+    of(
+        network().add(PositionEmbedding::new(3)),
+        &[5, 4],
+        "layer 0 (PositionEmbedding): the sequence has 5 positions, the layer knows 3; give a larger sequence_length, or shorter \
+         sequences",
+    );
+    let mut graph = Graph::builder();
+    let x = graph.input();
+    let y = graph.add_named("block", TransformerEncoder::new(8, 2), [x, x]);
+    assert_eq!(
+        Model::build(graph.output(y), [5, 4], 0).err().unwrap().to_string(),
+        "layer block (TransformerEncoder): takes a sequence, found 2 inputs; feed it with one sequence; a TransformerDecoder takes \
+         two"
+    );
+}
+
+#[test]
 fn inputs_that_cannot_be_merged_are_refused_at_build() {
     // Of x, and x once more with its axes exchanged.
     fn message(layer: impl Layer, twice: bool, input: &[usize]) -> String {

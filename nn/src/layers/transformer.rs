@@ -157,7 +157,12 @@ impl Block {
         if inputs.is_empty() || inputs.len() > most {
             let takes = if decodes { "a sequence and perhaps an encoder's output" } else { "a sequence" };
             let problem = format!("takes {takes}, found {} inputs", inputs.len());
-            return Err(build.error(problem, "feed it so"));
+            let hint = if decodes {
+                "feed it with [decoder] or [decoder, encoder]"
+            } else {
+                "feed it with one sequence; a TransformerDecoder takes two"
+            };
+            return Err(build.error(problem, hint));
         }
         let shape = build.input_as(0, crate::value::ValueKind::Floats)?.clone();
         let &[_, features] = &shape[..] else {

@@ -3,6 +3,7 @@
 use gradus_autograd::Var;
 use gradus_tensor::{Attention, Float, Shape, Tensor};
 
+use super::checks;
 use super::rotate::{Angles, rotated};
 use crate::context::Context;
 use crate::error::Result;
@@ -142,6 +143,13 @@ pub(in crate::layers) fn attention_layer<T: Float>(
     let Inputs { query, value, key, count } = Inputs::new(build, options.takes_mask)?;
     let AttentionOptions { heads, kv_heads, key_dim, value_dim, .. } = options;
     let width = options.output.unwrap_or(query[1]);
+    if value_dim == 0 || width == 0 {
+        let problem = format!("values and outputs need at least one number, found {value_dim} and {width}");
+        return Err(build.error(problem, "give a value_dim and an output_shape of 1 or more, or leave them out"));
+    }
+    if let Some(wavelength) = options.rope_max_wavelength {
+        checks::positive("rope_max_wavelength", wavelength).map_err(|(problem, hint)| build.error(problem, hint))?;
+    }
     let angles = options.rope_max_wavelength.map(|wavelength| Angles { wavelength, scaling: 1.0 });
     if angles.is_some() && !key_dim.is_multiple_of(2) {
         let problem = format!("rotary positions turn pairs of numbers, found a key_dim of {key_dim}");
