@@ -185,3 +185,13 @@ fn texts_and_references_pair_up() {
     assert_eq!(chrf(&[""; 0], &[""; 0]), 0.0);
     bleu(&["a", "b"], &["a"]);
 }
+
+#[test]
+fn of_references_as_near_in_length_the_shorter_one_counts() {
+    // By hand: 4 tokens between references of 3 and of 5, as in sacreBLEU. All n-grams are right, and 4 is not too short.
+    for references in [["a b c", "a b c d e"], ["a b c d e", "a b c"]] {
+        let mut bleu = Bleu::new();
+        bleu.add("a b c d", &references);
+        assert!((bleu.result() - 100.0).abs() < 1e-9, "{}", bleu.result());
+    }
+}
