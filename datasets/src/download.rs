@@ -186,8 +186,12 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::thread;
 
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
     use super::*;
     use crate::folder::DataFiles;
+    use crate::movie_snippets;
 
     /// A server on this machine that answers each request with the bytes of that path, and how many it has had.
     struct Server {
@@ -293,6 +297,35 @@ mod tests {
         assert_eq!(server.requests.load(Ordering::SeqCst), 1);
         let error = fetched(server.set("c.txt", "pair.zip", ZIP_SUM), &folder).unwrap_err();
         assert_eq!(error.hint(), "the publisher has changed them: download them by hand");
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn an_archive_within_an_archive_is_unpacked() {
+        // As the film reviews are published. The headers hold what is read of them.
+        let packed = |name: &str, content: &[u8]| {
+            let mut tar = vec![0; 512];
+            tar[..name.len()].copy_from_slice(name.as_bytes());
+            tar[124..135].copy_from_slice(format!("{:011o}", content.len()).as_bytes());
+            tar[156] = b'0';
+            tar.extend(content);
+            tar.resize(tar.len().next_multiple_of(512) + 1024, 0);
+            let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+            packed.write_all(&tar).unwrap();
+            packed.finish().unwrap()
+        };
+        let (file, _) = movie_snippets::FILES.files[0];
+        let inner = packed(&format!("reviews/{file}"), b"1\t2.5\tMade up.\n");
+        let outer: &[u8] = packed("package-1.0/resources/reviews.tar.gz", &inner).leak();
+        let (server, folder) = (Server::new(vec![("package-1.0.tar.gz", outer)].leak()), folder("nested"));
+        let files = server.set(file, "package-1.0.tar.gz", String::leak(format!("{:x}", md5::compute(outer))));
+        fetched(files, &folder).unwrap();
+        assert_eq!(fs::read(folder.join(file)).unwrap(), b"1\t2.5\tMade up.\n");
+        // It has a line only, but is found and read.
+        let error = movie_snippets::load_from(&folder).unwrap_err();
+        assert_eq!(error.found(), "the end after 1 samples");
+        fetched(files, &folder).unwrap();
+        assert_eq!(server.requests.load(Ordering::SeqCst), 1);
         fs::remove_dir_all(folder).unwrap();
     }
 
