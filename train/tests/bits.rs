@@ -6,10 +6,11 @@ use gradus_autograd::Params;
 use gradus_datasets::Dataset;
 use gradus_nn::losses::SparseCategoricalCrossentropy;
 use gradus_nn::{
-    Activation, AveragePooling2D, BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPooling2D, Model, Padding, Reshape,
-    Residual, SeparableConv2D, Sequential,
+    Activation, AveragePooling2D, BatchNorm, Conv2D, Dense, Dropout, Embedding, Flatten, GRU, LSTM, Layer, LayerHandle,
+    LayerNorm, MaxPooling2D, Model, Padding, Reshape, Residual, SeparableConv2D, Sequential, TokenAndPositionEmbedding,
+    TransformerDecoder,
 };
-use gradus_optim::{Adam, IntoOptimizer, Optimizer};
+use gradus_optim::{Adam, AdamW, IntoOptimizer, Optimizer};
 use gradus_tensor::{Generator, Tensor};
 use gradus_train::metrics::Accuracy;
 use gradus_train::{Fit, History, Trainer, train_step};
@@ -53,6 +54,38 @@ fn seeing() -> Model {
     Model::build(network, [28, 28], 1).unwrap()
 }
 
+/// An embedding, a recurrent layer with dropout, and scores.
+fn recurrent(layer: impl Layer) -> Model {
+    let layer = LayerHandle::new(layer);
+    let network = Sequential::new().add(Embedding::new(200, 64)).add(&layer).add(Dense::new(10));
+    Model::build(network, [40], 1).unwrap()
+}
+
+/// A small GPT with scores of ten classes at each position.
+fn gpt() -> Model {
+    let block = || TransformerDecoder::new(256, 4).normalize_first(true).dropout(0.1);
+    let network = Sequential::new()
+        .add(TokenAndPositionEmbedding::new(200, 40, 64))
+        .add(block())
+        .add(block())
+        .add(LayerNorm::new())
+        .add(Dense::new(10));
+    Model::build(network, [40], 1).unwrap()
+}
+
+/// The weights after some steps of AdamW on rows of 40 ids, for one class a row or, with `each`, one a position.
+fn train_on_sequences(mut model: Model, each: bool) -> Vec<Vec<u32>> {
+    let loss = SparseCategoricalCrossentropy::default().from_logits(true);
+    let mut adam = Optimizer::from(AdamW::default());
+    let mut generator = Generator::new(SEED);
+    let x = generator.integers([32, 40], 0..200);
+    let y = generator.integers(if each { vec![32, 40] } else { vec![32] }, 0..10);
+    for _ in 0..4 {
+        train_step(&mut model, &loss, &mut adam, &x, &y, None, &mut generator).unwrap();
+    }
+    bits(model.params())
+}
+
 fn optimizer() -> Optimizer<Adam> {
     Adam::default().clip_global_norm(1.0)
 }
@@ -85,6 +118,23 @@ fn the_number_of_threads_does_not_change_a_bit() {
         for threads in [2, 3] {
             // Not assert_eq: a hundred thousand numbers are no message.
             assert!(with_threads(threads) == expected, "{threads} threads train other weights than one");
+        }
+    }
+}
+
+#[test]
+fn the_number_of_threads_does_not_change_a_bit_of_what_reads_sequences() {
+    let trained: [(&str, fn() -> Vec<Vec<u32>>); 3] = [
+        ("LSTM", || train_on_sequences(recurrent(LSTM::new(64).dropout(0.1).recurrent_dropout(0.1)), false)),
+        ("GRU", || train_on_sequences(recurrent(GRU::new(64).dropout(0.1).recurrent_dropout(0.1)), false)),
+        ("GPT", || train_on_sequences(gpt(), true)),
+    ];
+    for (name, train) in trained {
+        let with_threads =
+            |threads| rayon_core::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(train);
+        let expected = with_threads(1);
+        for threads in [2, 3] {
+            assert!(with_threads(threads) == expected, "{name}: {threads} threads train other weights than one");
         }
     }
 }

@@ -9,28 +9,31 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use gradus_datasets::Dataset;
 use gradus_nn::losses::{MeanSquaredError, SparseCategoricalCrossentropy};
 use gradus_nn::{
-    Activation, AveragePooling2D, BatchNorm, Conv2D, Dense, DepthwiseConv2D, Dropout, Flatten, Loss, MaxPooling2D,
-    Model, Padding, Reshape, Residual, Sequential,
+    Activation, AveragePooling2D, BatchNorm, Conv2D, Dense, DepthwiseConv2D, Dropout, Embedding, Flatten, GRU, LSTM,
+    Layer, LayerHandle, LayerNorm, Loss, MaxPooling2D, Model, Padding, Reshape, Residual, Sequential,
+    TokenAndPositionEmbedding, TransformerDecoder,
 };
 use gradus_optim::{Adam, Optimizer};
-use gradus_tensor::{Element, Generator, Tensor};
+use gradus_tensor::{Attention, Element, Generator, Tensor};
 use gradus_train::train_step;
 
 /// Tensor buffers begin at cache lines; nothing else here does.
 const TENSOR_ALIGNMENT: usize = 64;
 /// Larger tensor buffers must be recycled ones.
 const LARGE_TENSOR: usize = 1 << 10;
-/// Other requests of this size are large: the tape's list of the ops in a step, the largest, takes some 6 KiB.
-const LARGE: usize = 1 << 13;
+/// Other requests of this size are large: the tape's list of the ops in a step, the largest, takes some 12 KiB.
+const LARGE: usize = 1 << 14;
 
 static TENSORS: AtomicUsize = AtomicUsize::new(0);
 static OTHERS: AtomicUsize = AtomicUsize::new(0);
 static LIVE_BYTES: AtomicUsize = AtomicUsize::new(0);
+static MOST_LIVE_BYTES: AtomicUsize = AtomicUsize::new(0);
 
 struct Counting;
 
 fn count(bytes: usize, align: usize) {
-    LIVE_BYTES.fetch_add(bytes, Relaxed);
+    let live = LIVE_BYTES.fetch_add(bytes, Relaxed) + bytes;
+    MOST_LIVE_BYTES.fetch_max(live, Relaxed);
     if align >= TENSOR_ALIGNMENT && bytes > LARGE_TENSOR {
         TENSORS.fetch_add(1, Relaxed);
     } else if bytes > LARGE {
@@ -89,7 +92,7 @@ impl<L: Loss> Training<L> {
         Training { model, loss, optimizer: Adam::default().into(), generator: Generator::new(2) }
     }
 
-    fn step<Y: Element>(&mut self, inputs: &Tensor, targets: &Tensor<Y>) {
+    fn step<X: Element, Y: Element>(&mut self, inputs: &Tensor<X>, targets: &Tensor<Y>) {
         let Training { model, loss, optimizer, generator } = self;
         train_step(model, loss, optimizer, inputs, targets, None, generator).unwrap();
     }
@@ -125,6 +128,30 @@ fn convnet() -> (Training<SparseCategoricalCrossentropy>, Dataset<f32, u8>) {
     (Training::new(network, &[28, 28], SparseCategoricalCrossentropy::default()), data)
 }
 
+/// Rows of ids and their classes: one, or one for each position.
+fn sequences(network: Sequential, classes: &[usize]) -> (Training<SparseCategoricalCrossentropy>, Dataset<i64, u8>) {
+    let mut random = Generator::new(5);
+    let inputs = random.integers([640, 24], 0..50);
+    let labels = random.integers([&[640], classes].concat(), 0..10).to::<u8>();
+    let data = Dataset::new(inputs, labels).unwrap();
+    (Training::new(network, &[24], SparseCategoricalCrossentropy::default().from_logits(true)), data)
+}
+
+fn recurrent(layer: impl Layer) -> (Training<SparseCategoricalCrossentropy>, Dataset<i64, u8>) {
+    let layers = Sequential::new().add(Embedding::new(50, 32)).add(&LayerHandle::new(layer)).add(Dense::new(10));
+    sequences(layers, &[])
+}
+
+fn gpt() -> (Training<SparseCategoricalCrossentropy>, Dataset<i64, u8>) {
+    let block = TransformerDecoder::new(64, 2).activation(Activation::GeluTanh).normalize_first(true);
+    let layers = Sequential::new()
+        .add(TokenAndPositionEmbedding::new(50, 24, 32))
+        .add(block)
+        .add(LayerNorm::new())
+        .add(Dense::new(10));
+    sequences(layers, &[24])
+}
+
 #[test]
 fn a_warm_step_takes_no_large_memory() {
     warm_steps(mnist());
@@ -135,7 +162,18 @@ fn a_warm_step_of_convolutions_takes_no_large_memory() {
     warm_steps(convnet());
 }
 
-fn warm_steps((mut training, data): (Training<SparseCategoricalCrossentropy>, Dataset<f32, u8>)) {
+#[test]
+fn a_warm_step_of_recurrent_layers_takes_no_large_memory() {
+    warm_steps(recurrent(LSTM::new(32)));
+    warm_steps(recurrent(GRU::new(32)));
+}
+
+#[test]
+fn a_warm_step_of_a_gpt_takes_no_large_memory() {
+    warm_steps(gpt());
+}
+
+fn warm_steps<X: Element>((mut training, data): (Training<SparseCategoricalCrossentropy>, Dataset<X, u8>)) {
     let _alone = alone();
     let (mut first, mut taking) = (0, 0);
     for (number, batch) in data.batches(32).shuffled(7).enumerate() {
@@ -172,6 +210,28 @@ fn memory_stays_flat() {
     // The other tests' threads come and go meanwhile, but not all the time: a leak shows in every stretch, and adds up.
     assert!(live.windows(2).any(|pair| pair[1] <= pair[0]), "bytes after every 500 steps: {live:?}");
     assert!(live[4] < live[0] + 16 * 2000, "bytes after every 500 steps: {live:?}");
+}
+
+#[test]
+fn attention_takes_memory_in_proportion_to_its_length() {
+    let _alone = alone();
+    let (heads, length) = (2, 64);
+    // Bytes as a multiple of those of an operand. The weights of one head would be 8 at 1024 steps and 32 at 4096.
+    let taken = [1024, 2048, 4096].map(|steps| {
+        let [q, k, v, g] =
+            [1, 2, 3, 4].map(|seed| Generator::new(seed).normal::<f32>([1, steps, heads, length], 0.0, 1.0));
+        let before = LIVE_BYTES.load(Relaxed);
+        MOST_LIVE_BYTES.store(before, Relaxed);
+        for causal in [false, true] {
+            let how = Attention::new().causal(causal);
+            let (y, sums) = q.attention(&k, &v, &how);
+            drop(q.attention_gradient(&g, &k, &v, &how, &y, &sums));
+        }
+        (MOST_LIVE_BYTES.load(Relaxed) - before) as f64 / (size_of::<f32>() * steps * heads * length) as f64
+    });
+    assert!(taken[0] > 3.0, "the output and three gradients are new: {taken:?}");
+    // At 4096 steps, the keys are cut into 8 parts, at 1024 into 6; each but the first has its gradient by the queries.
+    assert!(taken[0] < 20.0 && taken[2] < taken[0] + 3.0, "the memory grows faster than the length: {taken:?}");
 }
 
 #[test]
