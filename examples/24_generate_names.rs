@@ -43,7 +43,7 @@ fn main() -> Result<()> {
     let mut generator = Generator::new(42);
     let mut made = Vec::new();
     for _ in 0..200 {
-        let mut states = RecurrentStates::new();
+        let mut states = SequenceStates::new();
         let ids = Sampler::random().temperature(0.8).generate(&[stop], 20, Some(stop), &mut generator, |ids| {
             let last = Tensor::from([[ids[ids.len() - 1]]]);
             Ok(trainer.model().predict_next(last, &mut states)?.flatten())

@@ -373,7 +373,7 @@ fn recurrences_and_masks() -> Result<()> {
 
     let model = built(Sequential::new().add(LSTM::new(3).return_sequences(true)), [None, Some(2)])?;
     let steps = Generator::new(0).normal([1, 4, 2], 0.0, 1.0);
-    let mut states = RecurrentStates::new();
+    let mut states = SequenceStates::new();
     let mut parts = Vec::new();
     for x in [steps.slice(1, ..1), steps.slice(1, 1..)] {
         parts.push(model.predict_next(x, &mut states)?);

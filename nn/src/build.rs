@@ -16,6 +16,7 @@ use crate::initializers::Initializer;
 use crate::inputs::PartialShape;
 use crate::layer::LayerKinds;
 use crate::mask;
+use crate::parts::{self, Flow, PositionLimit};
 use crate::regularizers::Regularizer;
 use crate::value::{Spec, SpecKind, ValueKind};
 
@@ -38,6 +39,9 @@ pub(crate) struct Store<T: Float> {
     pub widest: usize,
     /// For each input of the model, what layers have asked for.
     pub inputs: RefCell<Vec<AskedInput>>,
+    /// Whether sequences come part by part.
+    pub in_parts: bool,
+    pub limits: Vec<PositionLimit>,
     pub weights: Weights<T>,
 }
 
@@ -91,6 +95,8 @@ impl<T: Float> Store<T> {
             branches: false,
             widest: 0,
             inputs: RefCell::new(inputs),
+            in_parts: false,
+            limits: Vec::new(),
             weights,
         }
     }
@@ -98,6 +104,7 @@ impl<T: Float> Store<T> {
     /// The building of a network of this kind, on inputs of these specs.
     pub fn root<'a>(&'a mut self, kind: &'static str, inputs: &'a [Spec]) -> Build<'a, T> {
         let given = matches!(self.weights, Weights::Given);
+        self.in_parts = inputs.iter().any(|input| input.flow != Flow::Whole);
         Build { inputs, path: String::new(), weights_path: String::new(), given, kind, store: self }
     }
 }
@@ -277,6 +284,12 @@ impl<'a, T: Float> Build<'a, T> {
         self.store.built
     }
 
+    /// Says that the layer knows positions 0 to `most` - 1 of sequences, of which it is given parts of this length.
+    pub(crate) fn limit_positions(&mut self, length: usize, most: usize) {
+        let (layer, place) = (self.number(), format!("layer {} ({})", self.path, self.kind));
+        self.store.limits.push(PositionLimit { layer, place, length, most });
+    }
+
     /// Registers a state, which the layer itself changes while training: a moving average, a statistic of the data.
     ///
     /// # Errors
@@ -318,7 +331,11 @@ impl<'a, T: Float> Build<'a, T> {
     /// # Errors
     /// What the inner layer finds wrong.
     pub fn child(&mut self, name: &str, layer: &dyn AnyLayer, inputs: &[Spec]) -> Result<Built<T>> {
-        self.child_of(name, layer, inputs, Vec::new(), None)
+        // A spec that the layer has made says nothing of how its value comes, so it does not count as whole.
+        let is_whole = self.inputs.iter().all(|input| input.flow == Flow::Whole);
+        let flow = |flow: Flow| if flow == Flow::Whole && !is_whole { Flow::Latest } else { flow };
+        let inputs: Vec<Spec> = inputs.iter().map(|input| input.clone().flowing(flow(input.flow))).collect();
+        self.child_of(name, layer, &inputs, Vec::new(), None)
     }
 
     /// As [`child`](Build::child), of a network in which layers or inputs called `sources` feed it, and which has the
@@ -348,6 +365,7 @@ impl<'a, T: Float> Build<'a, T> {
         layer.add_kind(&mut build.store.kinds);
         let built = T::choose(BuildOf)(layer, &mut build)?;
         let built = mask::settle(&build, built)?;
+        let built = parts::settle(&build, built)?;
         if let Some(output) = built.outputs.iter().find(|output| output.shape.len() > MOST_AXES) {
             let problem = format!("its output has {} axes, there can be {MOST_AXES}", output.shape.len());
             return Err(build.error(problem, "join axes by a Reshape"));

@@ -8,6 +8,7 @@ use gradus_tensor::{Float, Shape, Tensor};
 use crate::context::Context;
 use crate::epilogue::{AsEpilogue, Epilogue, Supports, WithEpilogue};
 use crate::mask::MaskRule;
+use crate::parts::PartRule;
 use crate::value::{Spec, Value, Values};
 
 /// A layer's computation: from its inputs, batch axis first, to its outputs. An input that nobody else needs is given away
@@ -22,6 +23,8 @@ pub struct Built<T: Float> {
     pub forward: Forward<T>,
     /// What the layer does about masks.
     pub mask_rule: MaskRule,
+    /// What the layer does with sequences that come part by part.
+    pub part_rule: PartRule,
     /// The computation with an epilogue behind it, if the layer takes one.
     pub(crate) with_epilogue: Option<WithEpilogue<T>>,
     /// The computation as an epilogue of the layer before it, if it can be one.
@@ -116,6 +119,7 @@ impl<T: Float> Built<T> {
             outputs,
             forward: Arc::new(forward),
             mask_rule: MaskRule::Unsaid,
+            part_rule: PartRule::Unsaid,
             with_epilogue: None,
             as_epilogue: None,
         }
@@ -123,8 +127,14 @@ impl<T: Float> Built<T> {
 
     /// A layer of one output, floats of this shape.
     fn of_floats(output: Shape, forward: Forward<T>) -> Self {
-        let (outputs, mask_rule) = (vec![Spec::floats(output)], MaskRule::Unsaid);
-        Built { outputs, forward, mask_rule, with_epilogue: None, as_epilogue: None }
+        Built {
+            outputs: vec![Spec::floats(output)],
+            forward,
+            mask_rule: MaskRule::Unsaid,
+            part_rule: PartRule::Unsaid,
+            with_epilogue: None,
+            as_epilogue: None,
+        }
     }
 
     /// The same layer, which does this about masks.
@@ -148,6 +158,11 @@ impl<T: Float> Built<T> {
     /// ```
     pub fn mask_rule(self, mask_rule: MaskRule) -> Self {
         Built { mask_rule, ..self }
+    }
+
+    /// The same layer, which does this with sequences that come part by part.
+    pub fn part_rule(self, part_rule: PartRule) -> Self {
+        Built { part_rule, ..self }
     }
 
     /// The shape of the one output, without the batch axis.

@@ -11,7 +11,9 @@ use crate::graph::{Graph, Node};
 use crate::inputs::Input;
 use crate::layer::Layer;
 use crate::mask::Positions;
+use crate::memory::LayerMemory;
 use crate::model::Model;
+use crate::parts::Flow;
 use crate::value::{Spec, Value, ValueKind, Values};
 
 /// Tests a layer on samples of this shape (without the batch axis). A custom layer's test needs no more than this.
@@ -23,6 +25,7 @@ use crate::value::{Spec, Value, ValueKind, Values};
 /// * When predicting, a sample's output does not depend on the other samples.
 /// * The same seed gives the same bits, and f32 and f64 agree.
 /// * If it takes inputs with a mask: what is at positions that are padding changes nothing at the others.
+/// * If it takes sequences part by part ([`PartRule`](crate::PartRule)): two parts give what the whole gives.
 /// * A sample that is a single number, or has an axis of length 0, is computed or refused by a `Result`, not a panic.
 ///
 /// ```
@@ -77,6 +80,7 @@ impl LayerCheck {
         check_independence(&model, &inputs(3, 0), &inputs(3, 1), L::KIND)?;
         self.check_determinism(layer, &model, &inputs(3, 0))?;
         self.check_masks(layer)?;
+        self.check_parts(layer)?;
         self.check_degenerate_shapes(layer)
     }
 
@@ -149,6 +153,59 @@ impl LayerCheck {
             if rows(found) != rows(expected) {
                 let problem = "the output depends on positions that are padding, by the mask of the input";
                 return Err(fail(L::KIND, problem, "read Values::mask, or leave MaskRule::Unsaid"));
+            }
+        }
+        Ok(())
+    }
+
+    /// That a layer which takes parts of sequences gives for two parts what it gives for the whole. Of several inputs all come in
+    /// parts, or else the first alone.
+    fn check_parts<L: Layer>(&self, layer: &L) -> Result<()> {
+        let model = model_of::<f64, L>(layer, &self.inputs)?;
+        let given = values(&model, &draw(&model, 3, 0))?;
+        let whole = model.predict_all(draw(&model, 3, 0))?;
+        let weights: Vec<Var<f64>> = model.params().iter().map(|param| Var::from(&param.value)).collect();
+        let names = vec![String::new(); self.inputs.len()];
+        for parts in if self.inputs.len() == 1 { vec![1] } else { vec![self.inputs.len(), 1] } {
+            let lengths = self.inputs[..parts].iter().map(|shape| shape.first().copied());
+            let Some(length) = lengths.reduce(|a, b| a.filter(|_| a == b)).flatten().filter(|&length| length > 1)
+            else {
+                continue;
+            };
+            let mut memory = LayerMemory::new();
+            let mut outputs = Vec::new();
+            for (from, to) in [(0, length / 2), (length / 2, length)] {
+                let specs = self.inputs.iter().enumerate().map(|(place, shape)| match place < parts {
+                    true => Spec::input(shape.without_axis(0).with_axis(0, to - from), place).in_parts(),
+                    false => Spec::input(shape, place),
+                });
+                let specs: Vec<Spec> = specs.collect();
+                let mut store = Store::<f64>::new(model.params().clone(), Weights::Given, &names);
+                let Ok(built) = store.root(Graph::KIND, &specs).child_of("0", layer, &specs, Vec::new(), None) else {
+                    break;
+                };
+                let part = |(place, value): (usize, &Value<f64>)| match value {
+                    value if place >= parts => value.clone(),
+                    Value::Floats(x) => Value::Floats(x.slice(1, from..to)),
+                    Value::Ids(ids) => Value::Ids(ids.slice(1, from..to)),
+                    Value::Mask(mask) => Value::Mask(mask.slice(1, from..to)),
+                };
+                let inputs: Values<f64> = given.iter().enumerate().map(part).collect();
+                let mut context = Context::new(&store.params, &weights, None).with_memory(&mut memory);
+                outputs.push((built.run(&mut context, inputs), built.outputs));
+            }
+            let [(first, _), (second, specs)] = &outputs[..] else { continue };
+            for (place, (spec, expected)) in specs.iter().zip(&whole).enumerate() {
+                let [first, second] = [first, second].map(|outputs| outputs[place].floats().value().clone());
+                let found = match spec.flow {
+                    Flow::Part => Tensor::concat(&[first, second], 1),
+                    Flow::Never => continue,
+                    Flow::Whole | Flow::Latest => second,
+                };
+                if !found.allclose(expected, 1e-9, 1e-9) {
+                    let problem = "two parts of sequences give something else than the whole";
+                    return Err(fail(L::KIND, problem, "remember what was before, or leave PartRule::Unsaid"));
+                }
             }
         }
         Ok(())

@@ -1,9 +1,9 @@
 //! What a layer's computation runs in.
 
-use std::collections::HashMap;
-
 use gradus_autograd::{Params, Var};
 use gradus_tensor::{Float, Generator, Tensor};
+
+use crate::memory::LayerMemory;
 
 /// The handle of a weight or state: its index among the model's parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,9 +21,6 @@ pub struct Context<'a, T: Float> {
     memory: Option<&'a mut LayerMemory<T>>,
 }
 
-/// What layers remember, by the number that they were given when they were built.
-pub(crate) type LayerMemory<T> = HashMap<usize, Vec<Tensor<T>>>;
-
 impl<'a, T: Float> Context<'a, T> {
     pub(crate) fn new(params: &'a Params<T>, vars: &'a [Var<T>], training: Option<&'a mut Generator>) -> Self {
         Context { params, vars, training, updates: Vec::new(), memory: None }
@@ -34,25 +31,9 @@ impl<'a, T: Float> Context<'a, T> {
         Context { memory: Some(memory), ..self }
     }
 
-    /// What a layer remembers of the part of the sequence before; nothing at first, and outside of
-    /// [`predict_next`](crate::Model::predict_next).
-    pub(crate) fn remembered(&self, layer: usize) -> Vec<Tensor<T>> {
-        self.memory.as_ref().and_then(|memory| memory.get(&layer)).cloned().unwrap_or_default()
-    }
-
-    /// Lets a layer remember what `what` gives, if it is asked to.
-    pub(crate) fn remember(&mut self, layer: usize, what: impl FnOnce() -> Vec<Tensor<T>>) {
-        if let Some(memory) = &mut self.memory {
-            memory.insert(layer, what());
-        }
-    }
-
-    /// Runs `body`, in which layers neither know what was before nor remember anything.
-    pub(crate) fn forgetting<R>(&mut self, body: impl FnOnce(&mut Self) -> R) -> R {
-        let memory = self.memory.take();
-        let result = body(self);
-        self.memory = memory;
-        result
+    /// What layers remember of the parts of sequences before. Only a computation that was built for parts asks.
+    pub(crate) fn memory(&mut self) -> &mut LayerMemory<T> {
+        self.memory.as_deref_mut().expect("who computes part by part gives a memory")
     }
 
     /// A weight or a state.

@@ -12,13 +12,18 @@ use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::inputs::{InputInfo, OutputInfo, PartialShape};
 use crate::layer::Layer;
+use crate::parts::{Flow, PositionLimit};
 use crate::value::{Spec, SpecKind, ValueKind};
 
 /// The computation of a network for inputs of certain shapes, without weights.
 pub(crate) struct Computation<T: Float> {
     /// The shapes of the inputs, without the batch axis.
     pub inputs: Vec<Shape>,
+    /// For each input how it comes, if sequences come part by part.
+    pub flows: Vec<Flow>,
     pub forward: Forward<T>,
+    /// The layers that know a largest number of positions, if sequences come part by part.
+    pub limits: Vec<PositionLimit>,
     /// The largest number of elements that an input or a layer's output has, for a sample.
     pub widest: usize,
 }
@@ -49,9 +54,11 @@ impl<T: Float> Whole<T> {
                 return Err(Error::new("build", format!("{}: {problem}", store.params[weight.0].name), hint));
             }
         }
+        let flows = inputs.iter().map(|input| input.flow).collect();
         let inputs: Vec<Shape> = inputs.iter().map(|input| input.shape.clone()).collect();
         let widest = inputs.iter().map(|input| input.size()).fold(store.widest, usize::max);
-        Ok(Whole { computation: Computation { inputs, forward, widest }, store, outputs })
+        let limits = std::mem::take(&mut store.limits);
+        Ok(Whole { computation: Computation { inputs, flows, forward, limits, widest }, store, outputs })
     }
 }
 
@@ -150,14 +157,23 @@ pub(crate) fn computation<T: Float>(
     network: &Graph,
     inputs: &[InputInfo],
     shapes: Vec<Shape>,
+    flows: &[Flow],
     params: &Params<T>,
 ) -> Result<Arc<Computation<T>>> {
-    let of = |kept: &VecDeque<Arc<Computation<T>>>| kept.iter().find(|kept| kept.inputs == shapes).cloned();
+    let of = |kept: &VecDeque<Arc<Computation<T>>>| {
+        kept.iter().find(|kept| kept.flows == flows && kept.inputs == shapes).cloned()
+    };
     if let Some(found) = of(&recent.read().unwrap_or_else(PoisonError::into_inner)) {
         return Ok(found);
     }
-    let specs: Vec<Spec> = inputs.iter().zip(&shapes).map(|(input, shape)| Spec::new(shape, input.kind)).collect();
-    let built = Whole::new(network, &specs, params.clone(), Weights::Given)?.computation;
+    let specs = inputs.iter().zip(&shapes).zip(flows);
+    let specs = specs.map(|((input, shape), &flow)| Spec::new(shape, input.kind).flowing(flow));
+    let built = Whole::new(network, &specs.collect::<Vec<Spec>>(), params.clone(), Weights::Given)?;
+    if let Some(place) = built.outputs.iter().position(|output| output.flow == Flow::Never) {
+        let problem = format!("the output {:?} is not there part by part", network.outputs[place].name);
+        return Err(Error::new("network", problem, "call predict with whole sequences"));
+    }
+    let built = built.computation;
     let mut kept = recent.write().unwrap_or_else(PoisonError::into_inner);
     // Another thread may have been faster.
     if let Some(found) = of(&kept) {

@@ -8,7 +8,7 @@ use gradus_tensor::safetensors::shortened;
 use gradus_tensor::{Columns, Float, Generator, Shape, Tensor};
 
 use crate::build::{LayerInfo, Weights, is_within};
-use crate::context::{Context, LayerMemory, ParamId};
+use crate::context::{Context, ParamId};
 use crate::error::{Error, Result};
 use crate::feed::{Fed, matched};
 use crate::free::{self, Computation, Recent};
@@ -17,6 +17,8 @@ use crate::info::ModelInfo;
 use crate::inputs::{Input, InputInfo, Inputs, OutputInfo, PartialShape};
 use crate::layer::LayerKinds;
 use crate::losses::{Objective, OutputLoss, Scored, Total};
+use crate::memory::LayerMemory;
+use crate::parts::Flow;
 use crate::regularizers::Regularizer;
 use crate::summary::{Summary, Table};
 use crate::value::{Value, ValueKind, Values};
@@ -336,9 +338,14 @@ impl<T: Float> Model<T> {
         if self.inputs.iter().all(|input| input.shape.is_fixed()) {
             return Ok(Arc::clone(&self.computation));
         }
+        self.computation_of_parts(op, fed, &vec![Flow::Whole; self.inputs.len()])
+    }
+
+    /// The computation for inputs of these shapes, each of which is whole or a part of a sequence.
+    pub(crate) fn computation_of_parts(&self, op: &str, fed: &Fed<'_>, flows: &[Flow]) -> Result<Arc<Computation<T>>> {
         let shapes = fed.shapes();
         let named = |(input, shape): (&InputInfo, &Shape)| format!("{} {shape}", input.name);
-        let built = free::computation(&self.recent, &self.network, &self.inputs, shapes.clone(), &self.params);
+        let built = free::computation(&self.recent, &self.network, &self.inputs, shapes.clone(), flows, &self.params);
         built.map_err(|error| {
             let found: Vec<String> = self.inputs.iter().zip(&shapes).map(named).collect();
             error.within(&format!("{op}: samples of shape {}", found.join(", ")))
@@ -369,23 +376,15 @@ impl<T: Float> Model<T> {
         (outputs, context.updates)
     }
 
-    /// All outputs for the next part of sequences, from what layers remember of the parts before.
-    pub(crate) fn outputs_after(
+    /// The one output for parts of sequences, from what layers remember of the parts before.
+    pub(crate) fn output_after(
         &self,
-        op: &str,
-        inputs: &Columns,
+        computation: &Computation<T>,
+        inputs: Values<T>,
         memory: &mut LayerMemory<T>,
-    ) -> Result<Vec<Tensor<T>>> {
-        let fed = Fed::new(op, &self.inputs, inputs)?;
-        let computation = self.computation(op, &fed)?;
-        let values = fed.values(op, &self.inputs, 0, fed.samples)?;
+    ) -> Tensor<T> {
         let mut context = Context::new(&self.params, self.constants(), None).with_memory(memory);
-        Ok(with_masks((computation.forward)(&mut context, values)).0)
-    }
-
-    /// The number of samples.
-    pub(crate) fn samples(&self, op: &str, inputs: &Columns) -> Result<usize> {
-        Ok(Fed::new(op, &self.inputs, inputs)?.samples)
+        (computation.forward)(&mut context, inputs).into_floats().into_value()
     }
 
     /// The parameters as constants.

@@ -13,6 +13,7 @@ use crate::graph::{Entry, Graph, Source};
 use crate::graph_json;
 use crate::layer::{Build, Built, Context, Layer, LayerReader};
 use crate::mask::MaskRule;
+use crate::parts::{Flow, PartRule};
 use crate::value::{Spec, Value, Values};
 
 impl Layer for Graph {
@@ -22,7 +23,7 @@ impl Layer for Graph {
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
         let (outputs, steps) = Steps::build(self, build)?;
         let built = Built::of_values(outputs, move |context, inputs| steps.run(context, inputs));
-        Ok(built.mask_rule(MaskRule::Known))
+        Ok(built.mask_rule(MaskRule::Known).part_rule(PartRule::Known))
     }
 
     fn output_activations(&self, inputs: &[Option<Activation>]) -> Vec<Option<Activation>> {
@@ -46,6 +47,18 @@ struct Steps<T: Float> {
     values: usize,
     /// The values that are the network's outputs.
     outputs: Vec<Operand>,
+    /// What is the same at each call, if sequences come part by part and there is anything.
+    fixed: Option<Fixed>,
+}
+
+/// The values of a network that are computed from whole inputs alone. They are computed once and remembered.
+struct Fixed {
+    /// The number of the network among all layers.
+    network: usize,
+    /// For each step whether its outputs are such values.
+    steps: Vec<bool>,
+    /// Those of these values that others need.
+    kept: Vec<usize>,
 }
 
 struct Step<T: Float> {
@@ -96,6 +109,7 @@ impl<T: Float> Steps<T> {
             return Err(build.error(problem, "join some of them"));
         }
         build.store.branches |= !graph.is_chain();
+        let (network, in_parts) = (build.number(), build.store.in_parts);
         let mut specs = build.inputs().to_vec();
         let mut steps: Vec<Step<T>> = Vec::with_capacity(graph.entries.len());
         for Entry { name, layer, shares, inputs } in &graph.entries {
@@ -117,7 +131,12 @@ impl<T: Float> Steps<T> {
             outputs.push(Operand { value: place(graph, &steps, output.source, build)?, last: false });
         }
         let of_outputs = outputs.iter().map(|output| specs[output.value].clone()).collect();
-        Ok((of_outputs, Steps::new(steps, specs.len(), outputs)))
+        let mut steps = Steps::new(steps, specs.len(), outputs);
+        if in_parts {
+            let is_whole: Vec<bool> = specs.iter().map(|spec| spec.flow == Flow::Whole).collect();
+            steps.fixed = steps.fixed(network, &is_whole);
+        }
+        Ok((of_outputs, steps))
     }
 
     fn new(mut steps: Vec<Step<T>>, values: usize, mut outputs: Vec<Operand>) -> Self {
@@ -139,14 +158,40 @@ impl<T: Float> Steps<T> {
                 _ => None,
             };
         }
-        Steps { steps, values, outputs }
+        Steps { steps, values, outputs, fixed: None }
+    }
+
+    /// What is the same at each call, given which values come whole; nothing if no step has only such.
+    fn fixed(&self, network: usize, is_whole: &[bool]) -> Option<Fixed> {
+        let all_whole = |mut values: std::ops::Range<usize>| values.all(|value| is_whole[value]);
+        let of_step = |step: &Step<T>| {
+            step.operands.iter().all(|operand| is_whole[operand.value])
+                && all_whole(step.first..step.first + step.used.len())
+        };
+        let steps: Vec<bool> = self.steps.iter().map(of_step).collect();
+        let of_steps = |wanted: bool| self.steps.iter().zip(&steps).filter(move |(_, fixed)| **fixed == wanted);
+        let taken = of_steps(false).flat_map(|(step, _)| &step.operands).chain(&self.outputs);
+        let taken: Vec<usize> = taken.map(|operand| operand.value).collect();
+        let made = of_steps(true).flat_map(|(step, _)| step.first..step.first + step.used.len());
+        let kept: Vec<usize> = made.filter(|value| taken.contains(value)).collect();
+        steps.contains(&true).then_some(Fixed { network, steps, kept })
     }
 
     fn run(&self, context: &mut Context<'_, T>, inputs: Values<T>) -> Values<T> {
         let mut values: Vec<Slot<T>> = Vec::with_capacity(self.values);
         values.extend(inputs.with_masks().map(|(value, mask)| Slot::Value(value, mask)));
         values.resize_with(self.values, || Slot::Empty);
+        let remembered = self.fixed.as_ref().and_then(|fixed| context.memory().values.get(&fixed.network).cloned());
+        let is_remembered = remembered.is_some();
+        if let (Some(fixed), Some(remembered)) = (&self.fixed, remembered) {
+            let slots = remembered.with_masks().map(|(value, mask)| Slot::Value(value, mask));
+            fixed.kept.iter().zip(slots).for_each(|(&value, slot)| values[value] = slot);
+        }
+        let mut computed = Vec::new();
         for (index, step) in self.steps.iter().enumerate() {
+            if is_remembered && self.fixed.as_ref().is_some_and(|fixed| fixed.steps[index]) {
+                continue;
+            }
             // A layer may have no outputs; one that is part of an epilogue has been computed.
             if !matches!(values.get(step.first), None | Some(Slot::Empty)) {
                 continue;
@@ -169,8 +214,19 @@ impl<T: Float> Steps<T> {
             let (found, declared) = (outputs.len(), end.used.len());
             assert!(found == declared, "a layer declares {declared} outputs when it is built, and computes {found}");
             for (output, (value, mask)) in outputs.with_masks().enumerate() {
-                values[end.first + output] = if end.used[output] { Slot::Value(value, mask) } else { Slot::Gone };
+                let place = end.first + output;
+                if !is_remembered && self.fixed.as_ref().is_some_and(|fixed| fixed.kept.contains(&place)) {
+                    computed.push((place, value.clone(), mask.clone()));
+                }
+                values[place] = if end.used[output] { Slot::Value(value, mask) } else { Slot::Gone };
             }
+        }
+        if let (Some(fixed), false) = (&self.fixed, is_remembered) {
+            // In the order of the values, as they are read again.
+            computed.sort_by_key(|(place, ..)| *place);
+            let mut kept = Values::default();
+            computed.into_iter().for_each(|(_, value, mask)| kept.push((value, mask)));
+            context.memory().values.insert(fixed.network, kept);
         }
         taken(&self.outputs, &mut values)
     }

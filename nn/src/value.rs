@@ -7,6 +7,8 @@ use gradus_autograd::Var;
 use gradus_tensor::{Float, Shape, Tensor};
 use smallvec::{SmallVec, smallvec};
 
+use crate::parts::Flow;
+
 /// A value that flows from layer to layer, batch axis first.
 ///
 /// Gradients flow through floats alone.
@@ -248,6 +250,7 @@ pub struct Spec {
     pub shape: Shape,
     pub(crate) kind: SpecKind,
     is_masked: bool,
+    pub(crate) flow: Flow,
 }
 
 /// What the elements of a value are, as far as that is known.
@@ -261,12 +264,12 @@ pub(crate) enum SpecKind {
 impl Spec {
     /// Of a value of this shape and kind.
     pub fn new(shape: impl Into<Shape>, kind: ValueKind) -> Self {
-        Spec { shape: shape.into(), kind: SpecKind::Known(kind), is_masked: false }
+        Spec { shape: shape.into(), kind: SpecKind::Known(kind), is_masked: false, flow: Flow::Whole }
     }
 
     /// Of an input of the model, at this place.
     pub(crate) fn input(shape: impl Into<Shape>, place: usize) -> Self {
-        Spec { shape: shape.into(), kind: SpecKind::Input(place), is_masked: false }
+        Spec { shape: shape.into(), kind: SpecKind::Input(place), is_masked: false, flow: Flow::Whole }
     }
 
     /// Of floats of this shape.
@@ -286,7 +289,22 @@ impl Spec {
 
     /// The same kind of value in this shape, without a mask.
     pub(crate) fn with_shape(&self, shape: impl Into<Shape>) -> Self {
-        Spec { shape: shape.into(), kind: self.kind, is_masked: false }
+        let flow = if self.flow == Flow::Whole { Flow::Whole } else { Flow::Latest };
+        Spec { shape: shape.into(), kind: self.kind, is_masked: false, flow }
+    }
+
+    /// The same, of which the first axis of the shape goes on from call to call ([`PartRule`](crate::PartRule)).
+    pub fn in_parts(self) -> Self {
+        self.flowing(Flow::Part)
+    }
+
+    /// Whether there comes a part of each sequence, along the first axis of the shape.
+    pub fn is_in_parts(&self) -> bool {
+        self.flow == Flow::Part
+    }
+
+    pub(crate) fn flowing(self, flow: Flow) -> Self {
+        Spec { flow, ..self }
     }
 
     /// The same, with a mask over the first axis of the shape.

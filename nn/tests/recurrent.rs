@@ -21,13 +21,13 @@ fn sequences_part_by_part_are_as_whole_ones() {
     let x = sequences(3, 7, 2);
     let whole = model.predict(&x).unwrap();
     for cuts in [&[0, 7][..], &[0, 1, 2, 3, 4, 5, 6, 7], &[0, 3, 4, 7]] {
-        let mut states = RecurrentStates::new();
+        let mut states = SequenceStates::new();
         let part = |ends: &[usize]| model.predict_next(x.slice(1, ends[0]..ends[1]), &mut states).unwrap();
         let parts: Vec<Tensor> = cuts.windows(2).map(part).collect();
         assert!(Tensor::concat(&parts, 1).allclose(&whole, 1e-6, 1e-6), "{cuts:?}");
     }
     // A clone of the states is a branch of its own.
-    let mut states = RecurrentStates::new();
+    let mut states = SequenceStates::new();
     model.predict_next(x.slice(1, ..4), &mut states).unwrap();
     let mut other = states.clone();
     let next = model.predict_next(x.slice(1, 4..), &mut states).unwrap();
@@ -35,26 +35,26 @@ fn sequences_part_by_part_are_as_whole_ones() {
 }
 
 #[test]
-fn ways_back_and_steps_by_themselves_begin_anew() {
-    let network = Sequential::new()
-        .add(Bidirectional::new(GRU::new(3).return_sequences(true)))
-        .add(LSTM::new(2).go_backwards(true));
-    let model = Model::build(network, [None, Some(2)], 1).unwrap();
-    let x = sequences(2, 4, 2);
-    let mut states = RecurrentStates::new();
-    for _ in 0..2 {
-        assert_eq!(model.predict_next(&x, &mut states).unwrap(), model.predict(&x).unwrap());
+fn ways_back_are_refused() {
+    for layer in [LayerHandle::new(Bidirectional::new(GRU::new(3))), LayerHandle::new(LSTM::new(2).go_backwards(true))]
+    {
+        let model = Model::build(Sequential::new().add(&layer), [None, Some(2)], 1).unwrap();
+        let error = model.predict_next(sequences(2, 4, 2), &mut SequenceStates::new()).unwrap_err().to_string();
+        assert!(
+            error.contains("computes with several positions of a sequence, and is given a part of them"),
+            "{error}"
+        );
     }
 }
 
 #[test]
 fn states_are_those_of_some_sequences() {
     let model = Model::build(Sequential::new().add(GRU::new(3)), [None, Some(2)], 1).unwrap();
-    let mut states = RecurrentStates::new();
+    let mut states = SequenceStates::new();
     model.predict_next(sequences(3, 2, 2), &mut states).unwrap();
     let error = model.predict_next(sequences(2, 2, 2), &mut states).unwrap_err().to_string();
-    let expected = "predict_next: the states are those of 3 sequences, found 2; begin with new RecurrentStates, or give the next \
-                    steps of the same ones";
+    let expected = "predict_next: the states are those of 3 sequences, found 2; begin with new SequenceStates, or give the next \
+                    positions of the same sequences";
     assert_eq!(error, expected);
 }
 

@@ -59,6 +59,7 @@ impl Layer for BatchNorm {
         let moving_mean = build.state("moving_mean", all(T::ZERO))?;
         let moving_variance = build.state("moving_variance", all(T::ONE))?;
         let are_channels = features.are_channels();
+        let along_positions = features.mask_rule() == MaskRule::Unsaid;
         let how = Standardization::of_channels().epsilon(self.epsilon);
         let normalizer = Normalizer { features, weights, how };
         let (epsilon, momentum) = (self.epsilon, self.momentum);
@@ -77,6 +78,8 @@ impl Layer for BatchNorm {
                 of_batch.normalize(context, x, epilogue)
             })
         };
+        // The moving statistics, with which it predicts, are none of a sequence.
+        let built = if along_positions { built } else { built.part_rule(PartRule::Alone) };
         if !are_channels {
             return Ok(built);
         }

@@ -8,6 +8,7 @@ use super::support::prelude::*;
 use super::support::sum;
 use crate::context::Context;
 use crate::layer::{LayerHandle, LayerReader, deserialize};
+use crate::parts::unknown;
 use crate::value::{Spec, Value, Values};
 
 /// How [`Bidirectional`] merges the outputs of both ways.
@@ -86,6 +87,9 @@ impl Layer for Bidirectional {
             let problem = format!("takes sequences, samples of shape [steps, ..], found {}", x.shape);
             return Err(build.error(problem, "give the inputs an axis of steps"));
         }
+        if x.is_in_parts() {
+            return Err(unknown(build));
+        }
         let states = count / 2;
         let of_way = |way: usize| [&inputs[..1], &inputs[1 + way * states..][..states]].concat();
         let forward = build.child("forward", &*self.layer, &of_way(0))?;
@@ -121,9 +125,8 @@ impl Layer for Bidirectional {
             let of_back = inputs.split_off(1 + states);
             let back = std::iter::once(turned_value(&inputs[0])).chain(of_back).collect::<Values<T>>();
             let there = inputs.into_iter().collect::<Values<T>>().with_mask(0, mask);
-            // Each batch begins anew: the end of the next one is not known yet.
-            let there = context.forgetting(|context| forward.run(context, there));
-            let back = context.forgetting(|context| backward.run(context, back.with_mask(0, turned)));
+            let there = forward.run(context, there);
+            let back = backward.run(context, back.with_mask(0, turned));
             let mask = there.mask(0).cloned();
             let (mut there, mut back) = (there.into_iter(), back.into_iter());
             let mut ways = [there.next(), back.next()].map(|output| output.expect("an output").into_floats());

@@ -53,7 +53,7 @@ impl Layer for Embedding {
             let mask = and_mask(ids.not_equal(0), inputs.mask(0));
             Values::from(context.weight(table).index_select(0, ids)).with_mask(0, Some(mask))
         });
-        Ok(built.mask_rule(MaskRule::Known))
+        Ok(built.mask_rule(MaskRule::Known).part_rule(PartRule::Alone))
     }
 
     fn output_activations(&self, _inputs: &[Option<Activation>]) -> Vec<Option<Activation>> {

@@ -43,7 +43,7 @@ impl Layer for Masking {
             let mask = and_mask(x.value().not_equal(value).any(-1), inputs.mask(0));
             Values::from(Var::where_(&mask.unsqueeze(-1), x, T::ZERO)).with_mask(0, Some(mask))
         });
-        Ok(built.mask_rule(MaskRule::Known))
+        Ok(built.mask_rule(MaskRule::Known).part_rule(PartRule::Alone))
     }
 
     fn output_activations(&self, _inputs: &[Option<Activation>]) -> Vec<Option<Activation>> {

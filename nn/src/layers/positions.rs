@@ -5,6 +5,7 @@ use gradus_tensor::{Shape, Tensor};
 
 use super::support::prelude::*;
 use super::support::{Angles, rotated};
+use crate::context::{Context, ParamId};
 use crate::mask::and_mask;
 
 options! {
@@ -29,8 +30,9 @@ impl Layer for PositionEmbedding {
         let [length, features] = sequence(build)?;
         check_length(build, length, self.sequence_length)?;
         let table = build.weight("embeddings", [self.sequence_length, features], self.initializer)?;
+        let (layer, in_parts) = (build.number(), build.inputs()[0].is_in_parts());
         let built = Built::new([length, features], move |context, x| {
-            let rows = context.weight(table).slice(0, ..x.shape()[1] as isize);
+            let rows = rows_of(context, table, layer, in_parts, x.shape()[1]);
             // Zeros times n give the shape of the batch, for any number of samples.
             &Var::from(Tensor::zeros([x.shape()[0], 1, 1])) + &rows
         });
@@ -84,17 +86,18 @@ impl Layer for TokenAndPositionEmbedding {
         let tokens = build.weight("token_embedding/embeddings", [self.vocabulary_size, units], initializer)?;
         let positions = build.weight("position_embedding/embeddings", [self.sequence_length, units], initializer)?;
         let (mask_zero, is_masked) = (self.mask_zero, self.mask_zero || build.inputs()[0].is_masked());
+        let (layer, in_parts) = (build.number(), build.inputs()[0].is_in_parts());
         let output = Spec::floats([length, units]);
         let output = if is_masked { output.masked() } else { output };
         let built = Built::of_values(vec![output], move |context, inputs| {
             let ids = inputs[0].ids();
-            let rows = context.weight(positions).slice(0, ..ids.shape()[1] as isize);
+            let rows = rows_of(context, positions, layer, in_parts, ids.shape()[1]);
             let sum = context.weight(tokens).index_select(0, ids) + rows;
             let given = inputs.mask(0);
             let mask = if mask_zero { Some(and_mask(ids.not_equal(0), given)) } else { given.cloned() };
             Values::from(sum).with_mask(0, mask)
         });
-        Ok(built.mask_rule(MaskRule::Known))
+        Ok(built.mask_rule(MaskRule::Known).part_rule(PartRule::Alone))
     }
 
     fn output_activations(&self, _inputs: &[Option<Activation>]) -> Vec<Option<Activation>> {
@@ -121,11 +124,14 @@ impl Layer for SinePositionEncoding {
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
         let [length, features] = sequence(build)?;
         self.check(build)?;
-        let wavelength = self.max_wavelength;
-        let built = Built::new([length, features], move |_, x| {
+        let (layer, in_parts, wavelength) = (build.number(), build.inputs()[0].is_in_parts(), self.max_wavelength);
+        let lengths: Vec<f64> =
+            (0..features).map(|feature| wavelength.powf((feature / 2 * 2) as f64 / features as f64)).collect();
+        let built = Built::new([length, features], move |context, x| {
+            let first = first_of(context, layer, in_parts, x.shape()[1]);
             let encoding = |i: usize| {
-                let (position, feature) = (i / features, i % features);
-                let angle = position as f64 / wavelength.powf((feature / 2 * 2) as f64 / features as f64);
+                let feature = i % features;
+                let angle = (first + i / features) as f64 / lengths[feature];
                 T::of(if feature.is_multiple_of(2) { angle.sin() } else { angle.cos() })
             };
             let shape: Shape = [x.shape()[1], features].into();
@@ -162,8 +168,11 @@ impl Layer for RotaryEmbedding {
             let problem = format!("takes [n, length, .., features] with an even number of features, found {shape}");
             return Err(build.error(problem, "give the inputs such a shape"));
         }
-        let angles = Angles { wavelength: self.max_wavelength, scaling: self.scaling_factor };
-        Ok(Built::new(shape, move |_, x| rotated(x, angles)).mask_rule(MaskRule::Kept))
+        let angles = Angles::new(self.max_wavelength, self.scaling_factor, shape[shape.len() - 1]);
+        let (layer, in_parts) = (build.number(), build.inputs()[0].is_in_parts());
+        let built =
+            Built::new(shape, move |context, x| rotated(x, &angles, first_of(context, layer, in_parts, x.shape()[1])));
+        Ok(built.mask_rule(MaskRule::Kept))
     }
 }
 
@@ -179,8 +188,28 @@ fn sequence<T: Float>(build: &Build<'_, T>) -> Result<[usize; 2]> {
     }
 }
 
-fn check_length<T: Float>(build: &Build<'_, T>, length: usize, most: usize) -> Result<()> {
+/// The first position of the part that a layer is given: 0 unless there were parts before.
+fn first_of<T: Float>(context: &mut Context<'_, T>, layer: usize, in_parts: bool, length: usize) -> usize {
+    if in_parts { context.memory().go_on(layer, length) } else { 0 }
+}
+
+/// The rows of a table for the positions of the part that a layer is given.
+fn rows_of<T: Float>(
+    context: &mut Context<'_, T>,
+    table: ParamId,
+    layer: usize,
+    in_parts: bool,
+    length: usize,
+) -> Var<T> {
+    let first = first_of(context, layer, in_parts, length);
+    context.weight(table).slice(0, first..first + length)
+}
+
+fn check_length<T: Float>(build: &mut Build<'_, T>, length: usize, most: usize) -> Result<()> {
     if length <= most {
+        if build.inputs()[0].is_in_parts() {
+            build.limit_positions(length, most);
+        }
         return Ok(());
     }
     let problem = format!("the sequence has {length} positions, the layer knows {most}");

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::support::prelude::*;
 use super::support::{of_sum, sum};
 use crate::layer::{LayerHandle, LayerReader, deserialize};
+use crate::parts::unknown;
 
 /// y = activation(x + body(x)), or activation(shortcut(x) + body(x)). He et al., arXiv:1512.03385.
 ///
@@ -81,6 +82,11 @@ impl Layer for Residual {
         let is_masked = |built: &Built<T>| built.outputs.iter().any(Spec::is_masked);
         let around_is_masked = shortcut.as_ref().map_or(inputs[0].is_masked(), is_masked);
         let output = if is_masked(&body) || around_is_masked { output.masked() } else { output };
+        let around_is_part = shortcut.as_ref().map_or(&inputs[0], |built| &built.outputs[0]).is_in_parts();
+        if body.outputs[0].is_in_parts() != around_is_part {
+            return Err(unknown(build));
+        }
+        let output = if around_is_part { output.in_parts() } else { output };
         let built = Built::of_values(vec![output], move |context, inputs| {
             let y = body.run(context, inputs.clone());
             let around = match &shortcut {
@@ -92,7 +98,7 @@ impl Layer for Residual {
             let both = both.into_iter().map(|value| value.into_floats()).collect();
             Values::from(activation.apply(&sum(both))).with_mask(0, mask)
         });
-        Ok(built.mask_rule(MaskRule::Known))
+        Ok(built.mask_rule(MaskRule::Known).part_rule(PartRule::Known))
     }
 
     fn output_activations(&self, inputs: &[Option<Activation>]) -> Vec<Option<Activation>> {

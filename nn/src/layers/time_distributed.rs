@@ -61,12 +61,12 @@ impl Layer for TimeDistributed {
             let value = inputs.into_iter().next().expect("checked when it was built");
             let (n, steps) = (value.shape()[0], value.shape()[1]);
             let joined = Shape::from(n * steps).join(&value.shape()[2..]);
-            let outputs = context.forgetting(|context| layer.run(context, reshaped(value, joined)));
+            let outputs = layer.run(context, reshaped(value, joined));
             let output = outputs.into_iter().next().expect("one output");
             let shape = Shape::from([n, steps]).join(&output.shape()[1..]);
             Values::from(reshaped(output, shape)).with_mask(0, mask)
         });
-        Ok(built.mask_rule(MaskRule::Known))
+        Ok(built.mask_rule(MaskRule::Known).part_rule(PartRule::Alone))
     }
 
     fn output_activations(&self, inputs: &[Option<Activation>]) -> Vec<Option<Activation>> {

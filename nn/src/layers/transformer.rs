@@ -6,6 +6,7 @@ use super::support::prelude::*;
 use super::support::sum;
 use super::{Dense, LayerNorm, MultiHeadAttention};
 use crate::context::Context;
+use crate::parts::Flow;
 use crate::value::Value;
 
 options! {
@@ -177,7 +178,7 @@ impl Block {
             .dropout(self.dropout)
             .kernel_initializer(self.kernel_initializer)
             .bias_initializer(self.bias_initializer);
-        let plain = Spec::floats(shape.clone());
+        let plain = Spec::floats(shape.clone()).flowing(inputs[0].flow);
         let is_masked = inputs[0].is_masked();
         let queries = if is_masked { plain.clone().masked() } else { plain.clone() };
 
@@ -208,7 +209,9 @@ impl Block {
         let mut outputs = vec![queries];
         if self.scores {
             let keys = inputs[inputs.len() - 1].shape[0];
-            outputs.push(Spec::floats([self.num_heads, shape[0], keys]));
+            let scores = Spec::floats([self.num_heads, shape[0], keys]);
+            let is_whole = inputs.iter().all(|input| input.flow == Flow::Whole);
+            outputs.push(if is_whole { scores } else { scores.flowing(Flow::Never) });
         }
         let built = Built::of_values(outputs, move |context, inputs| {
             let mask = inputs.mask(0).cloned();
@@ -226,7 +229,7 @@ impl Block {
             let outputs: Values<T> = std::iter::once(Value::Floats(x)).chain(scores).collect();
             outputs.with_mask(0, mask)
         });
-        Ok(built.mask_rule(MaskRule::Known))
+        Ok(built.mask_rule(MaskRule::Known).part_rule(PartRule::Known))
     }
 
     /// Attention of this name, on inputs of these specs.
@@ -238,7 +241,8 @@ impl Block {
         inputs: &[Spec],
         plain: &Spec,
     ) -> Result<Part<T>> {
-        let body = build.child(name, attention, inputs)?;
+        // What comes whole stays so: these are the specs of the block's own inputs.
+        let body = build.child_of(name, attention, inputs, Vec::new(), None)?;
         let norm = self.norm(build, &format!("{name}_layer_norm"), plain)?;
         Ok(self.with_shortcut(vec![body], norm))
     }

@@ -10,6 +10,8 @@ use crate::error::Result;
 use crate::initializers::Initializer;
 use crate::layer::{Build, Built, ParamId};
 use crate::mask::{MaskRule, and_mask};
+use crate::memory::KeyValueCache;
+use crate::parts::{Flow, PartRule};
 use crate::regularizers::Regularizer;
 use crate::value::{Spec, Value, ValueKind, Values};
 
@@ -150,11 +152,12 @@ pub(in crate::layers) fn attention_layer<T: Float>(
     if let Some(wavelength) = options.rope_max_wavelength {
         checks::positive("rope_max_wavelength", wavelength).map_err(|(problem, hint)| build.error(problem, hint))?;
     }
-    let angles = options.rope_max_wavelength.map(|wavelength| Angles { wavelength, scaling: 1.0 });
+    let angles = options.rope_max_wavelength.map(|wavelength| Angles::new(wavelength, 1.0, key_dim));
     if angles.is_some() && !key_dim.is_multiple_of(2) {
         let problem = format!("rotary positions turn pairs of numbers, found a key_dim of {key_dim}");
         return Err(build.error(problem, "give an even key_dim"));
     }
+    let parts = Parts::new(build, &options, count)?;
     let to_query = Projection::to_heads(build, "query", query[1], [heads, key_dim], &options)?;
     let to_key = Projection::to_heads(build, "key", key[1], [kv_heads, key_dim], &options)?;
     let to_value = Projection::to_heads(build, "value", value[1], [kv_heads, value_dim], &options)?;
@@ -166,24 +169,51 @@ pub(in crate::layers) fn attention_layer<T: Float>(
     if build.inputs()[0].is_masked() {
         outputs[0] = outputs[0].clone().masked();
     }
+    if parts.queries {
+        outputs[0] = outputs[0].clone().in_parts();
+    }
     if options.scores {
-        outputs.push(Spec::floats([heads, query[0], key[0]]));
+        let scores = Spec::floats([heads, query[0], key[0]]);
+        outputs.push(if parts.are_some() { scores.flowing(Flow::Never) } else { scores });
     }
     let scale = (key_dim.max(1) as f64).sqrt().recip();
     let built = Built::of_values(outputs, move |context, inputs| {
         let sequence = |index: usize| inputs[index.min(count - 1)].floats();
         let (x, from_value) = (sequence(0), sequence(1));
         let from_key = if count == 3 { sequence(2) } else { from_value };
-        let (mut query, mut key) = (to_query.heads(context, x), to_key.heads(context, from_key));
-        if let Some(angles) = angles {
-            query = rotated(&query, angles);
-            key = rotated(&key, angles);
+        let first = if parts.queries { context.memory().go_on(parts.layer, x.shape()[1]) } else { 0 };
+        let turn = |heads: Var<T>, first: usize| match &angles {
+            Some(angles) => rotated(&heads, angles, first),
+            None => heads,
+        };
+        let query = turn(to_query.heads(context, x), first);
+        // Of keys and values that come whole those of the first call.
+        let mut cache = parts.are_some().then(|| context.memory().attention.remove(&parts.layer)).flatten();
+        let keys_and_values = match &mut cache {
+            Some(cache) if !parts.keys => {
+                (Var::from(cache.keys.all()), Var::from(cache.values.all()), cache.mask.clone())
+            }
+            _ => {
+                let first = cache.as_ref().map_or(0, |cache| cache.keys.len());
+                let key = turn(to_key.heads(context, from_key), first);
+                let value = to_value.heads(context, from_value);
+                // Keys are there where both keys and values are.
+                let masks = (1.min(count - 1)..count).filter_map(|index| inputs.mask(index));
+                let mask = masks.cloned().reduce(|all, mask| and_mask(all, Some(&mask)));
+                if parts.are_some() {
+                    let cache = KeyValueCache::and(&mut cache, key.value(), value.value(), mask);
+                    (Var::from(cache.keys.all()), Var::from(cache.values.all()), cache.mask.clone())
+                } else {
+                    (key, value, mask)
+                }
+            }
+        };
+        if let Some(cache) = cache {
+            context.memory().attention.insert(parts.layer, cache);
         }
-        let value = to_value.heads(context, from_value);
+        let (key, value, mask) = keys_and_values;
         let mut how = Attention::new().scale(scale).causal(options.causal);
-        // Keys are there where both keys and values are.
-        let masks = (1.min(count - 1)..count).filter_map(|index| inputs.mask(index));
-        if let Some(mask) = masks.cloned().reduce(|all, mask| and_mask(all, Some(&mask))) {
+        if let Some(mask) = mask {
             how = how.key_mask(mask);
         }
         if options.takes_mask {
@@ -204,5 +234,51 @@ pub(in crate::layers) fn attention_layer<T: Float>(
         }
         results.into_iter().collect::<Values<T>>().with_mask(0, inputs.mask(0).cloned())
     });
-    Ok(built.mask_rule(MaskRule::Known))
+    Ok(built.mask_rule(MaskRule::Known).part_rule(PartRule::Known))
+}
+
+/// What comes part by part to a layer of attention.
+#[derive(Clone, Copy)]
+struct Parts {
+    queries: bool,
+    keys: bool,
+    layer: usize,
+}
+
+impl Parts {
+    /// Of the inputs of a layer; an error where parts would give something else than the whole.
+    fn new<T: Float>(build: &Build<'_, T>, options: &AttentionOptions, count: usize) -> Result<Self> {
+        let inputs = build.inputs();
+        let flow = |index: usize| inputs[index.min(count - 1)].flow;
+        let (queries, keys) = (flow(0) == Flow::Part, flow(1) == Flow::Part);
+        let parts = Parts { queries, keys, layer: build.number() };
+        if !parts.are_some() {
+            return Ok(parts);
+        }
+        let hint = "call predict with whole sequences";
+        if flow(1) != flow(2) && count == 3 {
+            return Err(build.error("of keys and values one comes part by part, the other does not", hint));
+        }
+        if keys && options.takes_mask {
+            let problem = "takes a mask of queries and keys, of which it is given a part";
+            return Err(build.error(problem, "set use_causal_mask instead, or call predict with whole sequences"));
+        }
+        if queries && !keys && flow(1) != Flow::Whole {
+            return Err(build.error("keys and values change from part to part", hint));
+        }
+        if queries && keys && !options.causal {
+            let problem = "each position sees later ones, and is given a part of the sequence";
+            return Err(build.error(problem, "set use_causal_mask, or call predict with whole sequences"));
+        }
+        if queries != keys && options.causal {
+            let problem =
+                "of queries and keys, which a causal mask aligns, one comes part by part and the other does not";
+            return Err(build.error(problem, "leave out use_causal_mask, or call predict with whole sequences"));
+        }
+        Ok(parts)
+    }
+
+    fn are_some(self) -> bool {
+        self.queries || self.keys
+    }
 }

@@ -10,5 +10,6 @@ pub(in crate::layers) use crate::error::Result;
 pub(in crate::layers) use crate::initializers::Initializer;
 pub(in crate::layers) use crate::layer::{Build, Built, Layer, compiled_here};
 pub(in crate::layers) use crate::mask::MaskRule;
+pub(in crate::layers) use crate::parts::PartRule;
 pub(in crate::layers) use crate::regularizers::Regularizer;
 pub(in crate::layers) use crate::value::{Spec, Values};

@@ -12,6 +12,7 @@ use crate::error::Result;
 use crate::initializers::Initializer;
 use crate::layer::{Build, Built};
 use crate::mask::MaskRule;
+use crate::parts::{Flow, PartRule, unknown};
 use crate::regularizers::Regularizer;
 use crate::value::{Spec, Value, ValueKind, Values};
 
@@ -148,15 +149,25 @@ impl RecurrentPlan {
             build.redraw(bias, |bias| bias.as_mut_slice()[units..2 * units].fill(T::ONE));
         }
         let is_masked = build.inputs()[0].is_masked();
+        let in_parts = build.inputs()[0].is_in_parts();
+        if in_parts && self.go_backwards {
+            return Err(unknown(build));
+        }
+        if in_parts && build.inputs()[1..].iter().any(|state| state.flow != Flow::Whole) {
+            let problem = "its first states change from part to part";
+            return Err(build.error(problem, "compute them of inputs that are given whole, or call predict"));
+        }
         let output = if self.return_sequences {
             let output = Spec::floats([steps, units]);
-            if is_masked { output.masked() } else { output }
+            let output = if is_masked { output.masked() } else { output };
+            if in_parts { output.in_parts() } else { output }
         } else {
             Spec::floats([units])
         };
         let more = if self.return_state { states } else { 0 };
         let outputs = std::iter::once(output).chain(std::iter::repeat_n(Spec::floats([units]), more)).collect();
-        let layer = build.number();
+        // Its number, if it goes on where the part before ended.
+        let layer = in_parts.then_some(build.number());
         let how = Recurrence::new(self.cell)
             .activation(cell_function(self.activation))
             .recurrent_activation(cell_function(self.recurrent_activation))
@@ -164,7 +175,7 @@ impl RecurrentPlan {
             .zero_output_for_mask(self.zero_output_for_mask);
         let forward =
             move |context: &mut Context<'_, T>, inputs: Values<T>| self.run(context, inputs, weights, &how, layer);
-        Ok(Built::of_values(outputs, forward).mask_rule(MaskRule::Known))
+        Ok(Built::of_values(outputs, forward).mask_rule(MaskRule::Known).part_rule(PartRule::Known))
     }
 
     /// The numbers of steps and of features.
@@ -199,15 +210,15 @@ impl RecurrentPlan {
         inputs: Values<T>,
         weights: Weights,
         how: &Recurrence<T>,
-        layer: usize,
+        layer: Option<usize>,
     ) -> Values<T> {
         let mask = inputs.mask(0).cloned();
         let mut inputs = inputs.into_iter().map(Value::into_floats);
         let mut x = inputs.next().expect("checked when it was built");
         let (n, steps) = (x.shape()[0], x.shape()[1]);
         let mut states: Vec<Var<T>> = inputs.collect();
-        if states.is_empty() && !self.go_backwards {
-            states = context.remembered(layer).iter().map(Var::from).collect();
+        if let Some(last) = layer.and_then(|layer| context.memory().states.remove(&layer)) {
+            states = last.into_iter().map(Var::from).collect();
         }
         let mut recurrent_dropout = None;
         if let Some(generator) = context.training() {
@@ -231,8 +242,9 @@ impl RecurrentPlan {
             ..RecurrentVars::new(context.weight(weights.kernel), context.weight(weights.recurrent_kernel))
         };
         let given = x.recurrence(&how, &vars);
-        if !self.go_backwards {
-            context.remember(layer, || given.states.iter().map(|state| state.value().clone()).collect());
+        if let Some(layer) = layer {
+            let last = given.states.iter().map(|state| state.value().clone());
+            context.memory().states.insert(layer, last.collect());
         }
         let output = match given.sequence {
             Some(sequence) if self.return_sequences => sequence,
