@@ -82,7 +82,7 @@ fn pooling_and_masking_are_those_of_keras() {
 #[test]
 fn batch_normalization_is_that_of_keras() {
     let x = Tensor::from([[true, true, false, false], [true; 4], [true, false, true, true]]);
-    let x = x.unsqueeze(-1).where_(&values(&[3, 4, 2], 4), 0.25);
+    let x = x.unsqueeze(-1).where_(values(&[3, 4, 2], 4), 0.25);
     let network = Sequential::new().add(Masking::new(0.25)).add(BatchNorm::new().momentum(0.5).epsilon(0.01));
     let mut model = Model::<f64>::build_as(network, [None, Some(2)], 0).unwrap();
     for (name, numbers) in [("1/gamma", [1.5, -0.5]), ("1/beta", [0.25, 2.0])] {
