@@ -124,7 +124,8 @@ fn the_number_of_threads_does_not_change_a_bit() {
 
 #[test]
 fn the_number_of_threads_does_not_change_a_bit_of_what_reads_sequences() {
-    let trained: [(&str, fn() -> Vec<Vec<u32>>); 3] = [
+    type Train = fn() -> Vec<Vec<u32>>;
+    let trained: [(&str, Train); 3] = [
         ("LSTM", || train_on_sequences(recurrent(LSTM::new(64).dropout(0.1).recurrent_dropout(0.1)), false)),
         ("GRU", || train_on_sequences(recurrent(GRU::new(64).dropout(0.1).recurrent_dropout(0.1)), false)),
         ("GPT", || train_on_sequences(gpt(), true)),
