@@ -13,7 +13,7 @@
 //!     cargo run --release --example sentiment -- --data FILE --sentence "Not bad at all."
 //!
 //! To beat: 79.1 %, by logistic regression of words and pairs of words; one standard error is 0.9 points. The seeds 42, 7 and 100 are
-//! right in 81.4, 80.7 and 81.0 %. The settings were chosen by cross-validation within the training part. `--held-out` is for trying
+//! right in 81.3, 80.7 and 81.0 %. The settings were chosen by cross-validation within the training part. `--held-out` is for trying
 //! others: it leaves the test part alone.
 
 use gradus::datasets::movie_snippets::{MovieSnippets, Snippet};
