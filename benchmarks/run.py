@@ -107,6 +107,7 @@ def step_peers(network):
         peers.append(Peer("JAX, all steps in one scan", "step_jax.py", "scan"))
     if has(network, Recurrent, CausalAttention):
         peers.append(Peer("PyTorch, compiled", "step_pytorch.py", "compile", KEEP_MEMORY))
+        peers.append(Peer("burn, flex", "burn-step"))
     return peers
 
 
@@ -119,11 +120,13 @@ def kernel_peers(kernel):
             Peer("PyTorch, compiled", "attention.py", "pytorch_compiled", KEEP_MEMORY),
             Peer("Keras, compiled", "attention.py", "keras"),
             Peer("JAX, compiled", "attention.py", "jax"),
+            Peer("burn, flex", "burn-step"),
         ]
     return peers + [
         Peer("PyTorch", "ctc.py", "pytorch", KEEP_MEMORY),
         Peer("Keras, compiled", "ctc.py", "keras"),
         Peer("optax, compiled by JAX", "ctc.py", "optax"),
+        Peer("burn, flex", "burn-step"),
     ]
 
 

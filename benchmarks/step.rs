@@ -6,7 +6,7 @@
 use std::fmt::Display;
 use std::time::Instant;
 
-use crate::common::{Random, peak_mib};
+use crate::common::{Random, WEIGHT_DECAY, peak_mib};
 
 /// A window is so many passes over the batches that it takes this long, so that the clock's own grain does not count.
 const WINDOW_SECONDS: f64 = 0.1;
@@ -43,6 +43,78 @@ impl Options {
 /// So many random ids from 0 to `most`, which it excludes, for the peers that bring no generator.
 pub fn ids(random: &mut Random, count: usize, most: u64) -> Vec<u32> {
     (0..count).map(|_| (random.next() % most) as u32).collect()
+}
+
+/// A network over rows of ids, as in `networks.py`, for the peers that build their own from it.
+#[derive(Clone, Copy)]
+pub struct Sequences {
+    pub layers: Layers,
+    pub ids: usize,
+    pub classes: usize,
+    /// Of the row of an id, and of the layers behind it.
+    pub width: usize,
+    pub batch: usize,
+    pub positions: usize,
+    /// Of a sample: one, or one for each position.
+    pub targets: usize,
+    /// Batches in memory, which a pass goes through.
+    pub steps: usize,
+    /// Of AdamW; 0 for Adam.
+    pub decay: f64,
+}
+
+/// What stands between the embedding and the scores.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Layers {
+    Lstm,
+    Gru,
+    /// Learned positions, blocks of a GPT and a layer normalisation.
+    Gpt {
+        blocks: usize,
+        heads: usize,
+    },
+}
+
+impl Sequences {
+    pub fn named(name: &str) -> Option<Self> {
+        let recurrent = Self {
+            layers: Layers::Lstm,
+            ids: 20_000,
+            classes: 10,
+            width: 128,
+            batch: 32,
+            positions: 80,
+            targets: 1,
+            steps: 8,
+            decay: 0.0,
+        };
+        match name {
+            "lstm" => Some(recurrent),
+            "gru" => Some(Self { layers: Layers::Gru, ..recurrent }),
+            "gpt" => Some(Self {
+                layers: Layers::Gpt { blocks: 4, heads: 4 },
+                ids: 256,
+                classes: 256,
+                batch: 16,
+                positions: 128,
+                targets: 128,
+                steps: 4,
+                decay: WEIGHT_DECAY,
+                ..recurrent
+            }),
+            _ => None,
+        }
+    }
+
+    /// Random ids and targets of each batch.
+    pub fn batches(&self, seed: u64) -> Vec<(Vec<u32>, Vec<u32>)> {
+        let mut random = Random(seed);
+        let mut batch = || {
+            let x = ids(&mut random, self.batch * self.positions, self.ids as u64);
+            (x, ids(&mut random, self.batch * self.targets, self.classes as u64))
+        };
+        (0..self.steps).map(|_| batch()).collect()
+    }
 }
 
 /// Numbers from -2 to 2, evenly drawn: those of `kernels.py`.
