@@ -107,7 +107,9 @@ def step_peers(network):
         peers.append(Peer("JAX, all steps in one scan", "step_jax.py", "scan"))
     if has(network, Recurrent, CausalAttention):
         peers.append(Peer("PyTorch, compiled", "step_pytorch.py", "compile", KEEP_MEMORY))
-        peers.append(Peer("burn, flex", "burn-step"))
+        peers += [Peer("burn, flex", "burn-step"), Peer("candle", "candle-step")]
+    if has(network, Recurrent):
+        peers.append(Peer("candle, its own layer", "candle-step", "layer"))
     return peers
 
 
@@ -121,6 +123,7 @@ def kernel_peers(kernel):
             Peer("Keras, compiled", "attention.py", "keras"),
             Peer("JAX, compiled", "attention.py", "jax"),
             Peer("burn, flex", "burn-step"),
+            Peer("candle", "candle-step"),
         ]
     return peers + [
         Peer("PyTorch", "ctc.py", "pytorch", KEEP_MEMORY),
