@@ -10,6 +10,8 @@ use crate::team;
 
 /// The running sums of a dot product.
 const LANES: usize = 16;
+/// The columns of a result that are computed at a time.
+const COLUMNS: usize = 32;
 
 #[inline(always)]
 pub(super) fn dot<T: Float>(a: &[T], b: &[T]) -> T {
@@ -31,6 +33,16 @@ pub(super) fn dot<T: Float>(a: &[T], b: &[T]) -> T {
         width /= 2;
     }
     sums[0]
+}
+
+/// The sum of all elements.
+#[inline(always)]
+fn total<T: Float>(x: &[T]) -> T {
+    let (x, rest) = x.as_chunks::<LANES>();
+    let mut sums = [T::ZERO; LANES];
+    x.iter().for_each(|x| sums.iter_mut().zip(x).for_each(|(sum, &x)| *sum += x));
+    sums.iter_mut().zip(rest).for_each(|(sum, &x)| *sum += x);
+    sums.into_iter().sum()
 }
 
 /// sums += factor · x
@@ -101,7 +113,9 @@ fn one_row<T: Float>(
 ) -> [T; 2] {
     let scale = attention.scale2();
     let weights = &mut weights[..attention.end(i)];
-    let is_visible = |j: usize| attention.is_visible([sample, head, i, j]);
+    // (All weights are those of keys that the query may see by its place.)
+    let is_masked = attention.key_mask.is_some() || attention.mask.is_some();
+    let is_visible = |j: usize| !is_masked || attention.is_visible([sample, head, i, j]);
     let mut largest = T::LOWEST;
     for (j, score) in weights.iter_mut().enumerate() {
         *score = if is_visible(j) { dot(query, key.row(j)) * scale } else { T::LOWEST };
@@ -110,18 +124,32 @@ fn one_row<T: Float>(
     }
     let largest = if largest == T::LOWEST { T::ZERO } else { largest };
     weights.iter_mut().for_each(|w| *w = weight(*w, largest));
-    let sum: T = weights.iter().copied().sum();
-    out.fill(T::ZERO);
+    let sum = total(weights);
     let inverse = if sum == T::ZERO { T::ZERO } else { T::ONE / sum };
-    for (j, &weight) in weights.iter().enumerate() {
-        if is_visible(j) {
-            let kept = attention.dropped([sample, head, i, j]);
-            if kept != T::ZERO {
-                add_scaled(out, weight * kept, value.row(j));
+    let factor = |j: usize| if is_visible(j) { attention.dropped([sample, head, i, j]) } else { T::ZERO };
+    // Some columns of the result at a time stay in registers.
+    for (chunk, out) in out.chunks_mut(COLUMNS).enumerate() {
+        let columns = chunk * COLUMNS..chunk * COLUMNS + out.len();
+        let rows = weights.iter().enumerate().filter_map(|(j, &weight)| {
+            let factor = factor(j);
+            (factor != T::ZERO).then(|| (weight * factor, &value.row(j)[columns.clone()]))
+        });
+        match <&mut [T; COLUMNS]>::try_from(&mut *out) {
+            Ok(out) => {
+                let mut sums = [T::ZERO; COLUMNS];
+                rows.for_each(|(weight, row)| {
+                    let row: &[T; COLUMNS] = row.try_into().expect("as long as the chunk");
+                    add_scaled(&mut sums, weight, row);
+                });
+                *out = sums.map(|sum| sum * inverse);
+            }
+            Err(_) => {
+                out.fill(T::ZERO);
+                rows.for_each(|(weight, row)| add_scaled(out, weight, row));
+                out.iter_mut().for_each(|out| *out *= inverse);
             }
         }
     }
-    out.iter_mut().for_each(|out| *out *= inverse);
     [largest, inverse]
 }
 

@@ -28,6 +28,8 @@ const MOST_ELEMENTS: usize = 1 << 21;
 const PACKED: usize = 1 << 17;
 /// The elements whose packing is worth a task of its own.
 const PACK_GRAIN: usize = 1 << 14;
+/// As [`GRAIN`], for a few rows of A: reading B takes longer than multiplying it.
+const IN_MEMORY: usize = GRAIN / 16;
 /// The most columns of a tile of C.
 const COLUMNS: usize = 256;
 /// The most elements of a tile of C: it stays in the second-level cache beside its rows of A and columns of B.
@@ -237,7 +239,8 @@ impl<V: Lanes> Plan<V> {
         if self.pack_b && m * n <= SMALL_RESULT && k >= 4 * m.min(n) && k >= 2 * DEEP {
             return (k / DEEP).min(ENOUGH_TASKS);
         }
-        let wanted = (m * k * n / GRAIN).min(ENOUGH_TASKS).min(k / (4 * m));
+        let grain = if m <= 3 { IN_MEMORY } else { GRAIN };
+        let wanted = (m * k * n / grain).min(ENOUGH_TASKS).min(k / (4 * m));
         if self.pack_a || self.pack_b || k * n * size_of::<V::Element>() <= NEAR { 1 } else { wanted.max(1) }
     }
 
