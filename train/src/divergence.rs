@@ -1,5 +1,7 @@
 //! Why a loss is not finite.
 
+use gradus_autograd::Var;
+use gradus_nn::losses::{ImpossibleSample, Objective, Scored};
 use gradus_tensor::{AnyTensor, Float, Tensor};
 
 use crate::error::Error;
@@ -7,8 +9,9 @@ use crate::prepare::Prepared;
 use crate::step::Step;
 
 /// A training step whose loss is NaN or infinite.
-pub(crate) struct Divergence<'a, T: Float, F> {
+pub(crate) struct Divergence<'a, T: Float, L, F> {
     pub batch: &'a Prepared<T>,
+    pub loss: &'a L,
     pub step: &'a Step<T>,
     /// The learning rate of the step.
     pub rate: f64,
@@ -20,7 +23,7 @@ pub(crate) struct Divergence<'a, T: Float, F> {
 
 const STOP: &str = "the callback StopOnNan ends the run without an error";
 
-impl<T: Float, F: Fn(usize) -> usize> Divergence<'_, T, F> {
+impl<T: Float, L: Objective<T>, F: Fn(usize) -> usize> Divergence<'_, T, L, F> {
     /// The error at this place: with the cause if it can be seen in the batch, else with those that it may have.
     pub fn error(&self, place: &str) -> Error {
         let Divergence { batch, step, rate, .. } = self;
@@ -32,6 +35,10 @@ impl<T: Float, F: Fn(usize) -> usize> Divergence<'_, T, F> {
                 let problem = format!("{place}: sample {} has {value} among its {what}", (self.sample_at)(row));
                 return Error::new("fit", problem, format!("mend the sample or leave it out; {STOP}"));
             }
+        }
+        if let Some(ImpossibleSample { row, problem, hint }) = self.impossible_sample() {
+            let problem = format!("{place}: sample {}: {problem}", (self.sample_at)(row));
+            return Error::new("fit", problem, format!("{hint}; {STOP}"));
         }
         let outputs_are_finite = step.outputs.iter().all(|outputs| not_finite(outputs).is_none());
         if self.is_first && outputs_are_finite {
@@ -46,6 +53,17 @@ impl<T: Float, F: Fn(usize) -> usize> Divergence<'_, T, F> {
         }
         let hint = format!("lower the learning rate, clip the gradients, or scale the data; {STOP}");
         Error::new("fit", format!("{place}, at learning rate {rate}"), hint)
+    }
+
+    /// The first sample whose loss is infinite whatever its outputs are.
+    fn impossible_sample(&self) -> Option<ImpossibleSample> {
+        let Step { outputs, masks, parts, .. } = self.step;
+        parts.iter().zip(&self.batch.targets).zip(outputs.iter().zip(masks)).find_map(
+            |((part, targets), (outputs, mask))| {
+                let outputs = &Var::from(outputs);
+                self.loss.impossible_sample(&Scored { name: &part.output, targets, outputs, mask: mask.as_ref() })
+            },
+        )
     }
 }
 

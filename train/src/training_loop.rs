@@ -308,7 +308,8 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
         metrics.iter_mut().try_for_each(|metric| metric.update("fit", &scored, sample_at))?;
         let diverged = (!step.loss.is_finite()).then(|| {
             let place = format!("the loss became {} in epoch {}, batch {}", step.loss, number + 1, epoch.batch + 1);
-            Divergence { batch: &batch, step: &step, rate, is_first: optimizer.steps() == 1, sample_at }.error(&place)
+            Divergence { batch: &batch, loss: &*loss, step: &step, rate, is_first: optimizer.steps() == 1, sample_at }
+                .error(&place)
         });
         epoch.last_loss = step.loss.as_f64();
         epoch.losses.add(step.loss, &step.parts, *samples);

@@ -4,7 +4,7 @@ mod common;
 
 use common::{fit, line, trainer, weights};
 use gradus_datasets::Dataset;
-use gradus_nn::losses::{BinaryCrossentropy, MeanSquaredError, SparseCategoricalCrossentropy};
+use gradus_nn::losses::{BinaryCrossentropy, Ctc, MeanSquaredError, SparseCategoricalCrossentropy};
 use gradus_nn::{Activation, Dense, Graph, Model, Sequential};
 use gradus_optim::{IntoOptimizer, Optimizer, Sgd};
 use gradus_tensor::{Columns, Generator, Tensor};
@@ -309,6 +309,23 @@ fn a_loss_that_is_no_number_names_its_cause() {
     let mut diverging = Trainer::new(model(), MeanSquaredError, Sgd::default().learning_rate(1e3));
     let history = diverging.fit(&line(), fit(99).callback(StopOnNan)).unwrap();
     assert!(history.stopped.unwrap().starts_with("the loss became inf in epoch "));
+}
+
+#[test]
+fn a_string_too_long_for_its_frames_is_the_cause() {
+    // "1 1 2" has a blank between the two 1: four frames at least.
+    let data = Dataset::new(Tensor::<f32>::zeros([2, 3, 1]), Tensor::new([[1.0, 2.0, 1.0], [1.0, 1.0, 2.0]])).unwrap();
+    let trainer = |loss: Ctc| {
+        let model = Model::build(Sequential::new().add(Dense::new(3)), [3, 1], 0).unwrap();
+        Trainer::new(model, loss, Sgd::default())
+    };
+    let in_order = || Fit { shuffle: false, ..fit(1) };
+    let refused = trainer(Ctc::default()).fit(&data, in_order()).unwrap_err().to_string();
+    let expected = "fit: the loss became inf in epoch 1, batch 1: sample 1: 3 labels, of which 1 repeat the one before, need 4 frames, \
+                    found 3; give more frames for each label, with smaller strides or less pooling, leave such samples out, or \
+                    set Ctc::zero_infinity; the callback StopOnNan ends the run without an error";
+    assert_eq!(refused, expected);
+    trainer(Ctc::default().zero_infinity(true)).fit(&data, in_order()).unwrap();
 }
 
 /// A model whose weights are no numbers after the second epoch, watched by what says otherwise.

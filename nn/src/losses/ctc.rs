@@ -5,7 +5,7 @@ use gradus_tensor::{Float, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::targets::class_index;
-use super::{Expects, Loss, not_empty, times_weights};
+use super::{Expects, ImpossibleSample, Loss, Scored, not_empty, times_weights};
 use crate::error::{Error, Result};
 
 /// -ln of the probability that the frames of a sample spell its string of labels, summed over all alignments: Keras's `CTC`.
@@ -151,5 +151,27 @@ impl Loss for Ctc {
         let losses = self.losses(targets, outputs, Some(mask))?;
         not_empty(self.name(), losses.value(), targets)?;
         Ok((times_weights(self.name(), losses, weights)?.mean(..), self.counted(targets)))
+    }
+
+    fn impossible_sample<T: Float>(&self, scored: &Scored<'_, T>) -> Option<ImpossibleSample> {
+        let &[_, frames, classes] = &scored.outputs.shape()[..] else { return None };
+        if self.zero_infinity {
+            return None;
+        }
+        let strings = self.strings(scored.targets, classes).ok()?;
+        strings.iter().enumerate().find_map(|(row, string)| {
+            let frames = match scored.mask {
+                Some(mask) => mask.select(0, row as isize).iter().filter(|&is_there| is_there).count(),
+                None => frames,
+            };
+            let repeats = string.windows(2).filter(|pair| pair[0] == pair[1]).count();
+            let (labels, needed) = (string.len(), string.len() + repeats);
+            (needed > frames).then(|| ImpossibleSample {
+                row,
+                problem: format!("{labels} labels, of which {repeats} repeat the one before, need {needed} frames, found {frames}"),
+                hint: "give more frames for each label, with smaller strides or less pooling, leave such samples out, or set \
+                       Ctc::zero_infinity",
+            })
+        })
     }
 }

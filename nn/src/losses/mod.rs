@@ -39,7 +39,7 @@ pub use elementwise::{
 pub use expects::Expects;
 pub use focal::{BinaryFocalCrossentropy, CategoricalFocalCrossentropy};
 pub use hinge::{CategoricalHinge, Hinge, SquaredHinge};
-pub use objective::{Losses, Objective, OutputLoss, Scored, Total};
+pub use objective::{ImpossibleSample, Losses, Objective, OutputLoss, Scored, Total};
 pub use sparse::SparseCategoricalCrossentropy;
 #[doc(hidden)]
 pub use targets::{class_index, is_ignored};
@@ -124,6 +124,12 @@ pub trait Loss: Clone + fmt::Debug + Send + Sync + 'static {
             None => targets.shape().first().copied().unwrap_or(1),
             ignored => targets.iter().filter(|&target| !is_ignored(target, ignored)).count(),
         }
+    }
+
+    /// The first sample whose loss is infinite whatever its outputs are, if there is one. Training asks for it where a loss became
+    /// infinite, to say why.
+    fn impossible_sample<T: Float>(&self, _scored: &Scored<'_, T>) -> Option<ImpossibleSample> {
+        None
     }
 
     /// The loss of each sample times its weight.

@@ -47,6 +47,17 @@ pub struct OutputLoss<T: Float = f32> {
     pub weight: f64,
 }
 
+/// A sample whose loss is infinite whatever finite outputs it has, and why: a string of labels that is too long for its frames.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImpossibleSample {
+    /// The row of the batch.
+    pub row: usize,
+    /// What is wrong with it.
+    pub problem: String,
+    /// What to do.
+    pub hint: &'static str,
+}
+
 /// What training makes small: a [`Loss`], or [`Losses`], one for each output.
 ///
 /// A single loss of a model of several outputs is that of each output, added up, as in Keras.
@@ -74,6 +85,12 @@ pub trait Objective<T: Float>: fmt::Debug + Send + Sync + 'static {
     fn check_activation(&self, _output: &str, _activation: Activation) -> Result<()> {
         Ok(())
     }
+
+    /// The first sample whose loss is infinite whatever its outputs are, if there is one. It is asked for where a loss became
+    /// infinite.
+    fn impossible_sample(&self, _scored: &Scored<'_, T>) -> Option<ImpossibleSample> {
+        None
+    }
 }
 
 impl<L: Loss, T: Float> Objective<T> for L {
@@ -98,6 +115,10 @@ impl<L: Loss, T: Float> Objective<T> for L {
 
     fn ignored_class(&self, _output: &str) -> Option<i64> {
         Loss::ignored_class(self)
+    }
+
+    fn impossible_sample(&self, scored: &Scored<'_, T>) -> Option<ImpossibleSample> {
+        Loss::impossible_sample(self, scored)
     }
 }
 
@@ -191,6 +212,10 @@ impl<T: Float> Objective<T> for Losses<T> {
 
     fn check_activation(&self, output: &str, activation: Activation) -> Result<()> {
         self.of(output).map_or(Ok(()), |of| of.loss.check_activation(output, activation))
+    }
+
+    fn impossible_sample(&self, scored: &Scored<'_, T>) -> Option<ImpossibleSample> {
+        self.of(scored.name)?.loss.impossible_sample(scored)
     }
 }
 
