@@ -1,48 +1,45 @@
-"""Writing with a key-value cache in PyTorch and JAX: what `cargo bench -p gradus-train --bench generate` times.
+"""Writing with a key-value cache in PyTorch and JAX.
 
-python benchmarks/generate.py [--threads 2] [--seconds 3] [--only eager]
+The weights are random. The settings:
 
-A GPT of 4 blocks, 128 wide, 4 heads, 256 ids; one sequence, each id the likeliest behind the one before, from the first to the 128th
-position. The weights are random. Prints microseconds an id, the median of whole sequences.
-
-* PyTorch, eager: a cache of fixed size, of which a step attends to the part that is filled.
-* PyTorch, compiled: `torch.compile` of the step, which attends to the whole cache with a mask.
-* JAX, a compiled step: the cache is donated, so it is changed in place.
-* JAX, all steps in one `lax.scan`.
+* `eager`: PyTorch with a cache of fixed size, of which a step attends to the part that is filled.
+* `compile`: `torch.compile` of the step, which attends to the whole cache with a mask.
+* `step`: JAX, a compiled step; the cache is donated, so it is changed in place.
+* `scan`: JAX, all steps in one `lax.scan`.
 """
 
 import argparse
 import os
-import time
+
+import common
+import step as clock
+from networks import WRITINGS
 
 parser = argparse.ArgumentParser()
-parser.add_argument("--threads", type=int, default=2)
-parser.add_argument("--seconds", type=float, default=3)
-parser.add_argument("--only", choices=["eager", "compiled", "step", "scan"], default=None)
+parser.add_argument("--network", choices=WRITINGS, default="generate")
+parser.add_argument("--seconds", type=float, default=2, help="windows are timed for so long, after two sequences to warm up")
+parser.add_argument("--seed", type=int, default=0, help="has no effect: an id is as fast as any other")
+parser.add_argument("--setting", choices=["eager", "compile", "step", "scan"], default="eager")
 options = parser.parse_args()
-os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(options.threads)
-os.sched_setaffinity(0, range(options.threads))
-
-BLOCKS, WIDTH, HEADS, LENGTH, IDS = 4, 128, 4, 128, 256
+IDS, WIDTH, BLOCKS, HEADS, LENGTH = WRITINGS[options.network]
 
 
-def report(name, write):
-    for _ in range(3):
+def report(version, parameters, write):
+    """Times `write`, which writes the whole sequence and returns its last id."""
+
+    def one_pass():
         write()
-    times, end = [], time.perf_counter() + options.seconds
-    while time.perf_counter() < end or len(times) < 5:
-        start = time.perf_counter()
-        write()
-        times.append((time.perf_counter() - start) / LENGTH * 1e6)
-    print(f"{name:24} {sorted(times)[len(times) // 2]:8.1f} us an id", flush=True)
+        return [0.0] * LENGTH
+
+    clock.report(version, parameters, clock.time_steps(options, LENGTH, one_pass))
 
 
-def pytorch(setting):
+def pytorch():
     import torch
     from torch import nn
     from torch.nn import functional
 
-    torch.set_num_threads(options.threads)
+    torch.set_num_threads(common.THREADS)
 
     class Block(nn.Module):
         def __init__(self):
@@ -77,7 +74,7 @@ def pytorch(setting):
             return self.head(self.norm(x)).argmax(-1)
 
     model = GPT().eval()
-    step = torch.compile(model) if setting == "compiled" else model
+    step = torch.compile(model) if options.setting == "compile" else model
     caches = [torch.zeros(2, HEADS, LENGTH, WIDTH // HEADS) for _ in range(BLOCKS)]
     places = [torch.tensor([position]) for position in range(LENGTH)]
     masks = [torch.arange(LENGTH)[None, :] <= position for position in range(LENGTH)]
@@ -86,17 +83,17 @@ def pytorch(setting):
     def write():
         id = torch.tensor([1])
         for position in range(LENGTH):
-            if setting == "compiled":
+            if options.setting == "compile":
                 id = step(id, places[position], caches, places[position], masks[position])
             else:
                 id = step(id, places[position], caches, position, None)
         return id.item()
 
-    report(f"PyTorch, {setting}", write)
+    report(torch.__version__, sum(weight.numel() for weight in model.parameters()), write)
 
 
-def jax(setting):
-    os.environ["XLA_FLAGS"] = f"--xla_cpu_multi_thread_eigen={'true' if options.threads > 1 else 'false'}"
+def jax():
+    os.environ["XLA_FLAGS"] = f"--xla_cpu_multi_thread_eigen={'true' if common.THREADS > 1 else 'false'}"
     import jax
     import numpy as np
     from jax import lax, numpy as jnp
@@ -152,9 +149,8 @@ def jax(setting):
 
         return lax.scan(body, (empty(), jnp.int32(1)), jnp.arange(LENGTH))[1]
 
-    report(f"JAX, {setting}", stepwise if setting == "step" else lambda: np.asarray(whole(params)))
+    parameters = sum(weight.size for weight in jax.tree.leaves(params))
+    report(jax.__version__, parameters, stepwise if options.setting == "step" else lambda: np.asarray(whole(params)))
 
 
-for setting, run in {"eager": pytorch, "compiled": pytorch, "step": jax, "scan": jax}.items():
-    if options.only in (None, setting):
-        run(setting)
+(pytorch if options.setting in ("eager", "compile") else jax)()

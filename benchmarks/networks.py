@@ -225,6 +225,19 @@ class CTCKernel(NamedTuple):
     labels: int
 
 
+class Writing(NamedTuple):
+    """Ids that the network `gpt` writes with a key-value cache: the likeliest behind each, for one sequence, from the first position
+    to the last. Its sizes once more, for peers that write the step out."""
+
+    ids: int = 256
+    width: int = 128
+    blocks: int = 4
+    heads: int = 4
+    positions: int = 128
+
+
+WRITINGS = {"generate": Writing()}
+
 KERNELS = {
     "attention": AttentionKernel(1, 2048, 8, 64),
     "attention_causal": AttentionKernel(1, 2048, 8, 64, causal=True),

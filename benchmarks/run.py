@@ -17,7 +17,7 @@ import subprocess
 import sys
 from dataclasses import asdict, dataclass, field
 
-from networks import KERNELS, NETWORKS, AttentionKernel, CausalAttention, Conv, Recurrent, has
+from networks import KERNELS, NETWORKS, WRITINGS, AttentionKernel, CausalAttention, Conv, Recurrent, has
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -133,6 +133,17 @@ def kernel_peers(kernel):
     ]
 
 
+def writing_peers():
+    """Who takes part in timing the ids that a network writes."""
+    return [
+        Peer("gradus", "gradus-step"),
+        Peer("PyTorch", "generate.py", "eager", KEEP_MEMORY),
+        Peer("PyTorch, compiled", "generate.py", "compile", KEEP_MEMORY),
+        Peer("JAX, a compiled step", "generate.py", "step"),
+        Peer("JAX, all ids in one scan", "generate.py", "scan"),
+    ]
+
+
 @dataclass
 class Job:
     """What is timed of a network, and the columns that report it: a key of the peers' JSON, title, unit and digits."""
@@ -148,14 +159,16 @@ class Job:
 MEMORY = ("peak_mib", "peak memory", "MiB", 0)
 EPOCHS = Job([("epochs", "epoch", "s", 3), ("predict_us", "predict one", "us", 1), MEMORY], "accuracy", 4)
 STEPS = Job([("steps_ms", "step", "ms", 3), MEMORY], "parameters", 0, tolerance=0)
+IDS = Job([("steps_ms", "id", "ms", 3), MEMORY], "parameters", 0, tolerance=0)
 CALLS = Job([("steps_ms", "call", "ms", 3), MEMORY], "result", 6, tolerance=1e-3)
 PEERS = {"dense": dense_peers, "convnet": convnet_peers}
 PEERS |= {name: functools.partial(step_peers, network) for name, network in NETWORKS.items()}
+PEERS |= {name: writing_peers for name in WRITINGS}
 PEERS |= {name: functools.partial(kernel_peers, kernel) for name, kernel in KERNELS.items()}
 
 
 def job_of(name):
-    return STEPS if name in NETWORKS else CALLS if name in KERNELS else EPOCHS
+    return STEPS if name in NETWORKS else IDS if name in WRITINGS else CALLS if name in KERNELS else EPOCHS
 
 
 def fraction(text):

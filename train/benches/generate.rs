@@ -3,7 +3,8 @@
 //!
 //!     cargo bench -p gradus-train --bench generate
 //!
-//! `python benchmarks/generate.py` times the same in other frameworks. The bench with `predict` computes all positions again for each id.
+//! `benchmarks/run.py --network generate` times it beside other frameworks. The bench with `predict` computes all positions again for
+//! each id.
 #![allow(missing_docs)] // `criterion_group!` makes undocumented functions.
 
 use std::hint::black_box;

@@ -1,7 +1,9 @@
-//! A training step of gradus on made-up data: `train_step`, which `fit` calls for each batch. Or an op alone, with its gradients.
+//! A training step of gradus on made-up data: `train_step`, which `fit` calls for each batch. Or an op alone, with its
+//! gradients; or the ids that a network writes.
 
 #[path = "../../../../common.rs"]
 mod common;
+mod generate;
 mod kernels;
 mod networks;
 #[path = "../../../../step.rs"]
@@ -13,7 +15,7 @@ use step::Options;
 
 fn main() -> Result<()> {
     let options = Options::parse();
-    if kernels::time(&options) {
+    if generate::time(&options)? || kernels::time(&options) {
         return Ok(());
     }
     let network = Network::named(&options.network).ok_or_else(|| format!("no network is named {}", options.network))?;

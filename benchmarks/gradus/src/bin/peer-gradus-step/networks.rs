@@ -209,7 +209,7 @@ fn transformer() -> Sequential {
     layers.add(GlobalAveragePooling1D::new()).add(Dense::new(10))
 }
 
-fn gpt() -> Sequential {
+pub fn gpt() -> Sequential {
     let mut layers = Sequential::new().add(TokenAndPositionEmbedding::new(256, 128, 128));
     for _ in 0..4 {
         let block = TransformerDecoder::new(4 * 128, 4).activation(Activation::GeluTanh).normalize_first(true);
