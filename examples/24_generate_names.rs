@@ -40,15 +40,12 @@ fn main() -> Result<()> {
     let mut trainer = Trainer::new(model, loss, Adam::default().learning_rate(0.003)).seed(42);
     trainer.fit_validated(&train, &test, Fit { epochs: 15, batch_size: 32, ..Fit::default() })?;
 
-    let mut generator = Generator::new(42);
     let mut made = Vec::new();
-    for _ in 0..200 {
-        let mut states = SequenceStates::new();
-        let ids = Sampler::random().temperature(0.8).generate(&[stop], 20, Some(stop), &mut generator, |ids| {
-            let last = Tensor::from([[ids[ids.len() - 1]]]);
-            Ok(trainer.model().predict_next(last, &mut states)?.flatten())
-        })?;
-        made.push(letters.decode(&ids)?.trim_matches('.').to_owned());
+    for seed in 0..200 {
+        let sampler = Sampler::random().temperature(0.8);
+        let ids = trainer.model().generate(&[stop], sampler, Generator::new(seed)).take(20);
+        let ids: Result<Vec<i64>, _> = ids.take_while(|id| !matches!(id, Ok(id) if *id == stop)).collect();
+        made.push(letters.decode(&ids?)?);
     }
     for line in made[..48].chunks(6) {
         println!("{}", line.iter().map(|name| format!("{name:16}")).collect::<String>().trim_end());
