@@ -183,8 +183,9 @@ fn batches() {
 #[cfg(feature = "parallel")]
 #[test]
 fn the_same_bits_for_any_number_of_threads() {
-    for [m, k, n] in [[32, 784, 128], [784, 32, 128], [300, 500, 200], [1, 3000, 1000], [40, 9000, 90], [131, 1700, 99]]
-    {
+    let large = [[32, 784, 128], [784, 32, 128], [300, 500, 200], [40, 9000, 90], [131, 1700, 99]];
+    let few_rows = [[1, 128, 512], [3, 512, 70], [1, 3000, 1000]];
+    for [m, k, n] in large.into_iter().chain(few_rows) {
         let (a, b) = (integers::<f32>(m, k, 1), integers::<f32>(k, n, 2));
         let [a, b] = [a, b].map(|x| x.iter().map(|x| (x * 0.7).sin()).collect::<Vec<f32>>());
         for lie in [Lie::Rows, Lie::Columns] {
