@@ -7,6 +7,9 @@
 //!     cargo run --release --example shakespeare
 //!     cargo run --release --example shakespeare -- --model verse.safetensors --prompt "JULIET."
 //!
+//! Every play has names of its own, and a network that knows the old ones by heart is lost in a new play. So it learns from copies of
+//! the plays in which each name is another one: then it learns to take names from the text before.
+//!
 //! To beat: 1.813 nats a letter, by counts of what comes behind each five letters (interpolated Kneser-Ney).
 
 use std::io::Write;
@@ -14,8 +17,10 @@ use std::io::Write;
 use gradus::prelude::*;
 use lexopt::ValueExt;
 
+mod new_names;
 mod options;
 
+use new_names::{renamed, words_of};
 use options::Options;
 
 /// The letters that the network sees at a time.
@@ -23,10 +28,9 @@ const CONTEXT: usize = 128;
 const WIDTH: usize = 128;
 const HEADS: usize = 4;
 const BLOCKS: usize = 4;
-const DROPOUT: f64 = 0.1;
-/// The letters from the beginning of a training sample to that of the next. They overlap, so an epoch sees each letter four times,
-/// at four places.
-const STEP: usize = 32;
+const DROPOUT: f64 = 0.05;
+/// The copies of the plays with other names. An epoch goes through all of them.
+const COPIES: usize = 7;
 /// The letters from one window to the next in the test: all but the first window count these last letters alone, of which each has at
 /// least 112 before it.
 const TEST_STEP: usize = 16;
@@ -38,7 +42,7 @@ fn main() -> Result<()> {
   --model FILE       Read the network from this file if it is there, or else write it there
   --prompt TEXT      How the verse begins, instead of with Prospero
   --held-out         Train on six plays, and test on A Midsummer Night's Dream instead of The Tempest";
-    let options = Options::new(5, 16, 0.003).parse_with(about, further, |option, arguments| {
+    let options = Options::new(2, 16, 0.003).parse_with(about, further, |option, arguments| {
         match option {
             "model" => model_file = Some(std::path::PathBuf::from(arguments.value()?)),
             "prompt" => prompt = format!("\n\n{}\n", arguments.value()?.string()?),
@@ -51,16 +55,11 @@ fn main() -> Result<()> {
         Some(folder) => shakespeare::load_from(folder)?,
         None => shakespeare::load()?,
     };
-    let (train, test) = match held_out {
-        false => (plays.train().to_owned(), plays.test()),
-        true => {
-            let texts: Vec<&str> = plays.plays().map(|(_, text)| text).collect();
-            (texts[..6].concat(), texts[6])
-        }
-    };
+    let texts: Vec<&str> = plays.plays().map(|(_, text)| text).collect();
+    let (train, test) = if held_out { (&texts[..6], texts[6]) } else { (&texts[..7], texts[7]) };
     let letters = TextVectorization::new().standardize(Standardize::None).split(Split::Character);
     let letters = letters.adapt([plays.train()])?;
-    println!("{} letters to learn from, {} to test on", train.len(), test.len());
+    println!("{} letters to learn from, {} to test on", train.iter().map(|play| play.len()).sum::<usize>(), test.len());
 
     let read = model_file.as_ref().filter(|file| file.exists());
     let model = match read {
@@ -68,7 +67,7 @@ fn main() -> Result<()> {
         None => {
             let model = Model::build(network(letters.vocabulary_size()), [None], options.seed)?;
             println!("{}", model.summary());
-            let data = samples(letters.ids_of(&train)?)?;
+            let data = samples(train, &letters, options.seed)?;
             let Options { epochs, batch_size, .. } = options;
             let steps = (epochs * data.len().div_ceil(batch_size)) as u64;
             let rate = OneCycle::new(options.learning_rate, steps).rise(0.1);
@@ -114,12 +113,21 @@ fn network(letters: usize) -> Sequential {
     network.add(LayerNorm::new()).add(Dense::new(letters))
 }
 
-/// Windows of the text, each with the letters one further.
-fn samples(ids: Vec<i64>) -> Result<IndexedDataset<i64, i64>> {
-    let count = (ids.len() - CONTEXT - 1) / STEP + 1;
-    Ok(IndexedDataset::from_fn(count, move |i| {
+/// Windows of the plays under other names, side by side, each with the letters one further.
+fn samples(plays: &[&str], letters: &TextVectorization, seed: u64) -> Result<IndexedDataset<i64, i64>> {
+    let words: Vec<String> = words_of(&plays.concat()).into_iter().collect();
+    let mut generator = Generator::new(seed);
+    let (mut ids, mut windows) = (Vec::new(), Vec::new());
+    for copy in 0..COPIES {
+        let start = ids.len() + copy * CONTEXT / COPIES;
+        for play in plays {
+            ids.extend(letters.ids_of(&renamed(play, &words, &mut generator))?);
+        }
+        windows.extend((start..ids.len() - CONTEXT).step_by(CONTEXT));
+    }
+    Ok(IndexedDataset::from_fn(windows.len(), move |i| {
         let window = |first: usize| Tensor::from(ids[first..first + CONTEXT].to_vec());
-        Ok((window(i * STEP), window(i * STEP + 1)))
+        Ok((window(windows[i]), window(windows[i] + 1)))
     })?)
 }
 

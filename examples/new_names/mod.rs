@@ -1,0 +1,70 @@
+//! Plays with other names, so that a network learns to find names in what it has read rather than by heart.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use gradus::prelude::*;
+
+/// The words of a text in lower case, without the shortest.
+pub fn words_of(text: &str) -> BTreeSet<String> {
+    words(text).filter(|word| word.len() > 3).map(str::to_lowercase).collect()
+}
+
+/// The play with another name for each who speaks in it: the first half of one of these words and the second half of another, so that
+/// there are very many. Plays differ in whether a heading is in capitals; by a toss of a coin all are here.
+pub fn renamed(play: &str, words: &[String], generator: &mut Generator) -> String {
+    let mut any = |count: usize| (generator.next_u64() % count as u64) as usize;
+    let mut new_name = |name: String| {
+        let [first, last] = [0; 2].map(|_| &*words[any(words.len())]);
+        (name, format!("{}{}", &first[..first.len().div_ceil(2)], &last[last.len() / 2..]))
+    };
+    let names: BTreeMap<String, String> = names_of(play).into_iter().map(&mut new_name).collect();
+    let capitals = any(2) == 0;
+    let mut text = String::new();
+    for line in play.split_inclusive('\n') {
+        let (start, mut has_name) = (text.len(), false);
+        for word_and_mark in line.split_inclusive(is_no_letter) {
+            let (word, mark) = word_and_mark.split_at(word_and_mark.trim_end_matches(is_no_letter).len());
+            match names.get(&word.to_lowercase()) {
+                Some(name) if word == word.to_uppercase() => text += &name.to_uppercase(),
+                Some(name) => text.extend([&*name[..1].to_uppercase(), &name[1..]]),
+                None => text += word,
+            }
+            text += mark;
+            has_name |= names.contains_key(&word.to_lowercase());
+        }
+        if capitals && has_name && is_heading(line) {
+            text[start..].make_ascii_uppercase();
+        }
+    }
+    text
+}
+
+/// The names of those who speak in a play, in lower case: the words of its headings, such as "LADY MACBETH.", that are no other words
+/// too. A line that occurs once may be no heading.
+fn names_of(play: &str) -> BTreeSet<String> {
+    let is_lower = |word: &&str| word.starts_with(|letter: char| letter.is_ascii_lowercase());
+    let others: BTreeSet<&str> = words(play).filter(is_lower).collect();
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for word in play.lines().filter(|line| is_heading(line)).flat_map(words) {
+        *counts.entry(word.to_lowercase()).or_default() += 1;
+    }
+    let is_name = |(name, count): &(String, usize)| *count > 1 && !others.contains(&**name);
+    counts.into_iter().filter(is_name).map(|(name, _)| name).collect()
+}
+
+fn is_no_letter(c: char) -> bool {
+    !c.is_ascii_alphabetic()
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(is_no_letter).filter(|word| word.len() > 2)
+}
+
+/// Whether a line may say who speaks: up to three words with a capital and a full stop, or in capitals.
+fn is_heading(line: &str) -> bool {
+    let line = line.trim_end();
+    let name = line.strip_suffix('.').unwrap_or(line);
+    let is_words = name.chars().all(|c| c.is_ascii_alphabetic() || c == ' ') && name.split(' ').count() <= 3;
+    let has_capital = name.starts_with(|c: char| c.is_ascii_uppercase());
+    is_words && has_capital && (line.ends_with('.') || name == name.to_uppercase())
+}
