@@ -81,11 +81,11 @@ impl Sampler {
     /// # Errors
     /// If a logit is NaN, or there is none above minus infinity.
     pub fn pick<T: Float>(&self, logits: &Tensor<T>, generator: &mut Generator) -> Result<usize> {
-        let mut ranked = ranked(logits)?;
-        if self.temperature == 0.0 {
+        let is_greedy = self.temperature == 0.0;
+        let ranked = best(logits, if is_greedy { 1 } else { self.top_k.unwrap_or(usize::MAX) })?;
+        if is_greedy {
             return Ok(ranked[0].0);
         }
-        ranked.truncate(self.top_k.unwrap_or(ranked.len()));
         let largest = ranked[0].1;
         let mut weights: Vec<f64> = ranked.iter().map(|(_, logit)| weight(*logit, largest, self.temperature)).collect();
         if let Some(p) = self.top_p {
@@ -137,12 +137,7 @@ fn weight(logit: f64, largest: f64, temperature: f64) -> f64 {
     if logit == largest { 1.0 } else { ((logit - largest) / temperature).exp() }
 }
 
-/// All ids with their logits, the largest first, ids of equal logits in order.
-fn ranked<T: Float>(logits: &Tensor<T>) -> Result<Vec<(usize, f64)>> {
-    best(logits, usize::MAX)
-}
-
-/// As [`ranked`], of so many ids alone, or all if there are fewer.
+/// So many ids with their logits, or all if there are fewer: the largest first, ids of equal logits in order.
 pub(crate) fn best<T: Float>(logits: &Tensor<T>, count: usize) -> Result<Vec<(usize, f64)>> {
     if logits.ndim() != 1 {
         let problem = format!("logits have the shape {}, [vocabulary] is needed", logits.shape());
@@ -197,7 +192,7 @@ mod tests {
     #[test]
     fn the_best_few_are_the_first_of_all() {
         let logits = Tensor::from([2.0, -1.0, 2.0, f64::NEG_INFINITY, 3.0, 2.0, 0.0]);
-        let all = ranked(&logits).unwrap();
+        let all = best(&logits, usize::MAX).unwrap();
         assert_eq!(all.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [4, 0, 2, 5, 6, 1, 3]);
         for count in 1..9 {
             assert_eq!(best(&logits, count).unwrap(), all[..count.min(7)]);

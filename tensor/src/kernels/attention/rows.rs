@@ -8,6 +8,9 @@ use crate::memory::with_scratch;
 use crate::simd::vectorize;
 use crate::team;
 
+// Within `vectorize` there are loops and no closures: one that the compiler does not inline is compiled for any processor, where
+// `mul_add` is a function that is called.
+
 /// The running sums of a dot product.
 const LANES: usize = 16;
 /// The columns of a result that are computed at a time.
@@ -40,15 +43,23 @@ pub(super) fn dot<T: Float>(a: &[T], b: &[T]) -> T {
 fn total<T: Float>(x: &[T]) -> T {
     let (x, rest) = x.as_chunks::<LANES>();
     let mut sums = [T::ZERO; LANES];
-    x.iter().for_each(|x| sums.iter_mut().zip(x).for_each(|(sum, &x)| *sum += x));
-    sums.iter_mut().zip(rest).for_each(|(sum, &x)| *sum += x);
+    for x in x {
+        for (sum, &x) in sums.iter_mut().zip(x) {
+            *sum += x;
+        }
+    }
+    for (sum, &x) in sums.iter_mut().zip(rest) {
+        *sum += x;
+    }
     sums.into_iter().sum()
 }
 
 /// sums += factor · x
 #[inline(always)]
 fn add_scaled<T: Float>(sums: &mut [T], factor: T, x: &[T]) {
-    sums.iter_mut().zip(x).for_each(|(sum, &x)| *sum = num_traits::Float::mul_add(factor, x, *sum));
+    for (sum, &x) in sums.iter_mut().zip(x) {
+        *sum = num_traits::Float::mul_add(factor, x, *sum);
+    }
 }
 
 /// 2^(score - largest), where both are given times log2 e.
@@ -123,31 +134,29 @@ fn one_row<T: Float>(
         largest = if *score > largest { *score } else { largest };
     }
     let largest = if largest == T::LOWEST { T::ZERO } else { largest };
-    weights.iter_mut().for_each(|w| *w = weight(*w, largest));
+    for w in weights.iter_mut() {
+        *w = weight(*w, largest);
+    }
     let sum = total(weights);
     let inverse = if sum == T::ZERO { T::ZERO } else { T::ONE / sum };
     let factor = |j: usize| if is_visible(j) { attention.dropped([sample, head, i, j]) } else { T::ZERO };
     // Some columns of the result at a time stay in registers.
     for (chunk, out) in out.chunks_mut(COLUMNS).enumerate() {
         let columns = chunk * COLUMNS..chunk * COLUMNS + out.len();
-        let rows = weights.iter().enumerate().filter_map(|(j, &weight)| {
+        let mut sums = [T::ZERO; COLUMNS];
+        for (j, &weight) in weights.iter().enumerate() {
             let factor = factor(j);
-            (factor != T::ZERO).then(|| (weight * factor, &value.row(j)[columns.clone()]))
-        });
-        match <&mut [T; COLUMNS]>::try_from(&mut *out) {
-            Ok(out) => {
-                let mut sums = [T::ZERO; COLUMNS];
-                rows.for_each(|(weight, row)| {
-                    let row: &[T; COLUMNS] = row.try_into().expect("as long as the chunk");
-                    add_scaled(&mut sums, weight, row);
-                });
-                *out = sums.map(|sum| sum * inverse);
+            if factor == T::ZERO {
+                continue;
             }
-            Err(_) => {
-                out.fill(T::ZERO);
-                rows.for_each(|(weight, row)| add_scaled(out, weight, row));
-                out.iter_mut().for_each(|out| *out *= inverse);
+            let row = &value.row(j)[columns.clone()];
+            match row.first_chunk::<COLUMNS>() {
+                Some(row) => add_scaled(&mut sums, weight * factor, row),
+                None => add_scaled(&mut sums, weight * factor, row),
             }
+        }
+        for (out, sum) in out.iter_mut().zip(sums) {
+            *out = sum * inverse;
         }
     }
     [largest, inverse]
