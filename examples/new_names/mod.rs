@@ -24,13 +24,14 @@ pub fn renamed(play: &str, words: &[String], generator: &mut Generator) -> Strin
         let (start, mut has_name) = (text.len(), false);
         for word_and_mark in line.split_inclusive(is_no_letter) {
             let (word, mark) = word_and_mark.split_at(word_and_mark.trim_end_matches(is_no_letter).len());
-            match names.get(&word.to_lowercase()) {
+            let name = names.get(&word.to_lowercase());
+            has_name |= name.is_some();
+            match name {
                 Some(name) if word == word.to_uppercase() => text += &name.to_uppercase(),
                 Some(name) => text.extend([&*name[..1].to_uppercase(), &name[1..]]),
                 None => text += word,
             }
             text += mark;
-            has_name |= names.contains_key(&word.to_lowercase());
         }
         if capitals && has_name && is_heading(line) {
             text[start..].make_ascii_uppercase();

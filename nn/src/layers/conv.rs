@@ -60,7 +60,7 @@ impl<const N: usize> Conv<N> {
         let built = ending.convolution(lengths.join(&[filters]), convolution, move |context, x| {
             (x.clone(), context.weight(kernel).clone())
         });
-        windows.masked(&lengths, built, build)
+        windows.over_sequences(&lengths, built, build)
     }
 }
 

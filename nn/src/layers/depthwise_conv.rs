@@ -56,7 +56,7 @@ impl<const N: usize> DepthwiseConv<N> {
         let built = ending.convolution(lengths.join(&[filters]), convolution, move |context, x| {
             (x.clone(), context.weight(kernel).reshape(&grouped[..]))
         });
-        windows.masked(&lengths, built, build)
+        windows.over_sequences(&lengths, built, build)
     }
 }
 

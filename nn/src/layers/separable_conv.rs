@@ -70,7 +70,7 @@ impl<const N: usize> SeparableConv<N> {
             let y = x.convolve(&context.weight(depthwise).reshape(&grouped[..]), &convolution);
             (y, context.weight(pointwise).clone())
         });
-        windows.masked(&lengths, built, build)
+        windows.over_sequences(&lengths, built, build)
     }
 }
 

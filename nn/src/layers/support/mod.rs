@@ -4,7 +4,7 @@ mod activations;
 mod attend;
 mod bias_activation;
 pub(super) mod checks;
-mod masked_windows;
+mod sequence_windows;
 mod options;
 mod padding;
 pub(super) mod prelude;

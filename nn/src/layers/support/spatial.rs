@@ -58,7 +58,7 @@ impl<'a, const N: usize> Spatial<'a, N> {
     }
 
     /// The widths of the padding of an input of this shape.
-    fn widths<T: Float>(&self, input: &Shape, build: &Build<'_, T>) -> Result<Vec<(usize, usize)>> {
+    pub(super) fn widths<T: Float>(&self, input: &Shape, build: &Build<'_, T>) -> Result<Vec<(usize, usize)>> {
         self.padding.check(N, build)?;
         Ok(self.padding.widths(&input[..N], &self.size, &self.strides, &self.dilation))
     }

@@ -124,9 +124,9 @@ fn one_row<T: Float>(
 ) -> [T; 2] {
     let scale = attention.scale2();
     let weights = &mut weights[..attention.end(i)];
-    // (All weights are those of keys that the query may see by its place.)
-    let is_masked = attention.key_mask.is_some() || attention.mask.is_some();
-    let is_visible = |j: usize| !is_masked || attention.is_visible([sample, head, i, j]);
+    // Up to `end` the query sees every key unless a mask hides it.
+    let has_mask = attention.key_mask.is_some() || attention.mask.is_some();
+    let is_visible = |j: usize| !has_mask || attention.is_visible([sample, head, i, j]);
     let mut largest = T::LOWEST;
     for (j, score) in weights.iter_mut().enumerate() {
         *score = if is_visible(j) { dot(query, key.row(j)) * scale } else { T::LOWEST };
@@ -150,6 +150,7 @@ fn one_row<T: Float>(
                 continue;
             }
             let row = &value.row(j)[columns.clone()];
+            // The same sums twice: in the first arm the compiler knows the length, and keeps them in registers.
             match row.first_chunk::<COLUMNS>() {
                 Some(row) => add_scaled(&mut sums, weight * factor, row),
                 None => add_scaled(&mut sums, weight * factor, row),
