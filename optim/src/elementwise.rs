@@ -128,7 +128,7 @@ impl<E: ElementwiseRule> Rule for E {
     const LEARNING_RATE: f64 = <E as ElementwiseRule>::LEARNING_RATE;
     const WEIGHT_DECAY: f64 = <E as ElementwiseRule>::WEIGHT_DECAY;
 
-    fn slots(&self, shape: &Shape) -> Vec<Slot> {
+    fn slots(&self, _: &str, shape: &Shape) -> Vec<Slot> {
         let slot = |&name| Slot { name, shape: shape.clone(), initial: self.initial_slot() };
         self.slot_names().iter().map(slot).collect()
     }
@@ -149,7 +149,7 @@ impl<E: ElementwiseRule> Rule for E {
 
 /// Computes the formula of all elements of a weight with `S` slots, in one pass over memory.
 fn compute<E: ElementwiseRule, T: Float, const S: usize>(rule: &E, scalars: E::Scalars, weight: Weight<'_, T>) {
-    let Weight { value, gradient, slots, transform } = weight;
+    let Weight { value, gradient, slots, transform, .. } = weight;
     update(
         value,
         gradient,

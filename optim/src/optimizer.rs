@@ -189,12 +189,12 @@ impl<R: Rule, T: Float> Optimizer<R, T> {
         for ((param, gradient), memory) in params.iter_mut().zip(grads.iter()).zip(&mut self.memories) {
             let Some(gradient) = gradient.as_ref().filter(|_| param.trainable()) else { continue };
             let slots = memory.slots.get_or_insert_with(|| {
-                let slots = self.rule.slots(&memory.shape).into_iter();
+                let slots = self.rule.slots(&memory.name, &memory.shape).into_iter();
                 slots.map(|slot| Tensor::full(slot.shape, T::of(slot.initial))).collect()
             });
             let transform = self.transforms.of(&param.name, gradient, common_factor, learning_rate);
             let (gradient, transform) = transform.in_range(gradient);
-            let weight = Weight { value: &mut param.value, gradient: &gradient, slots, transform };
+            let weight = Weight { path: &param.name, value: &mut param.value, gradient: &gradient, slots, transform };
             self.rule.apply(self.steps, learning_rate, weight);
         }
         Ok(())

@@ -21,7 +21,7 @@
 /// * `#[check(function)]` is called as `function("Name: beta", value)` and returns a [`Check`](crate::check::Check).
 ///   Constructor and setters panic with its error at the caller's line; serde reads only what passes all checks. A check
 ///   that needs several fields is a line `check(function);` at the top, called with `&self`.
-/// * A `Vec<X>` is given as `impl Into<Vec<X>>`.
+/// * A `Vec<X>` is given to the constructor as `impl Into<Vec<X>>`, and to a setter as an iterator of `impl Into<X>`.
 /// * The struct is `Clone`, `Debug`, `PartialEq`, `Serialize` and `Deserialize`.
 macro_rules! options {
     (
@@ -32,11 +32,11 @@ macro_rules! options {
             pub fn new(
                 $($(#[check($given_check:expr)])? $given:ident: $Given:tt $(<$GivenOf:ty>)?),* $(,)?
             );
-            $($(#[doc = $doc:expr])* $(#[check($check:expr)])? $option:ident: $Option:ty = $default:expr,)*
+            $($(#[doc = $doc:expr])* $(#[check($check:expr)])? $option:ident: $Option:tt $(<$OptionOf:ty>)? = $default:expr,)*
         }
     ) => {
         options! {
-            @data $(#[$meta])* $Name $(<$S = $Of>)? { $($given: $Given $(<$GivenOf>)?,)* $($option: $Option,)* }
+            @data $(#[$meta])* $Name $(<$S = $Of>)? { $($given: $Given $(<$GivenOf>)?,)* $($option: $Option $(<$OptionOf>)?,)* }
             $($whole)?; $($([$given $given_check])?)* $($([$option $check])?)*
         }
 
@@ -52,16 +52,16 @@ macro_rules! options {
                 new
             }
 
-            $(options! { @setter [$($doc)*] $([$check])? $option: $Option })*
+            $(options! { @setter [$($doc)*] $([$check])? $option: $Option $(<$OptionOf>)? })*
         }
     };
     (
         $(#[$meta:meta])*
         pub struct $Name:ident {
-            $($(#[doc = $doc:expr])* $(#[check($check:expr)])? $option:ident: $Option:ty = $default:expr,)*
+            $($(#[doc = $doc:expr])* $(#[check($check:expr)])? $option:ident: $Option:tt $(<$OptionOf:ty>)? = $default:expr,)*
         }
     ) => {
-        options! { @data $(#[$meta])* $Name { $($option: $Option,)* }; $($([$option $check])?)* }
+        options! { @data $(#[$meta])* $Name { $($option: $Option $(<$OptionOf>)?,)* }; $($([$option $check])?)* }
 
         impl Default for $Name {
             fn default() -> Self {
@@ -70,7 +70,7 @@ macro_rules! options {
         }
 
         impl $Name {
-            $(options! { @setter [$($doc)*] $([$check])? $option: $Option })*
+            $(options! { @setter [$($doc)*] $([$check])? $option: $Option $(<$OptionOf>)? })*
         }
     };
 
@@ -110,6 +110,12 @@ macro_rules! options {
         }
     };
 
+    (@setter [$($doc:expr)*] $option:ident: Vec<$T:ty>) => {
+        $(#[doc = $doc])*
+        pub fn $option(self, $option: impl IntoIterator<Item = impl Into<$T>>) -> Self {
+            Self { $option: $option.into_iter().map(Into::into).collect(), ..self }
+        }
+    };
     (@setter [$($doc:expr)*] $option:ident: $Option:ty) => {
         $(#[doc = $doc])*
         pub fn $option(self, $option: $Option) -> Self {

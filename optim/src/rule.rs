@@ -24,7 +24,7 @@ use crate::transform::Transform;
 /// impl Rule for NormalizedDescent {
 ///     const LEARNING_RATE: f64 = 0.01;
 ///
-///     fn slots(&self, _: &Shape) -> Vec<Slot> {
+///     fn slots(&self, _: &str, _: &Shape) -> Vec<Slot> {
 ///         vec![]
 ///     }
 ///
@@ -46,8 +46,8 @@ pub trait Rule: Clone + fmt::Debug + Send + Sync + 'static {
     /// The decoupled weight decay unless another is set.
     const WEIGHT_DECAY: f64 = 0.0;
 
-    /// The slots that the rule keeps for a weight of this shape.
-    fn slots(&self, shape: &Shape) -> Vec<Slot>;
+    /// The slots that the rule keeps for a weight of this path, such as `"1/kernel"`, and this shape.
+    fn slots(&self, path: &str, shape: &Shape) -> Vec<Slot>;
 
     /// One step of a weight, in place. `step` counts from 1.
     fn apply<T: Float>(&self, step: u64, learning_rate: f64, weight: Weight<'_, T>);
@@ -71,11 +71,12 @@ impl Slot {
     }
 }
 
-/// A weight in a step: its value, its gradient and its slots.
+/// A weight in a step: its path, its value, its gradient and its slots.
 ///
 /// The optimiser has not clipped the gradient and decayed the value yet: an elementwise rule does so in the same pass over
 /// memory, any other rule by [`Weight::transformed`].
 pub struct Weight<'a, T: Float = f32> {
+    pub(crate) path: &'a str,
     pub(crate) value: &'a mut Tensor<T>,
     pub(crate) gradient: &'a Tensor<T>,
     pub(crate) slots: &'a mut [Tensor<T>],
@@ -85,14 +86,24 @@ pub struct Weight<'a, T: Float = f32> {
 impl<'a, T: Float> Weight<'a, T> {
     /// A value with a gradient that needs no clipping or decay: how a rule has another rule compute a step. The slots are
     /// those of the other rule, in its order.
-    pub fn new(value: &'a mut Tensor<T>, gradient: &'a Tensor<T>, slots: &'a mut [Tensor<T>]) -> Self {
-        Weight { value, gradient, slots, transform: Transform::NONE }
+    pub fn new(path: &'a str, value: &'a mut Tensor<T>, gradient: &'a Tensor<T>, slots: &'a mut [Tensor<T>]) -> Self {
+        Weight { path, value, gradient, slots, transform: Transform::NONE }
+    }
+
+    /// The path, such as `"1/kernel"`.
+    pub fn path(&self) -> &'a str {
+        self.path
+    }
+
+    /// The shape of the value and of the gradient.
+    pub fn shape(&self) -> &Shape {
+        self.value.shape()
     }
 
     /// The value, decayed; the gradient, clipped and with the L2 penalty's added; and the slots in the order of
     /// [`Rule::slots`].
     pub fn transformed(self) -> (&'a mut Tensor<T>, Tensor<T>, &'a mut [Tensor<T>]) {
-        let Weight { value, gradient, slots, transform } = self;
+        let Weight { value, gradient, slots, transform, .. } = self;
         let mut transformed = [gradient.clone()];
         if transform != Transform::NONE {
             update(

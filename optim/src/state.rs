@@ -29,7 +29,7 @@ impl<R: Rule, T: Float> Optimizer<R, T> {
     /// them.
     pub fn state(&self) -> State<T> {
         let slots = self.memories.iter().flat_map(|memory| {
-            let slots = memory.slots.iter().flatten().zip(self.rule().slots(memory.shape()));
+            let slots = memory.slots.iter().flatten().zip(self.rule().slots(&memory.name, memory.shape()));
             slots.map(|(slot, Slot { name, .. })| (format!("{}/{name}", memory.name), slot.clone()))
         });
         State { steps: self.steps, learning_rate: self.rate, slots: slots.collect() }
@@ -67,7 +67,7 @@ impl<R: Rule, T: Float> Optimizer<R, T> {
         for param in params {
             let mut memory = Memory::new(param);
             let (mut slots, mut missing) = (Vec::new(), None);
-            for Slot { name, shape, .. } in self.rule().slots(param.value.shape()) {
+            for Slot { name, shape, .. } in self.rule().slots(&param.name, param.value.shape()) {
                 let path = format!("{}/{name}", param.name);
                 let place = found.iter_mut().find(|slot| slot.as_ref().is_some_and(|slot| slot.0 == path));
                 let Some((_, slot)) = place.and_then(Option::take) else {

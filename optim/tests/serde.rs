@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use gradus_optim::{
     Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, CosineDecay, CosineRestarts, ExponentialDecay, InverseTimeDecay,
-    Lamb, Lion, Nadam, OneCycle, PiecewiseConstant, PolynomialDecay, RmsProp, Schedule, Sgd, StepDecay, WarmUp,
+    Lamb, Lion, Muon, Nadam, OneCycle, PiecewiseConstant, PolynomialDecay, RmsProp, Schedule, Sgd, StepDecay, WarmUp,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -47,6 +47,15 @@ fn rules_are_checked_when_they_are_read() {
     let (epsilon_1, epsilon_2) = (("epsilon_1", json!(-1), NOT_NEGATIVE), ("epsilon_2", json!(-1), NOT_NEGATIVE));
     let decay = ("beta_2_decay", json!(0.1), "a number that is not greater than 0 is needed");
     check(Adafactor::default(), &[decay, epsilon_1, epsilon_2, ("clip_threshold", json!(0), POSITIVE)]);
+    let muon = Muon::default().exclude_layers(["9"]);
+    check(
+        muon,
+        &[
+            ("momentum", json!(1), FRACTION),
+            ("rms_rate", json!(0), POSITIVE),
+            ("adam_lr_ratio", json!(-1), NOT_NEGATIVE),
+        ],
+    );
     check(Adagrad::default(), &[("initial_accumulator", json!(-0.1), NOT_NEGATIVE), epsilon]);
 }
 

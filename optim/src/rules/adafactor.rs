@@ -49,7 +49,7 @@ options! {
 impl Rule for Adafactor {
     const LEARNING_RATE: f64 = 0.001;
 
-    fn slots(&self, shape: &Shape) -> Vec<Slot> {
+    fn slots(&self, _: &str, shape: &Shape) -> Vec<Slot> {
         match &shape[..] {
             [leading @ .., rows, columns] => vec![
                 Slot::zeros("row_average", [leading, &[*rows]].concat()),

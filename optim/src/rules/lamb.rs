@@ -44,15 +44,16 @@ impl Lamb {
 impl Rule for Lamb {
     const LEARNING_RATE: f64 = 0.001;
 
-    fn slots(&self, shape: &Shape) -> Vec<Slot> {
-        self.adam().slots(shape)
+    fn slots(&self, path: &str, shape: &Shape) -> Vec<Slot> {
+        self.adam().slots(path, shape)
     }
 
     fn apply<T: Float>(&self, step: u64, learning_rate: f64, weight: Weight<'_, T>) {
+        let path = weight.path();
         let (value, gradient, slots) = weight.transformed();
         // Adam's step from 0 at a learning rate of 1 is -u.
         let mut direction = value.zeros_like();
-        self.adam().apply(step, 1.0, Weight::new(&mut direction, &gradient, slots));
+        self.adam().apply(step, 1.0, Weight::new(path, &mut direction, &gradient, slots));
         let (length, step_length) = (norm(value), norm(&direction));
         let ratio = if length > 0.0 && step_length > 0.0 { length / step_length } else { 1.0 };
         *value += direction * T::of(learning_rate * ratio);

@@ -89,6 +89,41 @@ def adafactor(beta_2_decay=-0.8, epsilon_1=1e-30, epsilon_2=1e-3, clip_threshold
     return run
 
 
+def muon(momentum=0.95, nesterov=True, ns_steps=5, rms_rate=0.2, weight_decay=0.0):
+    """Muon of Keras line by line in NumPy, with Adam's epsilon where the paper has it. Keras confirms the matrices to 1e-7 (it computes
+    sqrt(max(rows, columns)) in float32), and vectors to 1e-5. More than two axes, which Keras leaves to Adam, are joined here."""
+    options = dict(momentum=momentum, nesterov=nesterov, ns_steps=ns_steps, rms_rate=rms_rate)
+
+    def run(start):
+        p, m, v, trace = start, np.zeros_like(start), np.zeros_like(start), []
+        for t in range(STEPS):
+            g, step = gradient(p, t), t + 1
+            p = p - 0.1 * weight_decay * p
+            if p.ndim == 1:
+                m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * np.square(g)
+                p = p - 0.1 * m / (1 - 0.9**step) / (np.sqrt(v / (1 - 0.999**step)) + 1e-7)
+            else:
+                m = momentum * m + g
+                u = g + momentum * m if nesterov else m
+                x = u.reshape(-1, p.shape[-1])
+                scale = rms_rate * np.sqrt(max(x.shape))
+                x = x.T if x.shape[0] > x.shape[1] else x
+                x = x / (np.linalg.norm(x) + 1e-7)
+                for _ in range(ns_steps):
+                    square = x @ x.T
+                    x = 3.4445 * x + (-4.7750 * square + 2.0315 * square @ square) @ x
+                x = x if x.shape[1] == p.shape[-1] and x.size // x.shape[1] == u.size // p.shape[-1] else x.T
+                p = p - 0.1 * scale * x.reshape(p.shape)
+            trace.append(p)
+        if start.ndim < 3:
+            optimizer = keras.optimizers.Muon(learning_rate=0.1, weight_decay=weight_decay, adam_weight_decay=weight_decay, **options)
+            tolerance = 1e-7 if start.ndim == 2 else 1e-5
+            assert np.allclose(trace, list(by_keras(optimizer, start)), rtol=tolerance, atol=tolerance)
+        return trace
+
+    return run
+
+
 RULES = {
     "lamb": lamb(),
     "lamb beta=(0.5,0.75) eps=1e-2": lamb(beta_1=0.5, beta_2=0.75, epsilon=1e-2),
@@ -97,12 +132,15 @@ RULES = {
     "adafactor clip_threshold=0.5 beta_2_decay=-0.5": adafactor(clip_threshold=0.5, beta_2_decay=-0.5),
     "adafactor epsilon=(0.01,2)": adafactor(epsilon_1=0.01, epsilon_2=2.0),
     "adafactor weight_decay=0.1": adafactor(weight_decay=0.1),
+    "muon": muon(),
+    "muon weight_decay=0.1": muon(weight_decay=0.1),
+    "muon momentum=0.5 not nesterov ns_steps=3 rms_rate=0.4": muon(momentum=0.5, nesterov=False, ns_steps=3, rms_rate=0.4),
 }
 
 print(f"# Made by whole.py: {STEPS} steps in float64 from p with the gradient 2 p + t 0.1 cos(i), t = 1, 2, .., i being the number of")
-print("# the element; learning rate 0.1 (lamb) and 0.5 (adafactor). A row is the elements of p after a step.")
+print("# the element; learning rate 0.1, but 0.5 of adafactor. A row is the elements of p after a step.")
 print(f"# lamb: Keras {keras.__version__} on JAX, which Optax {optax.__version__} confirms to 1e-12; adafactor: Keras's lines in NumPy, which")
-print("# Keras confirms to 1e-5.")
+print("# Keras confirms to 1e-5; muon: Keras's lines in NumPy, which Keras confirms to 1e-7 for matrices.")
 for name, start in STARTS.items():
     for rule, run in RULES.items():
         print(f"\n## {rule} | {name}")

@@ -38,6 +38,7 @@ const TRAININGS: [(&str, usize); 19] = [
     ("adamax", 12),
     ("lamb", 12),
     ("lion", 12),
+    ("muon", 12),
     ("nadam", 12),
     ("rmsprop", 12),
     ("sgd", 12),

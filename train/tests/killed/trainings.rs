@@ -103,6 +103,7 @@ pub fn run(training: &str, folder: &Path) {
         "adamax" => by_rule(Adamax::default(), folder),
         "lamb" => by_rule(Lamb::default(), folder),
         "lion" => by_rule(Lion::default(), folder),
+        "muon" => by_rule(Muon::default(), folder),
         "nadam" => by_rule(Nadam::default(), folder),
         "rmsprop" => by_rule(RmsProp::default().momentum(0.9).centered(true), folder),
         "sgd" => by_rule(Sgd::default(), folder),
