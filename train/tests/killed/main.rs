@@ -22,7 +22,7 @@ use gradus_tensor::Generator;
 use trainings::{FOLDER, RESULTS, TRAINING};
 
 /// The trainings, with the number of kills of each in the long form.
-const TRAININGS: [(&str, usize); 19] = [
+const TRAININGS: [(&str, usize); 20] = [
     ("dense", 48),
     ("convnet", 48),
     ("callbacks", 48),
