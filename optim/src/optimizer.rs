@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use gradus_autograd::{Grads, Param, Params};
-use gradus_tensor::{Float, Shape, Tensor};
+use gradus_tensor::{Float, Shape, Tensor, team};
 
 use crate::check::{expect, not_negative, positive};
 use crate::error::StepError;
@@ -186,16 +186,28 @@ impl<R: Rule, T: Float> Optimizer<R, T> {
         let weights = params.iter().zip(grads.iter()).filter(|(param, _)| param.trainable());
         let gradients = weights.filter_map(|(_, gradient)| gradient.as_ref());
         let common_factor = clip.map_or(1.0, |clip| clip.common_factor(gradients));
-        for ((param, gradient), memory) in params.iter_mut().zip(grads.iter()).zip(&mut self.memories) {
-            let Some(gradient) = gradient.as_ref().filter(|_| param.trainable()) else { continue };
+        let (rule, transforms, steps) = (&self.rule, &self.transforms, self.steps);
+        let update = |(param, gradient, memory): &mut (&mut Param<T>, &Tensor<T>, &mut Memory<T>)| {
             let slots = memory.slots.get_or_insert_with(|| {
-                let slots = self.rule.slots(&memory.name, &memory.shape).into_iter();
+                let slots = rule.slots(&memory.name, &memory.shape).into_iter();
                 slots.map(|slot| Tensor::full(slot.shape, T::of(slot.initial))).collect()
             });
-            let transform = self.transforms.of(&param.name, gradient, common_factor, learning_rate);
+            let transform = transforms.of(&param.name, gradient, common_factor, learning_rate);
             let (gradient, transform) = transform.in_range(gradient);
             let weight = Weight { path: &param.name, value: &mut param.value, gradient: &gradient, slots, transform };
-            self.rule.apply(self.steps, learning_rate, weight);
+            rule.apply(steps, learning_rate, weight);
+        };
+        let weights = params.iter_mut().zip(grads.iter()).zip(&mut self.memories);
+        let weights = weights.filter_map(|((param, gradient), memory)| {
+            gradient.as_ref().filter(|_| param.trainable()).map(|gradient| (param, gradient, memory))
+        });
+        // Threads share the elements of a large weight, but the small ones as a whole, if they are worth waking a thread.
+        let (mut large, mut small): (Vec<_>, Vec<_>) = weights.partition(|(_, gradient, _)| gradient.size() > LARGE);
+        large.iter_mut().for_each(update);
+        if small.iter().map(|(_, gradient, _)| gradient.size()).sum::<usize>() > WORTH_A_THREAD {
+            team::for_each(&mut small, update);
+        } else {
+            small.iter_mut().for_each(update);
         }
         Ok(())
     }
@@ -266,6 +278,11 @@ impl<R: Rule, T: Float> Optimizer<R, T> {
         Ok(())
     }
 }
+
+/// More elements than this are shared among threads.
+const LARGE: usize = 1 << 18;
+/// So many elements are some 10 µs of a rule's work.
+const WORTH_A_THREAD: usize = 1 << 15;
 
 const OF_ITS_OWN: &str = "make an optimiser for each model";
 

@@ -15,6 +15,8 @@ mod crew;
 
 use std::ops::Range;
 
+use crate::kernels::Shared;
+
 /// Calls `body` once for each index in `0..tasks`, in any order and possibly on several threads, and returns when all
 /// are done.
 ///
@@ -63,6 +65,23 @@ pub fn split(len: usize, chunk: usize, body: impl Fn(Range<usize>) + Sync) {
     });
 }
 
+/// Calls `body` once with each item, as [`run`] does.
+///
+/// ```
+/// let mut numbers = [1, 2, 3];
+/// gradus_tensor::team::for_each(&mut numbers, |number| *number *= 10);
+/// assert_eq!(numbers, [10, 20, 30]);
+/// ```
+///
+/// # Panics
+///
+/// Where [`run`] panics.
+pub fn for_each<T: Send>(items: &mut [T], body: impl Fn(&mut T) + Sync) {
+    let (count, items) = (items.len(), Shared::new(items));
+    // SAFETY: each item belongs to one task, and the slice is borrowed until all have ended.
+    run(count, |task| body(&mut unsafe { items.part(task, 1) }[0]));
+}
+
 /// The number of threads that may work on the tasks of one [`run`], the caller's included.
 pub fn threads() -> usize {
     #[cfg(feature = "parallel")]
@@ -103,6 +122,16 @@ mod tests {
     #[test]
     fn each_task_runs_once() {
         in_pools(|| [0, 1, 2, 3, 7, 64, 1000].into_iter().for_each(assert_each_once));
+    }
+
+    #[test]
+    fn each_item_is_changed_once() {
+        in_pools(|| {
+            let mut names: Vec<String> = (0..100).map(|number| number.to_string()).collect();
+            for_each(&mut names, |name| name.push('!'));
+            assert!(names.iter().enumerate().all(|(number, name)| *name == format!("{number}!")));
+            for_each(&mut names[..0], |_| unreachable!());
+        });
     }
 
     #[test]
