@@ -1,35 +1,56 @@
-//! Plays with other names, so that a network learns to find names in what it has read rather than by heart.
+//! Pieces of plays with new names, so that a network learns to find names in what it has read rather than by heart.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use gradus::prelude::*;
 
-/// The words of a text in lower case, without the shortest.
-pub fn words_of(text: &str) -> BTreeSet<String> {
-    words(text).filter(|word| word.len() > 3).map(str::to_lowercase).collect()
+/// What new names are made of: the words of some plays in lower case, without the shortest, and the names of those who speak.
+pub struct NewNames {
+    words: Vec<String>,
+    names: Vec<String>,
 }
 
-/// The play with another name for each who speaks in it: the first half of one of these words and the second half of another, so that
-/// there are very many. Plays differ in whether a heading is in capitals; by a toss of a coin all are here.
-pub fn renamed(play: &str, words: &[String], generator: &mut Generator) -> String {
-    let mut any = |count: usize| (generator.next_u64() % count as u64) as usize;
-    let mut new_name = |name: String| {
-        let [first, last] = [0; 2].map(|_| &*words[any(words.len())]);
-        (name, format!("{}{}", &first[..first.len().div_ceil(2)], &last[last.len() / 2..]))
-    };
-    let names: BTreeMap<String, String> = names_of(play).into_iter().map(&mut new_name).collect();
-    let capitals = any(2) == 0;
+impl NewNames {
+    /// Of the words and names of these plays.
+    pub fn from_plays(plays: &[&str]) -> Self {
+        let long = |word: &&str| word.len() > 3;
+        let words: BTreeSet<String> =
+            plays.iter().flat_map(|play| words(play)).filter(long).map(str::to_lowercase).collect();
+        let names: BTreeSet<String> = plays.iter().flat_map(|play| names_of(play)).collect();
+        NewNames { words: words.into_iter().collect(), names: names.into_iter().collect() }
+    }
+
+    /// The first half of a name or a word and the second half of another, so that there are very many. Names alone would be too few,
+    /// and words end otherwise than names do.
+    fn make(&self, generator: &mut Generator) -> String {
+        let mut any = |count: usize| (generator.next_u64() % count as u64) as usize;
+        let [first, last] = [0; 2].map(|_| {
+            let pool = [&self.words, &self.names][any(2)];
+            &*pool[any(pool.len())]
+        });
+        format!("{}{}", &first[..first.len().div_ceil(2)], &last[last.len() / 2..])
+    }
+}
+
+/// A piece of a play with new names for these. Plays differ in whether a heading is in capitals; by a toss of a coin all are here.
+pub fn renamed(piece: &str, names: &BTreeSet<String>, new_names: &NewNames, generator: &mut Generator) -> String {
+    let capitals = generator.next_u64() % 2 == 0;
+    let mut renamed: BTreeMap<String, String> = BTreeMap::new();
     let mut text = String::new();
-    for line in play.split_inclusive('\n') {
+    for line in piece.split_inclusive('\n') {
         let (start, mut has_name) = (text.len(), false);
         for word_and_mark in line.split_inclusive(is_no_letter) {
             let (word, mark) = word_and_mark.split_at(word_and_mark.trim_end_matches(is_no_letter).len());
-            let name = names.get(&word.to_lowercase());
-            has_name |= name.is_some();
-            match name {
-                Some(name) if word == word.to_uppercase() => text += &name.to_uppercase(),
-                Some(name) => text.extend([&*name[..1].to_uppercase(), &name[1..]]),
-                None => text += word,
+            let name = word.to_lowercase();
+            if names.contains(&name) {
+                let name = renamed.entry(name).or_insert_with(|| new_names.make(generator));
+                match word == word.to_uppercase() {
+                    true => text += &name.to_uppercase(),
+                    false => text.extend([&*name[..1].to_uppercase(), &name[1..]]),
+                }
+                has_name = true;
+            } else {
+                text += word;
             }
             text += mark;
         }
@@ -42,7 +63,7 @@ pub fn renamed(play: &str, words: &[String], generator: &mut Generator) -> Strin
 
 /// The names of those who speak in a play, in lower case: the words of its headings, such as "LADY MACBETH.", that are no other words
 /// too. A line that occurs once may be no heading.
-fn names_of(play: &str) -> BTreeSet<String> {
+pub fn names_of(play: &str) -> BTreeSet<String> {
     let is_lower = |word: &&str| word.starts_with(|letter: char| letter.is_ascii_lowercase());
     let others: BTreeSet<&str> = words(play).filter(is_lower).collect();
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
