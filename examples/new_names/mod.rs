@@ -34,7 +34,7 @@ impl NewNames {
 
 /// A piece of a play with new names for these. Plays differ in whether a heading is in capitals; by a toss of a coin all are here.
 pub fn renamed(piece: &str, names: &BTreeSet<String>, new_names: &NewNames, generator: &mut Generator) -> String {
-    let capitals = generator.next_u64() % 2 == 0;
+    let capitals = generator.next_u64().is_multiple_of(2);
     let mut renamed: BTreeMap<String, String> = BTreeMap::new();
     let mut text = String::new();
     for line in piece.split_inclusive('\n') {
