@@ -20,10 +20,10 @@ fn main() -> Result<()> {
     let (train, test) = mnist.map_inputs(|x| (x.to::<f32>() / 255.0).unsqueeze(-1)).to_categorical(10)?.split();
 
     let network = Sequential::new()
-        .add(Conv2D::new(32, [3, 3]).activation(Activation::Relu))
-        .add(MaxPooling2D::new([2, 2]))
-        .add(Conv2D::new(64, [3, 3]).activation(Activation::Relu))
-        .add(MaxPooling2D::new([2, 2]))
+        .add(Conv2D::new(32, 3).activation(Activation::Relu))
+        .add(MaxPooling2D::new(2))
+        .add(Conv2D::new(64, 3).activation(Activation::Relu))
+        .add(MaxPooling2D::new(2))
         .add(Flatten)
         .add(Dropout::new(0.5))
         .add(Dense::new(10).activation(Activation::Softmax));

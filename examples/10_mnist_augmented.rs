@@ -16,8 +16,8 @@ use options::Options;
 /// A convolution, normalised over the batch, and rectified. The normalisation has a bias of its own.
 fn block(filters: usize) -> Sequential {
     Sequential::new()
-        .add(Conv2D::new(filters, [3, 3]).padding(Padding::Same).use_bias(false))
-        .add(BatchNorm::new().momentum(0.9))
+        .add(Conv2D::new(filters, 3).padding(Padding::Same).use_bias(false))
+        .add(BatchNormalization::new().momentum(0.9))
         .add(Activation::Relu)
 }
 
@@ -33,10 +33,10 @@ fn main() -> Result<()> {
 
     let network = Sequential::new()
         .add(block(16))
-        .add(MaxPooling2D::new([2, 2]))
+        .add(MaxPooling2D::new(2))
         .add(block(32))
         .add(block(48))
-        .add(MaxPooling2D::new([2, 2]))
+        .add(MaxPooling2D::new(2))
         .add(block(64))
         .add(block(64))
         .add(GlobalAveragePooling2D::new())

@@ -26,11 +26,11 @@ fn residual(filters: usize, stride: usize) -> Residual {
     };
     let body = Sequential::new()
         .add(convolution(3, stride))
-        .add(BatchNorm::new().momentum(0.9))
+        .add(BatchNormalization::new().momentum(0.9))
         .add(Activation::Relu)
         .add(convolution(3, 1))
-        .add(BatchNorm::new().momentum(0.9));
-    let shortcut = Sequential::new().add(convolution(1, stride)).add(BatchNorm::new().momentum(0.9));
+        .add(BatchNormalization::new().momentum(0.9));
+    let shortcut = Sequential::new().add(convolution(1, stride)).add(BatchNormalization::new().momentum(0.9));
     Residual::new(body).shortcut(shortcut).activation(Activation::Relu)
 }
 
@@ -47,10 +47,10 @@ fn main() -> Result<()> {
     let train = train.augment(Augment::new().flip_horizontal().crop(1))?;
 
     let network = Sequential::new()
-        .add_named("first", Conv2D::new(32, [5, 5]).padding(Padding::Same).use_bias(false))
-        .add(BatchNorm::new().momentum(0.9))
+        .add_named("first", Conv2D::new(32, 5).padding(Padding::Same).use_bias(false))
+        .add(BatchNormalization::new().momentum(0.9))
         .add(Activation::Relu)
-        .add(MaxPooling2D::new([2, 2]))
+        .add(MaxPooling2D::new(2))
         .add(residual(64, 1))
         .add(residual(128, 2))
         .add(GlobalAveragePooling2D::new())

@@ -15,10 +15,10 @@ const SEEDS: u64 = 5;
 /// A body of convolutions that see strokes, and a head that makes so many classes of them.
 fn network(classes: usize) -> Sequential {
     let body = Sequential::new()
-        .add(Conv2D::new(16, [3, 3]).activation(Activation::Relu))
-        .add(MaxPooling2D::new([2, 2]))
-        .add(Conv2D::new(32, [3, 3]).activation(Activation::Relu))
-        .add(MaxPooling2D::new([2, 2]))
+        .add(Conv2D::new(16, 3).activation(Activation::Relu))
+        .add(MaxPooling2D::new(2))
+        .add(Conv2D::new(32, 3).activation(Activation::Relu))
+        .add(MaxPooling2D::new(2))
         .add(Flatten);
     let head = Sequential::new()
         .add(Dense::new(64).activation(Activation::Relu))

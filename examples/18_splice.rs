@@ -28,7 +28,7 @@ fn main() -> Result<()> {
     let mut committee = Vec::new();
     for seed in options.seed..options.seed + NETWORKS {
         let network = Sequential::new()
-            .add(Conv1D::new(32, [9]).padding(Padding::Same).activation(Activation::Relu))
+            .add(Conv1D::new(32, 9).padding(Padding::Same).activation(Activation::Relu))
             .add(Dropout::new(0.5))
             .add(Flatten)
             .add(Dense::new(splice::CLASSES).activation(Activation::Softmax));

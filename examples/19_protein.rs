@@ -38,8 +38,8 @@ fn main() -> Result<()> {
         let (train, test) = (windows(&of(false))?, windows(&of(true))?);
         // Each amino acid becomes 12 numbers, in which alike ones may be near, before windows of 5 are looked at.
         let network = Sequential::new()
-            .add(Conv1D::new(12, [1]))
-            .add(Conv1D::new(32, [5]).padding(Padding::Same).activation(Activation::Relu))
+            .add(Conv1D::new(12, 1))
+            .add(Conv1D::new(32, 5).padding(Padding::Same).activation(Activation::Relu))
             .add(Dropout::new(0.3))
             .add(Flatten)
             .add(Dense::new(64).activation(Activation::Relu))

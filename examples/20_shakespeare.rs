@@ -105,15 +105,15 @@ fn network(letters: usize) -> Sequential {
     for _ in 0..BLOCKS {
         let attention =
             MultiHeadAttention::new(HEADS, WIDTH / HEADS).use_causal_mask(true).rope_max_wavelength(10_000.0);
-        let attend = Sequential::new().add(LayerNorm::new()).add(attention).add(Dropout::new(DROPOUT));
+        let attend = Sequential::new().add(LayerNormalization::new()).add(attention).add(Dropout::new(DROPOUT));
         let think = Sequential::new()
-            .add(LayerNorm::new())
+            .add(LayerNormalization::new())
             .add(Dense::new(4 * WIDTH).activation(Activation::GeluTanh))
             .add(Dense::new(WIDTH))
             .add(Dropout::new(DROPOUT));
         network = network.add(Residual::new(attend)).add(Residual::new(think));
     }
-    network.add(LayerNorm::new()).add(Dense::new(letters))
+    network.add(LayerNormalization::new()).add(Dense::new(letters))
 }
 
 /// Windows of the plays, side by side, each with the letters one further. Each has new names.

@@ -58,7 +58,7 @@ fn network(shows_attention: bool) -> Graph {
     for _ in 0..BLOCKS {
         x = graph.add(TransformerEncoder::new(4 * WIDTH, HEADS).dropout(DROPOUT).normalize_first(true), [x]);
     }
-    let encoded = graph.add(LayerNorm::new(), [x]);
+    let encoded = graph.add(LayerNormalization::new(), [x]);
     let spanish = graph.input_named("spanish");
     let mut y = embedded(&mut graph, spanish);
     for _ in 0..BLOCKS {
@@ -66,7 +66,7 @@ fn network(shows_attention: bool) -> Graph {
         y = graph.add(block.return_attention_scores(shows_attention), [y, encoded]);
     }
     let scores = y;
-    let y = graph.add(LayerNorm::new(), [y]);
+    let y = graph.add(LayerNormalization::new(), [y]);
     let logits = graph.add_named("logits", &pieces, [y]);
     if shows_attention { graph.outputs([logits, scores.output(1)]) } else { graph.output(logits) }
 }

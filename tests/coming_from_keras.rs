@@ -67,13 +67,13 @@ fn layers_over_pictures() -> Result<()> {
     };
     let network = Sequential::new()
         .add(Permute::new([2, 3, 1])) // [3, 32, 32] to [32, 32, 3]
-        .add(Conv2D::new(32, [3, 3]).padding(Padding::Same))
-        .add(MaxPooling2D::new([2, 2]))
-        .add(DepthwiseConv2D::new([3, 3]).depth_multiplier(2))
-        .add(SeparableConv2D::new(64, [3, 3]))
-        .add(UpSampling2D::new([2, 2]).interpolation(Interpolation::Linear))
+        .add(Conv2D::new(32, 3).padding(Padding::Same))
+        .add(MaxPooling2D::new(2))
+        .add(DepthwiseConv2D::new(3).depth_multiplier(2))
+        .add(SeparableConv2D::new(64, 3))
+        .add(UpSampling2D::new(2).interpolation(Interpolation::Linear))
         .add(ZeroPadding2D::new([(1, 1); 2]))
-        .add(Conv2DTranspose::new(3, [4, 4]).strides([2, 2]).padding(Padding::Same));
+        .add(Conv2DTranspose::new(3, 4).strides(2).padding(Padding::Same));
     assert_eq!(shape_of(network.clone(), [3, 32, 32])?, [52, 52, 3]);
     assert_eq!(shape_of(network.add(GlobalAveragePooling2D::new()), [3, 32, 32])?, [3]);
     Ok(())
@@ -201,7 +201,8 @@ fn files() -> Result<()> {
 
 #[test]
 fn preprocessing_callbacks_and_weights() -> Result<()> {
-    let network = Sequential::new().add(Flatten).add(Dropout::new(0.5)).add(BatchNorm::new()).add(Dense::new(10));
+    let network =
+        Sequential::new().add(Flatten).add(Dropout::new(0.5)).add(BatchNormalization::new()).add(Dense::new(10));
     let model = built(network, [28, 28])?;
     let model = model.with_preprocessing(Sequential::new().add(Rescaling::new(1.0 / 255.0)), [28, 28])?;
     let images = &Tensor::<u8>::full([2, 28, 28], 51);
@@ -215,7 +216,7 @@ fn preprocessing_callbacks_and_weights() -> Result<()> {
     let fit = Fit { epochs: 3, validation_split: 0.1, verbose: false, ..Fit::default() }
         .callback(EarlyStopping::new("val_loss").restore_best_weights(true))
         .callback(ReduceLrOnPlateau::new("val_loss").factor(0.5).patience(2))
-        .callback(StopOnNan);
+        .callback(TerminateOnNaN);
     let f = |_: usize, rate: f64| rate / 2.0;
     let fit = fit.callback(LearningRateScheduler::new(f));
     let f = |run: &mut Run<'_>| {
@@ -251,7 +252,7 @@ fn arrays() {
 fn graphs_of_layers() -> Result<()> {
     let mut graph = Graph::builder();
     let x = graph.input();
-    let conv = graph.add(Conv2D::new(1, [3, 3]).padding(Padding::Same), [x]);
+    let conv = graph.add(Conv2D::new(1, 3).padding(Padding::Same), [x]);
     let y = graph.add(Add, [x, conv]);
     let network = graph.output(y);
     assert_eq!(built(network, [8, 8, 1])?.output_shape(), &[8, 8, 1]);

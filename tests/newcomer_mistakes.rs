@@ -227,7 +227,7 @@ fn networks() -> Vec<Row> {
         ),
         (
             "gives batch normalisation a momentum of 99 per cent",
-            unbuilt(chain().add(BatchNorm::new().momentum(99.0)), &[3]),
+            unbuilt(chain().add(BatchNormalization::new().momentum(99.0)), &[3]),
             "layer 0 (BatchNormalization): the momentum must be from 0 to 1, found 99; Keras's is 0.99",
         ),
         (
@@ -615,7 +615,7 @@ fn runs() -> Vec<Row> {
             "trains on data that are not numbers",
             error(trainer().fit(&samples(Tensor::full([8, 1], f32::NAN)), Fit { shuffle: false, ..quiet() })),
             "fit: the loss became NaN in epoch 1, batch 1: sample 0 has NaN among its targets; mend the sample or leave it \
-             out; the callback StopOnNan ends the run without an error",
+             out; the callback TerminateOnNaN ends the run without an error",
         ),
         (
             "trains towards numbers that are too large",
@@ -626,7 +626,7 @@ fn runs() -> Vec<Row> {
                 error(trainer.fit(&samples(Tensor::full([8, 1], 1e30)), quiet()))
             },
             "fit: the loss became inf in epoch 1, batch 1, for outputs up to 0.0 and targets up to 1e30; scale inputs and \
-             targets, as Dataset::normalize does; the callback StopOnNan ends the run without an error",
+             targets, as Dataset::normalize does; the callback TerminateOnNaN ends the run without an error",
         ),
         (
             "takes the optimiser of one model for another",

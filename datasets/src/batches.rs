@@ -27,6 +27,7 @@ use crate::prefetch::Prefetch;
 /// # Ok::<(), gradus_datasets::DatasetError>(())
 /// ```
 #[derive(Clone, Debug)]
+#[doc(alias = "DataLoader")]
 pub struct Batches<X: SampleType = f32, Y: SampleType = X> {
     dataset: Dataset<X, Y>,
     size: usize,

@@ -37,6 +37,7 @@ use crate::source::check_memory;
 /// # Ok::<(), gradus_datasets::DatasetError>(())
 /// ```
 #[derive(Clone, Debug)]
+#[doc(alias = "image_dataset_from_directory")]
 pub struct ImageFolder {
     folder: PathBuf,
     size: Option<[usize; 2]>,

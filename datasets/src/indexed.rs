@@ -101,6 +101,7 @@ type Read<X, Y> = dyn Fn(&[usize]) -> Result<Batch<X, Y>> + Send + Sync;
 /// # use gradus_datasets::DataSource;
 /// # Ok::<(), gradus_datasets::DatasetError>(())
 /// ```
+#[doc(alias = "PyDataset")]
 pub struct IndexedDataset<X: SampleType = f32, Y: SampleType = X> {
     read: Arc<Read<X, Y>>,
     /// The samples of the source that are those of the data set: at least one.

@@ -2,7 +2,7 @@
 
 use gradus_datasets::Dataset;
 use gradus_nn::losses::MeanSquaredError;
-use gradus_nn::{BatchNorm, Dense, Model, Sequential};
+use gradus_nn::{BatchNormalization, Dense, Model, Sequential};
 use gradus_optim::Adam;
 use gradus_tensor::Tensor;
 use gradus_train::callbacks::{EarlyStopping, ReduceLrOnPlateau};
@@ -17,7 +17,7 @@ pub fn data() -> Dataset {
 
 /// A small trainer with slots, states, and metrics of both kinds.
 pub fn trainer() -> Trainer<MeanSquaredError, Adam> {
-    let network = Sequential::new().add(Dense::new(2)).add(BatchNorm::new()).add(Dense::new(1));
+    let network = Sequential::new().add(Dense::new(2)).add(BatchNormalization::new()).add(Dense::new(1));
     let model = Model::build(network, [1], 0).unwrap();
     Trainer::new(model, MeanSquaredError, Adam::default()).metric(MeanAbsoluteError::default()).metric(Auc::default())
 }

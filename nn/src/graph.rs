@@ -17,7 +17,7 @@ use crate::layer::{AnyLayer, IntoLayer};
 ///
 /// let mut graph = Graph::builder();
 /// let picture = graph.input();
-/// let edges = graph.add(Conv2D::new(1, [3, 3]).padding(Padding::Same), [picture]);
+/// let edges = graph.add(Conv2D::new(1, 3).padding(Padding::Same), [picture]);
 /// let sum = graph.add(Add, [edges, picture]);
 /// let flat = graph.add(Flatten, [sum]);
 /// let classes = graph.add_named("classes", Dense::new(10).activation(Activation::Softmax), [flat]);

@@ -287,7 +287,9 @@ mod tests {
 
     use super::*;
     use crate::build::{Store, Weights};
-    use crate::{Activation, BatchNorm, Conv2D, Dense, DepthwiseConv2D, Dropout, LayerNorm, ReLU, Sequential};
+    use crate::{
+        Activation, BatchNormalization, Conv2D, Dense, DepthwiseConv2D, Dropout, LayerNormalization, ReLU, Sequential,
+    };
 
     /// The layers of a chain that are computed together: the first and the last of each such run.
     fn together(network: Sequential, training: bool, frozen: &[&str]) -> Vec<[usize; 2]> {
@@ -312,18 +314,18 @@ mod tests {
     fn epilogues_are_computed_with_the_layer_before() {
         let network = || {
             Sequential::new()
-                .add(Conv2D::new(3, [2, 2]).use_bias(false))
-                .add(BatchNorm::new())
+                .add(Conv2D::new(3, 2).use_bias(false))
+                .add(BatchNormalization::new())
                 .add(Activation::Relu)
-                .add(DepthwiseConv2D::new([2, 2]))
-                .add(BatchNorm::new())
+                .add(DepthwiseConv2D::new(2))
+                .add(BatchNormalization::new())
                 .add(ReLU::new())
                 .add(Dropout::new(0.5))
-                .add(BatchNorm::new())
+                .add(BatchNormalization::new())
                 .add(Activation::Relu)
                 .add(Dense::new(3))
-                .add(BatchNorm::new())
-                .add(LayerNorm::new())
+                .add(BatchNormalization::new())
+                .add(LayerNormalization::new())
                 .add(Activation::Relu)
                 .add(Activation::Tanh)
         };
@@ -338,7 +340,7 @@ mod tests {
 
     #[test]
     fn channels_that_come_first_are_a_layers_own_business() {
-        let network = Sequential::new().add(Conv2D::new(2, [1, 1])).add(BatchNorm::new().axis(1)).add(ReLU::new());
+        let network = Sequential::new().add(Conv2D::new(2, 1)).add(BatchNormalization::new().axis(1)).add(ReLU::new());
         assert_eq!(together(network, false, &[]), [[0, 0], [1, 1], [2, 2]]);
     }
 }

@@ -188,7 +188,7 @@ fn memory(bytes: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Activation, BatchNorm, Dense, Flatten, Model, Sequential};
+    use crate::{Activation, BatchNormalization, Dense, Flatten, Model, Sequential};
 
     #[test]
     fn the_table_is_that_of_keras() {
@@ -217,7 +217,7 @@ Model: Sequential, input (None, 28, 28)
 
     #[test]
     fn nested_networks_and_frozen_weights_are_counted_once() {
-        let encoder = Sequential::new().add(Dense::new(5)).add(BatchNorm::new());
+        let encoder = Sequential::new().add(Dense::new(5)).add(BatchNormalization::new());
         let network = Sequential::new().add_named("encoder", encoder).add(Dense::new(2));
         let mut model = Model::build(network, [3], 42).unwrap();
         // By hand: 3 x 5 + 5 = 20, four vectors of 5 of which two are states, 5 x 2 + 2 = 12.

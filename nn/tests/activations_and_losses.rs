@@ -2,7 +2,7 @@
 
 use gradus_nn::losses::*;
 use gradus_nn::{
-    Activation, Add, Average, BatchNorm, Build, Built, Concatenate, Conv2D, Dense, Dropout, ELU, Flatten,
+    Activation, Add, Average, BatchNormalization, Build, Built, Concatenate, Conv2D, Dense, Dropout, ELU, Flatten,
     GlobalAveragePooling2D, Graph, Layer, LeakyReLU, Model, ReLU, Rescaling, Reshape, Residual, Result, Sequential,
     Softmax,
 };
@@ -51,7 +51,7 @@ fn a_model_knows_the_activation_in_which_it_ends() {
         ("ReLU from 0 to 1", chain().add(ReLU::new().max_value(1.0)), None),
         ("ELU", chain().add(ELU::new(0.5)), Some(elu)),
         ("LeakyReLU", chain().add(LeakyReLU::new(0.1)), Some(Activation::LeakyRelu { negative_slope: 0.1 })),
-        ("a normalisation", softmax().add(BatchNorm::new()), Some(Activation::Linear)),
+        ("a normalisation", softmax().add(BatchNormalization::new()), Some(Activation::Linear)),
         ("a nested network", chain().add(softmax()), Some(Activation::Softmax)),
         ("a block", chain().add(Residual::new(Dense::new(3)).activation(Activation::Relu)), Some(Activation::Relu)),
         ("a block of unknown input", chain().add(Residual::new(Dense::new(3))), None),

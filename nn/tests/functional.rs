@@ -121,7 +121,7 @@ fn a_shared_layer_keeps_its_weights_shapes() {
 
 #[test]
 fn states_of_a_shared_layer_are_updated_by_each_use_in_turn() {
-    let norm = LayerHandle::new(BatchNorm::new().momentum(0.5));
+    let norm = LayerHandle::new(BatchNormalization::new().momentum(0.5));
     let mut graph = Graph::builder();
     let (a, b) = (graph.input(), graph.input());
     let (left, right) = (graph.add(&norm, [a]), graph.add(&norm, [b]));

@@ -4,10 +4,10 @@ use std::sync::Mutex;
 
 use gradus_nn::losses::MeanSquaredError;
 use gradus_nn::{
-    Activation, Add, Average, BatchNorm, Build, Built, Concatenate, Conv2D, Conv2DTranspose, Dense, DepthwiseConv2D,
-    Dropout, Flatten, Graph, GraphBuilder, GroupNorm, Initializer, InstanceNorm, Layer, LayerKinds, LayerNorm,
-    MaxPooling2D, Maximum, Minimum, Model, Multiply, Node, Padding, RMSNorm, ReLU, Rescaling, Reshape, Residual,
-    Result, SeparableConv2D, Sequential, Subtract,
+    Activation, Add, Average, BatchNormalization, Build, Built, Concatenate, Conv2D, Conv2DTranspose, Dense,
+    DepthwiseConv2D, Dropout, Flatten, Graph, GraphBuilder, GroupNormalization, Initializer, InstanceNormalization,
+    Layer, LayerKinds, LayerNormalization, MaxPooling2D, Maximum, Minimum, Model, Multiply, Node, Padding,
+    RMSNormalization, ReLU, Rescaling, Reshape, Residual, Result, SeparableConv2D, Sequential, Subtract,
 };
 use gradus_tensor::{Float, Generator, Tensor};
 use serde::{Deserialize, Serialize};
@@ -64,11 +64,11 @@ impl Chain {
         match choice {
             0 => self.add(Conv2D::new(2, [3, 3]).padding(Padding::Same)),
             1 => self.add(Dense::new(2).activation(Activation::Tanh)),
-            2 => self.add(BatchNorm::new()),
+            2 => self.add(BatchNormalization::new()),
             3 => self.add(Dropout::new(0.3)),
             4 => self.add(Activation::Relu),
             5 => self.add(Residual::new(Dense::new(2))),
-            6 => self.add(Sequential::new().add(LayerNorm::new()).add(Dense::new(2))),
+            6 => self.add(Sequential::new().add(LayerNormalization::new()).add(Dense::new(2))),
             _ => self.add(Flatten).add(Reshape::new([4, 4, 2])),
         }
     }
@@ -467,7 +467,7 @@ fn followed(layer: impl Layer, norms: usize, relu: bool, apart: bool) -> Model<f
     let between = |network: Sequential| if apart { network.add(Activation::Linear) } else { network };
     let mut network = between(Sequential::new().add(layer));
     for _ in 0..norms {
-        network = between(network.add(BatchNorm::new()));
+        network = between(network.add(BatchNormalization::new()));
     }
     if relu {
         network = network.add(ReLU::new());
@@ -532,9 +532,9 @@ fn layers_computed_together_compute_what_they_do_apart() {
     same_together_and_apart(Conv2DTranspose::new(2, [2, 2]).use_bias(false));
     same_together_and_apart(Dense::new(4));
     same_together_and_apart(Dense::new(4).use_bias(false));
-    same_together_and_apart(BatchNorm::new().center(false));
-    same_together_and_apart(LayerNorm::new().scale(false));
-    same_together_and_apart(GroupNorm::new().groups(3));
-    same_together_and_apart(InstanceNorm::new());
-    same_together_and_apart(RMSNorm::new());
+    same_together_and_apart(BatchNormalization::new().center(false));
+    same_together_and_apart(LayerNormalization::new().scale(false));
+    same_together_and_apart(GroupNormalization::new().groups(3));
+    same_together_and_apart(InstanceNormalization::new());
+    same_together_and_apart(RMSNormalization::new());
 }

@@ -37,10 +37,10 @@ fn check_all() -> Sequential {
     row!(AveragePooling1D::new([2]), [5, 2]);
     row!(AveragePooling2D::new([3, 2]).strides([2, 1]).padding(Padding::Same), [4, 3, 2]);
     row!(AveragePooling3D::new([2, 1, 2]), [3, 2, 2, 1]);
-    row!(BatchNorm::new(), [3]);
-    row!(BatchNorm::new().center(false).scale(false).momentum(0.5).epsilon(0.1), [2, 1, 3]);
-    row!(BatchNorm::new().axis(1), [3, 2, 2]);
-    row!(BatchNorm::new().axis(-2).scale(false), [2, 3]);
+    row!(BatchNormalization::new(), [3]);
+    row!(BatchNormalization::new().center(false).scale(false).momentum(0.5).epsilon(0.1), [2, 1, 3]);
+    row!(BatchNormalization::new().axis(1), [3, 2, 2]);
+    row!(BatchNormalization::new().axis(-2).scale(false), [2, 3]);
     row!(Bidirectional::new(LSTM::new(2)), [3, 2]);
     row!(Bidirectional::new(GRU::new(2).return_sequences(true).return_state(true)).merge_mode(MergeMode::Mul), [3, 2]);
     row!(Bidirectional::new(SimpleRNN::new(2)).backward_layer(LSTM::new(2)).merge_mode(MergeMode::None), [3, 2]);
@@ -111,15 +111,15 @@ fn check_all() -> Sequential {
     row!(GRU::new(3), [4, 2]);
     row!(GRU::new(2).return_sequences(true).return_state(true), LayerCheck::new([3, 2]).input([2]) =>);
     row!(GRU::new(2).reset_after(false).dropout(0.3).recurrent_dropout(0.4).use_bias(false), [3, 2]);
-    row!(GroupNorm::new().groups(2), [3, 4]);
-    row!(GroupNorm::new().groups(-1).center(false), [2, 3, 2]);
-    row!(GroupNorm::new().groups(2).axis(1).scale(false).epsilon(0.1), [4, 3]);
-    row!(InstanceNorm::new(), [3, 2]);
-    row!(InstanceNorm::new().center(false).scale(false).epsilon(0.1), [2, 3, 2]);
-    row!(LayerNorm::new(), [3]);
-    row!(LayerNorm::new().center(false).scale(false).epsilon(0.1), [2, 3]);
-    row!(LayerNorm::new().axis(1), [3, 2, 2]);
-    row!(LayerNorm::new().axes([-1, 1]), [2, 3, 2]);
+    row!(GroupNormalization::new().groups(2), [3, 4]);
+    row!(GroupNormalization::new().groups(-1).center(false), [2, 3, 2]);
+    row!(GroupNormalization::new().groups(2).axis(1).scale(false).epsilon(0.1), [4, 3]);
+    row!(InstanceNormalization::new(), [3, 2]);
+    row!(InstanceNormalization::new().center(false).scale(false).epsilon(0.1), [2, 3, 2]);
+    row!(LayerNormalization::new(), [3]);
+    row!(LayerNormalization::new().center(false).scale(false).epsilon(0.1), [2, 3]);
+    row!(LayerNormalization::new().axis(1), [3, 2, 2]);
+    row!(LayerNormalization::new().axes([-1, 1]), [2, 3, 2]);
     row!(LeakyReLU::default(), [4]);
     row!(Masking::default(), [3, 2]);
     row!(GroupedQueryAttention::new(2, 4, 2).use_causal_mask(true).dropout(0.3), [5, 3]);
@@ -160,9 +160,9 @@ fn check_all() -> Sequential {
     row!(PReLU::new().alpha_initializer(Initializer::Constant(0.25)), [2, 3]);
     row!(PReLU::new().shared_axes([1]).alpha_regularizer(Regularizer::L2(0.1)), [2, 3]);
     row!(Permute::new([2, 3, 1]), [2, 3, 4]);
-    row!(RMSNorm::new(), [2, 3]);
-    row!(RMSNorm::new().axes([1, 2]).epsilon(0.1), [3, 2, 2]);
-    row!(RMSNorm::new().axis(1), [3, 2]);
+    row!(RMSNormalization::new(), [2, 3]);
+    row!(RMSNormalization::new().axes([1, 2]).epsilon(0.1), [3, 2, 2]);
+    row!(RMSNormalization::new().axis(1), [3, 2]);
     row!(ReLU::new(), [4]);
     row!(ReLU::new().max_value(0.8).negative_slope(0.1).threshold(0.2), [9]);
     row!(ReflectionPadding1D::new([(2, 1)]), [3, 2]);
@@ -218,7 +218,7 @@ fn check_all() -> Sequential {
     row!(ZeroPadding1D::new([(2, 1)]), [3, 2]);
     row!(ZeroPadding2D::new([(1, 0), (2, 2)]), [2, 3, 2]);
     row!(ZeroPadding3D::new([(0, 1), (1, 1), (0, 0)]), [2, 1, 2, 2]);
-    row!(Sequential::new().add(Dense::new(3)).add(BatchNorm::new()).add(Dropout::new(0.5)), [2]);
+    row!(Sequential::new().add(Dense::new(3)).add(BatchNormalization::new()).add(Dropout::new(0.5)), [2]);
     network
 }
 

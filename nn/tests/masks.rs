@@ -83,7 +83,7 @@ fn pooling_and_masking_are_those_of_keras() {
 fn batch_normalization_is_that_of_keras() {
     let x = Tensor::from([[true, true, false, false], [true; 4], [true, false, true, true]]);
     let x = x.unsqueeze(-1).where_(values(&[3, 4, 2], 4), 0.25);
-    let network = Sequential::new().add(Masking::new(0.25)).add(BatchNorm::new().momentum(0.5).epsilon(0.01));
+    let network = Sequential::new().add(Masking::new(0.25)).add(BatchNormalization::new().momentum(0.5).epsilon(0.01));
     let mut model = Model::<f64>::build_as(network, [None, Some(2)], 0).unwrap();
     for (name, numbers) in [("1/gamma", [1.5, -0.5]), ("1/beta", [0.25, 2.0])] {
         model.params_mut().get_mut(name).unwrap().value = Tensor::from(numbers);
@@ -106,7 +106,7 @@ fn batch_normalization_is_that_of_keras() {
         Sequential::new()
             .add(Masking::new(0.25))
             .add(Reshape::new([4, 2, 1]))
-            .add(BatchNorm::new().momentum(0.5).axis(axis))
+            .add(BatchNormalization::new().momentum(0.5).axis(axis))
     };
     let mut other = Model::<f64>::build_as(network(2), [4, 2], 0).unwrap();
     let pass = other.grad(&x, x.unsqueeze(-1), None, &MeanSquaredError, &mut Generator::new(0)).unwrap();
@@ -124,7 +124,7 @@ fn padded(ids: &Tensor<i64>, further: usize) -> Tensor<i64> {
 fn padding_changes_no_bit() {
     let block = || {
         Sequential::new()
-            .add(LayerNorm::new())
+            .add(LayerNormalization::new())
             .add(Dense::new(24).activation(Activation::Gelu))
             .add(Dropout::new(0.0))
             .add(Dense::new(16))
@@ -141,7 +141,7 @@ fn padding_changes_no_bit() {
     let convolved = |padding: Padding| {
         let convolution = Conv1D::new(12, [3]).padding(padding.clone()).activation(Activation::Relu);
         let light = SeparableConv1D::new(8, [5]).padding(padding.clone()).dilation_rate([2]).use_bias(false);
-        let network = embedding().add(convolution).add(light).add(BatchNorm::new());
+        let network = embedding().add(convolution).add(light).add(BatchNormalization::new());
         network.add(DepthwiseConv1D::new([2]).padding(padding)).add(Activation::Relu).add(Dense::new(3))
     };
     let loss = SparseCategoricalCrossentropy::default().from_logits(true);
@@ -189,7 +189,7 @@ fn padding_changes_no_bit() {
 #[test]
 fn a_batch_of_padding_alone_has_a_loss_of_0() {
     let nothing = Tensor::<i64>::zeros([2, 3]);
-    for network in [Sequential::new().add(Dense::new(2)), Sequential::new().add(LayerNorm::new())] {
+    for network in [Sequential::new().add(Dense::new(2)), Sequential::new().add(LayerNormalization::new())] {
         let model = embedded(network);
         let pass =
             model.grad(&nothing, Tensor::<f64>::ones([2, 3, 2]), None, &MeanSquaredError, &mut Generator::new(0));
@@ -231,20 +231,20 @@ fn each_layer_says_what_it_does_about_masks() {
     }
     table! {
         "kept":
-            Activation::Relu, Activation::Softmax, BatchNorm::new(), Conv1D::new(3, [2]).padding(Padding::Causal),
+            Activation::Relu, Activation::Softmax, BatchNormalization::new(), Conv1D::new(3, [2]).padding(Padding::Causal),
             Conv1D::new(3, [4]).padding(Padding::Explicit(vec![(2, 1)])), Dense::new(3),
             DepthwiseConv1D::new([2]).padding(Padding::Same), Dropout::new(0.5), ELU::default(), GaussianDropout::new(0.5),
-            GaussianNoise::new(0.1), LayerNorm::new(), LeakyReLU::default(), Masking::new(1.0), Normalization::new([0.5], [2.0]),
-            PReLU::new(), Permute::new([1, 2]), RMSNorm::new(), ReLU::new(), Rescaling::new(0.5), Reshape::new([6, 2, 2]),
+            GaussianNoise::new(0.1), LayerNormalization::new(), LeakyReLU::default(), Masking::new(1.0), Normalization::new([0.5], [2.0]),
+            PReLU::new(), Permute::new([1, 2]), RMSNormalization::new(), ReLU::new(), Rescaling::new(0.5), Reshape::new([6, 2, 2]),
             Residual::new(Dense::new(4)), ReversibleEmbedding::new(9, 4), SeparableConv1D::new(3, [3]).padding(Padding::Same),
             SinePositionEncoding::new(10_000.0), Softmax::new(), SpatialDropout1D::new(0.5), Sequential::new().add(Dense::new(3));
         "ended":
             GlobalAveragePooling1D::new(), GlobalMaxPooling1D::new().keepdims(true);
         "refused":
-            AveragePooling1D::new([2]), BatchNorm::new().axis(1), Conv1D::new(3, [2]),
+            AveragePooling1D::new([2]), BatchNormalization::new().axis(1), Conv1D::new(3, [2]),
             Conv1D::new(3, [2]).padding(Padding::Same).strides([2]), Conv1D::new(3, [3]).padding(Padding::Explicit(vec![(1, 0)])), Conv1DTranspose::new(3, [2]),
-            Cropping1D::new([(1, 1)]), DepthwiseConv1D::new([2]), Flatten, GroupNorm::new().groups(2), InstanceNorm::new(),
-            LayerNorm::new().axis(1), LayerNorm::new().axes([1, 2]), MaxPooling1D::new([2]), Permute::new([2, 1]), RMSNorm::new().axis(1),
+            Cropping1D::new([(1, 1)]), DepthwiseConv1D::new([2]), Flatten, GroupNormalization::new().groups(2), InstanceNormalization::new(),
+            LayerNormalization::new().axis(1), LayerNormalization::new().axes([1, 2]), MaxPooling1D::new([2]), Permute::new([2, 1]), RMSNormalization::new().axis(1),
             Residual::new(Softmax::new().axis(1)), Reshape::new([3, 8]), SeparableConv1D::new(3, [2]), Softmax::new().axis(1),
             UpSampling1D::new([2]), ZeroPadding1D::new([(1, 1)]);
     }

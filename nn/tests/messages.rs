@@ -99,35 +99,35 @@ fn bad_shapes_and_numbers_are_refused_at_build() {
          count axes from 1, the first after the batch",
     );
     of(
-        network().add(BatchNorm::new().momentum(1.5)),
+        network().add(BatchNormalization::new().momentum(1.5)),
         &[2],
         "layer 0 (BatchNormalization): the momentum must be from 0 to 1, found 1.5; Keras's is 0.99",
     );
     of(
-        network().add(BatchNorm::new().axis(3)),
+        network().add(BatchNormalization::new().axis(3)),
         &[4, 5],
         "layer 0 (BatchNormalization): there is no axis 3 in samples of shape [4, 5]; \
          count axes from 1, the first after the batch, or from -1, the last",
     );
     of(
-        network().add(BatchNorm::new().axis(-3)),
+        network().add(BatchNormalization::new().axis(-3)),
         &[4, 5],
         "layer 0 (BatchNormalization): there is no axis -3 in samples of shape [4, 5]; \
          count axes from 1, the first after the batch, or from -1, the last",
     );
     of(
-        network().add(LayerNorm::new().axes([1, 0])),
+        network().add(LayerNormalization::new().axes([1, 0])),
         &[2],
         "layer 0 (LayerNormalization): there is no axis 0 in samples of shape [2]; \
          count axes from 1, the first after the batch, or from -1, the last",
     );
     of(
-        network().add(LayerNorm::new().axes([2, -1])),
+        network().add(LayerNormalization::new().axes([2, -1])),
         &[4, 5],
         "layer 0 (LayerNormalization): the axes [2, -1] name one of samples of shape [4, 5] twice; name each axis once",
     );
     of(
-        network().add(LayerNorm::new().axes([])),
+        network().add(LayerNormalization::new().axes([])),
         &[2],
         "layer 0 (LayerNormalization): needs an axis to normalise, found none; -1 is the last",
     );
@@ -151,32 +151,32 @@ fn bad_shapes_and_numbers_are_refused_at_build() {
          alike",
     );
     of(
-        network().add(LayerNorm::new().epsilon(0.0)),
+        network().add(LayerNormalization::new().epsilon(0.0)),
         &[2],
         "layer 0 (LayerNormalization): epsilon must be positive and finite, found 0; Keras's is 0.001",
     );
     of(
-        network().add(RMSNorm::new().epsilon(-1.0)),
+        network().add(RMSNormalization::new().epsilon(-1.0)),
         &[2],
         "layer 0 (RMSNormalization): epsilon must be positive and finite, found -1; Keras's is 0.000001",
     );
     of(
-        network().add(GroupNorm::new()),
+        network().add(GroupNormalization::new()),
         &[28, 28, 48],
         "layer 0 (GroupNormalization): 32 groups must divide the 48 channels; \
          choose a number of groups that does, or -1 for a group of each channel",
     );
     of(
-        network().add(GroupNorm::new().groups(-2)),
+        network().add(GroupNormalization::new().groups(-2)),
         &[4],
         "layer 0 (GroupNormalization): -2 groups must divide the 4 channels; \
          choose a number of groups that does, or -1 for a group of each channel",
     );
     of(
-        network().add(InstanceNorm::new()),
+        network().add(InstanceNormalization::new()),
         &[4],
         "layer 0 (InstanceNormalization): needs an axis besides the channels, found samples of shape [4]; \
-         take LayerNorm for vectors",
+         take LayerNormalization for vectors",
     );
     of(
         network().add(SpatialDropout2D::new(0.5)),

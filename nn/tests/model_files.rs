@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use gradus_autograd::Role;
 use gradus_nn::{
-    Activation, BatchNorm, Build, Built, Concatenate, Dense, Dropout, Embedding, Flatten, Graph, Initializer, Input,
-    Layer, LayerHandle, LayerKinds, LayerReader, Matching, Model, Rescaling, Result, Sequential,
+    Activation, BatchNormalization, Build, Built, Concatenate, Dense, Dropout, Embedding, Flatten, Graph, Initializer,
+    Input, Layer, LayerHandle, LayerKinds, LayerReader, Matching, Model, Rescaling, Result, Sequential,
 };
 use gradus_tensor::safetensors::{File, Stored, Writer};
 use gradus_tensor::{Columns, Float, Generator, Tensor};
@@ -45,7 +45,7 @@ fn model<T: Float>() -> Model<T> {
     let words = graph.add_named("words", Embedding::new(10, 3), [title]);
     let words = graph.add(Flatten, [words]);
     let both = graph.add(Concatenate::new(), [words, price]);
-    let both = graph.add_named("norm", BatchNorm::new(), [both]);
+    let both = graph.add_named("norm", BatchNormalization::new(), [both]);
     let body = graph.add_named("body", Dense::new(4).activation(Activation::Relu), [both]);
     let body = graph.add(Dropout::new(0.5), [body]);
     let class = graph.add_named("class", Dense::new(3).activation(Activation::Softmax), [body]);
@@ -233,7 +233,7 @@ fn a_file_that_python_wrote_is_read() {
 
 /// The file of a small model, with something changed.
 fn changed(change: impl FnOnce(&str) -> String) -> String {
-    let network = Sequential::new().add(Dense::new(2)).add(BatchNorm::new());
+    let network = Sequential::new().add(Dense::new(2)).add(BatchNormalization::new());
     let model = Model::build(network, [3], 1).unwrap();
     let file = File::from_bytes(model.to_safetensors().unwrap().to_bytes().unwrap()).unwrap();
     let text = &file.metadata()["gradus"];
@@ -337,7 +337,7 @@ fn a_claim_of_size_takes_no_memory() {
         let text = format!("{{\"version\":1,\"network\":{network},\"inputs\":{}}}", input(shape));
         refused(&Writer::new().metadata("gradus", text))
     };
-    let norm = serde_json::to_string(&Sequential::new().add(BatchNorm::new())).unwrap();
+    let norm = serde_json::to_string(&Sequential::new().add(BatchNormalization::new())).unwrap();
     let found = file(&norm, "[1000000000000]");
     assert!(found.contains("states than the file says"), "{found}");
     let dense = serde_json::to_string(&Sequential::new().add(Dense::new(1_000_000_000))).unwrap();

@@ -2,8 +2,8 @@
 
 use gradus_nn::losses::CategoricalCrossentropy;
 use gradus_nn::{
-    Activation, BatchNorm, Build, Built, Dense, Dropout, Embedding, Flatten, Layer, Model, Regularizer, Result,
-    Sequential,
+    Activation, BatchNormalization, Build, Built, Dense, Dropout, Embedding, Flatten, Layer, Model, Regularizer,
+    Result, Sequential,
 };
 use gradus_tensor::{Float, Generator, Tensor};
 use serde::{Deserialize, Serialize};
@@ -64,7 +64,7 @@ fn cross_entropy_keeps_its_gradient_where_softmax_underflows() {
 fn frozen_layers_get_no_gradient_and_states_their_next_value() {
     let network = Sequential::new()
         .add(Dense::new(4).kernel_regularizer(Regularizer::L2(0.5)))
-        .add(BatchNorm::new())
+        .add(BatchNormalization::new())
         .add(Dropout::new(0.5))
         .add(Dense::new(2).activation(Activation::Softmax));
     let mut model = Model::build(network, [3], 0).unwrap();
@@ -96,7 +96,7 @@ fn frozen_layers_get_no_gradient_and_states_their_next_value() {
 
 #[test]
 fn a_frozen_batch_normalisation_computes_as_when_predicting() {
-    let network = Sequential::new().add(BatchNorm::new()).add(Dense::new(2).activation(Activation::Softmax));
+    let network = Sequential::new().add(BatchNormalization::new()).add(Dense::new(2).activation(Activation::Softmax));
     let mut model = Model::build(network, [3], 0).unwrap();
     let inputs: Tensor = Generator::new(1).normal([8, 3], 5.0, 2.0);
     let targets = Tensor::new([1.0, 0.0]).broadcast_to([8, 2]);

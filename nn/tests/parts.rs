@@ -15,7 +15,7 @@ fn ids(n: usize, length: usize, seed: u64) -> Tensor<i64> {
 fn networks() -> Vec<(&'static str, Graph)> {
     let table = || Sequential::new().add(TokenAndPositionEmbedding::new(7, MOST, 8));
     let embedding = || Sequential::new().add(Embedding::new(7, 8));
-    let head = |network: Sequential| -> Graph { network.add(LayerNorm::new()).add(Dense::new(7)).into() };
+    let head = |network: Sequential| -> Graph { network.add(LayerNormalization::new()).add(Dense::new(7)).into() };
     let with_positions = |positions: LayerHandle| {
         let mut graph = Graph::builder();
         let ids = graph.input();
@@ -36,7 +36,7 @@ fn networks() -> Vec<(&'static str, Graph)> {
         .add(Conv1D::new(8, [3]).padding(Padding::Causal).activation(Activation::Relu))
         .add(causal)
         .add(SeparableConv1D::new(8, [4]).padding(Padding::Causal))
-        .add(BatchNorm::new());
+        .add(BatchNormalization::new());
     let masked = Sequential::new().add(TokenAndPositionEmbedding::new(7, MOST, 8).mask_zero(true));
     vec![
         ("two blocks", head(table().add(TransformerDecoder::new(16, 2)).add(TransformerDecoder::new(12, 4)))),
@@ -60,7 +60,7 @@ fn networks() -> Vec<(&'static str, Graph)> {
         ("windows over padding", head(masked.add(windows))),
         (
             "a network within",
-            head(table().add(Sequential::new().add(TransformerDecoder::new(16, 2)).add(BatchNorm::new()))),
+            head(table().add(Sequential::new().add(TransformerDecoder::new(16, 2)).add(BatchNormalization::new()))),
         ),
         (
             "recurrent",
@@ -200,7 +200,7 @@ fn what_needs_the_whole_is_refused() {
         LayerHandle::new(Sequential::new().add(Conv1D::new(8, [3]))),
         LayerHandle::new(Conv1D::new(8, [3]).padding(Padding::Causal).strides([2])),
         LayerHandle::new(Residual::new(Conv1D::new(8, [3]).padding(Padding::Same))),
-        LayerHandle::new(GroupNorm::new().groups(2)),
+        LayerHandle::new(GroupNormalization::new().groups(2)),
     ] {
         let error = refusal(layer);
         assert!(error.starts_with("predict_next: ") && error.contains(several), "{error}");

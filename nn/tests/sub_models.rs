@@ -1,8 +1,8 @@
 //! Models up to layers within them: which layers and inputs are left, under which names, with which weights.
 
 use gradus_nn::{
-    Activation, Add, BatchNorm, Concatenate, Dense, Embedding, GlobalAveragePooling1D, Graph, Input, LayerHandle,
-    LayerKinds, Model, Rescaling, Residual, Sequential,
+    Activation, Add, BatchNormalization, Concatenate, Dense, Embedding, GlobalAveragePooling1D, Graph, Input,
+    LayerHandle, LayerKinds, Model, Rescaling, Residual, Sequential,
 };
 use gradus_tensor::{Columns, Generator, Tensor};
 
@@ -18,7 +18,7 @@ fn names(model: &Model) -> Vec<String> {
 fn the_first_layers_of_a_chain_compute_what_they_did() {
     let network = Sequential::new()
         .add(Dense::new(4).activation(Activation::Tanh))
-        .add(BatchNorm::new())
+        .add(BatchNormalization::new())
         .add_named("head", Dense::new(2));
     let mut model = Model::build(network, [3], 1).unwrap();
     model.params_mut().get_mut("1/moving_mean").unwrap().value = Tensor::new([0.5, -1.0, 2.0, 0.0]);

@@ -252,6 +252,7 @@ impl<T: Element> Tensor<T> {
     /// # Panics
     /// If `axis` is not in `-ndim - 1 ..= ndim`.
     #[track_caller]
+    #[doc(alias("expand_dims", "newaxis"))]
     pub fn unsqueeze(&self, axis: isize) -> Tensor<T> {
         let grown = self.shape().with_axis(0, 1);
         self.with_layout(self.layout.unsqueeze(normalize_axis("unsqueeze", axis, &grown)))

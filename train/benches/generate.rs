@@ -11,7 +11,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use gradus_nn::{
-    Activation, Dense, LayerNorm, Model, Sampler, SequenceStates, Sequential, TokenAndPositionEmbedding,
+    Activation, Dense, LayerNormalization, Model, Sampler, SequenceStates, Sequential, TokenAndPositionEmbedding,
     TransformerDecoder,
 };
 use gradus_tensor::{Generator, Tensor};
@@ -27,7 +27,7 @@ fn model() -> Model {
         let block = TransformerDecoder::new(4 * WIDTH, 4).activation(Activation::GeluTanh).normalize_first(true);
         network = network.add(block);
     }
-    Model::build(network.add(LayerNorm::new().epsilon(1e-5)).add(Dense::new(IDS)), [None], 1).unwrap()
+    Model::build(network.add(LayerNormalization::new().epsilon(1e-5)).add(Dense::new(IDS)), [None], 1).unwrap()
 }
 
 /// All positions of a sequence, one after the other.

@@ -10,7 +10,9 @@ use std::time::Instant;
 
 use criterion::{Criterion, criterion_group};
 use gradus_nn::losses::SparseCategoricalCrossentropy;
-use gradus_nn::{Activation, Dense, LayerNorm, Model, Sequential, TokenAndPositionEmbedding, TransformerDecoder};
+use gradus_nn::{
+    Activation, Dense, LayerNormalization, Model, Sequential, TokenAndPositionEmbedding, TransformerDecoder,
+};
 use gradus_optim::{AdamW, Optimizer};
 use gradus_tensor::{Generator, Tensor};
 use gradus_train::train_step;
@@ -36,7 +38,7 @@ impl Training {
             let block = TransformerDecoder::new(4 * WIDTH, 4).activation(Activation::GeluTanh).normalize_first(true);
             network = network.add(block);
         }
-        let network = network.add(LayerNorm::new().epsilon(1e-5)).add(Dense::new(IDS));
+        let network = network.add(LayerNormalization::new().epsilon(1e-5)).add(Dense::new(IDS));
         let mut generator = Generator::new(1);
         let batch = [(); 2].map(|()| generator.integers([BATCH, LENGTH], 0..IDS as i64));
         let adam = Optimizer::from(AdamW::default()).learning_rate(1e-3);

@@ -21,7 +21,7 @@ pub(crate) struct Divergence<'a, T: Float, L, F> {
     pub sample_at: F,
 }
 
-const STOP: &str = "the callback StopOnNan ends the run without an error";
+const STOP: &str = "the callback TerminateOnNaN ends the run without an error";
 
 impl<T: Float, L: Objective<T>, F: Fn(usize) -> usize> Divergence<'_, T, L, F> {
     /// The error at this place: with the cause if it can be seen in the batch, else with those that it may have.

@@ -6,9 +6,9 @@ use gradus_autograd::Params;
 use gradus_datasets::Dataset;
 use gradus_nn::losses::SparseCategoricalCrossentropy;
 use gradus_nn::{
-    Activation, AveragePooling2D, BatchNorm, Conv2D, Dense, Dropout, Embedding, Flatten, GRU, LSTM, Layer, LayerHandle,
-    LayerNorm, MaxPooling2D, Model, Padding, Reshape, Residual, SeparableConv2D, SequenceStates, Sequential,
-    TokenAndPositionEmbedding, TransformerDecoder,
+    Activation, AveragePooling2D, BatchNormalization, Conv2D, Dense, Dropout, Embedding, Flatten, GRU, LSTM, Layer,
+    LayerHandle, LayerNormalization, MaxPooling2D, Model, Padding, Reshape, Residual, SeparableConv2D, SequenceStates,
+    Sequential, TokenAndPositionEmbedding, TransformerDecoder,
 };
 use gradus_optim::{Adam, AdamW, IntoOptimizer, Optimizer};
 use gradus_tensor::{Generator, Tensor};
@@ -38,7 +38,7 @@ fn model() -> Model {
 fn seeing() -> Model {
     let inner = Sequential::new()
         .add(SeparableConv2D::new(32, [3, 3]).padding(Padding::Same))
-        .add(BatchNorm::new())
+        .add(BatchNormalization::new())
         .add(Activation::Relu);
     let network = Sequential::new()
         .add(Reshape::new([28, 28, 1]))
@@ -46,7 +46,7 @@ fn seeing() -> Model {
         .add(MaxPooling2D::new([2, 2]))
         .add(Residual::new(inner))
         .add(Conv2D::new(48, [3, 3]).strides([2, 2]).padding(Padding::Same).use_bias(false))
-        .add(BatchNorm::new())
+        .add(BatchNormalization::new())
         .add(AveragePooling2D::new([2, 2]).padding(Padding::Same))
         .add(Flatten)
         .add(Dropout::new(0.5))
@@ -68,7 +68,7 @@ fn gpt() -> Model {
         .add(TokenAndPositionEmbedding::new(200, 40, 64))
         .add(block())
         .add(block())
-        .add(LayerNorm::new())
+        .add(LayerNormalization::new())
         .add(Dense::new(10));
     Model::build(network, [None], 1).unwrap()
 }

@@ -364,16 +364,16 @@ fn a_loss_that_is_nan_is_an_error_or_ends_the_run() {
     assert_eq!(
         trainer().fit(&data, in_order()).unwrap_err().to_string(),
         "fit: the loss became NaN in epoch 1, batch 2: sample 2 has NaN among its inputs; mend the sample or leave it out; \
-         the callback StopOnNan ends the run without an error"
+         the callback TerminateOnNaN ends the run without an error"
     );
-    let history = trainer().fit(&data, in_order().callback(StopOnNan)).unwrap();
+    let history = trainer().fit(&data, in_order().callback(TerminateOnNaN)).unwrap();
     assert_eq!(history.epochs, [0]);
     assert!(history.get("loss")[0].is_nan());
     assert_eq!(history.stopped.as_deref(), Some("the loss became NaN in epoch 1, batch 2"));
     // Infinity ends the run too, if the callback watches.
     let x = Tensor::new([[1e30], [1e30]]);
     let data = Dataset::new(x.clone(), x).unwrap();
-    let history = trainer().fit(&data, in_order().callback(StopOnNan)).unwrap();
+    let history = trainer().fit(&data, in_order().callback(TerminateOnNaN)).unwrap();
     assert_eq!(history.stopped.as_deref(), Some("the loss became inf in epoch 1, batch 1"));
 }
 

@@ -9,8 +9,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use gradus_datasets::Dataset;
 use gradus_nn::losses::{MeanSquaredError, SparseCategoricalCrossentropy};
 use gradus_nn::{
-    Activation, AveragePooling2D, BatchNorm, Conv2D, Dense, DepthwiseConv2D, Dropout, Embedding, Flatten, GRU, LSTM,
-    Layer, LayerHandle, LayerNorm, Loss, MaxPooling2D, Model, Padding, Reshape, Residual, Sequential,
+    Activation, AveragePooling2D, BatchNormalization, Conv2D, Dense, DepthwiseConv2D, Dropout, Embedding, Flatten, GRU,
+    LSTM, Layer, LayerHandle, LayerNormalization, Loss, MaxPooling2D, Model, Padding, Reshape, Residual, Sequential,
     TokenAndPositionEmbedding, TransformerDecoder,
 };
 use gradus_optim::{Adam, Optimizer};
@@ -118,7 +118,7 @@ fn convnet() -> (Training<SparseCategoricalCrossentropy>, Dataset<f32, u8>) {
         .add(MaxPooling2D::new([2, 2]))
         .add(Residual::new(DepthwiseConv2D::new([3, 3]).padding(Padding::Same)))
         .add(Conv2D::new(64, [3, 3]).use_bias(false))
-        .add(BatchNorm::new())
+        .add(BatchNormalization::new())
         .add(Activation::Relu)
         .add(AveragePooling2D::new([2, 2]))
         .add(Flatten)
@@ -147,7 +147,7 @@ fn gpt() -> (Training<SparseCategoricalCrossentropy>, Dataset<i64, u8>) {
     let layers = Sequential::new()
         .add(TokenAndPositionEmbedding::new(50, 24, 32))
         .add(block)
-        .add(LayerNorm::new())
+        .add(LayerNormalization::new())
         .add(Dense::new(10));
     sequences(layers, &[24])
 }

@@ -271,7 +271,7 @@ fn an_optimizer_of_another_model_is_an_error() {
 
 #[test]
 fn a_loss_that_is_no_number_names_its_cause() {
-    let stop = "; the callback StopOnNan ends the run without an error";
+    let stop = "; the callback TerminateOnNaN ends the run without an error";
     let in_order = |epochs| Fit { batch_size: 2, shuffle: false, ..fit(epochs) };
     let refused = |x: [f32; 4], y: [f32; 4], weights: Option<[f32; 4]>| {
         let column = |x: [f32; 4]| Tensor::new(x).reshape([4, 1]);
@@ -307,7 +307,7 @@ fn a_loss_that_is_no_number_names_its_cause() {
     assert!(refused.starts_with("fit: the loss became inf in epoch ") && refused.ends_with(&end), "{refused}");
     // And a callback may end the run without an error.
     let mut diverging = Trainer::new(model(), MeanSquaredError, Sgd::default().learning_rate(1e3));
-    let history = diverging.fit(&line(), fit(99).callback(StopOnNan)).unwrap();
+    let history = diverging.fit(&line(), fit(99).callback(TerminateOnNaN)).unwrap();
     assert!(history.stopped.unwrap().starts_with("the loss became inf in epoch "));
 }
 
@@ -323,7 +323,7 @@ fn a_string_too_long_for_its_frames_is_the_cause() {
     let refused = trainer(Ctc::default()).fit(&data, in_order()).unwrap_err().to_string();
     let expected = "fit: the loss became inf in epoch 1, batch 1: sample 1: 3 labels, of which 1 repeat the one before, need 4 frames, \
                     found 3; give more frames for each label, with smaller strides or less pooling, leave such samples out, or \
-                    set Ctc::zero_infinity; the callback StopOnNan ends the run without an error";
+                    set Ctc::zero_infinity; the callback TerminateOnNaN ends the run without an error";
     assert_eq!(refused, expected);
     trainer(Ctc::default().zero_infinity(true)).fit(&data, in_order()).unwrap();
 }

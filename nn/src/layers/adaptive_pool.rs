@@ -10,6 +10,7 @@ options! {
     /// [`AdaptiveMaxPooling2D`] and [`AdaptiveMaxPooling3D`] are its names.
     ///
     /// Shapes: `[n, spatial.., channels]` to `[n, size.., channels]`.
+    #[doc(alias("AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "AdaptiveMaxPool3d"))]
     pub struct AdaptiveMaxPooling<const N: usize> {
         /// A layer whose output has these lengths. Neighbouring windows share elements where a length does not divide the
         /// input's.
@@ -45,6 +46,7 @@ options! {
     /// [`AdaptiveAveragePooling2D`] and [`AdaptiveAveragePooling3D`] are its names.
     ///
     /// Shapes: `[n, spatial.., channels]` to `[n, size.., channels]`.
+    #[doc(alias("AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d"))]
     pub struct AdaptiveAveragePooling<const N: usize> {
         /// A layer whose output has these lengths. Neighbouring windows share elements where a length does not divide the
         /// input's.
@@ -72,7 +74,7 @@ ranks! { AdaptiveAveragePooling:
     ///
     /// ```
     /// use gradus_nn::{AdaptiveAveragePooling2D, Model, Sequential};
-    /// let model = Model::build(Sequential::new().add(AdaptiveAveragePooling2D::new([7, 7])), [30, 45, 8], 0)?;
+    /// let model = Model::build(Sequential::new().add(AdaptiveAveragePooling2D::new(7)), [30, 45, 8], 0)?;
     /// assert_eq!(model.output_shape(), &[7, 7, 8]);
     /// # Ok::<_, gradus_nn::Error>(())
     /// ```

@@ -18,6 +18,7 @@ options! {
     /// let all = graph.add(Concatenate::new(), [x, features]);
     /// let network = graph.output(all);
     /// ```
+    #[doc(alias = "cat")]
     pub struct Concatenate {
         /// The inputs joined along the last axis.
         pub fn new();

@@ -77,7 +77,7 @@ ranks! { Conv (activation):
     ///
     /// ```
     /// use gradus_nn::{Activation, Conv1D, Padding};
-    /// let of_text = Conv1D::new(64, [5]).padding(Padding::Causal).activation(Activation::Relu);
+    /// let of_text = Conv1D::new(64, 5).padding(Padding::Causal).activation(Activation::Relu);
     /// ```
     Conv1D = 1;
     /// A convolution over two axes: y = activation(x * kernel + bias), over pictures.
@@ -88,7 +88,7 @@ ranks! { Conv (activation):
     ///
     /// ```
     /// use gradus_nn::{Activation, Conv2D};
-    /// let edges = Conv2D::new(32, [3, 3]).activation(Activation::Relu);
+    /// let edges = Conv2D::new(32, 3).activation(Activation::Relu);
     /// ```
     Conv2D = 2;
     /// A convolution over three axes: y = activation(x * kernel + bias), over volumes or films.
@@ -99,7 +99,7 @@ ranks! { Conv (activation):
     ///
     /// ```
     /// use gradus_nn::Conv3D;
-    /// let of_scans = Conv3D::new(8, [3, 3, 3]).strides([2, 2, 2]);
+    /// let of_scans = Conv3D::new(8, 3).strides(2);
     /// ```
     Conv3D = 3;
 }

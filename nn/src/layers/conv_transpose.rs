@@ -10,6 +10,7 @@ options! {
     /// Shapes: `[n, spatial.., channels]` to `[n, out.., filters]`. With [`Padding::Same`] `out` is length times stride; with
     /// `Valid` it is (length - 1) stride + kernel, and no less than length times stride. Padding shortens the output.
     /// Weights: `kernel` `[size.., filters, channels]`, Glorot uniform, and `bias` `[filters]`, zeros.
+    #[doc(alias("ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"))]
     pub struct ConvTranspose<const N: usize> {
         /// A layer with this number of filters and kernel size; linear, with a bias and without padding.
         pub fn new(
@@ -71,7 +72,7 @@ ranks! { ConvTranspose (activation):
     ///
     /// ```
     /// use gradus_nn::{Conv1DTranspose, Padding};
-    /// let twice_as_long = Conv1DTranspose::new(16, [4]).strides([2]).padding(Padding::Same);
+    /// let twice_as_long = Conv1DTranspose::new(16, 4).strides(2).padding(Padding::Same);
     /// ```
     Conv1DTranspose = 1;
     /// The transpose of a convolution over two axes: makes pictures larger.
@@ -82,7 +83,7 @@ ranks! { ConvTranspose (activation):
     ///
     /// ```
     /// use gradus_nn::{Conv2DTranspose, Model, Padding, Sequential};
-    /// let larger = Conv2DTranspose::new(3, [4, 4]).strides([2, 2]).padding(Padding::Same);
+    /// let larger = Conv2DTranspose::new(3, 4).strides(2).padding(Padding::Same);
     /// let model = Model::build(Sequential::new().add(larger), [7, 7, 16], 42)?;
     /// assert_eq!(model.output_shape(), &[14, 14, 3]);
     /// # Ok::<(), gradus_nn::Error>(())

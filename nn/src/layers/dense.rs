@@ -13,6 +13,7 @@ options! {
     /// use gradus_nn::{Activation, Dense};
     /// let hidden = Dense::new(128).activation(Activation::Relu);
     /// ```
+    #[doc(alias = "Linear")]
     pub struct Dense {
         /// A layer with this number of units (outputs), linear, with a bias.
         pub fn new(#[check(checks::at_least_one("unit", "give the number of outputs"))] units: usize);

@@ -74,7 +74,7 @@ ranks! { DepthwiseConv (activation):
     ///
     /// ```
     /// use gradus_nn::{DepthwiseConv2D, Padding};
-    /// let of_each = DepthwiseConv2D::new([3, 3]).padding(Padding::Same).use_bias(false);
+    /// let of_each = DepthwiseConv2D::new(3).padding(Padding::Same).use_bias(false);
     /// ```
     DepthwiseConv2D = 2;
 }

@@ -77,7 +77,7 @@ ranks! { GlobalAveragePooling:
     /// ```
     /// use gradus_nn::{Conv2D, Dense, GlobalAveragePooling2D, Model, Sequential};
     /// // The pictures' size is left open but for the data that the network is built for.
-    /// let network = Sequential::new().add(Conv2D::new(16, [3, 3])).add(GlobalAveragePooling2D::new()).add(Dense::new(10));
+    /// let network = Sequential::new().add(Conv2D::new(16, 3)).add(GlobalAveragePooling2D::new()).add(Dense::new(10));
     /// let model = Model::build(network, [28, 28, 1], 0)?;
     /// assert_eq!(model.output_shape(), &[10]);
     /// # Ok::<_, gradus_nn::Error>(())

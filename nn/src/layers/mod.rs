@@ -2,7 +2,7 @@
 
 mod support;
 
-pub use support::Padding;
+pub use support::{Padding, PerAxis};
 
 use crate::graph::Graph;
 use crate::layer::LayerKinds;
@@ -31,7 +31,7 @@ layers! {
     adaptive_pool (AdaptiveAveragePooling, AdaptiveMaxPooling):
         AdaptiveAveragePooling1D, AdaptiveAveragePooling2D, AdaptiveAveragePooling3D,
         AdaptiveMaxPooling1D, AdaptiveMaxPooling2D, AdaptiveMaxPooling3D;
-    batch_norm: BatchNorm;
+    batch_normalization (BatchNorm): BatchNormalization;
     bidirectional (MergeMode): Bidirectional;
     concatenate: Concatenate;
     conv (Conv): Conv1D, Conv2D, Conv3D;
@@ -47,11 +47,11 @@ layers! {
     global_pool (GlobalAveragePooling, GlobalMaxPooling):
         GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalAveragePooling3D,
         GlobalMaxPooling1D, GlobalMaxPooling2D, GlobalMaxPooling3D;
-    group_norm: GroupNorm;
+    group_normalization (GroupNorm): GroupNormalization;
     gru: GRU;
     grouped_query_attention: GroupedQueryAttention;
-    instance_norm: InstanceNorm;
-    layer_norm: LayerNorm;
+    instance_normalization (InstanceNorm): InstanceNormalization;
+    layer_normalization (LayerNorm): LayerNormalization;
     leaky_relu: LeakyReLU;
     masking: Masking;
     lstm: LSTM;
@@ -73,7 +73,7 @@ layers! {
     reshape: Reshape;
     residual: Residual;
     reversible_embedding: ReversibleEmbedding;
-    rms_norm: RMSNorm;
+    rms_normalization (RMSNorm): RMSNormalization;
     separable_conv (SeparableConv): SeparableConv1D, SeparableConv2D;
     simple_rnn: SimpleRNN;
     softmax: Softmax;

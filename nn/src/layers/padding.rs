@@ -10,6 +10,7 @@ options! {
     /// names.
     ///
     /// Shapes: `[n, spatial.., channels]` to the same with longer spatial axes.
+    #[doc(alias("ZeroPad1d", "ZeroPad2d", "ZeroPad3d"))]
     pub struct ZeroPadding<const N: usize> {
         /// A layer that pads each axis by these numbers of elements, before the beginning and after the end.
         pub fn new(
@@ -45,6 +46,7 @@ options! {
     /// names.
     ///
     /// Shapes: `[n, spatial.., channels]` to the same with longer spatial axes.
+    #[doc(alias("ReflectionPad1d", "ReflectionPad2d", "ReflectionPad3d"))]
     pub struct ReflectionPadding<const N: usize> {
         /// A layer that pads each axis by these numbers of elements, before the beginning and after the end.
         pub fn new(
@@ -71,7 +73,7 @@ ranks! { ReflectionPadding:
     ///
     /// ```
     /// use gradus_nn::{Conv2D, Model, ReflectionPadding2D, Sequential};
-    /// let network = Sequential::new().add(ReflectionPadding2D::new([(1, 1), (1, 1)])).add(Conv2D::new(8, [3, 3]));
+    /// let network = Sequential::new().add(ReflectionPadding2D::new([(1, 1), (1, 1)])).add(Conv2D::new(8, 3));
     /// let model = Model::build(network, [28, 28, 1], 0)?;
     /// assert_eq!(model.output_shape(), &[28, 28, 8]);
     /// # Ok::<_, gradus_nn::Error>(())
@@ -87,6 +89,7 @@ options! {
     /// names.
     ///
     /// Shapes: `[n, spatial.., channels]` to the same with longer spatial axes.
+    #[doc(alias("ReplicationPad1d", "ReplicationPad2d", "ReplicationPad3d"))]
     pub struct ReplicationPadding<const N: usize> {
         /// A layer that pads each axis by these numbers of elements, before the beginning and after the end.
         pub fn new(

@@ -8,6 +8,7 @@ options! {
     /// The maximum of each window over N axes. [`MaxPooling1D`], [`MaxPooling2D`] and [`MaxPooling3D`] are its names.
     ///
     /// Shapes: `[n, spatial.., channels]` to `[n, out.., channels]`.
+    #[doc(alias("MaxPool1d", "MaxPool2d", "MaxPool3d"))]
     pub struct MaxPooling<const N: usize> {
         /// A layer with windows of this size side by side, without padding.
         pub fn new(
@@ -27,6 +28,7 @@ options! {
     /// names.
     ///
     /// Shapes: `[n, spatial.., channels]` to `[n, out.., channels]`.
+    #[doc(alias("AvgPool1d", "AvgPool2d", "AvgPool3d"))]
     pub struct AveragePooling<const N: usize> {
         /// A layer with windows of this size side by side, without padding.
         pub fn new(
@@ -78,8 +80,8 @@ ranks! { MaxPooling:
     ///
     /// ```
     /// use gradus_nn::MaxPooling2D;
-    /// let half = MaxPooling2D::new([2, 2]);
-    /// let overlapping = MaxPooling2D::new([3, 3]).strides([2, 2]);
+    /// let half = MaxPooling2D::new(2);
+    /// let overlapping = MaxPooling2D::new(3).strides(2);
     /// ```
     MaxPooling2D = 2;
     /// The maximum of each window of a volume. Shapes: `[n, depth, height, width, channels]` to the same with shorter

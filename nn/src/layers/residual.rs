@@ -14,16 +14,16 @@ use crate::parts::unknown;
 /// `"body/0"` and so on beneath this one, the shortcut at `"shortcut"`.
 ///
 /// ```
-/// use gradus_nn::{Activation, BatchNorm, Conv2D, Model, Padding, Residual, Sequential};
+/// use gradus_nn::{Activation, BatchNormalization, Conv2D, Model, Padding, Residual, Sequential};
 /// // Half as high and wide, twice as many channels: the shortcut does the same by a convolution of single points.
 /// let body = Sequential::new()
-///     .add(Conv2D::new(32, [3, 3]).strides([2, 2]).padding(Padding::Same).use_bias(false))
-///     .add(BatchNorm::new())
+///     .add(Conv2D::new(32, 3).strides(2).padding(Padding::Same).use_bias(false))
+///     .add(BatchNormalization::new())
 ///     .add(Activation::Relu)
-///     .add(Conv2D::new(32, [3, 3]).padding(Padding::Same).use_bias(false))
-///     .add(BatchNorm::new());
+///     .add(Conv2D::new(32, 3).padding(Padding::Same).use_bias(false))
+///     .add(BatchNormalization::new());
 /// let block = Residual::new(body)
-///     .shortcut(Conv2D::new(32, [1, 1]).strides([2, 2]).use_bias(false))
+///     .shortcut(Conv2D::new(32, 1).strides(2).use_bias(false))
 ///     .activation(Activation::Relu);
 /// let model = Model::build(Sequential::new().add(block), [28, 28, 16], 42)?;
 /// assert_eq!(model.output_shape(), &[14, 14, 32]);

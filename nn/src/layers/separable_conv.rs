@@ -90,7 +90,7 @@ ranks! { SeparableConv (activation):
     ///
     /// ```
     /// use gradus_nn::{Activation, Padding, SeparableConv2D};
-    /// let light = SeparableConv2D::new(64, [3, 3]).padding(Padding::Same).activation(Activation::Relu);
+    /// let light = SeparableConv2D::new(64, 3).padding(Padding::Same).activation(Activation::Relu);
     /// ```
     SeparableConv2D = 2;
 }

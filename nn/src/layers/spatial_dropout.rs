@@ -8,6 +8,7 @@ options! {
     /// [`SpatialDropout1D`], [`SpatialDropout2D`] and [`SpatialDropout3D`] are its names.
     ///
     /// Shape: unchanged, `[n, spatial.., channels]`. Tompson et al., arXiv:1411.4280.
+    #[doc(alias("Dropout1d", "Dropout2d", "Dropout3d"))]
     pub struct SpatialDropout<const N: usize> {
         /// A layer that drops this share of the channels.
         pub fn new(#[check(checks::rate)] rate: f64);
@@ -44,7 +45,7 @@ ranks! { SpatialDropout:
     ///
     /// ```
     /// use gradus_nn::{Conv2D, Sequential, SpatialDropout2D};
-    /// let network = Sequential::new().add(Conv2D::new(32, [3, 3])).add(SpatialDropout2D::new(0.2));
+    /// let network = Sequential::new().add(Conv2D::new(32, 3)).add(SpatialDropout2D::new(0.2));
     /// ```
     SpatialDropout2D = 2;
     /// While training, each channel of a volume is 0 with probability `rate`, else x / (1 - rate); when predicting, x.

@@ -17,7 +17,7 @@ use crate::value::{Value, Values};
 /// use gradus_nn::{Conv2D, Flatten, LSTM, Model, Sequential, TimeDistributed};
 /// // Films of 10 pictures.
 /// let network = Sequential::new()
-///     .add(TimeDistributed::new(Conv2D::new(8, [3, 3])))
+///     .add(TimeDistributed::new(Conv2D::new(8, 3)))
 ///     .add(TimeDistributed::new(Flatten))
 ///     .add(LSTM::new(16));
 /// let model = Model::build(network, [10, 12, 12, 1], 42)?;

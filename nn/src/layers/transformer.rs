@@ -4,7 +4,7 @@ use gradus_autograd::Var;
 
 use super::support::prelude::*;
 use super::support::sum;
-use super::{Dense, LayerNorm, MultiHeadAttention};
+use super::{Dense, LayerNormalization, MultiHeadAttention};
 use crate::context::Context;
 use crate::parts::Flow;
 use crate::value::Value;
@@ -248,7 +248,7 @@ impl Block {
     }
 
     fn norm<T: Float>(&self, build: &mut Build<'_, T>, name: &str, plain: &Spec) -> Result<Built<T>> {
-        build.child(name, &LayerNorm::new().epsilon(self.epsilon), std::slice::from_ref(plain))
+        build.child(name, &LayerNormalization::new().epsilon(self.epsilon), std::slice::from_ref(plain))
     }
 
     fn with_shortcut<T: Float>(&self, body: Vec<Built<T>>, norm: Built<T>) -> Part<T> {

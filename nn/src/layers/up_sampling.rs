@@ -10,6 +10,7 @@ options! {
     /// its names.
     ///
     /// Shapes: `[n, spatial.., channels]` to the same with longer spatial axes.
+    #[doc(alias = "Upsample")]
     pub struct UpSampling<const N: usize> {
         /// A layer that multiplies the length of each axis by these factors, by repeating each element.
         pub fn new(
@@ -49,8 +50,8 @@ ranks! { UpSampling:
     ///
     /// ```
     /// use gradus_nn::{Interpolation, UpSampling2D};
-    /// let twice = UpSampling2D::new([2, 2]);
-    /// let smooth = UpSampling2D::new([2, 2]).interpolation(Interpolation::Linear);
+    /// let twice = UpSampling2D::new(2);
+    /// let smooth = UpSampling2D::new(2).interpolation(Interpolation::Linear);
     /// ```
     UpSampling2D = 2;
     /// A volume made larger. Shapes: `[n, depth, height, width, channels]` to the same with longer spatial axes.

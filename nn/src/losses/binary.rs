@@ -46,6 +46,7 @@ pub(super) fn of_logit<N: Real>(t: N, x: N) -> N {
 /// back, though: for outputs that may become that sure, leave the sigmoid out and use
 /// [`from_logits`](BinaryCrossentropy::from_logits), which is exact everywhere.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[doc(alias("BCELoss", "BCEWithLogitsLoss"))]
 pub struct BinaryCrossentropy {
     from_logits: bool,
     #[serde(deserialize_with = "options::read_smoothing")]

@@ -33,6 +33,7 @@ pointwise! {
 /// assert_eq!(loss.value().item(), 2.0_f32.ln());
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[doc(alias = "CrossEntropyLoss")]
 pub struct CategoricalCrossentropy {
     from_logits: bool,
     #[serde(deserialize_with = "options::read_smoothing")]

@@ -34,6 +34,7 @@ use crate::error::{Error, Result};
 ///
 /// Where the outputs have a mask, only the frames that are there count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[doc(alias = "CTCLoss")]
 pub struct Ctc {
     #[serde(default)]
     blank: usize,

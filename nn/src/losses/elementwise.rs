@@ -100,8 +100,10 @@ macro_rules! losses {
 
 losses! {
     /// (t - p)^2
+    #[doc(alias = "MSELoss")]
     MeanSquaredError: MEAN_SQUARED_ERROR;
     /// |t - p|; the derivative at 0 is taken as 0.
+    #[doc(alias = "L1Loss")]
     MeanAbsoluteError: MEAN_ABSOLUTE_ERROR;
     /// 100 |t - p| / max(|t|, 1e-7)
     MeanAbsolutePercentageError: MEAN_ABSOLUTE_PERCENTAGE_ERROR;
@@ -116,6 +118,7 @@ losses! {
 /// Targets and outputs have the same shape `[n, ..]`; a sample's loss is the mean over the last axis. A rate below 0 is an
 /// error.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[doc(alias = "PoissonNLLLoss")]
 pub struct Poisson;
 
 impl Loss for Poisson {
@@ -133,6 +136,7 @@ impl Loss for Poisson {
 ///
 /// Targets and outputs have the same shape `[n, ..]`; a sample's loss is the mean over the last axis.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[doc(alias("HuberLoss", "SmoothL1Loss"))]
 pub struct Huber {
     #[serde(deserialize_with = "options::read_delta")]
     delta: f64,

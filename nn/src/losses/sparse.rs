@@ -18,6 +18,7 @@ use crate::error::{Error, Result};
 ///
 /// [`CategoricalCrossentropy`]: super::CategoricalCrossentropy
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[doc(alias("CrossEntropyLoss", "NLLLoss"))]
 pub struct SparseCategoricalCrossentropy {
     from_logits: bool,
     ignore_class: Option<i64>,

@@ -23,6 +23,7 @@ pointwise! {
 /// Targets and outputs have the same shape `[n, .., classes]`. A target of 0 adds nothing; ln 0 of an output is taken
 /// as that of the smallest normal number (Keras: 1e-7 on both sides). Outputs that are no probabilities are an error.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[doc(alias = "KLDivLoss")]
 pub struct KLDivergence;
 
 impl Loss for KLDivergence {
@@ -46,6 +47,7 @@ impl Loss for KLDivergence {
 /// Targets and outputs have the same shape `[n, .., features]`. A vector of zeros has similarity 0 to everything; any other counts by
 /// its direction alone. (Keras takes lengths below 1e-7 as 1e-7.)
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[doc(alias = "CosineEmbeddingLoss")]
 pub struct CosineSimilarity;
 
 impl Loss for CosineSimilarity {

@@ -1,13 +1,13 @@
 //! Models that have all layers among them, small ones. The fuzz targets begin with them, too.
 
 use gradus_nn::{
-    Activation, AdaptiveAveragePooling2D, AdaptiveMaxPooling1D, Add, Average, AveragePooling2D, BatchNorm, Concatenate,
-    Conv1D, Conv2D, Conv2DTranspose, Conv3D, Cropping2D, Dense, DepthwiseConv2D, Dropout, ELU, Embedding, Flatten,
-    GaussianDropout, GaussianNoise, GlobalAveragePooling1D, GlobalAveragePooling3D, GlobalMaxPooling2D, Graph,
-    GroupNorm, InstanceNorm, LayerHandle, LayerNorm, LeakyReLU, MaxPooling2D, MaxPooling3D, Maximum, Minimum, Model,
-    Multiply, Normalization, PReLU, Padding, Permute, RMSNorm, ReLU, ReflectionPadding2D, RepeatVector,
-    ReplicationPadding2D, Rescaling, Reshape, Residual, SeparableConv2D, Sequential, Softmax, SpatialDropout2D,
-    Subtract, UpSampling2D, UpSampling3D, ZeroPadding2D, ZeroPadding3D,
+    Activation, AdaptiveAveragePooling2D, AdaptiveMaxPooling1D, Add, Average, AveragePooling2D, BatchNormalization,
+    Concatenate, Conv1D, Conv2D, Conv2DTranspose, Conv3D, Cropping2D, Dense, DepthwiseConv2D, Dropout, ELU, Embedding,
+    Flatten, GaussianDropout, GaussianNoise, GlobalAveragePooling1D, GlobalAveragePooling3D, GlobalMaxPooling2D, Graph,
+    GroupNormalization, InstanceNormalization, LayerHandle, LayerNormalization, LeakyReLU, MaxPooling2D, MaxPooling3D,
+    Maximum, Minimum, Model, Multiply, Normalization, PReLU, Padding, Permute, RMSNormalization, ReLU,
+    ReflectionPadding2D, RepeatVector, ReplicationPadding2D, Rescaling, Reshape, Residual, SeparableConv2D, Sequential,
+    Softmax, SpatialDropout2D, Subtract, UpSampling2D, UpSampling3D, ZeroPadding2D, ZeroPadding3D,
 };
 
 /// One of each.
@@ -17,14 +17,14 @@ pub fn models() -> Vec<Model> {
     let pictures = chain()
         .add(Rescaling::new(0.5))
         .add(Conv2D::new(2, [2, 2]).padding(Padding::Same).dilation_rate([2, 2]))
-        .add(BatchNorm::new())
+        .add(BatchNormalization::new())
         .add(ReLU::new())
         .add(MaxPooling2D::new([2, 2]))
         .add(DepthwiseConv2D::new([2, 2]).padding(Padding::Same))
         .add(Conv2DTranspose::new(2, [3, 3]).strides([2, 2]))
         .add(SeparableConv2D::new(2, [3, 3]))
-        .add(GroupNorm::new().groups(2))
-        .add(InstanceNorm::new())
+        .add(GroupNormalization::new().groups(2))
+        .add(InstanceNormalization::new())
         .add(ZeroPadding2D::new([(1, 1), (0, 1)]))
         .add(ReflectionPadding2D::new([(1, 1), (0, 1)]))
         .add(ReplicationPadding2D::new([(1, 1), (0, 1)]))
@@ -43,8 +43,8 @@ pub fn models() -> Vec<Model> {
         .add(GlobalAveragePooling3D::new());
     let rows = chain()
         .add(Dense::new(4).activation(Activation::Relu))
-        .add(LayerNorm::new())
-        .add(RMSNorm::new())
+        .add(LayerNormalization::new())
+        .add(RMSNormalization::new())
         .add(PReLU::new())
         .add(ELU::default())
         .add(LeakyReLU::default())

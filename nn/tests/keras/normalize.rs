@@ -9,23 +9,23 @@ use crate::{Alone, close, lines, values};
 fn layer(name: &str) -> Sequential {
     let network = Sequential::new();
     match name {
-        "groups 2" => network.add(GroupNorm::new().groups(2)),
-        "groups 3, axis 1" => network.add(GroupNorm::new().groups(3).axis(1).epsilon(0.1)),
-        "groups -1" => network.add(GroupNorm::new().groups(-1)),
-        "groups of vectors" => network.add(GroupNorm::new().groups(2)),
-        "instance" => network.add(InstanceNorm::new()),
-        "instance 1" => network.add(InstanceNorm::new().epsilon(0.1)),
-        "rms" => network.add(RMSNorm::new()),
-        "rms, axis 1" => network.add(RMSNorm::new().axis(1).epsilon(0.1)),
-        "rms, axes 1 and 2" => network.add(RMSNorm::new().axes([1, 2])),
-        "layer" => network.add(LayerNorm::new()),
-        "layer of three axes" => network.add(LayerNorm::new().epsilon(0.1)),
-        "layer, axis 1" => network.add(LayerNorm::new().axis(1)),
-        "layer, axes 1 and 2" => network.add(LayerNorm::new().axes([-1, 1])),
-        "layer, axes 1 and 3" => network.add(LayerNorm::new().axes([3, 1])),
-        "batch" => network.add(BatchNorm::new()),
-        "batch of three axes" => network.add(BatchNorm::new().momentum(0.9)),
-        "batch, axis 1" => network.add(BatchNorm::new().axis(1).momentum(0.9).epsilon(0.1)),
+        "groups 2" => network.add(GroupNormalization::new().groups(2)),
+        "groups 3, axis 1" => network.add(GroupNormalization::new().groups(3).axis(1).epsilon(0.1)),
+        "groups -1" => network.add(GroupNormalization::new().groups(-1)),
+        "groups of vectors" => network.add(GroupNormalization::new().groups(2)),
+        "instance" => network.add(InstanceNormalization::new()),
+        "instance 1" => network.add(InstanceNormalization::new().epsilon(0.1)),
+        "rms" => network.add(RMSNormalization::new()),
+        "rms, axis 1" => network.add(RMSNormalization::new().axis(1).epsilon(0.1)),
+        "rms, axes 1 and 2" => network.add(RMSNormalization::new().axes([1, 2])),
+        "layer" => network.add(LayerNormalization::new()),
+        "layer of three axes" => network.add(LayerNormalization::new().epsilon(0.1)),
+        "layer, axis 1" => network.add(LayerNormalization::new().axis(1)),
+        "layer, axes 1 and 2" => network.add(LayerNormalization::new().axes([-1, 1])),
+        "layer, axes 1 and 3" => network.add(LayerNormalization::new().axes([3, 1])),
+        "batch" => network.add(BatchNormalization::new()),
+        "batch of three axes" => network.add(BatchNormalization::new().momentum(0.9)),
+        "batch, axis 1" => network.add(BatchNormalization::new().axis(1).momentum(0.9).epsilon(0.1)),
         name => panic!("no layer is named {name:?}"),
     }
 }
@@ -58,7 +58,7 @@ fn normalising_layers_and_their_gradients() {
 #[test]
 fn a_frozen_batch_normalization_keeps_its_statistics() {
     let x = values([4, 3], 1);
-    let mut alone = Alone::new(BatchNorm::new(), &x);
+    let mut alone = Alone::new(BatchNormalization::new(), &x);
     // The output, the gradients by x, gamma and beta, and two states.
     assert_eq!(alone.train(&x).len(), 6);
     // As in Keras, a frozen gamma leaves the layer training.
@@ -82,15 +82,15 @@ fn every_axis_is_normalised_alike() {
         for axis in 1..=last {
             for is_frozen in [true, false] {
                 let swapped = |tensor: &Tensor<f64>| tensor.swap_axes(axis, last);
-                let found = |layer: BatchNorm, x: &Tensor<f64>, cotangent: &Tensor<f64>| {
+                let found = |layer: BatchNormalization, x: &Tensor<f64>, cotangent: &Tensor<f64>| {
                     let mut alone = Alone::new(layer, x);
                     for param in alone.model.params_mut().iter_mut() {
                         param.frozen = is_frozen && param.name.contains("moving");
                     }
                     alone.train(cotangent)
                 };
-                let direct = found(BatchNorm::new().axis(axis - last - 1), &x, &cotangent);
-                let mut as_last = found(BatchNorm::new(), &swapped(&x), &swapped(&cotangent));
+                let direct = found(BatchNormalization::new().axis(axis - last - 1), &x, &cotangent);
+                let mut as_last = found(BatchNormalization::new(), &swapped(&x), &swapped(&cotangent));
                 as_last[..2].iter_mut().for_each(|tensor| *tensor = swapped(tensor));
                 close(&format!("{shape:?}, axis {axis}"), &direct, &as_last);
             }

@@ -22,6 +22,7 @@ options! {
     /// let schedule = CosineDecay::new(0.1, 1000);
     /// assert_eq!([0, 1000, 2000].map(|step| schedule.at(step)), [0.1, 0.0, 0.0]);
     /// ```
+    #[doc(alias = "CosineAnnealingLR")]
     pub struct CosineDecay {
         /// A learning rate that falls from `initial` to 0 over `steps` steps.
         ///
@@ -55,6 +56,7 @@ options! {
     /// let schedule = CosineRestarts::new(0.1, 1000);
     /// assert_eq!([0, 1000, 3000, 7000].map(|step| schedule.at(step)), [0.1; 4]);
     /// ```
+    #[doc(alias("CosineDecayRestarts", "CosineAnnealingWarmRestarts"))]
     pub struct CosineRestarts {
         /// A learning rate that falls from `initial` to 0 over `steps` steps, then over twice as many, and so on.
         ///

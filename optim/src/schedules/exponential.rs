@@ -12,6 +12,7 @@ options! {
     /// let schedule = ExponentialDecay::new(0.1, 1000, 0.5);
     /// assert_eq!([0, 1000, 2000].map(|step| schedule.at(step)), [0.1, 0.05, 0.025]);
     /// ```
+    #[doc(alias = "ExponentialLR")]
     pub struct ExponentialDecay {
         /// A learning rate that begins at `initial` and comes to `rate` times that in `steps` steps, and so on.
         ///

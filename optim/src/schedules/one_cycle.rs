@@ -39,6 +39,7 @@ options! {
     /// let schedule = OneCycle::new(0.5, 1001);
     /// assert!((schedule.at(0) - 0.02).abs() < 1e-12 && (schedule.at(1000) - 2e-6).abs() < 1e-12);
     /// ```
+    #[doc(alias = "OneCycleLR")]
     pub struct OneCycle {
         /// One cycle up to the learning rate `max` in `steps` steps.
         ///

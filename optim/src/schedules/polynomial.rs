@@ -13,6 +13,7 @@ options! {
     /// let schedule = PolynomialDecay::new(0.5, 1000).end(0.25);
     /// assert_eq!([0, 500, 1000, 5000].map(|step| schedule.at(step)), [0.5, 0.375, 0.25, 0.25]);
     /// ```
+    #[doc(alias = "PolynomialLR")]
     pub struct PolynomialDecay {
         /// A learning rate that falls from `initial` in a straight line to 0.0001 over `steps` steps.
         ///

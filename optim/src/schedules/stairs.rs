@@ -12,6 +12,7 @@ options! {
     /// let schedule = StepDecay::new(0.1, 3, 0.5);
     /// assert_eq!([0, 2, 3, 6].map(|step| schedule.at(step)), [0.1, 0.1, 0.05, 0.025]);
     /// ```
+    #[doc(alias = "StepLR")]
     pub struct StepDecay {
         /// A rate that begins at `initial` and is multiplied by `factor` once in `every` steps.
         ///
@@ -39,6 +40,7 @@ options! {
     /// let schedule = PiecewiseConstant::new([3, 8], [0.1, 0.05, 0.01]);
     /// assert_eq!([0, 3, 4, 8, 9].map(|step| schedule.at(step)), [0.1, 0.1, 0.05, 0.05, 0.01]);
     /// ```
+    #[doc(alias("PiecewiseConstantDecay", "MultiStepLR"))]
     pub struct PiecewiseConstant {
         check(PiecewiseConstant::fits);
         /// One value for each stretch of steps: there is one more of them than boundaries.

@@ -15,6 +15,7 @@ options! {
     /// let schedule = CosineDecay::new(0.5, 1000).warm_up(100);
     /// assert_eq!([0, 50, 100, 1100].map(|step| schedule.at(step)), [0.0, 0.25, 0.5, 0.0]);
     /// ```
+    #[doc(alias = "LinearLR")]
     pub struct WarmUp<S = f64> {
         /// A learning rate that grows from 0 over `steps` steps, and from then on follows `then`.
         ///

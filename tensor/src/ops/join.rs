@@ -37,6 +37,7 @@ impl<T: Element> Tensor<T> {
     /// # Panics
     /// If there are none, the axis is out of range, or their shapes differ along another axis.
     #[track_caller]
+    #[doc(alias("concatenate", "cat"))]
     pub fn concat(tensors: &[Tensor<T>], axis: isize) -> Tensor<T> {
         let Some(first) = tensors.first() else {
             panic_nothing("concat");

@@ -59,6 +59,7 @@ use crate::{checkpoints, resume};
 ///
 /// One run at a time writes into a folder. It locks the file `.lock` there; the system lets go of the lock when the process ends,
 /// also if it is killed.
+#[doc(alias("ModelCheckpoint", "BackupAndRestore"))]
 pub struct Checkpoint {
     folder: PathBuf,
     steps: Option<u64>,

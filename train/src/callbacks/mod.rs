@@ -8,7 +8,7 @@ mod monitor;
 mod on;
 mod progress;
 mod run;
-mod stop_on_nan;
+mod terminate_on_nan;
 
 pub use checkpoint::Checkpoint;
 pub use csv_logger::CsvLogger;
@@ -18,7 +18,7 @@ pub use on::{On, on_batch_end, on_epoch_begin, on_epoch_end};
 pub use progress::Progress;
 pub(crate) use run::Hook;
 pub use run::Run;
-pub use stop_on_nan::StopOnNan;
+pub use terminate_on_nan::TerminateOnNaN;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -11,6 +11,7 @@ use crate::error::Result;
 /// Shows the progress of a run on standard error: on a terminal a bar with loss, metrics and the time left, elsewhere a
 /// line per epoch.
 #[derive(Default)]
+#[doc(alias = "ProgbarLogger")]
 pub struct Progress {
     epoch: Option<(ProgressBar, Instant)>,
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use gradus_datasets::{Augment, Dataset};
 use gradus_nn::losses::CategoricalCrossentropy;
-use gradus_nn::{Activation, BatchNorm, Dense, Dropout, Flatten, Model, Sequential};
+use gradus_nn::{Activation, BatchNormalization, Dense, Dropout, Flatten, Model, Sequential};
 use gradus_optim::{Adam, IntoOptimizer, Optimizer, State};
 use gradus_tensor::{Generator, Tensor};
 use gradus_train::callbacks::*;
@@ -45,7 +45,7 @@ pub fn picture_model() -> Model {
     let network = Sequential::new()
         .add(Flatten)
         .add(Dense::new(8))
-        .add(BatchNorm::new())
+        .add(BatchNormalization::new())
         .add(Activation::Relu)
         .add(Dropout::new(0.3))
         .add(Dense::new(3).activation(Activation::Softmax));

@@ -8,8 +8,8 @@ use std::time::Duration;
 use gradus_datasets::{Augment, DataSource, Dataset, idx};
 use gradus_nn::losses::{BinaryCrossentropy, CategoricalCrossentropy, Losses, Objective};
 use gradus_nn::{
-    Activation, BatchNorm, Conv2D, Dense, Dropout, Flatten, GlobalAveragePooling2D, Graph, MaxPooling2D, Model,
-    Sequential,
+    Activation, BatchNormalization, Conv2D, Dense, Dropout, Flatten, GlobalAveragePooling2D, Graph, MaxPooling2D,
+    Model, Sequential,
 };
 use gradus_optim::*;
 use gradus_tensor::{Columns, Float, Tensor};
@@ -220,11 +220,11 @@ fn outputs() -> Model {
 fn convnet() -> Model {
     let network = Sequential::new()
         .add(Conv2D::new(8, [3, 3]).use_bias(false))
-        .add(BatchNorm::new())
+        .add(BatchNormalization::new())
         .add(Activation::Relu)
         .add(MaxPooling2D::new([2, 2]))
         .add(Conv2D::new(16, [3, 3]))
-        .add(BatchNorm::new())
+        .add(BatchNormalization::new())
         .add(Activation::Relu)
         .add(GlobalAveragePooling2D::new())
         .add(Dropout::new(0.2))

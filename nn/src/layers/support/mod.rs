@@ -22,6 +22,7 @@ pub(super) use activations::{after_affine, common, of_sum};
 pub(super) use attend::{AttentionOptions, attention_layer};
 pub(super) use bias_activation::BiasActivation;
 pub use padding::Padding;
+pub use ranks::PerAxis;
 pub(super) use ranks::ranks;
 pub(super) use rotate::{Angles, rotated};
 pub(super) use spatial::{Spatial, places_shape, some_channels, spatial_shape};

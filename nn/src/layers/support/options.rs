@@ -12,7 +12,7 @@
 ///         pub fn new(#[check(at_least_one("unit", "give the number of outputs"))] units: usize);
 ///         /// The documentation of the setter.
 ///         activation: Activation = Activation::Linear,
-///         /// An `Option<X>` is set by an `X`, a `Vec<X>` by anything that is a slice.
+///         /// An `Option<X>` is set by an `X`, a `Vec<X>` by anything that is a slice, a `[usize; N]` by a number as well.
 ///         kernel_regularizer: Option<Regularizer> = None,
 ///     }
 /// }
@@ -72,10 +72,8 @@ macro_rules! options {
         impl $(<const $N: usize>)? $Name $(<$N>)? {
             $(#[doc = $about_new])+
             pub fn new($($argument: options!(@given $Argument $(<$ArgumentOf>)?)),*) -> Self {
-                $Name {
-                    $($argument: options!(@stored $argument: $Argument $(<$ArgumentOf>)?),)*
-                    $($option: $option_default,)*
-                }
+                $(let $argument = options!(@stored $argument: $Argument $(<$ArgumentOf>)?);)*
+                $Name { $($option: $option_default,)* $($argument,)* }
             }
 
             $(options! { @setter [$($about_option)*] $option: $Option $(<$OptionOf>)? })*
@@ -134,9 +132,11 @@ macro_rules! options {
     };
 
     // The type by which a program gives a value, and the value to store.
+    (@given [usize; $N:tt]) => { impl crate::layers::PerAxis<$N> };
     (@given Option<$T:ty>) => { $T };
     (@given Vec<$T:ty>) => { impl AsRef<[$T]> };
     (@given $T:ty) => { $T };
+    (@stored $value:ident: [usize; $N:tt]) => { $value.per_axis() };
     (@stored $value:ident: Option<$T:ty>) => { Some($value) };
     (@stored $value:ident: Vec<$T:ty>) => { $value.as_ref().to_vec() };
     (@stored $value:ident: $T:ty) => { $value };

@@ -1,5 +1,27 @@
 //! Layers over one, two and three spatial axes: one generic struct, and a name for each number of axes.
 
+/// A number for each of `N` axes: an array, or one number for all. So `Conv2D::new(32, 3)` is `Conv2D::new(32, [3, 3])`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no number for each of {N} axes",
+    label = "give one number for all axes, such as 3, or an array of {N} numbers"
+)]
+pub trait PerAxis<const N: usize> {
+    /// The number of each axis.
+    fn per_axis(self) -> [usize; N];
+}
+
+impl<const N: usize> PerAxis<N> for [usize; N] {
+    fn per_axis(self) -> [usize; N] {
+        self
+    }
+}
+
+impl<const N: usize> PerAxis<N> for usize {
+    fn per_axis(self) -> [usize; N] {
+        [self; N]
+    }
+}
+
 /// Names the layer over each number of axes, and implements [`Layer`](crate::layer::Layer) for it by its method
 /// `build_spatial`.
 ///

@@ -86,7 +86,7 @@ fn conv<const N: usize>(filters: usize, size: usize, stride: usize) -> Conv<N> {
 /// A convolution of pictures and a batch normalisation, behind the layers there are.
 fn add_conv_norm(layers: Sequential, filters: usize, size: usize, stride: usize) -> Sequential {
     let conv: Conv2D = conv(filters, size, stride).activation(Activation::Linear).use_bias(false);
-    layers.add(conv).add(BatchNorm::new())
+    layers.add(conv).add(BatchNormalization::new())
 }
 
 fn residual(filters: usize, stride: usize) -> Residual {
@@ -109,7 +109,7 @@ fn mobile() -> Sequential {
     let mut layers = add_conv_norm(Sequential::new(), 32, 3, 2).add(Activation::Relu);
     for (filters, stride) in [(64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2)] {
         let depthwise = DepthwiseConv2D::new([3, 3]).strides([stride; 2]).padding(Padding::Same).use_bias(false);
-        layers = layers.add(depthwise).add(BatchNorm::new()).add(Activation::Relu);
+        layers = layers.add(depthwise).add(BatchNormalization::new()).add(Activation::Relu);
         layers = add_conv_norm(layers, filters, 1, 1).add(Activation::Relu);
     }
     layers.add(GlobalAveragePooling2D::new()).add(Dense::new(10))
@@ -131,7 +131,7 @@ fn wide() -> Sequential {
 fn tabular() -> Sequential {
     let mut layers = Sequential::new();
     for _ in 0..2 {
-        layers = layers.add(Dense::new(512)).add(BatchNorm::new()).add(Activation::Relu).add(Dropout::new(0.5));
+        layers = layers.add(Dense::new(512)).add(BatchNormalization::new()).add(Activation::Relu).add(Dropout::new(0.5));
     }
     layers.add(Dense::new(10))
 }
@@ -204,7 +204,7 @@ fn transformer() -> Sequential {
     let mut layers = Sequential::new();
     for _ in 0..2 {
         let wide = Dense::new(4 * 256).activation(Activation::Gelu);
-        layers = layers.add(Residual::new(Sequential::new().add(LayerNorm::new()).add(wide).add(Dense::new(256))));
+        layers = layers.add(Residual::new(Sequential::new().add(LayerNormalization::new()).add(wide).add(Dense::new(256))));
     }
     layers.add(GlobalAveragePooling1D::new()).add(Dense::new(10))
 }
@@ -215,5 +215,5 @@ pub fn gpt() -> Sequential {
         let block = TransformerDecoder::new(4 * 128, 4).activation(Activation::GeluTanh).normalize_first(true);
         layers = layers.add(block);
     }
-    layers.add(LayerNorm::new()).add(Dense::new(256))
+    layers.add(LayerNormalization::new()).add(Dense::new(256))
 }

@@ -10,15 +10,14 @@ options! {
     /// over other axes of it.
     ///
     /// Shape: unchanged. Weights: `gamma`, ones, and `beta`, zeros, both of the lengths of the normalised axes, in order.
-    /// Keras's `LayerNormalization`. Ba et al., arXiv:1607.06450.
+    /// Ba et al., arXiv:1607.06450.
     ///
     /// ```
-    /// use gradus_nn::LayerNorm;
-    /// let of_words = LayerNorm::new();
-    /// let of_whole_images = LayerNorm::new().axes([1, 2, 3]);
+    /// use gradus_nn::LayerNormalization;
+    /// let of_words = LayerNormalization::new();
+    /// let of_whole_images = LayerNormalization::new().axes([1, 2, 3]);
     /// ```
-    #[doc(alias = "LayerNormalization")]
-    pub struct LayerNorm {
+    pub struct LayerNormalization {
         /// A layer over the last axis, with epsilon 0.001, gamma and beta.
         pub fn new();
         // Set by `axis` and `axes`.
@@ -33,7 +32,10 @@ options! {
     }
 }
 
-impl LayerNorm {
+/// The short form of [`LayerNormalization`].
+pub type LayerNorm = LayerNormalization;
+
+impl LayerNormalization {
     /// The axis to normalise: counted from 1, since axis 0 is the batch, or from -1, the last, down.
     pub fn axis(self, axis: isize) -> Self {
         self.axes([axis])
@@ -41,11 +43,11 @@ impl LayerNorm {
 
     /// The axes to normalise together: Keras's `axis` where it is a list.
     pub fn axes(self, axes: impl AsRef<[isize]>) -> Self {
-        LayerNorm { axis: axes.as_ref().to_vec(), ..self }
+        LayerNormalization { axis: axes.as_ref().to_vec(), ..self }
     }
 }
 
-impl Layer for LayerNorm {
+impl Layer for LayerNormalization {
     const KIND: &'static str = "LayerNormalization";
     compiled_here!();
 

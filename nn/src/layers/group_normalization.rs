@@ -9,17 +9,16 @@ options! {
     /// y = gamma (x - mean) / sqrt(variance + epsilon) + beta, with mean and variance of each sample over all its places and a
     /// group of neighbouring channels.
     ///
-    /// Shape: unchanged. Weights: `gamma`, ones, and `beta`, zeros, both `[channels]`. Keras's `GroupNormalization`. Wu and
-    /// He, arXiv:1803.08494.
+    /// Shape: unchanged. Weights: `gamma`, ones, and `beta`, zeros, both `[channels]`. Wu and He,
+    /// arXiv:1803.08494.
     ///
     /// ```
-    /// use gradus_nn::{GroupNorm, Model, Sequential};
-    /// let model = Model::build(Sequential::new().add(GroupNorm::new().groups(8)), [28, 28, 64], 42)?;
+    /// use gradus_nn::{GroupNormalization, Model, Sequential};
+    /// let model = Model::build(Sequential::new().add(GroupNormalization::new().groups(8)), [28, 28, 64], 42)?;
     /// assert_eq!(model.output_shape(), &[28, 28, 64]);
     /// # Ok::<(), gradus_nn::Error>(())
     /// ```
-    #[doc(alias = "GroupNormalization")]
-    pub struct GroupNorm {
+    pub struct GroupNormalization {
         /// A layer of 32 groups along the last axis, with epsilon 0.001, gamma and beta.
         pub fn new();
         /// The number of groups, or -1 for a group of each channel (instance normalisation); 32 by default.
@@ -36,7 +35,10 @@ options! {
     }
 }
 
-impl Layer for GroupNorm {
+/// The short form of [`GroupNormalization`].
+pub type GroupNorm = GroupNormalization;
+
+impl Layer for GroupNormalization {
     const KIND: &'static str = "GroupNormalization";
     compiled_here!();
 

@@ -9,9 +9,9 @@ use crate::error::Result;
 ///
 /// Without it `fit` returns an error when the loss becomes NaN.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct StopOnNan;
+pub struct TerminateOnNaN;
 
-impl<T: Float> Callback<T> for StopOnNan {
+impl<T: Float> Callback<T> for TerminateOnNaN {
     fn on_batch_end(&mut self, run: &mut Run<'_, T>) -> Result<()> {
         if !run.loss.is_finite() {
             run.stop(format!("the loss became {} in epoch {}, batch {}", run.loss, run.epoch + 1, run.batch));

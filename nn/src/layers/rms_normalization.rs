@@ -8,20 +8,19 @@ use super::support::{FeatureAxes, GammaBeta, Normalizer};
 options! {
     /// y = scale x / sqrt(mean of x^2 + epsilon), with the mean over the last axis of each sample, or over other axes of it.
     ///
-    /// Shape: unchanged. Weights: `scale`, ones, of the lengths of the normalised axes, in order. Keras's
-    /// `RMSNormalization`. Zhang and Sennrich, arXiv:1910.07467.
+    /// Shape: unchanged. Weights: `scale`, ones, of the lengths of the normalised axes, in order. Zhang
+    /// and Sennrich, arXiv:1910.07467.
     ///
     /// ```
-    /// use gradus_nn::{Model, RMSNorm, Sequential};
+    /// use gradus_nn::{Model, RMSNormalization, Sequential};
     /// use gradus_tensor::Tensor;
-    /// let model = Model::build(Sequential::new().add(RMSNorm::new()), [2], 42)?;
+    /// let model = Model::build(Sequential::new().add(RMSNormalization::new()), [2], 42)?;
     /// // The mean square of 1 and 7 is 25.
     /// let y = model.predict(&Tensor::new([[1.0, 7.0]]))?;
     /// assert!(y.allclose(&Tensor::new([[0.2, 1.4]]), 1e-6, 0.0));
     /// # Ok::<(), gradus_nn::Error>(())
     /// ```
-    #[doc(alias = "RMSNormalization")]
-    pub struct RMSNorm {
+    pub struct RMSNormalization {
         /// A layer over the last axis, with epsilon 1e-6.
         pub fn new();
         // Set by `axis` and `axes`.
@@ -32,7 +31,10 @@ options! {
     }
 }
 
-impl RMSNorm {
+/// The short form of [`RMSNormalization`].
+pub type RMSNorm = RMSNormalization;
+
+impl RMSNormalization {
     /// The axis to normalise: counted from 1, since axis 0 is the batch, or from -1, the last, down.
     pub fn axis(self, axis: isize) -> Self {
         self.axes([axis])
@@ -40,11 +42,11 @@ impl RMSNorm {
 
     /// The axes to normalise together: Keras's `axis` where it is a list.
     pub fn axes(self, axes: impl AsRef<[isize]>) -> Self {
-        RMSNorm { axis: axes.as_ref().to_vec(), ..self }
+        RMSNormalization { axis: axes.as_ref().to_vec(), ..self }
     }
 }
 
-impl Layer for RMSNorm {
+impl Layer for RMSNormalization {
     const KIND: &'static str = "RMSNormalization";
     compiled_here!();
 

@@ -10,16 +10,17 @@ options! {
     /// places.
     ///
     /// Shape: unchanged, `[n, spatial.., channels]`. Weights: `gamma`, ones, and `beta`, zeros, both `[channels]`. The same
-    /// as [`GroupNorm`](crate::GroupNorm) with a group for each channel. Ulyanov et al., arXiv:1607.08022.
+    /// as [`GroupNormalization`](crate::GroupNormalization) with a group for each channel. Ulyanov et al., arXiv:1607.08022.
     ///
     /// ```
-    /// use gradus_nn::{Activation, Conv2D, InstanceNorm, Sequential};
+    /// use gradus_nn::{Activation, Conv2D, InstanceNormalization, Sequential};
     /// let block = Sequential::new()
-    ///     .add(Conv2D::new(64, [3, 3]).use_bias(false))
-    ///     .add(InstanceNorm::new())
+    ///     .add(Conv2D::new(64, 3).use_bias(false))
+    ///     .add(InstanceNormalization::new())
     ///     .add(Activation::Relu);
     /// ```
-    pub struct InstanceNorm {
+    #[doc(alias("InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d"))]
+    pub struct InstanceNormalization {
         /// A layer with epsilon 0.001, gamma and beta.
         pub fn new();
         /// The number added to the variance; 0.001 by default.
@@ -32,7 +33,10 @@ options! {
     }
 }
 
-impl Layer for InstanceNorm {
+/// The short form of [`InstanceNormalization`].
+pub type InstanceNorm = InstanceNormalization;
+
+impl Layer for InstanceNormalization {
     const KIND: &'static str = "InstanceNormalization";
     compiled_here!();
 
@@ -40,7 +44,7 @@ impl Layer for InstanceNorm {
         let input = build.input()?;
         let (Some(&channels), true) = (input.last(), input.len() > 1) else {
             let problem = format!("needs an axis besides the channels, found samples of shape {input}");
-            return Err(build.error(problem, "take LayerNorm for vectors"));
+            return Err(build.error(problem, "take LayerNormalization for vectors"));
         };
         if channels == 0 {
             let problem = format!("needs at least one channel, found samples of shape {input}");

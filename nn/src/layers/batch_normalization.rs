@@ -17,19 +17,19 @@ options! {
     /// while training if the layer is frozen ([`Model::freeze`](crate::Model::freeze)), and then they stay as they are.
     ///
     /// Shape: unchanged. Weights: `gamma`, ones, and `beta`, zeros; states: `moving_mean`, zeros, and `moving_variance`,
-    /// ones; all `[features]`. Keras's `BatchNormalization`, whose variance is the population's. Ioffe and Szegedy,
+    /// ones; all `[features]`. The variance is the population's, as in Keras. Ioffe and Szegedy,
     /// arXiv:1502.03167.
     ///
     /// Positions that are padding, by a [mask](crate::MaskRule), do not count; a batch of nothing else is normalised with the moving
     /// statistics and leaves them as they are.
     ///
     /// ```
-    /// use gradus_nn::BatchNorm;
-    /// let of_images = BatchNorm::new(); // [n, height, width, channels]
-    /// let of_images_with_channels_first = BatchNorm::new().axis(1);
+    /// use gradus_nn::BatchNormalization;
+    /// let of_images = BatchNormalization::new(); // [n, height, width, channels]
+    /// let of_images_with_channels_first = BatchNormalization::new().axis(1);
     /// ```
-    #[doc(alias = "BatchNormalization")]
-    pub struct BatchNorm {
+    #[doc(alias("BatchNorm1d", "BatchNorm2d", "BatchNorm3d"))]
+    pub struct BatchNormalization {
         /// A layer over the last axis, with momentum 0.99, epsilon 0.001, gamma and beta.
         pub fn new();
         /// The axis of the features: counted from 1, since axis 0 is the batch, or from -1, the last, down.
@@ -47,7 +47,10 @@ options! {
     }
 }
 
-impl Layer for BatchNorm {
+/// The short form of [`BatchNormalization`].
+pub type BatchNorm = BatchNormalization;
+
+impl Layer for BatchNormalization {
     const KIND: &'static str = "BatchNormalization";
     compiled_here!();
 
