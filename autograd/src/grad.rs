@@ -105,6 +105,26 @@ impl<T: Float> Grads<T> {
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
+
+    /// The Euclidean norm of all gradients together: the root of the sum of the squares of all elements. TensorFlow's
+    /// `global_norm`.
+    ///
+    /// ```
+    /// use gradus_autograd::Grads;
+    /// use gradus_tensor::Tensor;
+    /// let mut grads: Grads = [Some(Tensor::new([3.0, 0.0])), None, Some(Tensor::new(4.0))].into_iter().collect();
+    /// assert_eq!(grads.global_norm(), 5.0);
+    /// grads.scale(0.2);
+    /// assert!((grads.global_norm() - 1.0).abs() < 1e-6);
+    /// ```
+    pub fn global_norm(&self) -> f64 {
+        self.list.iter().flatten().map(Tensor::norm_f64).fold(0.0, f64::hypot)
+    }
+
+    /// Multiplies all gradients by this factor, in place.
+    pub fn scale(&mut self, factor: f64) {
+        self.list.iter_mut().flatten().for_each(|gradient| *gradient *= T::of(factor));
+    }
 }
 
 impl<T: Float> Index<usize> for Grads<T> {

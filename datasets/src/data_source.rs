@@ -28,6 +28,11 @@ use crate::order::Order;
 /// assert_eq!(sizes, [2, 1]);
 /// # Ok::<(), gradus_datasets::DatasetError>(())
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no data set",
+    label = "give a data set",
+    note = "tensors of inputs and targets become one by `Dataset::new(inputs, targets)?`"
+)]
 pub trait DataSource {
     /// The number of samples; `None` for a stream before its first end.
     fn sample_count(&self) -> Option<usize>;

@@ -39,6 +39,10 @@ use crate::transform::Transform;
 ///
 /// let optimizer: Optimizer<NormalizedDescent> = NormalizedDescent.learning_rate(0.1);
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no rule of an optimiser",
+    label = "give a rule, such as `Adam::default()`"
+)]
 pub trait Rule: Clone + fmt::Debug + Send + Sync + 'static {
     /// The learning rate unless another is set.
     const LEARNING_RATE: f64;

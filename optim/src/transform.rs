@@ -46,32 +46,16 @@ impl Clip {
 /// stays visible.
 fn shrink_to<'a, T: Float>(limit: f64, gradients: impl Iterator<Item = &'a Tensor<T>> + Clone) -> f64 {
     let norm = |unit| {
-        let lengths = gradients.clone().map(|gradient| norm_in(unit, gradient));
+        let lengths = gradients.clone().map(|gradient| gradient.norm_in(unit));
         let squares: f64 = lengths.clone().map(|length| length.powi(2)).sum();
         // Squares of f64 may overflow or vanish, where their root does not.
         if squares.is_normal() || squares.is_nan() { squares.sqrt() } else { lengths.fold(0.0, f64::hypot) }
     };
     let share = match norm(1.0) {
-        f64::INFINITY => limit * UNIT / norm(UNIT),
+        f64::INFINITY => limit * Tensor::<T>::NORM_UNIT / norm(Tensor::<T>::NORM_UNIT),
         norm => limit / norm,
     };
     if share < 1.0 { share } else { 1.0 }
-}
-
-/// The Euclidean norm of all elements, also where it is more than their type can hold.
-pub(crate) fn norm<T: Float>(x: &Tensor<T>) -> f64 {
-    match norm_in(1.0, x) {
-        f64::INFINITY => norm_in(UNIT, x) / UNIT,
-        norm => norm,
-    }
-}
-
-/// A factor, 2^-32, by which the norm of any finite elements can be held by their type: memory holds fewer than 2^64.
-const UNIT: f64 = 1.0 / (1_u64 << 32) as f64;
-
-/// The Euclidean norm of all elements times `unit`.
-fn norm_in<T: Float>(unit: f64, x: &Tensor<T>) -> f64 {
-    if unit == 1.0 { x.norm(..).item().as_f64() } else { (x * T::of(unit)).norm(..).item().as_f64() }
 }
 
 /// An optimiser's settings for clipping and decay.

@@ -7,6 +7,12 @@ use crate::shape::{Shape, ShapeError};
 use crate::tensor::Tensor;
 
 /// Arrays nested to any depth, such as `[[1.0, 2.0], [3.0, 4.0]]`, or a single number.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no nested array of `{T}`",
+    label = "give arrays of one type of number, such as [[1.0, 2.0], [3.0, 4.0]]",
+    note = "a Vec becomes a tensor by `Tensor::from(vec)`, in another shape by `.reshape(shape)`; `Tensor::new` makes f32, \
+            `Tensor::from` any type of number"
+)]
 pub trait NestedArray<T> {
     /// The length of each level, outermost first.
     fn shape() -> Shape;

@@ -71,4 +71,4 @@ pub use samples::{SampleType, Samples};
 pub use shape::{Axes, Shape, ShapeError, broadcast_shapes, keepdims, normalize_axis};
 pub use standardization::Standardization;
 pub use tensor::Tensor;
-pub use views::{Slice, step};
+pub use views::{IntoSlice, Slice, step};

@@ -41,9 +41,9 @@ pub struct Slice {
 /// # Panics
 /// If `step` is zero.
 #[track_caller]
-pub fn step(range: impl Into<Slice>, step: isize) -> Slice {
+pub fn step(range: impl IntoSlice, step: isize) -> Slice {
     assert!(step != 0, "slice: the step must not be 0");
-    Slice { step, ..range.into() }
+    Slice { step, ..range.into_slice() }
 }
 
 impl Slice {
@@ -65,40 +65,56 @@ impl Slice {
     }
 }
 
-macro_rules! slice_from {
+/// What says a range of an axis: Rust's ranges, a pair of bounds, or a [`Slice`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no range of an axis",
+    label = "give a range, such as 0..1, ..-1 or (1, -1)",
+    note = "one place of an axis is taken by `select(axis, place)`"
+)]
+pub trait IntoSlice {
+    /// The range.
+    fn into_slice(self) -> Slice;
+}
+
+impl IntoSlice for Slice {
+    fn into_slice(self) -> Slice {
+        self
+    }
+}
+
+impl IntoSlice for RangeFull {
+    fn into_slice(self) -> Slice {
+        Slice { start: None, end: None, step: 1 }
+    }
+}
+
+macro_rules! into_slice {
     ($($int:ty),*) => {$(
-        impl From<Range<$int>> for Slice {
-            fn from(range: Range<$int>) -> Self {
-                Slice { start: Some(range.start.signed()), end: Some(range.end.signed()), step: 1 }
+        impl IntoSlice for Range<$int> {
+            fn into_slice(self) -> Slice {
+                Slice { start: Some(self.start.signed()), end: Some(self.end.signed()), step: 1 }
             }
         }
-        impl From<($int, $int)> for Slice {
-            /// From the first bound to before the second.
-            fn from((start, end): ($int, $int)) -> Self {
-                (start..end).into()
+        impl IntoSlice for ($int, $int) {
+            fn into_slice(self) -> Slice {
+                (self.0..self.1).into_slice()
             }
         }
-        impl From<RangeFrom<$int>> for Slice {
-            fn from(range: RangeFrom<$int>) -> Self {
-                Slice { start: Some(range.start.signed()), end: None, step: 1 }
+        impl IntoSlice for RangeFrom<$int> {
+            fn into_slice(self) -> Slice {
+                Slice { start: Some(self.start.signed()), end: None, step: 1 }
             }
         }
-        impl From<RangeTo<$int>> for Slice {
-            fn from(range: RangeTo<$int>) -> Self {
-                Slice { start: None, end: Some(range.end.signed()), step: 1 }
+        impl IntoSlice for RangeTo<$int> {
+            fn into_slice(self) -> Slice {
+                Slice { start: None, end: Some(self.end.signed()), step: 1 }
             }
         }
     )*};
 }
 
 // A bare literal is an i32.
-slice_from!(i32, isize, usize);
-
-impl From<RangeFull> for Slice {
-    fn from(_: RangeFull) -> Self {
-        Slice { start: None, end: None, step: 1 }
-    }
-}
+into_slice!(i32, isize, usize);
 
 impl<T: Element> Tensor<T> {
     /// The same elements in row-major order with another shape.
@@ -180,9 +196,9 @@ impl<T: Element> Tensor<T> {
     /// # Panics
     /// If the axis is out of range.
     #[track_caller]
-    pub fn slice(&self, axis: isize, range: impl Into<Slice>) -> Tensor<T> {
+    pub fn slice(&self, axis: isize, range: impl IntoSlice) -> Tensor<T> {
         let axis = normalize_axis("slice", axis, self.shape());
-        let range = range.into();
+        let range = range.into_slice();
         let (start, length) = range.resolve(self.shape()[axis]);
         self.with_layout(self.layout.slice(axis, start, range.step, length))
     }

@@ -1,6 +1,6 @@
 //! Views: gradients go back through the inverse view.
 
-use gradus_tensor::{Float, Shape, Slice, normalize_axis};
+use gradus_tensor::{Float, IntoSlice, Shape, normalize_axis};
 
 use crate::op::Op;
 use crate::var::Var;
@@ -79,8 +79,8 @@ impl<T: Float> Var<T> {
     /// # Panics
     /// If the axis is out of range.
     #[track_caller]
-    pub fn slice(&self, axis: isize, range: impl Into<Slice>) -> Var<T> {
-        let range = range.into();
+    pub fn slice(&self, axis: isize, range: impl IntoSlice) -> Var<T> {
+        let range = range.into_slice();
         Op::new("slice", self.value().slice(axis, range))
             .input_part(self, move |g, sum| sum.slice_add_assign(axis, range, &g))
             .finish()

@@ -59,6 +59,11 @@ use crate::mask::Positions;
 ///
 /// Losses do not broadcast: targets and outputs must have the shapes that the loss states, and the error says what to
 /// do where they have not.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no loss",
+    label = "give a loss, such as `MeanSquaredError` or `CategoricalCrossentropy::default()`",
+    note = "a metric may have the name of a loss; losses are in `gradus::nn`, or in `gradus_nn`"
+)]
 pub trait Loss: Clone + fmt::Debug + Send + Sync + 'static {
     /// The name as in Keras: `"categorical_crossentropy"`.
     fn name(&self) -> &'static str;

@@ -2,7 +2,6 @@ use gradus_tensor::{Float, Math, Shape, Tensor, keepdims};
 
 use super::*;
 use crate::rule::{Rule, Slot, Weight};
-use crate::transform::norm;
 
 options! {
     /// Adafactor: steps by the weight's own size, with an average of g² that is kept for rows and columns only:
@@ -113,7 +112,7 @@ fn rms<T: Float>(x: &Tensor<T>) -> f64 {
     if squares.is_finite() && squares > T::min_positive_value() / T::epsilon() {
         return squares.as_f64().sqrt();
     }
-    norm(x) / (x.size() as f64).sqrt()
+    x.norm_f64() / (x.size() as f64).sqrt()
 }
 
 /// Whether `value` is finite and not greater than 0.

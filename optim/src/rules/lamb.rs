@@ -2,7 +2,6 @@ use gradus_tensor::{Float, Shape};
 
 use super::*;
 use crate::rule::{Rule, Slot, Weight};
-use crate::transform::norm;
 
 options! {
     /// LAMB: Adam's step, as long as the weight is for the learning rate: p -= lr |p| / |u| u, where u is
@@ -54,7 +53,7 @@ impl Rule for Lamb {
         // Adam's step from 0 at a learning rate of 1 is -u.
         let mut direction = value.zeros_like();
         self.adam().apply(step, 1.0, Weight::new(path, &mut direction, &gradient, slots));
-        let (length, step_length) = (norm(value), norm(&direction));
+        let (length, step_length) = (value.norm_f64(), direction.norm_f64());
         let ratio = if length > 0.0 && step_length > 0.0 { length / step_length } else { 1.0 };
         *value += direction * T::of(learning_rate * ratio);
     }

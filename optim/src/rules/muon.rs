@@ -2,7 +2,6 @@ use gradus_tensor::{Float, Shape, Tensor};
 
 use super::*;
 use crate::rule::{Rule, Slot, Weight};
-use crate::transform::norm;
 
 options! {
     /// Muon: steps of matrices whose singular values are all about 1, by the momentum of [`Sgd`]; [`Adam`] for all other weights.
@@ -107,7 +106,7 @@ impl Rule for Muon {
 fn orthogonalized<T: Float>(matrix: Tensor<T>, steps: usize) -> Tensor<T> {
     let [a, b, c] = [3.4445, -4.775, 2.0315].map(T::of);
     // In two factors, since 1 / |u| may be below the least number.
-    let factor = T::of((norm(&matrix) + 1e-7).sqrt().recip());
+    let factor = T::of((matrix.norm_f64() + 1e-7).sqrt().recip());
     let mut x = matrix * factor * factor;
     let is_wide = x.shape()[0] <= x.shape()[1];
     let unit = Tensor::eye(x.shape()[0].min(x.shape()[1])) * a;

@@ -27,6 +27,10 @@ pub use warm_up::WarmUp;
 /// ```
 ///
 /// The schedules of this crate are plain data that serde writes and reads.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no learning rate",
+    label = "give a number with a point, such as 0.001, or a schedule, such as `CosineDecay::new(0.001, 1000)`"
+)]
 pub trait Schedule: Send + Sync + 'static {
     /// The learning rate of a step, counted from 0.
     fn at(&self, step: u64) -> f64;

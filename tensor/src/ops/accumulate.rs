@@ -6,7 +6,7 @@ use crate::kernels::accumulate::accumulate;
 use crate::layout::Layout;
 use crate::shape::normalize_axis;
 use crate::tensor::Tensor;
-use crate::views::Slice;
+use crate::views::IntoSlice;
 
 impl<T: Number> Tensor<T> {
     /// Adds `values`, broadcast, to the elements of a [`slice`](Tensor::slice), in place if no other tensor shares the memory.
@@ -21,9 +21,9 @@ impl<T: Number> Tensor<T> {
     /// # Panics
     /// If the axis is out of range, or `values` does not broadcast to the slice.
     #[track_caller]
-    pub fn slice_add_assign(&mut self, axis: isize, range: impl Into<Slice>, values: &Tensor<T>) {
+    pub fn slice_add_assign(&mut self, axis: isize, range: impl IntoSlice, values: &Tensor<T>) {
         let axis = normalize_axis("slice_add_assign", axis, self.shape());
-        let range = range.into();
+        let range = range.into_slice();
         let (start, length) = range.resolve(self.shape()[axis]);
         let part = Layout::contiguous(self.shape().clone()).slice(axis, start, range.step(), length);
         let layout = values.broadcast_layout("slice_add_assign", &part.shape);

@@ -72,6 +72,25 @@ impl<T: Float> Tensor<T> {
         }
     }
 
+    /// A factor, 2^-32, by which the norm of any finite elements can be held by their type: memory holds fewer than 2^64.
+    #[doc(hidden)]
+    pub const NORM_UNIT: f64 = 1.0 / (1_u64 << 32) as f64;
+
+    /// The Euclidean norm of all elements times `unit`.
+    #[doc(hidden)]
+    pub fn norm_in(&self, unit: f64) -> f64 {
+        if unit == 1.0 { self.norm(..).item().as_f64() } else { (self * T::of(unit)).norm(..).item().as_f64() }
+    }
+
+    /// The Euclidean norm of all elements, also where it is more than their type can hold.
+    #[doc(hidden)]
+    pub fn norm_f64(&self) -> f64 {
+        match self.norm_in(1.0) {
+            f64::INFINITY => self.norm_in(Self::NORM_UNIT) / Self::NORM_UNIT,
+            norm => norm,
+        }
+    }
+
     /// The distance of each element from the mean over `axes`, where the elements have this variance.
     ///
     /// # Panics

@@ -68,6 +68,11 @@ use crate::state::{NamedState, Tensors};
 ///     }
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no callback",
+    label = "give a callback, such as `EarlyStopping::new(\"val_loss\")`",
+    note = "a closure becomes one by `on_epoch_end` and its like"
+)]
 pub trait Callback<T: Float = f32>: Send {
     /// Called before the first epoch of a run: the place to forget an earlier run.
     ///

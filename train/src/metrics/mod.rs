@@ -84,6 +84,12 @@ use crate::state::{NamedState, Tensors};
 ///     }
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no metric of numbers of type `{T}`",
+    label = "give a metric, such as `Accuracy::default()`",
+    note = "a loss may have the name of a metric: `metrics::MeanAbsoluteError::default()` is the metric, `MeanAbsoluteError` alone the \
+            loss"
+)]
 pub trait Metric<T: Float = f32>: Send + Sync {
     /// The name in logs and history: `"accuracy"`.
     fn name(&self) -> String;
@@ -149,6 +155,29 @@ pub trait Metric<T: Float = f32>: Send + Sync {
     /// # Errors
     /// If the state is that of another kind of metric.
     fn restore(&mut self, state: &NamedState) -> Result<()>;
+}
+
+/// Gives metrics what does not depend on the type of the numbers as methods of their own, so that nobody need say which `Metric<T>`
+/// of them is meant.
+macro_rules! of_any_float {
+    ($($Name:ty),+ $(,)?) => {$(
+        impl $Name {
+            /// The result over all batches since the last reset: [`Metric::result`].
+            pub fn result(&self) -> f64 {
+                Metric::<f32>::result(self)
+            }
+
+            /// Forgets all batches: [`Metric::reset`].
+            pub fn reset(&mut self) {
+                Metric::<f32>::reset(self);
+            }
+        }
+    )+};
+}
+
+of_any_float! {
+    Accuracy, Auc, BinaryAccuracy, CategoricalAccuracy, F1, LabelErrorRate, MeanAbsoluteError, MeanSquaredError, Perplexity,
+    Precision, R2, Recall, RootMeanSquaredError, SparseCategoricalAccuracy, TopKAccuracy,
 }
 
 /// `part / whole`, and 0 where `whole` is 0. NaN stays.
