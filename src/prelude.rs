@@ -18,9 +18,11 @@ pub use gradus_optim::*;
 pub use gradus_tensor::{AnyTensor, Columns, Element, Float, Generator, Shape, Tensor, keepdims, step};
 pub use gradus_train::callbacks::{self, *};
 pub use gradus_train::metrics::{
-    self, Accuracy, Auc, BinaryAccuracy, Bleu, CategoricalAccuracy, Chrf, ClassAverage, ConfusionMatrix, ErrorRate, F1,
-    LabelErrorRate, Metric, Named, Perplexity, Precision, R2, Recall, RootMeanSquaredError, SparseCategoricalAccuracy,
-    TopKAccuracy, character_error_rate, edit_distance, word_error_rate,
+    self, Accuracy, Auc, BinaryAccuracy, Bleu, CategoricalAccuracy, Chrf, ClassAverage, CohenKappa, ConfusionMatrix,
+    Curve, ErrorRate, F1, FBeta, KappaWeights, LabelErrorRate, MatthewsCorrelation, MeanIoU, Metric, Named, Perplexity,
+    Precision, PrecisionAtRecall, R2, Recall, RecallAtPrecision, RootMeanSquaredError, SensitivityAtSpecificity,
+    SparseCategoricalAccuracy, SpecificityAtSensitivity, TopKAccuracy, character_error_rate, edit_distance,
+    word_error_rate,
 };
 pub use gradus_train::{Fit, History, Logs, Trainer, train_step};
 

@@ -23,7 +23,8 @@ fn compile(lines: &str) -> String {
     fs::create_dir_all(&folder).unwrap();
     let name = format!("program_{:x}", lines.bytes().fold(7_u64, |hash, byte| hash.wrapping_mul(31) ^ u64::from(byte)));
     let program = folder.join(&name).with_extension("rs");
-    let mut source = "#![allow(unused)]\nuse gradus::prelude::*;\nuse gradus::train::metrics::{self, Metric};\n".to_owned();
+    let mut source =
+        "#![allow(unused)]\nuse gradus::prelude::*;\nuse gradus::train::metrics::{self, Metric};\n".to_owned();
     source += &format!("fn model() -> Model {{ unimplemented!() }}\nfn main() -> Result<()> {{\n{lines}\nOk(())\n}}\n");
     fs::write(&program, source).unwrap();
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());

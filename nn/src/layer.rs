@@ -42,11 +42,6 @@ use crate::error::{Error, Result};
 ///
 /// check_layer(&Scale, [3]).unwrap();
 /// ```
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is no layer",
-    label = "give a layer, such as `Dense::new(10)`, or `&handle` for a `LayerHandle`",
-    note = "a layer of your own implements `Layer`, and is `Clone`, `Debug`, `Serialize` and `Deserialize`"
-)]
 pub trait Layer: Clone + fmt::Debug + Serialize + DeserializeOwned + Send + Sync + 'static {
     /// The layer's name as in Keras: `"Dense"`. It names the layer in summaries, messages and files.
     const KIND: &'static str;
@@ -334,6 +329,11 @@ impl<'de> Deserialize<'de> for LayerHandle {
 }
 
 /// What can be added to a network: a layer, or the handle of one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no layer",
+    label = "give a layer, such as `Dense::new(10)`, or `&handle` for a `LayerHandle`",
+    note = "a layer of your own implements `Layer`, and is `Clone`, `Debug`, `Serialize` and `Deserialize`"
+)]
 pub trait IntoLayer {
     #[doc(hidden)]
     fn into_layer(self) -> Arc<dyn AnyLayer>;

@@ -139,6 +139,8 @@ fn losses_say_which_activations_cannot_be_meant() {
     assert_eq!(found(&|a| check(a, &binary).is_ok()), probabilities);
     assert_eq!(found(&|a| check(a, &binary_focal).is_ok()), probabilities);
     assert_eq!(found(&|a| check(a, &KLDivergence).is_ok()), probabilities);
+    assert_eq!(found(&|a| check(a, &Dice).is_ok()), probabilities);
+    assert_eq!(found(&|a| check(a, &Tversky::default()).is_ok()), probabilities);
     assert_eq!(found(&|a| check(a, &categorical.from_logits(true)).is_ok()), logits);
     assert_eq!(found(&|a| check(a, &sparse.from_logits(true)).is_ok()), logits);
     assert_eq!(found(&|a| check(a, &focal.from_logits(true)).is_ok()), logits);

@@ -74,6 +74,8 @@ fn check_all() -> Sequential {
         [2, 3, 1]
     );
     row!(Conv3DTranspose::new(1, [2, 1, 2]).dilation_rate([1, 1, 2]), [2, 2, 1, 2]);
+    row!(CenterCrop::new(2, 1), [3, 3, 2]);
+    row!(CenterCrop::new(4, 2), [3, 3, 1]);
     row!(Cropping1D::new([(1, 2)]), [5, 2]);
     row!(Cropping2D::new([(1, 0), (0, 2)]), [3, 4, 2]);
     row!(Cropping3D::new([(0, 1), (0, 0), (1, 1)]), [3, 2, 3, 2]);
@@ -107,6 +109,7 @@ fn check_all() -> Sequential {
     row!(GlobalAveragePooling1D::new().keepdims(true), [4, 3]);
     row!(GlobalMaxPooling2D::new(), [3, 2, 3]);
     row!(GlobalMaxPooling3D::new().keepdims(true), [2, 2, 3, 2]);
+    row!(Identity, [3, 2]);
     row!(branching(), [2]);
     row!(GRU::new(3), [4, 2]);
     row!(GRU::new(2).return_sequences(true).return_state(true), LayerCheck::new([3, 2]).input([2]) =>);
@@ -135,6 +138,10 @@ fn check_all() -> Sequential {
     row!(ReversibleEmbedding::new(7, 3).mask_zero(true), LayerCheck::new([4]) =>);
     let both_ways = LayerHandle::new(ReversibleEmbedding::new(7, 3));
     row!(Sequential::new().add(&both_ways).add(Dense::new(3)).add(&both_ways), LayerCheck::new([4]) =>);
+    row!(Resizing::new(4, 2), [3, 3, 2]);
+    row!(Resizing::new(2, 5).interpolation(Interpolation::Nearest).crop_to_aspect_ratio(true), [3, 4, 1]);
+    row!(UnitNormalization::new(), [3, 2]);
+    row!(UnitNormalization::new().axis(1), [3, 2]);
     row!(RotaryEmbedding::new(100.0), [4, 6]);
     row!(RotaryEmbedding::default().scaling_factor(2.0), [3, 2, 4]);
     row!(SinePositionEncoding::default(), [4, 5]);

@@ -114,6 +114,10 @@ fn crossentropies_are_keras() {
     check("SparseCategoricalCrossentropy(from_logits=False, label_smoothing=0.1)", smoothed);
     check("SparseCategoricalCrossentropy(from_logits=True, label_smoothing=0.1)", smoothed.from_logits(true));
     check("KLDivergence", KLDivergence);
+    check("Dice(axis=1)", Dice);
+    check("Tversky(axis=1)", Tversky::default());
+    // Keras 3.15.1 takes alpha for false negatives and beta for false positives, against its documentation.
+    check("Tversky(alpha=0.3, beta=0.7, axis=1)", Tversky::default().alpha(0.7).beta(0.3));
 }
 
 #[test]
@@ -178,6 +182,8 @@ fn losses_stay_finite_at_the_ends() {
         ("categorical", CategoricalCrossentropy::default().mean(&targets, &ends, None).unwrap()),
         ("focal", BinaryFocalCrossentropy::default().mean(&targets, &ends, None).unwrap()),
         ("kl", KLDivergence.mean(&targets, &ends, None).unwrap()),
+        ("dice", Dice.mean(&Tensor::zeros([2, 2]), &Var::from(Tensor::zeros([2, 2])), None).unwrap()),
+        ("tversky", Tversky::default().beta(0.0).mean(&targets, &Var::from(Tensor::zeros([2, 2])), None).unwrap()),
         ("cosine", CosineSimilarity.mean(&targets, &Var::from(Tensor::zeros([2, 2])), None).unwrap()),
     ] {
         assert!(loss.value().item().is_finite(), "{name}: {}", loss.value());

@@ -234,10 +234,11 @@ fn each_layer_says_what_it_does_about_masks() {
             Activation::Relu, Activation::Softmax, BatchNormalization::new(), Conv1D::new(3, [2]).padding(Padding::Causal),
             Conv1D::new(3, [4]).padding(Padding::Explicit(vec![(2, 1)])), Dense::new(3),
             DepthwiseConv1D::new([2]).padding(Padding::Same), Dropout::new(0.5), ELU::default(), GaussianDropout::new(0.5),
-            GaussianNoise::new(0.1), LayerNormalization::new(), LeakyReLU::default(), Masking::new(1.0), Normalization::new([0.5], [2.0]),
+            GaussianNoise::new(0.1), Identity, LayerNormalization::new(), LeakyReLU::default(), Masking::new(1.0), Normalization::new([0.5], [2.0]),
             PReLU::new(), Permute::new([1, 2]), RMSNormalization::new(), ReLU::new(), Rescaling::new(0.5), Reshape::new([6, 2, 2]),
             Residual::new(Dense::new(4)), ReversibleEmbedding::new(9, 4), SeparableConv1D::new(3, [3]).padding(Padding::Same),
-            SinePositionEncoding::new(10_000.0), Softmax::new(), SpatialDropout1D::new(0.5), Sequential::new().add(Dense::new(3));
+            SinePositionEncoding::new(10_000.0), Softmax::new(), SpatialDropout1D::new(0.5), Sequential::new().add(Dense::new(3)),
+            UnitNormalization::new();
         "ended":
             GlobalAveragePooling1D::new(), GlobalMaxPooling1D::new().keepdims(true);
         "refused":
@@ -246,7 +247,7 @@ fn each_layer_says_what_it_does_about_masks() {
             Cropping1D::new([(1, 1)]), DepthwiseConv1D::new([2]), Flatten, GroupNormalization::new().groups(2), InstanceNormalization::new(),
             LayerNormalization::new().axis(1), LayerNormalization::new().axes([1, 2]), MaxPooling1D::new([2]), Permute::new([2, 1]), RMSNormalization::new().axis(1),
             Residual::new(Softmax::new().axis(1)), Reshape::new([3, 8]), SeparableConv1D::new(3, [2]), Softmax::new().axis(1),
-            UpSampling1D::new([2]), ZeroPadding1D::new([(1, 1)]);
+            UnitNormalization::new().axis(1), UpSampling1D::new([2]), ZeroPadding1D::new([(1, 1)]);
     }
 }
 

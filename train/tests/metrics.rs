@@ -159,6 +159,55 @@ fn precision_recall_and_f1_of_two_classes() {
 }
 
 #[test]
+fn f_beta() {
+    let ((p, y, w), (s, b, v)) = (three_classes(), two_classes());
+    // sklearn fbeta_score
+    assert_close(measure(FBeta::new(2.0), &y, &p, None), 0.6443001443001443);
+    assert_close(measure(FBeta::new(2.0), &y, &p, Some(&w)), 0.5068236847897865);
+    let weighted = || FBeta::new(0.5).average(ClassAverage::Weighted);
+    assert_close(measure(weighted(), &one_hot(&y), &p, None), 0.599025974025974);
+    assert_close(measure(weighted(), &y, &p, Some(&w)), 0.44063535547321986);
+    assert_close(measure(FBeta::new(2.0), &b, &s, None), 0.7142857142857143);
+    assert_close(measure(FBeta::new(2.0), &b, &s, Some(&v)), 0.8088235294117647);
+    assert_close(measure(FBeta::new(1.0), &y, &p, Some(&w)), measure(F1::default(), &y, &p, Some(&w)));
+}
+
+#[test]
+fn agreement() {
+    let ((p, y, w), (s, b, v)) = (three_classes(), two_classes());
+    // sklearn cohen_kappa_score, matthews_corrcoef and jaccard_score(average="macro")
+    let kappa = |weights| CohenKappa::default().weights(weights);
+    assert_close(measure(kappa(KappaWeights::None), &y, &p, None), 0.4418604651162791);
+    assert_close(measure(kappa(KappaWeights::Linear), &one_hot(&y), &p, None), 0.5862068965517242);
+    assert_close(measure(kappa(KappaWeights::Quadratic), &y, &p, None), 0.7272727272727273);
+    assert_close(measure(kappa(KappaWeights::None), &y, &p, Some(&w)), 0.1428571428571429);
+    assert_close(measure(kappa(KappaWeights::Linear), &y, &p, Some(&w)), 0.2912087912087913);
+    assert_close(measure(kappa(KappaWeights::Quadratic), &y, &p, Some(&w)), 0.47346938775510194);
+    assert_close(measure(CohenKappa::default(), &b, &s, None), 0.4);
+    assert_close(measure(CohenKappa::default(), &b, &s, Some(&v)), 0.505050505050505);
+    assert_close(measure(MatthewsCorrelation::default(), &y, &p, None), 0.4523809523809524);
+    assert_close(measure(MatthewsCorrelation::default(), &y, &p, Some(&w)), 0.14904701760304678);
+    assert_close(measure(MatthewsCorrelation::default(), &b, &s, None), 0.408248290463863);
+    assert_close(measure(MatthewsCorrelation::default(), &b, &s, Some(&v)), 0.516811394121702);
+    assert_close(measure(MeanIoU::default(), &y, &p, None), 0.47222222222222215);
+    assert_close(measure(MeanIoU::default(), &y, &p, Some(&w)), 0.34903381642512077);
+    assert_close(measure(MeanIoU::default(), &b, &s, None), 0.5357142857142857);
+    assert_close(measure(MeanIoU::default(), &b, &s, Some(&v)), 0.5996732026143792);
+    assert_close(measure(MeanIoU::default().threshold(0.95), &b, &s, None), 0.3);
+    // Without the samples of class 2, sklearn with labels=[0, 1]: the matrix is [[2, 0], [1, 1]].
+    assert_close(measure(CohenKappa::default().ignore_class(2), &y, &p, None), 0.5);
+    // By hand: class 0 has 2 / 3, class 1 has 1 / 2.
+    assert_close(measure(MeanIoU::default().ignore_class(2), &y, &p, None), 7.0 / 12.0);
+    // A class that neither occurs nor is predicted does not count: by hand, 0 has 1 / 2 and 1 has 1 / 2.
+    let outputs = Tensor::from([[0.8, 0.1, 0.1], [0.2, 0.7, 0.1], [0.3, 0.6, 0.1]]);
+    assert_close(measure(MeanIoU::default(), &Tensor::from([0.0, 0.0, 1.0]), &outputs, None), 0.5);
+    // Places of pictures [n, height, width, classes], by hand: 3 of 4 right.
+    let pictures = Tensor::from([[[[0.9, 0.1], [0.2, 0.8]], [[0.6, 0.4], [0.3, 0.7]]]]);
+    let places = Tensor::from([[[0.0, 1.0], [1.0, 1.0]]]);
+    assert_close(measure_once(MeanIoU::default(), &places, &pictures), (1.0 / 2.0 + 2.0 / 3.0) / 2.0);
+}
+
+#[test]
 fn what_cannot_be_divided_is_0() {
     let (s, b, _) = two_classes();
     let nothing = s.zeros_like();
@@ -167,6 +216,11 @@ fn what_cannot_be_divided_is_0() {
     assert_close(measure(F1::default(), &b, &nothing, None), 0.0);
     assert_close(measure(Recall::default(), &nothing, &s, None), 0.0);
     assert_close(measure(Auc::default(), &nothing, &s, None), 0.0);
+    assert_close(measure(Auc::default().curve(Curve::Pr), &nothing, &s, None), 0.0);
+    assert_close(measure(FBeta::new(2.0), &b, &nothing, None), 0.0);
+    assert_close(measure(CohenKappa::default(), &nothing, &nothing, None), 0.0);
+    assert_close(measure(MatthewsCorrelation::default(), &b, &nothing, None), 0.0);
+    assert_close(measure(PrecisionAtRecall::new(0.5), &nothing, &s, None), 0.0);
     // A class without samples counts as 0 in the macro average: of the classes 0, 1 and 2 only 0 is there and found.
     let p = Tensor::from([[0.8, 0.1, 0.1], [0.7, 0.2, 0.1]]);
     assert_close(measure(Recall::default(), &Tensor::from([0.0, 0.0]), &p, None), 1.0 / 3.0);
@@ -174,6 +228,9 @@ fn what_cannot_be_divided_is_0() {
     assert_eq!(Metric::<f64>::result(&Accuracy::default()), 0.0);
     assert_eq!(Metric::<f64>::result(&F1::default()), 0.0);
     assert_eq!(Metric::<f64>::result(&Auc::default()), 0.0);
+    assert_eq!((MeanIoU::default().result(), CohenKappa::default().result()), (0.0, 0.0));
+    assert_eq!(MatthewsCorrelation::default().result(), 0.0);
+    assert_eq!(RecallAtPrecision::new(0.0).result(), 0.0);
     assert_eq!(Metric::<f64>::result(&R2::default()), 0.0);
     assert_eq!(ConfusionMatrix::default().counts().shape(), &[0, 0]);
 }
@@ -205,8 +262,33 @@ fn the_area_under_the_curve() {
     assert_close(measure(Auc::default(), &b, &s, Some(&w)), 0.7846153846153846);
     let ties = Tensor::from([0.1, 0.4, 0.4, 0.4, 0.65, 0.9, 0.1, 0.65, 0.4, 0.9]);
     assert_close(measure(Auc::default(), &b, &ties, None), 0.6666666666666667);
+    // sklearn average_precision_score
+    assert_close(measure(Auc::default().curve(Curve::Pr), &b, &s, None), 0.775);
+    assert_close(measure(Auc::default().curve(Curve::Pr), &b, &s, Some(&w)), 0.8333333333333333);
+    assert_close(measure(Auc::default().curve(Curve::Pr), &b, &ties, None), 0.5);
     // A constant says nothing, whatever it is.
     assert_close(measure(Auc::default(), &b, &s.zeros_like(), None), 0.5);
+}
+
+#[test]
+fn points_on_curves() {
+    let (s, b, w) = two_classes();
+    // The best points of sklearn's roc_curve and precision_recall_curve
+    assert_close(measure(SensitivityAtSpecificity::new(0.6), &b, &s, None), 0.75);
+    assert_close(measure(SensitivityAtSpecificity::new(0.6), &b, &s, Some(&w)), 0.8461538461538461);
+    assert_close(measure(SpecificityAtSensitivity::new(0.9), &b, &s, None), 1.0 / 3.0);
+    assert_close(measure(SpecificityAtSensitivity::new(0.9), &b, &s, Some(&w)), 0.2666666666666667);
+    assert_close(measure(PrecisionAtRecall::new(0.7), &b, &s, None), 0.6);
+    assert_close(measure(PrecisionAtRecall::new(0.7), &b, &s, Some(&w)), 0.6875);
+    assert_close(measure(RecallAtPrecision::new(0.6), &b, &s, None), 0.75);
+    assert_close(measure(RecallAtPrecision::new(0.6), &b, &s, Some(&w)), 0.8461538461538461);
+    // At the ends, by hand: 0.9 and 0.8 are the highest scores, both of class 1.
+    assert_close(measure(SensitivityAtSpecificity::new(1.0), &b, &s, None), 0.5);
+    assert_close(measure(SensitivityAtSpecificity::new(0.0), &b, &s, None), 1.0);
+    assert_close(measure(SpecificityAtSensitivity::new(0.0), &b, &s, None), 1.0);
+    assert_close(measure(RecallAtPrecision::new(1.0), &b, &s, None), 0.5);
+    // No threshold is so good: the highest score is of class 0.
+    assert_close(measure(RecallAtPrecision::new(0.9), &(1.0 - &b), &s, None), 0.0);
 }
 
 #[test]
@@ -371,9 +453,21 @@ fn of_classes() -> (Vec<AnyMetric>, Vec<AnyMetric>) {
             Box::new(F1::default()),
             Box::new(F1::default().average(ClassAverage::Micro)),
             Box::new(F1::default().average(ClassAverage::Weighted)),
+            Box::new(FBeta::new(2.0)),
+            Box::new(CohenKappa::default()),
+            Box::new(MatthewsCorrelation::default()),
+            Box::new(MeanIoU::default()),
         ]
     };
-    let single: [Box<dyn Metric<f64>>; 2] = [Box::new(BinaryAccuracy::default()), Box::new(Auc::default())];
+    let single: [Box<dyn Metric<f64>>; 7] = [
+        Box::new(BinaryAccuracy::default()),
+        Box::new(Auc::default()),
+        Box::new(Auc::default().curve(Curve::Pr)),
+        Box::new(SensitivityAtSpecificity::new(0.5)),
+        Box::new(SpecificityAtSensitivity::new(0.5)),
+        Box::new(PrecisionAtRecall::new(0.5)),
+        Box::new(RecallAtPrecision::new(0.5)),
+    ];
     let several: [Box<dyn Metric<f64>>; 2] =
         [Box::new(SparseCategoricalAccuracy::default()), Box::new(TopKAccuracy::new(2))];
     (both().into_iter().chain(single).collect(), both().into_iter().chain(several).collect())

@@ -33,6 +33,7 @@ layers! {
         AdaptiveMaxPooling1D, AdaptiveMaxPooling2D, AdaptiveMaxPooling3D;
     batch_normalization (BatchNorm): BatchNormalization;
     bidirectional (MergeMode): Bidirectional;
+    center_crop: CenterCrop;
     concatenate: Concatenate;
     conv (Conv): Conv1D, Conv2D, Conv3D;
     conv_transpose (ConvTranspose): Conv1DTranspose, Conv2DTranspose, Conv3DTranspose;
@@ -50,6 +51,7 @@ layers! {
     group_normalization (GroupNorm): GroupNormalization;
     gru: GRU;
     grouped_query_attention: GroupedQueryAttention;
+    identity: Identity;
     instance_normalization (InstanceNorm): InstanceNormalization;
     layer_normalization (LayerNorm): LayerNormalization;
     leaky_relu: LeakyReLU;
@@ -72,6 +74,7 @@ layers! {
     rescaling: Rescaling;
     reshape: Reshape;
     residual: Residual;
+    resizing: Resizing;
     reversible_embedding: ReversibleEmbedding;
     rms_normalization (RMSNorm): RMSNormalization;
     separable_conv (SeparableConv): SeparableConv1D, SeparableConv2D;
@@ -80,5 +83,6 @@ layers! {
     spatial_dropout (SpatialDropout): SpatialDropout1D, SpatialDropout2D, SpatialDropout3D;
     time_distributed: TimeDistributed;
     transformer: TransformerDecoder, TransformerEncoder;
+    unit_normalization: UnitNormalization;
     up_sampling (Interpolation, UpSampling): UpSampling1D, UpSampling2D, UpSampling3D;
 }

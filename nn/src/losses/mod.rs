@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | numbers | numbers | [`MeanSquaredError`], [`MeanAbsoluteError`], [`Huber`], [`LogCosh`], ... |
 //! | 0 or 1, `[n, k]` | probabilities or logits `[n, k]` | [`BinaryCrossentropy`], [`BinaryFocalCrossentropy`] |
+//! | 0 or 1, places of a picture | probabilities | [`Dice`], [`Tversky`] |
 //! | one-hot `[n, classes]` | probabilities or logits `[n, classes]` | [`CategoricalCrossentropy`], [`CategoricalFocalCrossentropy`] |
 //! | class indices `[n]` | probabilities or logits `[n, classes]` | [`SparseCategoricalCrossentropy`] |
 //! | a distribution `[n, classes]` | a distribution | [`KLDivergence`] |
@@ -22,6 +23,7 @@ mod focal;
 mod hinge;
 mod objective;
 mod options;
+mod overlap;
 mod probabilities;
 mod sparse;
 mod targets;
@@ -40,6 +42,7 @@ pub use expects::Expects;
 pub use focal::{BinaryFocalCrossentropy, CategoricalFocalCrossentropy};
 pub use hinge::{CategoricalHinge, Hinge, SquaredHinge};
 pub use objective::{ImpossibleSample, Losses, Objective, OutputLoss, Scored, Total};
+pub use overlap::{Dice, Tversky};
 pub use sparse::SparseCategoricalCrossentropy;
 #[doc(hidden)]
 pub use targets::{class_index, is_ignored};

@@ -28,6 +28,10 @@ pub(super) const DELTA: Range =
 pub(super) const MARGIN: Range =
     Range { needed: "margin: the margin must be finite and not negative", holds: is_not_negative };
 
+/// How much a kind of error counts.
+pub(super) const ALPHA: Range = Range { needed: "alpha: must be finite and not negative", holds: is_not_negative };
+pub(super) const BETA: Range = Range { needed: "beta: must be finite and not negative", holds: is_not_negative };
+
 fn is_share(value: f64) -> bool {
     (0.0..=1.0).contains(&value)
 }
@@ -62,6 +66,14 @@ pub(super) fn read_smoothing<'de, D: Deserializer<'de>>(deserializer: D) -> Resu
 
 pub(super) fn read_gamma<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     GAMMA.read(deserializer)
+}
+
+pub(super) fn read_alpha<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    ALPHA.read(deserializer)
+}
+
+pub(super) fn read_beta<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    BETA.read(deserializer)
 }
 
 pub(super) fn read_margin<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {

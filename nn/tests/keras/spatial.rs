@@ -28,6 +28,11 @@ fn layer(name: &str) -> Sequential {
         "linear 1" => network.add(UpSampling1D::new([4]).interpolation(smooth)),
         "linear 2" => network.add(UpSampling2D::new([2, 3]).interpolation(smooth)),
         "linear 3" => network.add(UpSampling3D::new([2, 3, 1]).interpolation(smooth)),
+        "resizing" => network.add(Resizing::new(5, 2)),
+        "resizing nearest" => network.add(Resizing::new(2, 7).interpolation(Interpolation::Nearest)),
+        "resizing with proportions" => network.add(Resizing::new(4, 4).crop_to_aspect_ratio(true)),
+        "center crop" => network.add(CenterCrop::new(2, 3)),
+        "center crop of less" => network.add(CenterCrop::new(4, 3)),
         "global max 1" => network.add(GlobalMaxPooling1D::new()),
         "global max 2" => network.add(GlobalMaxPooling2D::new().keepdims(true)),
         "global max 3" => network.add(GlobalMaxPooling3D::new()),
@@ -47,7 +52,7 @@ fn layer(name: &str) -> Sequential {
 #[test]
 fn spatial_layers_and_their_gradients() {
     let lines = lines(include_str!("../reference/spatial.txt"));
-    assert_eq!(lines.len(), 30);
+    assert_eq!(lines.len(), 35);
     for line in lines {
         let alone = Alone::new(layer(line.name), &values(&line.input, 1));
         close(line.name, &alone.train(&values(&line.other, 2)), &line.numbers);

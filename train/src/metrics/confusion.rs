@@ -109,9 +109,14 @@ impl ConfusionMatrix {
         self.classes
     }
 
+    /// The number of samples of the class `truth` that are predicted as `predicted`.
+    pub(super) fn at(&self, truth: usize, predicted: usize) -> f64 {
+        self.counts[truth * self.classes + predicted]
+    }
+
     /// The number of samples of `class` that are predicted as it.
     pub(super) fn found(&self, class: usize) -> f64 {
-        self.counts[class * self.classes + class]
+        self.at(class, class)
     }
 
     /// The number of samples of `class`.

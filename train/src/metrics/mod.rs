@@ -3,7 +3,10 @@
 //! | measured | metrics |
 //! |---|---|
 //! | the share of right predictions | [`Accuracy`], which finds out its kind by the shapes; [`BinaryAccuracy`], [`CategoricalAccuracy`], [`SparseCategoricalAccuracy`], [`TopKAccuracy`] |
-//! | kinds of errors | [`Precision`], [`Recall`], [`F1`], [`Auc`], [`ConfusionMatrix`] |
+//! | kinds of errors | [`Precision`], [`Recall`], [`F1`], [`FBeta`], [`ConfusionMatrix`] |
+//! | agreement beyond chance | [`CohenKappa`], [`MatthewsCorrelation`] |
+//! | pictures divided into classes | [`MeanIoU`] |
+//! | scores without a threshold | [`Auc`] under the ROC curve or under precision over recall, [`SensitivityAtSpecificity`], [`SpecificityAtSensitivity`], [`PrecisionAtRecall`], [`RecallAtPrecision`] |
 //! | wrong labels in strings that CTC reads | [`LabelErrorRate`] |
 //! | doubt between classes | [`Perplexity`] |
 //! | distances from the targets | [`MeanAbsoluteError`], [`MeanSquaredError`], [`RootMeanSquaredError`], [`R2`] |
@@ -15,27 +18,33 @@
 //! have `ignore_class` for samples without a label. Where an output is NaN, a result is NaN.
 
 mod accuracy;
-mod auc;
+mod agreement;
 mod classes;
 mod confusion;
+mod counts;
 mod label_error_rate;
 mod mean;
 mod named;
 mod of_output;
 mod perplexity;
 mod precision;
+mod ranking;
 mod regression;
 mod text;
 
 pub use accuracy::{Accuracy, BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy, TopKAccuracy};
-pub use auc::Auc;
+pub use agreement::{CohenKappa, KappaWeights, MatthewsCorrelation, MeanIoU};
 pub use confusion::ConfusionMatrix;
+pub use counts::ClassAverage;
 pub use label_error_rate::LabelErrorRate;
 pub use mean::{LossMeans, Mean};
 pub use named::Named;
 pub(crate) use of_output::{OutputMetric, Scored};
 pub use perplexity::Perplexity;
-pub use precision::{ClassAverage, F1, Precision, Recall};
+pub use precision::{F1, FBeta, Precision, Recall};
+pub use ranking::{
+    Auc, Curve, PrecisionAtRecall, RecallAtPrecision, SensitivityAtSpecificity, SpecificityAtSensitivity,
+};
 pub use regression::{MeanAbsoluteError, MeanSquaredError, R2, RootMeanSquaredError};
 pub use text::{Bleu, Chrf, ErrorRate, bleu, character_error_rate, chrf, edit_distance, word_error_rate};
 
@@ -176,8 +185,9 @@ macro_rules! of_any_float {
 }
 
 of_any_float! {
-    Accuracy, Auc, BinaryAccuracy, CategoricalAccuracy, F1, LabelErrorRate, MeanAbsoluteError, MeanSquaredError, Perplexity,
-    Precision, R2, Recall, RootMeanSquaredError, SparseCategoricalAccuracy, TopKAccuracy,
+    Accuracy, Auc, BinaryAccuracy, CategoricalAccuracy, CohenKappa, F1, FBeta, LabelErrorRate, MatthewsCorrelation,
+    MeanAbsoluteError, MeanIoU, MeanSquaredError, Perplexity, Precision, PrecisionAtRecall, R2, Recall, RecallAtPrecision,
+    RootMeanSquaredError, SensitivityAtSpecificity, SparseCategoricalAccuracy, SpecificityAtSensitivity, TopKAccuracy,
 }
 
 /// `part / whole`, and 0 where `whole` is 0. NaN stays.
