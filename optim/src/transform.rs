@@ -58,6 +58,11 @@ fn shrink_to<'a, T: Float>(limit: f64, gradients: impl Iterator<Item = &'a Tenso
     if share < 1.0 { share } else { 1.0 }
 }
 
+/// Whether one of these names is a part of the path: `"bias"` of `"1/bias"`.
+pub(crate) fn has_part_of(path: &str, names: &[String]) -> bool {
+    !names.is_empty() && path.split('/').any(|part| names.iter().any(|name| name == part))
+}
+
 /// An optimiser's settings for clipping and decay.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Transforms {
@@ -71,9 +76,8 @@ pub(crate) struct Transforms {
 impl Transforms {
     /// The transform of one parameter in this step.
     pub fn of<T: Float>(&self, name: &str, gradient: &Tensor<T>, common_factor: f64, learning_rate: f64) -> Transform {
-        let is_excluded = |part| self.excluded.iter().any(|excluded| excluded == part);
-        let decays = self.excluded.is_empty() || !name.split('/').any(is_excluded);
-        let (l2, weight_decay) = if decays { (self.l2, self.weight_decay) } else { (0.0, 0.0) };
+        let is_spared = has_part_of(name, &self.excluded);
+        let (l2, weight_decay) = if is_spared { (0.0, 0.0) } else { (self.l2, self.weight_decay) };
         Transform {
             factor: common_factor * self.clip.map_or(1.0, |clip| clip.own_factor(gradient)),
             limit: self.clip.and_then(Clip::limit).unwrap_or(f64::INFINITY),

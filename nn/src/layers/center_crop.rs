@@ -1,13 +1,14 @@
 //! The middle of pictures.
 
 use super::support::prelude::*;
-use super::support::{places_shape, resized};
+use super::support::{middle, places_shape, resized};
 use crate::layers::up_sampling::Interpolation;
 
 options! {
     /// The middle of each picture: `[n, height, width, channels]` to the same with this height and width.
     ///
-    /// A picture that is smaller along an axis is first enlarged, with its proportions, by bilinear interpolation, as in Keras.
+    /// A picture that is smaller along an axis is brought to this size as by [`Resizing`](crate::Resizing) with
+    /// `crop_to_aspect_ratio`, as in Keras.
     ///
     /// ```
     /// use gradus_nn::{CenterCrop, Model, Sequential};
@@ -33,17 +34,11 @@ impl Layer for CenterCrop {
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
         let input = places_shape(build, 2)?;
         self.check(build)?;
-        let size = [self.height, self.width];
-        let output = [self.height, self.width, input[2]];
-        if input[0] < self.height || input[1] < self.width {
-            let whole = [input[0], input[1]];
-            return Ok(Built::new(output, move |_, x| resized(x, whole, size, Interpolation::Linear, true)));
-        }
-        let ranges = [0, 1].map(|axis| {
-            let first = (input[axis] - size[axis]) / 2;
-            first..first + size[axis]
-        });
-        Ok(Built::new(output, move |_, x| x.slice(1, ranges[0].clone()).slice(2, ranges[1].clone())))
+        let (whole, size) = ([input[0], input[1]], [self.height, self.width]);
+        let is_smaller = input[0] < self.height || input[1] < self.width;
+        Ok(Built::new([self.height, self.width, input[2]], move |_, x| {
+            if is_smaller { resized(x, whole, size, Interpolation::Linear, true) } else { middle(x, whole, size) }
+        }))
     }
 
     fn output_activations(&self, inputs: &[Option<Activation>]) -> Vec<Option<Activation>> {

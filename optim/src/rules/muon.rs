@@ -2,6 +2,7 @@ use gradus_tensor::{Float, Shape, Tensor};
 
 use super::*;
 use crate::rule::{Rule, Slot, Weight};
+use crate::transform::has_part_of;
 
 options! {
     /// Muon: steps of matrices whose singular values are all about 1, by the momentum of [`Sgd`]; [`Adam`] for all other weights.
@@ -67,8 +68,7 @@ impl Muon {
     /// The numbers of rows and columns, if the weight is a matrix.
     fn matrix(&self, path: &str, shape: &Shape) -> Option<[usize; 2]> {
         let name = path.rsplit('/').next();
-        let is_excluded = |part| self.exclude_layers.iter().any(|excluded| excluded == part);
-        if matches!(name, Some("bias" | "embeddings")) || path.split('/').any(is_excluded) {
+        if matches!(name, Some("bias" | "embeddings")) || has_part_of(path, &self.exclude_layers) {
             return None;
         }
         let cuts = (1..shape.len()).map(|cut| [&shape[..cut], &shape[cut..]].map(|axes| axes.iter().product()));
