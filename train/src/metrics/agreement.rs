@@ -3,11 +3,10 @@
 use gradus_tensor::{Float, Shape, Tensor};
 use serde_json::Value;
 
-use super::classes::{check_either, is_single};
 use super::counts::{Scores, of_counts};
-use super::{Metric, ratio};
+use super::{Metric, of_kept, ratio};
 use crate::error::Result;
-use crate::state::NamedState;
+use crate::state::{NamedState, Tensors};
 
 /// Declares a metric of the whole confusion matrix.
 macro_rules! of_matrix {

@@ -1,13 +1,13 @@
 //! Counts of true and predicted classes, and what metrics that are made of them share.
 
-use gradus_tensor::{Float, Tensor};
+use gradus_tensor::{Float, Shape, Tensor};
 use serde_json::Value;
 
-use super::classes::{Classes, is_single};
+use super::classes::{Classes, check_either, is_single};
 use super::confusion::ConfusionMatrix;
 use super::ratio;
 use crate::error::{Error, Result};
-use crate::state::{NamedState, from_state, to_state};
+use crate::state::{NamedState, Tensors, from_state, to_state};
 
 /// How the scores of several classes become one: scikit-learn's `average`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,6 +36,14 @@ pub(super) struct Scores {
 }
 
 impl Scores {
+    pub fn check(&self, name: &str, targets: &Shape, outputs: &Shape) -> Result<()> {
+        check_either(name, targets, outputs)
+    }
+
+    pub fn expects_probabilities(&self, outputs: &Shape) -> bool {
+        is_single(outputs) && self.threshold.is_none()
+    }
+
     pub fn update<T: Float>(
         &mut self,
         name: &str,
@@ -56,6 +64,10 @@ impl Scores {
 
     pub fn state(&self) -> Value {
         to_state(&(&self.matrix, self.single, self.undefined))
+    }
+
+    pub fn tensors(&self) -> Tensors {
+        Tensors::new()
     }
 
     pub fn restore(&mut self, state: &NamedState) -> Result<()> {
@@ -152,40 +164,7 @@ macro_rules! of_counts {
             }
         }
 
-        impl<T: Float> Metric<T> for $Name {
-            fn name(&self) -> String {
-                $name.to_owned()
-            }
-
-            fn check(&self, targets: &Shape, outputs: &Shape) -> Result<()> {
-                check_either($name, targets, outputs)
-            }
-
-            fn expects_probabilities(&self, outputs: &Shape) -> bool {
-                is_single(outputs) && self.scores.threshold.is_none()
-            }
-
-            fn update(&mut self, targets: &Tensor<T>, outputs: &Tensor<T>, weights: Option<&Tensor<T>>) -> Result<()> {
-                self.scores.update($name, targets, outputs, weights)
-            }
-
-            fn result(&self) -> f64 {
-                let $metric = self;
-                $result
-            }
-
-            fn reset(&mut self) {
-                self.scores.reset();
-            }
-
-            fn state(&self) -> Value {
-                self.scores.state()
-            }
-
-            fn restore(&mut self, state: &NamedState) -> Result<()> {
-                self.scores.restore(state)
-            }
-        }
+        of_kept!($Name, scores, $name, |$metric| $result);
     };
 }
 pub(super) use of_counts;

@@ -166,6 +166,51 @@ pub trait Metric<T: Float = f32>: Send + Sync {
     fn restore(&mut self, state: &NamedState) -> Result<()>;
 }
 
+/// Implements [`Metric`] for a struct by a field that keeps what the batches had, and a result that is made of it.
+macro_rules! of_kept {
+    ($Name:ident, $kept:ident, $name:literal, |$metric:ident| $result:expr) => {
+        impl<T: Float> Metric<T> for $Name {
+            fn name(&self) -> String {
+                $name.to_owned()
+            }
+
+            fn check(&self, targets: &Shape, outputs: &Shape) -> Result<()> {
+                self.$kept.check($name, targets, outputs)
+            }
+
+            fn expects_probabilities(&self, outputs: &Shape) -> bool {
+                self.$kept.expects_probabilities(outputs)
+            }
+
+            fn update(&mut self, targets: &Tensor<T>, outputs: &Tensor<T>, weights: Option<&Tensor<T>>) -> Result<()> {
+                self.$kept.update($name, targets, outputs, weights)
+            }
+
+            fn result(&self) -> f64 {
+                let $metric = self;
+                $result
+            }
+
+            fn reset(&mut self) {
+                self.$kept.reset();
+            }
+
+            fn state(&self) -> Value {
+                self.$kept.state()
+            }
+
+            fn tensors(&self) -> Tensors {
+                self.$kept.tensors()
+            }
+
+            fn restore(&mut self, state: &NamedState) -> Result<()> {
+                self.$kept.restore(state)
+            }
+        }
+    };
+}
+use of_kept;
+
 /// Gives metrics what does not depend on the type of the numbers as methods of their own, so that nobody need say which `Metric<T>`
 /// of them is meant.
 macro_rules! of_any_float {

@@ -3,11 +3,10 @@
 use gradus_tensor::{Float, Shape, Tensor};
 use serde_json::Value;
 
-use super::classes::{check_either, is_single};
 use super::counts::{ClassAverage, Scores, of_counts};
-use super::{Metric, ratio};
+use super::{Metric, of_kept, ratio};
 use crate::error::Result;
-use crate::state::NamedState;
+use crate::state::{NamedState, Tensors};
 
 /// Declares a metric that is a score of each class.
 macro_rules! score {

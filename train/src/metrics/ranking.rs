@@ -4,7 +4,7 @@ use gradus_tensor::{AnyTensor, Element, Float, Shape, Tensor};
 use serde_json::Value;
 
 use super::classes::truth_of_two;
-use super::{Metric, ratio, row_weights, same_size};
+use super::{Metric, of_kept, ratio, row_weights, same_size};
 use crate::error::Result;
 use crate::state::{NamedState, Tensors, from_state, no_state_of, to_state};
 
@@ -45,6 +45,14 @@ impl Point {
 }
 
 impl Ranking {
+    fn check(&self, name: &str, targets: &Shape, outputs: &Shape) -> Result<()> {
+        same_size(name, targets, outputs)
+    }
+
+    fn expects_probabilities(&self, _outputs: &Shape) -> bool {
+        false
+    }
+
     fn update<T: Float>(
         &mut self,
         name: &str,
@@ -77,6 +85,14 @@ impl Ranking {
             curve.push(all);
         }
         if all.found == 0.0 || all.false_alarms == 0.0 { 0.0 } else { of_curve(&curve, all) }
+    }
+
+    fn reset(&mut self) {
+        self.samples.clear();
+    }
+
+    fn state(&self) -> Value {
+        to_state(&self.samples.len())
     }
 
     fn tensors(&self) -> Tensors {
@@ -115,40 +131,7 @@ macro_rules! of_ranking {
             }
         }
 
-        impl<T: Float> Metric<T> for $Name {
-            fn name(&self) -> String {
-                $name.to_owned()
-            }
-
-            fn check(&self, targets: &Shape, outputs: &Shape) -> Result<()> {
-                same_size($name, targets, outputs)
-            }
-
-            fn update(&mut self, targets: &Tensor<T>, outputs: &Tensor<T>, weights: Option<&Tensor<T>>) -> Result<()> {
-                self.ranking.update($name, targets, outputs, weights)
-            }
-
-            fn result(&self) -> f64 {
-                let $metric = self;
-                self.ranking.result(|$curve, $all| $result)
-            }
-
-            fn reset(&mut self) {
-                self.ranking.samples.clear();
-            }
-
-            fn state(&self) -> Value {
-                to_state(&self.ranking.samples.len())
-            }
-
-            fn tensors(&self) -> Tensors {
-                self.ranking.tensors()
-            }
-
-            fn restore(&mut self, state: &NamedState) -> Result<()> {
-                self.ranking.restore(state)
-            }
-        }
+        of_kept!($Name, ranking, $name, |$metric| $metric.ranking.result(|$curve, $all| $result));
     )+};
 }
 
