@@ -72,8 +72,7 @@ fn main() -> Result<()> {
             let steps = (epochs * data.len().div_ceil(batch_size)) as u64;
             let rate = OneCycle::new(options.learning_rate, steps).rise(0.1);
             // Adam learns tables better than Muon does, and the last layer is one: it has a column for each letter.
-            let last = (2 * BLOCKS + 2).to_string();
-            let muon = Muon::default().exclude_layers([last]).adam(Adam::default().beta_2(0.99));
+            let muon = Muon::default().exclude_layers(["logits"]).adam(Adam::default().beta_2(0.99));
             let muon = muon.learning_rate(rate).weight_decay(0.1).clip_global_norm(1.0);
             let loss = SparseCategoricalCrossentropy::default().from_logits(true);
             let mut trainer = Trainer::new(model, loss, muon).seed(options.seed);
@@ -113,13 +112,13 @@ fn network(letters: usize) -> Sequential {
             .add(Dropout::new(DROPOUT));
         network = network.add(Residual::new(attend)).add(Residual::new(think));
     }
-    network.add(LayerNormalization::new()).add(Dense::new(letters))
+    network.add(LayerNormalization::new()).add_named("logits", Dense::new(letters))
 }
 
 /// Windows of the plays, side by side, each with the letters one further. Each has new names.
 fn samples(plays: &[&str], letters: &TextVectorization, seed: u64) -> Result<IndexedDataset<i64, i64>> {
-    let new_names = NewNames::from_plays(plays);
     let names: Vec<_> = plays.iter().map(|play| names_of(play)).collect();
+    let new_names = NewNames::new(plays, &names);
     // What a window is made of: new names may be shorter.
     const PIECE: usize = 2 * CONTEXT;
     let mut places = Vec::new();

@@ -11,12 +11,12 @@ pub struct NewNames {
 }
 
 impl NewNames {
-    /// Of the words and names of these plays.
-    pub fn from_plays(plays: &[&str]) -> Self {
+    /// Of the words and the names of these plays.
+    pub fn new(plays: &[&str], names: &[BTreeSet<String>]) -> Self {
         let long = |word: &&str| word.len() > 3;
         let words: BTreeSet<String> =
             plays.iter().flat_map(|play| words(play)).filter(long).map(str::to_lowercase).collect();
-        let names: BTreeSet<String> = plays.iter().flat_map(|play| names_of(play)).collect();
+        let names: BTreeSet<String> = names.iter().flatten().cloned().collect();
         NewNames { words: words.into_iter().collect(), names: names.into_iter().collect() }
     }
 
@@ -35,7 +35,7 @@ impl NewNames {
 /// A piece of a play with new names for these. Plays differ in whether a heading is in capitals; by a toss of a coin all are here.
 pub fn renamed(piece: &str, names: &BTreeSet<String>, new_names: &NewNames, generator: &mut Generator) -> String {
     let capitals = generator.next_u64().is_multiple_of(2);
-    let mut renamed: BTreeMap<String, String> = BTreeMap::new();
+    let mut given: BTreeMap<String, String> = BTreeMap::new();
     let mut text = String::new();
     for line in piece.split_inclusive('\n') {
         let (start, mut has_name) = (text.len(), false);
@@ -43,10 +43,11 @@ pub fn renamed(piece: &str, names: &BTreeSet<String>, new_names: &NewNames, gene
             let (word, mark) = word_and_mark.split_at(word_and_mark.trim_end_matches(is_no_letter).len());
             let name = word.to_lowercase();
             if names.contains(&name) {
-                let name = renamed.entry(name).or_insert_with(|| new_names.make(generator));
-                match word == word.to_uppercase() {
-                    true => text += &name.to_uppercase(),
-                    false => text.extend([&*name[..1].to_uppercase(), &name[1..]]),
+                let name = given.entry(name).or_insert_with(|| new_names.make(generator));
+                if word == word.to_uppercase() {
+                    text += &name.to_uppercase();
+                } else {
+                    text.extend([&*name[..1].to_uppercase(), &name[1..]]);
                 }
                 has_name = true;
             } else {

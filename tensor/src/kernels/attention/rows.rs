@@ -8,8 +8,8 @@ use crate::memory::with_scratch;
 use crate::simd::vectorize;
 use crate::team;
 
-// Within `vectorize` there are loops and no closures: one that the compiler does not inline is compiled for any processor, where
-// `mul_add` is a function that is called.
+// Within `vectorize` it is loops that call `mul_add`, not closures: a closure that the compiler does not inline is compiled for any
+// processor, where `mul_add` is a function that is called.
 
 /// The running sums of a dot product.
 const LANES: usize = 16;
