@@ -43,7 +43,7 @@ impl<X: SampleType, Y: Element> Dataset<X, Y> {
     }
 
     /// The targets as indices below `classes`.
-    fn labels(&self, classes: usize) -> Result<Vec<usize>> {
+    pub(crate) fn labels(&self, classes: usize) -> Result<Vec<usize>> {
         let shape = self.targets().shape();
         if shape.size() != self.len() {
             return Err(DatasetError::new(

@@ -138,6 +138,7 @@ pub mod emnist;
 mod error;
 pub mod fashion_mnist;
 mod folder;
+mod folds;
 mod formats;
 pub mod idx;
 #[cfg(feature = "images")]
@@ -166,6 +167,7 @@ pub mod spoken_digits;
 mod stack;
 mod stream;
 mod tabbed;
+mod table;
 mod text;
 mod text_lines;
 pub mod usps;
@@ -194,6 +196,10 @@ pub use remote::Remote;
 pub use source::ByteSource;
 pub use splits::Splits;
 pub use stream::StreamDataset;
+pub use table::{
+    Category, Date, Discretization, Feature, FeatureSpace, Hashing, Impute, IntegerLookup, Lookup, LookupToken, Number,
+    Preparation, Scale, StringLookup, Table, TableColumn, Target, Texts,
+};
 pub use text::{
     BytePair, NamedFunction, OutputMode, PadSequences, Side, Split, Standardize, TextVectorization, pad_sequences,
 };

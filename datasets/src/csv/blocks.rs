@@ -2,16 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
+use super::fields::{Fields, Head};
 use super::lines::place_of_byte;
 use super::quotes::{has_record, records};
-use super::table::{Fields, Head};
 use super::{Options, TABLE, no_row, read_rows};
 use crate::error::{DatasetError, Place, Result};
 use crate::formats::Format;
 use crate::source::ByteSource;
 
 /// The bytes that are read at a time; a few when fuzzing, so that short texts have blocks.
-const BLOCK_BYTES: u64 = if cfg!(fuzzing) { 1 << 5 } else { 1 << 18 };
+pub(super) const BLOCK_BYTES: u64 = if cfg!(fuzzing) { 1 << 5 } else { 1 << 18 };
 /// The most bytes of a row, and so of memory that a quote which is left open can take.
 const LONGEST_ROW: usize = 1 << 26;
 

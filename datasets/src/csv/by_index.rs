@@ -3,8 +3,8 @@
 use gradus_tensor::Tensor;
 
 use super::blocks::Blocks;
+use super::fields::{Fields, Head};
 use super::quotes::records;
-use super::table::{Fields, Head};
 use super::{Csv, Options, filled, read_rows};
 use crate::batch::Batch;
 use crate::classes::ClassIndex;

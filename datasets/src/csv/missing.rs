@@ -14,24 +14,36 @@ pub(super) struct Missing {
     texts: Vec<String>,
     /// Those of the texts that are numbers.
     numbers: Vec<Decimal>,
+    /// The bytes that the texts begin with, in small letters.
+    firsts: Vec<u8>,
 }
 
 impl Missing {
     pub fn new(texts: Option<Vec<String>>) -> Missing {
         let texts = texts.unwrap_or_else(|| DEFAULTS.map(str::to_owned).to_vec());
         let numbers = texts.iter().filter_map(|text| Decimal::parse(text.trim())).collect();
-        Missing { texts, numbers }
+        let first = |text: &String| text.trim().bytes().next().map(|byte| byte.to_ascii_lowercase());
+        let firsts = texts.iter().filter_map(first).collect();
+        Missing { texts, numbers, firsts }
     }
 
     /// Whether a field means that its value is missing. Letters may be large or small, and numbers written in any way.
     pub fn holds(&self, field: &str) -> bool {
+        let Some(first) = field.bytes().next() else { return true };
         let same = |text: &String| field.eq_ignore_ascii_case(text.trim());
-        field.is_empty() || self.texts.iter().any(same) || self.holds_number(field)
+        // Most fields begin otherwise.
+        self.firsts.contains(&first.to_ascii_lowercase()) && self.texts.iter().any(same) || self.holds_number(field)
+    }
+
+    /// Whether there are numbers that mean that a value is missing.
+    #[inline]
+    pub fn has_numbers(&self) -> bool {
+        !self.numbers.is_empty()
     }
 
     /// Whether a field is a number that means that its value is missing.
     #[inline]
     pub fn holds_number(&self, field: &str) -> bool {
-        !self.numbers.is_empty() && Decimal::parse(field).is_some_and(|number| self.numbers.contains(&number))
+        self.has_numbers() && Decimal::parse(field).is_some_and(|number| self.numbers.contains(&number))
     }
 }

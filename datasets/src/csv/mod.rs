@@ -1,14 +1,16 @@
-//! CSV: tables of numbers and class labels.
+//! CSV: tables of numbers, class labels and texts.
 
 mod blocks;
 mod by_index;
 mod column;
+mod fields;
 mod header;
 mod lines;
 mod missing;
+mod number;
 mod quotes;
 mod streamed;
-mod table;
+mod whole;
 
 use std::path::{Path, PathBuf};
 
@@ -21,11 +23,12 @@ use crate::error::{DatasetError, Result};
 use crate::formats::Format;
 use crate::source::ByteSource;
 pub use column::CsvColumn;
+use fields::{Fields, FileColumns, Head, malformed};
 use missing::Missing;
 use quotes::Quotes;
-use table::{Fields, Head, Table, malformed};
 
-/// A CSV file and the options for reading it; the last call reads it: `regression`, `classification` or `tensor`.
+/// A CSV file and the options for reading it; the last call reads it: `regression`, `classification` or `tensor`,
+/// and `table` if columns hold texts or entries are missing.
 ///
 /// By default the first line names the columns, fields are separated by commas, the last column is the target and all
 /// others are inputs. The text is UTF-8, and the file may be gzip'd. Every error names the file, the line and the column.
@@ -64,6 +67,8 @@ struct Options {
     targets: Option<Vec<CsvColumn>>,
     class_names: Option<Vec<String>>,
     missing: Option<Vec<String>>,
+    /// The columns that a table reads as texts, whatever they hold.
+    texts: Vec<CsvColumn>,
 }
 
 impl Csv<'static> {
@@ -80,8 +85,15 @@ impl Csv<'static> {
 impl<'a> Csv<'a> {
     /// The CSV text of any source of bytes.
     pub fn new(source: ByteSource<'a>) -> Self {
-        let options =
-            Options { delimiter: b',', header: None, inputs: None, targets: None, class_names: None, missing: None };
+        let options = Options {
+            delimiter: b',',
+            header: None,
+            inputs: None,
+            targets: None,
+            class_names: None,
+            missing: None,
+            texts: Vec::new(),
+        };
         Csv { source, path: None, options }
     }
 
@@ -259,7 +271,7 @@ fn read_rows(
     let delimiter = options.delimiter;
     let quotes = Quotes::find(text, delimiter, is_first)?;
     let text = &quotes.text[..];
-    let table = Table::new(text, head, is_first, options)?;
+    let table = FileColumns::new(text, head, is_first, options)?;
     let number_columns = [&table.inputs[..], if numeric { &table.targets } else { &[] }].concat();
     quotes.check_rows(delimiter, table.width, &number_columns)?;
     let mut reader = reader(text, delimiter, is_first && head.has_names);

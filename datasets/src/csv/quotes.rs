@@ -244,7 +244,7 @@ impl Iterator for TextFields<'_> {
 }
 
 /// The place of the quote that closes the field whose quote opens here; two quotes are one that is part of the text.
-fn closing(text: &[u8], open: usize) -> Option<usize> {
+pub(super) fn closing(text: &[u8], open: usize) -> Option<usize> {
     let mut at = open + 1;
     loop {
         let quote = at + text.get(at..)?.iter().position(|&byte| byte == QUOTE)?;

@@ -216,6 +216,16 @@ impl TextVectorization {
         Ok(TextVectorization { vocabulary, idf_weights, ..self })
     }
 
+    /// As it is if it has a vocabulary, else with that of these texts.
+    pub(crate) fn adapted_if_needed<'t>(&self, texts: impl Iterator<Item = &'t str>) -> Result<Self> {
+        if self.vocabulary.tokens().is_empty() { self.clone().adapt(texts) } else { Ok(self.clone()) }
+    }
+
+    /// What a text becomes.
+    pub(crate) fn mode(&self) -> OutputMode {
+        self.output_mode
+    }
+
     /// The special tokens, which come first: padding has an id, and no place in vectors.
     fn special(&self) -> &'static [&'static str] {
         if self.output_mode == OutputMode::Int { &[MASK, UNKNOWN] } else { &[UNKNOWN] }

@@ -21,7 +21,7 @@ pub(super) struct Head {
 }
 
 /// The columns of a file: their names, and the indices of inputs and targets.
-pub(super) struct Table<'t> {
+pub(super) struct FileColumns<'t> {
     /// The whole file, or a block of it.
     text: &'t [u8],
     /// Whether the text begins with the first line of the file.
@@ -36,15 +36,15 @@ pub(super) struct Table<'t> {
     pub targets: Vec<usize>,
 }
 
-impl<'t> Table<'t> {
+impl<'t> FileColumns<'t> {
     /// Finds the columns of a table with this first line. `is_first` says whether the text begins with it.
-    pub fn new(text: &'t [u8], head: &Head, is_first: bool, options: &Options) -> Result<Table<'t>> {
+    pub fn new(text: &'t [u8], head: &Head, is_first: bool, options: &Options) -> Result<FileColumns<'t>> {
         let Head { first, has_names } = head;
         let Options { delimiter, inputs, targets, missing, .. } = options.clone();
         let names = if *has_names { first.iter().map(str::to_owned).collect() } else { Vec::new() };
         let (width, missing) = (first.len(), Missing::new(missing));
         let mut table =
-            Table { text, is_first, delimiter, missing, width, names, inputs: Vec::new(), targets: Vec::new() };
+            FileColumns { text, is_first, delimiter, missing, width, names, inputs: Vec::new(), targets: Vec::new() };
         let place_all = |columns: Vec<CsvColumn>| -> Result<Vec<usize>> {
             columns.iter().map(|column| table.place(column, width)).collect()
         };
@@ -132,12 +132,18 @@ impl<'t> Table<'t> {
 
 /// Some fields of one row.
 pub(super) struct Fields<'r> {
-    table: &'r Table<'r>,
+    table: &'r FileColumns<'r>,
     record: &'r StringRecord,
     places: &'r [usize],
 }
 
-impl Fields<'_> {
+impl<'r> Fields<'r> {
+    /// The fields as texts.
+    pub fn texts(&self) -> impl Iterator<Item = &'r str> {
+        let Fields { record, places, .. } = *self;
+        places.iter().map(|&place| &record[place])
+    }
+
     /// Appends the fields as numbers.
     pub fn numbers(&self, numbers: &mut Vec<f32>) -> Result<()> {
         for &place in self.places {
