@@ -5,13 +5,13 @@
 //!
 //! The first asks the server once, as any program could, and ends. The second stays: open the address that it prints.
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 
 use gradus::prelude::*;
 use gradus_serve::{Server, nested_lists};
 use lexopt::{Arg, Parser, ValueExt};
+
+mod asking;
 
 fn main() -> Result<()> {
     let (mut file, mut save, mut address, mut stay) =
@@ -56,7 +56,8 @@ fn main() -> Result<()> {
     let running = server.spawn();
     let picture = mnist.test.inputs().slice(0, ..1);
     println!("The picture is a {}.", mnist.test.targets().get([0]));
-    println!("{}", ask(running.address(), &picture)?);
+    let body = format!("{{\"instances\": {}}}", nested_lists(&picture.to()));
+    println!("{}", asking::ask(running.address(), "digits", &body)?);
     running.stop()?;
     Ok(())
 }
@@ -74,15 +75,4 @@ fn train(digits: &Dataset<u8>) -> Result<Model> {
     let mut trainer = Trainer::new(model, SparseCategoricalCrossentropy::default(), Adam::default());
     trainer.fit(&prepared, Fit { epochs: 1, batch_size: 32, ..Fit::default() })?;
     Ok(trainer.into_model())
-}
-
-/// Asks for the prediction of one picture, as `curl` would.
-fn ask(server: SocketAddr, picture: &Tensor<u8>) -> Result<String> {
-    let body = format!("{{\"instances\": {}}}", nested_lists(&picture.to()));
-    let mut stream = TcpStream::connect(server)?;
-    write!(stream, "POST /v1/models/digits:predict HTTP/1.1\r\nHost: {server}\r\nConnection: close\r\n")?;
-    write!(stream, "Content-Length: {}\r\n\r\n{body}", body.len())?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    Ok(answer.split("\r\n\r\n").nth(1).unwrap_or_default().to_owned())
 }

@@ -7,10 +7,11 @@ pub use gradus_autograd::{Grads, Op, Params, Tape, Var, gradcheck, value_and_gra
 #[cfg(feature = "images")]
 pub use gradus_datasets::ImageFolder;
 pub use gradus_datasets::{
-    Augment, Batch, BytePair, Csv, DataSource, Dataset, Fill, IndexedDataset, IndexedSource, OutputMode, PadSequences,
-    Side, Split, Standardize, StreamDataset, TextVectorization, Warp, audio, auto_mpg, balanced_class_weights, biology,
-    cifar10, emnist, fashion_mnist, iris, kmnist, mnist, movie_snippets, pad_sequences, protein_q3, shakespeare,
-    splice, spoken_digits, usps, verses,
+    Augment, Batch, BytePair, Category, Csv, DataSource, Dataset, Date, Discretization, Feature, FeatureSpace, Fill,
+    Hashing, Impute, IndexedDataset, IndexedSource, IntegerLookup, Number, OutputMode, PadSequences, Preparation, Side,
+    Split, Standardize, StreamDataset, StringLookup, Table, TableColumn, Target, TextVectorization, Warp, audio,
+    auto_mpg, balanced_class_weights, biology, cifar10, emnist, fashion_mnist, iris, kmnist, mnist, movie_snippets,
+    pad_sequences, protein_q3, shakespeare, splice, spoken_digits, usps, verses,
 };
 pub use gradus_nn::losses::{self, *};
 pub use gradus_nn::*;

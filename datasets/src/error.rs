@@ -27,6 +27,7 @@ pub struct DatasetError(Box<Report>);
 #[derive(Clone)]
 struct Report {
     file: Option<String>,
+    column: Option<String>,
     place: Option<Place>,
     found: String,
     expected: String,
@@ -64,12 +65,18 @@ impl DatasetError {
     /// An error with these texts: the finding, the expectation and one thing to do.
     pub fn new(found: impl Into<String>, expected: impl Into<String>, hint: impl Into<String>) -> Self {
         let (found, expected, hint) = (found.into(), expected.into(), hint.into());
-        DatasetError(Box::new(Report { file: None, place: None, found, expected, hint }))
+        DatasetError(Box::new(Report { file: None, column: None, place: None, found, expected, hint }))
     }
 
     /// The same error, in this file; a file that is named already stays.
     pub fn in_file(mut self, path: impl AsRef<Path>) -> Self {
         self.0.file.get_or_insert_with(|| path.as_ref().display().to_string());
+        self
+    }
+
+    /// The same error, in this column of a table; a column that is named already stays.
+    pub fn in_column(mut self, name: impl Into<String>) -> Self {
+        self.0.column.get_or_insert_with(|| name.into());
         self
     }
 
@@ -82,6 +89,11 @@ impl DatasetError {
     /// The file, or the name that a reader was given.
     pub fn file(&self) -> Option<&str> {
         self.0.file.as_deref()
+    }
+
+    /// The column of a table.
+    pub fn column(&self) -> Option<&str> {
+        self.0.column.as_deref()
     }
 
     /// The place in the file or the data set.
@@ -107,12 +119,24 @@ impl DatasetError {
 
 impl fmt::Display for DatasetError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Report { file, place, found, expected, hint } = &*self.0;
-        match (file, place) {
-            (Some(file), Some(place)) => write!(f, "{file}, {place}: ")?,
-            (Some(file), None) => write!(f, "{file}: ")?,
-            (None, Some(place)) => write!(f, "{place}: ")?,
-            (None, None) => {}
+        let Report { file, column, place, found, expected, hint } = &*self.0;
+        let mut separator = "";
+        let mut part = |text: &dyn fmt::Display| {
+            let written = write!(f, "{separator}{text}");
+            separator = ", ";
+            written
+        };
+        if let Some(file) = file {
+            part(file)?;
+        }
+        if let Some(column) = column {
+            part(&format_args!("column {column:?}"))?;
+        }
+        if let Some(place) = place {
+            part(place)?;
+        }
+        if !separator.is_empty() {
+            write!(f, ": ")?;
         }
         write!(f, "found {found}, expected {expected}; {hint}")
     }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use bytes::Bytes;
+use gradus_datasets::Preparation;
 use gradus_nn::InputInfo;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -39,6 +40,8 @@ pub(crate) struct Shared {
     pub(crate) memory: Arc<Memory>,
     /// What requests give: the model's inputs, before any preprocessing.
     pub(crate) inputs: Vec<InputInfo>,
+    /// What makes them of the rows of a table, if requests give these.
+    pub(crate) preparation: Option<Preparation>,
     pub(crate) page: Bytes,
     pub(crate) metadata: Bytes,
     /// The connections that are open.
@@ -48,6 +51,7 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(
         name: String,
+        preparation: Option<Preparation>,
         limits: Limits,
         hosts: Hosts,
         batcher: Arc<Batcher>,
@@ -56,8 +60,9 @@ impl Shared {
         let model = batcher.model();
         Shared {
             inputs: model.raw_inputs(),
-            page: describe::page(&name, model).into(),
-            metadata: describe::metadata(&name, model).into(),
+            page: describe::page(&name, model, preparation.as_ref()).into(),
+            metadata: describe::metadata(&name, model, preparation.as_ref()).into(),
+            preparation,
             memory: Arc::new(Memory::new(limits.memory)),
             open: AtomicUsize::new(0),
             name,

@@ -1,6 +1,7 @@
 //! What a model is: TensorFlow Serving's status and metadata, and the page to try it on.
 
-use gradus_nn::{Model, PartialShape, ValueKind};
+use gradus_datasets::Preparation;
+use gradus_nn::{InputInfo, Model, PartialShape, ValueKind};
 use gradus_tensor::{Columns, Tensor};
 use serde_json::{Map, Value, json};
 
@@ -18,9 +19,24 @@ pub(crate) fn status() -> Vec<u8> {
 }
 
 /// `GET /v1/models/NAME/metadata`: the inputs and outputs as a signature.
-pub(crate) fn metadata(name: &str, model: &Model) -> Vec<u8> {
-    let inputs = model.raw_inputs();
-    let inputs = inputs.iter().map(|input| (input.name.clone(), tensor(&input.name, &input.shape, kind(input.kind).0)));
+pub(crate) fn metadata(name: &str, model: &Model, preparation: Option<&Preparation>) -> Vec<u8> {
+    let inputs: Vec<(String, Value)> = match preparation {
+        // A column of a table has an entry for each sample.
+        Some(preparation) => preparation
+            .columns()
+            .into_iter()
+            .map(|(name, is_number)| {
+                let dtype = if is_number { "DT_DOUBLE" } else { "DT_STRING" };
+                (name.to_owned(), tensor(name, &PartialShape::default(), dtype))
+            })
+            .collect(),
+        None => {
+            let inputs = model.raw_inputs();
+            let described =
+                |input: &InputInfo| (input.name.clone(), tensor(&input.name, &input.shape, kind(input.kind).0));
+            inputs.iter().map(described).collect()
+        }
+    };
     let outputs = model.outputs().iter();
     let outputs = outputs.map(|output| (output.name.clone(), tensor(&output.name, &output.shape, "DT_FLOAT")));
     let signature = json!({
@@ -54,25 +70,38 @@ fn kind(kind: ValueKind) -> (&'static str, &'static str) {
 }
 
 /// `GET /`: the page, with the model's description in it.
-pub(crate) fn page(name: &str, model: &Model) -> Vec<u8> {
-    let inputs = model.raw_inputs();
-    let inputs = inputs.iter().map(|input| {
-        let ids = if let ValueKind::Ids { count } = input.kind { Some(count) } else { None };
-        json!({ "name": input.name, "shape": input.shape.to_vec(), "kind": kind(input.kind).1, "ids": ids })
-    });
+pub(crate) fn page(name: &str, model: &Model, preparation: Option<&Preparation>) -> Vec<u8> {
+    let inputs: Vec<Value> = match preparation {
+        Some(preparation) => preparation
+            .columns()
+            .into_iter()
+            .map(|(name, is_number)| {
+                let kind = if is_number { "a number" } else { "a text" };
+                json!({ "name": name, "shape": Vec::<usize>::new(), "kind": kind, "ids": null })
+            })
+            .collect(),
+        None => model.raw_inputs().iter().map(input).collect(),
+    };
     let outputs = model.outputs().iter().map(|output| {
         let classes = model.class_names_of(&output.name);
         json!({ "name": output.name, "shape": output.shape.to_vec(), "classes": classes })
     });
     let description = json!({
         "name": name,
-        "inputs": inputs.collect::<Vec<_>>(),
+        "inputs": inputs,
+        "isTable": preparation.is_some(),
         "outputs": outputs.collect::<Vec<_>>(),
-        "white": white(model),
+        "white": if preparation.is_some() { None } else { white(model) },
     });
     // No text in it can end the script that it stands in.
     let description = description.to_string().replace('<', "\\u003c");
     PAGE.replacen(PLACE, &description, 1).into_bytes()
+}
+
+/// An input as the page needs it.
+fn input(input: &InputInfo) -> Value {
+    let ids = if let ValueKind::Ids { count } = input.kind { Some(count) } else { None };
+    json!({ "name": input.name, "shape": input.shape.to_vec(), "kind": kind(input.kind).1, "ids": ids })
 }
 
 /// What is white in the picture that the model takes: 255 if its preprocessing makes bytes small, else 1. `None` if nothing

@@ -221,6 +221,20 @@ impl<'a> Reader<'a> {
         Ok(number)
     }
 
+    /// A number as the nearest f64.
+    pub(crate) fn f64(&mut self) -> Result<f64> {
+        self.peek();
+        let begin = self.at;
+        if let Some(special) = self.not_finite() {
+            return Ok(special.into());
+        }
+        let number: f64 = ascii(self.number()?).parse().map_err(|_| self.error_at(begin, "a number"))?;
+        if number.is_infinite() {
+            return Err(self.error_at(begin, "a number of at most 1.8e308, the largest f64"));
+        }
+        Ok(number)
+    }
+
     fn not_finite(&mut self) -> Option<f32> {
         let next = self.text.get(self.at)?;
         if !matches!(next, b'N' | b'I' | b'-') {

@@ -82,7 +82,9 @@ mod request;
 mod routes;
 mod server;
 mod stream;
+mod table;
 
 pub use answer::{nested_lists, predictions};
 pub use request::{Bounds, Format, PredictRequest};
 pub use server::{Bound, Running, Server, is_name, name_of};
+pub use table::{preparation, read_table};

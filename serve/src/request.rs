@@ -64,33 +64,10 @@ impl PredictRequest {
     pub fn read(body: &[u8], inputs: &[InputInfo], bounds: Bounds) -> Result<Self> {
         let mut reader = Reader::new(body);
         let mut columns: Vec<Column<'_>> = inputs.iter().map(|input| Column::new(input, bounds)).collect();
-        let mut format = None;
-        reader.object("an object with \"instances\" or \"inputs\"", |reader, key| match key {
-            "instances" | "inputs" if format.is_some() => Err(format!(
-                "the body has {key:?} besides another list of samples; give \"instances\" or \"inputs\" once"
-            )),
-            "instances" => {
-                format = Some(Format::Rows);
-                rows(reader, &mut columns)
-            }
-            "inputs" => {
-                format = Some(Format::Columns);
-                whole(reader, &mut columns)
-            }
-            "signature_name" if reader.null() => Ok(()),
-            "signature_name" => match &*reader.string()? {
-                "" | SIGNATURE => Ok(()),
-                name => {
-                    let name = shortened(name);
-                    Err(format!("there is no signature \"{name}\"; leave signature_name out, or give {SIGNATURE:?}"))
-                }
-            },
-            _ => reader.skip(),
+        let format = reader.request(|reader, samples| match samples {
+            Samples::Instances => rows(reader, &mut columns),
+            Samples::Inputs => whole(reader, &mut columns),
         })?;
-        reader.end()?;
-        let Some(format) = format else {
-            return Err("the body has neither \"instances\" nor \"inputs\"; give one of them".to_owned());
-        };
         let samples = columns.first().map_or(0, |column| column.samples);
         if samples == 0 {
             return Err("the request has no samples; give at least one".to_owned());
@@ -104,6 +81,45 @@ impl PredictRequest {
         }
         let with = |inputs: Columns, column: Column<'_>| inputs.with(&column.input.name.clone(), column.tensor());
         Ok(PredictRequest { format, samples, inputs: columns.into_iter().fold(Columns::new(), with) })
+    }
+}
+
+/// How the samples of a body are listed that are read next.
+pub(crate) enum Samples {
+    /// One after the other.
+    Instances,
+    /// Input by input.
+    Inputs,
+}
+
+impl Reader<'_> {
+    /// Reads the body of a request; `read` reads its samples.
+    pub(crate) fn request(&mut self, mut read: impl FnMut(&mut Self, Samples) -> Result<()>) -> Result<Format> {
+        let mut format = None;
+        self.object("an object with \"instances\" or \"inputs\"", |reader, key| match key {
+            "instances" | "inputs" if format.is_some() => Err(format!(
+                "the body has {key:?} besides another list of samples; give \"instances\" or \"inputs\" once"
+            )),
+            "instances" => {
+                format = Some(Format::Rows);
+                read(reader, Samples::Instances)
+            }
+            "inputs" => {
+                format = Some(Format::Columns);
+                read(reader, Samples::Inputs)
+            }
+            "signature_name" if reader.null() => Ok(()),
+            "signature_name" => match &*reader.string()? {
+                "" | SIGNATURE => Ok(()),
+                name => {
+                    let name = shortened(name);
+                    Err(format!("there is no signature \"{name}\"; leave signature_name out, or give {SIGNATURE:?}"))
+                }
+            },
+            _ => reader.skip(),
+        })?;
+        self.end()?;
+        format.ok_or_else(|| "the body has neither \"instances\" nor \"inputs\"; give one of them".to_owned())
     }
 }
 
@@ -182,7 +198,7 @@ fn named(
     }
 }
 
-fn too_many(most: usize) -> String {
+pub(crate) fn too_many(most: usize) -> String {
     format!("the request has more than {most} samples; send several requests, or let the server take more")
 }
 

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use gradus_datasets::Preparation;
 use gradus_nn::ValueKind;
 use http_body_util::Full;
 use hyper::body::{Body, Incoming};
@@ -21,7 +22,9 @@ use crate::json::shortened;
 use crate::memory::Share;
 use crate::refusal::Refusal;
 use crate::request::PredictRequest;
+use crate::server::Limits;
 use crate::stream::Talk;
+use crate::table::read_table;
 
 /// Bodies and answers of more bytes are read and written where other connections need not wait for it.
 const LARGE: usize = 256 << 10;
@@ -191,6 +194,9 @@ async fn predict(shared: &Shared, talk: &Talk, body: &mut Incoming) -> Result<By
     let request = aside(body.len(), || {
         // A list of n numbers has n - 1 commas. A vector that grows takes up to three times what it has in the end.
         let numbers = 1 + body.iter().filter(|&&byte| byte == b',').count();
+        if let Some(preparation) = &shared.preparation {
+            return prepared(&body, preparation, limits, &share, numbers);
+        }
         let has_ids = shared.inputs.iter().any(|input| matches!(input.kind, ValueKind::Ids { .. }));
         share.set(body.capacity() + 3 * numbers * if has_ids { 8 } else { 4 })?;
         PredictRequest::read(&body, &shared.inputs, limits.bounds).map_err(Refusal::bad)
@@ -220,6 +226,26 @@ async fn predict(shared: &Shared, talk: &Talk, body: &mut Incoming) -> Result<By
     share.set(json.capacity())?;
     // The memory is taken until the answer is written.
     Ok(Bytes::from_owner(Written { json, _share: share }))
+}
+
+/// The inputs that are made of the rows of a request.
+fn prepared(
+    body: &Vec<u8>,
+    preparation: &Preparation,
+    limits: &Limits,
+    share: &Share,
+    entries: usize,
+) -> Result<PredictRequest, Refusal> {
+    // A row may leave out all of its entries, and then is two brackets. An entry is a number or a text.
+    let rows = 1 + body.iter().filter(|&&byte| byte == b'{').count();
+    let row = preparation.columns().len() * (8 + size_of::<String>());
+    let texts = 3 * body.len() + 3 * entries.max(rows) * (8 + size_of::<String>());
+    share.set(body.capacity() + texts + rows.saturating_mul(row))?;
+    let (format, table) = read_table(body, preparation, limits.bounds).map_err(Refusal::bad)?;
+    let made = table.len().saturating_mul(4 * preparation.width() + 8 * preparation.id_inputs().count());
+    share.set((body.capacity() + texts + rows.saturating_mul(row)).saturating_add(made))?;
+    let inputs = preparation.prepare(&table).map_err(|error| Refusal::bad(error.to_string()))?;
+    Ok(PredictRequest { format, samples: table.len(), inputs })
 }
 
 struct Written {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use gradus_datasets::Preparation;
 use gradus_nn::Model;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::{Semaphore, oneshot, watch};
@@ -18,6 +19,7 @@ use crate::connection::{self, Shared};
 use crate::figures::Figures;
 use crate::hosts::Hosts;
 use crate::request::Bounds;
+use crate::table;
 
 /// A model and how it is to be served; [`bind`](Server::bind) opens the port.
 ///
@@ -205,8 +207,10 @@ impl Server {
     ///
     /// # Errors
     /// If the address is none of this machine, the port is taken, or the process may not open as many files as it is to
-    /// have connections.
+    /// have connections; or if the model's preparation of tables is none, or makes other inputs than the model takes.
     pub fn bind(self, address: impl ToSocketAddrs) -> io::Result<Bound> {
+        let preparation =
+            table::preparation(&self.model).map_err(|text| io::Error::new(io::ErrorKind::InvalidInput, text))?;
         let files = open_files();
         let most = files.map_or(usize::MAX, |files| files.saturating_sub(OTHER_FILES)).min(Semaphore::MAX_PERMITS >> 3);
         let connections = match self.connections {
@@ -225,7 +229,7 @@ impl Server {
         let listener = TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        Ok(Bound { server: self, listener, address, connections })
+        Ok(Bound { server: self, preparation, listener, address, connections })
     }
 }
 
@@ -258,6 +262,7 @@ pub fn name_of(path: impl AsRef<Path>) -> String {
 #[must_use = "a server serves after `run`, `run_until` or `spawn`"]
 pub struct Bound {
     server: Server,
+    preparation: Option<Preparation>,
     listener: TcpListener,
     address: SocketAddr,
     connections: usize,
@@ -313,7 +318,7 @@ impl Bound {
     /// In an async function of tokio.
     #[track_caller]
     pub fn run_until(self, until: impl Future<Output = io::Result<()>>) -> io::Result<()> {
-        let Bound { server, listener, address, connections } = self;
+        let Bound { server, preparation, listener, address, connections } = self;
         let Server { model, name, hosts, gathering, limits, .. } = server;
         assert!(Handle::try_current().is_err(), "a server blocks its thread: in async functions, call `spawn` instead");
         let cores = thread::available_parallelism().map_or(2, NonZero::get);
@@ -329,7 +334,7 @@ impl Bound {
             thread::Builder::new().name("gradus-model".to_owned()).spawn(move || batcher.work())?
         };
         let hosts = Hosts::new(address, &hosts);
-        let shared = Arc::new(Shared::new(name, limits, hosts, Arc::clone(&batcher), figures));
+        let shared = Arc::new(Shared::new(name, preparation, limits, hosts, Arc::clone(&batcher), figures));
         let (outcome, stopped) = runtime.block_on(async {
             let listener = tokio::net::TcpListener::from_std(listener)?;
             let places = Arc::new(Semaphore::new(connections));

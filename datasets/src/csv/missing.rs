@@ -14,16 +14,19 @@ pub(super) struct Missing {
     texts: Vec<String>,
     /// Those of the texts that are numbers.
     numbers: Vec<Decimal>,
-    /// The bytes that the texts begin with, in small letters.
-    firsts: Vec<u8>,
+    /// Whether a text begins with this byte, small or large.
+    firsts: [bool; 256],
 }
 
 impl Missing {
     pub fn new(texts: Option<Vec<String>>) -> Missing {
         let texts = texts.unwrap_or_else(|| DEFAULTS.map(str::to_owned).to_vec());
         let numbers = texts.iter().filter_map(|text| Decimal::parse(text.trim())).collect();
-        let first = |text: &String| text.trim().bytes().next().map(|byte| byte.to_ascii_lowercase());
-        let firsts = texts.iter().filter_map(first).collect();
+        let mut firsts = [false; 256];
+        for byte in texts.iter().filter_map(|text| text.trim().bytes().next()) {
+            firsts[usize::from(byte.to_ascii_lowercase())] = true;
+            firsts[usize::from(byte.to_ascii_uppercase())] = true;
+        }
         Missing { texts, numbers, firsts }
     }
 
@@ -32,7 +35,7 @@ impl Missing {
         let Some(first) = field.bytes().next() else { return true };
         let same = |text: &String| field.eq_ignore_ascii_case(text.trim());
         // Most fields begin otherwise.
-        self.firsts.contains(&first.to_ascii_lowercase()) && self.texts.iter().any(same) || self.holds_number(field)
+        self.firsts[usize::from(first)] && self.texts.iter().any(same) || self.holds_number(field)
     }
 
     /// Whether there are numbers that mean that a value is missing.

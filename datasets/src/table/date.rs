@@ -140,7 +140,9 @@ fn whole(text: &str) -> Option<i64> {
 }
 
 fn number(text: &str) -> Option<f64> {
-    let is_number = text.starts_with(|first: char| first.is_ascii_digit()) && text.len() <= 20;
+    let is_number = text.starts_with(|first: char| first.is_ascii_digit())
+        && text.len() <= 20
+        && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     if is_number { text.parse().ok().filter(|number: &f64| number.is_finite()) } else { None }
 }
 

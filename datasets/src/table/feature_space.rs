@@ -3,7 +3,7 @@
 use super::feature::Feature;
 use super::preparation::{Part, Preparation};
 use super::target::{AdaptedTarget, Target};
-use super::{Table, TableColumn, named};
+use super::{Table, TableColumn};
 use crate::error::{DatasetError, Result};
 
 /// What the columns of a table become: features, inputs of ids, a target. [`adapt`](FeatureSpace::adapt) looks at a table to train
@@ -101,12 +101,12 @@ impl FeatureSpace {
                 return Err(DatasetError::new(found, "another one to predict from", "leave the feature out"));
             }
             let column = joined(table, columns)?;
-            let adapted = feature.adapt(&column).map_err(|error| error.in_file(named(&columns.join("_"))))?;
+            let adapted = feature.adapt(&column).map_err(|error| error.in_column(columns.join("_")))?;
             Ok(Part::new(columns.clone(), adapted))
         };
         let parts: Result<Vec<Part>> = self.features.iter().map(adapt).collect();
         let target: Option<Result<(String, AdaptedTarget)>> = self.target.as_ref().map(|(column, target)| {
-            let adapted = target.adapt(table.column(column)?).map_err(|error| error.in_file(named(column)))?;
+            let adapted = target.adapt(table.column(column)?).map_err(|error| error.in_column(column))?;
             Ok((column.clone(), adapted))
         });
         Preparation::new(parts?, target.transpose()?)

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 /// Texts as ids below a number of bins, by a hash: Keras's `Hashing`, for columns of too many different texts to list.
 ///
-/// The hash is FNV-1a with 64 bits, of the bytes of the salt and then of the text, modulo the number of bins. It is the same
-/// on every machine and in every version. (Keras takes FarmHash, so its ids are others.)
+/// The hash is FNV-1a with 64 bits, of the bytes of the salt and then of the text, whose bits are mixed as at the end of MurmurHash3;
+/// the id is the hash modulo the number of bins. It is the same on every machine and in every version. (Keras takes FarmHash, so its ids are others.)
 ///
 /// ```
 /// use gradus_datasets::Hashing;
@@ -49,7 +49,7 @@ impl Hashing {
         let salt = self.salt.to_le_bytes();
         let salt: &[u8] = if self.salt == 0 { &[] } else { &salt };
         // A file may claim that there are no bins.
-        (fnv_1a(salt.iter().chain(text.as_bytes())) % self.num_bins.max(1) as u64) as i64
+        (mixed(fnv_1a(salt.iter().chain(text.as_bytes()))) % self.num_bins.max(1) as u64) as i64
     }
 
     /// The ids of texts, `[texts]`.
@@ -61,6 +61,13 @@ impl Hashing {
 /// The hash FNV-1a with 64 bits (Fowler, Noll and Vo).
 fn fnv_1a<'a>(bytes: impl Iterator<Item = &'a u8>) -> u64 {
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// The last lines of MurmurHash3 (Appleby), behind which each bit depends on all. The low bits of FNV-1a depend on low bits alone.
+fn mixed(hash: u64) -> u64 {
+    let hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    let hash = (hash ^ (hash >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+    hash ^ (hash >> 33)
 }
 
 #[cfg(test)]

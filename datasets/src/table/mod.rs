@@ -126,7 +126,7 @@ impl Table {
     /// # Errors
     /// If there is no such column, or it holds a text that is no number.
     pub fn numbers(&self, name: &str) -> Result<Tensor<f64>> {
-        self.column(name)?.to_numbers().map_err(|error| error.in_file(named(name)))
+        self.column(name)?.to_numbers().map_err(|error| error.in_column(name))
     }
 
     /// The texts of a column; what is missing is an empty text. Numbers are written as short as possible: 1, 2.5.
@@ -180,9 +180,4 @@ impl Table {
             self.columns().filter(|(name, _)| !names.contains(name)).map(|(name, column)| (name, column.clone())),
         )
     }
-}
-
-/// A column as messages name it.
-fn named(column: &str) -> String {
-    format!("column {column:?}")
 }

@@ -45,7 +45,7 @@ impl Table {
         };
         if rows.is_empty() {
             let error = DatasetError::new("no entry", "at least one", "check how the column was read");
-            return Err(error.in_file(super::named(column)));
+            return Err(error.in_column(column));
         }
         Ok(self.rows(&rows))
     }
@@ -101,8 +101,8 @@ impl Table {
     /// If there is no such column, a label has a single row, or a part gets no row of a label.
     pub fn stratified_split(&self, column: &str, fraction: f64, randomness: impl Randomness) -> Result<(Table, Table)> {
         let (labels, names) = self.labels(column)?;
-        let (train, test) = folds::stratified_split(&labels, &names, fraction, randomness)
-            .map_err(|error| error.in_file(super::named(column)))?;
+        let (train, test) =
+            folds::stratified_split(&labels, &names, fraction, randomness).map_err(|error| error.in_column(column))?;
         Ok((self.rows(&train), self.rows(&test)))
     }
 
@@ -127,8 +127,8 @@ impl Table {
         randomness: impl Randomness,
     ) -> Result<Vec<(Table, Table)>> {
         let (labels, names) = self.labels(column)?;
-        let folds = folds::stratified_k_folds(&labels, &names, k, randomness)
-            .map_err(|error| error.in_file(super::named(column)))?;
+        let folds =
+            folds::stratified_k_folds(&labels, &names, k, randomness).map_err(|error| error.in_column(column))?;
         Ok(folds.iter().map(|(train, validation)| (self.rows(train), self.rows(validation))).collect())
     }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::feature::{Adapted, Input, Strided};
 use super::feature_space::joined;
 use super::target::AdaptedTarget;
-use super::{Table, TableColumn, named};
+use super::{Table, TableColumn};
 use crate::csv::Csv;
 use crate::dataset::Dataset;
 use crate::error::{DatasetError, Place, Result};
@@ -152,7 +152,7 @@ impl Preparation {
         }
         for (part, source) in self.parts.iter().zip(&sources) {
             if part.feature.ids().is_some() {
-                let ids = part.feature.write_ids(source).map_err(|error| error.in_file(named(&part.name())))?;
+                let ids = part.feature.write_ids(source).map_err(|error| error.in_column(part.name()))?;
                 inputs = inputs.with(&part.name(), ids);
             }
         }
@@ -161,14 +161,12 @@ impl Preparation {
 
     /// The numbers of all rows.
     fn features(&self, sources: &[TableColumn], rows: usize, width: usize) -> Result<Tensor> {
-        let mut numbers: Vec<f32> = Vec::new();
         // A file may claim any width.
-        if rows.checked_mul(width).is_none_or(|size| numbers.try_reserve_exact(size).is_err()) {
-            check_memory(None)?;
-        }
-        numbers.resize(rows * width, 0.0);
+        check_memory(rows.checked_mul(width).and_then(|size| size.checked_mul(size_of::<f32>())))?;
+        let mut numbers = Tensor::zeros([rows, width]);
         let failed: Mutex<Option<(usize, DatasetError)>> = Mutex::new(None);
-        let mut blocks: Vec<(usize, &mut [f32])> = numbers.chunks_mut(ROWS * width).enumerate().collect();
+        let mut blocks: Vec<(usize, &mut [f32])> =
+            numbers.as_mut_slice().chunks_mut(ROWS * width).enumerate().collect();
         team::for_each(&mut blocks, |(block, rows)| {
             let first = *block * ROWS;
             let range = first..first + rows.len() / width;
@@ -180,7 +178,7 @@ impl Preparation {
                     continue;
                 }
                 if let Err(error) = part.feature.write(&Input::new(source, range.clone()), &mut out) {
-                    let error = error.in_file(named(&part.name()));
+                    let error = error.in_column(part.name());
                     let row = if let Some(Place::Sample(row)) = error.place() { row } else { first };
                     let mut failed = failed.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
                     // The first of the table, whichever thread comes first.
@@ -193,7 +191,7 @@ impl Preparation {
         drop(blocks);
         match failed.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()) {
             Some((_, error)) => Err(error),
-            None => Ok(Tensor::from(numbers).reshape([rows, width])),
+            None => Ok(numbers),
         }
     }
 
@@ -207,7 +205,7 @@ impl Preparation {
             let hint = "name the column to predict by `FeatureSpace::target`, or make inputs alone by `prepare`";
             return Err(DatasetError::new("a preparation without a target", "one", hint));
         };
-        let targets = target.of(table.column(column)?).map_err(|error| error.in_file(named(column)))?;
+        let targets = target.of(table.column(column)?).map_err(|error| error.in_column(column))?;
         let data = Dataset::new(self.prepare(table)?, Columns::new().with(column, targets))?;
         Ok(if target.names().is_empty() { data } else { data.with_class_names(target.names()) })
     }
@@ -217,7 +215,7 @@ impl Part {
     /// The part's column, in the form that it takes.
     fn source(&self, table: &Table) -> Result<TableColumn> {
         let column = joined(table, &self.columns)?;
-        let converted = self.feature.converted(&column).map_err(|error| error.in_file(named(&self.name())))?;
+        let converted = self.feature.converted(&column).map_err(|error| error.in_column(self.name()))?;
         Ok(converted.into_owned())
     }
 }

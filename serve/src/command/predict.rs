@@ -3,9 +3,9 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use gradus_datasets::Csv;
+use gradus_datasets::{Csv, Preparation};
 use gradus_nn::{Activation, InputInfo, Model, OutputInfo};
-use gradus_serve::{Format, predictions};
+use gradus_serve::{Format, predictions, preparation};
 use gradus_tensor::{AnyTensor, Columns, Element, Tensor};
 use lexopt::{Arg, Parser, ValueExt};
 
@@ -18,7 +18,8 @@ Reads raw data, runs the preprocessing of the model's file and the model, and pr
 predicted one by one, as by the server, so that each has the same bits.
 
 Input, one of:
-  --csv DATA          a table of numbers, a sample in each row, with all columns of the model's input
+  --csv DATA          a table with a sample in each row: the columns that the model's preparation of tables takes, by their
+                      names; without one, numbers, with all columns of the model's input
   --npy DATA          an array of NumPy; NAME=DATA for each input of a model with several
   --image DATA..      PNG or JPEG pictures, resized to the size that the model takes
 
@@ -71,7 +72,10 @@ pub(super) fn run(mut arguments: Parser) -> Result<()> {
     let model = load(&file)?;
     let inputs = model.raw_inputs();
     let samples = match data {
-        Data::Csv(path) => Samples::Arrays(table(&path, header, only(&inputs, "--csv")?)?.into()),
+        Data::Csv(path) => Samples::Arrays(match preparation(&model).map_err(failed)? {
+            Some(preparation) => prepared(&path, header, &preparation)?,
+            None => table(&path, header, only(&inputs, "--csv")?)?.into(),
+        }),
         Data::Npy(files) => Samples::Arrays(arrays(&files, &inputs)?),
         Data::Images(paths) => Samples::Images(paths, only(&inputs, "--image")?.clone(), invert),
     };
@@ -190,13 +194,20 @@ fn only<'a>(inputs: &'a [InputInfo], option: &str) -> Result<&'a InputInfo> {
     }
 }
 
+fn csv(path: &Path, header: Option<bool>) -> Result<Csv<'static>> {
+    let csv = Csv::open(path).map_err(failed)?;
+    Ok(if let Some(header) = header { csv.header(header) } else { csv })
+}
+
+/// The inputs that a preparation makes of a table.
+fn prepared(path: &Path, header: Option<bool>, preparation: &Preparation) -> Result<Columns> {
+    let table = preparation.read(csv(path, header)?).map_err(failed)?;
+    preparation.prepare(&table).map_err(|error| failed(error.in_file(path)))
+}
+
 /// The samples of a table, in the shape of the input.
 fn table(path: &Path, header: Option<bool>, input: &InputInfo) -> Result<Tensor> {
-    let mut csv = Csv::open(path).map_err(failed)?;
-    if let Some(header) = header {
-        csv = csv.header(header);
-    }
-    let table = csv.tensor().map_err(failed)?;
+    let table = csv(path, header)?.tensor().map_err(failed)?;
     let [rows, columns] = [table.shape()[0], table.shape()[1]];
     match input.shape.fixed() {
         Some(shape) if shape.size() == columns => {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::PathBuf;
 
+use gradus_datasets::Preparation;
 use gradus_nn::{LayerKinds, Model, ValueKind};
 use gradus_tensor::Float;
 use gradus_tensor::safetensors::File;
@@ -112,6 +113,12 @@ fn described<T: Float>(model: &Model<T>) -> String {
         }
     }
     let info = model.info();
+    if let Ok(preparation) = model.preparation::<Preparation>(Preparation::NAME) {
+        let columns = preparation.columns().into_iter();
+        let columns =
+            columns.map(|(name, is_number)| format!("{name:?} ({})", if is_number { "number" } else { "text" }));
+        let _ = writeln!(text, "Made of the columns of a table: {}", columns.collect::<Vec<_>>().join(", "));
+    }
     for (output, loss) in &info.losses {
         let _ = writeln!(text, "Loss of {output:?}: {loss}");
     }
