@@ -42,7 +42,7 @@
 //! | [`splice`] | 3,004 windows of DNA, with a boundary of exon and intron or without |
 //! | [`protein_q3`] | 154 proteins, with a state of structure for each residue |
 //! | [`idx`] | the format of MNIST, read and written, every element type |
-//! | [`Csv`] | tables of numbers and labels |
+//! | [`Csv`] | tables of numbers and labels, and of texts ([`Table`]) |
 //! | `ImageFolder`, with the feature `images` | PNG and JPEG pictures, a folder for each class |
 //!
 //! The files of MNIST, iris, Auto MPG, the plays, the verses, the spoken digits, the splice junctions and the proteins lie in the folder `data` of this crate's source. For the other data sets, or
@@ -53,6 +53,14 @@
 //!
 //! Inputs and targets are one tensor each, of any element type, or [`Columns`](gradus_tensor::Columns): several tensors of
 //! different element types, with names. Batches then hold columns too; see [`Dataset`].
+//!
+//! # Tables
+//!
+//! [`Csv::table`] reads a file with texts and gaps into a [`Table`]. A [`FeatureSpace`] says what becomes of each column: numbers are
+//! filled and scaled ([`Number`]), categories become one-hot or ids ([`Category`]), dates and texts numbers ([`Date`],
+//! [`TextVectorization`]). It is adapted to the rows to train on, which gives a [`Preparation`]: a value that is applied to all other
+//! rows, and is kept in a model's file. [`StringLookup`], [`IntegerLookup`], [`Hashing`] and [`Discretization`] are such steps alone.
+//! [`Table::stratified_split`], [`Dataset::stratified_split`] and `k_folds` divide samples; [`TimeSeries`] makes windows.
 //!
 //! # Text and sequences
 //!
@@ -170,6 +178,7 @@ mod tabbed;
 mod table;
 mod text;
 mod text_lines;
+mod time_series;
 pub mod usps;
 pub mod verses;
 
@@ -203,3 +212,4 @@ pub use table::{
 pub use text::{
     BytePair, NamedFunction, OutputMode, PadSequences, Side, Split, Standardize, TextVectorization, pad_sequences,
 };
+pub use time_series::TimeSeries;
