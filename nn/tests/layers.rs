@@ -95,6 +95,11 @@ fn check_all() -> Sequential {
     row!(Dropout::new(0.4), [2, 5]);
     row!(Dropout::new(0.0), [2]);
     row!(ELU::default(), [4]);
+    row!(CategoryEncoding::new(7), LayerCheck::new([4]) =>);
+    row!(CategoryEncoding::new(7).output_mode(CategoryMode::Count), LayerCheck::new([4]) =>);
+    row!(CategoryEncoding::new(7).output_mode(CategoryMode::OneHot), LayerCheck::new([2, 2]) =>);
+    row!(CategoryEncoding::new(7).output_mode(CategoryMode::OneHot), LayerCheck::new([3, 1]) =>);
+    row!(CategoryEncoding::new(7), LayerCheck::new([]) =>);
     row!(Embedding::new(7, 3), LayerCheck::new([4]) =>);
     row!(Embedding::new(7, 3), LayerCheck::new([2, 2]) =>);
     row!(Embedding::new(7, 3).mask_zero(true), LayerCheck::new([4]) =>);

@@ -33,6 +33,7 @@ layers! {
         AdaptiveMaxPooling1D, AdaptiveMaxPooling2D, AdaptiveMaxPooling3D;
     batch_normalization (BatchNorm): BatchNormalization;
     bidirectional (MergeMode): Bidirectional;
+    category_encoding (CategoryMode): CategoryEncoding;
     center_crop: CenterCrop;
     concatenate: Concatenate;
     conv (Conv): Conv1D, Conv2D, Conv3D;

@@ -51,3 +51,22 @@ fn embedding() {
         close(line.name, &alone.train(&values(&line.other, 2)), &line.numbers);
     }
 }
+
+#[test]
+fn category_encoding() {
+    // Keras 3.15.1: CategoryEncoding(4, output_mode)([[0, 1], [0, 0], [1, 2], [3, 1]]).
+    let ids = Tensor::from([[0_i64, 1], [0, 0], [1, 2], [3, 1]]);
+    let encoded = |mode: CategoryMode, ids: &Tensor<i64>| {
+        let layer = CategoryEncoding::new(4).output_mode(mode);
+        let model = Model::build(Sequential::new().add(layer), ids.shape()[1..].to_vec(), 1).unwrap();
+        model.predict(ids.clone()).unwrap()
+    };
+    let multi_hot = [[1.0, 1.0, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 1.0, 0.0], [0.0, 1.0, 0.0, 1.0]];
+    assert_eq!(encoded(CategoryMode::MultiHot, &ids), Tensor::new(multi_hot));
+    let count = [[1.0, 1.0, 0.0, 0.0], [2.0, 0.0, 0.0, 0.0], [0.0, 1.0, 1.0, 0.0], [0.0, 1.0, 0.0, 1.0]];
+    assert_eq!(encoded(CategoryMode::Count, &ids), Tensor::new(count));
+    assert_eq!(encoded(CategoryMode::OneHot, &ids).shape(), &[4, 2, 4]);
+    let one = Tensor::from([[3_i64], [2]]);
+    assert_eq!(encoded(CategoryMode::OneHot, &one), Tensor::new([[0.0, 0.0, 0.0, 1.0], [0.0, 0.0, 1.0, 0.0]]));
+    assert_eq!(encoded(CategoryMode::MultiHot, &one.squeeze(-1)), encoded(CategoryMode::OneHot, &one));
+}

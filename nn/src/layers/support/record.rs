@@ -13,6 +13,7 @@ use super::Padding;
 use crate::activation::Activation;
 use crate::initializers::Initializer;
 use crate::layer::LayerHandle;
+use crate::layers::category_encoding::CategoryMode;
 use crate::layers::up_sampling::Interpolation;
 use crate::regularizers::Regularizer;
 
@@ -45,7 +46,7 @@ macro_rules! option_types {
 }
 
 option_types! {
-    bool, isize, usize, Vec<isize>, Vec<usize>, Activation, Initializer, Interpolation, LayerHandle, Padding, Regularizer,
+    bool, isize, usize, Vec<isize>, Vec<usize>, Activation, CategoryMode, Initializer, Interpolation, LayerHandle, Padding, Regularizer,
 }
 
 impl OptionType for f64 {
