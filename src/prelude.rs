@@ -9,9 +9,9 @@ pub use gradus_datasets::ImageFolder;
 pub use gradus_datasets::{
     Augment, Batch, BytePair, Category, Csv, DataSource, Dataset, Date, Discretization, Feature, FeatureSpace, Fill,
     Hashing, Impute, IndexedDataset, IndexedSource, IntegerLookup, Number, OutputMode, PadSequences, Preparation, Side,
-    Split, Standardize, StreamDataset, StringLookup, Table, TableColumn, Target, TextVectorization, TimeSeries, Warp, audio,
-    auto_mpg, balanced_class_weights, biology, cifar10, emnist, fashion_mnist, iris, kmnist, mnist, movie_snippets,
-    pad_sequences, protein_q3, shakespeare, splice, spoken_digits, usps, verses,
+    Split, Standardize, StreamDataset, StringLookup, Table, TableColumn, Target, TextVectorization, TimeSeries, Warp,
+    audio, auto_mpg, balanced_class_weights, biology, cifar10, emnist, fashion_mnist, iris, kmnist, mnist,
+    movie_snippets, pad_sequences, protein_q3, shakespeare, splice, spoken_digits, usps, verses,
 };
 pub use gradus_nn::losses::{self, *};
 pub use gradus_nn::*;

@@ -470,3 +470,40 @@ fn data_larger_than_memory() -> Result<()> {
     let _table = || -> Result<StreamDataset<f32, i64>> { Ok(Csv::open("rows.csv")?.classification_stream()?) };
     Ok(())
 }
+
+#[test]
+fn tables() -> Result<()> {
+    let path = std::env::temp_dir().join(format!("gradus_keras_table_{}.csv", std::process::id()));
+    std::fs::write(
+        &path,
+        "age,city,joined,churned\n31,Rome,2024-01-05,no\n,Paris,2024-02-01,yes\n45,,2023-06-30,no\n",
+    )?;
+    let table = Csv::open(&path)?.table()?;
+    std::fs::remove_file(&path)?;
+    let (train, test) = (table.slice(..2), table.slice(2..));
+    let space = FeatureSpace::new()
+        .feature("age", Number::standard().impute(Impute::Median))
+        .feature("city", Category::one_hot())
+        .feature("joined", Date::new())
+        .target("churned", Target::binary());
+    let preparation = space.adapt(&train)?;
+    assert_eq!(preparation.dataset(&test)?.inputs()[0].shape(), &[1, 8]);
+
+    let cities = StringLookup::new().adapt(["Rome", "Paris", "Rome"])?;
+    assert_eq!(cities.ids(["Paris"])?.to_vec(), [2]);
+    let codes = IntegerLookup::new().adapt([404, 200, 200])?;
+    assert_eq!(codes.ids([200])?.to_vec(), [1]);
+    assert!(Hashing::new(100).ids(["Paris"]).iter().all(|id| id < 100));
+    assert_eq!(Discretization::at([18.0, 65.0])?.ids([40.0])?.to_vec(), [1]);
+    let model = built(Sequential::new().add(CategoryEncoding::new(4).output_mode(CategoryMode::Count)), [3])?;
+    assert_eq!(model.predict(Tensor::from([[0_i64, 2, 2]]))?.to_vec(), [1.0, 0.0, 2.0, 0.0]);
+    let series = Tensor::arange(0.0, 100.0, 1.0);
+    assert_eq!(TimeSeries::new(24).forecast(&series, 1)?.len(), 76);
+    let data = iris::load()?;
+    let (train, test) = data.stratified_split(0.2, 42)?;
+    assert_eq!((train.len(), test.len(), data.k_folds(5, 42)?.len()), (120, 30, 5));
+    let model = Model::build(Sequential::new().add(Dense::new(1)), [preparation.width()], 42)?;
+    let model = model.with_preparation(Preparation::NAME, &preparation)?;
+    assert_eq!(model.preparation::<Preparation>(Preparation::NAME)?, preparation);
+    Ok(())
+}

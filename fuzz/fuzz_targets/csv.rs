@@ -1,7 +1,8 @@
-//! A table as text: read at once, as a stream and by index, it has the same samples, or all refuse it.
+//! A table as text: read at once, as a stream and by index, it has the same samples, or all refuse it. Of columns of numbers and
+//! texts, it is read by pieces as at once.
 #![no_main]
 
-use gradus_datasets::Csv;
+use gradus_datasets::{ByteSource, Csv};
 use gradus_fuzz::{FuzzFile, Read, lazy, same, same_stream};
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
@@ -18,7 +19,15 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
             _ => csv.target(-1).class_names(["a", "0", "1"]),
         }
     };
-    if how & 8 == 0 {
+    if how & 16 != 0 {
+        let of_file = csv().table();
+        let of_memory = Csv::new(ByteSource::new(text, file.path().display().to_string()).unwrap());
+        let delimiter = [b',', b';', b'\t', b' '][usize::from(delimiter % 4)];
+        let of_memory = of_memory.header(how & 1 == 0).delimiter(delimiter);
+        if how >> 1 & 3 == 0 {
+            assert_eq!(format!("{of_file:?}"), format!("{:?}", of_memory.table()));
+        }
+    } else if how & 8 == 0 {
         let at_once: Read = csv().classification().map(|data| data.to_columns());
         let by_index = csv().classification_by_index();
         if let (Ok(one), Ok(other)) = (&at_once, &by_index) {

@@ -8,6 +8,18 @@ use crate::request::{Bounds, Format, Samples, too_many};
 
 /// The preparation of tables that a model holds, if it holds one.
 ///
+/// ```
+/// use gradus_datasets::{FeatureSpace, Number, Preparation, Table, TableColumn};
+/// use gradus_nn::{Dense, Model, Sequential};
+/// let table = Table::new([("age", TableColumn::from([20.0, 40.0]))]).unwrap();
+/// let of_table = FeatureSpace::new().feature("age", Number::standard()).adapt(&table).unwrap();
+/// let model = Model::build(Sequential::new().add(Dense::new(1)), [of_table.width()], 42)?;
+/// assert_eq!(gradus_serve::preparation(&model), Ok(None));
+/// let model = model.with_preparation(Preparation::NAME, &of_table)?;
+/// assert_eq!(gradus_serve::preparation(&model), Ok(Some(of_table)));
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
+///
 /// # Errors
 /// If it is of another type, or makes other inputs than the model takes.
 pub fn preparation(model: &Model) -> Result<Option<Preparation>> {
@@ -78,6 +90,15 @@ impl Column<'_> {
 
 /// Reads the rows of a request: `{"instances": [{"age": 31, "city": "Rome"}, ..]}`, or `{"inputs": {"age": [31, ..], ..}}`. What is
 /// null or left out is missing; the column that is predicted may be given, and is passed over.
+///
+/// ```
+/// use gradus_datasets::{FeatureSpace, Number, Table, TableColumn};
+/// use gradus_serve::{Bounds, read_table};
+/// let table = Table::new([("age", TableColumn::from([20.0, 40.0]))]).unwrap();
+/// let preparation = FeatureSpace::new().feature("age", Number::standard()).adapt(&table).unwrap();
+/// let (_, rows) = read_table(br#"{"instances": [{"age": 31}, {"age": 50}]}"#, &preparation, Bounds::default()).unwrap();
+/// assert_eq!(preparation.prepare(&rows).unwrap()[0].to::<f32>().to_vec(), [0.1, 2.0]);
+/// ```
 ///
 /// # Errors
 /// If the text is no JSON, a column is not one of the table, or an entry is of the other kind.

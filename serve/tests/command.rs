@@ -6,6 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 
+use gradus_datasets::{Category, FeatureSpace, Number, Preparation, Table, TableColumn};
 use gradus_nn::*;
 use gradus_tensor::safetensors::Writer;
 use gradus_tensor::{Generator, Tensor};
@@ -240,4 +241,27 @@ fn a_checkpoint_is_served_as_a_model() {
     let npy = folder.file("a.npy");
     Tensor::from([[[255_u8, 0], [0, 0]]]).save_npy(&npy).unwrap();
     assert!(printed(&["predict", &file, "--npy", &npy]).contains("north"));
+}
+
+#[test]
+fn a_table_is_prepared_as_it_was() {
+    let folder = Folder::new("table");
+    let columns = [("age", TableColumn::from([20.0, 40.0])), ("code", TableColumn::from(["01", "02"]))];
+    let space = FeatureSpace::new().feature("age", Number::standard()).feature("code", Category::one_hot());
+    let preparation = space.adapt(&Table::new(columns).unwrap()).unwrap();
+    let model = Model::build(Sequential::new().add(Dense::new(1)), [3], 1).unwrap();
+    let model = model.with_preparation(Preparation::NAME, &preparation).unwrap();
+    let (file, rows) = (folder.file("table.safetensors"), folder.file("rows.csv"));
+    model.save(&file).unwrap();
+    fs::write(&rows, "more,code,age\nx,01,40\ny,03,20\n").unwrap();
+    let expected = model.predict(Tensor::new([[1.0, 0.0, 1.0], [-1.0, 0.0, 0.0]])).unwrap();
+    // The order of the codes: of one frequency, the last comes first.
+    assert_eq!(preparation.feature_names(), ["age", "code = 02", "code = 01"]);
+    let text = printed(&["predict", &file, "--csv", &rows]);
+    let found: Vec<f32> = text.lines().map(|line| line.split_whitespace().nth(1).unwrap().parse().unwrap()).collect();
+    assert_eq!(found, expected.to_vec());
+    assert!(printed(&["show", &file]).contains("Made of the columns of a table: \"age\" (number), \"code\" (text)"));
+    fs::write(&rows, "code,age\n01,\n").unwrap();
+    let message = failed(&["predict", &file, "--csv", &rows], 1);
+    assert!(message.contains("rows.csv, column \"age\", sample 0: found a number that is missing"), "{message}");
 }

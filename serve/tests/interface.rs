@@ -3,6 +3,7 @@
 mod common;
 
 use common::*;
+use gradus_datasets::{Category, FeatureSpace, Impute, Number, Preparation, Table, TableColumn};
 use gradus_nn::*;
 use gradus_serve::{Bounds, PredictRequest, Server};
 use gradus_tensor::{Columns, Tensor};
@@ -48,6 +49,64 @@ fn several_inputs_and_outputs_are_objects() {
         }
     }
     running.stop().unwrap();
+}
+
+/// A model of a table's columns: a number, a category, and another one as ids.
+fn of_a_table() -> (Model, Preparation) {
+    let table = Table::new([
+        ("age", TableColumn::from([20.0, 40.0])),
+        ("city", TableColumn::from(["Rome", "Paris"])),
+        ("street", TableColumn::from(["a", "b"])),
+    ]);
+    let preparation = FeatureSpace::new()
+        .feature("age", Number::standard().impute(Impute::Mean))
+        .feature("city", Category::one_hot())
+        .feature("street", Category::ids())
+        .adapt(&table.unwrap())
+        .unwrap();
+    let mut graph = Graph::builder();
+    let (features, street) = (graph.input_named("features"), graph.input_named("street"));
+    let street = graph.add(Embedding::new(3, 2), [street]);
+    let both = graph.add(Concatenate::new(), [features, street]);
+    let y = graph.add(Dense::new(2), [both]);
+    let inputs = [Input::named("features", [3]), Input::named("street", [0; 0])];
+    let model = Model::build(graph.output(y), inputs, 7).unwrap();
+    (model.with_preparation(Preparation::NAME, &preparation).unwrap(), preparation)
+}
+
+#[test]
+fn rows_of_a_table_are_prepared_by_the_server() {
+    let (model, preparation) = of_a_table();
+    let running = spawn(Server::new(model.clone()));
+    let rows =
+        r#"{"instances": [{"age": 30, "city": "Rome", "street": "b"}, {"city": "Oslo", "street": "c", "age": null}]}"#;
+    let found = predict(running.address(), rows);
+    assert_eq!(found.status, 200, "{}", found.body);
+    let table = |age: f64, city: &str, street: &str| {
+        let columns = [("age", [age].into()), ("city", [city].into()), ("street", TableColumn::from([street]))];
+        bits_of(&model.predict(preparation.prepare(&Table::new(columns).unwrap()).unwrap()).unwrap())
+    };
+    assert_eq!(bits(&found.body), [table(30.0, "Rome", "b"), table(f64::NAN, "Oslo", "c")].concat());
+    let refused = predict(running.address(), r#"{"instances": [{"aeg": 30}]}"#);
+    assert_eq!(refused.status, 400);
+    assert!(refused.body.contains("the table has no column"), "{}", refused.body);
+    let metadata = get(running.address(), "/v1/models/m/metadata");
+    assert!(metadata.body.contains("DT_STRING") && metadata.body.contains("\"street\""), "{}", metadata.body);
+    let page = get(running.address(), "/");
+    assert!(page.body.contains("\"isTable\":true") && page.body.contains("\"a text\""));
+    running.stop().unwrap();
+}
+
+#[test]
+fn a_preparation_of_other_inputs_is_refused() {
+    let (_, preparation) = of_a_table();
+    let other = Model::build(Sequential::new().add(Dense::new(1)), [4], 1).unwrap();
+    let other = other.with_preparation(Preparation::NAME, &preparation).unwrap();
+    let error = Server::new(other.clone()).bind("127.0.0.1:0").err().unwrap().to_string();
+    assert!(error.starts_with("the preparation of tables makes 2 inputs, with 3 numbers of a row"), "{error}");
+    let wrong = other.with_preparation(Preparation::NAME, &[1]).unwrap();
+    let error = Server::new(wrong).bind("127.0.0.1:0").err().unwrap().to_string();
+    assert!(error.contains("\"table\" is of another type"), "{error}");
 }
 
 #[test]
