@@ -29,7 +29,7 @@ impl Csv<'_> {
     /// A column is numbers if each of its entries is one or is missing ([`missing`](Csv::missing) says which texts mean that). Numbers
     /// with a zero before other digits, such as the postcode 01067, are codes, and make a column of texts; so does
     /// [`texts`](Csv::texts). Numbers are read as f64. Without a header the columns are named "0", "1", and so on, as is a column
-    /// whose name is empty. If [`inputs`](Csv::inputs) or targets are chosen, the table has these columns alone, in this order.
+    /// whose name is empty. If [`inputs`](Csv::inputs) are chosen, the table has these columns and the targets alone, in this order.
     ///
     /// ```
     /// use gradus_datasets::{ByteSource, Csv};
@@ -435,24 +435,31 @@ fn numbers(kinds: &[Kind], rows: usize) -> Vec<Tensor<f64>> {
 
 /// The texts of each column of texts, of all chunks.
 fn texts(chunks: Vec<Chunk<'_>>, columns: usize) -> Vec<Texts> {
-    let mut all: Vec<(Vec<(String, Vec<usize>)>, Texts)> = vec![(Vec::new(), Texts::default()); columns];
+    /// The texts of a chunk, one behind the other, and where each ends.
+    type Part = (String, Vec<usize>);
+    #[derive(Clone, Default)]
+    struct Column {
+        parts: Vec<Part>,
+        joined: Texts,
+    }
+    let mut all = vec![Column::default(); columns];
     for chunk in chunks {
-        for (entries, (parts, _)) in chunk.columns.into_iter().zip(&mut all) {
+        for (entries, column) in chunk.columns.into_iter().zip(&mut all) {
             if let Entries::Texts { text, ends } = entries {
-                parts.push((text, ends));
+                column.parts.push((text, ends));
             }
         }
     }
-    team::for_each(&mut all, |(parts, texts)| {
+    team::for_each(&mut all, |Column { parts, joined }| {
         let mut text = String::with_capacity(parts.iter().map(|(text, _)| text.len()).sum());
         let mut ends = Vec::with_capacity(parts.iter().map(|(_, ends)| ends.len()).sum());
         for (part, part_ends) in &*parts {
             ends.extend(part_ends.iter().map(|end| text.len() + end));
             text.push_str(part);
         }
-        *texts = Texts::of_parts(text, ends);
+        *joined = Texts::of_parts(text, ends);
     });
-    all.into_iter().map(|(_, texts)| texts).collect()
+    all.into_iter().map(|column| column.joined).collect()
 }
 
 fn columns(kinds: &[Kind], numbers: Vec<Tensor<f64>>, texts: Vec<Texts>) -> Vec<TableColumn> {

@@ -174,8 +174,8 @@ fn formatted(text: &str, format: &str) -> Option<f64> {
         if let 'b' | 'B' = code {
             let length = rest.find(|letter: char| !letter.is_ascii_alphabetic()).unwrap_or(rest.len());
             let name = rest[..length].to_ascii_lowercase();
-            let fits = |month: &&str| **month == *name || code == 'b' && name.len() == 3 && month.starts_with(&*name);
-            date[1] = 1 + MONTHS.iter().position(|month| fits(&month))? as i64;
+            let fits = |month: &str| *month == *name || code == 'b' && name.len() == 3 && month.starts_with(&*name);
+            date[1] = 1 + MONTHS.iter().position(|month| fits(month))? as i64;
             rest = &rest[length..];
             continue;
         }
