@@ -93,6 +93,16 @@ impl Layout {
         layout
     }
 
+    /// The diagonal of two axes of one length, in place of the first; the second is removed.
+    pub fn diagonal(&self, first: usize, second: usize) -> Layout {
+        debug_assert!(first < second && self.shape[first] == self.shape[second]);
+        let mut layout = self.clone();
+        layout.shape = layout.shape.without_axis(second);
+        let stride = layout.strides.remove(second);
+        layout.strides[first] += stride;
+        layout
+    }
+
     /// The elements of `axis` in reverse order.
     pub fn flip(&self, axis: usize) -> Layout {
         let length = self.shape[axis];

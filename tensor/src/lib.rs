@@ -22,6 +22,7 @@ mod columns;
 mod convolution;
 mod create;
 mod display;
+mod einsum;
 mod element;
 mod formula;
 mod grid;
@@ -57,8 +58,8 @@ pub use formula::{Arithmetic, Comparison, Condition, Expression, Function, Node,
 pub use kernels::math::Math;
 pub use memory::release_memory;
 pub use ops::{
-    AttentionSums, Decoded, Interpolation, Moments, Operand, PadMode, RECURRENT_GRADIENTS, RecurrentInputs,
-    RecurrentOutputs, RecurrentParts, RecurrentTrace, update,
+    AttentionSums, Decoded, Interpolation, LinalgError, Lu, Moments, Operand, PadMode, RECURRENT_GRADIENTS,
+    RecurrentInputs, RecurrentOutputs, RecurrentParts, RecurrentTrace, update,
 };
 pub use pointwise::functions::{SELU_ALPHA, SELU_SCALE};
 #[doc(hidden)]

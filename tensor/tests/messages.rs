@@ -41,6 +41,11 @@ fn attend(how: Attention) {
     x.attention(&x, &x, &how);
 }
 
+#[track_caller]
+fn sum_up(equation: &str, operands: &[&Tensor]) {
+    Tensor::einsum(equation, operands);
+}
+
 /// Mistakes and what they are told.
 #[allow(clippy::type_complexity)] // A table.
 const MISTAKES: &[(fn(), &str)] = &[
@@ -97,6 +102,53 @@ const MISTAKES: &[(fn(), &str)] = &[
     (|| assert_eq!(zeros([5]).item(), 0.0), "item: exactly one element is needed, there are 5: [5]"),
     (|| assert_eq!(zeros([5, 2]).get([1]), 0.0), "get: there is no element [1]: [5, 2]"),
     (|| drop(zeros([2, 3]).matmul(&zeros([2, 3]))), "matmul: "),
+    (|| sum_up("ij,jk", &[&zeros([2, 3])]), "einsum: the equation has 2 operands, 1 are given: \"ij,jk\" of [2, 3]"),
+    (
+        || sum_up("ij,jk->ik", &[&zeros([2, 3]), &zeros([4, 2])]),
+        "einsum: the axes of j have lengths 3 and 4: \"ij,jk->ik\" of [2, 3] and [4, 2]",
+    ),
+    (|| sum_up("ii", &[&zeros([1, 3])]), "einsum: the axes of i have lengths 1 and 3: \"ii\" of [1, 3]"),
+    (|| sum_up("ij", &[&zeros([2, 3, 4])]), "einsum: \"ij\" does not name the axes of [2, 3, 4]: \"ij\" of [2, 3, 4]"),
+    (|| sum_up("ij->iij", &[&zeros([2, 3])]), "einsum: the output has i twice: \"ij->iij\" of [2, 3]"),
+    (|| sum_up("ij->ik", &[&zeros([2, 3])]), "einsum: k of the output is in no operand: \"ij->ik\" of [2, 3]"),
+    (|| sum_up("i1", &[&zeros([2, 3])]), "einsum: '1' is no label, labels are letters: \"i1\" of [2, 3]"),
+    (|| sum_up("i->i->", &[&zeros([2])]), "einsum: '-' is no label, labels are letters: \"i->i->\" of [2]"),
+    (|| sum_up("..i", &[&zeros([2])]), "einsum: an operand may have one ellipsis, three dots: \"..i\" of [2]"),
+    (
+        || sum_up("...i->i", &[&zeros([2, 3])]),
+        "einsum: the output needs an ellipsis for the axes of those of the operands: \"...i->i\" of [2, 3]",
+    ),
+    (
+        || drop(Tensor::einsum_gradient("i->", &[&zeros([2])], 0, &zeros([2]))),
+        "einsum_gradient: the gradient must have the output's shape [], found [2]",
+    ),
+    (
+        || drop(Tensor::einsum_gradient("i->", &[&zeros([2])], 1, &zeros([]))),
+        "einsum_gradient: there is no operand 1, there are 1",
+    ),
+    (|| drop(zeros([2, 3]).solve(&zeros([2]))), "solve: square matrices are needed: [2, 3]"),
+    (|| drop(zeros([3]).inverse()), "inverse: square matrices are needed: [3]"),
+    (|| drop(zeros([2, 3, 3]).solve(&zeros([2, 1]))), "solve: the right-hand side needs 3 rows: [2, 3, 3] and [2, 1]"),
+    (|| drop(zeros([2, 3, 3]).solve(&zeros([4, 3, 1]))), "solve: the shapes do not broadcast together: [2] and [4]"),
+    (
+        || drop(zeros([3, 3]).lu().solve_transposed(&zeros([]))),
+        "solve_transposed: the right-hand side needs 3 rows: [3, 3] and []",
+    ),
+    (
+        || drop(zeros([2, 3]).solve_triangular(&zeros([2]), true)),
+        "solve_triangular: square matrices are needed: [2, 3]",
+    ),
+    (|| drop(zeros([2, 3]).lu()), "lu: square matrices are needed: [2, 3]"),
+    (|| drop(zeros([2, 3]).determinant()), "determinant: square matrices are needed: [2, 3]"),
+    (|| drop(zeros([2, 3]).slogdet()), "slogdet: square matrices are needed: [2, 3]"),
+    (|| drop(zeros([2, 3]).cholesky()), "cholesky: square matrices are needed: [2, 3]"),
+    (|| drop(zeros([2, 3]).eigh()), "eigh: square matrices are needed: [2, 3]"),
+    (|| drop(zeros([3]).qr()), "qr: a matrix is needed, two axes or more: [3]"),
+    (|| drop(zeros([3]).svd()), "svd: a matrix is needed, two axes or more: [3]"),
+    (|| drop(zeros([3]).pinv()), "pinv: a matrix is needed, two axes or more: [3]"),
+    (|| drop(zeros([3]).tril(0)), "tril: a matrix is needed, two axes or more: [3]"),
+    (|| drop(zeros([]).triu(0)), "triu: a matrix is needed, two axes or more: []"),
+    (|| drop(zeros([3, 2]).lstsq(&zeros([2]))), "lstsq: the right-hand side needs 3 rows: [3, 2] and [2]"),
     (|| drop(zeros([2]).dot(&zeros([3]))), "dot: two tensors of one axis and the same length are needed: [2] and [3]"),
     (|| drop(zeros([2]).outer(&zeros([3, 1]))), "outer: two tensors of one axis are needed: [2] and [3, 1]"),
     (

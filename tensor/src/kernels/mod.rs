@@ -12,6 +12,7 @@ pub(crate) mod dropout;
 pub(crate) mod gather;
 pub(crate) mod gauss;
 pub(crate) mod gemm;
+pub(crate) mod linalg;
 pub(crate) mod map;
 pub(crate) mod math;
 mod nest;
