@@ -223,6 +223,7 @@ fn rows() -> Vec<Row> {
     rows.extend(standardizations());
     rows.extend(recurrences());
     rows.extend(attentions());
+    rows.extend(matrices());
     rows
 }
 
@@ -401,6 +402,88 @@ fn joins_and_indices() -> Vec<Row> {
         }),
         row!("sort", line, ALL, |x, c| x[0].sort(c.axis())),
         row!("topk", |c| vec![c.with_length(4)], ALL, |x, c| x[0].topk(c.axis(), c.number % 5).0),
+    ]
+}
+
+/// Equations with the shapes of their operands.
+const EQUATIONS: [(&str, &[&[usize]]); 16] = [
+    ("ij,jk->ik", &[&[2, 3], &[3, 2]]),
+    ("bij,bjk", &[&[2, 2, 3], &[2, 3, 2]]),
+    ("bqhd,bkhd->bhqk", &[&[2, 1, 2, 3], &[2, 2, 2, 3]]),
+    ("ii", &[&[3, 3]]),
+    ("iij->ji", &[&[3, 3, 2]]),
+    ("iii->i", &[&[2, 2, 2]]),
+    ("iji,jk->k", &[&[2, 3, 2], &[3, 2]]),
+    ("...ij,...jk->...ik", &[&[2, 2, 3], &[3, 2]]),
+    ("...i,...->i...", &[&[2, 1, 3], &[3]]),
+    ("...,...", &[&[2, 1], &[1, 3]]),
+    ("i...->...", &[&[2, 3]]),
+    ("ij,jk->ik", &[&[2, 1], &[3, 2]]),
+    ("i,i,i->", &[&[3], &[1], &[3]]),
+    ("ij,jk,kl->il", &[&[2, 3], &[3, 2], &[2, 1]]),
+    ("ij,kl->k", &[&[2, 3], &[2, 2]]),
+    ("ij,jk->ik", &[&[2, 0], &[0, 3]]),
+];
+
+fn summed(c: &Case) -> Vec<Shape> {
+    EQUATIONS[c.number % EQUATIONS.len()].1.iter().map(|shape| shape.to_vec()).collect()
+}
+
+/// Square matrices, or a stack of them.
+fn square(c: &Case) -> Vec<Shape> {
+    vec![[&[2][..c.axis % 2], &[c.number % 4; 2]].concat()]
+}
+
+/// The same, and the right-hand side of a system: a column, columns, or a stack of them.
+fn system(c: &Case) -> Vec<Shape> {
+    let n = c.number % 4;
+    let mut shapes = square(c);
+    shapes.push(vec![vec![n], vec![n, 2], vec![2, 1, n, 3]].swap_remove(c.number / 4 % 3));
+    shapes
+}
+
+fn rectangle(c: &Case) -> Vec<Shape> {
+    vec![[&[2][..c.axis % 2], &[c.number % 4, c.number / 4 % 4]].concat()]
+}
+
+/// A matrix as large as the matrices of `shape`, with multiples of `number` on its diagonal, which added to small numbers gives a
+/// matrix of full rank with values apart from each other.
+fn diagonal(shape: &[usize], number: f64) -> Tensor<f64> {
+    let &[.., rows, columns] = shape else { unreachable!("matrices") };
+    let steps = Tensor::arange(1.0, 5.0, 1.0) * number;
+    (Tensor::eye(4) * steps).slice(0, ..rows).slice(1, ..columns)
+}
+
+fn matrices() -> Vec<Row> {
+    const SMALL: Range<f64> = -0.5..0.5;
+    vec![
+        row!("einsum", summed, ALL, |x, c| {
+            Array::einsum(EQUATIONS[c.number % EQUATIONS.len()].0, &x.iter().collect::<Vec<_>>())
+        }),
+        row!("solve", system, SMALL, |x, c| (&x[0] + &diagonal(x[0].shape(), 2.0)).solve(&x[1]).unwrap()),
+        row!("solve_triangular", system, SMALL, |x, c| {
+            (&x[0] + &diagonal(x[0].shape(), 2.0)).solve_triangular(&x[1], c.number % 2 == 0).unwrap()
+        }),
+        row!("inverse", square, SMALL, |x, c| (&x[0] + &diagonal(x[0].shape(), 2.0)).inverse().unwrap()),
+        row!("determinant", square, ALL, |x, c| x[0].determinant()),
+        row!("slogdet", square, SMALL, |x, c| (&x[0] - &diagonal(x[0].shape(), 2.0)).slogdet().1),
+        row!("cholesky", square, ALL, |x, c| {
+            (x[0].matmul(&x[0].t()) + &diagonal(x[0].shape(), 1.0)).cholesky().unwrap()
+        }),
+        row!("tril", matrix, ALL, |x, c| x[0].tril(c.number as isize % 5 - 2)),
+        row!("triu", matrix, ALL, |x, c| x[0].triu(c.number as isize % 5 - 2)),
+        row!("qr", rectangle, SMALL, |x, c| {
+            let (q, r) = (&x[0] + &diagonal(x[0].shape(), 2.0)).qr();
+            if c.number / 16 % 2 == 0 { q } else { r }
+        }),
+        row!("svd", rectangle, SMALL, |x, c| {
+            let (u, s, vt) = (&x[0] + &diagonal(x[0].shape(), 3.0)).svd();
+            vec![u.square(), s, vt.square()].swap_remove(c.number / 16 % 3)
+        }),
+        row!("eigh", square, SMALL, |x, c| {
+            let (w, v) = (&x[0] + x[0].t() + &diagonal(x[0].shape(), 3.0)).eigh();
+            if c.number / 4 % 2 == 0 { w } else { v.square() }
+        }),
     ]
 }
 
@@ -809,6 +892,31 @@ fn powers_and_products_have_derivatives_at_zero() {
     assert_eq!(slope(Tensor::from([0.0, -2.0]), |x| x.pow(1.0)), [1.0, 1.0]);
     assert_eq!(slope(Tensor::from([0.0, -2.0]), |x| x.pow(0.0)), [0.0, 0.0]);
     assert_eq!(slope(Tensor::from([2.0, 0.5]), |y| Var::from(0.0).pow(y)), [0.0, 0.0]);
+}
+
+#[test]
+fn determinants_of_singular_matrices_have_derivatives() {
+    // By hand: the cofactors of a matrix of rank 2, and of one of rank 1.
+    let found = slope(Tensor::from([[1.0, 2.0, 3.0], [2.0, 4.0, 6.0], [1.0, 0.0, 1.0]]), |a| a.determinant());
+    let expected = [4.0, 4.0, -4.0, -2.0, -2.0, 2.0, 0.0, 0.0, 0.0];
+    assert!(found.iter().zip(expected).all(|(found, expected)| (found - expected).abs() < 1e-13), "{found:?}");
+    assert!(slope(Tensor::ones([3, 3]), |a| a.determinant()).iter().all(|found| found.abs() < 1e-14));
+    assert!(slope(Tensor::ones([2, 2]), |a| a.slogdet().1).iter().all(|found| found.is_nan()));
+}
+
+#[test]
+fn gradients_of_parts_add_up() {
+    // A = U diag(s) V' of factors that are all recorded: the gradient of what gives A back is that of A.
+    let a = Tensor::from([[3.0, 1.0], [0.5, -2.0], [1.0, 1.0]]);
+    let weights = Tensor::from([[1.0, -2.0], [0.5, 3.0], [2.0, -1.0]]);
+    let back = |a: &Var<f64>| {
+        let (u, s, vt) = a.svd();
+        (u * s).matmul(&vt)
+    };
+    for product in [back, |a: &Var<f64>| a.qr().0.matmul(&a.qr().1)] {
+        let found = slope(a.clone(), |a| product(a) * &weights);
+        assert!(found.iter().zip(weights.iter()).all(|(found, weight)| (found - weight).abs() < 1e-13), "{found:?}");
+    }
 }
 
 /// The names of the ops in a source file: those given to `Op::new`, and all public methods. The elementwise functions, whose
