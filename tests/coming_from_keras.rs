@@ -249,6 +249,32 @@ fn arrays() {
 }
 
 #[test]
+fn linear_algebra() -> Result<()> {
+    let (a, b) = (Tensor::new([[4.0, 2.0], [2.0, 10.0]]), Tensor::new([[2.0], [1.0]]));
+    let close = |found: &Tensor, expected: &Tensor| assert!(found.allclose(expected, 1e-5, 1e-5), "{found} {expected}");
+    assert_eq!(Tensor::einsum("ij,jk->ik", &[&a, &b]), a.matmul(&b));
+    assert_eq!(Var::einsum("ij,jk->ik", &[&Var::from(&a), &Var::from(&b)]).value(), &a.matmul(&b));
+    close(&a.matmul(&a.solve(&b)?), &b);
+    close(&a.inverse()?.matmul(&b), &a.solve(&b)?);
+    close(&a.pinv(), &a.inverse()?);
+    close(&a.lstsq(&b), &a.solve(&b)?);
+    close(&a.determinant(), &Tensor::new(36.0));
+    close(&a.slogdet().1, &a.determinant().ln());
+    close(&a.cholesky()?, &Tensor::new([[2.0, 0.0], [1.0, 3.0]]));
+    close(&a.tril(0).matmul(&a.solve_triangular(&b, true)?), &b);
+    close(&a.triu(0).matmul(&a.solve_triangular(&b, false)?), &b);
+    let (q, r) = a.qr();
+    close(&q.matmul(&r), &a);
+    let (u, s, vt) = a.svd();
+    close(&(u * &s).matmul(&vt), &a);
+    // The matrix is positive definite, so these are the same.
+    let (w, v) = a.eigh();
+    close(&w.flip(0), &s);
+    close(&a.matmul(&v), &(v * w));
+    Ok(())
+}
+
+#[test]
 fn graphs_of_layers() -> Result<()> {
     let mut graph = Graph::builder();
     let x = graph.input();
