@@ -15,6 +15,11 @@ pub(crate) fn positive(option: &str, value: f64) -> Check {
     demand(value.is_finite() && value > 0.0, option, "a number greater than 0", value)
 }
 
+/// Whether `value` is finite and not greater than 0.
+pub(crate) fn not_positive(option: &str, value: f64) -> Check {
+    demand(value.is_finite() && value <= 0.0, option, "a number that is not greater than 0", value)
+}
+
 /// Whether 0 <= `value` < 1, as the factor of a moving average must be.
 pub(crate) fn fraction(option: &str, value: f64) -> Check {
     demand((0.0..1.0).contains(&value), option, "a number from 0 to below 1", value)

@@ -63,8 +63,8 @@ pub trait ElementwiseRule: Clone + fmt::Debug + Send + Sync + 'static {
     /// The names of the slots, at most [`MAX_SLOTS`]. They go to disk with a checkpoint.
     fn slot_names(&self) -> &'static [&'static str];
 
-    /// The value of every slot before the first step.
-    fn initial_slot(&self) -> f64 {
+    /// The value of a slot before the first step, by the slot's name.
+    fn initial_slot(&self, _name: &str) -> f64 {
         0.0
     }
 
@@ -129,7 +129,7 @@ impl<E: ElementwiseRule> Rule for E {
     const WEIGHT_DECAY: f64 = <E as ElementwiseRule>::WEIGHT_DECAY;
 
     fn slots(&self, _: &str, shape: &Shape) -> Vec<Slot> {
-        let slot = |&name| Slot { name, shape: shape.clone(), initial: self.initial_slot() };
+        let slot = |&name| Slot { name, shape: shape.clone(), initial: self.initial_slot(name) };
         self.slot_names().iter().map(slot).collect()
     }
 

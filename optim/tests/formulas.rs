@@ -2,8 +2,8 @@
 
 use gradus_autograd::Params;
 use gradus_optim::{
-    Adadelta, Adagrad, Adam, AdamW, Adamax, ElementwiseRule, IntoOptimizer, Lion, Nadam, Optimizer, RmsProp, Scalars,
-    Sgd,
+    Adadelta, Adagrad, Adam, AdamW, Adamax, ElementwiseRule, Ftrl, IntoOptimizer, Lion, Nadam, Optimizer, RmsProp,
+    Scalars, Sgd,
 };
 use gradus_tensor::{Float, Generator, Tensor};
 
@@ -36,7 +36,10 @@ fn check_as<R: ElementwiseRule, T: Float>(rule: &R) {
     for step in 1..=5 {
         let (before, gradient) = (params[0].value.to_vec(), numbers(step));
         let mut slots: Vec<Vec<T>> = optimizer.state().slots.iter().map(|(_, slot)| slot.to_vec()).collect();
-        slots.resize(rule.slot_names().len(), vec![T::of(rule.initial_slot()); LENGTH]);
+        if slots.is_empty() {
+            let initial = |name: &&str| vec![T::of(rule.initial_slot(name)); LENGTH];
+            slots = rule.slot_names().iter().map(initial).collect();
+        }
         optimizer.step(&mut params, &[Some(gradient.clone())].into_iter().collect());
         let scalars = rule.scalars(step as u64, 0.1);
         let scalars: Vec<T> = (0..R::Scalars::COUNT).map(|i| T::of(scalars.get(i))).collect();
@@ -75,6 +78,8 @@ fn every_expression_computes_what_its_rule_does() {
         check(Adagrad::default()),
         check(Adadelta::default()),
         check(Lion::default()),
+        check(Ftrl::default()),
+        check(Ftrl::default().learning_rate_power(-0.4).l1(0.1).l2(0.2).l2_shrinkage(0.3).beta(0.5)),
     ];
     let mut found = 0;
     for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/rules")).unwrap() {

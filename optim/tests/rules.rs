@@ -2,7 +2,8 @@
 
 use gradus_autograd::Params;
 use gradus_optim::{
-    Adadelta, Adagrad, Adam, AdamW, Adamax, IntoOptimizer, Lion, Nadam, Optimizer, PolynomialDecay, RmsProp, Rule, Sgd,
+    Adadelta, Adagrad, Adam, AdamW, Adamax, Ftrl, IntoOptimizer, Lion, Nadam, Optimizer, PolynomialDecay, RmsProp,
+    Rule, Sgd,
 };
 use gradus_tensor::Tensor;
 
@@ -122,6 +123,27 @@ fn lion() {
     follow("lion beta=(0.9,0.99) weight_decay=0.01", Lion::default().learning_rate(0.1).weight_decay(0.01));
 }
 
+#[test]
+fn ftrl() {
+    follow("ftrl", Ftrl::default().learning_rate(0.1));
+    let all = Ftrl::default().learning_rate_power(-0.4).initial_accumulator(0.3).l1(0.2).l2(0.3);
+    let all = all.l2_shrinkage(0.05).beta(0.5).learning_rate(0.1);
+    follow("ftrl power=-0.4 init=0.3 l1=0.2 l2=0.3 shrinkage=0.05 beta=0.5", all);
+    // By hand: |z| = 0.2 is not above l1, so the weight is 0.
+    let mut params = Params::new();
+    params.add("p", Tensor::from([0.0]));
+    let mut optimizer = Ftrl::default().l1(0.25).learning_rate(0.1);
+    optimizer.step(&mut params, &[Some(Tensor::from([0.2]))].into_iter().collect());
+    assert_eq!(params[0].value.item(), 0.0);
+    // A rate of 0, by which the formula divides, changes nothing.
+    let mut params = Params::new();
+    params.add("p", Tensor::from([0.5]));
+    let mut optimizer = Ftrl::default().learning_rate(0.0);
+    optimizer.step(&mut params, &[Some(Tensor::from([0.2]))].into_iter().collect());
+    assert_eq!(params[0].value.item(), 0.5);
+    assert_eq!(optimizer.state().slots.iter().map(|(_, slot)| slot.item()).collect::<Vec<_>>(), [0.1, 0.0]);
+}
+
 /// Algorithm 1 of Kingma and Ba by hand, exact in binary: beta_1 = 1/2, beta_2 = 3/4, epsilon = 0, alpha = 1 and
 /// g = 4, then -4. m = 2, v = 4, corrected 4 and 16, p = 8 - 1; m = -1, v = 7, corrected -4/3 and 16, p = 7 + 1/3.
 #[test]
@@ -164,6 +186,7 @@ fn every_rule_finds_the_minimum() {
         ("adagrad", descend(Adagrad::default().learning_rate(0.5), 1000)),
         ("adadelta", descend(Adadelta::default().learning_rate(PolynomialDecay::new(1.0, 4000).end(0.0)), 4000)),
         ("lion", descend(Lion::default().learning_rate(falling()), 1000)),
+        ("ftrl", descend(Ftrl::default().learning_rate(0.5), 1000)),
     ];
     for (rule, distance) in distances {
         assert!(distance < 1e-3, "{rule} ends {distance} from the minimum");

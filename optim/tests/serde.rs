@@ -3,8 +3,9 @@
 use std::fmt::Debug;
 
 use gradus_optim::{
-    Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, CosineDecay, CosineRestarts, ExponentialDecay, InverseTimeDecay,
-    Lamb, Lion, Muon, Nadam, OneCycle, PiecewiseConstant, PolynomialDecay, RmsProp, Schedule, Sgd, StepDecay, WarmUp,
+    Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, CosineDecay, CosineRestarts, ExponentialDecay, Ftrl,
+    InverseTimeDecay, Lamb, Lion, Muon, Nadam, OneCycle, PiecewiseConstant, PolynomialDecay, RmsProp, Schedule, Sgd,
+    StepDecay, WarmUp,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -56,6 +57,10 @@ fn rules_are_checked_when_they_are_read() {
             ("adam_lr_ratio", json!(-1), NOT_NEGATIVE),
         ],
     );
+    let power = ("learning_rate_power", json!(0.1), "a number that is not greater than 0 is needed");
+    let strengths =
+        ["initial_accumulator", "l1", "l2", "l2_shrinkage", "beta"].map(|name| (name, json!(-0.1), NOT_NEGATIVE));
+    check(Ftrl::default(), &[&[power], &strengths[..]].concat());
     check(Adagrad::default(), &[("initial_accumulator", json!(-0.1), NOT_NEGATIVE), epsilon]);
 }
 

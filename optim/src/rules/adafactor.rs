@@ -114,8 +114,3 @@ fn rms<T: Float>(x: &Tensor<T>) -> f64 {
     }
     x.norm_f64() / (x.size() as f64).sqrt()
 }
-
-/// Whether `value` is finite and not greater than 0.
-fn not_positive(option: &str, value: f64) -> Check {
-    demand(value.is_finite() && value <= 0.0, option, "a number that is not greater than 0", value)
-}

@@ -32,7 +32,7 @@ impl ElementwiseRule for Adagrad {
         &["accumulator"]
     }
 
-    fn initial_slot(&self) -> f64 {
+    fn initial_slot(&self, _: &str) -> f64 {
         self.initial_accumulator
     }
 

@@ -5,6 +5,7 @@ mod adafactor;
 mod adagrad;
 mod adam;
 mod adamax;
+mod ftrl;
 mod lamb;
 mod lion;
 mod muon;
@@ -15,7 +16,7 @@ mod sgd;
 // Names that the files of the rules have by `use super::*`.
 use gradus_tensor::Real;
 
-use crate::check::{Check, demand, fraction, not_negative, positive};
+use crate::check::{fraction, not_negative, not_positive, positive};
 use crate::elementwise::ElementwiseRule;
 use crate::options::options;
 
@@ -24,6 +25,7 @@ pub use adafactor::Adafactor;
 pub use adagrad::Adagrad;
 pub use adam::{Adam, AdamW};
 pub use adamax::Adamax;
+pub use ftrl::Ftrl;
 pub use lamb::Lamb;
 pub use lion::Lion;
 pub use muon::Muon;

@@ -141,6 +141,17 @@ def lion(decay=0.0, rate=0.1):
     return step
 
 
+def ftrl(power=-0.5, initial=0.1, l1=0.0, l2=0.0, shrinkage=0.0, beta=0.0):
+    def step(p, g, t, slots):
+        before = slots.get("n", initial)
+        n = slots["n"] = before + g * g
+        z = slots.get("z", 0.0) + g + 2 * shrinkage * p - (n**-power - before**-power) / 0.1 * p
+        slots["z"] = z
+        return (np.clip(z, -l1, l1) - z) / ((n**-power + beta) / 0.1 + 2 * l2)
+
+    return step
+
+
 K, O, T = keras.optimizers, optax, torch.optim
 
 
@@ -220,6 +231,11 @@ ROWS = [
      lion(rate=0.5), [optax_(O.lion(0.5, weight_decay=0.0)), keras_(K.Lion, learning_rate=0.5)]),
     ("adam amsgrad beta=(0.5,0.5) eps=1e-8", "the average forgets fast enough for its maximum to matter",
      adam(0.5, 0.5, 1e-8, amsgrad=True), [torch_adam(betas=(0.5, 0.5), eps=1e-8, amsgrad=True)]),
+    ("ftrl", "p = -z / (sqrt(n) / lr)", ftrl(), [keras_(K.Ftrl)]),
+    ("ftrl power=-0.4 init=0.3 l1=0.2 l2=0.3 shrinkage=0.05 beta=0.5", "p = (clamp(z, -l1, l1) - z) / ((n^-power + beta) / lr + 2 l2)",
+     ftrl(-0.4, 0.3, 0.2, 0.3, 0.05, 0.5),
+     [keras_(K.Ftrl, learning_rate_power=-0.4, initial_accumulator_value=0.3, l1_regularization_strength=0.2,
+             l2_regularization_strength=0.3, l2_shrinkage_regularization_strength=0.05, beta=0.5)]),
 ]
 
 
