@@ -249,6 +249,16 @@ fn arrays() {
 }
 
 #[test]
+fn an_optimiser_that_makes_weights_zero() {
+    let mut params = Params::new();
+    params.add("w", Tensor::new([0.0, 0.0]));
+    let mut optimizer = Ftrl::default().l1(0.5).learning_rate(0.1);
+    optimizer.step(&mut params, &[Some(Tensor::new([0.25, 4.0]))].into_iter().collect());
+    assert_eq!(params[0].value.get([0]), 0.0);
+    assert!(params[0].value.get([1]) < 0.0);
+}
+
+#[test]
 fn linear_algebra() -> Result<()> {
     let (a, b) = (Tensor::new([[4.0, 2.0], [2.0, 10.0]]), Tensor::new([[2.0], [1.0]]));
     let close = |found: &Tensor, expected: &Tensor| assert!(found.allclose(expected, 1e-5, 1e-5), "{found} {expected}");

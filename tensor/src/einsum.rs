@@ -11,8 +11,8 @@ pub(crate) enum Label {
 
 /// An equation for operands of known shapes.
 ///
-/// Invariants: an operand has one label for each axis; the labels of the output differ from each other, and each of them is a label of
-/// an operand; all axes of one label have its length, or 1 where the operand broadcasts.
+/// Invariants: an operand has one label for each axis; the labels of the output differ from each other, and each of them is
+/// a label of an operand; all axes of one label have its length, or 1 where the operand broadcasts.
 #[derive(Debug)]
 pub(crate) struct Equation {
     pub operands: Vec<Vec<Label>>,

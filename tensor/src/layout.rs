@@ -216,6 +216,7 @@ mod tests {
         assert_eq!(places(&base.flip(1)), [2, 1, 0, 5, 4, 3]);
         assert_eq!(places(&base.slice(1, 2, -2, 2)), [2, 0, 5, 3]);
         assert_eq!(places(&base.select(0, 1)), [3, 4, 5]);
+        assert_eq!(places(&Layout::contiguous([3, 2, 3].into()).diagonal(0, 2)), [0, 3, 7, 10, 14, 17]);
         let row = base.select(0, 1).broadcast_to(&[2, 3].into()).unwrap();
         assert_eq!(places(&row), [3, 4, 5, 3, 4, 5]);
     }

@@ -46,8 +46,8 @@ impl<T: Float> Var<T> {
     /// The reduced singular value decomposition of each matrix: A = U diag(s) V'. Shapes: `[.., m, n]` gives U `[.., m, k]`, s
     /// `[.., k]` and V' `[.., k, n]`, with k = min(m, n).
     ///
-    /// The singular values have a derivative where they differ from each other and from 0. U and V' have one there, too, up to the
-    /// sign of each pair of vectors: a loss must not depend on it. Where two are equal, gradients through U and V' are NaN
+    /// The singular values have a derivative where they differ from each other and from 0. U and V' have one there, too, up to
+    /// the sign of each pair of vectors: a loss must not depend on it. Where two are equal, gradients through U and V' are NaN
     /// or infinite. (Townsend, "Differentiating the singular value decomposition", 2016.)
     ///
     /// # Panics

@@ -3,12 +3,12 @@ use super::*;
 options! {
     /// Ftrl, "follow the regularized leader": for sparse linear models, whose weights it can make exactly 0.
     ///
-    /// n' = n + g²; z += g + 2 `l2_shrinkage` p - (n'^-power - n^-power) / lr p; p = (clamp(z, -l1, l1) - z) / ((n'^-power +
-    /// beta) / lr + 2 `l2`).
+    /// n' = n + g²; z += g + 2 `l2_shrinkage` p - (n'^-power - n^-power) / lr p;
+    /// p = (clamp(z, -l1, l1) - z) / ((n'^-power + beta) / lr + 2 `l2`).
     ///
-    /// McMahan et al. 2013, "Ad Click Prediction: a View from the Trenches", algorithm 1, with the factors of Keras: the paper has
-    /// `l2` where Keras has 2 `l2`, and no shrinkage. The value at which a weight starts has no part in z, so unless n begins
-    /// large, the first step forgets most of it. A step at a rate of 0 changes nothing.
+    /// McMahan et al. 2013, "Ad Click Prediction: a View from the Trenches", algorithm 1, with the factors of Keras: the paper
+    /// has `l2` where Keras has 2 `l2`, and no shrinkage. z begins at 0 whatever the weight is, so the first step keeps only
+    /// 1 - (n / n')^-power of it. A step at a rate of 0 changes nothing.
     ///
     /// Slots: `accumulator` (n) and `linear` (z). Learning rate: 0.001.
     pub struct Ftrl {

@@ -8,9 +8,10 @@ use crate::tensor::{Tensor, expect_shape};
 impl<T: Float> Tensor<T> {
     /// The Einstein sum of an equation: `"ij,jk->ik"` is the matrix product, sum_j a_ij b_jk. NumPy's `einsum`.
     ///
-    /// Each letter names an axis. Axes of one letter run together, and letters that are not in the output are summed over. A letter
-    /// twice in an operand is its diagonal. `...` stands for any further axes, which broadcast. Without an arrow the output has the
-    /// axes of the ellipsis, then the letters that occur once, in alphabetical order. Axes of length 1 broadcast.
+    /// Each letter names an axis. Axes of one letter run together, and letters that are not in the output are summed over. A
+    /// letter twice in an operand is its diagonal. `...` stands for any further axes, which broadcast. Without an arrow the
+    /// output has the axes of the ellipsis, then the letters that occur once, in alphabetical order, capitals first. Axes of
+    /// length 1 broadcast.
     ///
     /// ```
     /// use gradus_tensor::Tensor;
@@ -36,7 +37,8 @@ impl<T: Float> Tensor<T> {
     /// that and the other operands. Shape: that of the operand.
     ///
     /// # Panics
-    /// If the text is no equation, the operands do not fit it, there is no such operand, or the gradient has not the output's shape.
+    /// If the text is no equation, the operands do not fit it, there is no such operand, or the gradient has not the output's
+    /// shape.
     #[track_caller]
     pub fn einsum_gradient(equation: &str, operands: &[&Tensor<T>], which: usize, gradient: &Tensor<T>) -> Tensor<T> {
         let equation = read("einsum_gradient", equation, operands);

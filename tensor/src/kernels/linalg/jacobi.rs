@@ -1,11 +1,11 @@
 //! Singular values by one-sided Jacobi rotations, after a QR factorization with pivoting.
 //!
 //! A P = Q R. Rotations of the rows of R make them orthogonal: J R = W, so R = J' W. The lengths of W's rows are the
-//! singular values, the rows divided by them the right vectors, and the columns of Q J' the left ones. The pivoting makes R's rows
-//! nearly orthogonal, so few sweeps are needed (Drmac and Veselic, "New fast and accurate Jacobi SVD algorithm", 2008).
+//! singular values, the rows divided by them the right vectors, and the columns of Q J' the left ones. The pivoting makes R's
+//! rows nearly orthogonal, so few sweeps are needed (Drmac and Veselic, "New fast and accurate Jacobi SVD algorithm", 2008).
 
 use super::reflections;
-use super::{dot, largest, length_of};
+use super::{dot, largest, length_of, with_elements};
 use crate::element::Float;
 use crate::simd::vectorize;
 
@@ -25,17 +25,29 @@ pub(crate) fn decompose<T: Float>(x: &mut [T], m: usize, u: &mut [T], s: &mut [T
     x.iter_mut().for_each(|x| *x /= unit);
     let (mut taus, mut order) = (vec![T::ZERO; n], (0..n).collect::<Vec<usize>>());
     reflections::factor(x, m, &mut taus, Some(&mut order));
-    let (mut w, mut j) = (vec![T::ZERO; n * n], vec![T::ZERO; n * n]);
-    for i in 0..n {
-        j[i * n + i] = T::ONE;
-        for column in i..n {
-            w[i * n + column] = x[column * m + i];
+    let rank = with_elements(2 * n * n, |scratch| {
+        scratch.fill(T::ZERO);
+        let (w, j) = scratch.split_at_mut(n * n);
+        for i in 0..n {
+            j[i * n + i] = T::ONE;
+            for column in i..n {
+                w[i * n + column] = x[column * m + i];
+            }
         }
-    }
-    vectorize(
-        #[inline(always)]
-        || rotate_rows(&mut w, &mut j, n),
-    );
+        vectorize(
+            #[inline(always)]
+            || rotate_rows(w, j, n),
+        );
+        place_by_length(w, j, &order, unit, m, [&mut *u, s, &mut *v])
+    });
+    reflections::apply(x, m, &taus, u);
+    complete(v, n, rank);
+}
+
+/// Gives the lengths of `w`'s rows, largest first, the rows of `j`, in vectors of length m, and the rows of `w` divided by their
+/// lengths; column i of `w` is column `order[i]` of the result. Returns how many rows have a direction.
+fn place_by_length<T: Float>(w: &[T], j: &[T], order: &[usize], unit: T, m: usize, [u, s, v]: [&mut [T]; 3]) -> usize {
+    let n = order.len();
     let lengths: Vec<T> = w.chunks_exact(n.max(1)).map(length_of).collect();
     let mut ranked: Vec<usize> = (0..n).collect();
     ranked.sort_by(|&a, &b| lengths[b].partial_cmp(&lengths[a]).expect("finite"));
@@ -54,8 +66,7 @@ pub(crate) fn decompose<T: Float>(x: &mut [T], m: usize, u: &mut [T], s: &mut [T
             }
         }
     }
-    reflections::apply(x, m, &taus, u);
-    complete(v, n, rank);
+    rank
 }
 
 /// Rotates pairs of rows until all are orthogonal, those of `j` with those of `w`.

@@ -4,15 +4,15 @@
 
 use super::jacobi::pair;
 use super::reflections::{reflect, reflection};
-use super::{add_multiple, dot, largest};
+use super::{add_multiple, dot, largest, with_elements};
 use crate::element::Float;
 use crate::simd::vectorize;
 
 /// Steps for one eigenvalue; some two are needed on average.
 const MOST_STEPS: usize = 100;
 
-/// The eigenvalues of a symmetric row-major `[n, n]`, smallest first, into `w`, and the vectors into the rows of `v`. Both are NaN
-/// if the matrix is not finite. Only the lower triangle is read; `a` is overwritten.
+/// The eigenvalues of a symmetric row-major `[n, n]`, smallest first, into `w`, and the vectors into the rows of `v`. Both are
+/// NaN if the matrix is not finite. Only the lower triangle is read; `a` is overwritten.
 pub(crate) fn decompose<T: Float>(a: &mut [T], w: &mut [T], v: &mut [T]) {
     let n = w.len();
     for i in 0..n {
@@ -27,20 +27,22 @@ pub(crate) fn decompose<T: Float>(a: &mut [T], w: &mut [T], v: &mut [T]) {
     }
     let unit = size.power_of_two();
     a.iter_mut().for_each(|a| *a /= unit);
-    let (mut diagonal, mut beside, mut rows) = (vec![T::ZERO; n], vec![T::ZERO; n], vec![T::ZERO; n * n]);
-    vectorize(
-        #[inline(always)]
-        || {
-            make_tridiagonal(a, &mut diagonal, &mut beside, &mut rows);
-            make_diagonal(&mut diagonal, &mut beside, &mut rows);
-        },
-    );
-    let mut ranked: Vec<usize> = (0..n).collect();
-    ranked.sort_by(|&a, &b| diagonal[a].partial_cmp(&diagonal[b]).expect("finite"));
-    for (place, &row) in ranked.iter().enumerate() {
-        w[place] = diagonal[row] * unit;
-        v[place * n..][..n].copy_from_slice(&rows[row * n..][..n]);
-    }
+    let (mut diagonal, mut beside) = (vec![T::ZERO; n], vec![T::ZERO; n]);
+    with_elements(n * n, |rows| {
+        vectorize(
+            #[inline(always)]
+            || {
+                make_tridiagonal(a, &mut diagonal, &mut beside, rows);
+                make_diagonal(&mut diagonal, &mut beside, rows);
+            },
+        );
+        let mut ranked: Vec<usize> = (0..n).collect();
+        ranked.sort_by(|&a, &b| diagonal[a].partial_cmp(&diagonal[b]).expect("finite"));
+        for (place, &row) in ranked.iter().enumerate() {
+            w[place] = diagonal[row] * unit;
+            v[place * n..][..n].copy_from_slice(&rows[row * n..][..n]);
+        }
+    });
 }
 
 /// A = Q T Q': the diagonal of T, what is below it, and the columns of Q as rows.

@@ -6,7 +6,8 @@ use crate::kernels::linalg::tridiagonal;
 use crate::tensor::Tensor;
 
 impl<T: Float> Tensor<T> {
-    /// The eigenvalues and eigenvectors of each symmetric matrix: A = V diag(w) V', where V has orthonormal columns and w rises.
+    /// The eigenvalues and eigenvectors of each symmetric matrix: A = V diag(w) V', where V has orthonormal columns and w
+    /// rises.
     /// Shapes: `[.., n, n]` gives w `[.., n]` and V `[.., n, n]`. NumPy's `linalg.eigh`.
     ///
     /// Only the lower triangle is read. Each vector has a sign of its own, and equal eigenvalues share a space of vectors, so

@@ -52,8 +52,8 @@ impl<T: Float> Tensor<T> {
         Lu { factors, swaps, singular }
     }
 
-    /// The solution X of A X = B. Shapes: A `[.., n, n]` and B `[.., n, k]` give `[.., n, k]`, and stacks broadcast; a B of one axis
-    /// `[n]` is a column, and so is then each X. NumPy's `linalg.solve`.
+    /// The solution X of A X = B. Shapes: A `[.., n, n]` and B `[.., n, k]` give `[.., n, k]`, and stacks broadcast; a B of one
+    /// axis `[n]` is a column, and so is then each X. NumPy's `linalg.solve`.
     ///
     /// NaN and infinities give NaN. [`lu`](Tensor::lu) solves several systems with one factorization,
     /// [`lstsq`](Tensor::lstsq) those of matrices that are singular or not square.
@@ -120,8 +120,8 @@ impl<T: Float> Tensor<T> {
         self.lu().determinant()
     }
 
-    /// The sign of each determinant, and the natural logarithm of its magnitude: `sign * logabsdet.exp()` is the determinant. Shape:
-    /// `[.., n, n]` gives `[..]` twice. NumPy's `linalg.slogdet`.
+    /// The sign of each determinant, and the natural logarithm of its magnitude: `sign * logabsdet.exp()` is the determinant.
+    /// Shape: `[.., n, n]` gives `[..]` twice. NumPy's `linalg.slogdet`.
     ///
     /// For a singular matrix they are 0 and -inf.
     ///

@@ -69,8 +69,8 @@ fn matrices_in<T>(data: &mut [T], count: usize, size: usize) -> impl Iterator<It
     })
 }
 
-/// Calls `body` for each of the matrices, on several threads if they are worth it; `work` is the arithmetic of one. A matrix that is
-/// alone is left to the threads of its products.
+/// Calls `body` for each of the matrices, on several threads if they are worth it; `work` is the arithmetic of one. A matrix
+/// that is alone is left to the threads of its products.
 fn for_each_matrix<I: Send>(matrices: impl Iterator<Item = I>, work: usize, body: impl Fn(&mut I) + Sync) {
     /// Multiplications worth a task.
     const GRAIN: usize = 1 << 14;
@@ -80,8 +80,7 @@ fn for_each_matrix<I: Send>(matrices: impl Iterator<Item = I>, work: usize, body
     team::for_each(&mut tasks, |matrices| matrices.iter_mut().for_each(&body));
 }
 
-/// A right-hand side of the system A X = B: B broadcast to the stack that it shares with A, as a matrix of its own. (A B of one axis
-/// is a column.)
+/// A right-hand side of the system A X = B: B broadcast to the stack that it shares with A. (A B of one axis is a column.)
 #[track_caller]
 fn right_hand_side<T: Element>(op: &str, a: &Shape, b: &Tensor<T>) -> Tensor<T> {
     let column = if b.ndim() == 1 { b.unsqueeze(-1) } else { b.clone() };
@@ -115,4 +114,26 @@ fn panic_square(op: &str, shape: &Shape) -> ! {
 #[track_caller]
 fn panic_rows(op: &str, rows: usize, a: &Shape, b: &Shape) -> ! {
     panic!("{op}: the right-hand side needs {rows} rows: {a} and {b}")
+}
+
+#[cfg(all(test, feature = "parallel"))]
+mod tests {
+    use super::*;
+    use crate::ops::testing::assert_same_on_threads;
+    use crate::random::Generator;
+
+    #[test]
+    fn threads_change_nothing() {
+        let normal = |shape: &[usize]| Generator::new(3).normal(shape, 0.0, 1.0);
+        let (large, stack) = (normal(&[90, 90]), normal(&[40, 12, 9]));
+        assert_same_on_threads(|| {
+            let gram = large.matmul(&large.t()) + Tensor::eye(90);
+            let (w, v) = gram.eigh();
+            let (q, r) = stack.qr();
+            let (u, s, vt) = stack.svd();
+            let sum = Tensor::einsum("bij,bik,jl->blk", &[&stack, &stack, &normal(&[9, 5])]);
+            let [x, l] = [large.inverse().unwrap(), gram.cholesky().unwrap()];
+            vec![x, l, w, v, q, r, u, s, vt, sum, stack.lstsq(&normal(&[12]))]
+        });
+    }
 }

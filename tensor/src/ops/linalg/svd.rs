@@ -7,9 +7,9 @@ use crate::shape::keepdims;
 use crate::tensor::Tensor;
 
 impl<T: Float> Tensor<T> {
-    /// The reduced singular value decomposition of each matrix: A = U diag(s) V', where U and V have orthonormal columns and s falls.
-    /// Shapes: `[.., m, n]` gives U `[.., m, k]`, s `[.., k]` and V' `[.., k, n]`, with k = min(m, n). NumPy's `linalg.svd` with
-    /// `full_matrices=False`.
+    /// The reduced singular value decomposition of each matrix: A = U diag(s) V', where U and V have orthonormal columns and s
+    /// falls. Shapes: `[.., m, n]` gives U `[.., m, k]`, s `[.., k]` and V' `[.., k, n]`, with k = min(m, n). NumPy's
+    /// `linalg.svd` with `full_matrices=False`.
     ///
     /// Each pair of vectors has a sign of its own, and equal singular values share a space of vectors, so they may be others than
     /// NumPy's. A matrix with NaN or infinity gives NaN.
@@ -64,9 +64,9 @@ impl<T: Float> Tensor<T> {
         (vt.t() * inverses.unsqueeze(-2)).matmul(&u.t())
     }
 
-    /// The least-squares solution X of A X = B: the one for which |A X - B| is smallest, and of several such the shortest. Shapes: A
-    /// `[.., m, n]` and B `[.., m, k]` give `[.., n, k]`, and stacks broadcast; a B of one axis `[m]` is a column, and so is then
-    /// each X. NumPy's `linalg.lstsq`, without its figures.
+    /// The least-squares solution X of A X = B: the one for which |A X - B| is smallest, and of several such the shortest.
+    /// Shapes: A `[.., m, n]` and B `[.., m, k]` give `[.., n, k]`, and stacks broadcast; a B of one axis `[m]` is a column, and
+    /// so is then each X. NumPy's `linalg.lstsq`, without residuals, rank and singular values.
     ///
     /// Singular values count as 0 where [`pinv`](Tensor::pinv) says so. A matrix with NaN or infinity gives NaN.
     ///

@@ -11,8 +11,8 @@ use crate::tensor::Tensor;
 
 impl<T: Float> Tensor<T> {
     /// The solution X of A X = B for triangular matrices: lower ones if `lower`, else upper ones; the other triangle is not read.
-    /// Shapes: A `[.., n, n]` and B `[.., n, k]` give `[.., n, k]`, and stacks broadcast; a B of one axis `[n]` is a column, and so
-    /// is then each X. Keras's and SciPy's `solve_triangular`; for the transpose, `a.t().solve_triangular(&b, !lower)`.
+    /// Shapes: A `[.., n, n]` and B `[.., n, k]` give `[.., n, k]`, and stacks broadcast; a B of one axis `[n]` is a column, and
+    /// so is then each X. Keras's and SciPy's `solve_triangular`; for the transpose, `a.t().solve_triangular(&b, !lower)`.
     ///
     /// ```
     /// use gradus_tensor::Tensor;
