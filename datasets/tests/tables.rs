@@ -241,6 +241,10 @@ fn words_are_features_or_an_input_of_ids() {
     let preparation = adapted(counts, ["the cat", "the dog"]);
     assert_eq!(preparation.feature_names(), ["\"[UNK]\" in x", "\"the\" in x", "\"dog\" in x", "\"cat\" in x"]);
     assert_eq!(features(&preparation, ["the the bird"]), Tensor::new([[1.0, 2.0, 0.0, 0.0]]));
+    let padded = TextVectorization::new().output_mode(OutputMode::MultiHot).max_tokens(6).pad_to_max_tokens(true);
+    let padded = adapted(padded, ["the cat"]);
+    assert_eq!((padded.width(), features(&padded, ["cat"])), (6, Tensor::new([[0.0, 0.0, 1.0, 0.0, 0.0, 0.0]])));
+    assert_eq!(padded.feature_names()[3..], ["no word in x"; 3]);
     let ids = adapted(TextVectorization::new().output_sequence_length(3), ["the cat", "the dog"]);
     let inputs = ids.prepare(&table(["dog", ""])).unwrap();
     assert_eq!(inputs.named("x").unwrap().to::<i64>(), Tensor::from([[3_i64, 0, 0], [0, 0, 0]]));
@@ -290,6 +294,17 @@ fn a_preparation_is_written_and_read() {
     assert_eq!(read.prepare(&new).unwrap().len(), 2);
     let error = message(read.read(Csv::new(ByteSource::new(&b"age\n1\n"[..], "new").unwrap())));
     assert!(error.starts_with("new: found column \"city\""), "{error}");
+}
+
+#[test]
+fn a_file_may_claim_any_width() {
+    let preparation = adapted(Category::hashed(7), ["a"]);
+    let written = serde_json::to_string(&preparation).unwrap();
+    for bins in ["18446744073709551615", "4611686018427387904"] {
+        let claimed: Preparation =
+            serde_json::from_str(&written.replace("\"num_bins\":7", &format!("\"num_bins\":{bins}"))).unwrap();
+        assert!(message(claimed.prepare(&table(["a", "b"]))).contains("memory"));
+    }
 }
 
 #[test]

@@ -92,7 +92,7 @@ impl Adapted {
             Adapted::Category(category) => category.width(),
             Adapted::Date(dated) => dated.width(),
             Adapted::Text(text) if text.mode() == OutputMode::Int => 0,
-            Adapted::Text(text) => text.vocabulary_size(),
+            Adapted::Text(text) => text.width().unwrap_or(0),
         }
     }
 
@@ -113,7 +113,12 @@ impl Adapted {
             Adapted::Category(category) => category.names(column),
             Adapted::Date(dated) => dated.names(column),
             Adapted::Text(text) if text.mode() == OutputMode::Int => Vec::new(),
-            Adapted::Text(text) => text.vocabulary().iter().map(|word| format!("{word:?} in {column}")).collect(),
+            Adapted::Text(text) => {
+                let words = text.vocabulary().into_iter().map(|word| format!("{word:?} in {column}"));
+                // Vectors may be wider than there are words.
+                let padding = std::iter::repeat_with(|| format!("no word in {column}"));
+                words.chain(padding).take(self.width()).collect()
+            }
         }
     }
 

@@ -178,12 +178,13 @@ impl<T: LookupToken> Lookup<T> {
 
     /// The number of ids before those of the vocabulary.
     fn special(&self) -> usize {
-        usize::from(self.mask_token.is_some()) + self.num_oov_indices
+        // A file may claim any number.
+        self.num_oov_indices.saturating_add(usize::from(self.mask_token.is_some()))
     }
 
     /// The number of ids, the special ones among them: that of an embedding's rows.
     pub fn vocabulary_size(&self) -> usize {
-        self.special() + self.vocabulary.tokens.len()
+        self.special().saturating_add(self.vocabulary.tokens.len())
     }
 
     /// The tokens of the vocabulary, without the special ones.
@@ -203,7 +204,7 @@ impl<T: LookupToken> Lookup<T> {
         T: std::borrow::Borrow<Q>,
     {
         if let Some(&place) = self.vocabulary.places.get(token) {
-            return Some((self.special() + place) as i64);
+            return Some(self.special().saturating_add(place) as i64);
         }
         let mask = self.mask_token.as_ref();
         match self.num_oov_indices {

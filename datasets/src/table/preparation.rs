@@ -85,7 +85,8 @@ impl Preparation {
 
     /// The number of numbers of a row: the length of the input `features`. 0 if all inputs are ids.
     pub fn width(&self) -> usize {
-        self.parts.iter().map(|part| part.feature.width()).sum()
+        // A file may claim any widths.
+        self.parts.iter().fold(0, |width: usize, part| width.saturating_add(part.feature.width()))
     }
 
     /// What each of the numbers of a row is: `age`, `city = Rome`, `joined in the year, sine`.

@@ -310,7 +310,7 @@ impl TextVectorization {
     }
 
     /// The number of columns of vectors.
-    fn width(&self) -> Result<usize> {
+    pub(crate) fn width(&self) -> Result<usize> {
         match (self.pad_to_max_tokens, self.max_tokens) {
             (false, _) => Ok(self.vocabulary_size()),
             (true, Some(most)) => Ok(most.max(self.vocabulary_size())),
