@@ -8,6 +8,13 @@ use gradus_tensor::Tensor;
 use crate::error::{DatasetError, Place, Result};
 
 /// A column of a [`Table`](crate::Table): numbers or texts, of which some may be missing.
+///
+/// ```
+/// use gradus_datasets::TableColumn;
+/// let ages = TableColumn::from(vec![Some(31.0), None, Some(45.0)]);
+/// let cities = TableColumn::from(["Paris", "Rome", ""]);
+/// assert_eq!((ages.len(), ages.missing(), cities.missing()), (3, 1, 1));
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub enum TableColumn {
     /// Numbers, `[rows]`; what is missing is NaN.

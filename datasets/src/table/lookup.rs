@@ -37,6 +37,14 @@ pub type IntegerLookup = Lookup<i64>;
 ///
 /// The ids are those of Keras: first that of the mask token, if there is one, then those that stand for tokens which are not in
 /// the vocabulary ([`num_oov_indices`](Lookup::num_oov_indices), "out of vocabulary"), then the vocabulary.
+///
+/// ```
+/// use gradus_datasets::StringLookup;
+/// let answers = StringLookup::new().mask_token("").num_oov_indices(0).with_vocabulary(["no", "yes"])?;
+/// assert_eq!(answers.ids(["yes", "", "no"])?.to_vec(), [2, 0, 1]);
+/// assert!(answers.ids(["perhaps"]).is_err());
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, bound = "T: LookupToken")]
 pub struct Lookup<T: LookupToken> {
@@ -47,6 +55,15 @@ pub struct Lookup<T: LookupToken> {
 }
 
 /// The type of what a [`Lookup`] looks up: `String` or `i64`.
+///
+/// ```
+/// use gradus_datasets::{Lookup, LookupToken, Result};
+/// fn most_frequent<T: LookupToken>(tokens: &[T]) -> Result<T> {
+///     Ok(Lookup::<T>::new().adapt(tokens.iter().cloned())?.vocabulary()[0].clone())
+/// }
+/// assert_eq!(most_frequent(&[404, 200, 200])?, 200);
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
 pub trait LookupToken: Clone + Debug + Eq + Hash + Ord + Serialize + DeserializeOwned + sealed::Sealed {}
 
 impl LookupToken for String {}

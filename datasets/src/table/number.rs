@@ -30,6 +30,19 @@ pub struct Number {
 }
 
 /// How numbers are scaled.
+///
+/// ```
+/// use gradus_datasets::{FeatureSpace, Number, Table, TableColumn};
+/// let table = Table::new([("x", TableColumn::from([0.0, 1.0, 2.0, 3.0, 100.0]))])?;
+/// let scaled = |number: Number| -> gradus_datasets::Result<Vec<f32>> {
+///     let preparation = FeatureSpace::new().feature("x", number).adapt(&table)?;
+///     Ok(preparation.prepare(&table)?[0].to::<f32>().to_vec())
+/// };
+/// // One wild number crowds the others together, unless the scale is robust.
+/// assert_eq!(scaled(Number::min_max())?, [0.0, 0.01, 0.02, 0.03, 1.0]);
+/// assert_eq!(scaled(Number::robust())?, [-1.0, -0.5, 0.0, 0.5, 49.0]);
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Scale {
@@ -45,6 +58,16 @@ pub enum Scale {
 }
 
 /// What stands for a number that is missing. The mean and so on are those of the table that is adapted to.
+///
+/// ```
+/// use gradus_datasets::{FeatureSpace, Impute, Number, Table, TableColumn};
+/// let table = Table::new([("x", TableColumn::from(vec![Some(1.0), Some(1.0), Some(4.0), None]))])?;
+/// for (impute, filled) in [(Impute::Mean, 2.0), (Impute::Median, 1.0), (Impute::Value(-1.0), -1.0)] {
+///     let preparation = FeatureSpace::new().feature("x", Number::new().impute(impute)).adapt(&table)?;
+///     assert_eq!(preparation.prepare(&table)?[0].to::<f32>().to_vec()[3], filled);
+/// }
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Impute {

@@ -13,6 +13,16 @@ use crate::error::{DatasetError, Place, Result};
 /// | [`number`](Target::number) | `[n, 1]`, f32 | `Dense(1)` | `MeanSquaredError` |
 /// | [`binary`](Target::binary) | `[n, 1]`, 0 or 1 | `Dense(1)` with a sigmoid | `BinaryCrossentropy` |
 /// | [`classes`](Target::classes) | `[n]`, ids from 0 | `Dense(classes)` with a softmax | `SparseCategoricalCrossentropy` |
+///
+/// ```
+/// use gradus_datasets::{FeatureSpace, Number, Table, TableColumn, Target};
+/// use gradus_tensor::Tensor;
+/// let table = Table::new([("x", TableColumn::from([1.0, 2.0])), ("rain", TableColumn::from(["yes", "no"]))])?;
+/// let data = FeatureSpace::new().feature("x", Number::new()).target("rain", Target::binary()).adapt(&table)?.dataset(&table)?;
+/// assert_eq!(data.targets()[0].to::<f32>(), Tensor::new([[1.0], [0.0]]));
+/// assert_eq!(data.class_names().unwrap(), ["no", "yes"]);
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Target(Kind);
 

@@ -6,6 +6,19 @@ use serde::{Deserialize, Serialize};
 use super::support::prelude::*;
 
 /// What becomes of the ids of a sample.
+///
+/// ```
+/// use gradus_nn::{CategoryEncoding, CategoryMode, Model, Sequential};
+/// use gradus_tensor::Tensor;
+/// let encoded = |mode: CategoryMode| {
+///     let model = Model::build(Sequential::new().add(CategoryEncoding::new(3).output_mode(mode)), [2], 42)?;
+///     model.predict(Tensor::from([[2_i64, 2]]))
+/// };
+/// assert_eq!(encoded(CategoryMode::MultiHot)?, Tensor::new([[0.0, 0.0, 1.0]]));
+/// assert_eq!(encoded(CategoryMode::Count)?, Tensor::new([[0.0, 0.0, 2.0]]));
+/// assert_eq!(encoded(CategoryMode::OneHot)?, Tensor::new([[[0.0, 0.0, 1.0], [0.0, 0.0, 1.0]]]));
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CategoryMode {
