@@ -35,7 +35,7 @@ fn main() -> Result<()> {
 
     let mut confusion = ConfusionMatrix::default();
     confusion.update(&test.targets().to::<f32>(), &trainer.predict(test.inputs())?, None)?;
-    println!("{:>12} taken for {}", "", names.join("  "));
+    println!("{:>12} predicted {}", "true", names.join("  "));
     for (row, name) in names.iter().enumerate() {
         let counts: Vec<String> =
             (0..3).map(|column| format!("{:>9}", confusion.counts().get([row, column]))).collect();

@@ -10,6 +10,7 @@
 
 use gradus::prelude::*;
 
+mod legend;
 mod options;
 mod pictures;
 

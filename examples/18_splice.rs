@@ -68,7 +68,7 @@ fn print_confusion(targets: &Tensor, outputs: &Tensor) -> Result<()> {
     let mut confusion = ConfusionMatrix::default();
     confusion.update(targets, outputs, None)?;
     let line = |cells: [String; 3]| cells.map(|cell| format!("{cell:>5}")).join("");
-    println!("\n{:>14}{}", "taken for", line(splice::CLASS_NAMES.map(str::to_owned)));
+    println!("\n{:>14}{}", "true|predicted", line(splice::CLASS_NAMES.map(str::to_owned)));
     for (row, name) in splice::CLASS_NAMES.iter().enumerate() {
         println!("{name:>14}{}", line([0, 1, 2].map(|column| confusion.counts().get([row, column]).to_string())));
     }

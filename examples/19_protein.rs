@@ -71,7 +71,7 @@ fn main() -> Result<()> {
             print_chain(of(true)[0], &outputs);
         }
     }
-    println!("\n{:>14}{:>7}{:>7}{:>7}", "taken for", "-", "H", "E");
+    println!("\n{:>14}{:>7}{:>7}{:>7}", "true|predicted", "-", "H", "E");
     for (row, name) in protein_q3::CLASS_NAMES.iter().enumerate() {
         let count = |column| confusion.counts().get([row, column]);
         println!("{name:>14}{:>7}{:>7}{:>7}", count(0), count(1), count(2));

@@ -14,6 +14,7 @@
 use gradus::prelude::*;
 
 mod alignment;
+mod legend;
 mod options;
 
 use options::Options;

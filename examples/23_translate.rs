@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use gradus::prelude::*;
 
 mod attention;
+mod legend;
 mod options;
 
 use options::Options;
