@@ -223,9 +223,18 @@ fn preprocessing_callbacks_and_weights() -> Result<()> {
         println!("{}", run.logs());
         Ok(())
     };
-    trainer.fit(&data, fit.callback(on_epoch_end(f)))?;
-    // Written in `train/tests/callbacks.rs`, into a folder for it.
-    let _: Fit = Fit::default().callback(CsvLogger::new("log.csv"));
+    let history = trainer.fit(&data, fit.callback(on_epoch_end(f)))?;
+    // Written in `train/tests/callbacks.rs` and `tensorboard.rs`, into folders for them.
+    let _: Fit = Fit::default()
+        .callback(CsvLogger::new("log.csv"))
+        .callback(TensorBoard::new("logs").histogram_freq(1).update_freq(100));
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("coming_from_keras-logs");
+    let path = folder.join("history.svg");
+    let (step, loss, image) = (0, 0.5, Tensor::<f32>::zeros([28, 28]));
+    let mut writer = SummaryWriter::new(folder)?;
+    writer.scalar("loss", step, loss)?;
+    writer.image("digit", step, &image)?;
+    history.save_svg(path)?;
 
     let (mut a, b) = (
         built(Sequential::new().add(Dense::new(2)), [3])?,

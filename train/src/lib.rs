@@ -20,6 +20,7 @@ mod resume;
 mod snapshot;
 pub mod state;
 mod step;
+mod tensorboard;
 mod trainer;
 mod training_loop;
 
@@ -32,4 +33,5 @@ pub use resume::Resumed;
 pub use snapshot::Snapshot;
 pub use state::TrainingState;
 pub use step::{Step, train_step};
+pub use tensorboard::{LogPosition, SummaryWriter};
 pub use trainer::Trainer;

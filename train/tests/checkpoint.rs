@@ -1,6 +1,8 @@
 //! A run goes on from every checkpoint with the same bits; which checkpoints are written, and which are refused.
 
 mod common;
+#[path = "common/events.rs"]
+mod events;
 #[path = "common/pictures.rs"]
 mod pictures;
 

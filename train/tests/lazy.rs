@@ -1,6 +1,8 @@
 //! Training on data that are read while they are used: by index, and as streams.
 
 mod common;
+#[path = "common/events.rs"]
+mod events;
 #[allow(dead_code)] // The runs here are those of other data.
 #[path = "common/pictures.rs"]
 mod pictures;

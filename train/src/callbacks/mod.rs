@@ -8,6 +8,7 @@ mod monitor;
 mod on;
 mod progress;
 mod run;
+mod tensorboard;
 mod terminate_on_nan;
 
 pub use checkpoint::Checkpoint;
@@ -18,6 +19,7 @@ pub use on::{On, on_batch_end, on_epoch_begin, on_epoch_end};
 pub use progress::Progress;
 pub(crate) use run::Hook;
 pub use run::Run;
+pub use tensorboard::TensorBoard;
 pub use terminate_on_nan::TerminateOnNaN;
 
 use std::path::PathBuf;

@@ -14,6 +14,7 @@ use gradus_train::state::Status;
 use gradus_train::{Fit, History, Trainer};
 
 use crate::common::values;
+use crate::events;
 
 pub const EPOCHS: usize = 8;
 pub const BATCHES: usize = 3;
@@ -72,15 +73,17 @@ pub fn callbacks(log: &Path, prefetch: usize) -> Fit {
         .callback(ReduceLrOnPlateau::new("loss").patience(1).min_delta(0.5).factor(0.9).cooldown(2))
         .callback(EarlyStopping::new("val_loss").patience(5).min_delta(0.1).restore_best_weights(true))
         .callback(CsvLogger::new(log))
+        .callback(TensorBoard::new(log.with_extension("events")).update_freq(2).histogram_freq(3))
 }
 
-/// What a run comes to: weights, optimiser, history, log, and the generator of the next run.
+/// What a run comes to: weights, optimiser, history, logs, and the generator of the next run.
 pub type Outcome = (Vec<Tensor>, State, History, String, Generator);
 
 pub fn outcome(trainer: &Pictures, history: History, log: &Path) -> Outcome {
     assert_eq!(trainer.state().status, Status::Ended);
     assert_eq!(trainer.state().history, history);
-    let log = fs::read_to_string(log).unwrap();
+    let runs = ["train", "validation"].map(|run| events::newest(&log.with_extension("events").join(run)));
+    let log = fs::read_to_string(log).unwrap() + &runs.concat();
     let weights = values(trainer.model().params());
     (weights, trainer.optimizer().state(), history, log, trainer.state().generator.clone())
 }

@@ -1,7 +1,7 @@
 //! A run that is killed at any moment and run again ends with the same bytes as one that was left alone.
 //!
 //! A child process trains (`trainings.rs`), with checkpoints every few steps. This process kills it by SIGKILL at random
-//! moments and starts it again until it ends. Then the file of the weights, the history and the CSV log must be, byte by byte,
+//! moments and starts it again until it ends. Then the file of the weights, the history, the CSV log and what TensorBoard sees must be, byte by byte,
 //! those of a child without checkpoints that nobody killed, and the best checkpoint that of a child with checkpoints.
 //!
 //! The short form runs with the other tests. The long form kills at least 300 times:
@@ -9,6 +9,8 @@
 //!     cargo test --release -p gradus-train --test killed -- --ignored --nocapture at_least_300_times
 #![cfg(unix)]
 
+#[path = "../common/events.rs"]
+mod events;
 mod trainings;
 
 use std::collections::BTreeMap;

@@ -17,12 +17,14 @@ use gradus_train::callbacks::*;
 use gradus_train::metrics::{Accuracy, Auc, F1};
 use gradus_train::{Fit, Result, Trainer};
 
+use crate::events;
+
 /// The variables by which the child learns what to train, and where its files are.
 pub const TRAINING: &str = "GRADUS_TEST_TRAINING";
 pub const FOLDER: &str = "GRADUS_TEST_FOLDER";
 
 /// The files that must have the same bytes.
-pub const RESULTS: [&str; 3] = ["model.safetensors", "history.json", "log.csv"];
+pub const RESULTS: [&str; 4] = ["model.safetensors", "history.json", "log.csv", "events.txt"];
 
 /// Trains what has this name, from the newest checkpoint on. In a folder named `alone` there are none.
 pub fn run(training: &str, folder: &Path) {
@@ -39,7 +41,7 @@ pub fn run(training: &str, folder: &Path) {
             let sgd = Sgd::default().momentum(0.9).nesterov(true).learning_rate(0.05);
             let trainer =
                 Trainer::new(convnet(), loss(), sgd).metric(Accuracy::default()).metric(F1::default()).seed(2);
-            let fit = Fit { prefetch: 3, workers: 2, ..fit(4) };
+            let fit = Fit { prefetch: 3, workers: 2, ..fit(4) }.callback(log(folder));
             train(trainer, &data, fit, Checkpoint::new(folder.join("checkpoints")).every_steps(2).keep(2), folder);
         }
         "callbacks" => {
@@ -72,7 +74,7 @@ pub fn run(training: &str, folder: &Path) {
             let augment = Augment::new().shift(0.1).noise(0.05).mix_up(0.2);
             let data = rows.take(330).shuffle_buffer(50).map(floats).augment(augment).unwrap();
             let trainer = Trainer::new(convnet(), loss(), Adam::default()).metric(Accuracy::default()).seed(6);
-            let fit = Fit { prefetch: 3, workers: 2, ..fit(6) };
+            let fit = Fit { prefetch: 3, workers: 2, ..fit(6) }.callback(log(folder));
             train(trainer, &data, fit, Checkpoint::new(folder.join("checkpoints")).every_steps(3), folder);
         }
         "outputs" => {
@@ -82,13 +84,13 @@ pub fn run(training: &str, folder: &Path) {
                 .metric_for("odd", Auc::default())
                 .seed(7);
             let checkpoint = Checkpoint::new(folder.join("checkpoints")).every(Duration::from_millis(3));
-            train(trainer, &digits_and_parity(480), fit(8), checkpoint, folder);
+            train(trainer, &digits_and_parity(480), fit(8).callback(log(folder)), checkpoint, folder);
         }
         "double" => {
             let model = Model::<f64>::build_as(dense(48), [28, 28], 1).unwrap();
             let trainer = Trainer::new(model, loss(), Adafactor::default()).metric(Accuracy::default()).seed(8);
             let checkpoint = Checkpoint::new(folder.join("checkpoints")).every_steps(7).write_all(true);
-            train(trainer, &digits(256), fit(5), checkpoint, folder);
+            train(trainer, &digits(256), fit(5).callback(log(folder)), checkpoint, folder);
         }
         "schedule" => {
             let rate = WarmUp::new(10, CosineDecay::new(0.01, 120));
@@ -110,6 +112,11 @@ pub fn run(training: &str, folder: &Path) {
         "momentum" => by_rule(Sgd::default().momentum(0.9), folder),
         other => panic!("there is no training {other:?}"),
     }
+}
+
+/// A log for TensorBoard. Checkpoints say what its file is called, so their bytes are compared in trainings without it.
+fn log(folder: &Path) -> TensorBoard {
+    TensorBoard::new(folder.join("events")).update_freq(2).histogram_freq(2)
 }
 
 /// A short training by a rule.
@@ -137,6 +144,10 @@ fn train<L: Objective<T>, R: Rule, T: Float>(
     let history = trainer.fit(data, fit).unwrap();
     place.write_at(b"f", 0).unwrap();
     trainer.model().save(folder.join("model.safetensors")).unwrap();
+    let runs = fs::read_dir(folder.join("events")).into_iter().flatten().map(|entry| entry.unwrap().path());
+    let mut runs: Vec<String> = runs.map(|run| events::newest(&run)).collect();
+    runs.sort();
+    fs::write(folder.join("events.txt"), runs.concat()).unwrap();
     fs::write(folder.join("history.json"), serde_json::to_string(&history).unwrap()).unwrap();
 }
 
