@@ -12,6 +12,7 @@ mod divergence;
 mod error;
 mod fit;
 mod history;
+mod history_svg;
 mod measured;
 pub mod metrics;
 mod number;
