@@ -11,6 +11,8 @@ use crate::simd::vectorize;
 
 /// Sweeps end when no pair of rows was rotated, after some six of them. This many are never needed.
 const MOST_SWEEPS: usize = 60;
+/// The rows of a block: two blocks of a matrix with 500 columns and of J are 256 KiB of f64.
+const BLOCK: usize = 16;
 
 /// The singular value decomposition of an `[m, n]` held by columns, where n is at most m: `u` gets the n left vectors, `s` the
 /// singular values, largest first, `v` the n right vectors, all as rows. All three are NaN if the matrix is not finite.
@@ -74,36 +76,48 @@ fn place_by_length<T: Float>(w: &[T], j: &[T], order: &[usize], unit: T, m: usiz
 fn rotate_rows<T: Float>(w: &mut [T], j: &mut [T], n: usize) {
     let tolerance = T::epsilon() * T::of((n as f64).sqrt());
     let mut squares = vec![T::ZERO; n];
+    // Pairs of two blocks follow each other, so that their rows stay in the cache.
+    let starts = (0..n).step_by(BLOCK).flat_map(|first| (first..n).step_by(BLOCK).map(move |second| [first, second]));
     for _ in 0..MOST_SWEEPS {
         for (square, row) in squares.iter_mut().zip(w.chunks_exact(n.max(1))) {
             *square = dot(row, row);
         }
         let mut is_done = true;
-        for p in 0..n {
-            for q in p + 1..n {
-                let [row_p, row_q] = pair(w, p, q, n);
-                let product = dot(row_p, row_q);
-                let size = num_traits::Float::sqrt(squares[p]) * num_traits::Float::sqrt(squares[q]);
-                if num_traits::Float::abs(product) <= tolerance * size || product == T::ZERO {
-                    continue;
+        for [first, second] in starts.clone() {
+            for p in first..n.min(first + BLOCK) {
+                for q in second.max(p + 1)..n.min(second + BLOCK) {
+                    is_done &= !rotate_pair(w, j, &mut squares, [p, q], tolerance);
                 }
-                is_done = false;
-                // The smaller root of t^2 + 2 zeta t - 1 = 0 (Rutishauser).
-                let zeta = (squares[q] - squares[p]) / (product + product);
-                let root = num_traits::Float::hypot(T::ONE, zeta);
-                let t = num_traits::Float::copysign(T::ONE, zeta) / (num_traits::Float::abs(zeta) + root);
-                let cosine = T::ONE / num_traits::Float::hypot(T::ONE, t);
-                rotate(row_p, row_q, cosine, cosine * t);
-                let [row_p, row_q] = pair(j, p, q, n);
-                rotate(row_p, row_q, cosine, cosine * t);
-                squares[p] = (squares[p] - t * product).maximum(T::ZERO);
-                squares[q] += t * product;
             }
         }
         if is_done {
             return;
         }
     }
+}
+
+/// Makes rows p and q orthogonal, where p comes first; returns whether they had to be rotated. `squares` are the squares of the
+/// rows' lengths.
+#[inline(always)]
+fn rotate_pair<T: Float>(w: &mut [T], j: &mut [T], squares: &mut [T], [p, q]: [usize; 2], tolerance: T) -> bool {
+    let n = squares.len();
+    let [row_p, row_q] = pair(w, p, q, n);
+    let product = dot(row_p, row_q);
+    let size = num_traits::Float::sqrt(squares[p]) * num_traits::Float::sqrt(squares[q]);
+    if num_traits::Float::abs(product) <= tolerance * size || product == T::ZERO {
+        return false;
+    }
+    // The smaller root of t^2 + 2 zeta t - 1 = 0 (Rutishauser).
+    let zeta = (squares[q] - squares[p]) / (product + product);
+    let root = num_traits::Float::hypot(T::ONE, zeta);
+    let t = num_traits::Float::copysign(T::ONE, zeta) / (num_traits::Float::abs(zeta) + root);
+    let cosine = T::ONE / num_traits::Float::hypot(T::ONE, t);
+    rotate(row_p, row_q, cosine, cosine * t);
+    let [row_p, row_q] = pair(j, p, q, n);
+    rotate(row_p, row_q, cosine, cosine * t);
+    squares[p] = (squares[p] - t * product).maximum(T::ZERO);
+    squares[q] += t * product;
+    true
 }
 
 /// (p, q) = (cosine p - sine q, sine p + cosine q).
