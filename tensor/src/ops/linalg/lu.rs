@@ -55,7 +55,7 @@ impl<T: Float> Tensor<T> {
     /// The solution X of A X = B. Shapes: A `[.., n, n]` and B `[.., n, k]` give `[.., n, k]`, and stacks broadcast; a B of one
     /// axis `[n]` is a column, and so is then each X. NumPy's `linalg.solve`.
     ///
-    /// NaN and infinities give NaN. [`lu`](Tensor::lu) solves several systems with one factorization,
+    /// NaN in a matrix gives NaN in its solution. [`lu`](Tensor::lu) solves several systems with one factorization,
     /// [`lstsq`](Tensor::lstsq) those of matrices that are singular or not square.
     ///
     /// ```
