@@ -41,6 +41,8 @@ pub(crate) struct Store<T: Float> {
     pub inputs: RefCell<Vec<AskedInput>>,
     /// Whether sequences come part by part.
     pub in_parts: bool,
+    /// Whether each layer shows its outputs to the observer of a computation.
+    pub is_observed: bool,
     pub limits: Vec<PositionLimit>,
     pub weights: Weights<T>,
 }
@@ -96,6 +98,7 @@ impl<T: Float> Store<T> {
             widest: 0,
             inputs: RefCell::new(inputs),
             in_parts: false,
+            is_observed: false,
             limits: Vec::new(),
             weights,
         }
@@ -284,6 +287,16 @@ impl<'a, T: Float> Build<'a, T> {
         self.store.built
     }
 
+    /// The path under which a value within the layer may be observed, if the computation is to be.
+    pub(crate) fn inner_path(&self, name: &str) -> Option<String> {
+        self.store.is_observed.then(|| join(&self.path, name))
+    }
+
+    /// The layer's kind.
+    pub(crate) fn kind(&self) -> &'static str {
+        self.kind
+    }
+
     /// Says that the layer knows positions 0 to `most` - 1 of sequences, of which it is given parts of this length.
     pub(crate) fn limit_positions(&mut self, length: usize, most: usize) {
         let (layer, place) = (self.number(), format!("layer {} ({})", self.path, self.kind));
@@ -378,7 +391,7 @@ impl<'a, T: Float> Build<'a, T> {
         if !shares_above {
             self.store.layers[index].outputs = shapes.map(PartialShape::from).collect();
         }
-        Ok(built)
+        Ok(if self.store.is_observed { built.observed(join(&self.path, name), kind) } else { built })
     }
 
     /// Counts the layer, and refuses more work than a file may ask for.

@@ -182,6 +182,16 @@ impl<T: Float> Built<T> {
         (self.forward)(context, inputs.into())
     }
 
+    /// The same layer, which shows its outputs to an observer under this path. It is computed by itself, so that they are there.
+    pub(crate) fn observed(self, path: String, kind: &'static str) -> Self {
+        let forward = self.forward;
+        let forward = move |context: &mut Context<'_, T>, inputs: Values<T>| {
+            let outputs = forward(context, inputs);
+            context.observe(&path, kind, outputs)
+        };
+        Built { forward: Arc::new(forward), with_epilogue: None, as_epilogue: None, ..self }
+    }
+
     /// A layer of one input whose computation takes an epilogue. It gets [`Epilogue::IDENTITY`], or an epilogue whose
     /// parts it `supports`, made of the layers behind it.
     pub(crate) fn with_epilogue(

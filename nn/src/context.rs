@@ -4,6 +4,8 @@ use gradus_autograd::{Params, Var};
 use gradus_tensor::{Float, Generator, Tensor};
 
 use crate::memory::LayerMemory;
+use crate::observer::Collector;
+use crate::value::Values;
 
 /// The handle of a weight or state: its index among the model's parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,16 +21,39 @@ pub struct Context<'a, T: Float> {
     pub(crate) updates: Vec<(usize, Tensor<T>)>,
     /// What layers remember from one part of a sequence to the next, if anything.
     memory: Option<&'a mut LayerMemory<T>>,
+    /// Who sees the outputs of layers, if anybody does.
+    observer: Option<&'a mut Collector<T>>,
 }
 
 impl<'a, T: Float> Context<'a, T> {
     pub(crate) fn new(params: &'a Params<T>, vars: &'a [Var<T>], training: Option<&'a mut Generator>) -> Self {
-        Context { params, vars, training, updates: Vec::new(), memory: None }
+        Context { params, vars, training, updates: Vec::new(), memory: None, observer: None }
     }
 
     /// The same, in which layers go on from what they remember.
     pub(crate) fn with_memory(self, memory: &'a mut LayerMemory<T>) -> Self {
         Context { memory: Some(memory), ..self }
+    }
+
+    /// The same, in which an observer sees the outputs of layers.
+    pub(crate) fn observed_by(self, observer: Option<&'a mut Collector<T>>) -> Self {
+        Context { observer, ..self }
+    }
+
+    /// Shows the outputs of the layer at `path` to the observer, if there is one; returns what the network goes on with. Only a
+    /// computation that was built to be observed asks.
+    pub(crate) fn observe(&mut self, path: &str, kind: &'static str, outputs: Values<T>) -> Values<T> {
+        match self.observer.as_deref_mut() {
+            Some(observer) => observer.take(path, kind, outputs),
+            None => outputs,
+        }
+    }
+
+    /// Shows a value from within a layer to the observer, if there is one that asks for this path.
+    pub(crate) fn observe_inner(&mut self, path: &str, kind: &'static str, value: impl FnOnce() -> Tensor<T>) {
+        if let Some(observer) = self.observer.as_deref_mut() {
+            observer.take_inner(path, kind, value);
+        }
     }
 
     /// What layers remember of the parts of sequences before. Only a computation that was built for parts asks.

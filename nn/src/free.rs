@@ -21,6 +21,8 @@ pub(crate) struct Computation<T: Float> {
     pub inputs: Vec<Shape>,
     /// For each input how it comes, if sequences come part by part.
     pub flows: Vec<Flow>,
+    /// Whether each layer shows its outputs to an observer.
+    pub is_observed: bool,
     pub forward: Forward<T>,
     /// The layers that know a largest number of positions, if sequences come part by part.
     pub limits: Vec<PositionLimit>,
@@ -37,7 +39,13 @@ pub(crate) struct Whole<T: Float> {
 
 impl<T: Float> Whole<T> {
     /// Builds a network for inputs of these specs.
-    pub fn new(network: &Graph, inputs: &[Spec], params: Params<T>, weights: Weights<T>) -> Result<Self> {
+    pub fn new(
+        network: &Graph,
+        inputs: &[Spec],
+        params: Params<T>,
+        weights: Weights<T>,
+        is_observed: bool,
+    ) -> Result<Self> {
         if let Some((input, name)) = inputs.iter().zip(&network.inputs).find(|(input, _)| !fits_memory(&input.shape)) {
             let problem = format!("no memory holds the input {name:?} of shape {}", input.shape);
             return Err(Error::new("build", problem, "make it smaller"));
@@ -48,6 +56,7 @@ impl<T: Float> Whole<T> {
             return Err(Error::new("build", problem, "join axes of the data"));
         }
         let mut store = Store::new(params, weights, &network.inputs);
+        store.is_observed = is_observed;
         let Built { outputs, forward, .. } = network.build(&mut store.root(Graph::KIND, inputs))?;
         for &(weight, regularizer) in &store.penalties {
             if let Err((problem, hint)) = regularizer.check() {
@@ -58,7 +67,7 @@ impl<T: Float> Whole<T> {
         let inputs: Vec<Shape> = inputs.iter().map(|input| input.shape.clone()).collect();
         let widest = inputs.iter().map(|input| input.size()).fold(store.widest, usize::max);
         let limits = std::mem::take(&mut store.limits);
-        Ok(Whole { computation: Computation { inputs, flows, forward, limits, widest }, store, outputs })
+        Ok(Whole { computation: Computation { inputs, flows, is_observed, forward, limits, widest }, store, outputs })
     }
 }
 
@@ -75,7 +84,7 @@ pub(crate) fn build<T: Float>(
 ) -> Result<(Whole<T>, Vec<OutputInfo>)> {
     let of = |length: usize, weights: Weights<T>| {
         let specs = inputs.iter().enumerate().map(|(place, input)| Spec::input(input.shape.with(length), place));
-        Whole::<T>::new(network, &specs.collect::<Vec<Spec>>(), Params::new(), weights)
+        Whole::<T>::new(network, &specs.collect::<Vec<Spec>>(), Params::new(), weights, false)
     };
     let is_fixed = inputs.iter().all(|input| input.shape.is_fixed());
     let (mut whole, twice) = if is_fixed {
@@ -151,24 +160,27 @@ pub(crate) type Recent<T> = Arc<RwLock<VecDeque<Arc<Computation<T>>>>>;
 /// How many computations are kept: as many as there are lengths in batches sorted by length, roughly.
 const KEPT: usize = 32;
 
-/// The computation for inputs of these shapes: one met before, or built now over the same weights.
+/// The computation for inputs of these shapes, observed or not: one met before, or built now over the same weights.
 pub(crate) fn computation<T: Float>(
     recent: &Recent<T>,
     network: &Graph,
     inputs: &[InputInfo],
     shapes: Vec<Shape>,
     flows: &[Flow],
+    is_observed: bool,
     params: &Params<T>,
 ) -> Result<Arc<Computation<T>>> {
     let of = |kept: &VecDeque<Arc<Computation<T>>>| {
-        kept.iter().find(|kept| kept.flows == flows && kept.inputs == shapes).cloned()
+        kept.iter()
+            .find(|kept| kept.is_observed == is_observed && kept.flows == flows && kept.inputs == shapes)
+            .cloned()
     };
     if let Some(found) = of(&recent.read().unwrap_or_else(PoisonError::into_inner)) {
         return Ok(found);
     }
     let specs = inputs.iter().zip(&shapes).zip(flows);
     let specs = specs.map(|((input, shape), &flow)| Spec::new(shape, input.kind).flowing(flow));
-    let built = Whole::new(network, &specs.collect::<Vec<Spec>>(), params.clone(), Weights::Given)?;
+    let built = Whole::new(network, &specs.collect::<Vec<Spec>>(), params.clone(), Weights::Given, is_observed)?;
     if let Some(place) = built.outputs.iter().position(|output| output.flow == Flow::Never) {
         let problem = format!("the output {:?} is not there part by part", network.outputs[place].name);
         return Err(Error::new("network", problem, "call predict with whole sequences"));

@@ -18,6 +18,7 @@ use crate::inputs::{Input, InputInfo, Inputs, OutputInfo, PartialShape};
 use crate::layer::LayerKinds;
 use crate::losses::{Objective, OutputLoss, Scored, Total};
 use crate::memory::LayerMemory;
+use crate::observer::Collector;
 use crate::parts::Flow;
 use crate::regularizers::Regularizer;
 use crate::summary::{Summary, Table};
@@ -274,7 +275,7 @@ impl<T: Float> Model<T> {
         let vars = self.constants();
         let outputs = |first: usize, end: usize| {
             let values = fed.values(op, &self.inputs, first, end)?;
-            Ok(with_masks(self.run(&computation, vars, values, None).0))
+            Ok(with_masks(self.run(&computation, vars, values, None, None).0))
         };
         // As many samples at once as make no layer's output much larger than a processor's cache.
         const ELEMENTS: usize = 1 << 20;
@@ -338,14 +339,29 @@ impl<T: Float> Model<T> {
         if self.inputs.iter().all(|input| input.shape.is_fixed()) {
             return Ok(Arc::clone(&self.computation));
         }
-        self.computation_of_parts(op, fed, &vec![Flow::Whole; self.inputs.len()])
+        self.computation_of(op, fed, &self.whole(), false)
+    }
+
+    /// The computation for inputs of these shapes, in which each layer shows its outputs to an observer.
+    fn observed_computation(&self, op: &str, fed: &Fed<'_>) -> Result<Arc<Computation<T>>> {
+        self.computation_of(op, fed, &self.whole(), true)
+    }
+
+    /// Of each input that it comes whole.
+    fn whole(&self) -> Vec<Flow> {
+        vec![Flow::Whole; self.inputs.len()]
     }
 
     /// The computation for inputs of these shapes, each of which is whole or a part of a sequence.
     pub(crate) fn computation_of_parts(&self, op: &str, fed: &Fed<'_>, flows: &[Flow]) -> Result<Arc<Computation<T>>> {
+        self.computation_of(op, fed, flows, false)
+    }
+
+    fn computation_of(&self, op: &str, fed: &Fed<'_>, flows: &[Flow], observed: bool) -> Result<Arc<Computation<T>>> {
         let shapes = fed.shapes();
         let named = |(input, shape): (&InputInfo, &Shape)| format!("{} {shape}", input.name);
-        let built = free::computation(&self.recent, &self.network, &self.inputs, shapes.clone(), flows, &self.params);
+        let Model { recent, network, inputs, params, .. } = self;
+        let built = free::computation(recent, network, inputs, shapes.clone(), flows, observed, params);
         built.map_err(|error| {
             let found: Vec<String> = self.inputs.iter().zip(&shapes).map(named).collect();
             error.within(&format!("{op}: samples of shape {}", found.join(", ")))
@@ -360,18 +376,19 @@ impl<T: Float> Model<T> {
         inputs: Values<T>,
         training: Option<&mut Generator>,
     ) -> (Values<T>, Vec<(usize, Tensor<T>)>) {
-        self.run(&self.computation, vars, inputs, training)
+        self.run(&self.computation, vars, inputs, training, None)
     }
 
-    /// As [`compute`](Model::compute), by a computation for inputs of other shapes.
+    /// As [`compute`](Model::compute), by a computation for inputs of other shapes, perhaps with an observer.
     fn run(
         &self,
         computation: &Computation<T>,
         vars: &[Var<T>],
         inputs: Values<T>,
         training: Option<&mut Generator>,
+        observer: Option<&mut Collector<T>>,
     ) -> (Values<T>, Vec<(usize, Tensor<T>)>) {
-        let mut context = Context::new(&self.params, vars, training);
+        let mut context = Context::new(&self.params, vars, training).observed_by(observer);
         let outputs = (computation.forward)(&mut context, inputs);
         (outputs, context.updates)
     }
@@ -409,14 +426,32 @@ impl<T: Float> Model<T> {
         loss: &impl Objective<T>,
         generator: &mut Generator,
     ) -> Result<Pass<T>> {
-        let inputs = inputs.into();
-        let fed = Fed::new("grad", &self.inputs, &inputs)?;
-        let computation = self.computation("grad", &fed)?;
-        let values = fed.values("grad", &self.inputs, 0, fed.samples)?;
+        self.pass(&inputs.into(), &targets.into(), weights, loss, generator, None)
+    }
+
+    /// As [`grad`](Model::grad), perhaps with an observer of the outputs of layers.
+    pub(crate) fn pass(
+        &self,
+        inputs: &Columns,
+        targets: &Columns,
+        weights: Option<&Tensor<T>>,
+        loss: &impl Objective<T>,
+        generator: &mut Generator,
+        mut observer: Option<&mut Collector<T>>,
+    ) -> Result<Pass<T>> {
+        let fed = Fed::new("grad", &self.inputs, inputs)?;
+        let computation = match &observer {
+            Some(_) => self.observed_computation("grad", &fed)?,
+            None => self.computation("grad", &fed)?,
+        };
+        let mut values = fed.values("grad", &self.inputs, 0, fed.samples)?;
+        if let Some(observer) = observer.as_deref_mut() {
+            values = self.show_inputs(observer, values);
+        }
         let targets = self.match_targets("grad", targets)?;
         self.check_loss("grad", loss)?;
         let (value, ((outputs, masks), parts, states), grads) = try_value_and_grad(&self.params, |vars| {
-            let (outputs, states) = self.run(&computation, vars, values, Some(generator));
+            let (outputs, states) = self.run(&computation, vars, values, Some(generator), observer);
             let Total { loss: mut total, parts } = self.total(&targets, &outputs, weights, loss)?;
             for &(weight, regularizer) in &self.penalties {
                 total = total + regularizer.penalty(&vars[weight.0]);
@@ -424,6 +459,24 @@ impl<T: Float> Model<T> {
             Ok::<_, Error>((total, (with_masks(outputs), parts, states.into_iter().collect())))
         })?;
         Ok(Pass { loss: value, parts, outputs, masks, grads, states })
+    }
+
+    /// The outputs for a batch, as when predicting, with an observer of the inputs and of the outputs of layers.
+    pub(crate) fn outputs_seen(&self, op: &str, inputs: &Columns, observer: &mut Collector<T>) -> Result<Vec<Var<T>>> {
+        let fed = Fed::new(op, &self.inputs, inputs)?;
+        let computation = self.observed_computation(op, &fed)?;
+        let values = self.show_inputs(observer, fed.values(op, &self.inputs, 0, fed.samples)?);
+        let outputs = self.run(&computation, self.constants(), values, None, Some(observer)).0;
+        Ok(outputs.into_iter().map(Value::into_floats).collect())
+    }
+
+    /// Shows the inputs to an observer; returns what the network goes on with.
+    fn show_inputs(&self, observer: &mut Collector<T>, values: Values<T>) -> Values<T> {
+        let shown = self.inputs.iter().zip(values).map(|(input, value)| {
+            let values = observer.take(&input.name, "Input", value.into());
+            values.into_iter().next().expect("one value is given, one comes back")
+        });
+        shown.collect()
     }
 
     /// The loss of a batch, penalties on weights included, and the outputs, as when predicting.

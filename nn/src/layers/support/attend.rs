@@ -177,6 +177,7 @@ pub(in crate::layers) fn attention_layer<T: Float>(
         outputs.push(if parts.are_some() { scores.flowing(Flow::Never) } else { scores });
     }
     let scale = (key_dim.max(1) as f64).sqrt().recip();
+    let (observed, kind) = (build.inner_path("attention_scores"), build.kind());
     let built = Built::of_values(outputs, move |context, inputs| {
         let sequence = |index: usize| inputs[index.min(count - 1)].floats();
         let (x, from_value) = (sequence(0), sequence(1));
@@ -225,6 +226,9 @@ pub(in crate::layers) fn attention_layer<T: Float>(
             how = how.dropout(options.dropout, generator.next_u64());
         }
         let attended = query.attention(&key, &value, &how);
+        if let Some(path) = &observed {
+            context.observe_inner(path, kind, || query.value().attention_weights(key.value(), &how));
+        }
         let [n, t] = [x.shape()[0], x.shape()[1]];
         let y = to_output.apply(context, &attended.reshape([n, t, from]));
         let mut results = vec![Value::Floats(y)];
