@@ -103,7 +103,7 @@ fn gradients_by_hand() {
     let mut model = Model::build(network, [1], 1).unwrap();
     for (name, value) in [("0/kernel", 2.0), ("0/bias", -1.0), ("2/kernel", 3.0)] {
         let param = &mut model.params_mut().get_mut(name).unwrap().value;
-        *param = param.full_like(value);
+        *param = Tensor::full(param.shape(), value);
     }
     let x = Tensor::new([[2.0], [0.25]]);
     let (outputs, seen) = model.observer().differentiate(&x, |outputs| outputs[0].sum(..)).unwrap();
@@ -197,7 +197,7 @@ fn a_training_pass_is_the_same_when_it_is_observed() {
     let expected = (&alone.outputs[0] - &y) * weights.unsqueeze(1) * (2.0 / 12.0);
     assert!(difference(seen["4"].gradient.as_ref().unwrap(), &expected) < 1e-6);
     // The kernel's gradient is made of what was seen on both sides of the layer.
-    let kernel = seen["3"].value.transpose().matmul(&expected);
+    let kernel = seen["3"].value.t().matmul(&expected);
     assert!(difference(alone.grads[6].as_ref().unwrap(), &kernel) < 1e-5);
     // Nothing is trained before the first dense layer.
     assert!(seen["input"].gradient.is_none() && seen["0"].gradient.is_none() && seen["1"].gradient.is_some());
@@ -248,7 +248,7 @@ fn batches_may_be_empty_and_views() {
     let (_, seen) = model.observer().differentiate(Tensor::<f32>::zeros([0, 3]), |y| y[0].sum(..)).unwrap();
     assert_eq!(seen["input"].gradient, Some(Tensor::zeros([0, 3])));
     let x = normal([3, 4]);
-    let (view, copy) = (x.transpose().flip(0), x.transpose().flip(0).contiguous());
+    let (view, copy) = (x.t().flip(0), x.t().flip(0).contiguous());
     let of = |x: &Tensor| model.observer().differentiate(x, |y| y[0].square().sum(..)).unwrap().1;
     assert_eq!(of(&view)["input"].gradient, of(&copy)["input"].gradient);
 }
