@@ -36,13 +36,15 @@
 //! `parallel`, on by default, uses all cores. Of [`datasets`], `images` reads PNG and JPEG, `bzip2` unpacks what bzip2
 //! packed, and `download` fetches the files of data sets; it needs a C compiler.
 //!
-//! The crates behind it are modules here: [`tensor`], [`autograd`], [`nn`], [`optim`], [`datasets`], [`train`].
+//! The crates behind it are modules here: [`tensor`], [`autograd`], [`nn`], [`optim`], [`datasets`], [`train`],
+//! [`explain`].
 #![forbid(unsafe_code)]
 
 pub mod prelude;
 
 pub use gradus_autograd as autograd;
 pub use gradus_datasets as datasets;
+pub use gradus_explain as explain;
 pub use gradus_nn as nn;
 pub use gradus_optim as optim;
 pub use gradus_tensor as tensor;

@@ -459,6 +459,29 @@ fn attention_and_generation() -> Result<()> {
 }
 
 #[test]
+fn what_layers_compute() -> Result<()> {
+    use gradus::explain::{Target, attention_maps, grad_cam};
+    let network = Sequential::new()
+        .add_named("conv", Conv2D::new(4, 3))
+        .add(Flatten)
+        .add(Dense::new(3).activation(Activation::Softmax));
+    let model = built(network, [6, 6, 1])?;
+    let x = Tensor::<f32>::ones([2, 6, 6, 1]);
+    let score = |outputs: &[Var]| outputs[0].select(1, 2).sum(..);
+    let (outputs, seen) = model.observer().of(["conv"]).differentiate(&x, score)?;
+    assert_eq!((outputs[0].shape(), seen["conv"].value.shape()), (&[2, 3].into(), &[2, 4, 4, 4].into()));
+    assert!(seen["conv"].gradient.is_some());
+    let seen = grad_cam(&model, "conv", &x, &Target::predicted())?;
+    assert_eq!(seen.maps.shape(), &[2, 6, 6]);
+
+    let model = built(Sequential::new().add(TransformerEncoder::new(16, 2)), [5, 8])?;
+    let x = Tensor::<f32>::ones([1, 5, 8]);
+    let maps = attention_maps(&model, &x)?;
+    assert_eq!(maps[0].weights.shape(), &[1, 2, 5, 5]);
+    Ok(())
+}
+
+#[test]
 fn strings_of_labels() -> Result<()> {
     let model = built(Sequential::new().add(Dense::new(4)), [None, Some(4)])?;
     let mut trainer = Trainer::new(model, Ctc::default(), Adam::default().learning_rate(0.1));
