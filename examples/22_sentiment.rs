@@ -17,6 +17,7 @@
 //! others: it leaves the test part alone.
 
 use gradus::datasets::movie_snippets::{MovieSnippets, Snippet};
+use gradus::explain::{Attribution, Target, gradient_times_input};
 use gradus::prelude::*;
 use lexopt::ValueExt;
 
@@ -102,7 +103,7 @@ fn main() -> Result<()> {
     for kind in [Kind::Gru, Kind::Transformer] {
         let mut of_kind = vec![0.0; test.len()];
         for seed in options.seed..options.seed + NETWORKS {
-            let model = Model::build(network(&rows, kind, true), inputs(), seed)?;
+            let model = Model::build(network(&rows, kind), inputs(), seed)?;
             if seed == options.seed {
                 println!("{}", model.summary());
             }
@@ -116,7 +117,7 @@ fn main() -> Result<()> {
             }
             println!("{} of seed {seed}: {:.1}% right", kind.name(), percent_right(&ratings));
             add(&mut of_kind, &ratings);
-            models.push((kind, trainer.into_model()));
+            models.push(trainer.into_model());
         }
         println!("{NETWORKS} {}s together: {:.1}% right\n", kind.name(), percent_right(&of_kind));
         add(&mut all, &of_kind);
@@ -125,8 +126,8 @@ fn main() -> Result<()> {
     for sentence in &sentences {
         let (ids, words) = (ids(&vocabularies, sentence)?, vocabularies[0].tokens(sentence)?);
         let (mut rating, mut raised) = (0.0, vec![0.0; words.len()]);
-        for (kind, model) in &models {
-            let (its_rating, its_raised) = explain(model, *kind, &ids)?;
+        for model in &models {
+            let (its_rating, its_raised) = explain(model, &ids)?;
             rating += its_rating / models.len() as f32;
             add(&mut raised, &its_raised);
         }
@@ -167,9 +168,8 @@ impl Kind {
     }
 }
 
-/// A network that rates sentences, with a table of so many rows for each view. Nothing is dropped unless it is `training`.
-fn network(rows: &[usize], kind: Kind, training: bool) -> Graph {
-    let rate = |rate: f64| if training { rate } else { 0.0 };
+/// A network that rates sentences, with a table of so many rows for each view.
+fn network(rows: &[usize], kind: Kind) -> Graph {
     let mut graph = Graph::builder();
     let spread = Initializer::RandomUniform { minval: -0.3, maxval: 0.3 };
     let mut views = Vec::new();
@@ -178,19 +178,19 @@ fn network(rows: &[usize], kind: Kind, training: bool) -> Graph {
         views.push(graph.add(Embedding::new(rows, 64).embeddings_initializer(spread).mask_zero(true), [ids]));
     }
     let words = graph.add(Concatenate::new(), views);
-    let words = graph.add(Dropout::new(rate(0.8)), [words]);
+    let words = graph.add(Dropout::new(0.8), [words]);
     let read = match kind {
         Kind::Gru => graph.add(Bidirectional::new(GRU::new(64).return_sequences(true)), [words]),
         Kind::Transformer => {
             let words = graph.add(Dense::new(64), [words]);
             let places = graph.add(SinePositionEncoding::default(), [words]);
             let words = graph.add(Add, [words, places]);
-            graph.add(TransformerEncoder::new(128, 4).dropout(rate(0.1)), [words])
+            graph.add(TransformerEncoder::new(128, 4).dropout(0.1), [words])
         }
     };
     let (mean, max) = (graph.add(GlobalAveragePooling1D::new(), [read]), graph.add(GlobalMaxPooling1D::new(), [read]));
     let sentence = graph.add(Concatenate::new(), [mean, max]);
-    let sentence = graph.add(Dropout::new(rate(0.5)), [sentence]);
+    let sentence = graph.add(Dropout::new(0.5), [sentence]);
     let rating = graph.add(Dense::new(1), [sentence]);
     graph.output(rating)
 }
@@ -222,28 +222,11 @@ fn data(vocabularies: &[TextVectorization], snippets: &[Snippet]) -> Result<Inde
     Ok(data.bucketed(lengths)?)
 }
 
-/// The rating that a network gives to a sentence, and how far each word raises it: gradient times input.
-///
-/// The network is built anew with tables of the sentence's words alone, one row for each place. So the gradients of the tables are
-/// those of the words, also where a word comes twice.
-fn explain(model: &Model, kind: Kind, ids: &[Tensor<i64>]) -> Result<(f32, Vec<f32>)> {
-    let length = ids[0].size();
-    let mut own = Model::build(network(&vec![length + 1; VIEWS.len()], kind, false), inputs(), 0)?;
-    for (place, (own, trained)) in own.params_mut().iter_mut().zip(model.params()).enumerate() {
-        own.value = match ids.get(place) {
-            Some(ids) => trained.value.index_select(0, &Tensor::concat(&[Tensor::from([0_i64]), ids.clone()], 0)),
-            None => trained.value.clone(),
-        };
-    }
-    let places = Tensor::from_iter(1..=length as i64).unsqueeze(0);
-    // The distance to a target far below rises by 1 where the rating does.
-    let far = Tensor::new([[-1e6]]);
-    let places = columns(vec![places; VIEWS.len()]);
-    let pass = own.grad(places, far, None, &MeanAbsoluteError, &mut Generator::new(0))?;
-    let mut raised = Tensor::zeros([length]);
-    for (table, gradient) in own.params().iter().zip(pass.grads.iter()).take(VIEWS.len()) {
-        let gradient = gradient.as_ref().ok_or("a table without a gradient")?;
-        raised += (&table.value * gradient).sum(1).slice(0, 1..);
-    }
-    Ok((pass.outputs[0].item(), raised.to_vec()))
+/// The rating that a network gives to a sentence, and how far each word raises it: gradient times input, summed over the views.
+fn explain(model: &Model, ids: &[Tensor<i64>]) -> Result<(f32, Vec<f32>)> {
+    let one = columns(ids.iter().map(|ids| ids.unsqueeze(0)));
+    let explained = gradient_times_input(model, one, &Target::predicted())?;
+    let of_view = |view: &Attribution| view.per_position().select(0, 0);
+    let raised = explained.iter().map(of_view).reduce(|all, view| all + view).ok_or("a network without words")?;
+    Ok((explained.numbers.item(), raised.to_vec()))
 }

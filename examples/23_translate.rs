@@ -10,13 +10,13 @@
 //! It has BLEU 19.1 and chrF2 40.4 on the test; to beat: the Spanish of the most similar verse to learn from, with 6.5 and 25.3.
 //! `attention.svg` shows for one translation which English words each Spanish word looked at.
 
+use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use gradus::explain::attention_maps;
 use gradus::prelude::*;
 
-mod attention;
-mod legend;
 mod options;
 
 use options::Options;
@@ -39,8 +39,8 @@ const SHOWN: usize = 10;
 /// The verse of the test whose attention is drawn.
 const PICTURED: usize = 0;
 
-/// English and Spanish pieces to the logits of the next Spanish piece; to show it, with the weights of attention, too.
-fn network(shows_attention: bool) -> Graph {
+/// English and Spanish pieces to the logits of the next Spanish piece.
+fn network() -> Graph {
     // One table for both languages, and for the way back to logits: names and endings are the same.
     let table = ReversibleEmbedding::new(PIECES, WIDTH)
         .embeddings_initializer(Initializer::RandomNormal { mean: 0.0, stddev: (WIDTH as f64).powf(-0.5) })
@@ -64,12 +64,11 @@ fn network(shows_attention: bool) -> Graph {
     let mut y = embedded(&mut graph, spanish);
     for _ in 0..BLOCKS {
         let block = TransformerDecoder::new(4 * WIDTH, HEADS).dropout(DROPOUT).normalize_first(true);
-        y = graph.add(block.return_attention_scores(shows_attention), [y, encoded]);
+        y = graph.add(block, [y, encoded]);
     }
-    let scores = y;
     let y = graph.add(LayerNormalization::new(), [y]);
     let logits = graph.add_named("logits", &pieces, [y]);
-    if shows_attention { graph.outputs([logits, scores.output(1)]) } else { graph.output(logits) }
+    graph.output(logits)
 }
 
 /// Texts of any length.
@@ -155,13 +154,13 @@ fn words(pieces: &[i64], tokens: &BytePair) -> Result<Vec<(String, Range<usize>)
 
 /// Draws which English words each Spanish word looked at: the mean of the heads of the last block.
 fn draw_attention(model: &Model, pair: &Pair, written: &[i64], tokens: &BytePair, file: &Path) -> Result<()> {
-    let mut shown = Model::build(network(true), inputs(), 0)?;
-    shown.copy_weights_from(model, &Matching::new())?;
     // The row at which a piece was chosen is the one before it.
     let read = [&[START], written].concat();
     let row = |pieces: &[i64]| Tensor::from(pieces).unsqueeze(0);
-    let outputs = shown.predict_all(Columns::new().with("english", row(&pair.english)).with("spanish", row(&read)))?;
-    let weights = outputs[1].select(0, 0).mean(0);
+    let maps = attention_maps(model, Columns::new().with("english", row(&pair.english)).with("spanish", row(&read)))?;
+    // The last layer of attention is that of the last block to the English pieces.
+    let map = maps.last().ok_or("a network without attention")?;
+    let weights = map.mean_of_heads(0);
     let (english, spanish) = (words(&pair.english, tokens)?, words(written, tokens)?);
     let cell = |row: &Range<usize>, column: &Range<usize>| {
         let pairs = row.clone().flat_map(|row| column.clone().map(move |column| [row, column]));
@@ -170,12 +169,14 @@ fn draw_attention(model: &Model, pair: &Pair, written: &[i64], tokens: &BytePair
     let of_words: Tensor =
         spanish.iter().flat_map(|(_, row)| english.iter().map(|(_, column)| cell(row, column))).collect();
     let names = |words: &[(String, Range<usize>)]| words.iter().map(|(word, _)| word.clone()).collect::<Vec<_>>();
-    attention::draw(file, &of_words.reshape([spanish.len(), english.len()]), &names(&spanish), &names(&english))
+    let of_words = of_words.reshape([spanish.len(), english.len()]);
+    fs::write(file, map.to_svg(&of_words, &names(&spanish), &names(&english)))?;
+    Ok(())
 }
 
 /// Trains the network, with a smaller step towards the end, and lets it be less sure of each piece than it would be.
 fn trained(options: &Options, tokens: &BytePair, train: &[Pair], valid: &[Pair]) -> Result<Model> {
-    let model = Model::build(network(false), inputs(), options.seed)?.with_preparation("pieces", tokens)?;
+    let model = Model::build(network(), inputs(), options.seed)?.with_preparation("pieces", tokens)?;
     println!("{}", model.summary());
     let (epochs, batch_size) = (options.epochs, options.batch_size);
     let steps = epochs * train.len().div_ceil(batch_size);

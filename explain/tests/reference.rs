@@ -62,7 +62,7 @@ fn gradients_are_those_of_jax() {
 fn integrated_gradients_are_those_of_jax() {
     let (model, expected, pictures) = (model(), numbers(), sines(&[2, 8, 8, 1], 1.0, 6.0));
     for (rule, name) in [(Rule::Midpoint, "integrated_midpoint"), (Rule::Trapezoid, "integrated_trapezoid")] {
-        let how = IntegratedGradients::new().steps(20).rule(rule).baseline(Tensor::scalar(0.25));
+        let how = IntegratedGradients::new().steps(20).rule(rule).baseline(sines(&[8, 8, 1], 0.25, 7.0));
         let found = how.explain(&model, &pictures, &Target::classes([2, 2])).unwrap();
         assert_close(found.attributions.values(), &expected[name]);
     }
