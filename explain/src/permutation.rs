@@ -168,6 +168,7 @@ impl fmt::Display for Importances {
             let bar = if *mean > 0.0 { "#".repeat((BAR * mean / most).round() as usize) } else { String::new() };
             writeln!(f, "{}", format!("{name:width$}  {mean:>10.4} ± {std:<10.4}  {bar}").trim_end())?;
         }
-        write!(f, "How much the score {:.4} falls when a column is shuffled", self.score)
+        // The sum makes 0 of -0.
+        write!(f, "How much the score {:.4} falls when a column is shuffled", self.score + 0.0)
     }
 }
