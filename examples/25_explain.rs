@@ -68,11 +68,14 @@ fn main() -> Result<()> {
         HeatMap::new(&values.select(0, sample as isize)).over(&pictures.select(0, sample as isize))
     };
     println!("\nGrad-CAM of the first digit:\n{}", map(&cam.maps, 0).to_ansi());
-    let maps = methods.iter().flat_map(|(method, values)| {
-        (0..SHOWN).map(|sample| map(values, sample).title(&format!("{method}: {}", short(&cam.explained[sample]))))
-    });
+    let mut maps = Vec::new();
+    for (method, values) in methods {
+        for (sample, explained) in cam.explained.iter().enumerate() {
+            maps.push(map(values, sample).title(&format!("{method}: {}", short(explained))));
+        }
+    }
     let file = options.pictures.join("explained.svg");
-    HeatMaps::new(maps.collect()).title("What the network looked at").columns(SHOWN).save(&file)?;
+    HeatMaps::new(maps).title("What the network looked at").columns(SHOWN).save(&file)?;
     println!("Wrote {}: the digits by four methods", file.display());
 
     // Digits that it reads wrongly: what speaks for its answer, and what for the truth?
@@ -85,7 +88,7 @@ fn main() -> Result<()> {
     let (answer, truth) =
         (how.explain(&model, &pictures, &class(&found))?, how.explain(&model, &pictures, &class(&truth))?);
     let mut maps = Vec::new();
-    for (place, _) in wrong.iter().enumerate() {
+    for place in 0..wrong.len() {
         for (what, explained) in [("its answer", &answer.attributions), ("the truth", &truth.attributions)] {
             let title = format!("{what}, {}", short(&explained.explained[place]));
             let place = place as isize;
