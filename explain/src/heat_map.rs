@@ -7,8 +7,7 @@ use std::path::Path;
 use gradus_tensor::{Float, Tensor};
 
 use crate::colors;
-use crate::png;
-use crate::svg::{Svg, text_width};
+use crate::svg::{Svg, picture, text_width};
 
 /// Attributions of the points of a picture, drawn over it: red raises the number that is explained, blue lowers it.
 ///
@@ -90,8 +89,11 @@ impl HeatMap {
     }
 
     /// A PNG file of the map over the picture, a pixel for each point, without title and legend.
+    ///
+    /// # Panics
+    /// If the map has no points.
     pub fn to_png(&self) -> Vec<u8> {
-        png::encode(self.width, &self.pixels())
+        picture(self.width, &self.pixels()).to_png()
     }
 
     /// The map over the picture in the colours of a terminal; a character shows two points, one above the other.
@@ -221,10 +223,10 @@ impl HeatMaps {
             let (width, height) = (SIDE * map.width as f64 / longest, SIDE * map.height as f64 / longest);
             let mut x = left;
             if let Some(picture) = &map.picture {
-                svg.picture([x, y, width, height], &png::encode(map.width, picture));
+                svg.picture([x, y, width, height], map.width, picture);
                 x += width + 6.0;
             }
-            svg.picture([x, y, width, height], &map.to_png());
+            svg.picture([x, y, width, height], map.width, &map.pixels());
             let (least, greatest) = map.least_and_greatest();
             svg.inked(
                 x,

@@ -30,6 +30,7 @@
 
 mod attention;
 mod attributions;
+mod base64;
 mod colors;
 mod grad_cam;
 mod gradients;
@@ -37,7 +38,6 @@ mod heat_map;
 mod integrated_gradients;
 mod occlusion;
 mod permutation;
-mod png;
 mod sources;
 mod svg;
 mod target;

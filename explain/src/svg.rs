@@ -1,6 +1,15 @@
 //! SVG files: shapes and texts in order.
 
+use gradus_tensor::Tensor;
+
+use crate::base64::base64;
 use crate::colors;
+
+/// Pixels, `width` in a row, as `[height, width, 3]`.
+pub(crate) fn picture(width: usize, pixels: &[[u8; 3]]) -> Tensor<u8> {
+    let height = pixels.len().checked_div(width).unwrap_or(0);
+    pixels.iter().flatten().copied().collect::<Tensor<u8>>().reshape([height, width, 3])
+}
 
 /// An SVG file being written.
 pub(crate) struct Svg {
@@ -44,11 +53,14 @@ impl Svg {
         ));
     }
 
-    /// A picture of pixels, enlarged without smoothing.
-    pub fn picture(&mut self, [x, y, width, height]: [f64; 4], png: &[u8]) {
-        let data = crate::png::base64(png);
+    /// A picture of pixels, `width` in a row, enlarged without smoothing; nothing if there are none.
+    pub fn picture(&mut self, [x, y, wide, high]: [f64; 4], width: usize, pixels: &[[u8; 3]]) {
+        if pixels.is_empty() {
+            return;
+        }
+        let data = base64(&picture(width, pixels).to_png());
         self.push(&format!(
-            "<image x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" preserveAspectRatio=\"none\" \
+            "<image x=\"{x:.1}\" y=\"{y:.1}\" width=\"{wide:.1}\" height=\"{high:.1}\" preserveAspectRatio=\"none\" \
              image-rendering=\"pixelated\" style=\"image-rendering:pixelated\" href=\"data:image/png;base64,{data}\"/>"
         ));
     }

@@ -32,6 +32,7 @@ mod layout;
 mod memory;
 pub mod npy;
 mod ops;
+mod png;
 mod pointwise;
 mod pooling;
 pub mod random;
