@@ -6,7 +6,7 @@ use std::ops::{Index, IndexMut};
 use gradus_tensor::{Float, Tensor};
 
 use crate::params::Params;
-use crate::tape::Tape;
+use crate::tape::{Fault, Tape};
 use crate::var::Var;
 
 /// The gradient of a loss with respect to each parameter; see [`value_and_grad`].
@@ -64,7 +64,31 @@ pub fn try_value_and_grad<T: Float, A, E>(
     params: &Params<T>,
     loss: impl FnOnce(&[Var<T>]) -> Result<(Var<T>, A), E>,
 ) -> Result<(T, A, Grads<T>), E> {
-    let tape = Tape::new();
+    let (value, also, grads, _) = differentiate(Tape::new(), params, loss)?;
+    Ok((value, also, grads))
+}
+
+/// As [`try_value_and_grad`], on a [checked tape](Tape::checked): with the ops that computed something that is not finite.
+///
+/// # Errors
+/// That of the computation; nothing is swept then.
+///
+/// # Panics
+/// If the loss is not a single number.
+#[track_caller]
+pub fn checked_value_and_grad<T: Float, A, E>(
+    params: &Params<T>,
+    loss: impl FnOnce(&[Var<T>]) -> Result<(Var<T>, A), E>,
+) -> Result<(T, A, Grads<T>, Vec<Fault>), E> {
+    differentiate(Tape::checked(), params, loss)
+}
+
+#[track_caller]
+fn differentiate<T: Float, A, E>(
+    tape: Tape<T>,
+    params: &Params<T>,
+    loss: impl FnOnce(&[Var<T>]) -> Result<(Var<T>, A), E>,
+) -> Result<(T, A, Grads<T>, Vec<Fault>), E> {
     let vars: Vec<Var<T>> = params
         .iter()
         .map(|param| if param.trainable() { tape.var(param.value.clone()) } else { Var::from(&param.value) })
@@ -73,7 +97,7 @@ pub fn try_value_and_grad<T: Float, A, E>(
     let value = loss.value().clone();
     let mut gradients = tape.backward(&loss);
     let grads = vars.iter().map(|var| gradients.take(var)).collect();
-    Ok((value.item(), also, grads))
+    Ok((value.item(), also, grads, gradients.into_faults()))
 }
 
 /// The gradient of each parameter, parallel to [`Params`].

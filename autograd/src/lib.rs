@@ -55,10 +55,10 @@ mod recurrent;
 mod tape;
 mod var;
 
-pub use grad::{Grads, StateUpdates, grad, try_value_and_grad, value_and_grad};
+pub use grad::{Grads, StateUpdates, checked_value_and_grad, grad, try_value_and_grad, value_and_grad};
 pub use gradcheck::{GradientMismatch, gradcheck};
 pub use op::Op;
 pub use params::{Param, Params, ParamsMismatch, Role};
 pub use recurrent::{Recurred, RecurrentVars};
-pub use tape::{Gradients, Tape};
+pub use tape::{Fault, Gradients, Tape};
 pub use var::Var;

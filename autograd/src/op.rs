@@ -158,7 +158,10 @@ impl<T: Float> Op<T> {
     /// The output: a constant if every input is, else a var with a place on the inputs' tape.
     pub fn finish(self) -> Var<T> {
         match self.tape {
-            Some(tape) => Var::placed(self.value, tape.append(self.name, self.derivatives)),
+            Some(tape) => {
+                let place = tape.append(self.name, &self.value, self.derivatives);
+                Var::placed(self.value, place)
+            }
             None => Var::from(self.value),
         }
     }

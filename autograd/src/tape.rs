@@ -17,6 +17,16 @@ pub(crate) enum Derivative<T: Float> {
     Joint(Vec<Option<Input>>, Box<Joint<T>>),
 }
 
+impl<T: Float> Derivative<T> {
+    /// The nodes to whose gradients it adds.
+    fn sources(&self) -> SmallVec<[usize; 2]> {
+        match self {
+            Derivative::Whole(input, _) | Derivative::Part(input, _) => SmallVec::from_elem(input.source, 1),
+            Derivative::Joint(inputs, _) => inputs.iter().flatten().map(|input| input.source).collect(),
+        }
+    }
+}
+
 type Whole<T> = dyn FnOnce(Tensor<T>) -> Tensor<T> + Send;
 type Part<T> = dyn FnOnce(Tensor<T>, &mut Tensor<T>) + Send;
 type Joint<T> = dyn FnOnce(Tensor<T>) -> Vec<Option<Tensor<T>>> + Send;
@@ -40,6 +50,19 @@ pub(crate) struct Node<T: Float> {
 pub(crate) struct Nodes<T: Float> {
     pub list: Vec<Node<T>>,
     pub consumed: bool,
+    /// On a checked tape, the ops that gave something that is not finite.
+    faults: Option<Vec<Fault>>,
+}
+
+/// An op on a [checked](Tape::checked) tape that computed something that is not finite.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The name of the op.
+    pub op: &'static str,
+    /// The place of its output on the tape ([`Var::node`](crate::Var::node)).
+    pub node: usize,
+    /// Whether it was not the op's value, but a gradient of its inputs, made of a gradient of its output that was finite.
+    pub in_gradient: bool,
 }
 
 /// A recording of ops, good for one backward sweep.
@@ -60,12 +83,32 @@ pub struct Tape<T: Float = f32> {
 impl<T: Float> Tape<T> {
     /// A tape with nothing on it.
     pub fn new() -> Self {
-        Tape { nodes: Arc::new(Mutex::new(Nodes { list: Vec::new(), consumed: false })) }
+        Tape { nodes: Arc::new(Mutex::new(Nodes { list: Vec::new(), consumed: false, faults: None })) }
+    }
+
+    /// A tape that notes which ops compute NaN or an infinity, for the search of where one came first. To look at each value takes
+    /// time.
+    ///
+    /// ```
+    /// use gradus_autograd::{Fault, Tape};
+    /// use gradus_tensor::Tensor;
+    /// let tape = Tape::checked();
+    /// let x = tape.var(Tensor::new([0.0]));
+    /// let roots = x.sqrt();
+    /// let gradients = tape.backward(&roots.sum(..));
+    /// // The root is 0, and its slope there infinite.
+    /// assert_eq!(gradients.faults(), [Fault { op: "sqrt", node: 1, in_gradient: true }]);
+    /// ```
+    pub fn checked() -> Self {
+        let tape = Tape::new();
+        lock(&tape.nodes).faults = Some(Vec::new());
+        tape
     }
 
     /// A variable: a leaf of the computation, which [`Gradients::of`] can be asked about.
     pub fn var(&self, value: Tensor<T>) -> Var<T> {
-        Var::placed(value, self.append("var", SmallVec::new()))
+        let place = self.append("var", &value, SmallVec::new());
+        Var::placed(value, place)
     }
 
     /// Walks back from `loss`, a single number, to all leaves.
@@ -79,32 +122,42 @@ impl<T: Float> Tape<T> {
         if loss.value().size() != 1 {
             panic!("backward: the loss must be a single number, take its sum or mean first: {}", loss.value().shape());
         }
-        let mut slots = Vec::new();
+        let (mut slots, mut faults) = (Vec::new(), None);
         match &loss.place {
             Some(place) if Arc::ptr_eq(&place.tape, &self.nodes) => {
                 let list = {
                     let mut nodes = lock(&self.nodes);
                     nodes.consumed = true;
+                    faults = nodes.faults.take();
                     std::mem::take(&mut nodes.list)
                 };
                 slots.resize_with(list.len(), || None);
                 slots[place.index] = Some(loss.value().ones_like());
-                sweep(list, &mut slots);
+                sweep(list, &mut slots, &mut faults);
             }
             Some(_) => panic!("backward: the loss was computed on another tape"),
             // A loss that depends on no variable: every gradient is zero.
             None => {}
         }
-        Gradients { tape: self.nodes, slots }
+        Gradients { tape: self.nodes, slots, faults: faults.unwrap_or_default() }
     }
 
-    pub(crate) fn append(&self, op: &'static str, derivatives: SmallVec<[Derivative<T>; 2]>) -> Place<T> {
+    /// Appends the op that made a value.
+    pub(crate) fn append(
+        &self,
+        op: &'static str,
+        value: &Tensor<T>,
+        derivatives: SmallVec<[Derivative<T>; 2]>,
+    ) -> Place<T> {
         let mut nodes = lock(&self.nodes);
         assert!(
             !nodes.consumed,
             "{op}: an input belongs to a tape that a backward sweep has consumed; record each step on a new tape"
         );
         let (index, leaf) = (nodes.list.len(), derivatives.is_empty());
+        if let Some(faults) = nodes.faults.as_mut().filter(|_| !is_finite(value)) {
+            faults.push(Fault { op, node: index, in_gradient: false });
+        }
         nodes.list.push(Node { op, derivatives });
         Place { tape: Arc::clone(&self.nodes), index, leaf }
     }
@@ -131,8 +184,12 @@ pub(crate) struct Place<T: Float> {
     pub leaf: bool,
 }
 
+fn is_finite<T: Float>(x: &Tensor<T>) -> bool {
+    x.is_finite().all(..).item()
+}
+
 /// Runs the derivatives from the last node to the first. Afterwards only leaves have gradients in `slots`.
-fn sweep<T: Float>(mut list: Vec<Node<T>>, slots: &mut [Option<Tensor<T>>]) {
+fn sweep<T: Float>(mut list: Vec<Node<T>>, slots: &mut [Option<Tensor<T>>], faults: &mut Option<Vec<Fault>>) {
     while let Some(mut node) = list.pop() {
         let Some(last) = node.derivatives.pop() else {
             continue;
@@ -140,11 +197,21 @@ fn sweep<T: Float>(mut list: Vec<Node<T>>, slots: &mut [Option<Tensor<T>>]) {
         let Some(gradient) = slots[list.len()].take() else {
             continue;
         };
+        // Where the ops behind it were at fault, it is not.
+        let checked = faults.as_ref().filter(|_| is_finite(&gradient));
+        let sources: Option<Vec<usize>> =
+            checked.map(|_| node.derivatives.iter().chain([&last]).flat_map(Derivative::sources).collect());
         for derivative in node.derivatives {
             pass_on(derivative, gradient.clone(), slots);
         }
         // The last derivative gets the gradient itself and may compute in its memory.
         pass_on(last, gradient, slots);
+        let at_fault = |source: &usize| slots[*source].as_ref().is_some_and(|gradient| !is_finite(gradient));
+        if let (Some(faults), Some(sources)) = (faults.as_mut(), sources)
+            && sources.iter().any(at_fault)
+        {
+            faults.push(Fault { op: node.op, node: list.len(), in_gradient: true });
+        }
     }
 }
 
@@ -183,6 +250,7 @@ fn add<T: Float>(input: &Input, mut outgoing: Tensor<T>, slots: &mut [Option<Ten
 pub struct Gradients<T: Float = f32> {
     tape: Arc<Mutex<Nodes<T>>>,
     slots: Vec<Option<Tensor<T>>>,
+    faults: Vec<Fault>,
 }
 
 impl<T: Float> Gradients<T> {
@@ -207,6 +275,16 @@ impl<T: Float> Gradients<T> {
             Some(Some(gradient)) => gradient.clone(),
             _ => leaf.value().zeros_like(),
         }
+    }
+
+    /// The ops that computed something that is not finite, if the tape was [checked](Tape::checked): in the order in which they
+    /// were computed, first values, then gradients.
+    pub fn faults(&self) -> &[Fault] {
+        &self.faults
+    }
+
+    pub(crate) fn into_faults(self) -> Vec<Fault> {
+        self.faults
     }
 
     /// Moves the gradient of a leaf out, if the loss depends on it.

@@ -54,6 +54,11 @@ impl<T: Float> Var<T> {
         lock(&place.tape).list.get(place.index).map(|node| node.op)
     }
 
+    /// The place of this var on its tape: how many vars had been made on it before. `None` for a constant.
+    pub fn node(&self) -> Option<usize> {
+        self.place.as_ref().map(|place| place.index)
+    }
+
     /// The same value as a constant: no gradient flows back through it.
     ///
     /// ```
