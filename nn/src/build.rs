@@ -79,6 +79,8 @@ pub(crate) struct LayerInfo {
     pub inputs: Vec<String>,
     /// The layer whose weights it uses, if it shares them.
     pub shares: Option<String>,
+    /// The activation that it computes last itself.
+    pub activation: Option<Activation>,
 }
 
 impl<T: Float> Store<T> {
@@ -369,8 +371,10 @@ impl<'a, T: Float> Build<'a, T> {
         let shares_above = self.path != self.weights_path;
         let shared = shares.map(|shares| join(&self.path, shares));
         if !shares_above {
-            let info = LayerInfo { path: path.clone(), kind, outputs: Vec::new(), inputs: sources, shares: shared };
-            self.store.layers.push(info);
+            // Of inputs of which nothing is known, so that a layer which passes on what feeds it has none.
+            let activation = layer.activations(&vec![None; inputs.len()]).first().copied().flatten();
+            let (path, outputs) = (path.clone(), Vec::new());
+            self.store.layers.push(LayerInfo { path, kind, outputs, inputs: sources, shares: shared, activation });
         }
         let given = self.given || shares.is_some();
         let mut build = Build { inputs, path, weights_path, given, kind, store: self.store };

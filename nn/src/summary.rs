@@ -5,6 +5,7 @@ use std::fmt;
 use gradus_autograd::{Param, Params};
 use gradus_tensor::Float;
 
+use crate::activation::Activation;
 use crate::build::{LayerInfo, is_within};
 use crate::inputs::{InputInfo, OutputInfo, PartialShape};
 use crate::value::ValueKind;
@@ -38,7 +39,7 @@ pub struct Summary {
 }
 
 /// A line of a [`Summary`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct LayerSummary {
     /// Where the layer is in the network: `"1"`, or `"encoder/0"` within another.
     pub path: String,
@@ -52,6 +53,9 @@ pub struct LayerSummary {
     pub inputs: Vec<String>,
     /// Where the layer is whose weights it uses, if it shares them; they are counted there.
     pub shares: Option<String>,
+    /// The activation that the layer itself computes last, on its first output: `Linear` for a `Dense` without one. `None` if it
+    /// is not known, and for a layer that only moves or drops elements.
+    pub activation: Option<Activation>,
 }
 
 /// What a summary is made of.
@@ -75,6 +79,7 @@ impl Summary {
             params: params.size_of(|param| is_within(&param.name, &layer.path)),
             inputs: layer.inputs.clone(),
             shares: layer.shares.clone(),
+            activation: layer.activation,
         };
         Summary {
             kind: if table.is_chain { "Sequential" } else { "Graph" },
