@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
-use gradus_autograd::{Grads, Params, StateUpdates, Var, try_value_and_grad};
+use gradus_autograd::{Grads, Params, StateUpdates, Var, checked_value_and_grad, try_value_and_grad};
 use gradus_tensor::safetensors::shortened;
 use gradus_tensor::{Columns, Float, Generator, Shape, Tensor};
 
@@ -450,14 +450,25 @@ impl<T: Float> Model<T> {
         }
         let targets = self.match_targets("grad", targets)?;
         self.check_loss("grad", loss)?;
-        let (value, ((outputs, masks), parts, states), grads) = try_value_and_grad(&self.params, |vars| {
-            let (outputs, states) = self.run(&computation, vars, values, Some(generator), observer);
+        let is_checked = observer.as_ref().is_some_and(|observer| observer.is_checked);
+        let seen = observer.as_deref_mut();
+        let total = |vars: &[Var<T>]| {
+            let (outputs, states) = self.run(&computation, vars, values, Some(generator), seen);
             let Total { loss: mut total, parts } = self.total(&targets, &outputs, weights, loss)?;
             for &(weight, regularizer) in &self.penalties {
                 total = total + regularizer.penalty(&vars[weight.0]);
             }
             Ok::<_, Error>((total, (with_masks(outputs), parts, states.into_iter().collect())))
-        })?;
+        };
+        let (value, ((outputs, masks), parts, states), grads, faults) = if is_checked {
+            checked_value_and_grad(&self.params, total)?
+        } else {
+            let (value, also, grads) = try_value_and_grad(&self.params, total)?;
+            (value, also, grads, Vec::new())
+        };
+        if let Some(observer) = observer {
+            observer.faults = faults;
+        }
         Ok(Pass { loss: value, parts, outputs, masks, grads, states })
     }
 

@@ -3,7 +3,7 @@
 use std::ops::Index;
 use std::sync::{Arc, OnceLock};
 
-use gradus_autograd::{Op, Tape, Var};
+use gradus_autograd::{Fault, Op, Tape, Var};
 use gradus_tensor::safetensors::shortened;
 use gradus_tensor::{Columns, Float, Generator, Tensor};
 
@@ -39,6 +39,7 @@ pub struct Observer<'a, T: Float = f32> {
     /// The paths that are observed; `None` for all.
     wanted: Option<Vec<String>>,
     replaced: Vec<(String, Tensor<T>)>,
+    is_checked: bool,
 }
 
 /// What an [`Observer`] saw, in the order in which it was computed: inputs first, the layers within a layer before it.
@@ -55,6 +56,7 @@ pub struct Observer<'a, T: Float = f32> {
 #[derive(Clone, Debug)]
 pub struct Observations<T: Float = f32> {
     list: Vec<Observed<T>>,
+    faults: Vec<Fault>,
 }
 
 /// An output of a layer for a batch, or an input of the network.
@@ -73,12 +75,14 @@ pub struct Observed<T: Float = f32> {
     /// The gradient of the number with respect to the value, in its shape. `None` if no number was differentiated, if it does
     /// not depend on the value, and in training also if nothing before it is trained.
     pub gradient: Option<Tensor<T>>,
+    /// The place of the value on the tape, if it has one.
+    pub(crate) node: Option<usize>,
 }
 
 impl<T: Float> Model<T> {
     /// Sees what layers compute: all of them, unless [`Observer::of`] names some.
     pub fn observer(&self) -> Observer<'_, T> {
-        Observer { model: self, wanted: None, replaced: Vec::new() }
+        Observer { model: self, wanted: None, replaced: Vec::new(), is_checked: false }
     }
 }
 
@@ -107,6 +111,11 @@ impl<'a, T: Float> Observer<'a, T> {
         self.replaced.retain(|(replaced, _)| replaced != path);
         self.replaced.push((path.to_owned(), value));
         self
+    }
+
+    /// In a training pass, also looks for what is NaN or infinite: [`Observations::origin`] says where it came first.
+    pub fn checked(self) -> Self {
+        Observer { is_checked: true, ..self }
     }
 
     /// The outputs for a batch, as when predicting, and what was seen on the way.
@@ -177,7 +186,8 @@ impl<'a, T: Float> Observer<'a, T> {
     fn collector(&self, tape: Option<Tape<T>>) -> Collector<T> {
         let (wanted, replaced) = (self.wanted.clone(), self.replaced.iter().cloned());
         let replaced = replaced.map(|(path, value)| Replaced { path, value, found: Found::No }).collect();
-        Collector { wanted, replaced, tape, seen: Vec::new() }
+        let (seen, is_checked, faults) = (Vec::new(), self.is_checked, Vec::new());
+        Collector { wanted, replaced, tape, seen, is_checked, faults }
     }
 }
 
@@ -190,6 +200,11 @@ impl<T: Float> Observations<T> {
     /// All that was seen, in the order in which it was computed.
     pub fn iter(&self) -> std::slice::Iter<'_, Observed<T>> {
         self.list.iter()
+    }
+
+    /// The ops that computed something that is not finite, if the pass was checked.
+    pub(crate) fn faults(&self) -> &[Fault] {
+        &self.faults
     }
 
     /// The number of values that were seen.
@@ -242,6 +257,9 @@ pub(crate) struct Collector<T: Float> {
     /// Where an observed value becomes a variable, if nothing before it is one and gradients are wanted.
     tape: Option<Tape<T>>,
     seen: Vec<Seen<T>>,
+    /// Whether a training pass looks for what is not finite, and which ops have given such a thing.
+    pub is_checked: bool,
+    pub faults: Vec<Fault>,
 }
 
 /// A value that was seen, and the place for its gradient, which the backward sweep fills.
@@ -303,11 +321,13 @@ impl<T: Float> Collector<T> {
         };
         let gradient = Arc::new(OnceLock::new());
         let (kept, path, mask) = (Arc::clone(&gradient), path.to_owned(), mask.cloned());
-        let observed = Observed { path, kind, output, value: value.value().clone(), mask, gradient: None };
-        self.seen.push(Seen { observed, gradient });
         // The identity, of which the sweep brings the gradient.
         let derivative = move |g: Tensor<T>| kept.get_or_init(|| g).clone();
-        Op::new("observed", value.value().clone()).input(&value, derivative).finish()
+        let shown = Op::new("observed", value.value().clone()).input(&value, derivative).finish();
+        let (value, node) = (value.into_value(), shown.node());
+        let observed = Observed { path, kind, output, value, mask, gradient: None, node };
+        self.seen.push(Seen { observed, gradient });
+        shown
     }
 
     fn replacement(&mut self, path: &str, value: Var<T>) -> Var<T> {
@@ -344,7 +364,7 @@ impl<T: Float> Collector<T> {
             let gradient = gradient.get().cloned();
             Observed { gradient, ..observed }
         });
-        Ok(Observations { list: list.collect() })
+        Ok(Observations { list: list.collect(), faults: self.faults })
     }
 }
 
