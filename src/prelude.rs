@@ -25,7 +25,9 @@ pub use gradus_train::metrics::{
     SparseCategoricalAccuracy, SpecificityAtSensitivity, TopKAccuracy, character_error_rate, edit_distance,
     word_error_rate,
 };
-pub use gradus_train::{Fit, History, LogPosition, Logs, SummaryWriter, Trainer, train_step};
+pub use gradus_train::{
+    Examination, Examine, Finding, FindingKind, Fit, History, LogPosition, Logs, SummaryWriter, Trainer, train_step,
+};
 
 /// A result of a program: any error, printed as its message when `main` returns it.
 pub type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;

@@ -1,6 +1,7 @@
-//! Why a loss is not finite.
+//! Why a loss or a gradient is not finite.
 
-use gradus_autograd::Var;
+use gradus_autograd::{Params, Var};
+use gradus_nn::Observations;
 use gradus_nn::losses::{ImpossibleSample, Objective, Scored};
 use gradus_tensor::{AnyTensor, Float, Tensor};
 
@@ -8,7 +9,7 @@ use crate::error::Error;
 use crate::prepare::Prepared;
 use crate::step::Step;
 
-/// A training step whose loss is NaN or infinite.
+/// A training step whose loss, or a gradient of which, is NaN or infinite.
 pub(crate) struct Divergence<'a, T: Float, L, F> {
     pub batch: &'a Prepared<T>,
     pub loss: &'a L,
@@ -19,13 +20,38 @@ pub(crate) struct Divergence<'a, T: Float, L, F> {
     pub is_first: bool,
     /// The sample of the data that a row of the batch is.
     pub sample_at: F,
+    /// What was seen of the step from within, if anything.
+    pub within: Option<Within<'a, T>>,
+}
+
+/// A step from within.
+pub(crate) struct Within<'a, T: Float> {
+    /// The weights before it.
+    pub params: &'a Params<T>,
+    /// What its layers gave, if the pass was checked.
+    pub layers: &'a Observations<T>,
 }
 
 const STOP: &str = "the callback TerminateOnNaN ends the run without an error";
 
 impl<T: Float, L: Objective<T>, F: Fn(usize) -> usize> Divergence<'_, T, L, F> {
-    /// The error at this place: with the cause if it can be seen in the batch, else with those that it may have.
+    /// The error at this place.
     pub fn error(&self, place: &str) -> Error {
+        let (problem, hint) = self.cause(place);
+        Error::new("fit", problem, format!("{hint}; {STOP}"))
+    }
+
+    /// What is not finite, as the loss or a gradient.
+    pub fn what(&self) -> String {
+        match self.step.loss {
+            loss if loss.is_finite() => "a gradient is not finite".to_owned(),
+            loss => format!("the loss became {loss}"),
+        }
+    }
+
+    /// The problem, which begins with `place`, and one thing to do: with the cause if it can be seen in the batch, else with
+    /// those that it may have, and the place in the network.
+    pub fn cause(&self, place: &str) -> (String, String) {
         let Divergence { batch, step, rate, .. } = self;
         let inputs = batch.inputs.iter().map(|column: &AnyTensor| column.to::<T>());
         let targets = batch.targets.iter().cloned();
@@ -33,26 +59,31 @@ impl<T: Float, L: Objective<T>, F: Fn(usize) -> usize> Divergence<'_, T, L, F> {
         for (what, x) in data.chain(batch.weights.iter().cloned().map(|x| ("weights", x))) {
             if let Some((row, value)) = not_finite(&x) {
                 let problem = format!("{place}: sample {} has {value} among its {what}", (self.sample_at)(row));
-                return Error::new("fit", problem, format!("mend the sample or leave it out; {STOP}"));
+                return (problem, "mend the sample or leave it out".to_owned());
             }
         }
         if let Some(ImpossibleSample { row, problem, hint }) = self.impossible_sample() {
             let problem = format!("{place}: sample {}: {problem}", (self.sample_at)(row));
-            return Error::new("fit", problem, format!("{hint}; {STOP}"));
+            return (problem, hint.to_owned());
         }
+        let origin = self.within.as_ref().and_then(Within::origin);
+        if let Some(origin) = origin.as_ref().filter(|_| self.is_first) {
+            let hint = "check what it is given: scale the inputs, and keep from 0 what is divided by or has a root or logarithm";
+            return (format!("{place}: {origin}"), hint.to_owned());
+        }
+        let place = &origin.map_or(place.to_owned(), |origin| format!("{place}: {origin}"));
         let outputs_are_finite = step.outputs.iter().all(|outputs| not_finite(outputs).is_none());
         if self.is_first && outputs_are_finite {
             let (outputs, targets) = (largest(&step.outputs), largest(&batch.targets));
             let problem = format!("{place}, for outputs up to {outputs:?} and targets up to {targets:?}");
-            return Error::new("fit", problem, format!("scale inputs and targets, as Dataset::normalize does; {STOP}"));
+            return (problem, "scale inputs and targets, as Dataset::normalize does".to_owned());
         }
         if self.is_first {
             let problem = format!("{place}, as outputs of the model are not finite before any step");
-            let hint = format!("scale the inputs, as Dataset::normalize does, and check the model's weights; {STOP}");
-            return Error::new("fit", problem, hint);
+            return (problem, "scale the inputs, as Dataset::normalize does, and check the model's weights".to_owned());
         }
-        let hint = format!("lower the learning rate, clip the gradients, or scale the data; {STOP}");
-        Error::new("fit", format!("{place}, at learning rate {rate}"), hint)
+        let hint = "lower the learning rate, clip the gradients, or scale the data".to_owned();
+        (format!("{place}, at learning rate {rate}"), hint)
     }
 
     /// The first sample whose loss is infinite whatever its outputs are.
@@ -64,6 +95,15 @@ impl<T: Float, L: Objective<T>, F: Fn(usize) -> usize> Divergence<'_, T, L, F> {
                 self.loss.impossible_sample(&Scored { name: &part.output, targets, outputs, mask: mask.as_ref() })
             },
         )
+    }
+}
+
+impl<T: Float> Within<'_, T> {
+    /// Where in the network something was the first that is not finite.
+    fn origin(&self) -> Option<String> {
+        let mut weights = self.params.iter().filter_map(|param| Some((&param.name, not_finite(&param.value)?.1)));
+        let of_weight = weights.next().map(|(name, value)| format!("the weight {name:?} was {value} before this step"));
+        of_weight.or_else(|| Some(self.layers.origin()?.to_string()))
     }
 }
 

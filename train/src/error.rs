@@ -37,14 +37,6 @@ impl Error {
         Error(Box::new(Cause::Model { place: Some(place), source }))
     }
 
-    /// This error, by `locate` of it if a model or a loss gave it.
-    pub(crate) fn located(self, locate: impl FnOnce(gradus_nn::Error) -> Error) -> Error {
-        match *self.0 {
-            Cause::Model { place: None, source } => locate(source),
-            cause => Error(Box::new(cause)),
-        }
-    }
-
     /// This error, found at `outer`, which its message then begins with.
     pub(crate) fn within(self, outer: &str) -> Error {
         match *self.0 {

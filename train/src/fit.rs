@@ -2,7 +2,7 @@
 
 use gradus_tensor::Float;
 
-use crate::callbacks::{Callback, Progress};
+use crate::callbacks::{Callback, Doctor, Progress};
 
 /// The settings of a training run, with Keras's defaults.
 ///
@@ -28,6 +28,8 @@ pub struct Fit<T: Float = f32> {
     pub workers: usize,
     /// Whether to show progress on standard error: a bar on a terminal, elsewhere a line per epoch.
     pub verbose: bool,
+    /// Whether a [`Doctor`] watches the run, and says what is wrong with it.
+    pub doctor: bool,
     /// The callbacks, in the order in which they are called.
     pub callbacks: Vec<Box<dyn Callback<T>>>,
 }
@@ -43,6 +45,7 @@ impl<T: Float> Default for Fit<T> {
             prefetch: 0,
             workers: 1,
             verbose: true,
+            doctor: false,
             callbacks: Vec::new(),
         }
     }
@@ -55,9 +58,13 @@ impl<T: Float> Fit<T> {
         self
     }
 
-    /// All callbacks; progress is the last, so that it shows what the others have changed.
+    /// All callbacks. The doctor is the first, so that the others see its findings; progress is the last, so that it shows what
+    /// they have changed.
     pub(crate) fn all_callbacks(&mut self) -> Vec<Box<dyn Callback<T>>> {
         let mut callbacks = std::mem::take(&mut self.callbacks);
+        if self.doctor {
+            callbacks.insert(0, Box::new(Doctor::new()));
+        }
         if self.verbose {
             callbacks.push(Box::new(Progress::new()));
         }

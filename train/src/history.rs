@@ -6,6 +6,7 @@ use std::ops::Index;
 use gradus_tensor::Float;
 use serde::{Deserialize, Serialize};
 
+use crate::finding::Finding;
 use crate::metrics::{LossMeans, OutputMetric};
 
 /// Named numbers in the order in which they were measured: `loss`, those of the outputs if there are several
@@ -113,6 +114,9 @@ pub struct History {
     pub logs: Vec<Logs>,
     /// The reason why training ended before the last epoch, if it did.
     pub stopped: Option<String>,
+    /// What a [`Doctor`](crate::callbacks::Doctor) has found, in the order in which it was found.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
 }
 
 impl History {

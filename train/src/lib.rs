@@ -10,6 +10,8 @@ pub mod callbacks;
 mod checkpoints;
 mod divergence;
 mod error;
+mod examination;
+mod finding;
 mod fit;
 mod history;
 mod history_svg;
@@ -27,6 +29,8 @@ mod training_loop;
 
 pub use callbacks::{Callback, Run};
 pub use error::{Error, Result};
+pub use examination::{Examination, Examine};
+pub use finding::{Finding, FindingKind};
 pub use fit::Fit;
 pub use history::{History, Logs};
 pub use metrics::Metric;

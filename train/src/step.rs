@@ -1,7 +1,8 @@
 //! The training step: forward, back, update.
 
-use gradus_nn::Model;
+use gradus_autograd::Grads;
 use gradus_nn::losses::{Objective, OutputLoss};
+use gradus_nn::{Model, Pass};
 use gradus_optim::{Optimizer, Rule};
 use gradus_tensor::{Columns, Float, Generator, Tensor};
 
@@ -62,7 +63,18 @@ pub fn train_step<L: Objective<T>, R: Rule, T: Float>(
     generator: &mut Generator,
 ) -> Result<Step<T>> {
     let pass = model.grad(inputs, targets, weights, loss, generator)?;
-    optimizer.try_step(model.params_mut(), &pass.grads)?;
-    model.params_mut().update_states(pass.states);
-    Ok(Step { loss: pass.loss, parts: pass.parts, outputs: pass.outputs, masks: pass.masks })
+    Ok(apply(model, optimizer, pass)?.0)
+}
+
+/// The second half of [`train_step`]: the update of the weights by the gradients of a pass, which are returned beside the step, and
+/// the next values of the states.
+pub(crate) fn apply<R: Rule, T: Float>(
+    model: &mut Model<T>,
+    optimizer: &mut Optimizer<R, T>,
+    pass: Pass<T>,
+) -> Result<(Step<T>, Grads<T>)> {
+    let Pass { loss, parts, outputs, masks, grads, states } = pass;
+    optimizer.try_step(model.params_mut(), &grads)?;
+    model.params_mut().update_states(states);
+    Ok((Step { loss, parts, outputs, masks }, grads))
 }

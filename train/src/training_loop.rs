@@ -3,20 +3,22 @@
 use std::sync::Arc;
 
 use gradus_datasets::{Batch, DataSource, Order, Pass};
+use gradus_nn::Model;
 use gradus_nn::losses::Objective;
 use gradus_optim::Rule;
 use gradus_tensor::{Columns, Float};
 
 use crate::callbacks::{Callback, Hook, Run};
-use crate::divergence::Divergence;
+use crate::divergence::{Divergence, Within};
 use crate::error::{Error, Result};
+use crate::examination::{Examination, Examine, are_finite};
 use crate::fit::Fit;
 use crate::history::{History, Logs};
 use crate::metrics::{LossMeans, OutputMetric, Scored};
 use crate::prepare::{ClassWeights, Prepared};
 use crate::snapshot::Snapshot;
 use crate::state::{EpochState, NamedState, Status};
-use crate::step::train_step;
+use crate::step::apply;
 use crate::trainer::Trainer;
 
 /// A training run. Where it is, is told by the trainer's [`TrainingState`](crate::TrainingState) alone, so that it can
@@ -273,7 +275,10 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
         let pass = Pass { augmentation_seed: epoch.augmentation_seed, ..self.pass(epoch.order.clone()) };
         let batches = self.data.batches_of(&pass)?;
         for batch in batches {
-            let (place, diverged) = self.batch(batch?)?;
+            let Done { place, diverged, examination } = self.batch(batch?)?;
+            if let Some(examination) = examination {
+                self.call(place, |callback, run| callback.on_examination(run, &examination))?;
+            }
             self.call(place, |callback, run| callback.on_batch_end(run))?;
             if let Some(error) = diverged.filter(|_| !self.is_stopped()) {
                 return Err(error);
@@ -289,9 +294,10 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
         Ok(())
     }
 
-    /// Trains on a batch, and adds what was measured. If the loss is not finite, the error that says so comes too: a callback
-    /// may still stop the run without one.
-    fn batch(&mut self, batch: Batch<Columns>) -> Result<(Place, Option<Error>)> {
+    /// Trains on a batch, and adds what was measured.
+    fn batch(&mut self, batch: Batch<Columns>) -> Result<Done<T>> {
+        let steps = self.trainer.optimizer.steps();
+        let examine = self.callbacks.iter().map(|callback| callback.examines(steps)).max().unwrap_or(Examine::Never);
         let Trainer { model, loss, optimizer, metrics, state } = &mut *self.trainer;
         let number = state.epoch();
         let epoch = state.epoch.as_mut().expect("a batch is one of an epoch");
@@ -301,21 +307,49 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
         let batch = Prepared::new("fit", model, batch, self.class_weights, sample_at)?;
         let Prepared { inputs, targets, weights, samples } = &batch;
         let (targets_in, generator) = (batch.target_columns(), &mut state.generator);
-        let rate = optimizer.current_learning_rate();
-        let step = train_step(model, loss, optimizer, inputs, targets_in, weights.as_ref(), generator);
-        let step = step.map_err(|error| error.located(|error| batch.located("fit", error, model, loss, sample_at)))?;
+        let (rate, is_first) = (optimizer.current_learning_rate(), steps == 0);
+        let drawn = (examine != Examine::Never).then(|| generator.clone());
+        let locate = |error, model: &Model<T>| batch.located("fit", error, model, loss, sample_at);
+        let pass = model.grad(inputs, targets_in, weights.as_ref(), loss, generator);
+        let pass = pass.map_err(|error| locate(error, model))?;
+        let is_finite = pass.loss.is_finite() && (examine == Examine::Never || are_finite(&pass.grads));
+        // Before the step, which changes the weights.
+        let within = match drawn {
+            Some(mut drawn) if examine == Examine::Always || !is_finite => {
+                let (targets_in, observer) = (batch.target_columns(), model.observer());
+                let observer = if is_finite { observer } else { observer.checked() };
+                let seen = observer.grad(inputs, targets_in, weights.as_ref(), loss, &mut drawn);
+                Some((model.params().clone(), seen.map_err(|error| locate(error, model))?.1))
+            }
+            _ => None,
+        };
+        let (step, grads) = apply(model, optimizer, pass)?;
         let scored = Scored { targets, outputs: &step.outputs, masks: &step.masks, weights: weights.as_ref() };
         metrics.iter_mut().try_for_each(|metric| metric.update("fit", &scored, sample_at))?;
+        let seen = within.as_ref().map(|(params, layers)| Within { params, layers });
+        let divergence =
+            Divergence { batch: &batch, loss: &*loss, step: &step, rate, is_first, sample_at, within: seen };
         let diverged = (!step.loss.is_finite()).then(|| {
-            let place = format!("the loss became {} in epoch {}, batch {}", step.loss, number + 1, epoch.batch + 1);
-            Divergence { batch: &batch, loss: &*loss, step: &step, rate, is_first: optimizer.steps() == 1, sample_at }
-                .error(&place)
+            divergence.error(&format!("{} in epoch {}, batch {}", divergence.what(), number + 1, epoch.batch + 1))
         });
+        let not_finite = (within.is_some() && !is_finite).then(|| divergence.cause(&divergence.what()));
         epoch.last_loss = step.loss.as_f64();
         epoch.losses.add(step.loss, &step.parts, *samples);
         epoch.batch += 1;
         epoch.order = epoch.order.clone().starting_at(first + samples);
-        Ok((Place { hook: Hook::BatchEnd, epoch: number, batch: epoch.batch, loss: epoch.last_loss }, diverged))
+        let place = Place { hook: Hook::BatchEnd, epoch: number, batch: epoch.batch, loss: epoch.last_loss };
+        let Prepared { targets, weights, .. } = batch;
+        let examination = within.map(|(params, layers)| Examination {
+            step,
+            targets,
+            weights,
+            layers,
+            grads,
+            params,
+            learning_rate: rate,
+            not_finite,
+        });
+        Ok(Done { place, diverged, examination })
     }
 
     /// Ends the epoch in progress: its measurements, its validation and its hooks.
@@ -384,6 +418,15 @@ fn state_of<T: Float>(callback: &dyn Callback<T>) -> Option<NamedState> {
     let (name, state, tensors) = (callback.name(), callback.state(), callback.tensors());
     let only_watches = callback.only_watches();
     (!state.is_null() || !tensors.is_empty()).then_some(NamedState { name, state, tensors, only_watches })
+}
+
+/// A batch that was trained on.
+struct Done<T: Float> {
+    place: Place,
+    /// If the loss is not finite, the error that says so: a callback may still stop the run without one.
+    diverged: Option<Error>,
+    /// The step from within, if a callback looks into it.
+    examination: Option<Examination<T>>,
 }
 
 /// A place in a run at which a hook is called.

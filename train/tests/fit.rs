@@ -120,7 +120,12 @@ fn a_history_is_the_same_after_json() {
     assert_eq!(logs.get("a"), Some(0.25));
     logs.insert("a", 0.5);
     assert_eq!(logs.iter().count(), 4);
-    let history = History { epochs: vec![3], logs: vec![logs], stopped: Some("the loss became NaN".to_owned()) };
+    let history = History {
+        epochs: vec![3],
+        logs: vec![logs],
+        stopped: Some("the loss became NaN".to_owned()),
+        ..History::default()
+    };
     let json = serde_json::to_string(&history).unwrap();
     assert_eq!(
         json,

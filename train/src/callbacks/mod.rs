@@ -2,6 +2,7 @@
 
 mod checkpoint;
 mod csv_logger;
+mod doctor;
 mod early_stopping;
 mod learning_rate;
 mod monitor;
@@ -13,6 +14,7 @@ mod terminate_on_nan;
 
 pub use checkpoint::Checkpoint;
 pub use csv_logger::CsvLogger;
+pub use doctor::Doctor;
 pub use early_stopping::EarlyStopping;
 pub use learning_rate::{LearningRateScheduler, ReduceLrOnPlateau};
 pub use on::{On, on_batch_end, on_epoch_begin, on_epoch_end};
@@ -29,6 +31,7 @@ use gradus_tensor::Float;
 use serde_json::Value;
 
 use crate::error::{Error, Result};
+use crate::examination::{Examination, Examine};
 use crate::snapshot::Snapshot;
 use crate::state::{NamedState, Tensors};
 
@@ -93,6 +96,23 @@ pub trait Callback<T: Float = f32>: Send {
     /// # Errors
     /// As [`on_begin`](Callback::on_begin).
     fn on_epoch_begin(&mut self, _run: &mut Run<'_, T>) -> Result<()> {
+        Ok(())
+    }
+
+    /// Whether the callback looks into the next step: what its layers compute, and its gradients. `step` is the number of steps
+    /// that the optimiser has taken before. By default it never does.
+    ///
+    /// The answer must depend on `step` and the state of the callback alone, so that a run which goes on gives the same.
+    fn examines(&self, _step: u64) -> Examine {
+        Examine::Never
+    }
+
+    /// Called after the update of a batch, before [`on_batch_end`](Callback::on_batch_end), if this callback or another one
+    /// [`examines`](Callback::examines) the step.
+    ///
+    /// # Errors
+    /// As [`on_begin`](Callback::on_begin).
+    fn on_examination(&mut self, _run: &mut Run<'_, T>, _examination: &Examination<T>) -> Result<()> {
         Ok(())
     }
 

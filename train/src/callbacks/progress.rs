@@ -9,17 +9,32 @@ use super::{Callback, Run};
 use crate::error::Result;
 
 /// Shows the progress of a run on standard error: on a terminal a bar with loss, metrics and the time left, elsewhere a
-/// line per epoch.
+/// line per epoch. What a [`Doctor`](super::Doctor) finds has a line, too.
 #[derive(Default)]
 #[doc(alias = "ProgbarLogger")]
 pub struct Progress {
     epoch: Option<(ProgressBar, Instant)>,
+    /// The number of findings that were shown, or found before the run went on.
+    shown: usize,
 }
 
 impl Progress {
     /// The display of the progress.
     pub fn new() -> Self {
         Progress::default()
+    }
+
+    /// Shows what was found since the last time.
+    fn show_findings<T: Float>(&mut self, run: &Run<'_, T>) {
+        let findings = run.findings();
+        for finding in findings.iter().skip(self.shown) {
+            let show = || eprintln!("Doctor: {finding}");
+            match &self.epoch {
+                Some((bar, _)) => bar.suspend(show),
+                None => show(),
+            }
+        }
+        self.shown = findings.len();
     }
 
     /// The bar of this epoch; a new one at its beginning, and where a paused run goes on.
@@ -42,6 +57,11 @@ impl Progress {
 }
 
 impl<T: Float> Callback<T> for Progress {
+    fn on_begin(&mut self, run: &mut Run<'_, T>) -> Result<()> {
+        self.shown = run.findings().len();
+        Ok(())
+    }
+
     fn on_epoch_begin(&mut self, run: &mut Run<'_, T>) -> Result<()> {
         self.epoch = None;
         self.bar(run);
@@ -49,6 +69,7 @@ impl<T: Float> Callback<T> for Progress {
     }
 
     fn on_batch_end(&mut self, run: &mut Run<'_, T>) -> Result<()> {
+        self.show_findings(run);
         let bar = self.bar(run);
         if !bar.is_hidden() {
             bar.set_position(run.batch as u64);
@@ -69,6 +90,7 @@ impl<T: Float> Callback<T> for Progress {
             let logs = run.logs();
             eprintln!("Epoch {:>width$}/{} - {seconds:.2} s - {logs}", run.epoch + 1, run.epochs);
         }
+        self.show_findings(run);
         Ok(())
     }
 }

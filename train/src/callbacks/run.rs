@@ -4,6 +4,7 @@ use gradus_nn::Model;
 use gradus_optim::{Optimizer, Rule};
 use gradus_tensor::Float;
 
+use crate::finding::Finding;
 use crate::history::Logs;
 use crate::metrics::OutputMetric;
 use crate::state::{Status, TrainingState};
@@ -48,6 +49,16 @@ impl<T: Float> Run<'_, T> {
             (Hook::EpochEnd | Hook::End, _) => self.state.history.last().cloned().unwrap_or_default(),
             _ => Logs::default(),
         }
+    }
+
+    /// What was found wrong so far, by a [`Doctor`](super::Doctor).
+    pub fn findings(&self) -> &[Finding] {
+        &self.state.history.findings
+    }
+
+    /// Notes something that is wrong with the run.
+    pub(crate) fn report(&mut self, finding: Finding) {
+        self.state.history.findings.push(finding);
     }
 
     /// The state of the run: its history, the epoch in progress, the generator.

@@ -74,6 +74,7 @@ pub fn callbacks(log: &Path, prefetch: usize) -> Fit {
         .callback(EarlyStopping::new("val_loss").patience(5).min_delta(0.1).restore_best_weights(true))
         .callback(CsvLogger::new(log))
         .callback(TensorBoard::new(log.with_extension("events")).update_freq(2).histogram_freq(3))
+        .callback(Doctor::new().every(2))
 }
 
 /// What a run comes to: weights, optimiser, history, logs, and the generator of the next run.

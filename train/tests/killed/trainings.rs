@@ -57,7 +57,8 @@ pub fn run(training: &str, folder: &Path) {
             }
             .callback(LearningRateScheduler::new(|epoch, rate| if epoch == 2 { rate / 2.0 } else { rate }))
             .callback(ReduceLrOnPlateau::new("val_loss").patience(1).min_delta(0.05).factor(0.7))
-            .callback(stopping);
+            .callback(stopping)
+            .callback(Doctor::new().every(3));
             train(
                 trainer,
                 &digits(240),

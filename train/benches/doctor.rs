@@ -1,0 +1,111 @@
+//! What a doctor costs: an epoch of the MNIST network, and of Keras's simple convnet, with a doctor beside one without.
+//!
+//!     cargo bench -p gradus-train --bench doctor
+//!
+//! After criterion's report, a table gives the ratios of medians, and of the fastest epochs, of rounds done in turn.
+#![allow(missing_docs)] // `criterion_group!` makes undocumented functions.
+
+use std::time::Instant;
+
+use criterion::{Criterion, criterion_group};
+use gradus_datasets::{Dataset, mnist};
+use gradus_nn::losses::CategoricalCrossentropy;
+use gradus_nn::{Activation, Conv2D, Dense, Dropout, Flatten, MaxPooling2D, Model, Sequential};
+use gradus_optim::Adam;
+use gradus_train::{Fit, Trainer};
+use rayon_core::ThreadPoolBuilder;
+
+const ROUNDS: usize = 11;
+
+/// A network, the number of samples of an epoch, and that of a batch.
+type Case = (&'static str, fn() -> Model, usize, usize);
+
+const CASES: [Case; 2] = [("dense, batch 32", dense, 12_000, 32), ("convnet, batch 128", convnet, 2560, 128)];
+
+fn dense() -> Model {
+    let network = Sequential::new()
+        .add(Flatten)
+        .add(Dense::new(128).activation(Activation::Relu))
+        .add(Dense::new(10).activation(Activation::Softmax));
+    Model::build(network, [28, 28, 1], 1).unwrap()
+}
+
+fn convnet() -> Model {
+    let network = Sequential::new()
+        .add(Conv2D::new(32, [3, 3]).activation(Activation::Relu))
+        .add(MaxPooling2D::new([2, 2]))
+        .add(Conv2D::new(64, [3, 3]).activation(Activation::Relu))
+        .add(MaxPooling2D::new([2, 2]))
+        .add(Flatten)
+        .add(Dropout::new(0.5))
+        .add(Dense::new(10).activation(Activation::Softmax));
+    Model::build(network, [28, 28, 1], 1).unwrap()
+}
+
+/// Trains for an epoch; the seconds that it takes.
+fn epoch(model: fn() -> Model, data: &Dataset, batch_size: usize, doctor: bool) -> f64 {
+    let mut trainer = Trainer::new(model(), CategoricalCrossentropy::default(), Adam::default());
+    let start = Instant::now();
+    let history = trainer.fit(data, Fit { doctor, batch_size, verbose: false, ..Fit::default() }).unwrap();
+    let seconds = start.elapsed().as_secs_f64();
+    assert!(history.findings.is_empty());
+    seconds
+}
+
+/// Calls `work` as a program on this number of threads does: outside a pool, all of them are used.
+fn on<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
+    match threads {
+        1 => ThreadPoolBuilder::new().num_threads(1).build().unwrap().install(work),
+        _ => work(),
+    }
+}
+
+fn data() -> Dataset {
+    mnist::load().unwrap().map_inputs(|x| x.to::<f32>().unsqueeze(-1) / 255.0).to_categorical(10).unwrap().train
+}
+
+fn runs(criterion: &mut Criterion) {
+    let data = data();
+    for (name, model, samples, batch_size) in CASES {
+        let data = data.take(samples);
+        let mut group = criterion.benchmark_group(name);
+        group.sample_size(10);
+        for (name, doctor) in [("alone", false), ("with a doctor", true)] {
+            group.bench_function(name, |bench| bench.iter(|| epoch(model, &data, batch_size, doctor)));
+        }
+        group.finish();
+    }
+}
+
+fn ratios() {
+    let data = data();
+    for (name, model, samples, batch_size) in CASES {
+        let data = data.take(samples);
+        for threads in [1, std::thread::available_parallelism().map_or(1, usize::from)] {
+            let mut seconds = [Vec::new(), Vec::new()];
+            for _ in 0..ROUNDS {
+                for (doctor, seconds) in [false, true].into_iter().zip(&mut seconds) {
+                    seconds.push(on(threads, || epoch(model, &data, batch_size, doctor)));
+                }
+            }
+            seconds.iter_mut().for_each(|seconds| seconds.sort_by(f64::total_cmp));
+            let [alone, watched] = seconds;
+            let (median, fastest) = (watched[ROUNDS / 2] / alone[ROUNDS / 2], watched[0] / alone[0]);
+            println!(
+                "{name}, {threads} threads: {:.3} s alone, {median:.3} x with a doctor ({fastest:.3} x)",
+                alone[0]
+            );
+        }
+    }
+}
+
+criterion_group!(group, runs);
+
+fn main() {
+    // `cargo test --benches` only checks that it runs; the ratios are for `cargo bench`, alone or with a filter.
+    group();
+    if std::env::args().any(|argument| argument == "--bench") {
+        ratios();
+    }
+    Criterion::default().configure_from_args().final_summary();
+}
