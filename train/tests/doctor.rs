@@ -109,7 +109,7 @@ fn inputs_that_were_not_scaled_are_found() {
     let found = findings(digits_model(), CategoricalCrossentropy::default(), Adam::default(), &bytes, 1);
     // Flatten only moves the pixels.
     assert_eq!(found[0].kind, FindingKind::UnscaledInputs);
-    let expected = "what layer 1 (Dense) is fed with are whole numbers from 0 to 255, as of bytes";
+    let expected = "layer 1 (Dense) is fed with whole numbers from 0 to 255, as bytes are";
     assert_eq!((found[0].place.as_deref(), &*found[0].problem), (Some("0"), expected));
 
     let cars = auto_mpg::load().unwrap();
@@ -117,7 +117,7 @@ fn inputs_that_were_not_scaled_are_found() {
     let model = Model::build(network(), [9], 1).unwrap();
     let found = findings(model, MeanSquaredError, Adam::default(), &cars, 1);
     assert_eq!(found[0].kind, FindingKind::UnscaledInputs);
-    assert!(found[0].problem.contains("has columns of very unlike sizes"), "{}", found[0]);
+    assert!(found[0].problem.contains("columns of very unlike sizes"), "{}", found[0]);
     assert!(found[0].hint.contains("Dataset::normalize"), "{}", found[0]);
     // A layer that scales them comes first.
     let scaled = Sequential::new().add(Normalization::adapt(cars.inputs()).unwrap()).add(network());
@@ -129,7 +129,7 @@ fn inputs_that_were_not_scaled_are_found() {
     let model = two_layers(hidden(), Activation::Sigmoid);
     let found = findings(model, BinaryCrossentropy::default(), Adam::default(), &large, 1);
     assert_eq!(kinds(&found)[0], (FindingKind::UnscaledInputs, Some("input")));
-    assert!(found[0].problem.starts_with("what layer 0 (Dense) is fed with is large: from -"), "{}", found[0]);
+    assert!(found[0].problem.starts_with("layer 0 (Dense) is fed with large numbers: from -"), "{}", found[0]);
 }
 
 #[test]

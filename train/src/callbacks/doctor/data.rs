@@ -30,7 +30,7 @@ impl Inputs {
         let found = anatomy.entrances.iter().filter_map(|(feed, layer)| {
             let (problem, hint) = unscaled(&examination.layers.get(feed)?.value)?;
             let layer = anatomy.layer(layer).map_or_else(|| format!("layer {layer}"), |layer| layer.name());
-            let problem = format!("what {layer} is fed with {problem}");
+            let problem = format!("{layer} is fed with {problem}");
             Some(Diagnosis { kind: FindingKind::UnscaledInputs, place: Some(feed.clone()), problem, hint })
         });
         found.collect()
@@ -45,18 +45,18 @@ fn unscaled<T: Float>(x: &Tensor<T>) -> Option<(String, &'static str)> {
     let (lowest, highest) = (x.min(..).item().as_f64(), x.max(..).item().as_f64());
     let is_byte = |value: T| Math::floor(value) == value;
     if lowest >= 0.0 && (100.0..=255.0).contains(&highest) && x.iter().all(is_byte) {
-        let problem = format!("are whole numbers from {lowest} to {highest}, as of bytes");
+        let problem = format!("whole numbers from {lowest} to {highest}, as bytes are");
         return Some((problem, "divide the inputs by 255, as by map_inputs(|x| x.to::<f32>() / 255.0)"));
     }
     let size = x.norm_f64() / (x.size() as f64).sqrt();
     if let Some((large, small, ratio)) = unlike_columns(x, lowest.abs().max(highest)) {
         let problem = format!(
-            "has columns of very unlike sizes: column {large} varies {ratio:.0} times as much as column {small}"
+            "columns of very unlike sizes: column {large} varies {ratio:.0} times as much as column {small}"
         );
         return Some((problem, "bring each column to mean 0 and variance 1, as Dataset::normalize does"));
     }
     (size > TOO_LARGE).then(|| {
-        let problem = format!("is large: from {lowest:.0} to {highest:.0}, the root mean square is {size:.0}");
+        let problem = format!("large numbers: from {lowest:.0} to {highest:.0}, with a root mean square of {size:.0}");
         (problem, "scale the inputs to the order of 1, as Dataset::normalize does")
     })
 }
