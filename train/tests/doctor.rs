@@ -14,7 +14,8 @@ use gradus_nn::{
 };
 use gradus_optim::{Adam, IntoOptimizer, Optimizer, Rule, Sgd};
 use gradus_tensor::{Float, Generator, Tensor};
-use gradus_train::callbacks::{Doctor, TerminateOnNaN};
+use gradus_train::callbacks::{Doctor, Run, TerminateOnNaN, on_batch_end};
+use gradus_train::state::Status;
 use gradus_train::{Finding, FindingKind, Fit, History, Trainer};
 use serde::{Deserialize, Serialize};
 
@@ -437,4 +438,37 @@ fn findings_go_through_serde() {
     assert_eq!(serde_json::from_str::<History>(&text).unwrap(), history);
     // One without findings is written as before there were doctors.
     assert!(!serde_json::to_string(&History::default()).unwrap().contains("findings"));
+}
+
+#[test]
+fn a_run_that_is_paused_finds_the_same() {
+    let run = |pauses: usize| {
+        let dead = hidden().bias_initializer(Initializer::Constant(-100.0));
+        let model = two_layers(dead, Activation::Sigmoid);
+        let mut trainer = Trainer::new(model, BinaryCrossentropy::default(), Sgd::default());
+        let mut count = 0;
+        loop {
+            let pause = on_batch_end(move |run: &mut Run<'_>| {
+                if pauses > 0 && run.batch.is_multiple_of(pauses) {
+                    run.pause("the computer is needed for something else");
+                }
+                Ok(())
+            });
+            let fit = Fit { doctor: true, verbose: false, ..Fit::default() }.callback(pause);
+            let history = trainer.fit(&points(4096), fit).unwrap();
+            count += 1;
+            if trainer.state().status == Status::Ended {
+                return (count, history.findings);
+            }
+            // As a program does that goes on from a file.
+            let written = serde_json::to_string(trainer.state()).unwrap();
+            trainer.restore(serde_json::from_str(&written).unwrap());
+        }
+    };
+    let (_, findings) = run(0);
+    assert_eq!(kinds(&findings), [(FindingKind::DeadUnits, Some("0"))]);
+    // Before it, 0 to 3 and 8, 16, .. 48 steps were taken in the ten that are looked into.
+    assert_eq!(findings[0].batch, 49);
+    let (count, paused) = run(5);
+    assert_eq!((count, paused), (26, findings));
 }

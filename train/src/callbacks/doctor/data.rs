@@ -50,9 +50,8 @@ fn unscaled<T: Float>(x: &Tensor<T>) -> Option<(String, &'static str)> {
     }
     let size = x.norm_f64() / (x.size() as f64).sqrt();
     if let Some((large, small, ratio)) = unlike_columns(x, lowest.abs().max(highest)) {
-        let problem = format!(
-            "columns of very unlike sizes: column {large} varies {ratio:.0} times as much as column {small}"
-        );
+        let problem =
+            format!("columns of very unlike sizes: column {large} varies {ratio:.0} times as much as column {small}");
         return Some((problem, "bring each column to mean 0 and variance 1, as Dataset::normalize does"));
     }
     (size > TOO_LARGE).then(|| {
