@@ -86,8 +86,8 @@ impl<T: Float> Tape<T> {
         Tape { nodes: Arc::new(Mutex::new(Nodes { list: Vec::new(), consumed: false, faults: None })) }
     }
 
-    /// A tape that notes which ops compute NaN or an infinity, for the search of where one came first. To look at each value takes
-    /// time.
+    /// A tape that notes which ops compute NaN or an infinity, for the search of where one came first. To look at each value
+    /// takes time.
     ///
     /// ```
     /// use gradus_autograd::{Fault, Tape};
@@ -290,5 +290,24 @@ impl<T: Float> Gradients<T> {
     /// Moves the gradient of a leaf out, if the loss depends on it.
     pub(crate) fn take(&mut self, leaf: &Var<T>) -> Option<Tensor<T>> {
         self.slots.get_mut(leaf.place.as_ref()?.index)?.take()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// ln 0 is -inf, and e to that is 0 again; the derivative of the logarithm is 0 / 0 then.
+    #[test]
+    fn a_checked_tape_names_the_ops_at_fault() {
+        let faults = |tape: Tape| {
+            let x = tape.var(Tensor::new([0.0, 1.0]));
+            let y = x.ln().exp().sum(..);
+            assert_eq!(y.value(), &Tensor::new(1.0));
+            tape.backward(&y).faults().to_vec()
+        };
+        let ln = |in_gradient| Fault { op: "ln", node: 1, in_gradient };
+        assert_eq!(faults(Tape::checked()), [ln(false), ln(true)]);
+        assert_eq!(faults(Tape::new()), []);
     }
 }

@@ -38,8 +38,8 @@ impl fmt::Display for Origin {
 }
 
 impl<T: Float> Observations<T> {
-    /// Where a value, or else a gradient, was the first that is NaN or infinite, in the order in which they were computed. All inputs
-    /// and layers must be observed, in a pass that is [checked](crate::Observer::checked).
+    /// Where a value, or else a gradient, was the first that is NaN or infinite, in the order in which they were computed. All
+    /// inputs and layers must be observed, in a pass that is [checked](crate::Observer::checked).
     ///
     /// A value within a layer may be infinite by intent, as where attention leaves something out; so the first layer is sought
     /// whose output is not finite, and then the op within it.

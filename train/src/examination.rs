@@ -19,8 +19,9 @@ pub enum Examine {
 
 /// A training step seen from within: what each layer computed, and the gradients.
 ///
-/// To see the layers, the batch goes through the model once more, with the same weights and the same random draws; the step itself
-/// is the one that training takes without any examination, to the last bit. The tensors share their elements with those of the run.
+/// To see the layers, the batch goes through the model once more, with the same weights and the same random draws. The step
+/// itself is the one that training takes without any examination, to the last bit. The tensors share their elements with those
+/// of the run.
 pub struct Examination<T: Float = f32> {
     /// The loss and the outputs of the batch.
     pub step: Step<T>,

@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Something that a [`Doctor`](crate::callbacks::Doctor) has found wrong with a training run. It prints as one sentence with one thing
-/// to do.
+/// Something that a [`Doctor`](crate::callbacks::Doctor) has found wrong with a training run. It prints as one sentence with one
+/// thing to do.
 ///
 /// ```
 /// use gradus_train::{Finding, FindingKind};

@@ -160,7 +160,13 @@ fn saturated_units_are_found() {
         let model = two_layers(wild, Activation::Sigmoid);
         let found = findings(model, BinaryCrossentropy::default(), Sgd::default().learning_rate(1e-3), &points(320), 1);
         assert_eq!(kinds(&found), [(FindingKind::SaturatedUnits, Some("0"))], "{activation:?}");
-        assert!(found[0].problem.ends_with("where their slope is next to 0"), "{}", found[0]);
+        assert!(
+            found[0]
+                .problem
+                .contains("are at their limits, where their slope is next to 0, for nearly all 320 samples"),
+            "{}",
+            found[0]
+        );
     }
 }
 
@@ -297,8 +303,8 @@ fn the_first_that_is_not_finite_is_named() {
     // The way there is finite, the way back is not.
     let network = Sequential::new().add(ones().kernel_initializer(Initializer::Zeros)).add(Root).add(Dense::new(1));
     let found = of(network, &data);
-    let expected = "epoch 1, batch 1: a gradient is not finite: on the way back, the derivative of the op sqrt in layer 1 (Root) was the \
-                    first that is not finite; check what it is given";
+    let expected = "epoch 1, batch 1: a gradient is not finite: on the way back, the derivative of the op sqrt in layer 1 \
+                    (Root) was the first that is not finite; check what it is given";
     assert!(found.starts_with(expected), "{found}");
     // A sample is the cause.
     let mut spoilt = data.inputs().clone();

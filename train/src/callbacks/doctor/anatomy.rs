@@ -83,7 +83,8 @@ impl Network<'_> {
         self.kernels.iter().any(|name| is_within(name, path))
     }
 
-    /// The path of what a layer calls by this name: a layer beside it, what feeds the network around it, or an input of the model.
+    /// The path of what a layer calls by this name: a layer beside it, what feeds the network around it, or an input of the
+    /// model.
     fn path(&self, layer: &LayerSummary, name: &str) -> Option<String> {
         let Some((around, _)) = layer.path.rsplit_once('/') else { return Some(name.to_owned()) };
         let beside = format!("{around}/{name}");

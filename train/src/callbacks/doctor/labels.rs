@@ -10,10 +10,11 @@ use crate::finding::FindingKind;
 
 /// How often the classes were seen, and the losses.
 ///
-/// Who knows nothing of the inputs says the frequency of each class, and has the entropy of these frequencies as loss (Shannon). A
-/// network whose labels were shuffled apart from the inputs does not come below it with samples that it sees for the first time: in the
-/// second half of the first epoch. In the second epoch it knows some by heart (of 2000 digits the loss is 0.97 of the entropy, of 8000
-/// it is 0.99). A network that learns slowly may be as high in the first epoch, and seldom is in the second.
+/// Who knows nothing of the inputs says the frequency of each class, and has the entropy of these frequencies as loss (Shannon).
+/// A network whose labels were shuffled apart from the inputs does not come below it with samples that it sees for the first
+/// time: in the second half of the first epoch. In the second epoch it knows some by heart (of 2000 digits the loss is 0.97 of
+/// the entropy, of 8000 it is 0.99). A network that learns slowly may be as high in the first epoch, and seldom is in the
+/// second.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Labels {
     /// For each class how many samples are of it; for each output of yes or no how many are yes.
@@ -96,8 +97,8 @@ impl Labels {
         }
     }
 
-    /// Judges at the end of an epoch of so many batches, until which the median kernel has gone so far; `validation` is the loss on
-    /// other samples.
+    /// Judges at the end of an epoch of so many batches, until which the median kernel has gone so far; `validation` is the loss
+    /// on other samples.
     pub fn at_epoch_end(&mut self, batches: Option<usize>, validation: Option<f64>, path: f64) -> Option<Diagnosis> {
         self.is_settled |= self.batches < ENOUGH_BATCHES || batches.is_none_or(|batches| batches < ENOUGH_STEPS);
         if self.is_settled {
@@ -121,8 +122,8 @@ impl Labels {
             kind: FindingKind::UnrelatedLabels,
             place: None,
             problem: format!(
-                "after {} epochs the loss is {loss:.3}, and the entropy of the classes {entropy:.3}: the inputs seem to say nothing \
-                 of the labels",
+                "after {} epochs the loss is {loss:.3}, and the entropy of the classes {entropy:.3}: the inputs seem to say \
+                 nothing of the labels",
                 self.epochs
             ),
             hint: "check that inputs and labels are in the same order, by a look at some of them side by side",

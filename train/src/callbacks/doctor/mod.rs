@@ -27,26 +27,28 @@ use crate::state::{NamedState, from_state, to_state};
 
 /// Watches a training run and says what is wrong with it, each in one sentence with one thing to do.
 ///
-/// `Fit { doctor: true, .. }` is the short form. The findings are in [`History::findings`](crate::History::findings), and during the
-/// run in [`Run::state`](Run::state); with `verbose` the progress shows them.
+/// `Fit { doctor: true, .. }` is the short form. The findings are in [`History::findings`](crate::History::findings), and
+/// during the run in [`Run::findings`]; with `verbose` the progress shows them. By [`FindingKind`] they are:
 ///
-/// | kind | what is found |
-/// |---|---|
-/// | [`NotFinite`](FindingKind::NotFinite) | the batch, the layer and the op in which a NaN or an infinity came first |
-/// | [`UnscaledInputs`](FindingKind::UnscaledInputs) | bytes, other large numbers, or columns of very different sizes reach the first weights |
-/// | [`UnreachableTargets`](FindingKind::UnreachableTargets) | targets of 5 for a sigmoid, negative ones for a ReLU |
-/// | [`EqualTargets`](FindingKind::EqualTargets) | all targets are the same |
-/// | [`DeadUnits`](FindingKind::DeadUnits) | at least half of the ReLU units of a layer give 0 for all samples of ten batches |
-/// | [`SaturatedUnits`](FindingKind::SaturatedUnits) | at least half of the sigmoid or tanh units of a layer are at their limits, and the loss has not halved |
-/// | [`VanishingGradients`](FindingKind::VanishingGradients), [`ExplodingGradients`](FindingKind::ExplodingGradients) | gradients change more than 10,000 times from the last layer to the first |
-/// | [`UntrainedLayer`](FindingKind::UntrainedLayer) | a weight does not change, or is frozen as it was drawn |
-/// | [`HighLearningRate`](FindingKind::HighLearningRate), [`LowLearningRate`](FindingKind::LowLearningRate) | steps that are too large or too small for the weights, and a loss that does not fall |
-/// | [`UnrelatedLabels`](FindingKind::UnrelatedLabels) | the loss stays at the entropy of the classes, though the weights move: labels were shuffled apart from the inputs |
+/// * `NotFinite`: the batch, the layer and the op in which a NaN or an infinity came first.
+/// * `UnscaledInputs`: bytes, other large numbers, or columns of very different sizes reach the first weights.
+/// * `UnreachableTargets`: targets of 5 for a sigmoid, negative ones for a ReLU. `EqualTargets`: all are the same.
+/// * `DeadUnits`: at least half of the ReLU units of a layer gave 0 for all samples of ten batches.
+/// * `SaturatedUnits`: at least half of the sigmoid or tanh units of a hidden layer were at their limits in nearly all samples
+///   of ten batches, and the loss has not halved.
+/// * `VanishingGradients`, `ExplodingGradients`: they change more than 10,000 times from the last layer to another, in each
+///   of ten batches.
+/// * `UntrainedLayer`: a weight does not change, has no gradient, or is frozen as it was drawn.
+/// * `HighLearningRate`, `LowLearningRate`: steps are too large or too small for the weights, and the loss does not fall.
+/// * `UnrelatedLabels`: the loss stays at the entropy of the classes, though the weights move, as when labels were shuffled
+///   apart from the inputs. An epoch of 100 batches or more is needed to tell.
 ///
-/// It looks into the first four steps and every eighth one after them: there the batch goes through the model twice, which makes an
-/// epoch some 1.2 times as long. In all others it only looks whether loss and gradients are finite. It changes no bit of the
-/// training. Each thing is said once. A network that learns gives it nothing to say; what takes few steps or has few samples may be
-/// too short for it to be sure.
+/// What may be caused by something else is said only where nothing else was found: gradients, weights that stand still, a high
+/// learning rate and unrelated labels. Each thing is said once. A training that goes well gives the doctor nothing to say.
+///
+/// It looks into the first four steps and every eighth one after them: there the batch goes through the model twice, so that an
+/// epoch takes some 1.2 times as long. In all other steps it only looks whether loss and gradients are finite. It changes no
+/// bit of the training.
 ///
 /// A run that is paused, or killed and resumed, goes on with what the doctor has seen so far.
 ///

@@ -25,8 +25,8 @@ pub(super) struct Units {
 /// The share of a unit's outputs that must be at the limits for it to be saturated.
 const SATURATED: f64 = 0.98;
 
-/// The distance from a limit, as a share of the range of a sigmoid or a tanh, within which an output is at it: the slope is at most
-/// a 25th of the steepest there.
+/// The distance from a limit, as a share of the range of a sigmoid or a tanh, within which an output is at it: the slope there is
+/// at most a 25th of the steepest.
 const AT_LIMIT: f64 = 0.01;
 
 impl Units {
@@ -72,7 +72,10 @@ impl Units {
             let (count, name) = (shares.len(), layer.name());
             Some(Diagnosis {
                 kind: FindingKind::SaturatedUnits,
-                problem: format!("{saturated} of the {count} units of {name} are at their limits for nearly all {samples} samples of {batches} batches, where their slope is next to 0"),
+                problem: format!(
+                    "{saturated} of the {count} units of {name} are at their limits, where their slope is next to 0, for nearly \
+                     all {samples} samples of {batches} batches"
+                ),
                 place: Some(path),
                 hint: "scale what feeds the layer, as by BatchNormalization before its activation, or lower the learning rate",
             })
@@ -97,8 +100,8 @@ impl Units {
     }
 }
 
-/// Whether these are so many units that the layer is in trouble. Some idle ones are no harm, and in a small layer half of them may
-/// be by chance.
+/// Whether these are so many units that the layer is in trouble. Some idle ones are no harm, and in a small layer half of them
+/// may be by chance.
 fn is_much(units: usize, of: usize) -> bool {
     units > 0 && (units == of || (units >= 8 && 2 * units >= of))
 }
