@@ -46,6 +46,7 @@
 //! [`Var::abs`], [`Var::relu`]); [`Var::clamp`] passes it at both ends.
 #![forbid(unsafe_code)]
 
+mod constraint;
 mod grad;
 mod gradcheck;
 mod op;
@@ -55,6 +56,7 @@ mod recurrent;
 mod tape;
 mod var;
 
+pub use constraint::Constraint;
 pub use grad::{Grads, StateUpdates, checked_value_and_grad, grad, try_value_and_grad, value_and_grad};
 pub use gradcheck::{GradientMismatch, gradcheck};
 pub use op::Op;

@@ -7,6 +7,7 @@ use std::ops::{Index, IndexMut};
 use gradus_tensor::{Float, Tensor};
 use serde::{Deserialize, Serialize};
 
+use crate::constraint::Constraint;
 use crate::grad::StateUpdates;
 
 /// What a parameter is for.
@@ -30,6 +31,9 @@ pub struct Param<T: Float = f32> {
     pub role: Role,
     /// Whether training leaves it as it is: a frozen weight gets no gradient, a frozen state no new value.
     pub frozen: bool,
+    /// What an optimiser makes hold of it after each step, if it is a weight.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub constraint: Option<Constraint>,
 }
 
 impl<T: Float> Param<T> {
@@ -62,7 +66,7 @@ impl<T: Float> Params<T> {
     /// If the name is taken.
     #[track_caller]
     pub fn add(&mut self, name: impl Into<String>, value: Tensor<T>) -> usize {
-        self.push(Param { name: name.into(), value, role: Role::Weight, frozen: false })
+        self.push(Param { name: name.into(), value, role: Role::Weight, frozen: false, constraint: None })
     }
 
     /// Adds a state, which layers change and optimisers leave alone, and returns its index.
@@ -71,7 +75,7 @@ impl<T: Float> Params<T> {
     /// If the name is taken.
     #[track_caller]
     pub fn add_state(&mut self, name: impl Into<String>, value: Tensor<T>) -> usize {
-        self.push(Param { name: name.into(), value, role: Role::State, frozen: false })
+        self.push(Param { name: name.into(), value, role: Role::State, frozen: false, constraint: None })
     }
 
     #[track_caller]

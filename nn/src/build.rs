@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
 
-use gradus_autograd::{Param, Params, Role};
+use gradus_autograd::{Constraint, Param, Params, Role};
 use gradus_tensor::{Float, Generator, PerFloat, Shape, Tensor};
 
 use crate::activation::Activation;
@@ -330,6 +330,21 @@ impl<'a, T: Float> Build<'a, T> {
         if !self.given {
             self.store.penalties.extend(regularizer.map(|regularizer| (weight, regularizer)));
         }
+    }
+
+    /// Says what an optimiser makes hold of a weight after each step.
+    ///
+    /// # Errors
+    /// If the weight lacks an axis of the constraint.
+    pub fn constraint(&mut self, weight: ParamId, constraint: Option<Constraint>) -> Result<()> {
+        let param = &self.store.params[weight.0];
+        if let Some(problem) = constraint.as_ref().and_then(|constraint| constraint.problem_of(param.value.shape())) {
+            return Err(self.error(problem, "count the axes of the weight from 0, or from -1, the last"));
+        }
+        if !self.given {
+            self.store.params[weight.0].constraint = constraint;
+        }
+        Ok(())
     }
 
     /// An error of this layer: what is wrong, and one thing to do.

@@ -51,6 +51,7 @@ pub use check::{LayerCheck, check_layer};
 pub use context::{Context, ParamId};
 pub use error::{Error, Result};
 pub use generation::Generation;
+pub use gradus_autograd::Constraint;
 pub use gradus_tensor::safetensors::{StorageLoss, Stored};
 pub use graph::{Graph, GraphBuilder, Node, OutputNode};
 pub use info::ModelInfo;

@@ -145,6 +145,7 @@ fn check_all() -> Sequential {
     row!(Sequential::new().add(&both_ways).add(Dense::new(3)).add(&both_ways), LayerCheck::new([4]) =>);
     row!(Resizing::new(4, 2), [3, 3, 2]);
     row!(Resizing::new(2, 5).interpolation(Interpolation::Nearest).crop_to_aspect_ratio(true), [3, 4, 1]);
+    row!(Resizing::new(3, 3).pad_to_aspect_ratio(true).fill_value(0.5), [2, 5, 2]);
     row!(UnitNormalization::new(), [3, 2]);
     row!(UnitNormalization::new().axis(1), [3, 2]);
     row!(RotaryEmbedding::new(100.0), [4, 6]);
@@ -271,7 +272,7 @@ fn a_layer_over_several_axes_in_json_has_arrays() {
         "filters": 3, "kernel_size": [4, 5], "strides": [2, 3], "padding": "valid", "output_padding": [1, 0],
         "dilation_rate": [1, 1], "activation": "Linear", "use_bias": true,
         "kernel_initializer": "GlorotUniform", "bias_initializer": "Zeros",
-        "kernel_regularizer": null, "bias_regularizer": null,
+        "kernel_regularizer": null, "bias_regularizer": null, "kernel_constraint": null, "bias_constraint": null,
     });
     assert_eq!(config, expected);
     // An entry that is missing is `None`, where the option may be.
@@ -328,8 +329,10 @@ fn a_network_in_json_is_its_layers_in_order() {
           "negative_slope": 0.2
         }
       },
+      "bias_constraint": null,
       "bias_initializer": "Zeros",
       "bias_regularizer": null,
+      "kernel_constraint": null,
       "kernel_initializer": "GlorotUniform",
       "kernel_regularizer": null,
       "units": 128,

@@ -44,6 +44,10 @@ options! {
         center: bool = true,
         /// Whether gamma multiplies, as by default.
         scale: bool = true,
+        /// The constraint on beta; none by default.
+        beta_constraint: Option<Constraint> = None,
+        /// The constraint on gamma; none by default.
+        gamma_constraint: Option<Constraint> = None,
     }
 }
 
@@ -57,7 +61,9 @@ impl Layer for BatchNormalization {
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
         let features = FeatureAxes::new(&[self.axis], build)?;
         self.check(build)?;
-        let weights = GammaBeta::new(self.scale, self.center, &features, build)?;
+        let gamma = (self.scale, self.gamma_constraint.as_ref());
+        let beta = (self.center, self.beta_constraint.as_ref());
+        let weights = GammaBeta::new(gamma, beta, &features, build)?;
         let all = |value: T| Tensor::scalar(value).broadcast_to(&features.shape);
         let moving_mean = build.state("moving_mean", all(T::ZERO))?;
         let moving_variance = build.state("moving_variance", all(T::ONE))?;

@@ -1,7 +1,7 @@
 //! The middle of pictures.
 
 use super::support::prelude::*;
-use super::support::{middle, places_shape, resized};
+use super::support::{Proportions, middle, places_shape, resized};
 use crate::layers::up_sampling::Interpolation;
 
 options! {
@@ -37,7 +37,11 @@ impl Layer for CenterCrop {
         let (whole, size) = ([input[0], input[1]], [self.height, self.width]);
         let is_smaller = input[0] < self.height || input[1] < self.width;
         Ok(Built::new([self.height, self.width, input[2]], move |_, x| {
-            if is_smaller { resized(x, whole, size, Interpolation::Linear, true) } else { middle(x, whole, size) }
+            if is_smaller {
+                resized(x, whole, size, Interpolation::Linear, Proportions::Cropped)
+            } else {
+                middle(x, whole, size)
+            }
         }))
     }
 

@@ -38,6 +38,10 @@ options! {
         kernel_regularizer: Option<Regularizer> = None,
         /// The penalty on the bias; none by default.
         bias_regularizer: Option<Regularizer> = None,
+        /// The constraint on the kernel; none by default.
+        kernel_constraint: Option<Constraint> = None,
+        /// The constraint on the bias; none by default.
+        bias_constraint: Option<Constraint> = None,
     }
 }
 
@@ -54,8 +58,9 @@ impl<const N: usize> Conv<N> {
         let windows = Spatial::new(self.kernel_size, self.strides, &self.padding, self.dilation_rate);
         let (convolution, lengths) = windows.convolution(&input, groups, build)?;
         let shape = [&self.kernel_size[..], &[channels / groups, filters]].concat();
-        let kernel = weight_with_penalty(build, "kernel", shape, self.kernel_initializer, self.kernel_regularizer)?;
-        let bias = self.use_bias.then_some((self.bias_initializer, self.bias_regularizer));
+        let options = (self.kernel_initializer, self.kernel_regularizer, self.kernel_constraint.clone());
+        let kernel = weight_with_options(build, "kernel", shape, options)?;
+        let bias = self.use_bias.then(|| (self.bias_initializer, self.bias_regularizer, self.bias_constraint.clone()));
         let ending = BiasActivation::new(build, filters, bias, self.activation)?;
         let built = ending.convolution(lengths.join(&[filters]), convolution, move |context, x| {
             (x.clone(), context.weight(kernel).clone())

@@ -42,6 +42,10 @@ options! {
         kernel_regularizer: Option<Regularizer> = None,
         /// The penalty on the bias; none by default.
         bias_regularizer: Option<Regularizer> = None,
+        /// The constraint on the kernel; none by default.
+        kernel_constraint: Option<Constraint> = None,
+        /// The constraint on the bias; none by default.
+        bias_constraint: Option<Constraint> = None,
     }
 }
 
@@ -52,8 +56,9 @@ impl<const N: usize> ConvTranspose<N> {
         let windows = Spatial::new(self.kernel_size, self.strides, &self.padding, self.dilation_rate);
         let (convolution, lengths) = windows.transposed(&input, self.output_padding, build)?;
         let shape = [&self.kernel_size[..], &[self.filters, input[N]]].concat();
-        let kernel = weight_with_penalty(build, "kernel", shape, self.kernel_initializer, self.kernel_regularizer)?;
-        let bias = self.use_bias.then_some((self.bias_initializer, self.bias_regularizer));
+        let options = (self.kernel_initializer, self.kernel_regularizer, self.kernel_constraint.clone());
+        let kernel = weight_with_options(build, "kernel", shape, options)?;
+        let bias = self.use_bias.then(|| (self.bias_initializer, self.bias_regularizer, self.bias_constraint.clone()));
         let ending = BiasActivation::new(build, self.filters, bias, self.activation)?;
         let output = lengths.join(&[self.filters]);
         Ok(ending.computed(output.clone(), move |context, x| {

@@ -29,6 +29,10 @@ options! {
         kernel_regularizer: Option<Regularizer> = None,
         /// The penalty on the bias; none by default.
         bias_regularizer: Option<Regularizer> = None,
+        /// The constraint on the kernel; none by default.
+        kernel_constraint: Option<Constraint> = None,
+        /// The constraint on the bias; none by default.
+        bias_constraint: Option<Constraint> = None,
     }
 }
 
@@ -45,9 +49,9 @@ impl Layer for Dense {
         }
         let mut output = build.input()?.clone();
         *output.last_mut().expect("features() found a last axis") = units;
-        let (initializer, regularizer) = (self.kernel_initializer, self.kernel_regularizer);
-        let kernel = weight_with_penalty(build, "kernel", [features, units], initializer, regularizer)?;
-        let bias = self.use_bias.then_some((self.bias_initializer, self.bias_regularizer));
+        let options = (self.kernel_initializer, self.kernel_regularizer, self.kernel_constraint.clone());
+        let kernel = weight_with_options(build, "kernel", [features, units], options)?;
+        let bias = self.use_bias.then(|| (self.bias_initializer, self.bias_regularizer, self.bias_constraint.clone()));
         let ending = BiasActivation::new(build, units, bias, self.activation)?;
         let rule = MaskRule::kept_if(output.len() > 1);
         Ok(ending.product(output, kernel).mask_rule(rule))

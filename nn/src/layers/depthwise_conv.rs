@@ -37,6 +37,10 @@ options! {
         depthwise_regularizer: Option<Regularizer> = None,
         /// The penalty on the bias; none by default.
         bias_regularizer: Option<Regularizer> = None,
+        /// The constraint on the kernel; none by default.
+        depthwise_constraint: Option<Constraint> = None,
+        /// The constraint on the bias; none by default.
+        bias_constraint: Option<Constraint> = None,
     }
 }
 
@@ -49,9 +53,9 @@ impl<const N: usize> DepthwiseConv<N> {
         let (convolution, lengths) = windows.convolution(&input, channels, build)?;
         let (size, filters) = (&self.kernel_size[..], channels.saturating_mul(self.depth_multiplier));
         let (shape, grouped) = ([size, &[channels, self.depth_multiplier]].concat(), [size, &[1, filters]].concat());
-        let kernel =
-            weight_with_penalty(build, "kernel", shape, self.depthwise_initializer, self.depthwise_regularizer)?;
-        let bias = self.use_bias.then_some((self.bias_initializer, self.bias_regularizer));
+        let options = (self.depthwise_initializer, self.depthwise_regularizer, self.depthwise_constraint.clone());
+        let kernel = weight_with_options(build, "kernel", shape, options)?;
+        let bias = self.use_bias.then(|| (self.bias_initializer, self.bias_regularizer, self.bias_constraint.clone()));
         let ending = BiasActivation::new(build, filters, bias, self.activation)?;
         let built = ending.convolution(lengths.join(&[filters]), convolution, move |context, x| {
             (x.clone(), context.weight(kernel).reshape(&grouped[..]))

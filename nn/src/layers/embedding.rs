@@ -24,6 +24,8 @@ options! {
         embeddings_initializer: Initializer = Initializer::RandomUniform { minval: -0.05, maxval: 0.05 },
         /// The penalty on the table; none by default.
         embeddings_regularizer: Option<Regularizer> = None,
+        /// The constraint on the table; none by default.
+        embeddings_constraint: Option<Constraint> = None,
         /// Whether the id 0 is padding: positions with it are left out by a [mask](crate::MaskRule) in the layers that follow, in
         /// losses and in metrics; false by default. Then the first axis after the batch is the position: ids `[n, length]`.
         mask_zero: bool = false,
@@ -36,9 +38,8 @@ impl Layer for Embedding {
 
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
         let output = build.ids(self.input_dim)?.join(&[self.output_dim]);
-        let (initializer, regularizer) = (self.embeddings_initializer, self.embeddings_regularizer);
-        let shape = [self.input_dim, self.output_dim];
-        let table = weight_with_penalty(build, "embeddings", shape, initializer, regularizer)?;
+        let options = (self.embeddings_initializer, self.embeddings_regularizer, self.embeddings_constraint.clone());
+        let table = weight_with_options(build, "embeddings", [self.input_dim, self.output_dim], options)?;
         if !self.mask_zero {
             let built = Built::of_ids(output, move |context, ids| context.weight(table).index_select(0, ids));
             return Ok(built.mask_rule(MaskRule::Kept));

@@ -32,6 +32,10 @@ options! {
         center: bool = true,
         /// Whether gamma multiplies, as by default.
         scale: bool = true,
+        /// The constraint on beta; none by default.
+        beta_constraint: Option<Constraint> = None,
+        /// The constraint on gamma; none by default.
+        gamma_constraint: Option<Constraint> = None,
     }
 }
 
@@ -55,7 +59,9 @@ impl Layer for GroupNormalization {
         }
         self.check(build)?;
         let how = Standardization::of_groups(groups).epsilon(self.epsilon);
-        let weights = GammaBeta::new(self.scale, self.center, &features, build)?;
+        let gamma = (self.scale, self.gamma_constraint.as_ref());
+        let beta = (self.center, self.beta_constraint.as_ref());
+        let weights = GammaBeta::new(gamma, beta, &features, build)?;
         Normalizer { features, weights, how }.layer(build)
     }
 

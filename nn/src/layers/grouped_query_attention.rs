@@ -45,6 +45,10 @@ options! {
         kernel_regularizer: Option<Regularizer> = None,
         /// The penalty on the biases; none by default.
         bias_regularizer: Option<Regularizer> = None,
+        /// The constraint on the kernels; none by default.
+        kernel_constraint: Option<Constraint> = None,
+        /// The constraint on the biases; none by default.
+        bias_constraint: Option<Constraint> = None,
     }
 }
 
@@ -71,10 +75,8 @@ impl Layer for GroupedQueryAttention {
             scores: self.return_attention_scores,
             takes_mask: self.use_attention_mask,
             rope_max_wavelength: self.rope_max_wavelength,
-            kernel_initializer: self.kernel_initializer,
-            bias_initializer: self.bias_initializer,
-            kernel_regularizer: self.kernel_regularizer,
-            bias_regularizer: self.bias_regularizer,
+            kernel: (self.kernel_initializer, self.kernel_regularizer, self.kernel_constraint.clone()),
+            bias: (self.bias_initializer, self.bias_regularizer, self.bias_constraint.clone()),
         };
         attention_layer(build, options)
     }

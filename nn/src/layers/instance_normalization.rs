@@ -53,7 +53,7 @@ impl Layer for InstanceNormalization {
         let features = FeatureAxes::new(&[-1], build)?;
         self.check(build)?;
         let how = Standardization::of_groups(channels).epsilon(self.epsilon);
-        let weights = GammaBeta::new(self.scale, self.center, &features, build)?;
+        let weights = GammaBeta::new((self.scale, None), (self.center, None), &features, build)?;
         Normalizer { features, weights, how }.layer(build)
     }
 

@@ -29,6 +29,10 @@ options! {
         center: bool = true,
         /// Whether gamma multiplies, as by default.
         scale: bool = true,
+        /// The constraint on beta; none by default.
+        beta_constraint: Option<Constraint> = None,
+        /// The constraint on gamma; none by default.
+        gamma_constraint: Option<Constraint> = None,
     }
 }
 
@@ -55,7 +59,9 @@ impl Layer for LayerNormalization {
         let features = FeatureAxes::new(&self.axis, build)?;
         self.check(build)?;
         let how = Standardization::of_rows().epsilon(self.epsilon);
-        let weights = GammaBeta::new(self.scale, self.center, &features, build)?;
+        let gamma = (self.scale, self.gamma_constraint.as_ref());
+        let beta = (self.center, self.beta_constraint.as_ref());
+        let weights = GammaBeta::new(gamma, beta, &features, build)?;
         let rule = features.mask_rule();
         Ok(Normalizer { features, weights, how }.layer(build)?.mask_rule(rule))
     }

@@ -15,6 +15,8 @@ options! {
         alpha_initializer: Initializer = Initializer::Zeros,
         /// The penalty on alpha; none by default.
         alpha_regularizer: Option<Regularizer> = None,
+        /// The constraint on alpha; none by default.
+        alpha_constraint: Option<Constraint> = None,
         /// The axes along which all elements share one alpha, counted from 1, since axis 0 is the batch; none by default.
         shared_axes: Vec<usize> = Vec::new(),
     }
@@ -26,7 +28,8 @@ impl Layer for PReLU {
 
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
         let shape = shared_along(&self.shared_axes, build)?;
-        let alpha = weight_with_penalty(build, "alpha", shape, self.alpha_initializer, self.alpha_regularizer)?;
+        let options = (self.alpha_initializer, self.alpha_regularizer, self.alpha_constraint.clone());
+        let alpha = weight_with_options(build, "alpha", shape, options)?;
         let built = Built::new(build.input()?, move |context, x| x.relu() - (-x).relu() * context.weight(alpha));
         Ok(built.mask_rule(MaskRule::Kept))
     }

@@ -1,7 +1,7 @@
 //! Pictures of another size.
 
 use super::support::prelude::*;
-use super::support::{places_shape, resized};
+use super::support::{Proportions, places_shape, resized};
 use crate::layers::up_sampling::Interpolation;
 
 options! {
@@ -27,6 +27,12 @@ options! {
         interpolation: Interpolation = Interpolation::Linear,
         /// Whether the picture keeps its proportions, and loses of its longer axis what is too much, as much on either side.
         crop_to_aspect_ratio: bool = false,
+        /// Whether the picture keeps its proportions, and has as much of `fill_value` on either side of its shorter axis as makes
+        /// up for it.
+        pad_to_aspect_ratio: bool = false,
+        /// The value beside a picture with `pad_to_aspect_ratio`; 0 by default.
+        #[check(checks::finite)]
+        fill_value: f64 = 0.0,
     }
 }
 
@@ -38,9 +44,17 @@ impl Layer for Resizing {
         let input = places_shape(build, 2)?;
         self.check(build)?;
         let (whole, size) = ([input[0], input[1]], [self.height, self.width]);
-        let (interpolation, crop) = (self.interpolation, self.crop_to_aspect_ratio);
-        let output = [self.height, self.width, input[2]];
-        Ok(Built::new(output, move |_, x| resized(x, whole, size, interpolation, crop)))
+        let (interpolation, output) = (self.interpolation, [self.height, self.width, input[2]]);
+        let proportions = match (self.crop_to_aspect_ratio, self.pad_to_aspect_ratio) {
+            (false, false) => Proportions::Changed,
+            (true, false) => Proportions::Cropped,
+            (false, true) => Proportions::Padded(self.fill_value),
+            (true, true) => {
+                let problem = "crop_to_aspect_ratio and pad_to_aspect_ratio are both set";
+                return Err(build.error(problem, "set one of them"));
+            }
+        };
+        Ok(Built::new(output, move |_, x| resized(x, whole, size, interpolation, proportions)))
     }
 
     fn output_activations(&self, inputs: &[Option<Activation>]) -> Vec<Option<Activation>> {

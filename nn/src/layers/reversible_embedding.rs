@@ -34,6 +34,8 @@ options! {
         embeddings_initializer: Initializer = Initializer::RandomUniform { minval: -0.05, maxval: 0.05 },
         /// The penalty on the table; none by default.
         embeddings_regularizer: Option<Regularizer> = None,
+        /// The constraint on the table; none by default.
+        embeddings_constraint: Option<Constraint> = None,
         /// Whether the id 0 is padding ([`Embedding`] says more); false by default. On the way back masks are kept.
         mask_zero: bool = false,
     }
@@ -47,13 +49,16 @@ impl Layer for ReversibleEmbedding {
         let goes_back = build.inputs().first().is_some_and(|spec| spec.kind == SpecKind::Known(ValueKind::Floats));
         let (ids, features) = (self.input_dim, self.output_dim);
         if !goes_back {
-            let embedding = Embedding::new(ids, features)
+            let mut embedding = Embedding::new(ids, features)
                 .embeddings_initializer(self.embeddings_initializer)
                 .mask_zero(self.mask_zero);
-            return match self.embeddings_regularizer {
-                Some(penalty) => embedding.embeddings_regularizer(penalty).build(build),
-                None => embedding.build(build),
-            };
+            if let Some(penalty) = self.embeddings_regularizer {
+                embedding = embedding.embeddings_regularizer(penalty);
+            }
+            if let Some(constraint) = &self.embeddings_constraint {
+                embedding = embedding.embeddings_constraint(constraint.clone());
+            }
+            return embedding.build(build);
         }
         let shape = build.input()?;
         let Some((_, outer)) = shape.split_last().filter(|(last, _)| **last == features) else {
@@ -61,8 +66,8 @@ impl Layer for ReversibleEmbedding {
             return Err(build.error(problem, "give it the output_dim of what comes back, or a Dense between"));
         };
         let output: Shape = outer.iter().copied().chain([ids]).collect();
-        let (initializer, regularizer) = (self.embeddings_initializer, self.embeddings_regularizer);
-        let table = weight_with_penalty(build, "embeddings", [ids, features], initializer, regularizer)?;
+        let options = (self.embeddings_initializer, self.embeddings_regularizer, self.embeddings_constraint.clone());
+        let table = weight_with_options(build, "embeddings", [ids, features], options)?;
         let built = Built::new(output, move |context, x| x.matmul(&context.weight(table).t()));
         // Without an axis of positions there is none that could be masked.
         Ok(built.mask_rule(MaskRule::kept_if(shape.len() > 1)))

@@ -47,6 +47,12 @@ options! {
         pointwise_regularizer: Option<Regularizer> = None,
         /// The penalty on the bias; none by default.
         bias_regularizer: Option<Regularizer> = None,
+        /// The constraint on the first step's kernel; none by default.
+        depthwise_constraint: Option<Constraint> = None,
+        /// The constraint on the second step's kernel; none by default.
+        pointwise_constraint: Option<Constraint> = None,
+        /// The constraint on the bias; none by default.
+        bias_constraint: Option<Constraint> = None,
     }
 }
 
@@ -59,12 +65,12 @@ impl<const N: usize> SeparableConv<N> {
         let (convolution, lengths) = windows.convolution(&input, channels, build)?;
         let (size, inner) = (&self.kernel_size[..], channels.saturating_mul(self.depth_multiplier));
         let (shape, grouped) = ([size, &[channels, self.depth_multiplier]].concat(), [size, &[1, inner]].concat());
-        let (initializer, regularizer) = (self.depthwise_initializer, self.depthwise_regularizer);
-        let depthwise = weight_with_penalty(build, "depthwise_kernel", shape, initializer, regularizer)?;
+        let options = (self.depthwise_initializer, self.depthwise_regularizer, self.depthwise_constraint.clone());
+        let depthwise = weight_with_options(build, "depthwise_kernel", shape, options)?;
         let shape = [&[1; N][..], &[inner, self.filters]].concat();
-        let (initializer, regularizer) = (self.pointwise_initializer, self.pointwise_regularizer);
-        let pointwise = weight_with_penalty(build, "pointwise_kernel", shape, initializer, regularizer)?;
-        let bias = self.use_bias.then_some((self.bias_initializer, self.bias_regularizer));
+        let options = (self.pointwise_initializer, self.pointwise_regularizer, self.pointwise_constraint.clone());
+        let pointwise = weight_with_options(build, "pointwise_kernel", shape, options)?;
+        let bias = self.use_bias.then(|| (self.bias_initializer, self.bias_regularizer, self.bias_constraint.clone()));
         let ending = BiasActivation::new(build, self.filters, bias, self.activation)?;
         let built = ending.convolution(lengths.join(&[self.filters]), Convolution::new(N), move |context, x| {
             let y = x.convolve(&context.weight(depthwise).reshape(&grouped[..]), &convolution);

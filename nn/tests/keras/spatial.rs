@@ -31,6 +31,10 @@ fn layer(name: &str) -> Sequential {
         "resizing" => network.add(Resizing::new(5, 2)),
         "resizing nearest" => network.add(Resizing::new(2, 7).interpolation(Interpolation::Nearest)),
         "resizing with proportions" => network.add(Resizing::new(4, 4).crop_to_aspect_ratio(true)),
+        "resizing with edges above" => network.add(Resizing::new(4, 4).pad_to_aspect_ratio(true).fill_value(0.25)),
+        "resizing with edges beside" => {
+            network.add(Resizing::new(3, 5).pad_to_aspect_ratio(true).interpolation(Interpolation::Nearest))
+        }
         "center crop" => network.add(CenterCrop::new(2, 3)),
         "center crop of less" => network.add(CenterCrop::new(4, 3)),
         "global max 1" => network.add(GlobalMaxPooling1D::new()),

@@ -65,6 +65,8 @@ of_keras("linear 2", layers.UpSampling2D((2, 3), interpolation="bilinear"), (1, 
 of_keras("resizing", layers.Resizing(5, 2), (1, 3, 4, 2))
 of_keras("resizing nearest", layers.Resizing(2, 7, interpolation="nearest"), (1, 3, 4, 2))
 of_keras("resizing with proportions", layers.Resizing(4, 4, crop_to_aspect_ratio=True), (1, 3, 6, 2))
+of_keras("resizing with edges above", layers.Resizing(4, 4, pad_to_aspect_ratio=True, fill_value=0.25), (1, 3, 6, 2))
+of_keras("resizing with edges beside", layers.Resizing(3, 5, pad_to_aspect_ratio=True, interpolation="nearest"), (1, 6, 3, 2))
 of_keras("center crop", layers.CenterCrop(2, 3), (1, 5, 4, 2))
 of_keras("center crop of less", layers.CenterCrop(4, 3), (1, 3, 5, 2))
 of_torch("linear 1", torch.nn.Upsample(scale_factor=4, mode="linear"), (2, 3, 2))

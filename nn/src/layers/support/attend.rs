@@ -5,18 +5,17 @@ use gradus_tensor::{Attention, Float, Shape, Tensor};
 
 use super::checks;
 use super::rotate::{Angles, rotated};
+use super::weights::{WeightOptions, weight_with_options};
 use crate::context::Context;
 use crate::error::Result;
-use crate::initializers::Initializer;
 use crate::layer::{Build, Built, ParamId};
 use crate::mask::{MaskRule, and_mask};
 use crate::memory::KeyValueCache;
 use crate::parts::{Flow, PartRule};
-use crate::regularizers::Regularizer;
 use crate::value::{Spec, Value, ValueKind, Values};
 
 /// The options of a layer of attention.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(in crate::layers) struct AttentionOptions {
     pub heads: usize,
     pub kv_heads: usize,
@@ -30,10 +29,9 @@ pub(in crate::layers) struct AttentionOptions {
     pub scores: bool,
     pub takes_mask: bool,
     pub rope_max_wavelength: Option<f64>,
-    pub kernel_initializer: Initializer,
-    pub bias_initializer: Initializer,
-    pub kernel_regularizer: Option<Regularizer>,
-    pub bias_regularizer: Option<Regularizer>,
+    /// Of all projections.
+    pub kernel: WeightOptions,
+    pub bias: WeightOptions,
 }
 
 /// x . kernel + bias, from features to heads of some length, or back.
@@ -67,13 +65,11 @@ impl Projection {
         (from, to): (usize, [usize; 2]),
         options: &AttentionOptions,
     ) -> Result<Self> {
-        let kernel = build.weight(&format!("{name}/kernel"), kernel, options.kernel_initializer)?;
-        build.penalty(kernel, options.kernel_regularizer);
+        let kernel = weight_with_options(build, &format!("{name}/kernel"), kernel, options.kernel.clone())?;
         let bias = match options.use_bias {
-            true => Some(build.weight(&format!("{name}/bias"), bias, options.bias_initializer)?),
+            true => Some(weight_with_options(build, &format!("{name}/bias"), bias, options.bias.clone())?),
             false => None,
         };
-        bias.into_iter().for_each(|bias| build.penalty(bias, options.bias_regularizer));
         Ok(Projection { kernel, bias, to, from })
     }
 

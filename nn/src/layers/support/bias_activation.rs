@@ -3,13 +3,11 @@
 use gradus_autograd::Var;
 use gradus_tensor::{Convolution, Float, Shape};
 
-use super::weights::weight_with_penalty;
+use super::weights::{WeightOptions, weight_with_options};
 use crate::activation::Activation;
 use crate::epilogue::Supports;
 use crate::error::Result;
-use crate::initializers::Initializer;
 use crate::layer::{Build, Built, Context, ParamId};
-use crate::regularizers::Regularizer;
 
 /// Input and kernel of a convolution, from the layer's input.
 type Operands<T> = dyn Fn(&Context<'_, T>, &Var<T>) -> (Var<T>, Var<T>) + Send + Sync;
@@ -22,16 +20,15 @@ pub(in crate::layers) struct BiasActivation {
 }
 
 impl BiasActivation {
-    /// Registers the weight `bias` `[units]`, if an initialiser and perhaps a penalty are given for it.
+    /// Registers the weight `bias` `[units]`, if options are given for it.
     pub fn new<T: Float>(
         build: &mut Build<'_, T>,
         units: usize,
-        bias: Option<(Initializer, Option<Regularizer>)>,
+        bias: Option<WeightOptions>,
         activation: Activation,
     ) -> Result<Self> {
         activation.check().map_err(|(problem, hint)| build.error(problem, hint))?;
-        let bias =
-            bias.map(|(initializer, regularizer)| weight_with_penalty(build, "bias", units, initializer, regularizer));
+        let bias = bias.map(|options| weight_with_options(build, "bias", units, options));
         Ok(BiasActivation { bias: bias.transpose()?, activation })
     }
 

@@ -50,6 +50,11 @@ pub(in crate::layers) fn not_negative(name: &str, number: f64) -> Check {
     demand(number >= 0.0 && number.is_finite(), problem, "Keras asks for the same")
 }
 
+/// Whether a number is finite.
+pub(in crate::layers) fn finite(name: &str, number: f64) -> Check {
+    demand(number.is_finite(), || format!("the {name} must be finite, found {number}"), "leave it out for the default")
+}
+
 /// The same for a number that may be missing.
 pub(in crate::layers) fn none_or_not_negative(name: &str, number: Option<f64>) -> Check {
     number.map_or(Ok(()), |number| not_negative(name, number))

@@ -25,7 +25,7 @@ pub(super) use bias_activation::BiasActivation;
 pub use padding::Padding;
 pub use ranks::PerAxis;
 pub(super) use ranks::ranks;
-pub(super) use resized::{middle, resized};
+pub(super) use resized::{Proportions, middle, resized};
 pub(super) use rotate::{Angles, rotated};
 pub(super) use spatial::{Spatial, places_shape, some_channels, spatial_shape};
 pub(super) use standardize::{FeatureAxes, GammaBeta, Normalizer};

@@ -4,6 +4,7 @@
 //! code. These functions are compiled once for each type of option. The text that they write, and their errors, are those
 //! of the derived code, with the field's name before an error of its value.
 
+use gradus_autograd::Constraint;
 use serde::de::{self, DeserializeOwned, Error as _};
 use serde::ser::{self, SerializeMap};
 use serde::{Serialize, Serializer};
@@ -46,7 +47,8 @@ macro_rules! option_types {
 }
 
 option_types! {
-    bool, isize, usize, Vec<isize>, Vec<usize>, Activation, CategoryMode, Initializer, Interpolation, LayerHandle, Padding, Regularizer,
+    bool, isize, usize, Vec<isize>, Vec<usize>, Activation, CategoryMode, Constraint, Initializer, Interpolation,
+    LayerHandle, Padding, Regularizer,
 }
 
 impl OptionType for f64 {

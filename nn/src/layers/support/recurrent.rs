@@ -5,15 +5,13 @@ use std::sync::Arc;
 use gradus_autograd::{RecurrentVars, Tape, Var};
 use gradus_tensor::{CellFunction, Differentiable, Float, Recurrence, RecurrentCell, Shape, Tensor};
 
-use super::weights::weight_with_penalty;
+use super::weights::{WeightOptions, weight_with_options};
 use crate::activation::Activation;
 use crate::context::{Context, ParamId};
 use crate::error::Result;
-use crate::initializers::Initializer;
 use crate::layer::{Build, Built};
 use crate::mask::MaskRule;
 use crate::parts::{Flow, PartRule, unknown};
-use crate::regularizers::Regularizer;
 use crate::value::{Spec, Value, ValueKind, Values};
 
 /// Declares a recurrent layer: [`options!`](super::options::options) with the options that all of them have before its own.
@@ -40,6 +38,12 @@ macro_rules! recurrent_options {
                 recurrent_regularizer: Option<Regularizer> = None,
                 /// The penalty on the bias; none by default.
                 bias_regularizer: Option<Regularizer> = None,
+                /// The constraint on the kernel; none by default.
+                kernel_constraint: Option<Constraint> = None,
+                /// The constraint on the recurrent kernel; none by default.
+                recurrent_constraint: Option<Constraint> = None,
+                /// The constraint on the bias; none by default.
+                bias_constraint: Option<Constraint> = None,
                 /// The part of each step's features that is dropped in training, the same at all steps; 0 by default. Gal and
                 /// Ghahramani, arXiv:1512.05287.
                 #[check(checks::rate)]
@@ -79,10 +83,16 @@ macro_rules! recurrent_options {
                     units: self.units,
                     activation: self.activation,
                     recurrent_activation,
-                    bias: self.use_bias.then_some((self.bias_initializer, self.bias_regularizer)),
+                    bias: self.use_bias.then(|| {
+                        (self.bias_initializer, self.bias_regularizer, self.bias_constraint.clone())
+                    }),
                     unit_forget_bias,
-                    kernel: (self.kernel_initializer, self.kernel_regularizer),
-                    recurrent_kernel: (self.recurrent_initializer, self.recurrent_regularizer),
+                    kernel: (self.kernel_initializer, self.kernel_regularizer, self.kernel_constraint.clone()),
+                    recurrent_kernel: (
+                        self.recurrent_initializer,
+                        self.recurrent_regularizer,
+                        self.recurrent_constraint.clone(),
+                    ),
                     dropout: [self.dropout, self.recurrent_dropout],
                     return_sequences: self.return_sequences,
                     return_state: self.return_state,
@@ -96,17 +106,15 @@ macro_rules! recurrent_options {
 }
 pub(in crate::layers) use recurrent_options;
 
-type Drawn = (Initializer, Option<Regularizer>);
-
 /// The options of a recurrent layer.
 pub(in crate::layers) struct RecurrentPlan {
     pub cell: RecurrentCell,
     pub units: usize,
     pub activation: Activation,
     pub recurrent_activation: Activation,
-    pub kernel: Drawn,
-    pub recurrent_kernel: Drawn,
-    pub bias: Option<Drawn>,
+    pub kernel: WeightOptions,
+    pub recurrent_kernel: WeightOptions,
+    pub bias: Option<WeightOptions>,
     pub unit_forget_bias: bool,
     /// Of the inputs and of the states.
     pub dropout: [f64; 2],
@@ -129,19 +137,15 @@ impl RecurrentPlan {
         let (units, gates, states) = (self.units, self.cell.gates(), self.cell.states());
         let (steps, features) = self.check(build)?;
         let weights = Weights {
-            kernel: weight_with_penalty(build, "kernel", [features, gates * units], self.kernel.0, self.kernel.1)?,
-            recurrent_kernel: weight_with_penalty(
+            kernel: weight_with_options(build, "kernel", [features, gates * units], self.kernel.clone())?,
+            recurrent_kernel: weight_with_options(
                 build,
                 "recurrent_kernel",
                 [units, gates * units],
-                self.recurrent_kernel.0,
-                self.recurrent_kernel.1,
+                self.recurrent_kernel.clone(),
             )?,
-            bias: match self.bias {
-                Some((initializer, regularizer)) => {
-                    let shape = self.cell.bias_shape(units);
-                    Some(weight_with_penalty(build, "bias", shape, initializer, regularizer)?)
-                }
+            bias: match self.bias.clone() {
+                Some(options) => Some(weight_with_options(build, "bias", self.cell.bias_shape(units), options)?),
                 None => None,
             },
         };

@@ -1,8 +1,9 @@
 //! Normalisation of features: the computation of the normalising layers.
 
-use gradus_autograd::Var;
+use gradus_autograd::{Constraint, Var};
 use gradus_tensor::{Float, Moments, Shape, Standardization, Tensor};
 
+use super::weights::weight_with_options;
 use crate::epilogue::{Epilogue, Supports};
 use crate::error::Result;
 use crate::initializers::Initializer;
@@ -79,10 +80,18 @@ pub(in crate::layers) struct GammaBeta {
 }
 
 impl GammaBeta {
-    /// Registers gamma if the layer scales, and beta if it centres.
-    pub fn new<T: Float>(scale: bool, center: bool, features: &FeatureAxes, build: &mut Build<'_, T>) -> Result<Self> {
-        let gamma = scale.then(|| build.weight("gamma", &features.shape, Initializer::Ones)).transpose()?;
-        let beta = center.then(|| build.weight("beta", &features.shape, Initializer::Zeros)).transpose()?;
+    /// Registers gamma if the layer scales, and beta if it centres, each with its constraint.
+    pub fn new<T: Float>(
+        (scale, on_gamma): (bool, Option<&Constraint>),
+        (center, on_beta): (bool, Option<&Constraint>),
+        features: &FeatureAxes,
+        build: &mut Build<'_, T>,
+    ) -> Result<Self> {
+        let mut weight = |name, initializer, constraint: Option<&Constraint>| {
+            weight_with_options(build, name, &features.shape, (initializer, None, constraint.cloned()))
+        };
+        let gamma = scale.then(|| weight("gamma", Initializer::Ones, on_gamma)).transpose()?;
+        let beta = center.then(|| weight("beta", Initializer::Zeros, on_beta)).transpose()?;
         Ok(GammaBeta { gamma, beta, size: features.shape.size() })
     }
 

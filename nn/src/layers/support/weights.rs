@@ -1,5 +1,6 @@
 //! Weights as layers declare them.
 
+use gradus_autograd::Constraint;
 use gradus_tensor::{Float, Shape};
 
 use crate::error::Result;
@@ -7,16 +8,19 @@ use crate::initializers::Initializer;
 use crate::layer::{Build, ParamId};
 use crate::regularizers::Regularizer;
 
-/// Registers a weight, drawn by the initialiser, and the penalty on it.
-pub(in crate::layers) fn weight_with_penalty<T: Float>(
+/// The options that layers have for a weight: the distribution of its first values, the penalty on it, and the constraint.
+pub(in crate::layers) type WeightOptions = (Initializer, Option<Regularizer>, Option<Constraint>);
+
+/// Registers a weight with these options.
+pub(in crate::layers) fn weight_with_options<T: Float>(
     build: &mut Build<'_, T>,
     name: &str,
     shape: impl Into<Shape>,
-    initializer: Initializer,
-    regularizer: Option<Regularizer>,
+    (initializer, regularizer, constraint): WeightOptions,
 ) -> Result<ParamId> {
     let weight = build.weight(name, shape, initializer)?;
     build.penalty(weight, regularizer);
+    build.constraint(weight, constraint)?;
     Ok(weight)
 }
 
