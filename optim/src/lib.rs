@@ -22,6 +22,7 @@
 
 mod check;
 mod elementwise;
+mod ema;
 mod error;
 mod optimizer;
 mod options;

@@ -1,12 +1,14 @@
 //! The driver of a rule: slots, step count and learning rate.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
 use gradus_autograd::{Grads, Param, Params};
 use gradus_tensor::{Float, Shape, Tensor, team};
 
-use crate::check::{expect, not_negative, positive};
+use crate::check::{at_least_one_step, demand, expect, not_negative, positive};
+use crate::ema::Ema;
 use crate::error::StepError;
 use crate::rule::{Rule, Weight};
 use crate::schedules::Schedule;
@@ -16,7 +18,9 @@ use crate::transform::{Clip, Transforms};
 ///
 /// A rule becomes an optimiser with `Optimizer::from(rule)`, or by an option of [`IntoOptimizer`], called on the rule
 /// itself. In a step the gradient is clipped, the L2 penalty's gradient is added, the weight decays, and then the rule
-/// updates it. States and frozen weights stay as they are.
+/// updates it. Last, the weight's constraint is made to hold ([`Param::constraint`](gradus_autograd::Param::constraint)),
+/// and the weight enters its moving average if there are averages ([`use_ema`](Optimizer::use_ema)). States and frozen
+/// weights stay as they are.
 ///
 /// ```
 /// use gradus_optim::{Adam, IntoOptimizer, Optimizer};
@@ -27,7 +31,12 @@ pub struct Optimizer<R, T: Float = f32> {
     rule: R,
     schedule: Arc<dyn Schedule>,
     transforms: Transforms,
+    pub(crate) ema: Option<Ema>,
+    /// The number of batches whose gradients make a step.
+    pub(crate) batches_per_step: u64,
     pub(crate) steps: u64,
+    /// The number of batches since the last step, whose gradients wait for others.
+    pub(crate) waiting: u64,
     /// The rate that was set in the course of training, instead of the schedule's.
     pub(crate) rate: Option<f64>,
     /// Parallel to the parameters; empty before the first step.
@@ -41,11 +50,21 @@ pub(crate) struct Memory<T: Float> {
     shape: Shape,
     /// `None` until the parameter is first updated.
     pub slots: Option<Vec<Tensor<T>>>,
+    /// The moving average, after the first step that averages.
+    pub average: Option<Tensor<T>>,
+    /// The sum of the gradients that wait for others.
+    pub gradient_sum: Option<Tensor<T>>,
 }
 
 impl<T: Float> Memory<T> {
     pub fn new(param: &Param<T>) -> Self {
-        Memory { name: param.name.clone(), shape: param.value.shape().clone(), slots: None }
+        Memory {
+            name: param.name.clone(),
+            shape: param.value.shape().clone(),
+            slots: None,
+            average: None,
+            gradient_sum: None,
+        }
     }
 
     /// The shape of the parameter.
@@ -60,7 +79,10 @@ impl<R: Rule, T: Float> From<R> for Optimizer<R, T> {
             rule,
             schedule: Arc::new(R::LEARNING_RATE),
             transforms: Transforms { weight_decay: R::WEIGHT_DECAY, ..Transforms::default() },
+            ema: None,
+            batches_per_step: 1,
             steps: 0,
+            waiting: 0,
             rate: None,
             memories: Vec::new(),
         }
@@ -146,6 +168,76 @@ impl<R: Rule, T: Float> Optimizer<R, T> {
         self
     }
 
+    /// Takes one step for the gradients of this many batches, along their mean; for each batch by default. So a batch that
+    /// does not fit into memory is trained on in parts: the step is that of all its samples at once, if the parts are of
+    /// one size and no layer computes with statistics of its batch.
+    ///
+    /// A call of [`step`](Optimizer::step) that is not the last of them leaves the weights as they are. Steps, and with
+    /// them the learning rate's schedule, count what changes the weights. (Keras's schedules count batches.) Batches that
+    /// are left at the end of an epoch or a run wait for those of the next, as in Keras; they are part of the
+    /// [`state`](Optimizer::state).
+    ///
+    /// ```
+    /// use gradus_optim::{IntoOptimizer, Optimizer, Sgd};
+    /// # use gradus_autograd::{Grads, Params};
+    /// # use gradus_tensor::Tensor;
+    /// # let mut params = Params::new();
+    /// # params.add("w", Tensor::new([1.0]));
+    /// # let gradient = |value: f32| Grads::from_iter([Some(Tensor::new([value]))]);
+    /// let mut optimizer: Optimizer<Sgd> = Sgd::default().learning_rate(0.5).gradient_accumulation_steps(2);
+    /// optimizer.step(&mut params, &gradient(1.0));
+    /// assert_eq!(params[0].value, Tensor::new([1.0]));
+    /// optimizer.step(&mut params, &gradient(2.0));
+    /// assert_eq!(params[0].value, Tensor::new([0.25]));
+    /// ```
+    ///
+    /// # Panics
+    /// If the number is 0.
+    #[track_caller]
+    pub fn gradient_accumulation_steps(mut self, batches: u64) -> Self {
+        expect(demand(batches >= 1, "gradient_accumulation_steps", "at least 1 batch", batches));
+        self.batches_per_step = batches;
+        self
+    }
+
+    /// Keeps a moving average of each weight: average = momentum average + (1 - momentum) weight after each step, the
+    /// weight itself after the first (Polyak and Juditsky 1992, "Acceleration of stochastic approximation by averaging",
+    /// have the mean of all steps). Keras: `use_ema=True, ema_momentum=momentum`, which is 0.99 there.
+    ///
+    /// Training, and the evaluation after each epoch, go on with the weights. They become their averages at the end of a
+    /// run ([`finalize_weights`](Optimizer::finalize_weights), which `Trainer::fit` calls), and every so many steps with
+    /// [`ema_overwrite_frequency`](Optimizer::ema_overwrite_frequency). The averages are part of the
+    /// [`state`](Optimizer::state).
+    ///
+    /// ```
+    /// use gradus_optim::{Adam, IntoOptimizer, Optimizer};
+    /// let optimizer: Optimizer<Adam> = Adam::default().use_ema(0.99).ema_overwrite_frequency(100);
+    /// ```
+    ///
+    /// # Panics
+    /// Unless 0 <= `momentum` <= 1.
+    #[track_caller]
+    pub fn use_ema(mut self, momentum: f64) -> Self {
+        expect(demand((0.0..=1.0).contains(&momentum), "use_ema", "a momentum from 0 to 1", momentum));
+        let overwrite_frequency = self.ema.and_then(|ema| ema.overwrite_frequency);
+        self.ema = Some(Ema { momentum, overwrite_frequency });
+        self
+    }
+
+    /// Sets weights to their moving averages after every so many steps, and trains on from there.
+    ///
+    /// # Panics
+    /// If the number is 0, or there are no averages ([`use_ema`](Optimizer::use_ema)).
+    #[track_caller]
+    pub fn ema_overwrite_frequency(mut self, steps: u64) -> Self {
+        expect(at_least_one_step("ema_overwrite_frequency", steps));
+        match &mut self.ema {
+            Some(ema) => ema.overwrite_frequency = Some(steps),
+            None => panic!("ema_overwrite_frequency: there are no averages; call use_ema before"),
+        }
+        self
+    }
+
     /// Spares some parameters [`weight_decay`](Optimizer::weight_decay) and [`l2`](Optimizer::l2): those that have one
     /// of `names` as a part of their path, so that `"bias"` stands for `"1/bias"`, `"2/bias"` and so on.
     pub fn exclude_from_weight_decay(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
@@ -157,7 +249,8 @@ impl<R: Rule, T: Float> Optimizer<R, T> {
 /// Training.
 impl<R: Rule, T: Float> Optimizer<R, T> {
     /// Takes one step: every trainable weight that has a gradient is updated in place. States and frozen weights stay as
-    /// they are.
+    /// they are. With [`gradient_accumulation_steps`](Optimizer::gradient_accumulation_steps) the gradients may wait for others
+    /// instead.
     ///
     /// # Panics
     /// If `grads` are not the gradients of `params`, `params` are not those of the step before (a parameter was added,
@@ -181,12 +274,13 @@ impl<R: Rule, T: Float> Optimizer<R, T> {
         if self.memories.is_empty() {
             self.memories = params.iter().map(Memory::new).collect();
         }
+        let Some(grads) = self.gathered(params, grads) else { return Ok(()) };
         let (learning_rate, clip) = (self.current_learning_rate(), self.transforms.clip);
         self.steps += 1;
         let weights = params.iter().zip(grads.iter()).filter(|(param, _)| param.trainable());
         let gradients = weights.filter_map(|(_, gradient)| gradient.as_ref());
         let common_factor = clip.map_or(1.0, |clip| clip.common_factor(gradients));
-        let (rule, transforms, steps) = (&self.rule, &self.transforms, self.steps);
+        let (rule, transforms, steps, ema) = (&self.rule, &self.transforms, self.steps, self.ema);
         let update = |(param, gradient, memory): &mut (&mut Param<T>, &Tensor<T>, &mut Memory<T>)| {
             let slots = memory.slots.get_or_insert_with(|| {
                 let slots = rule.slots(&memory.name, &memory.shape).into_iter();
@@ -196,6 +290,12 @@ impl<R: Rule, T: Float> Optimizer<R, T> {
             let (gradient, transform) = transform.in_range(gradient);
             let weight = Weight { path: &param.name, value: &mut param.value, gradient: &gradient, slots, transform };
             rule.apply(steps, learning_rate, weight);
+            param.constraint.iter().for_each(|constraint| constraint.apply(&mut param.value));
+            let Some(ema) = ema else { return };
+            ema.update(&mut memory.average, &param.value);
+            if ema.overwrites(steps) {
+                become_average(param, memory);
+            }
         };
         let weights = params.iter_mut().zip(grads.iter()).zip(&mut self.memories);
         let weights = weights.filter_map(|((param, gradient), memory)| {
@@ -210,6 +310,43 @@ impl<R: Rule, T: Float> Optimizer<R, T> {
             small.iter_mut().for_each(update);
         }
         Ok(())
+    }
+
+    /// The gradients of the next step: these, or the mean of these and those that waited for them. `None` if more are to come.
+    fn gathered<'g>(&mut self, params: &Params<T>, grads: &'g Grads<T>) -> Option<Cow<'g, Grads<T>>> {
+        if self.batches_per_step == 1 {
+            return Some(Cow::Borrowed(grads));
+        }
+        let of_weights = params.iter().zip(grads.iter()).zip(&mut self.memories);
+        for ((_, gradient), memory) in of_weights.filter(|((param, _), _)| param.trainable()) {
+            let Some(gradient) = gradient else { continue };
+            match &mut memory.gradient_sum {
+                Some(sum) => *sum += gradient,
+                none => *none = Some(gradient.clone()),
+            }
+        }
+        self.waiting += 1;
+        if self.waiting < self.batches_per_step {
+            return None;
+        }
+        let count = T::of(self.batches_per_step as f64);
+        self.waiting = 0;
+        let means = self.memories.iter_mut().map(|memory| memory.gradient_sum.take().map(|sum| sum / count));
+        Some(Cow::Owned(means.collect()))
+    }
+
+    /// Sets each weight that has a moving average to it ([`use_ema`](Optimizer::use_ema)): Keras's `finalize_variable_values`. A
+    /// constraint of the weight is made to hold.
+    ///
+    /// # Panics
+    /// If `params` are not those of the steps before.
+    #[track_caller]
+    #[doc(alias = "finalize_variable_values")]
+    pub fn finalize_weights(&self, params: &mut Params<T>) {
+        if let Err(error) = self.check_params(params) {
+            panic!("finalize_weights: {error}");
+        }
+        params.iter_mut().zip(&self.memories).for_each(|(param, memory)| become_average(param, memory));
     }
 
     /// The number of steps taken.
@@ -248,6 +385,11 @@ impl<R: Rule, T: Float> Optimizer<R, T> {
         if let Err(problem) = not_negative("learning_rate", rate) {
             return StepError::refuse(format!("{problem}, as the schedule gives it for step {}", self.steps + 1));
         }
+        self.check_params(params)
+    }
+
+    /// Checks that `params` are the parameters of the steps before.
+    fn check_params(&self, params: &Params<T>) -> Result<(), StepError> {
         if self.memories.is_empty() {
             return Ok(());
         }
@@ -277,6 +419,14 @@ impl<R: Rule, T: Float> Optimizer<R, T> {
         }
         Ok(())
     }
+}
+
+/// Sets a weight to its moving average, if it has one.
+fn become_average<T: Float>(param: &mut Param<T>, memory: &Memory<T>) {
+    let Some(average) = &memory.average else { return };
+    param.value = average.clone();
+    // Averages of what the constraint holds of need not be such, as those of unit norm.
+    param.constraint.iter().for_each(|constraint| constraint.apply(&mut param.value));
 }
 
 /// More elements than this are shared among threads.
@@ -318,6 +468,18 @@ pub trait IntoOptimizer: Rule {
     #[track_caller]
     fn weight_decay<T: Float>(self, decay: f64) -> Optimizer<Self, T> {
         Optimizer::from(self).weight_decay(decay)
+    }
+
+    /// An optimiser with this rule that takes a step for several batches; see [`Optimizer::gradient_accumulation_steps`].
+    #[track_caller]
+    fn gradient_accumulation_steps<T: Float>(self, batches: u64) -> Optimizer<Self, T> {
+        Optimizer::from(self).gradient_accumulation_steps(batches)
+    }
+
+    /// An optimiser with this rule and moving averages of the weights; see [`Optimizer::use_ema`].
+    #[track_caller]
+    fn use_ema<T: Float>(self, momentum: f64) -> Optimizer<Self, T> {
+        Optimizer::from(self).use_ema(momentum)
     }
 
     /// An optimiser with this rule and a penalty on large weights; see [`Optimizer::l2`].
