@@ -146,7 +146,8 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
         }
         let slots = file.names().filter_map(|name| Some((name, name.strip_prefix(OPTIMIZER)?)));
         let slots = slots.map(|(name, slot)| Ok((slot.to_owned(), file.read(name)?.to()))).collect::<Result<_>>()?;
-        let slots = State { steps: written.steps, learning_rate: written.learning_rate, slots };
+        let Written { steps, learning_rate, waiting, .. } = written;
+        let slots = State { steps, learning_rate, waiting, slots };
         self.optimizer
             .restore(model.params(), slots)
             .map_err(|error| refusal(error.to_string(), "give the trainer the same optimiser"))?;
@@ -197,9 +198,11 @@ impl ModelRecord {
 fn first_difference(place: &str, before: &Value, now: &Value) -> Option<String> {
     let (before, now) = match (before, now) {
         (before, now) if before == now => return None,
-        (Value::Object(before), Value::Object(now)) if before.keys().eq(now.keys()) => {
-            let mut pairs = before.iter().zip(now.values());
-            return pairs.find_map(|((key, before), now)| first_difference(&format!("{place}/{key}"), before, now));
+        // An option that there was not yet when the file was written is absent there, and null now if it is not used.
+        (Value::Object(before), Value::Object(now)) if before.keys().all(|key| now.contains_key(key)) => {
+            let pairs = now.iter().map(|(key, now)| (key, before.get(key).unwrap_or(&Value::Null), now));
+            let of_key = |(key, before, now): (&String, _, _)| first_difference(&format!("{place}/{key}"), before, now);
+            return pairs.map(of_key).find_map(|difference| difference);
         }
         (Value::Array(before), Value::Array(now)) if before.len() == now.len() => {
             let mut pairs = before.iter().zip(now).enumerate();

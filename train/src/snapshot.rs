@@ -43,9 +43,16 @@ pub(crate) struct Written {
     pub steps: u64,
     /// The learning rate that was set in the course of training, if one was.
     pub learning_rate: Option<f64>,
+    /// The number of batches whose gradients wait for others.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub waiting: u64,
     /// The names of the metrics.
     pub metrics: Vec<String>,
     pub state: TrainingState,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// The version of [`Written`] in files of today.
@@ -96,6 +103,7 @@ impl<T: Float> Snapshot<T> {
             rule: self.rule.clone(),
             steps: self.optimizer.steps,
             learning_rate: self.optimizer.learning_rate,
+            waiting: self.optimizer.waiting,
             metrics: self.metrics.clone(),
             state,
         };

@@ -59,8 +59,14 @@ pub struct TrainingState {
     pub status: Status,
     /// The epochs that are done, what was measured in them, and the reason to stop if there is one.
     pub history: History,
+    /// The number of the first epoch, counted from 0.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub initial_epoch: usize,
     /// The epoch in progress; `None` between epochs.
     pub epoch: Option<EpochState>,
+    /// Between epochs of `steps_per_epoch` batches, where the next one goes on in the data; `None` if it begins anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<DataState>,
     /// The generator that orders, seeds of augmentations and random layers draw from.
     pub generator: Generator,
     /// The states of the callbacks that have one, when a run was paused or has failed.
@@ -68,6 +74,17 @@ pub struct TrainingState {
     /// The number of samples that the run is trained on; `None` in the first epoch over a stream.
     #[serde(default)]
     pub samples: Option<usize>,
+}
+
+/// Where a run is in its data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DataState {
+    /// The order of the samples, and how many of them have been used.
+    pub order: Order,
+    /// The seed of the augmentation, if the data have one.
+    pub augmentation_seed: Option<u64>,
+    /// The number of batches that were taken in this order.
+    pub batches: usize,
 }
 
 /// The state of an epoch in progress.
@@ -79,6 +96,13 @@ pub struct EpochState {
     pub order: Order,
     /// The seed of the augmentation in this epoch, if the data have one.
     pub augmentation_seed: Option<u64>,
+    /// The number of batches that were taken in this order, where it is not the order of this epoch alone: with
+    /// `steps_per_epoch`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batches: Option<usize>,
+    /// Whether the hook before the next batch has been called.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub batch_begun: bool,
     /// The losses of the samples so far.
     pub losses: LossMeans,
     /// The loss of the last batch; NaN before the first.
@@ -116,6 +140,10 @@ pub struct NamedState {
     pub only_watches: bool,
 }
 
+fn is_zero(number: &usize) -> bool {
+    *number == 0
+}
+
 /// Tensors by name, of any element type.
 pub type Tensors = BTreeMap<String, AnyTensor>;
 
@@ -125,7 +153,9 @@ impl TrainingState {
         TrainingState {
             status: Status::Ended,
             history: History::default(),
+            initial_epoch: 0,
             epoch: None,
+            data: None,
             generator: Generator::new(seed),
             callbacks: Vec::new(),
             samples: None,
@@ -134,7 +164,7 @@ impl TrainingState {
 
     /// The number of the epoch in progress, or of the next one: counted from 0.
     pub fn epoch(&self) -> usize {
-        self.history.epochs.len()
+        self.initial_epoch + self.history.epochs.len()
     }
 
     /// The number of batches of this epoch that are done.
@@ -152,12 +182,21 @@ impl TrainingState {
 
     /// Checks what the loop relies on, of a state that was read.
     pub(crate) fn check(&self) -> Result<(), String> {
-        let History { epochs, logs, .. } = &self.history;
-        if !epochs.iter().copied().eq(0..epochs.len()) || logs.len() != epochs.len() {
+        let (History { epochs, logs, .. }, first) = (&self.history, self.initial_epoch);
+        let numbers = (0..epochs.len()).map(|number| first.saturating_add(number));
+        if !epochs.iter().copied().eq(numbers) || logs.len() != epochs.len() {
             let (epochs, logs) = (epochs.len(), logs.len());
-            return Err(format!("the history of {epochs} epochs with {logs} measurements is not numbered from 0"));
+            return Err(format!(
+                "the history of {epochs} epochs with {logs} measurements is not numbered from {first}"
+            ));
         }
         Ok(())
+    }
+
+    /// The order of the data in progress, and the number of batches that were taken in it.
+    pub(crate) fn order(&self) -> Option<(&Order, usize)> {
+        let of_epoch = self.epoch.as_ref().map(|epoch| (&epoch.order, epoch.batches.unwrap_or(epoch.batch)));
+        of_epoch.or(self.data.as_ref().map(|data| (&data.order, data.batches)))
     }
 
     /// Whether the next `fit` goes on with a run.

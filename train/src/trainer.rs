@@ -200,9 +200,7 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
 
     /// Checks the settings and the data, then runs the loop.
     fn run(&mut self, data: &dyn DataSource, validation: Option<&dyn DataSource>, mut fit: Fit<T>) -> Result<History> {
-        if fit.batch_size == 0 {
-            return Err(Error::new("fit", "the batch_size is 0, it must be at least 1", "32 is a good start"));
-        }
+        fit.check()?;
         self.model.check_loss("fit", &self.loss)?;
         check_names("fit", self.model.outputs(), &self.metrics, validation.is_some())?;
         let seen = data.preview()?;
@@ -218,7 +216,7 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
         }
         drop(seen);
         let callbacks = fit.all_callbacks();
-        let (snapshot_requested, absent) = (false, Vec::new());
+        let (snapshot_requested, absent, pass) = (false, Vec::new(), None);
         TrainingLoop {
             trainer: self,
             data,
@@ -228,6 +226,7 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
             callbacks,
             snapshot_requested,
             absent,
+            pass,
         }
         .run()
     }
@@ -241,15 +240,21 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
         self.model.check_loss("evaluate", &self.loss)?;
         check_names("evaluate", self.model.outputs(), &self.metrics, false)?;
         check_data("evaluate", &self.model, &self.metrics, &self.loss, &data.preview()?)?;
-        self.evaluate_in("evaluate", data, &Pass::new(EVALUATED_AT_ONCE, data.order(None)))
+        self.evaluate_in("evaluate", data, &Pass::new(EVALUATED_AT_ONCE, data.order(None)), None)
     }
 
-    /// As `evaluate`, by this pass over data that have been checked.
-    pub(crate) fn evaluate_in(&mut self, op: &str, data: &dyn DataSource, pass: &Pass) -> Result<Logs> {
+    /// As `evaluate`, by this pass over data that have been checked, or so many batches of it.
+    pub(crate) fn evaluate_in(
+        &mut self,
+        op: &str,
+        data: &dyn DataSource,
+        pass: &Pass,
+        batches: Option<usize>,
+    ) -> Result<Logs> {
         self.metrics.iter_mut().for_each(|metric| metric.reset());
         let mut losses = LossMeans::default();
         let mut first = 0;
-        for batch in data.batches_of(pass)? {
+        for batch in data.batches_of(pass)?.take(batches.unwrap_or(usize::MAX)) {
             let sample_at = |row| first + row;
             let batch = Prepared::new(op, &self.model, batch?, None, sample_at)?;
             let Prepared { inputs, targets, weights, samples } = &batch;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gradus_datasets::{Batch, DataSource, Order, Pass};
+use gradus_datasets::{Batch, DataSource, Order, Pass, PassBatches};
 use gradus_nn::Model;
 use gradus_nn::losses::Objective;
 use gradus_optim::Rule;
@@ -17,7 +17,7 @@ use crate::history::{History, Logs};
 use crate::metrics::{LossMeans, OutputMetric, Scored};
 use crate::prepare::{ClassWeights, Prepared};
 use crate::snapshot::Snapshot;
-use crate::state::{EpochState, NamedState, Status};
+use crate::state::{DataState, EpochState, NamedState, Status};
 use crate::step::apply;
 use crate::trainer::Trainer;
 
@@ -34,6 +34,8 @@ pub(crate) struct TrainingLoop<'a, L: Objective<T>, R: Rule, T: Float> {
     pub snapshot_requested: bool,
     /// The states of callbacks that the run had before and has not now. They stay in its state.
     pub absent: Vec<NamedState>,
+    /// The batches that are left of the data, if the next epoch goes on with them.
+    pub pass: Option<PassBatches>,
 }
 
 impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
@@ -63,11 +65,13 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
 
     /// Begins a new run.
     fn begin(&mut self) -> Result<()> {
+        self.fit.check_initial_epoch()?;
         let state = &mut self.trainer.state;
-        (state.history, state.epoch) = (History::default(), None);
+        (state.history, state.epoch, state.data) = (History::default(), None, None);
+        state.initial_epoch = self.fit.initial_epoch;
         state.callbacks.clear();
         state.samples = self.data.sample_count();
-        self.call(Place::epoch(0, Hook::Begin), |callback, run| callback.on_begin(run))?;
+        self.call(Place::epoch(self.fit.initial_epoch, Hook::Begin), |callback, run| callback.on_begin(run))?;
         if self.snapshot_requested {
             self.check_states()?;
         }
@@ -150,11 +154,11 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
 
     /// Checks that the order of the epoch in progress is one of these data in these batches.
     fn check_order(&self) -> Result<()> {
-        let Some(epoch) = &self.trainer.state.epoch else { return Ok(()) };
-        let (size, order, expected) = (self.fit.batch_size, &epoch.order, self.data.order(Some(0)));
+        let Some((order, batches)) = self.trainer.state.order() else { return Ok(()) };
+        let (size, expected) = (self.fit.batch_size, self.data.order(Some(0)));
         let refuse =
             |problem| Err(Error::new("fit", problem, "give the data and the batch_size of the run that was paused"));
-        let in_batches = epoch.batch.saturating_mul(size);
+        let in_batches = batches.saturating_mul(size);
         let fits = match (order.total(), expected.total()) {
             (Some(samples), Some(found)) if samples != found => false,
             (Some(samples), _) => order.position() == samples.min(in_batches),
@@ -164,7 +168,6 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
         if !fits {
             let of = |total: Option<usize>| total.map_or("an unknown number of".to_owned(), |total| total.to_string());
             let (used, samples, found) = (order.position(), of(order.total()), of(expected.total()));
-            let batches = epoch.batch;
             return refuse(format!(
                 "the run that goes on has used {used} of {samples} samples in {batches} batches, found {found} samples in \
                  batches of {size}"
@@ -230,7 +233,9 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
                 return Ok(());
             }
         }
-        let last = self.trainer.state.epoch().saturating_sub(1);
+        let Trainer { model, optimizer, state, .. } = &mut *self.trainer;
+        optimizer.finalize_weights(model.params_mut());
+        let last = state.epoch().saturating_sub(1);
         self.call(Place::epoch(last, Hook::End), |callback, run| callback.on_end(run))?;
         self.snapshot_as(Status::Ended)
     }
@@ -251,13 +256,14 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
         if self.is_stopped() {
             return Ok(false);
         }
-        let state = &mut self.trainer.state;
-        let order = self.data.order(self.fit.shuffle.then(|| state.generator.next_u64()));
-        let augmentation_seed = self.data.is_augmented().then(|| state.generator.next_u64());
-        state.epoch = Some(EpochState {
+        let goes_on = self.trainer.state.data.take().filter(|_| self.fit.steps_per_epoch.is_some());
+        let DataState { order, augmentation_seed, batches } = goes_on.unwrap_or_else(|| self.begin_data());
+        self.trainer.state.epoch = Some(EpochState {
             batch: 0,
             order,
             augmentation_seed,
+            batches: self.fit.steps_per_epoch.map(|_| batches),
+            batch_begun: false,
             losses: LossMeans::default(),
             last_loss: f64::NAN,
             metrics: Vec::new(),
@@ -266,16 +272,51 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
         Ok(true)
     }
 
+    /// The beginning of the data, in a new order and with new seeds.
+    fn begin_data(&mut self) -> DataState {
+        self.pass = None;
+        let generator = &mut self.trainer.state.generator;
+        let order = self.data.order(self.fit.shuffle.then(|| generator.next_u64()));
+        let augmentation_seed = self.data.is_augmented().then(|| generator.next_u64());
+        DataState { order, augmentation_seed, batches: 0 }
+    }
+
     /// Trains on the batches of the epoch in progress that are not done, until the run is stopped or paused.
     fn batches(&mut self) -> Result<()> {
-        let Some(epoch) = &self.trainer.state.epoch else { return Ok(()) };
-        if self.is_stopped() || self.trainer.state.is_paused() {
-            return Ok(());
+        while let Some(epoch) = self.trainer.state.epoch.as_ref().filter(|epoch| !self.is_done(epoch)) {
+            let pass = Pass { augmentation_seed: epoch.augmentation_seed, ..self.pass(epoch.order.clone()) };
+            let batches = self.pass.take().map_or_else(|| self.data.batches_of(&pass), Ok)?;
+            if self.batches_of(batches)? {
+                return Ok(());
+            }
+            // The data have ended. An epoch of so many steps goes on from their beginning, if there are any.
+            let is_of_steps = self.fit.steps_per_epoch.is_some();
+            if !self.trainer.state.epoch.as_ref().is_some_and(|epoch| is_of_steps && epoch.batches > Some(0)) {
+                return Ok(());
+            }
+            let DataState { order, augmentation_seed, batches } = self.begin_data();
+            if let Some(epoch) = &mut self.trainer.state.epoch {
+                (epoch.order, epoch.augmentation_seed, epoch.batches) = (order, augmentation_seed, Some(batches));
+            }
         }
-        let pass = Pass { augmentation_seed: epoch.augmentation_seed, ..self.pass(epoch.order.clone()) };
-        let batches = self.data.batches_of(&pass)?;
-        for batch in batches {
-            let Done { place, diverged, examination } = self.batch(batch?)?;
+        Ok(())
+    }
+
+    /// Whether the epoch has all its batches, where their number is given, or the run is to go no further.
+    fn is_done(&self, epoch: &EpochState) -> bool {
+        let is_full = self.fit.steps_per_epoch.is_some_and(|steps| epoch.batch >= steps);
+        is_full || self.is_stopped() || self.trainer.state.is_paused()
+    }
+
+    /// Trains on these batches of the epoch in progress, to their end or to where it is done. Says whether it is done; what is
+    /// left of the batches is kept then.
+    fn batches_of(&mut self, mut batches: PassBatches) -> Result<bool> {
+        while let Some(batch) = batches.next() {
+            let batch = batch?;
+            if !self.begin_batch()? {
+                return Ok(true);
+            }
+            let Done { place, diverged, examination } = self.batch(batch)?;
             if let Some(examination) = examination {
                 self.call(place, |callback, run| callback.on_examination(run, &examination))?;
             }
@@ -284,14 +325,24 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
                 return Err(error);
             }
             self.snapshot()?;
-            if self.is_stopped() {
-                break;
-            }
-            if self.trainer.state.is_paused() {
-                break;
+            if self.trainer.state.epoch.as_ref().is_none_or(|epoch| self.is_done(epoch)) {
+                self.pass = Some(batches);
+                return Ok(true);
             }
         }
-        Ok(())
+        Ok(false)
+    }
+
+    /// The hooks before a batch, if they have not been called. False if a callback has stopped or paused the run.
+    fn begin_batch(&mut self) -> Result<bool> {
+        let number = self.trainer.state.epoch();
+        let Some(epoch) = &mut self.trainer.state.epoch else { return Ok(false) };
+        if !std::mem::replace(&mut epoch.batch_begun, true) {
+            let place = Place { hook: Hook::BatchBegin, epoch: number, batch: epoch.batch, loss: epoch.last_loss };
+            self.call(place, |callback, run| callback.on_batch_begin(run))?;
+            self.snapshot()?;
+        }
+        Ok(!self.is_stopped() && !self.trainer.state.is_paused())
     }
 
     /// Trains on a batch, and adds what was measured.
@@ -336,6 +387,8 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
         epoch.last_loss = step.loss.as_f64();
         epoch.losses.add(step.loss, &step.parts, *samples);
         epoch.batch += 1;
+        epoch.batches = epoch.batches.map(|batches| batches + 1);
+        epoch.batch_begun = false;
         epoch.order = epoch.order.clone().starting_at(first + samples);
         let place = Place { hook: Hook::BatchEnd, epoch: number, batch: epoch.batch, loss: epoch.last_loss };
         let Prepared { targets, weights, .. } = batch;
@@ -361,17 +414,25 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
             // Known of a stream now, and from here on, also by a run that goes on.
             self.trainer.state.samples = self.data.sample_count().or(self.trainer.state.samples);
         }
+        if epoch.batch == 0 && self.is_stopped() {
+            // Stopped before its first batch: as before the epoch.
+            return Ok(());
+        }
         let logs = Logs::measured(&epoch.losses, &self.trainer.metrics);
         let history = &mut self.trainer.state.history;
         history.epochs.push(number);
         history.logs.push(logs);
-        if let Some(validation) = self.validation {
-            let pass = self.pass(validation.order(None));
-            let scores = self.trainer.evaluate_in("fit, the validation set", validation, &pass)?;
+        if let Some(validation) = self.validation.filter(|_| (number + 1).is_multiple_of(self.fit.validation_freq)) {
+            let (pass, batches) = (self.pass(validation.order(None)), self.fit.validation_steps);
+            let scores = self.trainer.evaluate_in("fit, the validation set", validation, &pass, batches)?;
             if let Some(logs) = self.trainer.state.history.logs.last_mut() {
                 scores.iter().for_each(|(name, value)| logs.insert(format!("val_{name}"), value));
             }
         }
+        // Data that have ended begin anew; the end of a stream is found at the next batch.
+        let EpochState { order, augmentation_seed, batches, .. } = epoch;
+        let data = batches.map(|batches| DataState { order, augmentation_seed, batches });
+        self.trainer.state.data = data.filter(|data| data.order.remaining() != Some(0));
         let place = Place { hook: Hook::EpochEnd, epoch: number, batch: epoch.batch, loss: epoch.last_loss };
         self.call(place, |callback, run| callback.on_epoch_end(run))?;
         self.snapshot()
@@ -395,7 +456,8 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
 
     /// The run as callbacks see it.
     fn run_at(&mut self, Place { hook, epoch, batch, loss }: Place) -> Run<'_, T> {
-        let batches = self.trainer.state.samples.map(|samples| samples.div_ceil(self.fit.batch_size));
+        let of_data = self.trainer.state.samples.map(|samples| samples.div_ceil(self.fit.batch_size));
+        let (batches, validates) = (self.fit.steps_per_epoch.or(of_data), self.validation.is_some());
         let Trainer { model, optimizer, metrics, state, .. } = &mut *self.trainer;
         Run {
             epoch,
@@ -403,6 +465,7 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
             batch,
             batches,
             loss,
+            validates,
             model,
             hook,
             state,

@@ -474,3 +474,91 @@ fn an_error_of_a_callback_is_that_of_the_run() {
     let error = trainer().fit(&line(), fit(1).callback(fail)).unwrap_err();
     assert_eq!(format!("{error:?}"), "mine: it is full; empty it");
 }
+
+/// Writes down each hook, with the epoch, the batches that are done, and whether a loss is known.
+fn hooks(fit: Fit) -> (List<String>, Fit) {
+    let (seen, hooks) = list();
+    let note = move |name: &'static str| {
+        let seen = Arc::clone(&seen);
+        move |run: &mut Run<'_>| {
+            let measured = run.logs().get("loss").is_some();
+            seen.lock().unwrap().push(format!("{name} {} {} {measured}", run.epoch, run.batch));
+            Ok(())
+        }
+    };
+    let fit = fit
+        .callback(on_begin(note("begin")))
+        .callback(on_epoch_begin(note("epoch begin")))
+        .callback(on_batch_begin(note("batch begin")))
+        .callback(on_batch_end(note("batch end")))
+        .callback(on_epoch_end(note("epoch end")))
+        .callback(on_end(note("end")));
+    (hooks, fit)
+}
+
+#[test]
+fn hooks_stand_around_the_run_the_epochs_and_the_batches() {
+    let (seen, fit) = hooks(fit(2));
+    trainer().fit(&line(), fit).unwrap();
+    let expected = [
+        "begin 0 0 false",
+        "epoch begin 0 0 false",
+        "batch begin 0 0 false",
+        "batch end 0 1 true",
+        "batch begin 0 1 true",
+        "batch end 0 2 true",
+        "epoch end 0 2 true",
+        "epoch begin 1 0 false",
+        "batch begin 1 0 false",
+        "batch end 1 1 true",
+        "batch begin 1 1 true",
+        "batch end 1 2 true",
+        "epoch end 1 2 true",
+        "end 1 0 true",
+    ];
+    assert_eq!(taken(&seen), expected);
+}
+
+#[test]
+fn what_is_set_before_a_batch_is_of_that_batch() {
+    let rates = |run: &mut Run<'_>| {
+        run.set_learning_rate(if run.batch == 0 { 0.0 } else { 0.1 });
+        Ok(())
+    };
+    let (seen, at_end) = list();
+    let record = on_batch_end(move |run: &mut Run<'_>| {
+        seen.lock().unwrap().push(values(run.model.params()));
+        Ok(())
+    });
+    let mut trainer = trainer();
+    let before = weights(&trainer);
+    trainer.fit(&line(), fit(1).callback(on_batch_begin(rates)).callback(record)).unwrap();
+    let at_end = taken(&at_end);
+    assert_eq!(at_end[0], before);
+    assert_ne!(at_end[1], before);
+}
+
+#[test]
+fn a_run_that_is_stopped_before_a_batch_leaves_it_out() {
+    let stopped_at = |epoch: usize, batch: usize| {
+        let stop = on_batch_begin(move |run: &mut Run<'_>| {
+            if (run.epoch, run.batch) == (epoch, batch) {
+                run.stop("enough");
+            }
+            Ok(())
+        });
+        let (seen, fit) = hooks(Fit { validation_split: 0.25, batch_size: 3, ..fit(3) }.callback(stop));
+        let mut trainer = trainer();
+        let history = trainer.fit(&line(), fit).unwrap();
+        assert_eq!(history.stopped.as_deref(), Some("enough"));
+        assert_eq!(trainer.state().epoch, None);
+        let last = taken(&seen).split_off(2).into_iter().rev().take(2).rev().collect::<Vec<_>>();
+        (history.epochs.len(), trainer.optimizer().steps(), last)
+    };
+    // 6 samples to train on are 2 batches. A batch that is left out ends its epoch, as a stop after the batch before.
+    let ends = |first: &str, second: &str| vec![first.to_owned(), second.to_owned()];
+    assert_eq!(stopped_at(1, 1), (2, 3, ends("epoch end 1 1 true", "end 1 0 true")));
+    // Before its first batch there is nothing of the epoch to measure.
+    assert_eq!(stopped_at(1, 0), (1, 2, ends("batch begin 1 0 false", "end 0 0 true")));
+    assert_eq!(stopped_at(0, 0), (0, 0, ends("batch begin 0 0 false", "end 0 0 false")));
+}

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use common::{LineTrainer, fit, line, trainer, values, weights};
 use gradus_datasets::Dataset;
 use gradus_nn::losses::{MeanAbsoluteError as MeanAbsoluteLoss, MeanSquaredError};
-use gradus_nn::{Activation, Dense, Initializer, Model, Sequential};
+use gradus_nn::{Activation, Constraint, Dense, Initializer, Model, Sequential};
 use gradus_optim::{Adam, Sgd};
 use gradus_tensor::Tensor;
 use gradus_train::callbacks::*;
@@ -330,6 +330,31 @@ fn a_new_run_does_not_replace_the_checkpoints_of_another() {
             folder.display()
         )
     );
+}
+
+#[test]
+fn a_checkpoint_of_before_there_was_an_option_is_one_of_the_same_model() {
+    let folder = folder("older");
+    trainer().fit(&line(), fit(1).callback(Checkpoint::new(&folder))).unwrap();
+    let file = folder.join("step-00000002.safetensors");
+    let mut bytes = fs::read(&file).unwrap();
+    // The file as if layers had had no constraints, with as many bytes.
+    for option in [r#"\"kernel_constraint\":null,"#, r#"\"bias_constraint\":null,"#] {
+        let place = bytes.windows(option.len()).position(|part| part == option.as_bytes()).unwrap();
+        bytes[place..place + option.len()].fill(b' ');
+    }
+    fs::write(&file, bytes).unwrap();
+    let constrained = Dense::new(1).kernel_initializer(Initializer::Zeros).bias_constraint(Constraint::non_neg());
+    let model = Model::build(Sequential::new().add(constrained), [1], 0).unwrap();
+    let error = Trainer::new(model, MeanSquaredError, Sgd::default()).resume(&folder).unwrap_err().to_string();
+    let difference = "the model is another: network/0/config/bias_constraint was null, now \"NonNeg\"";
+    assert!(error.contains(difference), "{error}");
+    let mut trainer = trainer();
+    trainer.resume(&folder).unwrap().unwrap();
+    trainer.fit(&line(), fit(3)).unwrap();
+    let mut whole = common::trainer();
+    whole.fit(&line(), fit(3)).unwrap();
+    assert_eq!(weights(&trainer), weights(&whole));
 }
 
 #[test]

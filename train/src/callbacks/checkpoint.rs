@@ -208,8 +208,9 @@ impl Checkpoint {
         self.writer.as_ref().map_or(Ok(()), Background::check)
     }
 
-    fn is_due_after_step(&self, step: u64) -> bool {
-        self.steps.is_some_and(|steps| step.is_multiple_of(steps))
+    /// Whether one is due after a batch that has made this step, or has made none after it.
+    fn is_due_after_batch(&self, step: u64, is_step: bool) -> bool {
+        is_step && self.steps.is_some_and(|steps| step.is_multiple_of(steps))
             || self.period.is_some_and(|period| self.last.elapsed() >= period)
     }
 
@@ -256,8 +257,10 @@ impl<T: Float> Callback<T> for Checkpoint {
 
     fn on_batch_end(&mut self, run: &mut Run<'_, T>) -> Result<()> {
         self.check()?;
+        // A batch whose gradients wait for others is no step.
+        let is_step = run.step() != self.step;
         self.step = run.step();
-        if self.is_due_after_step(run.step()) && self.is_free() {
+        if self.is_due_after_batch(run.step(), is_step) && self.is_free() {
             self.request(run, Due { is_best: false });
         }
         Ok(())
@@ -266,6 +269,7 @@ impl<T: Float> Callback<T> for Checkpoint {
     fn on_epoch_end(&mut self, run: &mut Run<'_, T>) -> Result<()> {
         self.check()?;
         let is_best = match &mut self.best {
+            Some(best) if best.waits(run) => false,
             Some(best) => best.improves(NAME, &run.logs())?,
             None => false,
         };
@@ -343,7 +347,7 @@ mod tests {
     #[test]
     fn checkpoints_are_due_as_the_options_say() {
         let due = |checkpoint: Checkpoint| {
-            let steps: Vec<u64> = (1..=10).filter(|&step| checkpoint.is_due_after_step(step)).collect();
+            let steps: Vec<u64> = (1..=10).filter(|&step| checkpoint.is_due_after_batch(step, true)).collect();
             let epochs: Vec<usize> = (1..=5).filter(|&epochs| checkpoint.is_due_after_epoch(epochs)).collect();
             (steps, epochs)
         };

@@ -14,7 +14,8 @@ use crate::state::{NamedState, from_state, to_state};
 /// Writes a CSV file: a header, then a line per epoch with its number, the learning rate and the measurements.
 ///
 /// Each line is on disk when its epoch ends, so that the log of a run that is killed is kept. A new run replaces the
-/// file. A paused run that goes on continues the file: lines that were written after its pause are replaced.
+/// file. A paused run that goes on continues the file: lines that were written after its pause are replaced. Where the validation
+/// was left out ([`Fit::validation_freq`](crate::Fit)), its columns say `NA`, as Keras has it.
 pub struct CsvLogger {
     path: PathBuf,
     file: Option<File>,
@@ -56,13 +57,15 @@ impl<T: Float> Callback<T> for CsvLogger {
 
     fn on_epoch_end(&mut self, run: &mut Run<'_, T>) -> Result<()> {
         let logs = run.logs();
+        let measured = logs.iter().map(|(name, value)| (name.to_owned(), value.to_string()));
+        let left_out = logs.iter().filter(|_| run.leaves_out_validation());
+        let left_out = left_out.map(|(name, _)| (format!("val_{name}"), "NA".to_owned()));
+        let place = [("epoch", (run.epoch + 1).to_string()), ("learning_rate", run.learning_rate().to_string())];
+        let place = place.map(|(name, value)| (name.to_owned(), value));
+        let (header, fields): (Vec<String>, Vec<String>) = place.into_iter().chain(measured).chain(left_out).unzip();
         if self.length == 0 {
-            let names = logs.iter().map(|(name, _)| name.to_owned());
-            let header: Vec<String> = ["epoch", "learning_rate"].map(str::to_owned).into_iter().chain(names).collect();
             self.write(&header)?;
         }
-        let first = [(run.epoch + 1).to_string(), run.learning_rate().to_string()];
-        let fields: Vec<String> = first.into_iter().chain(logs.iter().map(|(_, value)| value.to_string())).collect();
         self.write(&fields)
     }
 

@@ -10,7 +10,8 @@ use super::{Callback, Run};
 use crate::error::{Error, Result};
 use crate::state::{NamedState, Tensors, from_state, to_state};
 
-/// Ends the run when a measurement has not become better for `patience` epochs.
+/// Ends the run when a measurement has not become better for `patience` epochs. Epochs after which the validation is left out
+/// ([`Fit::validation_freq`](crate::Fit)) do not count, if it is one of the validation.
 ///
 /// ```
 /// use gradus_train::callbacks::EarlyStopping;
@@ -89,7 +90,7 @@ impl<T: Float> Callback<T> for EarlyStopping<T> {
     }
 
     fn on_epoch_end(&mut self, run: &mut Run<'_, T>) -> Result<()> {
-        if run.epoch < self.start_from_epoch {
+        if run.epoch < self.start_from_epoch || self.monitor.waits(run) {
             return Ok(());
         }
         let logs = run.logs();

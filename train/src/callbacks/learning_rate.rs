@@ -134,6 +134,9 @@ impl<T: Float> Callback<T> for ReduceLrOnPlateau {
     }
 
     fn on_epoch_end(&mut self, run: &mut Run<'_, T>) -> Result<()> {
+        if self.monitor.waits(run) {
+            return Ok(());
+        }
         let better = self.monitor.improves("ReduceLrOnPlateau", &run.logs())?;
         if self.cooling > 0 {
             self.cooling -= 1;

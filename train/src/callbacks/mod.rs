@@ -17,7 +17,7 @@ pub use csv_logger::CsvLogger;
 pub use doctor::Doctor;
 pub use early_stopping::EarlyStopping;
 pub use learning_rate::{LearningRateScheduler, ReduceLrOnPlateau};
-pub use on::{On, on_batch_end, on_epoch_begin, on_epoch_end};
+pub use on::{On, on_batch_begin, on_batch_end, on_begin, on_end, on_epoch_begin, on_epoch_end};
 pub use progress::Progress;
 pub(crate) use run::Hook;
 pub use run::Run;
@@ -96,6 +96,14 @@ pub trait Callback<T: Float = f32>: Send {
     /// # Errors
     /// As [`on_begin`](Callback::on_begin).
     fn on_epoch_begin(&mut self, _run: &mut Run<'_, T>) -> Result<()> {
+        Ok(())
+    }
+
+    /// Called before each batch is trained on. If the run is stopped here, the batch is left out.
+    ///
+    /// # Errors
+    /// As [`on_begin`](Callback::on_begin).
+    fn on_batch_begin(&mut self, _run: &mut Run<'_, T>) -> Result<()> {
         Ok(())
     }
 

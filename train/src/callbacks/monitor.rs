@@ -1,5 +1,8 @@
 //! The best value of a measurement.
 
+use gradus_tensor::Float;
+
+use super::Run;
 use crate::error::{Error, Result};
 use crate::history::Logs;
 
@@ -50,6 +53,11 @@ impl Monitor {
 
     pub fn reset(&mut self) {
         self.best = f64::NAN;
+    }
+
+    /// Whether it is a measurement of the validation, which was left out after this epoch: then there is nothing to see.
+    pub fn waits<T: Float>(&self, run: &Run<'_, T>) -> bool {
+        self.name.starts_with("val_") && run.leaves_out_validation()
     }
 
     /// Whether the measurement is better than all before; NaN never is.

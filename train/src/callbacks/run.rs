@@ -23,6 +23,8 @@ pub struct Run<'a, T: Float = f32> {
     pub loss: f64,
     /// The model in training.
     pub model: &'a mut Model<T>,
+    /// Whether the run evaluates on a validation set, after this epoch or another.
+    pub(crate) validates: bool,
     pub(crate) hook: Hook,
     pub(crate) state: &'a mut TrainingState,
     pub(crate) metrics: &'a [OutputMetric<T>],
@@ -35,6 +37,7 @@ pub struct Run<'a, T: Float = f32> {
 pub(crate) enum Hook {
     Begin,
     EpochBegin,
+    BatchBegin,
     BatchEnd,
     EpochEnd,
     End,
@@ -45,7 +48,9 @@ impl<T: Float> Run<'_, T> {
     /// validation, as `val_..`; at the end of the run those of the last epoch.
     pub fn logs(&self) -> Logs {
         match (self.hook, &self.state.epoch) {
-            (Hook::BatchEnd, Some(epoch)) => Logs::measured(&epoch.losses, self.metrics),
+            (Hook::BatchBegin | Hook::BatchEnd, Some(epoch)) if epoch.batch > 0 => {
+                Logs::measured(&epoch.losses, self.metrics)
+            }
             (Hook::EpochEnd | Hook::End, _) => self.state.history.last().cloned().unwrap_or_default(),
             _ => Logs::default(),
         }
@@ -108,12 +113,18 @@ impl<T: Float> Run<'_, T> {
     /// [`Trainer::state`](crate::Trainer::state) then says where the run is; the next `fit` goes on with it and gives
     /// the same bits as a run without a pause.
     ///
-    /// At the beginning of an epoch the run is paused before the first batch; at the beginning and the end of a run
-    /// there is nothing to pause.
+    /// At the beginning of an epoch or a batch the run is paused before the batch, and its hooks are not called again; at the
+    /// beginning and the end of a run there is nothing to pause.
     pub fn pause(&mut self, reason: impl Into<String>) {
         if !matches!(self.hook, Hook::Begin | Hook::End) && self.state.status == Status::Running {
             self.state.status = Status::Paused(reason.into());
         }
+    }
+
+    /// Whether the run has a validation set, and did not evaluate on it after this epoch.
+    pub(crate) fn leaves_out_validation(&self) -> bool {
+        let is_validated = |logs: &Logs| logs.iter().any(|(name, _)| name.starts_with("val_"));
+        self.validates && !self.state.history.last().is_some_and(is_validated)
     }
 
     /// Asks for a [`Snapshot`](crate::Snapshot) of this place in the run. When all callbacks have had this hook, so that none

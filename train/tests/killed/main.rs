@@ -24,7 +24,7 @@ use gradus_tensor::Generator;
 use trainings::{FOLDER, RESULTS, TRAINING};
 
 /// The trainings, with the number of kills of each in the long form.
-const TRAININGS: [(&str, usize); 20] = [
+const TRAININGS: [(&str, usize); 21] = [
     ("dense", 48),
     ("convnet", 48),
     ("callbacks", 48),
@@ -32,6 +32,7 @@ const TRAININGS: [(&str, usize); 20] = [
     ("outputs", 24),
     ("double", 24),
     ("schedule", 24),
+    ("settings", 24),
     ("adadelta", 12),
     ("adafactor", 12),
     ("adagrad", 12),
@@ -49,7 +50,7 @@ const TRAININGS: [(&str, usize); 20] = [
 
 #[test]
 fn in_a_short_time() {
-    for training in ["dense", "convnet", "callbacks", "stream", "outputs", "double"] {
+    for training in ["dense", "convnet", "callbacks", "stream", "outputs", "double", "settings"] {
         Trial::new(training, 2, "short").run(3);
     }
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use gradus_datasets::{Augment, DataSource, Dataset, idx};
 use gradus_nn::losses::{BinaryCrossentropy, CategoricalCrossentropy, Losses, Objective};
 use gradus_nn::{
-    Activation, BatchNormalization, Conv2D, Dense, Dropout, Flatten, GlobalAveragePooling2D, Graph, MaxPooling2D,
-    Model, Sequential,
+    Activation, BatchNormalization, Constraint, Conv2D, Dense, Dropout, Flatten, GlobalAveragePooling2D, Graph,
+    MaxPooling2D, Model, Sequential,
 };
 use gradus_optim::*;
 use gradus_tensor::{Columns, Float, Tensor};
@@ -97,6 +97,29 @@ pub fn run(training: &str, folder: &Path) {
             let rate = WarmUp::new(10, CosineDecay::new(0.01, 120));
             let trainer = Trainer::new(dense_model(64), loss(), RmsProp::default().learning_rate(rate)).seed(4);
             train(trainer, &digits(320), fit(12), Checkpoint::new(folder.join("checkpoints")).every_steps(3), folder);
+        }
+        "settings" => {
+            let optimizer = Adam::default().gradient_accumulation_steps(3).use_ema(0.9).ema_overwrite_frequency(5);
+            let dense = dense(48).add(Dense::new(10).kernel_constraint(Constraint::max_norm(1.5)));
+            let model = Model::build(dense.add(Activation::Softmax), [28, 28], 1).unwrap();
+            let falls = on_batch_begin(|run: &mut Run<'_>| {
+                let rate = run.learning_rate();
+                run.set_learning_rate(rate * 0.99);
+                Ok(())
+            });
+            let settings = Fit {
+                initial_epoch: 1,
+                steps_per_epoch: Some(7),
+                validation_split: 0.25,
+                validation_freq: 2,
+                validation_steps: Some(2),
+                prefetch: 2,
+                ..fit(8)
+            };
+            let stopping = EarlyStopping::new("val_loss").patience(9);
+            let checkpoint = Checkpoint::new(folder.join("checkpoints")).every(Duration::from_millis(3));
+            let trainer = Trainer::new(model, loss(), optimizer).metric(Auc::default()).seed(9);
+            train(trainer, &digits(240), settings.callback(falls).callback(stopping), checkpoint, folder);
         }
         "adadelta" => by_rule(Adadelta::default(), folder),
         "adafactor" => by_rule(Adafactor::default(), folder),
