@@ -575,3 +575,48 @@ fn tables() -> Result<()> {
     assert_eq!(model.preparation::<Preparation>(Preparation::NAME)?, preparation);
     Ok(())
 }
+
+#[test]
+fn epochs_steps_and_constraints() -> Result<()> {
+    let data = data()?;
+    let trained = |optimizer: Optimizer<Adam>, fit: Fit| -> Result<(Trainer<_, _>, History)> {
+        let model = built(Sequential::new().add(Dense::new(2).activation(Activation::Softmax)), [1])?;
+        let mut trainer = Trainer::new(model, CategoricalCrossentropy::default(), optimizer);
+        let history = trainer.fit_validated(&data, &data, Fit { verbose: false, ..fit })?;
+        Ok((trainer, history))
+    };
+    // 40 samples are 2 batches of 32 and fewer.
+    let fit = Fit { initial_epoch: 5, epochs: 9, steps_per_epoch: Some(100), ..Fit::default() };
+    let (trainer, history) = trained(Adam::default().gradient_accumulation_steps(4), fit)?;
+    assert_eq!((history.epochs, trainer.optimizer().steps()), (vec![5, 6, 7, 8], 100));
+    let fit = Fit { validation_freq: 2, validation_steps: Some(10), ..Fit::default() };
+    let (_, history) = trained(Adam::default().use_ema(0.99).ema_overwrite_frequency(100), Fit { epochs: 5, ..fit })?;
+    assert_eq!((history.get("loss").len(), history.get("val_loss").len()), (5, 2));
+
+    let f = |run: &mut Run<'_>| {
+        assert_eq!((run.epochs, run.batches), (1, Some(2)));
+        Ok(())
+    };
+    trained(
+        Adam::default().into(),
+        Fit::default().callback(on_begin(f)).callback(on_batch_begin(f)).callback(on_end(f)),
+    )?;
+
+    let network = Sequential::new()
+        .add(Resizing::new(32, 32).pad_to_aspect_ratio(true).fill_value(1.0))
+        .add(Conv2D::new(8, 3).kernel_constraint(Constraint::unit_norm().axes([0, 1, 2])))
+        .add(GlobalAveragePooling2D::new())
+        .add(Dense::new(64).kernel_constraint(Constraint::max_norm(2.0)).bias_constraint(Constraint::non_neg()));
+    let model = built(network, [20, 30, 3])?;
+    assert_eq!(model.params().iter().filter(|param| param.constraint.is_some()).count(), 3);
+    let mut column = Tensor::new([[3.0], [4.0]]);
+    Constraint::min_max_norm(0.5, 1.5).rate(0.9).apply(&mut column);
+    assert!(column.allclose(&Tensor::new([[1.11], [1.48]]), 1e-6, 0.0)); // The norm 5 becomes 0.9 x 1.5 + 0.1 x 5.
+
+    fn double(x: &Var) -> Var {
+        x * 2.0
+    }
+    let model = built(Sequential::new().add(Lambda::new("double", double)), [3])?;
+    assert_eq!(model.predict(Tensor::<f32>::ones([1, 3]))?, Tensor::full([1, 3], 2.0));
+    Ok(())
+}
