@@ -19,8 +19,8 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(kernel, Tensor::new([[1.5, 0.6], [2.0, 0.0]]));
 /// ```
 ///
-/// Keras adds 1e-7 to each norm, by which weights within the bounds become a little smaller at each step. Here they stay as they are,
-/// and so do weights whose norm is 0, which have no direction.
+/// Keras adds 1e-7 to each norm, by which weights within the bounds become a little smaller at each step. Here they stay as
+/// they are, and so do weights whose norm is 0, which have no direction.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Kind", into = "Kind")]
 pub struct Constraint(Kind);

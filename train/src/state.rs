@@ -183,8 +183,11 @@ impl TrainingState {
     /// Checks what the loop relies on, of a state that was read.
     pub(crate) fn check(&self) -> Result<(), String> {
         let (History { epochs, logs, .. }, first) = (&self.history, self.initial_epoch);
-        let numbers = (0..epochs.len()).map(|number| first.saturating_add(number));
-        if !epochs.iter().copied().eq(numbers) || logs.len() != epochs.len() {
+        // So many epochs can be counted without an overflow.
+        if first > i32::MAX as usize {
+            return Err(format!("the first epoch has the number {first}"));
+        }
+        if !epochs.iter().copied().eq(first..first + epochs.len()) || logs.len() != epochs.len() {
             let (epochs, logs) = (epochs.len(), logs.len());
             return Err(format!(
                 "the history of {epochs} epochs with {logs} measurements is not numbered from {first}"
