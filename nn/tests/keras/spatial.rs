@@ -56,7 +56,7 @@ fn layer(name: &str) -> Sequential {
 #[test]
 fn spatial_layers_and_their_gradients() {
     let lines = lines(include_str!("../reference/spatial.txt"));
-    assert_eq!(lines.len(), 35);
+    assert_eq!(lines.len(), 37);
     for line in lines {
         let alone = Alone::new(layer(line.name), &values(&line.input, 1));
         close(line.name, &alone.train(&values(&line.other, 2)), &line.numbers);
