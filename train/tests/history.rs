@@ -13,7 +13,7 @@ fn history(measurements: &[(&str, &[f64])]) -> History {
         measurements.iter().for_each(|(name, values)| logs.insert(*name, values[epoch]));
         logs
     });
-    History { logs: logs.collect(), epochs, stopped: None }
+    History { logs: logs.collect(), epochs, ..History::default() }
 }
 
 /// The picture of a history, also as a file to look at. Each of its tags is closed, in order.
