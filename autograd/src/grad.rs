@@ -11,6 +11,16 @@ use crate::var::Var;
 
 /// The gradient of a loss with respect to each parameter; see [`value_and_grad`].
 ///
+/// ```
+/// use gradus_autograd::{Params, grad};
+/// use gradus_tensor::Tensor;
+/// let mut params = Params::new();
+/// params.add("a", Tensor::new([2.0]));
+/// params.add("b", Tensor::new([5.0]));
+/// let grads = grad(&params, |weights| (&weights[0] * &weights[1]).sum(..));
+/// assert_eq!((&grads[0], &grads[1]), (&Some(Tensor::new([5.0])), &Some(Tensor::new([2.0]))));
+/// ```
+///
 /// # Panics
 /// If the loss is not a single number.
 #[track_caller]
@@ -22,6 +32,18 @@ pub fn grad<T: Float>(params: &Params<T>, loss: impl FnOnce(&[Var<T>]) -> Var<T>
 ///
 /// `loss` gets the parameters as vars, in order, and computes a single number from them. The vars do not outlive the
 /// call, so when it returns nobody else holds the weights' memory and an optimiser can write them in place.
+///
+/// ```
+/// use gradus_autograd::{Params, Var, value_and_grad};
+/// use gradus_tensor::Tensor;
+/// let mut params = Params::new();
+/// params.add("slope", Tensor::new([1.0]));
+/// // The mean squared error of y = slope x at two points, and its derivative: the mean of 2 (slope x - y) x.
+/// let (x, y) = (Var::from(Tensor::new([1.0, 2.0])), Var::from(Tensor::new([3.0, 4.0])));
+/// let (loss, grads) = value_and_grad(&params, |weights| (&weights[0] * &x - &y).square().mean(..));
+/// assert_eq!(loss, 4.0);
+/// assert_eq!(grads[0], Some(Tensor::new([-6.0])));
+/// ```
 ///
 /// # Panics
 /// If the loss is not a single number.
@@ -175,6 +197,18 @@ impl<T: Float> FromIterator<Option<Tensor<T>>> for Grads<T> {
 ///
 /// Each is a pair of a state's index among the parameters and its next value; a state without one stays as it is. Workers
 /// that average their gradients average these, too.
+///
+/// ```
+/// use gradus_autograd::{Params, StateUpdates};
+/// use gradus_tensor::Tensor;
+/// let mut params = Params::new();
+/// let mean = params.add_state("0/moving_mean", Tensor::new([0.0]));
+/// // The mean of what two workers found.
+/// let of_workers = [Tensor::new([1.0]), Tensor::new([2.0])];
+/// let updates: StateUpdates = [(mean, (&of_workers[0] + &of_workers[1]) * 0.5)].into_iter().collect();
+/// params.update_states(updates);
+/// assert_eq!(params[mean].value, Tensor::new([1.5]));
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct StateUpdates<T: Float = f32> {
     list: Vec<(usize, Tensor<T>)>,

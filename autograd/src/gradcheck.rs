@@ -69,6 +69,18 @@ fn spread(like: &Tensor<f64>, seed: usize) -> Tensor<f64> {
 }
 
 /// A derivative that finite differences contradict.
+///
+/// ```
+/// use gradus_autograd::{Op, gradcheck};
+/// use gradus_tensor::Tensor;
+/// // The derivative of x^2 is 2 x, not x.
+/// let error = gradcheck(&[Tensor::from([3.0])], |x| {
+///     let value = x[0].value().clone();
+///     Op::new("square", &value * &value).input(&x[0], move |g| g * value).finish()
+/// });
+/// let error = error.unwrap_err();
+/// assert!(error.input == 0 && (error.numeric / error.analytic - 2.0).abs() < 1e-6);
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct GradientMismatch {
     /// The index of the input whose derivative is wrong.

@@ -11,6 +11,16 @@ use crate::constraint::Constraint;
 use crate::grad::StateUpdates;
 
 /// What a parameter is for.
+///
+/// ```
+/// use gradus_autograd::{Params, Role};
+/// use gradus_tensor::Tensor;
+/// let mut params = Params::new();
+/// params.add("0/gamma", Tensor::new([1.0]));
+/// params.add_state("0/moving_mean", Tensor::new([0.0]));
+/// let roles: Vec<Role> = params.iter().map(|param| param.role).collect();
+/// assert_eq!(roles, [Role::Weight, Role::State]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
@@ -21,6 +31,16 @@ pub enum Role {
 }
 
 /// A named tensor of a model.
+///
+/// ```
+/// use gradus_autograd::Params;
+/// use gradus_tensor::Tensor;
+/// let mut params = Params::new();
+/// let kernel = params.add("1/kernel", Tensor::new([[1.0, 2.0]]));
+/// params.freeze("1");
+/// let param = &params[kernel];
+/// assert_eq!((&*param.name, param.value.shape(), param.trainable()), ("1/kernel", &[1, 2].into(), false));
+/// ```
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Param<T: Float = f32> {
     /// The path of the layer and the weight's own name: `"1/kernel"`. Names, not positions, go to disk.
@@ -258,6 +278,16 @@ impl<T: Float> TryFrom<Vec<Param<T>>> for Params<T> {
 /// Values that do not fit the parameters they were meant for.
 ///
 /// One pointer wide, as all errors here.
+///
+/// ```
+/// use gradus_autograd::Params;
+/// use gradus_tensor::Tensor;
+/// let (mut small, mut large) = (Params::new(), Params::new());
+/// small.add("0/kernel", Tensor::new([1.0]));
+/// large.add("0/kernel", Tensor::new([1.0, 2.0]));
+/// let error = small.assign(&large).unwrap_err();
+/// assert!(error.to_string().starts_with("params: \"0/kernel\" has shape [2] where [1] is needed"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(clippy::box_collection)] // A thin pointer: the box around the string is the point.
 pub struct ParamsMismatch(Box<String>);

@@ -247,6 +247,16 @@ fn add<T: Float>(input: &Input, mut outgoing: Tensor<T>, slots: &mut [Option<Ten
 }
 
 /// What a backward sweep found: the gradient of each leaf.
+///
+/// ```
+/// use gradus_autograd::Tape;
+/// use gradus_tensor::Tensor;
+/// let tape = Tape::new();
+/// let (x, unused) = (tape.var(Tensor::new([1.0, 3.0])), tape.var(Tensor::new([7.0])));
+/// let gradients = tape.backward(&x.square().sum(..));
+/// assert_eq!(gradients.of(&x), Tensor::new([2.0, 6.0]));
+/// assert_eq!(gradients.of(&unused), Tensor::new([0.0]));
+/// ```
 pub struct Gradients<T: Float = f32> {
     tape: Arc<Mutex<Nodes<T>>>,
     slots: Vec<Option<Tensor<T>>>,

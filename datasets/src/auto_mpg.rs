@@ -41,6 +41,12 @@ pub fn load() -> Result<Dataset> {
 
 /// Auto MPG from a folder that holds `auto-mpg.csv`, or `auto-mpg/` with it.
 ///
+/// ```
+/// use gradus_datasets::auto_mpg;
+/// assert_eq!(auto_mpg::load_from("data/auto-mpg")?.len(), 392);
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
+///
 /// # Errors
 /// If the file is missing or damaged.
 pub fn load_from(folder: impl AsRef<Path>) -> Result<Dataset> {

@@ -11,6 +11,15 @@ use crate::error::{DatasetError, Place, Result};
 /// Some samples of a data set, for one step of training.
 ///
 /// The inputs and the targets are tensors or [`Columns`], as those of the data set are.
+///
+/// ```
+/// use gradus_datasets::Dataset;
+/// use gradus_tensor::Tensor;
+/// let data = Dataset::new(Tensor::new([1.0, 2.0, 3.0]), Tensor::from([0_i64, 1, 1]))?;
+/// let batch = data.batches(2).next().unwrap();
+/// assert_eq!((batch.len(), batch.inputs, batch.targets), (2, Tensor::new([1.0, 2.0]), Tensor::from([0_i64, 1])));
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Batch<X: SampleType = f32, Y: SampleType = X> {
     /// The inputs, `[size, ..]`.

@@ -68,6 +68,12 @@ pub fn load() -> Result<Splits<u8, u8>> {
 
 /// CIFAR-10 from a folder that holds the six files, or `cifar-10-batches-bin/` with them.
 ///
+/// ```no_run
+/// use gradus_datasets::cifar10;
+/// let (train, test) = cifar10::load_from("downloads/cifar-10-batches-bin")?.split();
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
+///
 /// # Errors
 /// If a file is missing or damaged.
 pub fn load_from(folder: impl AsRef<Path>) -> Result<Splits<u8, u8>> {

@@ -74,6 +74,16 @@ pub trait DataSource {
 pub type PassBatches<X = Columns, Y = X> = Box<dyn Iterator<Item = Result<Batch<X, Y>>>>;
 
 /// One pass over data: in which order, and how the batches are made.
+///
+/// ```
+/// use gradus_datasets::{DataSource, Dataset, Pass};
+/// use gradus_tensor::Tensor;
+/// let data = Dataset::new(Tensor::<f32>::zeros([10, 2]), Tensor::<f32>::zeros([10, 1]))?;
+/// // Batches of 4 in the order of seed 7; one is made ahead, on a thread of its own.
+/// let pass = Pass { prefetch: 1, ..Pass::new(4, data.order(Some(7))) };
+/// assert_eq!(data.batches_of(&pass)?.count(), 3);
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pass {
     /// The number of samples in a batch; the last one may be smaller.

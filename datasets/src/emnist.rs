@@ -31,6 +31,12 @@ use crate::remote::Remote;
 use crate::splits::Splits;
 
 /// A selection of EMNIST's images, with its division into classes.
+///
+/// ```
+/// use gradus_datasets::emnist::Selection;
+/// assert_eq!((Selection::ByClass.classes(), Selection::Letters.classes()), (62, 26));
+/// assert_eq!(Selection::Balanced.class_names()[10], "A");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Selection {
     /// All images in 62 classes: the digits, the capitals, the small letters.
@@ -145,6 +151,12 @@ pub fn load(selection: Selection) -> Result<Splits<u8, u8>> {
 }
 
 /// A selection of EMNIST from a folder that holds its four files or `emnist/` with them, each plain or gzip'd.
+///
+/// ```no_run
+/// use gradus_datasets::emnist::{self, Selection};
+/// let digits = emnist::load_from("downloads/emnist", Selection::Digits)?;
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
 ///
 /// # Errors
 /// If a file is missing or damaged.

@@ -35,6 +35,12 @@ struct Report {
 }
 
 /// The place of an error in its file or data set.
+///
+/// ```
+/// use gradus_datasets::Place;
+/// assert_eq!(Place::Line { line: 3, column: 5 }.to_string(), "line 3, column 5");
+/// assert_eq!(Place::Sample(12).to_string(), "sample 12");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Place {

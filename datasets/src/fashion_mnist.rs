@@ -75,6 +75,12 @@ pub fn load() -> Result<Splits<u8, u8>> {
 
 /// Fashion-MNIST from a folder that holds the four files or `fashion-mnist/` with them, each plain or gzip'd.
 ///
+/// ```no_run
+/// use gradus_datasets::fashion_mnist;
+/// let (train, test) = fashion_mnist::load_from("downloads/fashion-mnist")?.to_categorical(10)?.split();
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
+///
 /// # Errors
 /// If a file is missing or damaged.
 pub fn load_from(folder: impl AsRef<Path>) -> Result<Splits<u8, u8>> {

@@ -58,6 +58,14 @@ pub struct DataFiles {
 }
 
 /// A folder that holds a data set's files.
+///
+/// ```
+/// use gradus_datasets::{Csv, iris};
+/// let found = iris::FILES.find_in("data/iris")?;
+/// assert!(found.path("iris.csv")?.ends_with("iris/iris.csv"));
+/// assert_eq!(Csv::new(found.open("iris.csv")?).classification()?.len(), 150);
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct FoundFiles {
     files: DataFiles,

@@ -43,6 +43,13 @@ pub fn load() -> Result<Dataset<f32, i64>> {
 
 /// Iris from a folder that holds `iris.csv`, or `iris/` with it.
 ///
+/// ```
+/// use gradus_datasets::iris;
+/// let flowers = iris::load_from("data")?; // The folder with `iris/`, or that folder itself.
+/// assert_eq!(flowers.class_names().unwrap()[2], "virginica");
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
+///
 /// # Errors
 /// If the file is missing or damaged.
 pub fn load_from(folder: impl AsRef<Path>) -> Result<Dataset<f32, i64>> {

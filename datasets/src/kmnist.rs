@@ -67,6 +67,12 @@ pub fn load() -> Result<Splits<u8, u8>> {
 
 /// Kuzushiji-MNIST from a folder that holds the four files or `kmnist/` with them, each plain or gzip'd.
 ///
+/// ```no_run
+/// use gradus_datasets::kmnist;
+/// let pictures = kmnist::load_from("downloads/kmnist")?.train;
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
+///
 /// # Errors
 /// If a file is missing or damaged.
 pub fn load_from(folder: impl AsRef<Path>) -> Result<Splits<u8, u8>> {

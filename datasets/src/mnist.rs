@@ -67,6 +67,22 @@ pub fn load() -> Result<Splits<u8, u8>> {
 /// MNIST, or another data set of the same form, from a folder that holds the four files or
 /// `mnist/` with them, each plain or gzip'd.
 ///
+/// ```
+/// use gradus_datasets::{idx, mnist};
+/// use gradus_tensor::Tensor;
+/// # let folder = std::env::temp_dir().join(format!("gradus_mnist_{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder).unwrap();
+/// // Pictures of one's own, 10 to train on and 2 to test on, in files of MNIST's names.
+/// for (part, count) in [("train", 10), ("t10k", 2)] {
+///     idx::write(folder.join(format!("{part}-images-idx3-ubyte.gz")), &Tensor::<u8>::zeros([count, 28, 28]))?;
+///     idx::write(folder.join(format!("{part}-labels-idx1-ubyte.gz")), &Tensor::<u8>::zeros([count]))?;
+/// }
+/// let (train, test) = mnist::load_from(&folder)?.split();
+/// assert_eq!((train.len(), test.len()), (10, 2));
+/// # std::fs::remove_dir_all(&folder).unwrap();
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
+///
 /// # Errors
 /// If a file is missing or damaged.
 pub fn load_from(folder: impl AsRef<Path>) -> Result<Splits<u8, u8>> {

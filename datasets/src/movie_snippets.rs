@@ -44,6 +44,13 @@ const TRAIN: usize = 8_434;
 const TEST: usize = 2_171;
 
 /// A snippet of a review.
+///
+/// ```no_run
+/// let snippets = gradus_datasets::movie_snippets::load()?.train;
+/// // Two classes, without what is neither good nor bad.
+/// let praise: Vec<bool> = snippets.iter().filter(|s| s.rating != 0.0).map(|s| s.rating > 0.0).collect();
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Snippet {
     /// The number in the source, from 1.
@@ -55,6 +62,13 @@ pub struct Snippet {
 }
 
 /// The snippets of both parts, in the order of the source.
+///
+/// ```no_run
+/// let snippets = gradus_datasets::movie_snippets::load()?;
+/// let best = snippets.test.iter().max_by(|a, b| a.rating.total_cmp(&b.rating)).unwrap();
+/// println!("{}: {}", best.rating, best.text);
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MovieSnippets {
     /// The snippets to learn from.
@@ -82,6 +96,11 @@ pub fn load() -> Result<MovieSnippets> {
 
 /// The snippets from a file, plain or gzip'd: that of the authors, or one of the columns `id`, `split`, `rating` and `text` under a
 /// line of these names, with tabs between them. Or from the folder that holds the authors'.
+///
+/// ```no_run
+/// let snippets = gradus_datasets::movie_snippets::load_from("downloads/movieReviewSnippets_GroundTruth.txt")?;
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
 ///
 /// # Errors
 /// If the file is missing or damaged.

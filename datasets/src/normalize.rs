@@ -7,6 +7,15 @@ use crate::splits::Splits;
 
 /// Mean and standard deviation to normalise by, of any shape that broadcasts to a sample: one number, or one for each
 /// feature.
+///
+/// ```
+/// use gradus_datasets::Dataset;
+/// use gradus_tensor::Tensor;
+/// let data = Dataset::new(Tensor::new([[1.0, 200.0], [3.0, 600.0]]), Tensor::new([0.0, 1.0]))?;
+/// let statistics = data.statistics();
+/// assert_eq!((statistics.mean, statistics.std), (Tensor::new([2.0, 400.0]), Tensor::new([1.0, 200.0])));
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Statistics<T: Float = f32> {
     /// The mean, which is subtracted.

@@ -10,6 +10,15 @@ use serde::{Deserialize, Serialize};
 use crate::error::{DatasetError, Result};
 
 /// The source of a random order: a seed, or the next draws of a `&mut Generator`.
+///
+/// ```
+/// use gradus_datasets::Order;
+/// use gradus_tensor::Generator;
+/// // The same seed gives the same order; a generator gives another one each time.
+/// assert_eq!(Order::shuffled(100, 7), Order::shuffled(100, 7));
+/// let mut generator = Generator::new(7);
+/// assert_ne!(Order::shuffled(100, &mut generator), Order::shuffled(100, &mut generator));
+/// ```
 pub trait Randomness: sealed::Sealed {
     #[doc(hidden)]
     fn order(self, samples: usize) -> Order;
@@ -45,6 +54,19 @@ fn shuffled(samples: usize, generator: &mut Generator) -> Vec<usize> {
 /// [`Batches::in_order`](crate::Batches::in_order). The order of a seed is written as the seed and the number of samples.
 ///
 /// The random order of a seed is fixed: the samples `0..n` after [`Generator::shuffle`], whose stream is documented.
+///
+/// ```
+/// use gradus_datasets::{Dataset, Order};
+/// use gradus_tensor::Tensor;
+/// let data = Dataset::new(Tensor::new([10.0, 20.0, 30.0]), Tensor::new([1.0, 2.0, 3.0]))?;
+/// let mut batches = data.batches(2).in_order(Order::shuffled(3, 7))?;
+/// batches.next();
+/// // The rest of the epoch, perhaps in another program.
+/// let written = serde_json::to_string(batches.order()).unwrap();
+/// let order: Order = serde_json::from_str(&written).unwrap();
+/// assert_eq!((order.position(), order.remaining()), (2, Some(1)));
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
     rows: Rows,

@@ -23,6 +23,13 @@ pub const FILES: DataFiles =
 const CHAINS: usize = 154;
 
 /// A chain of a protein with the state of each residue.
+///
+/// ```
+/// use gradus_datasets::protein_q3::Protein;
+/// let (id, source) = ("1abc_A".to_owned(), "PDB".to_owned());
+/// let chain = Protein { id, source, is_test: false, sequence: "MKV".to_owned(), q3: "-HE".to_owned() };
+/// assert_eq!(chain.classes(), [0, 1, 2]);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Protein {
     /// The PDB id, and the chain where the file names one: `"1ahs_A"`.
@@ -62,6 +69,12 @@ pub fn load() -> Result<Vec<Protein>> {
 }
 
 /// The chains from a folder that holds `pdb_q3.tsv`, or `protein-q3/` with it.
+///
+/// ```
+/// use gradus_datasets::protein_q3;
+/// assert_eq!(protein_q3::load_from("data/protein-q3")?.len(), 154);
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
 ///
 /// # Errors
 /// If the file is missing or damaged.

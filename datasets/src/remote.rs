@@ -1,6 +1,16 @@
 //! The address at which a file of a data set is published.
 
 /// A published file of a data set, or an archive (`.zip`, `.tar.gz`) that holds some of its files.
+///
+/// Data sets of one's own name theirs in [`DataFiles::remotes`](crate::DataFiles::remotes):
+///
+/// ```
+/// use gradus_datasets::cifar10;
+/// for remote in cifar10::FILES.remotes {
+///     println!("{} (md5 {})", remote.url, remote.md5);
+/// }
+/// # assert_eq!(cifar10::FILES.remotes[0].md5.len(), 32);
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Remote {
     /// The address.

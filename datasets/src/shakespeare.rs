@@ -33,6 +33,13 @@ const PLAYS: [(usize, &str); 8] = [
 const BYTES: usize = 1_036_489;
 
 /// The plays as texts.
+///
+/// ```
+/// let plays = gradus_datasets::shakespeare::load()?;
+/// let names: Vec<&str> = plays.plays().map(|(name, _)| name).collect();
+/// assert!(names.contains(&"The Tempest") && !plays.train().contains("PROSPERO"));
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shakespeare {
     text: String,
@@ -76,6 +83,12 @@ pub fn load() -> Result<Shakespeare> {
 }
 
 /// The plays from a folder that holds `eight_plays.txt`, or `shakespeare/` with it.
+///
+/// ```
+/// let plays = gradus_datasets::shakespeare::load_from("data/shakespeare")?;
+/// assert_eq!(plays.plays().len(), 8);
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
 ///
 /// # Errors
 /// If the file is missing or damaged.

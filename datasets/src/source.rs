@@ -17,6 +17,15 @@ const LONGEST_MAGIC: u64 = 10;
 const BUFFER_BYTES: usize = 1 << 16;
 
 /// The bytes of a file or of any reader, unpacked as they are read.
+///
+/// ```
+/// use gradus_datasets::{ByteSource, Csv};
+/// // What is no file, such as an answer of a server, is read in the same way.
+/// let answer = "x,y\n1,2\n";
+/// let data = Csv::new(ByteSource::new(answer.as_bytes(), "the server's answer")?).regression()?;
+/// assert_eq!(data.len(), 1);
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
 pub struct ByteSource<'a> {
     name: String,
     bytes: Box<dyn Read + Send + 'a>,

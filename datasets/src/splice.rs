@@ -53,6 +53,12 @@ pub fn load() -> Result<Splits<f32, i64>> {
 
 /// The windows from a folder that holds `splice.tsv`, or `splice/` with it.
 ///
+/// ```
+/// let (train, test) = gradus_datasets::splice::load_from("data/splice")?.split();
+/// assert_eq!((train.len(), test.len()), (2404, 600));
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
+///
 /// # Errors
 /// If the file is missing or damaged.
 pub fn load_from(folder: impl AsRef<Path>) -> Result<Splits<f32, i64>> {
@@ -60,6 +66,13 @@ pub fn load_from(folder: impl AsRef<Path>) -> Result<Splits<f32, i64>> {
 }
 
 /// The letters of each window and its class, those to train on first, in the order of [`load`].
+///
+/// ```
+/// use gradus_datasets::splice;
+/// let windows = splice::sequences()?;
+/// assert_eq!((windows.len(), windows[0].0.len()), (3004, splice::LENGTH));
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
 ///
 /// # Errors
 /// If the file is missing or damaged.

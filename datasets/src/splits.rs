@@ -8,6 +8,16 @@ use crate::error::Result;
 /// Samples to train on, and samples of the same kind to test on.
 ///
 /// Each method changes both sets alike, so that they stay comparable; [`Splits::split`] takes them apart.
+///
+/// ```
+/// use gradus_datasets::{Dataset, Splits};
+/// use gradus_tensor::Tensor;
+/// let all = Dataset::new(Tensor::from([[0_u8], [255], [51]]), Tensor::from([0_i64, 1, 0]))?;
+/// let (train, test) = all.split_at(2);
+/// let (train, test) = Splits { train, test }.map_inputs(|x| x.to::<f32>() / 255.0).to_categorical(2)?.split();
+/// assert_eq!((train.targets().shape(), test.inputs()), (&[2, 2].into(), &Tensor::new([[0.2]])));
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Splits<X: SampleType = f32, Y: SampleType = X> {
     /// The samples to learn from.

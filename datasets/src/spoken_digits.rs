@@ -32,6 +32,14 @@ pub const FILES: DataFiles = DataFiles {
 const CLIPS: [usize; 2] = [2_400, 600];
 
 /// A recording of one digit.
+///
+/// ```
+/// let clips = gradus_datasets::spoken_digits::load()?.train;
+/// // The sevens, each with as many frames as it is long.
+/// let sevens: Vec<usize> = clips.iter().filter(|clip| clip.digit == 7).map(|clip| clip.frames.shape()[0]).collect();
+/// assert!(!sevens.is_empty());
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Clip {
     /// The frames, `[frames, 13]`, as they are in the source: not normalised.
@@ -41,6 +49,13 @@ pub struct Clip {
 }
 
 /// The clips of both parts.
+///
+/// ```
+/// let digits = gradus_datasets::spoken_digits::load()?;
+/// let longest = digits.train.iter().chain(&digits.test).map(|clip| clip.frames.shape()[0]).max();
+/// println!("the longest recording has {} frames", longest.unwrap());
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct SpokenDigits {
     /// The clips to learn from.
@@ -66,6 +81,12 @@ pub fn load() -> Result<SpokenDigits> {
 }
 
 /// The clips from a folder that holds the three files, or `spoken-digits/` with them.
+///
+/// ```
+/// let digits = gradus_datasets::spoken_digits::load_from("data/spoken-digits")?;
+/// assert_eq!(digits.test.len(), 600);
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
 ///
 /// # Errors
 /// If a file is missing or damaged.

@@ -69,6 +69,12 @@ pub fn load() -> Result<Splits<f32, u8>> {
 
 /// USPS from a folder that holds `usps` and `usps.t`, or `usps/` with them.
 ///
+/// ```no_run
+/// use gradus_datasets::usps;
+/// let digits = usps::load_from("downloads/usps")?;
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
+///
 /// # Errors
 /// If a file is missing or damaged.
 pub fn load_from(folder: impl AsRef<Path>) -> Result<Splits<f32, u8>> {

@@ -24,6 +24,12 @@ pub const FILES: DataFiles = DataFiles {
 const PARTS: [(&str, usize); 3] = [("train", 10_158), ("valid", 1_253), ("test", 1_482)];
 
 /// A verse in both languages.
+///
+/// ```
+/// let verse = gradus_datasets::verses::load()?.train.swap_remove(0);
+/// println!("{}: {} = {}", verse.place, verse.english, verse.spanish);
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verse {
     /// The English text.
@@ -35,6 +41,14 @@ pub struct Verse {
 }
 
 /// The verses of each part.
+///
+/// ```
+/// use gradus_datasets::{TextVectorization, verses};
+/// let verses = verses::load()?;
+/// let words = TextVectorization::new().max_tokens(100).adapt(verses.valid.iter().map(|verse| &verse.english))?;
+/// assert_eq!(words.vocabulary()[2], "the"); // The most frequent word.
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verses {
     /// The verses to learn from.
@@ -61,6 +75,12 @@ pub fn load() -> Result<Verses> {
 }
 
 /// The verses from a folder that holds `en_es.tsv` and `split.tsv`, or `verses/` with them.
+///
+/// ```
+/// let verses = gradus_datasets::verses::load_from("data/verses")?;
+/// assert!(verses.train.len() > verses.test.len());
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
 ///
 /// # Errors
 /// If a file is missing or damaged.

@@ -93,6 +93,13 @@ pub trait ElementwiseRule: Clone + fmt::Debug + Send + Sync + 'static {
 }
 
 /// The scalars of a step: an array of f64. Sealed.
+///
+/// ```
+/// use gradus_optim::Scalars;
+/// let scalars = [0.1, 0.9];
+/// assert_eq!((<[f64; 2]>::COUNT, scalars.get(1)), (2, 0.9));
+/// assert_eq!(<[f64; 2]>::each(|i| i as f32), [0.0, 1.0]);
+/// ```
 pub trait Scalars: Copy + Send + Sync + sealed::Sealed {
     /// The same array of another number.
     type Of<N: Real>: Copy;

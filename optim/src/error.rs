@@ -30,10 +30,33 @@ macro_rules! message_error {
 
 message_error! {
     /// A state does not fit the parameters or the rule.
+    ///
+    /// ```
+    /// use gradus_autograd::Params;
+    /// use gradus_optim::{Adam, Optimizer, State};
+    /// use gradus_tensor::Tensor;
+    /// let mut params = Params::new();
+    /// params.add("0/kernel", Tensor::new([1.0]));
+    /// let slots = vec![("7/kernel/momentum".to_owned(), Tensor::new([0.0]))];
+    /// let state = State { steps: 1, learning_rate: None, slots };
+    /// let error = Optimizer::from(Adam::default()).restore(&params, state).unwrap_err();
+    /// assert!(error.to_string().contains("7/kernel/momentum"));
+    /// ```
     RestoreError
 }
 
 message_error! {
     /// Parameters, their gradients or the learning rate are none with which an optimiser can take its next step.
+    ///
+    /// ```
+    /// use gradus_autograd::{Grads, Params};
+    /// use gradus_optim::{Optimizer, Sgd};
+    /// use gradus_tensor::Tensor;
+    /// let mut params = Params::new();
+    /// params.add("0/kernel", Tensor::new([1.0]));
+    /// let grads = Grads::from_iter([Some(Tensor::new([1.0, 2.0]))]);
+    /// let error = Optimizer::from(Sgd::default()).try_step(&mut params, &grads).unwrap_err();
+    /// assert!(error.to_string().contains("0/kernel"));
+    /// ```
     StepError
 }

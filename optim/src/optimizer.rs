@@ -457,6 +457,17 @@ fn check_gradients<T: Float>(params: &Params<T>, grads: &Grads<T>) -> Result<(),
 }
 
 /// The options of [`Optimizer`] as methods of every rule: `Adam::default().learning_rate(0.01)`.
+///
+/// ```
+/// use gradus_autograd::{Grads, Params};
+/// use gradus_optim::{IntoOptimizer, Optimizer, Sgd};
+/// use gradus_tensor::Tensor;
+/// let mut optimizer: Optimizer<Sgd> = Sgd::default().learning_rate(0.5).clip_value(1.0);
+/// let mut params = Params::new();
+/// params.add("w", Tensor::new([1.0]));
+/// optimizer.step(&mut params, &Grads::from_iter([Some(Tensor::new([10.0]))]));
+/// assert_eq!(params[0].value, Tensor::new([0.5])); // A step of 0.5 x 1.
+/// ```
 pub trait IntoOptimizer: Rule {
     /// An optimiser with this rule and another learning rate; see [`Optimizer::learning_rate`].
     #[track_caller]

@@ -58,6 +58,12 @@ pub trait Rule: Clone + fmt::Debug + Send + Sync + 'static {
 }
 
 /// A slot: a tensor that a rule keeps for a weight from step to step, such as a moving average.
+///
+/// ```
+/// use gradus_optim::{Adam, Rule, Slot};
+/// let slots = Adam::default().slots("0/kernel", &[3, 2].into());
+/// assert_eq!(slots, [Slot::zeros("momentum", [3, 2]), Slot::zeros("velocity", [3, 2])]);
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Slot {
     /// The name, which goes to disk with a checkpoint.
@@ -79,6 +85,46 @@ impl Slot {
 ///
 /// The optimiser has not clipped the gradient and decayed the value yet: an elementwise rule does so in the same pass over
 /// memory, any other rule by [`Weight::transformed`].
+///
+/// A rule may look at the path, and leave the step to others:
+///
+/// ```
+/// use gradus_autograd::{Grads, Params};
+/// use gradus_optim::{Adam, IntoOptimizer, Rule, Sgd, Slot, Weight};
+/// use gradus_tensor::{Float, Shape, Tensor};
+///
+/// /// Plain descent for biases, Adam for all else.
+/// #[derive(Clone, Debug, Default)]
+/// struct PlainBiases {
+///     adam: Adam,
+///     sgd: Sgd,
+/// }
+///
+/// impl Rule for PlainBiases {
+///     const LEARNING_RATE: f64 = 0.001;
+///
+///     fn slots(&self, path: &str, shape: &Shape) -> Vec<Slot> {
+///         if path.ends_with("bias") { self.sgd.slots(path, shape) } else { self.adam.slots(path, shape) }
+///     }
+///
+///     fn apply<T: Float>(&self, step: u64, learning_rate: f64, weight: Weight<'_, T>) {
+///         if weight.path().ends_with("bias") {
+///             self.sgd.apply(step, learning_rate, weight);
+///         } else {
+///             self.adam.apply(step, learning_rate, weight);
+///         }
+///     }
+/// }
+///
+/// let mut params = Params::new();
+/// params.add("0/kernel", Tensor::new([1.0]));
+/// params.add("0/bias", Tensor::new([1.0]));
+/// let grads = Grads::from_iter([Some(Tensor::new([4.0])), Some(Tensor::new([4.0]))]);
+/// PlainBiases::default().learning_rate(0.25).step(&mut params, &grads);
+/// // Adam's first step is the learning rate, descent's the learning rate times the gradient.
+/// assert!((params[0].value.item() - 0.75).abs() < 1e-6);
+/// assert_eq!(params[1].value.item(), 0.0);
+/// ```
 pub struct Weight<'a, T: Float = f32> {
     pub(crate) path: &'a str,
     pub(crate) value: &'a mut Tensor<T>,

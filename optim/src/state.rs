@@ -13,6 +13,19 @@ use crate::rule::{Rule, Slot};
 ///
 /// Plain data that serde writes and reads. It does not hold the rule, its options and the schedule: those are in the program
 /// that resumes training.
+///
+/// ```
+/// use gradus_autograd::{Grads, Params};
+/// use gradus_optim::{IntoOptimizer, Sgd};
+/// use gradus_tensor::Tensor;
+/// let mut params = Params::new();
+/// params.add("0/kernel", Tensor::new([1.0]));
+/// let mut optimizer = Sgd::default().momentum(0.5).learning_rate(0.25);
+/// optimizer.step(&mut params, &Grads::from_iter([Some(Tensor::new([4.0]))]));
+/// let state = optimizer.state();
+/// assert_eq!((state.steps, state.learning_rate), (1, None));
+/// assert_eq!(state.slots, [("0/kernel/momentum".to_owned(), Tensor::new([-1.0]))]);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct State<T: Float = f32> {
     /// The number of steps taken.

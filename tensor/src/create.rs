@@ -7,6 +7,12 @@ use crate::shape::{Shape, ShapeError};
 use crate::tensor::Tensor;
 
 /// Arrays nested to any depth, such as `[[1.0, 2.0], [3.0, 4.0]]`, or a single number.
+///
+/// ```
+/// use gradus_tensor::{NestedArray, Tensor};
+/// assert_eq!(<[[u8; 3]; 2] as NestedArray<u8>>::shape(), [2, 3]);
+/// assert_eq!(Tensor::from([[1_u8, 2, 3], [4, 5, 6]]).shape(), &[2, 3]);
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no nested array of `{T}`",
     label = "give arrays of one type of number, such as [[1.0, 2.0], [3.0, 4.0]]",

@@ -10,6 +10,15 @@ use crate::kernels::winograd::Winograd;
 /// A type that a tensor can hold: f32, f64, i8, i16, i32, i64, u8 and bool.
 ///
 /// The trait is sealed, because the kernels know these types. [`Float`] is the narrower set that training computes with.
+///
+/// ```
+/// use gradus_tensor::{Element, Tensor};
+/// fn describe<T: Element>(x: &Tensor<T>) -> String {
+///     format!("{} numbers of type {}", x.size(), T::NAME)
+/// }
+/// assert_eq!(describe(&Tensor::from([1_u8, 2, 3])), "3 numbers of type u8");
+/// assert_eq!((300_i64.cast::<u8>(), f32::NAN.cast::<i32>()), (44, 0));
+/// ```
 pub trait Element:
     Scalar<Truth = bool> + PartialEq + PartialOrd + Default + Send + Sync + fmt::Debug + fmt::Display + 'static
 {
@@ -43,6 +52,15 @@ pub trait Element:
 }
 
 /// A type with arithmetic: every element type but bool.
+///
+/// ```
+/// use gradus_tensor::{Number, Tensor};
+/// // The same for all types but bool. Sums of whole numbers are i64, so that they have room.
+/// fn total<T: Number>(x: &Tensor<T>) -> T::Sum {
+///     x.sum(..).item()
+/// }
+/// assert_eq!((total(&Tensor::from([200_u8, 200])), total(&Tensor::new([0.5, 0.25]))), (400, 0.75));
+/// ```
 pub trait Number:
     Element
     + Arithmetic
@@ -75,11 +93,28 @@ pub trait Number:
 }
 
 /// A whole number, which can be an index or a class label.
+///
+/// ```
+/// use gradus_tensor::{Integer, Tensor};
+/// fn largest_label<T: Integer>(labels: &Tensor<T>) -> T {
+///     labels.max(..).item()
+/// }
+/// assert_eq!(largest_label(&Tensor::from([3_i64, 9, 4])), 9);
+/// ```
 pub trait Integer: Number {}
 
 /// A type that training computes with: f32, and f64 for gradient checks.
 ///
 /// Elementary functions that are fast and vectorised come from [`Math`](crate::Math); `num_traits::Float` has the rest.
+///
+/// ```
+/// use gradus_tensor::{Float, Math, Tensor};
+/// /// The root of the mean of the squares.
+/// fn rms<T: Float>(x: &Tensor<T>) -> T {
+///     Math::sqrt((x * x).mean(..).item())
+/// }
+/// assert_eq!((rms(&Tensor::new([1.0, 7.0])), rms(&Tensor::from([1.0_f64, 7.0]))), (5.0_f32, 5.0_f64));
+/// ```
 pub trait Float:
     Number<Sum = Self> + Real + num_traits::Float + num_traits::NumAssign + MathOfRuns + Gemm + Winograd + std::iter::Sum
 {
@@ -114,6 +149,22 @@ pub trait Float:
 
 /// A pair of things, one for f32 and one for f64, from which generic code chooses by [`Float::choose`]. So it can use things that
 /// cannot be generic, such as trait objects.
+///
+/// ```
+/// use gradus_tensor::{Float, PerFloat};
+/// /// The number of decimal digits that a type holds.
+/// struct Digits;
+/// impl PerFloat for Digits {
+///     type Of<T: Float> = u32;
+///     fn f32(self) -> u32 {
+///         f32::DIGITS
+///     }
+///     fn f64(self) -> u32 {
+///         f64::DIGITS
+///     }
+/// }
+/// assert_eq!((f32::choose(Digits), f64::choose(Digits)), (6, 15));
+/// ```
 pub trait PerFloat {
     /// The thing for one type.
     type Of<T: Float>;

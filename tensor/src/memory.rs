@@ -116,6 +116,12 @@ pub(crate) fn with_scratch<T: Copy, R>(len: usize, body: impl FnOnce(*mut T) -> 
 ///
 /// Dropped tensors leave their memory to later ones of the same size, up to 1 GiB in all. A program that is done with
 /// tensors for a while can hand that memory back.
+///
+/// ```
+/// use gradus_tensor::{Tensor, release_memory};
+/// drop(Tensor::<f32>::zeros([1000, 1000])); // Kept for the next tensor of this size.
+/// release_memory();
+/// ```
 pub fn release_memory() {
     IDLE.release(|start, class| {
         // SAFETY: an idle block was allocated with this layout and has no other owner.

@@ -11,6 +11,14 @@ use crate::tensor::Tensor;
 ///
 /// x is the input of a step, h and c are the states before it, W the kernel, U the recurrent kernel, b the bias; a is the
 /// activation, s the recurrent activation, · the product of matrices and * that of elements.
+///
+/// ```
+/// use gradus_tensor::RecurrentCell;
+/// let gru = RecurrentCell::Gru { reset_after: true };
+/// assert_eq!((RecurrentCell::Lstm.gates(), gru.gates()), (4, 3)); // Columns of the kernels for each unit.
+/// assert_eq!((RecurrentCell::Lstm.states(), gru.states()), (2, 1));
+/// assert_eq!(gru.bias_shape(8), [2, 24]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecurrentCell {
     /// h' = a(x·W + h·U + b)
@@ -51,6 +59,30 @@ impl RecurrentCell {
 }
 
 /// A function of a gate: of rows of numbers, with a derivative.
+///
+/// ```
+/// use gradus_tensor::{CellFunction, Differentiable, Float, Recurrence, RecurrentInputs, Tensor};
+/// use std::sync::Arc;
+///
+/// /// x / 2
+/// struct Half;
+///
+/// impl<T: Float> Differentiable<T> for Half {
+///     fn value(&self, x: Tensor<T>) -> Tensor<T> {
+///         x * T::of(0.5)
+///     }
+///
+///     fn gradient(&self, _x: Tensor<T>, g: Tensor<T>) -> Tensor<T> {
+///         g * T::of(0.5)
+///     }
+/// }
+///
+/// // h' = (x + h) / 2
+/// let (x, one) = (Tensor::new([[[4.0], [1.0]]]), Tensor::new([[1.0]]));
+/// let recurrence = Recurrence::simple().activation(CellFunction::Other(Arc::new(Half)));
+/// let (outputs, _) = recurrence.of(&RecurrentInputs::new(&x, &one, &one));
+/// assert_eq!(outputs.sequence(), Some(Tensor::new([[[2.0], [1.5]]])));
+/// ```
 pub trait Differentiable<T: Float>: Send + Sync {
     /// The function of `x`, whose shape is `[rows, units]`, in that shape.
     fn value(&self, x: Tensor<T>) -> Tensor<T>;
@@ -71,6 +103,15 @@ impl<T: Float> Differentiable<T> for &'static Pointwise {
 }
 
 /// The activation of a cell. With tanh as activation and the sigmoid as recurrent activation the gates are computed in one pass.
+///
+/// ```
+/// use gradus_tensor::{CellFunction, Recurrence, RecurrentInputs, Tensor, functions};
+/// use std::sync::Arc;
+/// let relu = CellFunction::Other(Arc::new(&functions::RELU));
+/// let (x, one) = (Tensor::new([[[2.0], [-5.0]]]), Tensor::new([[1.0]]));
+/// let (outputs, _) = Recurrence::simple().activation(relu).of(&RecurrentInputs::new(&x, &one, &one));
+/// assert_eq!(outputs.sequence(), Some(Tensor::new([[[2.0], [0.0]]])));
+/// ```
 #[derive(Clone)]
 pub enum CellFunction<T: Float> {
     /// The hyperbolic tangent.

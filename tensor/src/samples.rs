@@ -18,6 +18,19 @@ mod sealed {
 /// |---|---|
 /// | `f32`, `u8`, any [`Element`] | `Tensor<f32>`, `Tensor<u8>` |
 /// | [`Columns`] | `Columns` |
+///
+/// ```
+/// use gradus_tensor::{Columns, SampleType, Samples, Tensor};
+/// /// Some samples and their name.
+/// struct Named<X: SampleType> {
+///     name: &'static str,
+///     data: X::Data,
+/// }
+/// let pixels = Named::<u8> { name: "pixels", data: Tensor::from([[0_u8, 255], [7, 9]]) };
+/// let mixed = Named::<Columns> { name: "mixed", data: Columns::from((&pixels.data, Tensor::new([0.5, 1.5]))) };
+/// assert_eq!((pixels.data.sample_count(), mixed.data.len()), (2, 2));
+/// # assert_eq!((pixels.name, mixed.name), ("pixels", "mixed"));
+/// ```
 // Beside `Element` and `Columns`, because only their crate may implement it for both.
 pub trait SampleType: Clone + fmt::Debug + PartialEq + Send + Sync + 'static {
     /// The data of this type.

@@ -177,6 +177,13 @@ pub struct Axes {
 }
 
 /// The same axes, which the result keeps with length 1, so that it broadcasts against the input.
+///
+/// ```
+/// use gradus_tensor::{Tensor, keepdims};
+/// // Each row divided by its sum.
+/// let x = Tensor::new([[1.0, 3.0], [1.0, 1.0]]);
+/// assert_eq!(&x / x.sum(keepdims(1)), Tensor::new([[0.25, 0.75], [0.5, 0.5]]));
+/// ```
 pub fn keepdims(axes: impl Into<Axes>) -> Axes {
     Axes { keepdims: true, ..axes.into() }
 }
@@ -215,6 +222,11 @@ fn panic_axis_twice(op: &str, axis: isize, shape: &Shape) -> ! {
 }
 
 /// The index in `0..ndim` of an axis that may be negative (-1 is the last).
+///
+/// ```
+/// use gradus_tensor::{Shape, normalize_axis};
+/// assert_eq!(normalize_axis("my_op", -1, &Shape::from([2, 3, 4])), 2);
+/// ```
 ///
 /// # Panics
 /// If the axis is out of range.
@@ -295,6 +307,12 @@ impl From<std::ops::RangeFull> for Axes {
 /// A shape that does not fit, found at run time: what was asked of which shapes.
 ///
 /// One pointer wide, so that a `Result` of a tensor stays small.
+///
+/// ```
+/// use gradus_tensor::Tensor;
+/// let error = Tensor::new([1.0, 2.0, 3.0]).try_broadcast_to([2]).unwrap_err();
+/// assert!(error.to_string().contains("[3]"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(clippy::box_collection)] // A thin pointer: the box around the string is the point.
 pub struct ShapeError(Box<String>);
@@ -320,6 +338,14 @@ impl fmt::Display for ShapeError {
 impl std::error::Error for ShapeError {}
 
 /// The shape that both broadcast to under NumPy's rule: aligned at the last axis, equal lengths or a 1.
+///
+/// ```
+/// use gradus_tensor::{Shape, broadcast_shapes};
+/// let (column, row) = (Shape::from([3, 1]), Shape::from([4]));
+/// assert_eq!(broadcast_shapes(&column, &row)?, [3, 4]);
+/// assert!(broadcast_shapes(&Shape::from([3]), &row).is_err());
+/// # Ok::<(), gradus_tensor::ShapeError>(())
+/// ```
 ///
 /// # Errors
 /// If a pair of lengths differs and neither is 1.

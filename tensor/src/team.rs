@@ -55,6 +55,16 @@ fn run_each(tasks: usize, body: &(dyn Fn(usize) + Sync)) {
 
 /// Cuts `0..len` into ranges of length `chunk` (the last may be shorter) and calls `body` once for each, as [`run`] does.
 ///
+/// ```
+/// use std::sync::atomic::{AtomicUsize, Ordering};
+/// let sum = AtomicUsize::new(0);
+/// // Ranges of 4, 4 and 2 numbers, on as many threads as there are.
+/// gradus_tensor::team::split(10, 4, |range| {
+///     sum.fetch_add(range.sum(), Ordering::Relaxed);
+/// });
+/// assert_eq!(sum.into_inner(), 45);
+/// ```
+///
 /// # Panics
 ///
 /// If `chunk` is 0, and where [`run`] panics.
@@ -83,6 +93,10 @@ pub fn for_each<T: Send>(items: &mut [T], body: impl Fn(&mut T) + Sync) {
 }
 
 /// The number of threads that may work on the tasks of one [`run`], the caller's included.
+///
+/// ```
+/// assert!(gradus_tensor::team::threads() >= 1);
+/// ```
 pub fn threads() -> usize {
     #[cfg(feature = "parallel")]
     let threads = rayon_core::current_num_threads();

@@ -66,6 +66,16 @@ impl Slice {
 }
 
 /// What says a range of an axis: Rust's ranges, a pair of bounds, or a [`Slice`].
+///
+/// ```
+/// use gradus_tensor::{IntoSlice, Tensor};
+/// fn columns(x: &Tensor, range: impl IntoSlice) -> Tensor {
+///     x.slice(1, range)
+/// }
+/// let x = Tensor::new([[1.0, 2.0, 3.0]]);
+/// assert_eq!(columns(&x, 1..), Tensor::new([[2.0, 3.0]]));
+/// assert_eq!(columns(&x, (0, -1)), Tensor::new([[1.0, 2.0]])); // Python's 0:-1
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no range of an axis",
     label = "give a range, such as 0..1, ..-1 or (1, -1)",

@@ -82,6 +82,15 @@ impl MelSpectrogram {
 }
 
 /// Decibels: 10 log10 of power over 1, not below a floor: `librosa.power_to_db` and `torchaudio.transforms.AmplitudeToDB`.
+///
+/// ```
+/// use gradus_datasets::audio::Decibels;
+/// use gradus_tensor::Tensor;
+/// let decibels = Decibels { range: Some(15.0), ..Decibels::default() };
+/// // 0, 10 and 20 dB, but none more than 15 below the largest.
+/// let expected = Tensor::new([5.0, 10.0, 20.0]);
+/// assert!(decibels.of_power(&Tensor::new([1.0, 10.0, 100.0])).allclose(&expected, 1e-5, 0.0));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Decibels {
     /// The least power that counts.
@@ -120,6 +129,15 @@ impl Decibels {
 ///
 /// Numbers as `librosa.feature.mfcc` and `torchaudio.transforms.MFCC` give them for the mel spectrogram of the same name: the
 /// transform is DCT-II, orthonormal, and decibels have a range of 80.
+///
+/// ```
+/// use gradus_datasets::audio::{MelSpectrogram, Mfcc};
+/// use gradus_tensor::Tensor;
+/// // 13 coefficients of 40 mels, a frame each 10 ms, for a second of silence.
+/// let mfcc = Mfcc::new(MelSpectrogram::librosa(16_000, 512, 160, 40)?, 13)?;
+/// assert_eq!(mfcc.transform(&Tensor::zeros([16_000]))?.shape(), &[101, 13]);
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Mfcc {
     mel: MelSpectrogram,
@@ -177,6 +195,14 @@ impl Mfcc {
 /// The slopes of features `[frames, features]` along time, over `width` frames to either side: sum of n (x[t+n] - x[t-n]) over 2 sum
 /// of n^2. Beyond the ends stand the first and the last frame. `torchaudio.functional.compute_deltas` with `win_length` 2 `width` +
 /// 1, `librosa.feature.delta` with `mode="nearest"`.
+///
+/// ```
+/// use gradus_datasets::audio::deltas;
+/// use gradus_tensor::Tensor;
+/// // A slope of 1, which the repeated frames beyond the ends halve there.
+/// let features = Tensor::new([[0.0], [1.0], [2.0], [3.0]]);
+/// assert_eq!(deltas(&features, 1), Tensor::new([[0.5], [1.0], [1.0], [0.5]]));
+/// ```
 ///
 /// # Panics
 /// If there are not two axes, or the width is 0.

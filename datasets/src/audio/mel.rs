@@ -51,6 +51,14 @@ fn step() -> f64 {
 }
 
 /// Triangular filters at even distances on the mel scale: `librosa.filters.mel`, `torchaudio.functional.melscale_fbanks`.
+///
+/// ```
+/// use gradus_datasets::audio::{MelFilters, MelScale};
+/// let filters = MelFilters { mels: 40, lowest: 20.0, highest: None, scale: MelScale::Htk, slaney_norm: false };
+/// // For spectra of 512 samples, which have 257 bins.
+/// assert_eq!(filters.weights(16_000, 257)?.shape(), &[257, 40]);
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MelFilters {
     /// The number of filters.

@@ -11,6 +11,17 @@ use super::WindowShape;
 use crate::error::{DatasetError, Result};
 
 /// What lies beyond the ends of a signal whose frames are centred.
+///
+/// ```
+/// use gradus_datasets::audio::{Beyond, Stft};
+/// use gradus_tensor::Tensor;
+/// let stft = Stft::new(4).window(&Tensor::new([1.0, 1.0, 1.0, 1.0])).hop(4);
+/// let signal = Tensor::new([1.0, 2.0, 3.0, 4.0]);
+/// // The first frame has two samples before the signal: 0 + 0 + 1 + 2, or 3 + 2 + 1 + 2.
+/// assert_eq!(stft.clone().transform(&signal)?.real.get([0, 0]), 3.0);
+/// assert_eq!(stft.beyond(Beyond::Reflected).transform(&signal)?.real.get([0, 0]), 8.0);
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Beyond {
     /// Zeros: librosa.
@@ -44,6 +55,17 @@ pub struct Stft {
 }
 
 /// Spectra: a row for each frame.
+///
+/// ```
+/// use gradus_datasets::audio::Stft;
+/// use gradus_tensor::Tensor;
+/// // One frame of a constant: all of it is in bin 0.
+/// let stft = Stft::new(4).window(&Tensor::new([1.0, 1.0, 1.0, 1.0])).centred(false);
+/// let spectrum = stft.transform(&Tensor::new([0.5, 0.5, 0.5, 0.5]))?;
+/// assert_eq!(spectrum.magnitude(), Tensor::new([[2.0, 0.0, 0.0]]));
+/// assert_eq!(spectrum.power(), Tensor::new([[4.0, 0.0, 0.0]]));
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Spectrum {
     /// The real parts, `[frames, bins]`.

@@ -14,6 +14,11 @@ use crate::error::{DatasetError, Place, Result};
 use crate::source::ByteSource;
 
 /// How a WAV file stores a sample.
+///
+/// ```
+/// use gradus_datasets::audio::WavEncoding;
+/// assert_eq!((WavEncoding::I24.bytes(), WavEncoding::F64.bytes()), (3, 8));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WavEncoding {
@@ -485,11 +490,23 @@ fn unwritten(error: &io::Error) -> DatasetError {
 }
 
 /// 16-bit samples as numbers from -1 to 1: divided by 2^15.
+///
+/// ```
+/// use gradus_datasets::audio::from_i16;
+/// use gradus_tensor::Tensor;
+/// assert_eq!(from_i16(&Tensor::from([0_i16, 16_384, -32_768])), Tensor::new([0.0, 0.5, -1.0]));
+/// ```
 pub fn from_i16(samples: &Tensor<i16>) -> Tensor<f32> {
     samples.to::<f32>() / 32_768.0
 }
 
 /// Numbers from -1 to 1 as 16-bit samples, the nearest that there are; beyond they are clipped, and a NaN becomes 0.
+///
+/// ```
+/// use gradus_datasets::audio::to_i16;
+/// use gradus_tensor::Tensor;
+/// assert_eq!(to_i16(&Tensor::new([0.5, -1.0, 2.0])), Tensor::from([16_384_i16, -32_768, 32_767]));
+/// ```
 pub fn to_i16(samples: &Tensor<f32>) -> Tensor<i16> {
     samples.map(|x| (x * 32_768.0).round()).to::<i16>()
 }

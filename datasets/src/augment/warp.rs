@@ -8,6 +8,16 @@ use serde::{Deserialize, Serialize};
 use crate::error::{DatasetError, Result};
 
 /// The values of pixels beyond the edges of a picture, where a change of its geometry brings them in.
+///
+/// ```
+/// use gradus_datasets::{Fill, Warp};
+/// use gradus_tensor::Tensor;
+/// let picture = Tensor::new([[1.0, 2.0, 3.0]]).reshape([1, 1, 3, 1]);
+/// let right = Warp { shift: [0.0, 1.0], ..Warp::default() };
+/// assert_eq!(right.apply(&picture, Fill::Constant(0.0))?.to_vec(), [0.0, 1.0, 2.0]);
+/// assert_eq!(right.apply(&picture, Fill::Nearest)?.to_vec(), [1.0, 1.0, 2.0]);
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub enum Fill {
     /// This value: `k k k | a b c d | k k k`.

@@ -7,6 +7,15 @@ use crate::source::ByteSource;
 use crate::text_lines::TextLines;
 
 /// A sequence with its name.
+///
+/// ```
+/// use gradus_datasets::ByteSource;
+/// use gradus_datasets::biology::{Fasta, FastaRecord};
+/// let record = Fasta::new(ByteSource::new(&b">seq1 of a phage\nACGT\n"[..], "example")?).next().unwrap()?;
+/// let (id, description, sequence) = ("seq1".to_owned(), "of a phage".to_owned(), "ACGT".to_owned());
+/// assert_eq!(record, FastaRecord { id, description, sequence });
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FastaRecord {
     /// The first word behind `>`.

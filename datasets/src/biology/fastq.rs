@@ -8,6 +8,15 @@ use crate::source::ByteSource;
 use crate::text_lines::TextLines;
 
 /// A sequence with its name and the quality of each letter.
+///
+/// ```
+/// use gradus_datasets::ByteSource;
+/// use gradus_datasets::biology::Fastq;
+/// let record = Fastq::new(ByteSource::new(&b"@read1\nAC\n+\n+5\n"[..], "example")?).next().unwrap()?;
+/// // `+` is 10, one error in 10 bases, `5` is 20, one in 100.
+/// assert_eq!((&*record.id, record.quality), ("read1", vec![10, 20]));
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FastqRecord {
     /// The first word behind `@`.

@@ -12,6 +12,15 @@ use crate::text_lines::TextLines;
 /// Chains and residues go by the authors' names and numbers, as in a PDB file. Modified residues are HETATM with a number in the
 /// polymer's sequence.
 ///
+/// ```
+/// use gradus_datasets::{ByteSource, biology::read_mmcif};
+/// let file = "data_x\nloop_\n_atom_site.label_atom_id\n_atom_site.auth_asym_id\n_atom_site.auth_seq_id\n\
+///             _atom_site.label_comp_id\nCA A 1 ALA\nCA A 2 GLY\n";
+/// let chains = read_mmcif(ByteSource::new(file.as_bytes(), "x.cif")?)?;
+/// assert_eq!((&*chains[0].id, &*chains[0].sequence, &*chains[0].q3), ("A", "AG", "--"));
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
+///
 /// # Errors
 /// If the file cannot be read or is damaged (the error has its line), or there is no C-alpha atom.
 pub fn read_mmcif(source: ByteSource<'_>) -> Result<Vec<Chain>> {

@@ -85,6 +85,15 @@ enum Alphabet {
 }
 
 /// What a letter becomes that stands for several.
+///
+/// ```
+/// use gradus_datasets::biology::{Ambiguous, OneHot};
+/// use gradus_tensor::Tensor;
+/// // N is any base.
+/// assert_eq!(OneHot::dna().encode("N")?, Tensor::new([[0.25, 0.25, 0.25, 0.25]]));
+/// assert_eq!(OneHot::dna().ambiguous(Ambiguous::Zeros).encode("N")?, Tensor::new([[0.0, 0.0, 0.0, 0.0]]));
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ambiguous {

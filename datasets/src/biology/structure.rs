@@ -5,6 +5,14 @@ use std::collections::HashMap;
 use crate::error::{DatasetError, Result};
 
 /// A chain of a protein: its residues, and for each the state of secondary structure that the file's authors give.
+///
+/// ```
+/// use gradus_datasets::biology::{Chain, OneHot};
+/// let chain = Chain { id: "A".into(), sequence: "AGVX".into(), q3: "-HH-".into() };
+/// let in_helices = chain.q3.chars().filter(|&state| state == 'H').count();
+/// assert_eq!((OneHot::protein().encode(&chain.sequence)?.shape(), in_helices), (&[4, 20].into(), 2));
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chain {
     /// The chain's name in the file, as the authors give it: `"A"`.

@@ -3,6 +3,16 @@
 use std::fmt;
 
 /// A column of a CSV file, by its name in the header or by its index; a negative index counts from the last.
+///
+/// ```
+/// use gradus_datasets::{ByteSource, Csv, CsvColumn};
+/// let rows = "width,height,price\n1,2,30\n3,4,70\n";
+/// // By name, or by number from either end.
+/// let csv = Csv::new(ByteSource::new(rows.as_bytes(), "rows.csv")?).inputs(["height"]).target(-1);
+/// assert_eq!(csv.regression()?.inputs().to_vec(), [2.0, 4.0]);
+/// assert_eq!(CsvColumn::from("price").to_string(), "column \"price\"");
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CsvColumn {
     /// The name in the header.

@@ -7,6 +7,18 @@ mod sealed {
 }
 
 /// An element type that IDX files can hold: u8, i8, i16, i32, f32 and f64.
+///
+/// ```
+/// use gradus_datasets::idx::{self, IdxElement};
+/// use gradus_tensor::Tensor;
+/// /// The bytes that a tensor takes in a file.
+/// fn bytes<T: IdxElement>(x: &Tensor<T>) -> usize {
+///     let mut bytes = Vec::new();
+///     idx::write_to(&mut bytes, x).expect("a Vec takes all");
+///     bytes.len()
+/// }
+/// assert_eq!((bytes(&Tensor::from([1_u8, 2])), bytes(&Tensor::from([1.0_f64, 2.0]))), (8 + 2, 8 + 16));
+/// ```
 pub trait IdxElement: Element + sealed::Sealed {
     /// The type's code in the header.
     const CODE: u8;

@@ -41,6 +41,19 @@ pub fn by_index<X: IdxElement, Y: IdxElement>(
 
 /// As [`by_index`], one sample after the other; the files may be gzip'd.
 ///
+/// ```
+/// use gradus_datasets::{DataSource, Pass, idx};
+/// use gradus_tensor::Tensor;
+/// let path = |name| std::env::temp_dir().join(format!("gradus-stream-{}-{name}.idx.gz", std::process::id()));
+/// idx::write(path("x"), &Tensor::from([[1_u8, 2], [3, 4], [5, 6]]))?;
+/// idx::write(path("y"), &Tensor::from([0_u8, 1, 0]))?;
+/// let data = idx::stream::<u8, u8>(path("x"), path("y"))?;
+/// let labels: Vec<Vec<u8>> =
+///     data.batches(&Pass::new(2, data.order(None)))?.map(|batch| batch.unwrap().targets.to_vec()).collect();
+/// assert_eq!(labels, [vec![0, 1], vec![0]]);
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
+///
 /// # Errors
 /// If a file is missing, of another element type, or its header is damaged, or there is not one target for each input. That it
 /// is cut off is found in training.

@@ -16,6 +16,18 @@ const MAGIC_BYTES: u64 = 4;
 
 /// The tensor in an IDX file, gzip'd or plain, whose elements are of type `T`.
 ///
+/// ```
+/// use gradus_datasets::idx;
+/// use gradus_tensor::Tensor;
+/// # let path = std::env::temp_dir().join(format!("gradus_read_{}.idx", std::process::id()));
+/// idx::write(&path, &Tensor::from([[1_i16, -2]]))?;
+/// assert_eq!(idx::read::<i16>(&path)?, Tensor::from([[1_i16, -2]]));
+/// // Another type than that of the file is an error, not a conversion.
+/// assert!(idx::read::<u8>(&path).is_err());
+/// # std::fs::remove_file(&path).unwrap();
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
+///
 /// # Errors
 /// If the file is missing, damaged, no IDX file, or of another element type.
 pub fn read<T: IdxElement>(path: impl AsRef<Path>) -> Result<Tensor<T>> {
@@ -24,6 +36,15 @@ pub fn read<T: IdxElement>(path: impl AsRef<Path>) -> Result<Tensor<T>> {
 
 /// The tensor in the IDX bytes of any reader, gzip'd or plain; messages call it `name`.
 ///
+/// ```
+/// use gradus_datasets::idx;
+/// use gradus_tensor::Tensor;
+/// // Two zeros, 8 for u8, one axis, of length 3, and the elements.
+/// let bytes = [0, 0, 8, 1, 0, 0, 0, 3, 7, 8, 9];
+/// assert_eq!(idx::read_from::<u8>(&bytes[..], "digits")?, Tensor::from([7_u8, 8, 9]));
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
+///
 /// # Errors
 /// If the bytes are damaged, not IDX, or of another element type.
 pub fn read_from<T: IdxElement>(reader: impl Read + Send, name: &str) -> Result<Tensor<T>> {
@@ -31,6 +52,14 @@ pub fn read_from<T: IdxElement>(reader: impl Read + Send, name: &str) -> Result<
 }
 
 /// The tensor in an IDX source, whose elements are of type `T`.
+///
+/// ```
+/// use gradus_datasets::{ByteSource, idx};
+/// let source = ByteSource::new(&[0, 0, 8, 1, 0, 0, 0, 2, 5][..], "labels")?;
+/// let error = idx::read_source::<u8>(source).unwrap_err();
+/// assert!(error.to_string().starts_with("labels")); // The second element is missing.
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
 ///
 /// # Errors
 /// If the bytes are damaged, not IDX, or of another element type.
@@ -41,6 +70,13 @@ pub fn read_source<T: IdxElement>(mut source: ByteSource<'_>) -> Result<Tensor<T
 
 /// The tensor in an IDX file, gzip'd or plain, of whichever element type it holds.
 ///
+/// ```no_run
+/// use gradus_datasets::idx;
+/// let pixels = idx::read_any("pixels.idx")?;
+/// println!("{} of {}", pixels.shape(), pixels.element());
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
+///
 /// # Errors
 /// If the file is missing, damaged or no IDX file.
 pub fn read_any(path: impl AsRef<Path>) -> Result<AnyTensor> {
@@ -48,6 +84,13 @@ pub fn read_any(path: impl AsRef<Path>) -> Result<AnyTensor> {
 }
 
 /// As [`read_any`], from the bytes of any reader; messages call it `name`.
+///
+/// ```
+/// use gradus_datasets::idx;
+/// let numbers = idx::read_any_from(&[0, 0, 0x0b, 1, 0, 0, 0, 1, 1, 0][..], "numbers")?;
+/// assert_eq!((numbers.element(), numbers.to::<i64>().to_vec()), ("i16", vec![256]));
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
 ///
 /// # Errors
 /// If the bytes are damaged or not IDX.

@@ -17,6 +17,17 @@ const CHUNK_ELEMENTS: usize = 1 << 13;
 
 /// Writes a tensor to an IDX file, gzip'd if the path ends in `.gz`.
 ///
+/// ```
+/// use gradus_datasets::idx;
+/// use gradus_tensor::Tensor;
+/// # let path = std::env::temp_dir().join(format!("gradus_write_{}.idx.gz", std::process::id()));
+/// let weights = Tensor::new([[0.5, -1.5]]);
+/// idx::write(&path, &weights)?;
+/// assert_eq!(idx::read::<f32>(&path)?, weights);
+/// # std::fs::remove_file(&path).unwrap();
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
+///
 /// # Errors
 /// If the file cannot be written or the tensor does not fit the format: at most 255 axes of lengths below 2^32.
 pub fn write<T: IdxElement>(path: impl AsRef<Path>, tensor: &Tensor<T>) -> Result<()> {
@@ -33,6 +44,15 @@ pub fn write<T: IdxElement>(path: impl AsRef<Path>, tensor: &Tensor<T>) -> Resul
 }
 
 /// Writes a tensor to any writer, as plain IDX.
+///
+/// ```
+/// use gradus_datasets::idx;
+/// use gradus_tensor::Tensor;
+/// let mut bytes = Vec::new();
+/// idx::write_to(&mut bytes, &Tensor::from([7_u8, 8]))?;
+/// assert_eq!(bytes, [0, 0, 8, 1, 0, 0, 0, 2, 7, 8]);
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
 ///
 /// # Errors
 /// If the writer fails or the tensor does not fit the format: at most 255 axes of lengths below 2^32.

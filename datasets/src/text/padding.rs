@@ -30,6 +30,14 @@ pub struct PadSequences {
 }
 
 /// The side of a sequence.
+///
+/// ```
+/// use gradus_datasets::{PadSequences, Side};
+/// use gradus_tensor::Tensor;
+/// let post = PadSequences::default().padding(Side::Post);
+/// assert_eq!(post.pad(&[vec![1_i64], vec![2, 3]])?, Tensor::from([[1_i64, 0], [2, 3]]));
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
@@ -42,6 +50,13 @@ pub enum Side {
 
 /// The sequences `[sequences, length]`, padded with zeros before their first elements to the longest of them: Keras's
 /// `pad_sequences` with its defaults. [`PadSequences`] has the options.
+///
+/// ```
+/// use gradus_datasets::pad_sequences;
+/// use gradus_tensor::Tensor;
+/// assert_eq!(pad_sequences(&[vec![7_i64], vec![2, 3, 5]])?, Tensor::from([[0_i64, 0, 7], [2, 3, 5]]));
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
 ///
 /// # Errors
 /// If there is no memory for the result.

@@ -36,6 +36,14 @@ pub enum Standardize {
 }
 
 /// How a text is split into tokens.
+///
+/// ```
+/// use gradus_datasets::{Split, TextVectorization};
+/// let at_hyphens = Split::function("hyphens", |text| text.split('-').map(str::to_owned).collect());
+/// let parts = TextVectorization::new().standardize(gradus_datasets::Standardize::None).split(at_hyphens);
+/// assert_eq!(parts.adapt(["co-co-nut"])?.vocabulary(), ["", "[UNK]", "co", "nut"]);
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Split {
@@ -52,6 +60,18 @@ pub enum Split {
 
 /// A function of a text with a name. Files hold the name alone: a preparation that was read from a file takes the function
 /// again, by the same setter as before, and gives an error until it has it.
+///
+/// ```
+/// use gradus_datasets::{Standardize, TextVectorization};
+/// let shout = || Standardize::function("shout", |text| text.to_uppercase());
+/// let words = TextVectorization::new().standardize(shout()).adapt(["a a b"])?;
+/// let written = serde_json::to_string(&words).unwrap();
+/// // The text holds the name alone.
+/// let words: TextVectorization = serde_json::from_str(&written).unwrap();
+/// assert!(words.ids_of("a").is_err());
+/// assert_eq!(words.standardize(shout()).ids_of("a c")?, [2, 1]);
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
 #[derive(Serialize, Deserialize)]
 #[serde(from = "String", into = "String", bound = "")]
 pub struct NamedFunction<R> {

@@ -58,6 +58,15 @@ pub struct TextVectorization {
 }
 
 /// What a text becomes.
+///
+/// ```
+/// use gradus_datasets::{OutputMode, TextVectorization};
+/// use gradus_tensor::Tensor;
+/// let counts = TextVectorization::new().output_mode(OutputMode::Count).with_vocabulary(["sun", "rain"])?;
+/// // One number for `[UNK]`, then one for each word.
+/// assert_eq!(counts.vectors(["Rain, rain, snow"])?, Tensor::new([[1.0, 0.0, 2.0]]));
+/// # Ok::<(), gradus_datasets::DatasetError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OutputMode {

@@ -7,6 +7,18 @@ options! {
     /// themselves. A step is then about as large as recent steps, whatever the scale of the gradient. Zeiler 2012, "ADADELTA: An Adaptive Learning Rate Method", algorithm 1, whose learning rate is 1.
     ///
     /// Slots: `gradients` and `steps`. Learning rate: 0.001, as in Keras.
+    ///
+    /// ```
+    /// use gradus_autograd::{Grads, Params};
+    /// use gradus_optim::{Adadelta, IntoOptimizer};
+    /// use gradus_tensor::Tensor;
+    /// let mut params = Params::new();
+    /// params.add("w", Tensor::new([1.0]));
+    /// let grads = Grads::from_iter([Some(Tensor::new([2.0]))]);
+    /// Adadelta::default().learning_rate(1.0).step(&mut params, &grads);
+    /// // a = 0.05 x 2^2, so the first step is sqrt(1e-7 / 0.2) x 2.
+    /// assert!((params[0].value.item() - (1.0 - 0.00141421)).abs() < 1e-6);
+    /// ```
     pub struct Adadelta {
         /// The share of themselves that the averages keep at each step; 0.95 by default.
         ///

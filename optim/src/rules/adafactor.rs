@@ -17,6 +17,20 @@ options! {
     /// for Adam.
     ///
     /// Slots: `row_average` and `column_average`, or `velocity` for fewer than two axes. Learning rate: 0.001.
+    ///
+    /// ```
+    /// use gradus_autograd::{Grads, Params};
+    /// use gradus_optim::{Adafactor, IntoOptimizer};
+    /// use gradus_tensor::Tensor;
+    /// let mut params = Params::new();
+    /// params.add("w", Tensor::full([4, 3], 2.0));
+    /// let mut optimizer = Adafactor::default().learning_rate(0.125);
+    /// optimizer.step(&mut params, &Grads::from_iter([Some(Tensor::full([4, 3], 0.1))]));
+    /// // The first step is the learning rate times the weight's rms, 2.
+    /// assert!(params[0].value.allclose(&Tensor::full([4, 3], 1.75), 1e-5, 0.0));
+    /// // 4 + 3 numbers for 12 elements.
+    /// assert_eq!(optimizer.state().slots.iter().map(|(_, slot)| slot.size()).sum::<usize>(), 7);
+    /// ```
     pub struct Adafactor {
         /// The power of the step number that the averages do not keep of themselves; -0.8 by default.
         ///

@@ -8,6 +8,20 @@ options! {
     /// under the root.
     ///
     /// Slot: `accumulator`. Learning rate: 0.001.
+    ///
+    /// ```
+    /// use gradus_autograd::{Grads, Params};
+    /// use gradus_optim::{Adagrad, IntoOptimizer};
+    /// use gradus_tensor::Tensor;
+    /// let mut params = Params::new();
+    /// params.add("w", Tensor::new([1.0]));
+    /// let mut optimizer = Adagrad::default().initial_accumulator(0.0).learning_rate(0.1);
+    /// // Steps of lr 3 / sqrt(3^2) and lr 4 / sqrt(3^2 + 4^2).
+    /// for gradient in [3.0, 4.0] {
+    ///     optimizer.step(&mut params, &Grads::from_iter([Some(Tensor::new([gradient]))]));
+    /// }
+    /// assert!((params[0].value.item() - (1.0 - 0.1 - 0.08)).abs() < 1e-6);
+    /// ```
     pub struct Adagrad {
         /// The value at which the sum begins; 0.1 by default, as in Keras.
         ///

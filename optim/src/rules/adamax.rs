@@ -9,6 +9,18 @@ options! {
     /// Keras it keeps a gradient that has always been 0 from dividing by 0.
     ///
     /// Slots: `momentum` and `norm`. Learning rate: 0.001.
+    ///
+    /// ```
+    /// use gradus_autograd::{Grads, Params};
+    /// use gradus_optim::{Adamax, IntoOptimizer};
+    /// use gradus_tensor::Tensor;
+    /// let mut params = Params::new();
+    /// params.add("w", Tensor::new([1.0, 1.0]));
+    /// let grads = Grads::from_iter([Some(Tensor::new([0.5, -20.0]))]);
+    /// Adamax::default().learning_rate(0.25).step(&mut params, &grads);
+    /// // The first step is the learning rate, whatever the size of the gradient.
+    /// assert!(params[0].value.allclose(&Tensor::new([0.75, 1.25]), 1e-5, 0.0));
+    /// ```
     pub struct Adamax {
         /// The share of itself that the average of the gradient keeps at each step; 0.9 by default.
         ///

@@ -12,6 +12,19 @@ options! {
     /// Keras, [`weight_decay`](crate::Optimizer::weight_decay) comes before the step.
     ///
     /// Slots: `momentum` and `velocity`. Learning rate: 0.001.
+    ///
+    /// ```
+    /// use gradus_autograd::{Grads, Params};
+    /// use gradus_optim::{IntoOptimizer, Lamb};
+    /// use gradus_tensor::Tensor;
+    /// let mut params = Params::new();
+    /// params.add("w", Tensor::new([3.0, 4.0]));
+    /// let before = params[0].value.clone();
+    /// let grads = Grads::from_iter([Some(Tensor::new([0.01, -7.0]))]);
+    /// Lamb::default().learning_rate(0.1).step(&mut params, &grads);
+    /// // The step is 0.1 times as long as the weight, whose norm is 5.
+    /// assert!(((&params[0].value - before).norm(..).item() - 0.5).abs() < 1e-4);
+    /// ```
     pub struct Lamb {
         /// The share of itself that the average of the gradient keeps at each step; 0.9 by default.
         ///

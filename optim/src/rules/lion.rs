@@ -8,6 +8,17 @@ options! {
     /// [`weight_decay`](crate::Optimizer::weight_decay) as many times larger.
     ///
     /// Slot: `momentum`. Learning rate: 0.001.
+    ///
+    /// ```
+    /// use gradus_autograd::{Grads, Params};
+    /// use gradus_optim::{IntoOptimizer, Lion};
+    /// use gradus_tensor::Tensor;
+    /// let mut params = Params::new();
+    /// params.add("w", Tensor::new([1.0, 1.0]));
+    /// let grads = Grads::from_iter([Some(Tensor::new([0.001, -20.0]))]);
+    /// Lion::default().learning_rate(0.25).step(&mut params, &grads);
+    /// assert_eq!(params[0].value, Tensor::new([0.75, 1.25]));
+    /// ```
     pub struct Lion {
         /// The share of the average of the gradient in a step, against the gradient itself; 0.9 by default.
         ///

@@ -11,6 +11,18 @@ options! {
     /// with 0.96^(t / 250); Optax has beta_1 from the beginning.
     ///
     /// Slots: `momentum` and `velocity`. Learning rate: 0.001.
+    ///
+    /// ```
+    /// use gradus_autograd::{Grads, Params};
+    /// use gradus_optim::{IntoOptimizer, Nadam};
+    /// use gradus_tensor::Tensor;
+    /// let mut params = Params::new();
+    /// params.add("w", Tensor::new([1.0]));
+    /// let grads = Grads::from_iter([Some(Tensor::new([3.0]))]);
+    /// Nadam::default().learning_rate(0.1).step(&mut params, &grads);
+    /// // With mu_1 = 0.468 and mu_2 = 0.48528: lr (0.1 mu_2 / (1 - mu_1 mu_2) + 1), a little more than Adam's lr.
+    /// assert!((params[0].value.item() - (1.0 - 0.1 * 1.062788)).abs() < 1e-5);
+    /// ```
     pub struct Nadam {
         /// The share of itself that the average of the gradient keeps at each step; 0.9 by default.
         ///

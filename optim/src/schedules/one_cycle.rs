@@ -9,6 +9,13 @@ use crate::check::{Check, at_least_one_step, between_0_and_1, positive};
 use crate::options::options;
 
 /// The curve from one rate to another.
+///
+/// ```
+/// use gradus_optim::{Annealing, OneCycle, Schedule};
+/// // From 0.04 to 1 in the first 50 of 102 steps: after a fifth of them a fifth of the way.
+/// let schedule = OneCycle::new(1.0, 102).rise(0.5).annealing(Annealing::Linear);
+/// assert!((schedule.at(10) - (0.04 + 0.96 / 5.0)).abs() < 1e-12);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Annealing {
     /// Half a cosine wave: gentle at both ends.

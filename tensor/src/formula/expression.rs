@@ -31,6 +31,12 @@ pub struct Expression {
 }
 
 /// A step of an [`Expression`]. Numbers of type `usize` are the places of earlier nodes, unless said otherwise.
+///
+/// ```
+/// use gradus_tensor::{Expression, Node, Operation};
+/// let square = Expression::of(["x"], [], |[x], []| [x * x]);
+/// assert_eq!(square.nodes(), [Node::Input(0), Node::Combine(Operation::Multiply, 0, 0)]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Node {
     /// A number.
@@ -81,6 +87,11 @@ impl Node {
 macro_rules! functions {
     ($($(#[$doc:meta])+ $Function:ident $name:literal |$x:ident| $value:expr;)*) => {
         /// A function of one number in an [`Expression`].
+        ///
+        /// ```
+        /// use gradus_tensor::Function;
+        /// assert_eq!((Function::Exp.name(), Function::Exp.of(0.0)), ("exp", 1.0));
+        /// ```
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Function {
             $($(#[$doc])+ $Function),*
@@ -153,6 +164,11 @@ functions! {
 }
 
 /// An operation on two numbers in an [`Expression`].
+///
+/// ```
+/// use gradus_tensor::Operation;
+/// assert_eq!(Operation::Power.of(2.0, 3.0), 8.0);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Operation {
     /// a + b
@@ -181,6 +197,12 @@ impl Operation {
 }
 
 /// A comparison of two numbers in an [`Expression`]: as IEEE 754 has it, so that NaN is unequal to everything.
+///
+/// ```
+/// use gradus_tensor::Comparison;
+/// assert!(Comparison::Less.of(1.0_f32, 2.0));
+/// assert!(!Comparison::Equal.of(f32::NAN, f32::NAN));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Comparison {
     /// a == b

@@ -60,6 +60,15 @@ pub trait Scalar: sealed::Sealed + Copy {
 }
 
 /// What integers, floats and symbols can all compute: how a formula is written that exists for integers too.
+///
+/// ```
+/// use gradus_tensor::Arithmetic;
+/// fn distance<N: Arithmetic>(a: N, b: N) -> N {
+///     a.minus(b).magnitude()
+/// }
+/// assert_eq!((distance(3_i64, 5), distance(1.5_f32, 0.25)), (2, 1.25));
+/// assert_eq!(i8::MAX.plus(1), i8::MIN);
+/// ```
 pub trait Arithmetic: Scalar {
     /// The sum; integers wrap around on overflow, in every build.
     fn plus(self, other: Self) -> Self;

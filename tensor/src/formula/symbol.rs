@@ -66,12 +66,32 @@ enum Kind<'a, T> {
 /// What is computed of constants alone is computed at once, in f64. An expression evaluated in f32 then rounds once
 /// where the formula in f32 rounds at each step: write such a constant as one number where the last bit matters.
 ///
+/// ```
+/// use gradus_tensor::{Expression, Real, Scalar};
+/// // Symbols are numbers of a formula like f32 and f64.
+/// fn clipped<N: Real>(x: N, limit: N) -> N {
+///     x.maximum(-limit).minimum(limit)
+/// }
+/// let expression = Expression::of(["x"], ["limit"], |[x], [limit]| [clipped(x, limit)]);
+/// assert_eq!(expression.evaluate(&[-7.0], &[2.0]), [clipped(-7.0, 2.0)]);
+/// ```
+///
 /// # Panics
 /// If symbols of two expressions meet.
 #[derive(Clone, Copy)]
 pub struct Symbol<'a>(Kind<'a, f64>);
 
 /// The result of a comparison of symbols.
+///
+/// ```
+/// use gradus_tensor::{Expression, Real, Scalar};
+/// /// 1 between 0 and 1, else 0.
+/// fn bump<N: Real>(x: N) -> N {
+///     N::select(x.greater(N::ZERO) & x.less(N::ONE), N::ONE, N::ZERO)
+/// }
+/// let expression = Expression::of(["x"], [], |[x], []| [bump(x)]);
+/// assert_eq!((expression.evaluate(&[0.5], &[]), expression.evaluate(&[2.0], &[])), (vec![1.0], vec![0.0]));
+/// ```
 #[derive(Clone, Copy)]
 pub struct Condition<'a>(Kind<'a, bool>);
 

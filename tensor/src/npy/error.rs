@@ -6,6 +6,12 @@ use std::{fmt, io};
 /// The reason why a `.npy` file could not be read or written: the file, the byte, what was expected and what was found there.
 ///
 /// It is one pointer wide.
+///
+/// ```
+/// use gradus_tensor::Tensor;
+/// let error = Tensor::<f32>::load_npy("missing.npy").unwrap_err();
+/// assert!(error.to_string().starts_with("missing.npy"));
+/// ```
 #[derive(Debug)]
 pub struct NpyError(Box<Details>);
 

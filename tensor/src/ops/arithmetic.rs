@@ -14,6 +14,17 @@ use crate::shape::{Shape, broadcast_shapes};
 use crate::tensor::{Tensor, expect_shape};
 
 /// The right operand of a binary method: a tensor, by value or by reference, or a number.
+///
+/// ```
+/// use gradus_tensor::{Operand, Tensor};
+/// /// The mean of two operands.
+/// fn middle(a: &Tensor, b: impl Operand<f32>) -> Tensor {
+///     (a + b.into_tensor()) * 0.5
+/// }
+/// let x = Tensor::new([1.0, 3.0]);
+/// assert_eq!(middle(&x, 5.0), Tensor::new([3.0, 4.0]));
+/// assert_eq!(middle(&x, &Tensor::new([3.0, 1.0])), Tensor::new([2.0, 2.0]));
+/// ```
 pub trait Operand<T: Element> {
     /// The operand as a tensor; a number becomes a scalar.
     fn into_tensor(self) -> Tensor<T>;

@@ -8,6 +8,14 @@ use crate::shape::Shape;
 use crate::tensor::Tensor;
 
 /// The sums of the softmax of each row of attention weights, which the gradient needs.
+///
+/// ```
+/// use gradus_tensor::{Attention, Tensor};
+/// // Two positions of one head, whose scores are all 0: each weight is 1 over the number of keys that are seen.
+/// let (q, v) = (Tensor::zeros([1, 2, 1, 4]), Tensor::zeros([1, 2, 1, 3]));
+/// let (_, sums) = q.attention(&q, &v, &Attention::new().causal(true));
+/// assert_eq!(sums.inverse, Tensor::new([[[1.0, 0.5]]]));
+/// ```
 #[derive(Clone, Debug)]
 pub struct AttentionSums<T: Float> {
     /// The largest score of each query times log2 e, `[n, heads, tq]`; 0 for a query that sees no key.

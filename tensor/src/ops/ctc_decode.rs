@@ -9,6 +9,15 @@ use crate::team;
 use crate::tensor::Tensor;
 
 /// A string of labels that was read from frames.
+///
+/// ```
+/// use gradus_tensor::Tensor;
+/// // Probabilities of the blank and of two labels, in two frames: the path is "1", "1", which is the string "1".
+/// let logits = Tensor::new([[[0.25, 0.5, 0.25], [0.25, 0.5, 0.25]]]).ln();
+/// let decoded = &logits.ctc_greedy_decode(None, 0)[0];
+/// assert_eq!(decoded.labels, [1]);
+/// assert!((decoded.log_probability - 0.25_f64.ln()).abs() < 1e-6);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Decoded {
     /// The labels, without blanks.

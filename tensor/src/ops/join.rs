@@ -9,6 +9,14 @@ use crate::shape::{Shape, ShapeError, normalize_axis};
 use crate::tensor::{Tensor, expect_shape};
 
 /// The values that [`Tensor::pad`] adds. A number becomes [`PadMode::Constant`].
+///
+/// ```
+/// use gradus_tensor::{PadMode, Tensor};
+/// let x = Tensor::new([1.0, 2.0, 3.0]);
+/// assert_eq!(x.pad(&[(1, 2)], 0.0), Tensor::new([0.0, 1.0, 2.0, 3.0, 0.0, 0.0]));
+/// assert_eq!(x.pad(&[(1, 2)], PadMode::Reflect), Tensor::new([2.0, 1.0, 2.0, 3.0, 2.0, 1.0]));
+/// assert_eq!(x.pad(&[(1, 2)], PadMode::Replicate), Tensor::new([1.0, 1.0, 2.0, 3.0, 3.0, 3.0]));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PadMode<T> {
     /// The same value everywhere.

@@ -10,6 +10,16 @@ use crate::tensor::Tensor;
 
 /// What a recurrence is given. Shapes are `[n, steps, features]` for x, `[features, gates units]` for the kernel,
 /// `[units, gates units]` for the recurrent kernel, and `[n, units]` for each state.
+///
+/// ```
+/// use gradus_tensor::{Recurrence, RecurrentInputs, Tensor};
+/// let (x, one) = (Tensor::new([[[2.0], [9.0]]]), Tensor::new([[1.0]]));
+/// let mask = Tensor::from([[true, false]]);
+/// let inputs = RecurrentInputs { mask: Some(&mask), ..RecurrentInputs::new(&x, &one, &one) };
+/// let (outputs, _) = Recurrence::simple().of(&inputs);
+/// // The second step is padding, and changes no state.
+/// assert!(outputs.state(0).allclose(&Tensor::new([[2.0_f32.tanh()]]), 1e-6, 0.0));
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct RecurrentInputs<'a, T: Float> {
     /// The sequences.
@@ -37,6 +47,15 @@ impl<'a, T: Float> RecurrentInputs<'a, T> {
 }
 
 /// What a recurrence gives: all in one tensor of one axis, so that one op can have several results.
+///
+/// ```
+/// use gradus_tensor::{Recurrence, RecurrentInputs, Tensor};
+/// // A GRU of 2 units over 3 steps; all weights are 0, so all states are 0.
+/// let x = Tensor::<f32>::zeros([1, 3, 4]);
+/// let (kernel, recurrent_kernel) = (Tensor::zeros([4, 6]), Tensor::zeros([2, 6]));
+/// let (outputs, _) = Recurrence::gru(true).of(&RecurrentInputs::new(&x, &kernel, &recurrent_kernel));
+/// assert_eq!((outputs.sequence(), outputs.state(0)), (Some(Tensor::zeros([1, 3, 2])), Tensor::zeros([1, 2])));
+/// ```
 #[derive(Clone, Debug)]
 pub struct RecurrentOutputs<T: Float> {
     /// All elements.
@@ -46,6 +65,14 @@ pub struct RecurrentOutputs<T: Float> {
 }
 
 /// Where the parts of [`RecurrentOutputs`] lie.
+///
+/// ```
+/// use gradus_tensor::{Recurrence, RecurrentInputs, Tensor};
+/// let (x, one) = (Tensor::new([[[1.0], [2.0]]]), Tensor::new([[1.0]]));
+/// let (outputs, _) = Recurrence::simple().of(&RecurrentInputs::new(&x, &one, &one));
+/// let (places, shape) = outputs.parts.sequence().unwrap();
+/// assert_eq!((places.len(), shape), (2, [2, 1, 1])); // Step by step.
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct RecurrentParts {
     steps: usize,
@@ -99,6 +126,17 @@ impl<T: Float> RecurrentOutputs<T> {
 }
 
 /// What [`Recurrence::gradient`] needs of the way forward.
+///
+/// ```
+/// use gradus_tensor::{Recurrence, RecurrentInputs, Tensor};
+/// let (x, one) = (Tensor::new([[[0.0]]]), Tensor::new([[1.0]]));
+/// let recurrence = Recurrence::simple();
+/// let (outputs, trace) = recurrence.of(&RecurrentInputs::new(&x, &one, &one));
+/// // The derivative of tanh is 1 at 0, here for the inputs alone.
+/// let wanted = [true, false, false, false, false, false];
+/// let gradients = recurrence.gradient(&one, &one, trace, &outputs.packed.ones_like(), wanted);
+/// assert_eq!(gradients[0], Some(Tensor::new([[[1.0]]])));
+/// ```
 #[derive(Clone, Debug)]
 pub struct RecurrentTrace<T: Float> {
     parts: RecurrentParts,

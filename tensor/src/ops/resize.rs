@@ -10,6 +10,13 @@ use crate::tensor::{Tensor, expect_shape};
 use crate::windows::{Spacing, WindowAxis, Windows};
 
 /// The interpolation between elements by [`Tensor::resize`].
+///
+/// ```
+/// use gradus_tensor::{Interpolation, Tensor};
+/// let x = Tensor::new([[[1.0], [3.0]]]); // [n, length, channels]
+/// assert_eq!(x.resize(&[4], Interpolation::Nearest), Tensor::new([[[1.0], [1.0], [3.0], [3.0]]]));
+/// assert_eq!(x.resize(&[4], Interpolation::Linear), Tensor::new([[[1.0], [1.5], [2.5], [3.0]]]));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Interpolation {

@@ -10,6 +10,13 @@ use crate::standardization::Standardization;
 use crate::tensor::{Tensor, expect_shape};
 
 /// The mean and the variance of each group of elements that were standardised together.
+///
+/// ```
+/// use gradus_tensor::{Standardization, Tensor};
+/// let (gamma, beta) = (Tensor::new([1.0, 1.0]), Tensor::new([0.0, 0.0]));
+/// let (_, moments) = Tensor::new([[1.0, 5.0]]).standardize(&gamma, &beta, &Standardization::of_rows());
+/// assert_eq!((moments.mean, moments.variance), (Tensor::new([3.0]), Tensor::new([4.0])));
+/// ```
 #[derive(Clone, Debug)]
 pub struct Moments<T: Float> {
     /// The mean.

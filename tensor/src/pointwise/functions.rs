@@ -21,6 +21,12 @@ macro_rules! list {
 }
 
 /// All of them.
+///
+/// ```
+/// use gradus_tensor::functions;
+/// let relu = functions::all().find(|function| function.name() == "relu").unwrap();
+/// assert_eq!(relu.inputs(), ["x"]);
+/// ```
 pub fn all() -> impl Iterator<Item = &'static Pointwise> {
     let families: [&[&'static Pointwise]; 4] =
         [number_functions!(list), elementary_functions!(list), angle_functions!(list), activation_functions!(list)];

@@ -6,6 +6,13 @@ use std::{fmt, io};
 /// The reason why a safetensors file could not be read or written: the file, what was found, and one thing to do.
 ///
 /// It is one pointer wide.
+///
+/// ```
+/// use gradus_tensor::safetensors::File;
+/// let error = File::open("missing.safetensors").err().unwrap();
+/// println!("{error}"); // The file, what was found, and one thing to do.
+/// assert_eq!(error.path().unwrap().to_str(), Some("missing.safetensors"));
+/// ```
 #[derive(Debug)]
 pub struct SafetensorsError(Box<Details>);
 

@@ -56,6 +56,15 @@ impl Stored {
 }
 
 /// What floats lose by the form in which they are stored ([`Stored::loss`]). Errors are absolute: |stored - given|.
+///
+/// ```
+/// use gradus_tensor::safetensors::Stored;
+/// use gradus_tensor::{AnyTensor, Tensor};
+/// // bfloat16 has 8 bits of a number: 257 becomes 256.
+/// let loss = Stored::Bf16.loss([&AnyTensor::from(Tensor::new([257.0, 1.5]))]);
+/// assert_eq!((loss.largest_error, loss.mean_error), (1.0, 0.5));
+/// println!("{loss}");
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct StorageLoss {
     /// The form.

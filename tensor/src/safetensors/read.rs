@@ -51,6 +51,16 @@ enum Source {
 }
 
 /// A tensor of a file that has been opened.
+///
+/// ```
+/// use gradus_tensor::Tensor;
+/// use gradus_tensor::safetensors::{File, Writer};
+/// let bytes = Writer::new().tensor("kernel", Tensor::new([[1.0, 2.0, 3.0]])).to_bytes()?;
+/// let info = File::from_bytes(bytes)?.info("kernel").unwrap();
+/// assert_eq!((&*info.stored, info.element, info.bytes), ("F32", Some("f32"), 12));
+/// assert_eq!(info.shape, [1, 3]);
+/// # Ok::<(), gradus_tensor::safetensors::SafetensorsError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TensorInfo {
     /// The element type as the file names it: `"F32"`, `"BF16"`.

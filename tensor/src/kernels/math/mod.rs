@@ -24,6 +24,15 @@ mod trig;
 /// The elementary functions that kernels and formulas compute with: for f32, f64, and the symbols of a formula.
 ///
 /// Functions that `num_traits::Float` has too bear the same name here, so call them by path: `Math::exp(x)`.
+///
+/// ```
+/// use gradus_tensor::{Math, Real};
+/// fn softsign<N: Real>(x: N) -> N {
+///     x / (N::ONE + (x * x).sqrt())
+/// }
+/// assert_eq!(softsign(-3.0_f32), -0.75);
+/// assert_eq!(Math::sigmoid(0.0_f64), 0.5);
+/// ```
 pub trait Math: Copy {
     /// e^x
     fn exp(self) -> Self;
