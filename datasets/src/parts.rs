@@ -40,6 +40,15 @@ impl<X: SampleType, Y: SampleType> Dataset<X, Y> {
     /// A training set, and a validation set of the last `fraction` of the samples, before any shuffling. As in Keras the
     /// training set has `floor(n (1 - fraction))` samples.
     ///
+    /// ```
+    /// use gradus_datasets::Dataset;
+    /// use gradus_tensor::Tensor;
+    /// let data = Dataset::new(Tensor::new([1.0, 2.0, 3.0, 4.0, 5.0]), Tensor::new([0.0, 0.0, 0.0, 1.0, 1.0]))?;
+    /// let (train, validation) = data.validation_split(0.4)?;
+    /// assert_eq!((train.len(), validation.inputs()), (3, &Tensor::new([4.0, 5.0])));
+    /// # Ok::<(), gradus_datasets::DatasetError>(())
+    /// ```
+    ///
     /// # Errors
     /// If that leaves no sample in a part.
     pub fn validation_split(&self, fraction: f64) -> Result<(Self, Self)> {
@@ -48,6 +57,16 @@ impl<X: SampleType, Y: SampleType> Dataset<X, Y> {
 
     /// The samples in a random order, copied: that of a seed or of a `&mut Generator`. To walk over the samples in a random
     /// order without a copy of all of them, see [`Batches::shuffled`](crate::Batches::shuffled).
+    ///
+    /// ```
+    /// use gradus_datasets::Dataset;
+    /// use gradus_tensor::Tensor;
+    /// let data = Dataset::new(Tensor::new([1.0, 2.0, 3.0]), Tensor::new([10.0, 20.0, 30.0]))?;
+    /// let shuffled = data.shuffle(7);
+    /// // Inputs and targets stay together.
+    /// assert_eq!(shuffled.targets(), &(shuffled.inputs() * 10.0));
+    /// # Ok::<(), gradus_datasets::DatasetError>(())
+    /// ```
     pub fn shuffle(&self, randomness: impl Randomness) -> Self {
         self.part(self.gather(&Order::shuffled(self.len(), randomness).samples(0..self.len())))
     }

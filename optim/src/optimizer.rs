@@ -126,6 +126,19 @@ impl<R: Rule, T: Float> Optimizer<R, T> {
     /// the step (Pascanu et al. 2013, "On the difficulty of training recurrent neural networks"). Keras:
     /// `global_clipnorm`.
     ///
+    /// ```
+    /// use gradus_autograd::{Grads, Params};
+    /// use gradus_optim::{Optimizer, Sgd};
+    /// use gradus_tensor::Tensor;
+    /// let mut params = Params::new();
+    /// params.add("a", Tensor::new([0.0]));
+    /// params.add("b", Tensor::new([0.0]));
+    /// // The norm of both together is 5, so all is scaled by 1 / 5.
+    /// let grads = Grads::from_iter([Some(Tensor::new([3.0])), Some(Tensor::new([-4.0]))]);
+    /// Optimizer::from(Sgd::default()).learning_rate(1.0).clip_global_norm(1.0).step(&mut params, &grads);
+    /// assert!((params[0].value.item() + 0.6).abs() < 1e-6 && (params[1].value.item() - 0.8).abs() < 1e-6);
+    /// ```
+    ///
     /// # Panics
     /// If the limit is not greater than 0, or the gradients are clipped in another way already.
     #[track_caller]
@@ -158,6 +171,17 @@ impl<R: Rule, T: Float> Optimizer<R, T> {
 
     /// Decays each weight before it is updated: p -= lr decay p, whatever the gradient (Loshchilov and Hutter 2019,
     /// "Decoupled Weight Decay Regularization").
+    ///
+    /// ```
+    /// use gradus_autograd::{Grads, Params};
+    /// use gradus_optim::{Optimizer, Sgd};
+    /// use gradus_tensor::Tensor;
+    /// let mut params = Params::new();
+    /// params.add("w", Tensor::new([8.0]));
+    /// let mut optimizer = Optimizer::from(Sgd::default()).learning_rate(0.5).weight_decay(0.25);
+    /// optimizer.step(&mut params, &Grads::from_iter([Some(Tensor::new([0.0]))]));
+    /// assert_eq!(params[0].value.item(), 8.0 - 0.5 * 0.25 * 8.0);
+    /// ```
     ///
     /// # Panics
     /// If the decay is negative or not finite.

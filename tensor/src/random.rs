@@ -113,6 +113,14 @@ impl Generator {
 
     /// Numbers of the uniform distribution over a range, which excludes its end.
     ///
+    /// ```
+    /// use gradus_tensor::{Generator, Tensor};
+    /// let x: Tensor = Generator::new(42).uniform([2, 3], -1.0..1.0);
+    /// assert!(x.iter().all(|x| (-1.0..1.0).contains(&x)));
+    /// // The same seed gives the same numbers.
+    /// assert_eq!(x, Generator::new(42).uniform([2, 3], -1.0..1.0));
+    /// ```
+    ///
     /// # Panics
     /// If the range is empty or not finite.
     #[track_caller]
@@ -173,6 +181,12 @@ impl Generator {
     }
 
     /// The numbers `0..n` in random order, shape `[n]`.
+    ///
+    /// ```
+    /// use gradus_tensor::{Generator, Tensor};
+    /// let order = Generator::new(42).permutation(5);
+    /// assert_eq!(order.sort(0), Tensor::from([0_i64, 1, 2, 3, 4]));
+    /// ```
     pub fn permutation(&mut self, n: usize) -> Tensor<i64> {
         let mut order: Tensor<i64> = (0..n as i64).collect();
         self.shuffle(order.as_mut_slice());

@@ -129,6 +129,12 @@ into_slice!(i32, isize, usize);
 impl<T: Element> Tensor<T> {
     /// The same elements in row-major order with another shape.
     ///
+    /// ```
+    /// use gradus_tensor::Tensor;
+    /// let x = Tensor::arange(0, 6, 1);
+    /// assert_eq!(x.reshape([2, 3]), Tensor::from([[0, 1, 2], [3, 4, 5]]));
+    /// ```
+    ///
     /// # Panics
     /// If the sizes differ; see [`Tensor::try_reshape`].
     #[track_caller]
@@ -203,6 +209,13 @@ impl<T: Element> Tensor<T> {
     /// A range of one axis: `x.slice(0, 1..3)`, `x.slice(-1, ..-1)`, `x.slice(0, (1, -1))` for NumPy's `x[1:-1]`;
     /// [`step`] adds a step, which may be negative.
     ///
+    /// ```
+    /// use gradus_tensor::{Tensor, step};
+    /// let x = Tensor::from([[0, 1, 2, 3], [4, 5, 6, 7]]);
+    /// assert_eq!(x.slice(1, 1..3), Tensor::from([[1, 2], [5, 6]]));
+    /// assert_eq!(x.slice(-1, step(.., 2)), Tensor::from([[0, 2], [4, 6]]));
+    /// ```
+    ///
     /// # Panics
     /// If the axis is out of range.
     #[track_caller]
@@ -236,6 +249,11 @@ impl<T: Element> Tensor<T> {
 
     /// The elements of an axis in reverse.
     ///
+    /// ```
+    /// use gradus_tensor::Tensor;
+    /// assert_eq!(Tensor::from([[1, 2, 3]]).flip(1), Tensor::from([[3, 2, 1]]));
+    /// ```
+    ///
     /// # Panics
     /// If the axis is out of range.
     #[track_caller]
@@ -244,6 +262,11 @@ impl<T: Element> Tensor<T> {
     }
 
     /// The elements repeated along new leading axes and axes of length 1, without copying.
+    ///
+    /// ```
+    /// use gradus_tensor::Tensor;
+    /// assert_eq!(Tensor::from([1, 2]).broadcast_to([3, 2]), Tensor::from([[1, 2], [1, 2], [1, 2]]));
+    /// ```
     ///
     /// # Panics
     /// If an axis has another length than in `shape` and is not 1, or memory could not hold so many elements.
@@ -262,6 +285,11 @@ impl<T: Element> Tensor<T> {
 
     /// This tensor without an axis of length 1.
     ///
+    /// ```
+    /// use gradus_tensor::Tensor;
+    /// assert_eq!(Tensor::from([[1, 2]]).squeeze(0), Tensor::from([1, 2]));
+    /// ```
+    ///
     /// # Panics
     /// If the axis is out of range or longer.
     #[track_caller]
@@ -275,6 +303,11 @@ impl<T: Element> Tensor<T> {
 
     /// This tensor with a new axis of length 1 before `axis`; -1 makes it the last.
     ///
+    /// ```
+    /// use gradus_tensor::Tensor;
+    /// assert_eq!(Tensor::from([1, 2]).unsqueeze(-1), Tensor::from([[1], [2]]));
+    /// ```
+    ///
     /// # Panics
     /// If `axis` is not in `-ndim - 1 ..= ndim`.
     #[track_caller]
@@ -285,6 +318,12 @@ impl<T: Element> Tensor<T> {
     }
 
     /// Parts of the given lengths along an axis.
+    ///
+    /// ```
+    /// use gradus_tensor::Tensor;
+    /// let parts = Tensor::from([1, 2, 3]).split(0, &[1, 2]);
+    /// assert_eq!(parts, [Tensor::from([1]), Tensor::from([2, 3])]);
+    /// ```
     ///
     /// # Panics
     /// If the lengths do not add up to the axis.

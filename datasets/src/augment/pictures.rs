@@ -167,6 +167,15 @@ impl Augment {
     /// The pictures `[n, height, width, channels]`, changed as in a walk over batches with this seed: to look at, or to
     /// make a larger data set of.
     ///
+    /// ```
+    /// use gradus_datasets::Augment;
+    /// use gradus_tensor::Tensor;
+    /// let pictures = Tensor::full([4, 28, 28, 1], 0.5);
+    /// let changed = Augment::new().rotate(10.0).shift(0.1).apply(&pictures, 42)?;
+    /// assert_eq!(changed.shape(), pictures.shape());
+    /// # Ok::<(), gradus_datasets::DatasetError>(())
+    /// ```
+    ///
     /// # Errors
     /// If the tensor has another rank, an amount is out of its range, or there is mix-up, which needs targets.
     pub fn apply(&self, pictures: &Tensor<f32>, seed: u64) -> Result<Tensor<f32>> {

@@ -12,6 +12,13 @@ use crate::tensor::Tensor;
 impl<T: Float> Tensor<T> {
     /// The mean over `axes`; NaN for no elements.
     ///
+    /// ```
+    /// use gradus_tensor::Tensor;
+    /// let x = Tensor::new([[1.0, 2.0], [3.0, 6.0]]);
+    /// assert_eq!(x.mean(0), Tensor::new([2.0, 4.0]));
+    /// assert_eq!(x.mean(..).item(), 3.0);
+    /// ```
+    ///
     /// # Panics
     /// If an axis is out of range or named twice.
     #[track_caller]
@@ -39,6 +46,11 @@ impl<T: Float> Tensor<T> {
     }
 
     /// The standard deviation over `axes`: the square root of [`var`](Tensor::var).
+    ///
+    /// ```
+    /// use gradus_tensor::Tensor;
+    /// assert_eq!(Tensor::new([2.0, 6.0]).std(..).item(), 2.0);
+    /// ```
     ///
     /// # Panics
     /// If an axis is out of range or named twice.

@@ -46,6 +46,11 @@ impl<T: Element> Tensor<T> {
 
     /// The elements in ascending order along an axis; equal elements keep their order, NaN comes last.
     ///
+    /// ```
+    /// use gradus_tensor::Tensor;
+    /// assert_eq!(Tensor::from([[3, 1, 2]]).sort(1), Tensor::from([[1, 2, 3]]));
+    /// ```
+    ///
     /// # Panics
     /// If the axis is out of range.
     #[track_caller]

@@ -157,6 +157,11 @@ impl<T: Number> Tensor<T> {
     /// The largest element over `axes`; NaN if there is one. For no elements it is the lowest value of the type (minus
     /// infinity for floats).
     ///
+    /// ```
+    /// use gradus_tensor::Tensor;
+    /// assert_eq!(Tensor::from([[1, 7], [5, 3]]).max(-1), Tensor::from([7, 5]));
+    /// ```
+    ///
     /// # Panics
     /// If an axis is out of range or named twice.
     #[track_caller]
@@ -213,6 +218,13 @@ impl Tensor<bool> {
 
 impl<T: Float> Tensor<T> {
     /// ln of the sum of e^x over `axes`, shifted by the maximum so that it never overflows.
+    ///
+    /// ```
+    /// use gradus_tensor::Tensor;
+    /// // e^1000 is infinite, the logarithm of the sum is not.
+    /// let x = Tensor::new([1000.0, 1000.0]);
+    /// assert!((x.logsumexp(..).item() - (1000.0 + 2.0_f32.ln())).abs() < 1e-3);
+    /// ```
     ///
     /// # Panics
     /// If an axis is out of range or named twice.
