@@ -36,6 +36,19 @@ pub struct BeamSearch {
 }
 
 /// A sequence in the course of a search, of which [`BeamSearch::search_all`] asks what comes next.
+///
+/// ```
+/// use gradus_nn::{Beam, BeamSearch};
+/// use gradus_tensor::Tensor;
+/// // Whatever came before, id 1 has a probability of 3/4, and id 0, the end, of 1/4. At each step the beams are printed.
+/// let step = |beams: &[Beam]| {
+///     beams.iter().for_each(|beam| println!("{} continues {}: {:?}", beam.prompt, beam.parent, beam.ids));
+///     Ok(Tensor::new([[1.0, 3.0]]).ln().broadcast_to([beams.len(), 2]))
+/// };
+/// let found = BeamSearch::new(1, 0, 3).search_all(&[[1_i64], [0]], step)?;
+/// assert_eq!((&found[0][0].ids[..], &found[1][0].ids[..]), (&[1, 1, 1, 1][..], &[0, 1, 1, 1][..]));
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Beam {
     /// Which of the prompts it began with.
@@ -50,6 +63,18 @@ pub struct Beam {
 }
 
 /// A sequence that was found.
+///
+/// ```
+/// use gradus_nn::BeamSearch;
+/// use gradus_tensor::Tensor;
+/// // Id 0 ends the sequence at once, with a probability of 3/4.
+/// let step = |sequences: &[Vec<i64>]| Ok(Tensor::new([[3.0, 1.0]]).ln().broadcast_to([sequences.len(), 2]));
+/// let found = BeamSearch::new(1, 0, 4).search(&[5], step)?;
+/// assert_eq!(found[0].ids, [5, 0]);
+/// assert!((found[0].log_probability - 0.75_f64.ln()).abs() < 1e-6);
+/// assert_eq!(found[0].score, found[0].log_probability); // There is no length penalty.
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Hypothesis {
     /// The ids: the prompt and what was appended, with the end's id if it ended.

@@ -115,6 +115,44 @@ impl<T: Float> Store<T> {
 }
 
 /// The building of one layer: the specs of its inputs, and the place where its weights go.
+///
+/// A layer of two inputs, with layers within it:
+///
+/// ```
+/// use gradus_nn::{Build, Built, Dense, Graph, Layer, Model, Result, Spec, ValueKind};
+/// use gradus_tensor::Float;
+/// use serde::{Deserialize, Serialize};
+///
+/// /// y = x gamma(c) + beta(c), where c is a second input. Perez et al., arXiv:1709.07871.
+/// #[derive(Clone, Debug, Serialize, Deserialize)]
+/// struct FiLM;
+///
+/// impl Layer for FiLM {
+///     const KIND: &'static str = "FiLM";
+///
+///     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
+///         let x = build.input_as(0, ValueKind::Floats)?.clone();
+///         let condition = &build.inputs()[1..];
+///         if x.len() != 1 || condition.len() != 1 {
+///             return Err(build.error(format!("takes features {x} and one condition"), "feed it with [x, c]"));
+///         }
+///         let gamma = build.child("gamma", &Dense::new(x[0]), condition)?;
+///         let beta = build.child("beta", &Dense::new(x[0]), condition)?;
+///         Ok(Built::of_values(vec![Spec::floats(x)], move |context, inputs| {
+///             let gamma = gamma.run(context, inputs[1].clone()).into_floats();
+///             let beta = beta.run(context, inputs[1].clone()).into_floats();
+///             (inputs[0].floats() * gamma + beta).into()
+///         }))
+///     }
+/// }
+///
+/// let mut graph = Graph::builder();
+/// let (x, c) = (graph.input(), graph.input());
+/// let y = graph.add(FiLM, [x, c]);
+/// let model = Model::build(graph.output(y), ([4], [2]), 42)?;
+/// assert_eq!(model.params().get("0/gamma/kernel").unwrap().value.shape(), &[2, 4]);
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
 pub struct Build<'a, T: Float> {
     inputs: &'a [Spec],
     /// Where the layer is in the network.
@@ -326,6 +364,33 @@ impl<'a, T: Float> Build<'a, T> {
     }
 
     /// Adds a penalty on a weight to the loss, once however many layers share the weight.
+    ///
+    /// ```
+    /// use gradus_nn::losses::MeanSquaredError;
+    /// use gradus_nn::{Build, Built, Initializer, Layer, Model, Regularizer, Result, Sequential};
+    /// use gradus_tensor::{Float, Tensor};
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// /// y = x scale, with a penalty of 0.5 scale^2.
+    /// #[derive(Clone, Debug, Serialize, Deserialize)]
+    /// struct Scale;
+    ///
+    /// impl Layer for Scale {
+    ///     const KIND: &'static str = "Scale";
+    ///
+    ///     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
+    ///         let shape = build.input()?.clone();
+    ///         let scale = build.weight("scale", shape.clone(), Initializer::Constant(2.0))?;
+    ///         build.penalty(scale, Some(Regularizer::L2(0.5)));
+    ///         Ok(Built::new(shape, move |context, x| x * context.weight(scale)))
+    ///     }
+    /// }
+    ///
+    /// let model = Model::build(Sequential::new().add(Scale), [1], 42)?;
+    /// let scores = model.evaluate(&Tensor::new([[1.0]]), &Tensor::new([[2.0]]), None, &MeanSquaredError)?;
+    /// assert_eq!((scores.parts[0].loss, scores.loss), (0.0, 2.0));
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
     pub fn penalty(&mut self, weight: ParamId, regularizer: Option<Regularizer>) {
         if !self.given {
             self.store.penalties.extend(regularizer.map(|regularizer| (weight, regularizer)));
@@ -513,6 +578,12 @@ pub(crate) fn is_within(name: &str, path: &str) -> bool {
 }
 
 /// Any [`Layer`](crate::Layer), as networks hold them. Implemented for every layer.
+///
+/// ```
+/// use gradus_nn::{AnyLayer, Dropout, LayerHandle};
+/// let layer = LayerHandle::new(Dropout::new(0.25));
+/// assert_eq!((layer.kind(), layer.config().unwrap()["rate"].as_f64()), ("Dropout", Some(0.25)));
+/// ```
 pub trait AnyLayer: Any + fmt::Debug + Send + Sync {
     /// [`Layer::KIND`](crate::Layer::KIND).
     fn kind(&self) -> &'static str;

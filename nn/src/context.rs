@@ -8,10 +8,68 @@ use crate::observer::Collector;
 use crate::value::Values;
 
 /// The handle of a weight or state: its index among the model's parameters.
+///
+/// ```
+/// use gradus_nn::{Build, Built, Initializer, Layer, ParamId, Result, check_layer};
+/// use gradus_tensor::Float;
+/// use serde::{Deserialize, Serialize};
+///
+/// /// y = x + shift, with one number for each feature.
+/// #[derive(Clone, Debug, Serialize, Deserialize)]
+/// struct Shift;
+///
+/// impl Layer for Shift {
+///     const KIND: &'static str = "Shift";
+///
+///     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
+///         let shape = build.input()?.clone();
+///         let shift: ParamId = build.weight("shift", [build.features()?], Initializer::Zeros)?;
+///         Ok(Built::new(shape, move |context, x| x + context.weight(shift)))
+///     }
+/// }
+///
+/// check_layer(&Shift, [3]).unwrap();
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ParamId(pub(crate) usize);
 
 /// The surroundings of a computation: the bound weights and, only while training, the randomness.
+///
+/// A layer that behaves differently in training, and keeps a state:
+///
+/// ```
+/// use gradus_nn::losses::MeanSquaredError;
+/// use gradus_nn::{Build, Built, Dense, Layer, Model, Result, Sequential};
+/// use gradus_tensor::{Float, Generator, Tensor};
+/// use serde::{Deserialize, Serialize};
+///
+/// /// x less a running mean of what came in training.
+/// #[derive(Clone, Debug, Serialize, Deserialize)]
+/// struct Centre;
+///
+/// impl Layer for Centre {
+///     const KIND: &'static str = "Centre";
+///
+///     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
+///         let shape = build.input()?.clone();
+///         let mean = build.state("mean", Tensor::zeros(&shape[..]))?;
+///         Ok(Built::new(shape, move |context, x| {
+///             if context.training().is_some() {
+///                 let next = (context.state(mean) + x.value().mean(0)) * T::of(0.5);
+///                 context.update(mean, next);
+///             }
+///             x - context.state(mean)
+///         }))
+///     }
+/// }
+///
+/// let mut model = Model::build(Sequential::new().add(Centre).add(Dense::new(1)), [1], 42)?;
+/// let (x, y) = (Tensor::new([[2.0], [4.0]]), Tensor::new([[0.0], [1.0]]));
+/// let pass = model.grad(&x, &y, None, &MeanSquaredError, &mut Generator::new(1))?;
+/// model.params_mut().update_states(pass.states);
+/// assert_eq!(model.params().get("0/mean").unwrap().value, Tensor::new([1.5])); // (0 + 3) / 2
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
 pub struct Context<'a, T: Float> {
     params: &'a Params<T>,
     /// Parallel to the parameters.

@@ -7,6 +7,13 @@ use gradus_tensor::safetensors::SafetensorsError;
 /// Where something is wrong, what, and what to do about it. One pointer wide.
 ///
 /// `Debug` prints the same as `Display`, so that a `main` that returns it says something readable.
+///
+/// ```
+/// use gradus_nn::{Dense, Model, Sequential};
+/// let network = Sequential::new().add(Dense::new(0));
+/// let error = Model::build(network, [4], 42).err().unwrap();
+/// assert_eq!(error.to_string().split(':').next(), Some("layer 0 (Dense)"));
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Error(Box<Parts>);
 

@@ -41,6 +41,18 @@ impl<T: Float> Model<T> {
 }
 
 /// The ids that follow a prompt: [`Model::generate`].
+///
+/// ```
+/// use gradus_nn::{Dense, Embedding, LSTM, Model, Sampler, Sequential};
+/// use gradus_tensor::Generator;
+/// let network =
+///     Sequential::new().add(Embedding::new(10, 4)).add(LSTM::new(8).return_sequences(true)).add(Dense::new(10));
+/// let model = Model::build(network, [None], 42)?;
+/// let mut generation = model.generate(&[1, 2, 3], Sampler::greedy(), Generator::new(0)).context(16);
+/// let first = generation.next().unwrap()?;
+/// assert!((0..10).contains(&first));
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Generation<'a, T: Float = f32> {
     model: &'a Model<T>,

@@ -229,6 +229,19 @@ pub(crate) fn name_of_two(outputs: &[Output]) -> Option<&str> {
 ///
 /// A layer takes nodes that there are already, so a graph has no cycles. Each addition is a layer with weights of its
 /// own; a [`LayerHandle`](crate::LayerHandle) that is added several times is one layer.
+///
+/// ```
+/// use gradus_nn::{Concatenate, Dense, Graph, Model};
+/// let mut graph = Graph::builder();
+/// let (length, weight) = (graph.input_named("length"), graph.input_named("weight"));
+/// let both = graph.add(Concatenate::new(), [length, weight]);
+/// let hidden = graph.add(Dense::new(8), both);
+/// let age = graph.add_named("age", Dense::new(1), hidden);
+/// let network = graph.output(age);
+/// assert_eq!(network.len(), 3);
+/// assert_eq!(Model::build(network, ([1], [1]), 42)?.inputs()[1].name, "weight");
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct GraphBuilder {
     inputs: Vec<String>,
@@ -238,6 +251,18 @@ pub struct GraphBuilder {
 }
 
 /// An input, or an output of a layer, of a graph being made: what [`GraphBuilder::add`] connects.
+///
+/// ```
+/// use gradus_nn::{Graph, LSTM, Model};
+/// // An LSTM that also gives its last states: the output, h and c.
+/// let mut graph = Graph::builder();
+/// let x = graph.input();
+/// let output = graph.add(LSTM::new(4).return_state(true), [x]);
+/// let c = output.output(2);
+/// let model = Model::build(graph.outputs([("last", output), ("c", c)]), [5, 3], 42)?;
+/// assert_eq!(model.outputs()[1].shape, [4]);
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Node {
     graph: usize,
@@ -266,6 +291,16 @@ impl Node {
 }
 
 /// A node as an output of a network, under the name of its layer or another: `("boxes", node)`.
+///
+/// ```
+/// use gradus_nn::{Dense, Graph, Model, OutputNode};
+/// let mut graph = Graph::builder();
+/// let x = graph.input();
+/// let boxes = graph.add(Dense::new(4), [x]);
+/// let network = graph.output(OutputNode::from(("boxes", boxes)));
+/// assert_eq!(Model::build(network, [8], 42)?.outputs()[0].name, "boxes");
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct OutputNode {
     name: Option<String>,

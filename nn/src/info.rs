@@ -16,6 +16,14 @@ use crate::model::Model;
 ///
 /// Losses and metrics are names, without their options: a loaded model is evaluated by a loss that the program makes. A trainer
 /// notes its own when it is made, also one that only evaluates.
+///
+/// ```
+/// use gradus_nn::{Dense, Model, Sequential};
+/// let model = Model::build(Sequential::new().add_named("flower", Dense::new(2)), [4], 42)?;
+/// let model = model.with_class_names(["tulip", "rose"])?;
+/// assert_eq!(model.info().class_names["flower"], ["tulip", "rose"]);
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ModelInfo {

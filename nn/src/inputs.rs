@@ -150,6 +150,17 @@ impl PartialEq<Shape> for PartialShape {
 
 /// The shape of an input that a model is built for, with the input's name if it has been given one. A shape alone is an
 /// input without a name.
+///
+/// ```
+/// use gradus_nn::{Add, Graph, Input, Model};
+/// let mut graph = Graph::builder();
+/// let (a, b) = (graph.input_named("a"), graph.input_named("b"));
+/// let sum = graph.add(Add, [a, b]);
+/// // By name, so in any order.
+/// let model = Model::build(graph.output(sum), [Input::named("b", [3]), Input::named("a", [3])], 42)?;
+/// assert_eq!(model.inputs()[0].name, "a");
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Input {
     pub(crate) name: Option<String>,
@@ -173,6 +184,15 @@ impl<S: Into<PartialShape>> From<S> for Input {
 ///
 /// One shape stands for one input: `[28, 28]`, or `[None, Some(16)]` with a free length. Several are a pair or triple of
 /// shapes, `([10], [1])`, or an array of named ones: `[Input::named("title", [10]), Input::named("price", [1])]`.
+///
+/// ```
+/// use gradus_nn::{Input, Inputs};
+/// let one: Inputs = [28, 28].into();
+/// let free: Inputs = [None, Some(16)].into();
+/// let two: Inputs = ([10], [1]).into();
+/// assert_eq!(one, Inputs::from(Input::from([28, 28])));
+/// assert_ne!(free, two);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inputs(pub(crate) Vec<Input>);
 
@@ -213,6 +233,14 @@ impl<A: Into<Input>, B: Into<Input>, C: Into<Input>> From<(A, B, C)> for Inputs 
 }
 
 /// An input of a built model.
+///
+/// ```
+/// use gradus_nn::{Dense, Model, Sequential, ValueKind};
+/// let model = Model::build(Sequential::new().add(Dense::new(2)), [None, Some(4)], 42)?;
+/// let input = &model.inputs()[0];
+/// assert_eq!((&*input.name, input.shape.to_string(), input.kind), ("input", "[None, 4]".to_owned(), ValueKind::Floats));
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InputInfo {
     /// The name that the network gives it.
@@ -226,6 +254,16 @@ pub struct InputInfo {
 }
 
 /// An output of a built model.
+///
+/// ```
+/// use gradus_nn::{Activation, Dense, Model, Sequential};
+/// let network = Sequential::new().add_named("class", Dense::new(3).activation(Activation::Softmax));
+/// let model = Model::build(network, [4], 42)?;
+/// let output = &model.outputs()[0];
+/// assert_eq!((&*output.name, output.activation, output.is_masked), ("class", Some(Activation::Softmax), false));
+/// assert_eq!(output.shape, [3]);
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct OutputInfo {
     /// The name: its layer's, or the one that the network gives it.

@@ -115,6 +115,30 @@ type Read = fn(Json, &LayerReader<'_>) -> Result<Arc<dyn AnyLayer>>;
 /// those a program adds.
 ///
 /// A plain value, made where it is needed: nothing is registered behind a program's back.
+///
+/// ```
+/// use gradus_nn::{Build, Built, Layer, LayerKinds, Result, Sequential};
+/// use gradus_tensor::Float;
+/// use serde::{Deserialize, Serialize};
+///
+/// /// y = -x
+/// #[derive(Clone, Debug, Serialize, Deserialize)]
+/// struct Negative;
+///
+/// impl Layer for Negative {
+///     const KIND: &'static str = "Negative";
+///
+///     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
+///         Ok(Built::new(build.input()?, |_, x| -x))
+///     }
+/// }
+///
+/// let json = Sequential::new().add(Negative).to_json()?;
+/// assert!(Sequential::from_json(&json).is_err()); // Who reads it must know the layer.
+/// let kinds = LayerKinds::standard().with::<Negative>();
+/// assert_eq!(Sequential::from_json_with(&json, &kinds)?.len(), 1);
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct LayerKinds {
     readers: BTreeMap<&'static str, Read>,
@@ -329,6 +353,19 @@ impl<'de> Deserialize<'de> for LayerHandle {
 }
 
 /// What can be added to a network: a layer, or the handle of one.
+///
+/// ```
+/// use gradus_nn::{Dense, IntoLayer, LayerHandle, Model, Sequential};
+/// /// The same layer, one behind the other.
+/// fn twice<L: IntoLayer + Clone>(layer: L) -> Sequential {
+///     Sequential::new().add(layer.clone()).add(layer)
+/// }
+/// // Two layers of the same data, and one layer used twice.
+/// let params = |network| Model::build(network, [4], 42).map(|model| model.summary().total_params);
+/// assert_eq!(params(twice(Dense::new(4)))?, 40);
+/// assert_eq!(params(twice(&LayerHandle::new(Dense::new(4))))?, 20);
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no layer",
     label = "give a layer, such as `Dense::new(10)`, or `&handle` for a `LayerHandle`",

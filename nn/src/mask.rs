@@ -16,6 +16,39 @@ use crate::value::{Spec, Values};
 /// A mask is `[n, length]`, beside a value `[n, length, ..]`: true where the position is there, false where it is padding.
 /// An [`Embedding`](crate::Embedding) with `mask_zero` or a [`Masking`](crate::Masking) makes it, and it travels with the
 /// value from layer to layer.
+///
+/// A layer that mixes positions reads the mask itself:
+///
+/// ```
+/// use gradus_nn::{Build, Built, Dense, Layer, MaskRule, Masking, Model, Result, Sequential, Spec};
+/// use gradus_tensor::{Float, Tensor};
+/// use serde::{Deserialize, Serialize};
+///
+/// /// The sum of the positions that are there: `[n, length, features]` to `[n, features]`.
+/// #[derive(Clone, Debug, Serialize, Deserialize)]
+/// struct Sum;
+///
+/// impl Layer for Sum {
+///     const KIND: &'static str = "Sum";
+///
+///     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
+///         let shape = build.input()?[1..].to_vec();
+///         let built = Built::of_values(vec![Spec::floats(shape)], |_, inputs| {
+///             let x = inputs[0].floats();
+///             match inputs.mask(0) {
+///                 Some(mask) => (x * &mask.to::<T>().unsqueeze(-1)).sum(1).into(),
+///                 None => x.sum(1).into(),
+///             }
+///         });
+///         Ok(built.mask_rule(MaskRule::Known))
+///     }
+/// }
+///
+/// // Positions of -1 alone are padding.
+/// let model = Model::build(Sequential::new().add(Masking::new(-1.0)).add(Sum), [3, 1], 42)?;
+/// assert_eq!(model.predict(&Tensor::new([[[5.0], [7.0], [-1.0]]]))?, Tensor::new([[12.0]]));
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MaskRule {
     /// Nothing is said: an input with a mask is an error when the network is built.

@@ -71,6 +71,20 @@ pub struct Model<T: Float = f32> {
 }
 
 /// The result of one pass forward and back.
+///
+/// ```
+/// use gradus_nn::losses::MeanSquaredError;
+/// use gradus_nn::{Dense, Initializer, Model, Sequential};
+/// use gradus_tensor::{Generator, Tensor};
+/// let network = Sequential::new().add(Dense::new(1).kernel_initializer(Initializer::Ones));
+/// let model = Model::build(network, [1], 42)?;
+/// let (x, y) = (Tensor::new([[3.0]]), Tensor::new([[1.0]]));
+/// let pass = model.grad(&x, &y, None, &MeanSquaredError, &mut Generator::new(1))?;
+/// assert_eq!((pass.loss, pass.output()), (4.0, &Tensor::new([[3.0]])));
+/// // By the kernel 2 (3 - 1) 3, by the bias 2 (3 - 1).
+/// assert_eq!((&pass.grads[0], &pass.grads[1]), (&Some(Tensor::new([[12.0]])), &Some(Tensor::new([4.0]))));
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
 pub struct Pass<T: Float = f32> {
     /// The loss: its mean over the batch, and the penalties on weights.
     pub loss: T,
@@ -87,6 +101,17 @@ pub struct Pass<T: Float = f32> {
 }
 
 /// The result of [`Model::evaluate`].
+///
+/// ```
+/// use gradus_nn::losses::MeanAbsoluteError;
+/// use gradus_nn::{Dense, Initializer, Model, Sequential};
+/// use gradus_tensor::Tensor;
+/// let network = Sequential::new().add(Dense::new(1).kernel_initializer(Initializer::Ones));
+/// let model = Model::build(network, [1], 42)?;
+/// let scores = model.evaluate(&Tensor::new([[3.0], [5.0]]), &Tensor::new([[1.0], [5.0]]), None, &MeanAbsoluteError)?;
+/// assert_eq!((scores.loss, scores.output()), (1.0, &Tensor::new([[3.0], [5.0]])));
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
 pub struct Evaluation<T: Float = f32> {
     /// The loss: its mean over the batch, and the penalties on weights.
     pub loss: T,
@@ -197,6 +222,15 @@ impl<T: Float> Model<T> {
     }
 
     /// The weights and states, to be changed.
+    ///
+    /// ```
+    /// use gradus_nn::{Dense, Model, Sequential};
+    /// use gradus_tensor::Tensor;
+    /// let mut model = Model::build(Sequential::new().add(Dense::new(1)), [2], 42)?;
+    /// model.params_mut().get_mut("0/kernel").unwrap().value = Tensor::new([[10.0], [1.0]]);
+    /// assert_eq!(model.predict(&Tensor::new([[4.0, 2.0]]))?, Tensor::new([[42.0]]));
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
     pub fn params_mut(&mut self) -> &mut Params<T> {
         self.constants.take();
         &mut self.params
@@ -211,6 +245,15 @@ impl<T: Float> Model<T> {
     /// Keeps the weights and states of the layer at `path` (`"1"`, or `"encoder/0"` within another), and of all within
     /// it, as they are: weights get no gradient, and a batch normalisation computes as when predicting. Layers that share
     /// weights have them frozen together.
+    ///
+    /// ```
+    /// use gradus_nn::{Dense, Model, Sequential};
+    /// let network = Sequential::new().add_named("body", Dense::new(8)).add_named("head", Dense::new(2));
+    /// let mut model = Model::build(network, [4], 42)?;
+    /// model.freeze("body")?;
+    /// assert_eq!(model.summary().trainable_params, 8 * 2 + 2);
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
     ///
     /// # Errors
     /// If there is no such layer.
@@ -249,6 +292,17 @@ impl<T: Float> Model<T> {
     /// [`predict_from_raw`](Model::predict_from_raw) takes raw data, such as pictures of bytes. Large batches are computed part
     /// by part, so that memory for what is between input and output stays small.
     ///
+    /// ```
+    /// use gradus_nn::{Dense, Initializer, Model, Sequential};
+    /// use gradus_tensor::Tensor;
+    /// let network = Sequential::new().add(Dense::new(1).kernel_initializer(Initializer::Ones));
+    /// let model = Model::build(network, [2], 42)?;
+    /// assert_eq!(model.predict(&Tensor::new([[1.0, 2.0], [3.0, 4.0]]))?, Tensor::new([[3.0], [7.0]]));
+    /// // Samples have two features, not three.
+    /// assert!(model.predict(&Tensor::new([[1.0, 2.0, 3.0]])).is_err());
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// If the inputs have another shape, an id is none that its layer knows, or the network has several outputs.
     pub fn predict(&self, inputs: impl Into<Columns>) -> Result<Tensor<T>> {
@@ -262,6 +316,18 @@ impl<T: Float> Model<T> {
 
     /// All outputs for a batch of inputs, in the order of [`outputs`](Model::outputs); otherwise as
     /// [`predict`](Model::predict).
+    ///
+    /// ```
+    /// use gradus_nn::{Dense, Graph, Initializer, Model};
+    /// use gradus_tensor::Tensor;
+    /// let mut graph = Graph::builder();
+    /// let x = graph.input();
+    /// let sum = graph.add_named("sum", Dense::new(1).kernel_initializer(Initializer::Ones), [x]);
+    /// let nothing = graph.add_named("nothing", Dense::new(1).kernel_initializer(Initializer::Zeros), [x]);
+    /// let model = Model::build(graph.outputs([sum, nothing]), [2], 42)?;
+    /// assert_eq!(model.predict_all(&Tensor::new([[1.0, 2.0]]))?, [Tensor::new([[3.0]]), Tensor::new([[0.0]])]);
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
     ///
     /// # Errors
     /// If the inputs have another shape, or an id is none that its layer knows.
@@ -310,6 +376,16 @@ impl<T: Float> Model<T> {
     /// Checks that the activations in which the network ends can be meant with this loss: that a loss over probabilities is
     /// not given those of a layer without an activation, and one over logits not those of a softmax. A network whose last
     /// activation is not known ([`OutputInfo::activation`]) suits every loss. `op` begins the message.
+    ///
+    /// ```
+    /// use gradus_nn::losses::CategoricalCrossentropy;
+    /// use gradus_nn::{Dense, Model, Sequential};
+    /// let model = Model::build(Sequential::new().add(Dense::new(3)), [4], 42)?;
+    /// // There is no softmax: these are logits.
+    /// assert!(model.check_loss("fit", &CategoricalCrossentropy::default()).is_err());
+    /// assert!(model.check_loss("fit", &CategoricalCrossentropy::default().from_logits(true)).is_ok());
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
     ///
     /// # Errors
     /// If they cannot be meant: which output, and what to change.

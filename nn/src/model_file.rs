@@ -134,6 +134,18 @@ impl<T: Float> Model<T> {
     ///
     /// It is a safetensors file, of which Python reads the weights by `safetensors.numpy.load_file`.
     ///
+    /// ```
+    /// use gradus_nn::{Dense, Model, Sequential};
+    /// use gradus_tensor::Tensor;
+    /// # let path = std::env::temp_dir().join(format!("gradus_save_{}.safetensors", std::process::id()));
+    /// let model = Model::build(Sequential::new().add(Dense::new(3)), [4], 42)?;
+    /// model.save(&path)?;
+    /// let x = Tensor::new([[1.0, 2.0, 3.0, 4.0]]);
+    /// assert_eq!(Model::load(&path)?.predict(&x)?, model.predict(&x)?);
+    /// # std::fs::remove_file(&path).unwrap();
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// If the file cannot be written, or [`load`](Model::load) could not read it: a layer of one's own cannot be written as JSON
     /// or read again, networks are nested within networks some 40 times or more, class names are not those of an output, or

@@ -23,6 +23,30 @@ pub(crate) enum Flow {
 }
 
 /// What a layer does with sequences that come part by part, in [`predict_next`](crate::Model::predict_next).
+///
+/// ```
+/// use gradus_nn::{Build, Built, Layer, PartRule, Result, SequenceStates, Model, Sequential};
+/// use gradus_tensor::{Float, Tensor};
+/// use serde::{Deserialize, Serialize};
+///
+/// /// The largest feature of each position: `[n, length, features]` to `[n, length]`.
+/// #[derive(Clone, Debug, Serialize, Deserialize)]
+/// struct Largest;
+///
+/// impl Layer for Largest {
+///     const KIND: &'static str = "Largest";
+///
+///     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
+///         let shape = build.input()?[..1].to_vec();
+///         Ok(Built::new(shape, |_, x| x.max(-1)).part_rule(PartRule::Alone))
+///     }
+/// }
+///
+/// let model = Model::build(Sequential::new().add(Largest), [None, Some(2)], 42)?;
+/// let mut states = SequenceStates::new();
+/// assert_eq!(model.predict_next(&Tensor::new([[[1.0, 5.0]]]), &mut states)?, Tensor::new([[5.0]]));
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PartRule {
     /// Nothing is said. A layer of [`MaskRule::Kept`] computes each position without the others, so it takes parts as well; any

@@ -58,6 +58,15 @@ impl Sampler {
 
     /// Only the `k` ids with the largest logits are drawn.
     ///
+    /// ```
+    /// use gradus_nn::Sampler;
+    /// use gradus_tensor::{Generator, Tensor};
+    /// let (logits, mut generator) = (Tensor::new([0.0, 3.0, 2.5, 1.0]), Generator::new(1));
+    /// let id = Sampler::random().top_k(2).pick(&logits, &mut generator)?;
+    /// assert!(id == 1 || id == 2);
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
+    ///
     /// # Panics
     /// If `k` is 0.
     #[track_caller]
@@ -67,6 +76,15 @@ impl Sampler {
     }
 
     /// Only the likeliest ids are drawn, as many as it takes for their probabilities to add up to `p`.
+    ///
+    /// ```
+    /// use gradus_nn::Sampler;
+    /// use gradus_tensor::{Generator, Tensor};
+    /// // Probabilities of 0.5, 0.3 and 0.2: the first two are needed for 0.7.
+    /// let (logits, mut generator) = (Tensor::new([0.5, 0.3, 0.2]).ln(), Generator::new(1));
+    /// assert!(Sampler::random().top_p(0.7).pick(&logits, &mut generator)? < 2);
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
     ///
     /// # Panics
     /// Unless 0 < `p` <= 1.

@@ -161,7 +161,7 @@ impl<T: Float> Model<T> {
         let op = "predict_next";
         if self.outputs().len() != 1 {
             let problem = format!("the network has {} outputs", self.outputs().len());
-            return Err(Error::new(op, problem, "cut the network down to one of them by sub_model"));
+            return Err(Error::new(op, problem, "cut the network down to one of them by up_to"));
         }
         let (inputs, flows) = states.inputs(op, self.inputs(), &inputs.into())?;
         let fed = Fed::new(op, self.inputs(), &inputs)?;

@@ -39,6 +39,15 @@ pub struct Summary {
 }
 
 /// A line of a [`Summary`].
+///
+/// ```
+/// use gradus_nn::{Dense, Flatten, Model, Sequential};
+/// let model = Model::build(Sequential::new().add(Flatten).add(Dense::new(10)), [2, 2], 42)?;
+/// let line = &model.summary().layers[1];
+/// assert_eq!((&*line.path, line.kind, line.params), ("1", "Dense", 50));
+/// assert_eq!(line.outputs[0], [10]);
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerSummary {
     /// Where the layer is in the network: `"1"`, or `"encoder/0"` within another.

@@ -12,6 +12,15 @@ use crate::parts::Flow;
 /// A value that flows from layer to layer, batch axis first.
 ///
 /// Gradients flow through floats alone.
+///
+/// ```
+/// use gradus_autograd::Var;
+/// use gradus_nn::Value;
+/// use gradus_tensor::Tensor;
+/// let x = Value::from(Var::from(Tensor::new([[0.5, 1.0]])));
+/// let words: Value = Tensor::from([[3_i64, 7, 7]]).into();
+/// assert_eq!((x.floats().shape(), words.ids().shape()), (&[1, 2].into(), &[1, 3].into()));
+/// ```
 #[derive(Clone, Debug)]
 pub enum Value<T: Float = f32> {
     /// Numbers that can be differentiated through.
@@ -220,6 +229,15 @@ impl<T: Float, V: Into<Value<T>>> From<V> for Values<T> {
 }
 
 /// What the elements of a value are.
+///
+/// ```
+/// use gradus_nn::{Embedding, Model, Sequential, ValueKind};
+/// // An embedding asks for ids, so the input of this model is ids.
+/// let model = Model::build(Sequential::new().add(Embedding::new(100, 8)), [5], 42)?;
+/// assert_eq!(model.inputs()[0].kind, ValueKind::Ids { count: 100 });
+/// assert_eq!(model.inputs()[0].kind.to_string(), "ids below 100");
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ValueKind {
     /// Numbers that can be differentiated through.
@@ -244,6 +262,13 @@ impl fmt::Display for ValueKind {
 }
 
 /// What is known of a value while a network is built: its shape, without the batch axis, and what its elements are.
+///
+/// ```
+/// use gradus_nn::{Spec, ValueKind};
+/// let words = Spec::ids([20], 1000).masked();
+/// assert_eq!((words.kind(), words.is_masked()), (Some(ValueKind::Ids { count: 1000 }), true));
+/// assert_eq!(Spec::floats([20, 8]).shape, [20, 8]);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spec {
     /// The shape, without the batch axis.

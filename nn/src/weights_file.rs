@@ -108,6 +108,17 @@ impl fmt::Debug for Matching {
 
 /// What [`Model::load_weights_with`] or [`Model::copy_weights_from`] did, by names in the model, but for the tensors that were
 /// not used.
+///
+/// ```
+/// use gradus_nn::{Dense, Matching, Model, Sequential};
+/// let network = |head| Sequential::new().add_named("body", Dense::new(8)).add_named("head", Dense::new(head));
+/// let trained = Model::build(network(10), [4], 1)?;
+/// let mut model = Model::build(network(3), [4], 2)?;
+/// let weights = model.copy_weights_from(&trained, &Matching::new().under("body"))?;
+/// assert_eq!(weights.loaded, ["body/kernel", "body/bias"]);
+/// println!("{weights}");
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LoadedWeights {
     /// The weights that have new values, in the model's order.
@@ -158,6 +169,19 @@ impl<T: Float> Model<T> {
     /// Takes over the weights and states of a file: one that [`save_weights`](Model::save_weights), [`save`](Model::save) or
     /// another program has written. The file must have exactly those of this model, by name and shape;
     /// [`load_weights_with`](Model::load_weights_with) takes part of them, or renames them.
+    ///
+    /// ```
+    /// use gradus_nn::{Dense, Model, Sequential};
+    /// # let path = std::env::temp_dir().join(format!("gradus_weights_{}.safetensors", std::process::id()));
+    /// let network = || Sequential::new().add(Dense::new(3));
+    /// let trained = Model::build(network(), [4], 1)?;
+    /// trained.save_weights(&path)?;
+    /// let mut model = Model::build(network(), [4], 2)?;
+    /// model.load_weights(&path)?;
+    /// assert_eq!(model.params()[0].value, trained.params()[0].value);
+    /// # std::fs::remove_file(&path).unwrap();
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
     ///
     /// # Errors
     /// If the file cannot be read, or weights are missing in it, it has others, or ones of another shape or of more digits:

@@ -8,6 +8,13 @@ use gradus_tensor::safetensors::SafetensorsError;
 /// An error of training, evaluating or predicting: the problem, and one thing to do. One pointer wide.
 ///
 /// `Debug` prints the same as `Display`, so that a `main` that returns the error prints a readable message.
+///
+/// ```
+/// use gradus_train::Error;
+/// let error = Error::new("GoodEnough", "the loss must be above 0, found -1", "give a loss that can be reached");
+/// let message = "GoodEnough: the loss must be above 0, found -1; give a loss that can be reached";
+/// assert_eq!(error.to_string(), message);
+/// ```
 pub struct Error(Box<Cause>);
 
 /// A result with this crate's [`Error`].

@@ -11,6 +11,15 @@ use crate::metrics::{LossMeans, OutputMetric};
 
 /// Named numbers in the order in which they were measured: `loss`, those of the outputs if there are several
 /// (`class_loss`), then the metrics (`accuracy`, or `class_accuracy`).
+///
+/// ```
+/// use gradus_train::Logs;
+/// let mut logs = Logs::default();
+/// logs.insert("loss", 0.25);
+/// logs.insert("accuracy", 0.5);
+/// assert_eq!((logs["loss"], logs.get("mae")), (0.25, None));
+/// assert_eq!(logs.to_string(), "loss: 0.2500 - accuracy: 0.5000");
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Logs {
     #[serde(with = "entries")]
@@ -106,6 +115,23 @@ mod entries {
 }
 
 /// The measurements of a training run, epoch by epoch.
+///
+/// ```
+/// use gradus_datasets::Dataset;
+/// use gradus_nn::{Dense, Initializer, Model, Sequential, losses::MeanSquaredError};
+/// use gradus_optim::{IntoOptimizer, Sgd};
+/// use gradus_tensor::Tensor;
+/// use gradus_train::{Fit, Trainer};
+/// // y = kernel x from a kernel of 1 to one of 3: each step of 0.25 x 2 (kernel - 3) halves the distance.
+/// let layer = Dense::new(1).kernel_initializer(Initializer::Ones).use_bias(false);
+/// let model = Model::build(Sequential::new().add(layer), [1], 42)?;
+/// let data = Dataset::new(Tensor::new([[1.0]]), Tensor::new([[3.0]]))?;
+/// let mut trainer = Trainer::new(model, MeanSquaredError, Sgd::default().learning_rate(0.25));
+/// let history = trainer.fit(&data, Fit { epochs: 3, verbose: false, ..Fit::default() })?;
+/// assert_eq!(history.get("loss"), [4.0, 1.0, 0.25]);
+/// assert_eq!(history.last().unwrap()["loss"], 0.25);
+/// # Ok::<(), gradus_train::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct History {
     /// The epochs that were run, counted from 0.

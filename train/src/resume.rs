@@ -21,6 +21,28 @@ use crate::state::Status;
 use crate::trainer::Trainer;
 
 /// The checkpoint from which a run goes on.
+///
+/// ```
+/// use gradus_datasets::Dataset;
+/// use gradus_nn::{Dense, Model, Sequential, losses::MeanSquaredError};
+/// use gradus_optim::Adam;
+/// use gradus_tensor::Tensor;
+/// use gradus_train::callbacks::Checkpoint;
+/// use gradus_train::{Fit, Trainer};
+/// let data = Dataset::new(Tensor::new([[0.0], [1.0]]), Tensor::new([[1.0], [3.0]]))?;
+/// let trainer = || {
+///     let model = Model::build(Sequential::new().add(Dense::new(1)), [1], 42)?;
+///     Ok::<_, gradus_train::Error>(Trainer::new(model, MeanSquaredError, Adam::default()))
+/// };
+/// let folder = std::env::temp_dir().join(format!("gradus_resumed_{}", std::process::id()));
+/// trainer()?.fit(&data, Fit { epochs: 5, verbose: false, ..Fit::default() }.callback(Checkpoint::new(&folder)))?;
+///
+/// let resumed = trainer()?.resume(&folder)?.expect("there is a checkpoint");
+/// assert_eq!((resumed.epochs, resumed.step, resumed.batch), (5, 5, 0));
+/// println!("{resumed}");
+/// # std::fs::remove_dir_all(&folder).unwrap();
+/// # Ok::<(), gradus_train::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resumed {
     /// The file.

@@ -19,6 +19,44 @@ use crate::trainer::Trainer;
 ///
 /// A callback gets one by [`Run::request_snapshot`](crate::Run::request_snapshot). It is cheap: its tensors share their
 /// elements with those of the run, which copies them when it changes them.
+///
+/// ```
+/// use gradus_train::callbacks::{Callback, Run};
+/// use gradus_train::{Result, Snapshot};
+/// use std::path::PathBuf;
+/// use std::sync::Arc;
+///
+/// /// Writes the run as it is after each epoch into one file.
+/// struct Latest {
+///     path: PathBuf,
+/// }
+///
+/// impl Callback for Latest {
+///     fn on_epoch_end(&mut self, run: &mut Run) -> Result<()> {
+///         run.request_snapshot();
+///         Ok(())
+///     }
+///
+///     fn on_snapshot(&mut self, snapshot: &Arc<Snapshot>) -> Result<()> {
+///         snapshot.write(&self.path)
+///     }
+/// }
+///
+/// use gradus_datasets::Dataset;
+/// use gradus_nn::{Dense, Model, Sequential, losses::MeanSquaredError};
+/// use gradus_optim::Sgd;
+/// use gradus_tensor::Tensor;
+/// use gradus_train::{Fit, Trainer};
+///
+/// let data = Dataset::new(Tensor::new([[0.0], [1.0]]), Tensor::new([[1.0], [3.0]]))?;
+/// let model = Model::build(Sequential::new().add(Dense::new(1)), [1], 42)?;
+/// let path = std::env::temp_dir().join(format!("gradus_latest_{}.safetensors", std::process::id()));
+/// let mut trainer = Trainer::new(model, MeanSquaredError, Sgd::default());
+/// trainer.fit(&data, Fit { verbose: false, ..Fit::default() }.callback(Latest { path: path.clone() }))?;
+/// assert_eq!(Model::load(&path)?.params()[0].value, trainer.model().params()[0].value);
+/// # std::fs::remove_file(&path).unwrap();
+/// # Ok::<(), gradus_train::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Snapshot<T: Float = f32> {
     /// The model with its weights.

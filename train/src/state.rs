@@ -88,6 +88,25 @@ pub struct DataState {
 }
 
 /// The state of an epoch in progress.
+///
+/// ```
+/// use gradus_datasets::Dataset;
+/// use gradus_nn::{Dense, Model, Sequential, losses::MeanSquaredError};
+/// use gradus_optim::Sgd;
+/// use gradus_tensor::Tensor;
+/// use gradus_train::callbacks::{Run, on_batch_end};
+/// use gradus_train::{Fit, Trainer};
+/// let data = Dataset::new(Tensor::<f32>::zeros([64, 1]), Tensor::<f32>::zeros([64, 1]))?;
+/// let model = Model::build(Sequential::new().add(Dense::new(1)), [1], 42)?;
+/// let mut trainer = Trainer::new(model, MeanSquaredError, Sgd::default());
+/// let pause = on_batch_end(|run: &mut Run| {
+///     run.pause("after the first batch");
+///     Ok(())
+/// });
+/// trainer.fit(&data, Fit { verbose: false, ..Fit::default() }.callback(pause))?;
+/// assert_eq!(trainer.state().epoch.as_ref().unwrap().batch, 1);
+/// # Ok::<(), gradus_train::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EpochState {
     /// The number of batches that are done.
@@ -113,6 +132,12 @@ pub struct EpochState {
 }
 
 /// Whether there is a run to go on with, and why it is not going on now.
+///
+/// ```
+/// use gradus_train::TrainingState;
+/// use gradus_train::state::Status;
+/// assert_eq!(TrainingState::new(42).status, Status::Ended); // No run has begun.
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Status {
     /// No run has begun, or the last one has ended: the next `fit` begins a run.
@@ -126,6 +151,21 @@ pub enum Status {
 }
 
 /// The state of a metric or a callback, with its name: what its `restore` is given.
+///
+/// ```
+/// use gradus_tensor::Tensor;
+/// use gradus_train::metrics::{Accuracy, Metric};
+/// use gradus_train::state::NamedState;
+/// let mut accuracy = Accuracy::default();
+/// accuracy.update(&Tensor::new([1.0, 0.0]), &Tensor::new([0.9, 0.9]), None)?;
+/// let (name, state) = ("accuracy".to_owned(), Metric::<f32>::state(&accuracy));
+/// let state = NamedState { name, state, tensors: Default::default(), only_watches: false };
+/// // Later, in another program:
+/// let mut again = Accuracy::default();
+/// Metric::<f32>::restore(&mut again, &state)?;
+/// assert_eq!(again.result(), 0.5);
+/// # Ok::<(), gradus_train::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NamedState {
     /// The name of the metric or the callback.
@@ -210,6 +250,11 @@ impl TrainingState {
 
 /// What [`Metric::state`](crate::Metric::state) and [`Callback::state`](crate::Callback::state) return: any plain data.
 ///
+/// ```
+/// use gradus_train::state::to_state;
+/// assert_eq!(to_state(&(3, [0.5, 1.0])).to_string(), "[3,[0.5,1.0]]");
+/// ```
+///
 /// # Panics
 /// If the data are none that JSON has, such as a map whose keys are no strings.
 #[track_caller]
@@ -221,6 +266,15 @@ pub fn to_state(data: &impl Serialize) -> Value {
 }
 
 /// The data from which [`to_state`] made a state: for `restore` of a metric or a callback.
+///
+/// ```
+/// use gradus_train::state::{NamedState, from_state, to_state};
+/// let (name, tensors) = ("Counter".to_owned(), Default::default());
+/// let state = NamedState { name, state: to_state(&12), tensors, only_watches: false };
+/// assert_eq!(from_state::<usize>(&state)?, 12);
+/// assert!(from_state::<String>(&state).is_err());
+/// # Ok::<(), gradus_train::Error>(())
+/// ```
 ///
 /// # Errors
 /// If the state is one of other data.

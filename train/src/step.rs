@@ -9,6 +9,22 @@ use gradus_tensor::{Columns, Float, Generator, Tensor};
 use crate::error::Result;
 
 /// The result of a training step: loss and outputs of the model before it was changed.
+///
+/// ```
+/// use gradus_nn::{Dense, Initializer, Model, Sequential, losses::MeanSquaredError};
+/// use gradus_optim::{IntoOptimizer, Sgd};
+/// use gradus_tensor::{Generator, Tensor};
+/// use gradus_train::train_step;
+/// let layer = Dense::new(1).kernel_initializer(Initializer::Ones).use_bias(false);
+/// let mut model = Model::build(Sequential::new().add(layer), [1], 42)?;
+/// let (mut optimizer, mut generator) = (Sgd::default().learning_rate(0.25), Generator::new(1));
+/// let (x, y) = (Tensor::new([[1.0]]), Tensor::new([[3.0]]));
+/// let step = train_step(&mut model, &MeanSquaredError, &mut optimizer, &x, &y, None, &mut generator)?;
+/// // Of the model as it was before the step.
+/// assert_eq!((step.loss, step.output().item()), (4.0, 1.0));
+/// assert_eq!(model.params()[0].value.item(), 2.0);
+/// # Ok::<(), gradus_train::Error>(())
+/// ```
 pub struct Step<T: Float = f32> {
     /// The loss: its mean over the batch, and the penalties on weights.
     pub loss: T,

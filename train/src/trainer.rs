@@ -183,6 +183,22 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
 
     /// As [`fit`](Trainer::fit), with an evaluation on `validation` after each epoch. The two may be data of different kinds.
     ///
+    /// ```
+    /// use gradus_datasets::Dataset;
+    /// use gradus_nn::{Dense, Initializer, Model, Sequential, losses::MeanSquaredError};
+    /// use gradus_optim::{IntoOptimizer, Sgd};
+    /// use gradus_tensor::Tensor;
+    /// use gradus_train::{Fit, Trainer};
+    /// let layer = Dense::new(1).kernel_initializer(Initializer::Ones).use_bias(false);
+    /// let model = Model::build(Sequential::new().add(layer), [1], 42)?;
+    /// let mut trainer = Trainer::new(model, MeanSquaredError, Sgd::default().learning_rate(0.25));
+    /// let data = |x: f32| Dataset::new(Tensor::new([[x]]), Tensor::new([[3.0 * x]]));
+    /// let history = trainer.fit_validated(&data(1.0)?, &data(2.0)?, Fit { verbose: false, ..Fit::default() })?;
+    /// // The kernel has gone from 1 to 2, where 3 is right: (2 x 2 - 3 x 2)^2.
+    /// assert_eq!((history.get("loss"), history.get("val_loss")), (vec![4.0], vec![4.0]));
+    /// # Ok::<(), gradus_train::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As `fit`; and if a validation split is asked for as well.
     pub fn fit_validated(
@@ -232,6 +248,21 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
     }
 
     /// The loss and the metrics on `data`, without training.
+    ///
+    /// ```
+    /// use gradus_datasets::Dataset;
+    /// use gradus_nn::{Dense, Initializer, Model, Sequential, losses::MeanSquaredError};
+    /// use gradus_optim::Sgd;
+    /// use gradus_tensor::Tensor;
+    /// use gradus_train::{Trainer, metrics};
+    /// let network = Sequential::new().add(Dense::new(1).kernel_initializer(Initializer::Ones));
+    /// let model = Model::build(network, [1], 42)?;
+    /// let mut trainer = Trainer::new(model, MeanSquaredError, Sgd::default())
+    ///     .metric(metrics::MeanAbsoluteError::default());
+    /// let scores = trainer.evaluate(&Dataset::new(Tensor::new([[1.0], [5.0]]), Tensor::new([[1.0], [1.0]]))?)?;
+    /// assert_eq!((scores["loss"], scores["mean_absolute_error"]), (8.0, 2.0));
+    /// # Ok::<(), gradus_train::Error>(())
+    /// ```
     ///
     /// # Errors
     /// If the data cannot be read, or do not fit the model, the loss or a metric, two metrics have one name, or the model ends

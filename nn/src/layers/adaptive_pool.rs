@@ -10,6 +10,16 @@ options! {
     /// [`AdaptiveMaxPooling2D`] and [`AdaptiveMaxPooling3D`] are its names.
     ///
     /// Shapes: `[n, spatial.., channels]` to `[n, size.., channels]`.
+    ///
+    /// ```
+    /// use gradus_nn::{AdaptiveMaxPooling, Model, Sequential};
+    /// use gradus_tensor::Tensor;
+    /// // Two windows over five places: places 0 to 2 and 2 to 4. `AdaptiveMaxPooling1D` is `AdaptiveMaxPooling<1>`.
+    /// let model = Model::build(Sequential::new().add(AdaptiveMaxPooling::<1>::new(2)), [5, 1], 42)?;
+    /// let y = model.predict(&Tensor::new([[[4.0], [1.0], [2.0], [3.0], [0.0]]]))?;
+    /// assert_eq!(y, Tensor::new([[[4.0], [3.0]]]));
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
     #[doc(alias("AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "AdaptiveMaxPool3d"))]
     pub struct AdaptiveMaxPooling<const N: usize> {
         /// A layer whose output has these lengths. Neighbouring windows share elements where a length does not divide the
@@ -46,6 +56,16 @@ options! {
     /// [`AdaptiveAveragePooling2D`] and [`AdaptiveAveragePooling3D`] are its names.
     ///
     /// Shapes: `[n, spatial.., channels]` to `[n, size.., channels]`.
+    ///
+    /// ```
+    /// use gradus_nn::{AdaptiveAveragePooling, Model, Sequential};
+    /// use gradus_tensor::Tensor;
+    /// // `AdaptiveAveragePooling1D` is `AdaptiveAveragePooling<1>`.
+    /// let model = Model::build(Sequential::new().add(AdaptiveAveragePooling::<1>::new(2)), [4, 1], 42)?;
+    /// let y = model.predict(&Tensor::new([[[1.0], [2.0], [3.0], [6.0]]]))?;
+    /// assert_eq!(y, Tensor::new([[[1.5], [4.5]]]));
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
     #[doc(alias("AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d"))]
     pub struct AdaptiveAveragePooling<const N: usize> {
         /// A layer whose output has these lengths. Neighbouring windows share elements where a length does not divide the

@@ -12,6 +12,17 @@ use crate::parts::unknown;
 use crate::value::{Spec, Value, Values};
 
 /// How [`Bidirectional`] merges the outputs of both ways.
+///
+/// ```
+/// use gradus_nn::{Bidirectional, GRU, MergeMode, Model, Sequential};
+/// let units = |mode| {
+///     let network = Sequential::new().add(Bidirectional::new(GRU::new(8)).merge_mode(mode));
+///     Model::build(network, [5, 3], 42).map(|model| model.output_shape().clone())
+/// };
+/// assert_eq!(units(MergeMode::Concat)?, [16]);
+/// assert_eq!(units(MergeMode::Ave)?, [8]);
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MergeMode {

@@ -8,6 +8,17 @@ options! {
     ///
     /// Shapes: `[n, spatial.., channels]` to `[n, out.., filters]`. Weights: `kernel` `[size.., channels / groups, filters]`,
     /// Glorot uniform, and `bias` `[filters]`, zeros.
+    ///
+    /// ```
+    /// use gradus_nn::{Conv, Initializer, Model, Sequential};
+    /// use gradus_tensor::Tensor;
+    /// // Sums of neighbours: a kernel of ones over two places. `Conv1D` is `Conv<1>`.
+    /// let sums = Conv::<1>::new(1, 2).kernel_initializer(Initializer::Ones);
+    /// let model = Model::build(Sequential::new().add(sums), [4, 1], 42)?;
+    /// let y = model.predict(&Tensor::new([[[1.0], [2.0], [3.0], [4.0]]]))?;
+    /// assert_eq!(y, Tensor::new([[[3.0], [5.0], [7.0]]]));
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
     pub struct Conv<const N: usize> {
         /// A layer with this number of filters and kernel size; linear, with a bias and without padding.
         pub fn new(

@@ -10,6 +10,17 @@ options! {
     /// Shapes: `[n, spatial.., channels]` to `[n, out.., filters]`. With [`Padding::Same`] `out` is length times stride; with
     /// `Valid` it is (length - 1) stride + kernel, and no less than length times stride. Padding shortens the output.
     /// Weights: `kernel` `[size.., filters, channels]`, Glorot uniform, and `bias` `[filters]`, zeros.
+    ///
+    /// ```
+    /// use gradus_nn::{ConvTranspose, Initializer, Model, Sequential};
+    /// use gradus_tensor::Tensor;
+    /// // Each element twice: a kernel of two ones, placed at every second place. `Conv1DTranspose` is `ConvTranspose<1>`.
+    /// let twice = ConvTranspose::<1>::new(1, 2).strides(2).kernel_initializer(Initializer::Ones);
+    /// let model = Model::build(Sequential::new().add(twice), [2, 1], 42)?;
+    /// let y = model.predict(&Tensor::new([[[1.0], [2.0]]]))?;
+    /// assert_eq!(y, Tensor::new([[[1.0], [1.0], [2.0], [2.0]]]));
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
     #[doc(alias("ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"))]
     pub struct ConvTranspose<const N: usize> {
         /// A layer with this number of filters and kernel size; linear, with a bias and without padding.

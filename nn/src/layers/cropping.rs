@@ -7,6 +7,16 @@ options! {
     /// The input without its edges, along N axes. [`Cropping1D`], [`Cropping2D`] and [`Cropping3D`] are its names.
     ///
     /// Shapes: `[n, spatial.., channels]` to the same with shorter spatial axes.
+    ///
+    /// ```
+    /// use gradus_nn::{Cropping, Model, Sequential};
+    /// use gradus_tensor::Tensor;
+    /// // Without the first element and the last two. `Cropping1D` is `Cropping<1>`.
+    /// let model = Model::build(Sequential::new().add(Cropping::new([(1, 2)])), [5, 1], 42)?;
+    /// let x = Tensor::new([[[1.0], [2.0], [3.0], [4.0], [5.0]]]);
+    /// assert_eq!(model.predict(&x)?, Tensor::new([[[2.0], [3.0]]]));
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
     pub struct Cropping<const N: usize> {
         /// A layer that cuts these numbers of elements off the beginning and the end of each axis.
         pub fn new(

@@ -8,6 +8,16 @@ options! {
     ///
     /// Shapes: `[n, spatial.., channels]` to `[n, out.., channels * depth_multiplier]`. Weights: `kernel`
     /// `[size.., channels, depth_multiplier]`, Glorot uniform, and `bias`, zeros.
+    ///
+    /// ```
+    /// use gradus_nn::{DepthwiseConv, Initializer, Model, Sequential};
+    /// use gradus_tensor::Tensor;
+    /// // Each channel is summed over two places, by itself. `DepthwiseConv1D` is `DepthwiseConv<1>`.
+    /// let sums = DepthwiseConv::<1>::new(2).depthwise_initializer(Initializer::Ones);
+    /// let model = Model::build(Sequential::new().add(sums), [2, 2], 42)?;
+    /// assert_eq!(model.predict(&Tensor::new([[[1.0, 10.0], [2.0, 20.0]]]))?, Tensor::new([[[3.0, 30.0]]]));
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
     pub struct DepthwiseConv<const N: usize> {
         /// A layer of one filter for each channel with kernels of this size; linear, with a bias and without padding.
         pub fn new(

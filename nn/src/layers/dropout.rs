@@ -6,6 +6,16 @@ options! {
     /// While training, each element is 0 with probability `rate`, else x / (1 - rate); when predicting, x.
     ///
     /// Shape: unchanged. Srivastava et al., Journal of Machine Learning Research 15, 2014.
+    ///
+    /// ```
+    /// use gradus_nn::{Dropout, Model, Sequential};
+    /// use gradus_tensor::Tensor;
+    /// let model = Model::build(Sequential::new().add(Dropout::new(0.5)), [3], 42)?;
+    /// // It drops while a trainer trains. A prediction drops nothing.
+    /// let x = Tensor::new([[1.0, 2.0, 3.0]]);
+    /// assert_eq!(model.predict(&x)?, x);
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
     pub struct Dropout {
         /// A layer that drops this share of the elements.
         pub fn new(#[check(checks::rate)] rate: f64);

@@ -5,6 +5,14 @@ use serde::{Deserialize, Serialize};
 use super::support::prelude::*;
 
 /// The elements of each sample in one axis: `[n, a, b, ..]` to `[n, a b ..]`.
+///
+/// ```
+/// use gradus_nn::{Flatten, Model, Sequential};
+/// use gradus_tensor::Tensor;
+/// let model = Model::build(Sequential::new().add(Flatten), [2, 2], 42)?;
+/// assert_eq!(model.predict(&Tensor::new([[[1.0, 2.0], [3.0, 4.0]]]))?, Tensor::new([[1.0, 2.0, 3.0, 4.0]]));
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Flatten;
 

@@ -5,6 +5,13 @@ use super::support::prelude::*;
 
 options! {
     /// While training, x plus normal noise of mean 0; when predicting, x. Shape: unchanged.
+    ///
+    /// ```
+    /// use gradus_nn::{Dense, GaussianNoise, Model, Sequential};
+    /// let network = Sequential::new().add(GaussianNoise::new(0.1)).add(Dense::new(1));
+    /// assert_eq!(Model::build(network, [4], 42)?.summary().total_params, 5); // Those of the dense layer.
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
     pub struct GaussianNoise {
         /// A layer with noise of this standard deviation.
         pub fn new(stddev: f64);
@@ -36,6 +43,13 @@ impl Layer for GaussianNoise {
 options! {
     /// While training, x times normal noise of mean 1 and variance rate / (1 - rate), that of [`Dropout`](super::Dropout);
     /// when predicting, x. Shape: unchanged.
+    ///
+    /// ```
+    /// use gradus_nn::{GaussianDropout, Model, Sequential};
+    /// assert!(Model::build(Sequential::new().add(GaussianDropout::new(0.2)), [4], 42).is_ok());
+    /// // The rate is a share below 1.
+    /// assert!(Model::build(Sequential::new().add(GaussianDropout::new(1.0)), [4], 42).is_err());
+    /// ```
     pub struct GaussianDropout {
         /// A layer with the noise of a dropout of this rate.
         pub fn new(#[check(checks::rate)] rate: f64);

@@ -11,6 +11,15 @@ options! {
     /// [`GlobalMaxPooling3D`] are its names.
     ///
     /// Shapes: `[n, spatial.., channels]` to `[n, channels]`.
+    ///
+    /// ```
+    /// use gradus_nn::{GlobalMaxPooling, Model, Sequential};
+    /// use gradus_tensor::Tensor;
+    /// // `GlobalMaxPooling1D` is `GlobalMaxPooling<1>`.
+    /// let model = Model::build(Sequential::new().add(GlobalMaxPooling::<1>::new()), [2, 2], 42)?;
+    /// assert_eq!(model.predict(&Tensor::new([[[1.0, 8.0], [3.0, 4.0]]]))?, Tensor::new([[3.0, 8.0]]));
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
     pub struct GlobalMaxPooling<const N: usize> {
         /// A layer whose output has no spatial axes.
         pub fn new();
@@ -50,6 +59,15 @@ options! {
     /// [`GlobalAveragePooling3D`] are its names.
     ///
     /// Shapes: `[n, spatial.., channels]` to `[n, channels]`.
+    ///
+    /// ```
+    /// use gradus_nn::{GlobalAveragePooling, Model, Sequential};
+    /// use gradus_tensor::Tensor;
+    /// // `GlobalAveragePooling1D` is `GlobalAveragePooling<1>`.
+    /// let model = Model::build(Sequential::new().add(GlobalAveragePooling::<1>::new()), [2, 2], 42)?;
+    /// assert_eq!(model.predict(&Tensor::new([[[1.0, 8.0], [3.0, 4.0]]]))?, Tensor::new([[2.0, 6.0]]));
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
     pub struct GlobalAveragePooling<const N: usize> {
         /// A layer whose output has no spatial axes.
         pub fn new();

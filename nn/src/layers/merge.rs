@@ -66,18 +66,64 @@ merge! {
 }
 merge! {
     /// The product of the inputs, element by element.
+    ///
+    /// ```
+    /// use gradus_nn::{Activation, Dense, Graph, Model, Multiply};
+    /// // A gate: numbers in 0 to 1 say how much of each feature goes on.
+    /// let mut graph = Graph::builder();
+    /// let x = graph.input();
+    /// let gate = graph.add(Dense::new(8).activation(Activation::Sigmoid), [x]);
+    /// let gated = graph.add(Multiply, [x, gate]);
+    /// assert_eq!(Model::build(graph.output(gated), [8], 42)?.output_shape(), &[8]);
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
     Multiply, "Multiply", |inputs| fold(inputs, |a, b| a * b), of_product
 }
 merge! {
     /// The mean of the inputs, element by element.
+    ///
+    /// ```
+    /// use gradus_nn::{Average, Graph, Model};
+    /// use gradus_tensor::{Columns, Tensor};
+    /// let mut graph = Graph::builder();
+    /// let (a, b) = (graph.input(), graph.input());
+    /// let mean = graph.add(Average, [a, b]);
+    /// let model = Model::build(graph.output(mean), ([2], [2]), 42)?;
+    /// let inputs = Columns::from((Tensor::new([[1.0, 4.0]]), Tensor::new([[3.0, 0.0]])));
+    /// assert_eq!(model.predict(inputs)?, Tensor::new([[2.0, 2.0]]));
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
     Average, "Average", average, common
 }
 merge! {
     /// The maximum of the inputs, element by element. Equal elements share the gradient.
+    ///
+    /// ```
+    /// use gradus_nn::{Dense, Graph, Maximum, Model};
+    /// // Maxout (Goodfellow et al., arXiv:1302.4389): of two linear layers the larger output.
+    /// let mut graph = Graph::builder();
+    /// let x = graph.input();
+    /// let (a, b) = (graph.add(Dense::new(8), [x]), graph.add(Dense::new(8), [x]));
+    /// let largest = graph.add(Maximum, [a, b]);
+    /// assert_eq!(Model::build(graph.output(largest), [4], 42)?.output_shape(), &[8]);
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
     Maximum, "Maximum", |inputs| fold(inputs, |a, b| a.maximum(b)), common
 }
 merge! {
     /// The minimum of the inputs, element by element. Equal elements share the gradient.
+    ///
+    /// ```
+    /// use gradus_nn::{Graph, Minimum, Model};
+    /// use gradus_tensor::{Columns, Tensor};
+    /// let mut graph = Graph::builder();
+    /// let (a, b) = (graph.input(), graph.input());
+    /// let least = graph.add(Minimum, [a, b]);
+    /// let model = Model::build(graph.output(least), ([2], [2]), 42)?;
+    /// let inputs = Columns::from((Tensor::new([[1.0, 4.0]]), Tensor::new([[3.0, 0.0]])));
+    /// assert_eq!(model.predict(inputs)?, Tensor::new([[1.0, 0.0]]));
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
     Minimum, "Minimum", |inputs| fold(inputs, |a, b| a.minimum(b)), common
 }
 
@@ -98,6 +144,19 @@ fn fold<T: Float>(inputs: Vec<Var<T>>, merge: impl Fn(Var<T>, Var<T>) -> Var<T>)
 /// The first input minus the second, element by element.
 ///
 /// Shapes: two inputs of the same shape, which is the output's too. A length of 1 is broadcast to the other's.
+///
+/// ```
+/// use gradus_nn::{Graph, Model, Subtract};
+/// use gradus_tensor::{Columns, Tensor};
+/// let mut graph = Graph::builder();
+/// let (a, b) = (graph.input(), graph.input());
+/// let difference = graph.add(Subtract, [a, b]);
+/// let model = Model::build(graph.output(difference), ([2], [1]), 42)?;
+/// // The length 1 of the second input is broadcast.
+/// let inputs = Columns::from((Tensor::new([[5.0, 4.0]]), Tensor::new([[3.0]])));
+/// assert_eq!(model.predict(inputs)?, Tensor::new([[2.0, 1.0]]));
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Subtract;
 

@@ -10,6 +10,16 @@ options! {
     /// names.
     ///
     /// Shapes: `[n, spatial.., channels]` to the same with longer spatial axes.
+    ///
+    /// ```
+    /// use gradus_nn::{Model, Sequential, ZeroPadding};
+    /// use gradus_tensor::Tensor;
+    /// // One zero before, two after. `ZeroPadding1D` is `ZeroPadding<1>`.
+    /// let model = Model::build(Sequential::new().add(ZeroPadding::new([(1, 2)])), [2, 1], 42)?;
+    /// let y = model.predict(&Tensor::new([[[7.0], [8.0]]]))?;
+    /// assert_eq!(y, Tensor::new([[[0.0], [7.0], [8.0], [0.0], [0.0]]]));
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
     #[doc(alias("ZeroPad1d", "ZeroPad2d", "ZeroPad3d"))]
     pub struct ZeroPadding<const N: usize> {
         /// A layer that pads each axis by these numbers of elements, before the beginning and after the end.
@@ -46,6 +56,16 @@ options! {
     /// names.
     ///
     /// Shapes: `[n, spatial.., channels]` to the same with longer spatial axes.
+    ///
+    /// ```
+    /// use gradus_nn::{Model, ReflectionPadding, Sequential};
+    /// use gradus_tensor::Tensor;
+    /// // `ReflectionPadding1D` is `ReflectionPadding<1>`.
+    /// let model = Model::build(Sequential::new().add(ReflectionPadding::new([(2, 1)])), [3, 1], 42)?;
+    /// let y = model.predict(&Tensor::new([[[1.0], [2.0], [3.0]]]))?;
+    /// assert_eq!(y, Tensor::new([[[3.0], [2.0], [1.0], [2.0], [3.0], [2.0]]]));
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
     #[doc(alias("ReflectionPad1d", "ReflectionPad2d", "ReflectionPad3d"))]
     pub struct ReflectionPadding<const N: usize> {
         /// A layer that pads each axis by these numbers of elements, before the beginning and after the end.
@@ -89,6 +109,16 @@ options! {
     /// names.
     ///
     /// Shapes: `[n, spatial.., channels]` to the same with longer spatial axes.
+    ///
+    /// ```
+    /// use gradus_nn::{Model, ReplicationPadding, Sequential};
+    /// use gradus_tensor::Tensor;
+    /// // `ReplicationPadding1D` is `ReplicationPadding<1>`.
+    /// let model = Model::build(Sequential::new().add(ReplicationPadding::new([(2, 1)])), [3, 1], 42)?;
+    /// let y = model.predict(&Tensor::new([[[1.0], [2.0], [3.0]]]))?;
+    /// assert_eq!(y, Tensor::new([[[1.0], [1.0], [1.0], [2.0], [3.0], [3.0]]]));
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
     #[doc(alias("ReplicationPad1d", "ReplicationPad2d", "ReplicationPad3d"))]
     pub struct ReplicationPadding<const N: usize> {
         /// A layer that pads each axis by these numbers of elements, before the beginning and after the end.

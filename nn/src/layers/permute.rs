@@ -8,6 +8,14 @@ options! {
     /// The axes of each sample in another order: `Permute::new([2, 1])` turns `[n, a, b]` into `[n, b, a]`.
     ///
     /// As in Keras, axes count from 1, since axis 0 is the batch, which stays in its place.
+    ///
+    /// ```
+    /// use gradus_nn::{Model, Permute, Sequential};
+    /// // Pictures with their channels first, as PyTorch has them, become pictures with their channels last.
+    /// let model = Model::build(Sequential::new().add(Permute::new([2, 3, 1])), [3, 28, 30], 42)?;
+    /// assert_eq!(model.output_shape(), &[28, 30, 3]);
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
     pub struct Permute {
         /// A layer whose output has the input's axis `dims[i - 1]` as its axis `i`.
         pub fn new(dims: Vec<usize>);

@@ -8,6 +8,16 @@ options! {
     /// The maximum of each window over N axes. [`MaxPooling1D`], [`MaxPooling2D`] and [`MaxPooling3D`] are its names.
     ///
     /// Shapes: `[n, spatial.., channels]` to `[n, out.., channels]`.
+    ///
+    /// ```
+    /// use gradus_nn::{MaxPooling, Model, Sequential};
+    /// use gradus_tensor::Tensor;
+    /// // `MaxPooling1D` is `MaxPooling<1>`.
+    /// let model = Model::build(Sequential::new().add(MaxPooling::<1>::new(2)), [4, 1], 42)?;
+    /// let y = model.predict(&Tensor::new([[[1.0], [5.0], [3.0], [2.0]]]))?;
+    /// assert_eq!(y, Tensor::new([[[5.0], [3.0]]]));
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
     #[doc(alias("MaxPool1d", "MaxPool2d", "MaxPool3d"))]
     pub struct MaxPooling<const N: usize> {
         /// A layer with windows of this size side by side, without padding.
@@ -28,6 +38,16 @@ options! {
     /// names.
     ///
     /// Shapes: `[n, spatial.., channels]` to `[n, out.., channels]`.
+    ///
+    /// ```
+    /// use gradus_nn::{AveragePooling, Model, Sequential};
+    /// use gradus_tensor::Tensor;
+    /// // Windows that overlap. `AveragePooling1D` is `AveragePooling<1>`.
+    /// let model = Model::build(Sequential::new().add(AveragePooling::<1>::new(2).strides(1)), [3, 1], 42)?;
+    /// let y = model.predict(&Tensor::new([[[1.0], [5.0], [3.0]]]))?;
+    /// assert_eq!(y, Tensor::new([[[3.0], [4.0]]]));
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
     #[doc(alias("AvgPool1d", "AvgPool2d", "AvgPool3d"))]
     pub struct AveragePooling<const N: usize> {
         /// A layer with windows of this size side by side, without padding.

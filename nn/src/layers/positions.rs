@@ -14,6 +14,18 @@ options! {
     ///
     /// Shapes: `[n, length, features]`, unchanged; length is at most `sequence_length`. Weight: `embeddings`
     /// `[sequence_length, features]`, Glorot uniform.
+    ///
+    /// ```
+    /// use gradus_nn::{Add, Graph, Model, PositionEmbedding};
+    /// // x + where it stands, for sequences of at most 100 positions.
+    /// let mut graph = Graph::builder();
+    /// let x = graph.input();
+    /// let place = graph.add(PositionEmbedding::new(100), [x]);
+    /// let sum = graph.add(Add, [x, place]);
+    /// let model = Model::build(graph.output(sum), [None, Some(16)], 42)?;
+    /// assert_eq!(model.summary().total_params, 1600);
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
     pub struct PositionEmbedding {
         /// A layer for sequences of at most this length.
         pub fn new(sequence_length: usize);
@@ -111,6 +123,17 @@ options! {
     ///
     /// Feature 2i of position p is sin(p / max_wavelength^(2i / features)), feature 2i + 1 the cosine of the same. Shapes:
     /// `[n, length, features]`, unchanged.
+    ///
+    /// ```
+    /// use gradus_nn::{Model, Sequential, SinePositionEncoding};
+    /// use gradus_tensor::Tensor;
+    /// let model = Model::build(Sequential::new().add(SinePositionEncoding::default()), [2, 2], 42)?;
+    /// let y = model.predict(&Tensor::<f32>::zeros([1, 2, 2]))?;
+    /// // Positions 0 and 1, each with its sine and its cosine.
+    /// let expected = Tensor::new([[[0.0, 1.0], [1.0_f32.sin(), 1.0_f32.cos()]]]);
+    /// assert!(y.allclose(&expected, 1e-6, 0.0));
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
     pub struct SinePositionEncoding {
         /// A layer with this wavelength of the slowest sine; 10,000 is usual.
         pub fn new(#[check(checks::positive)] max_wavelength: f64 = 10_000.0);
@@ -148,6 +171,17 @@ options! {
     ///
     /// Features i and i + d/2 of position p, of d features, are turned by p / scaling_factor / max_wavelength^(2i / d). Shapes:
     /// `[n, length, .., d]`, unchanged.
+    ///
+    /// ```
+    /// use gradus_nn::{Model, RotaryEmbedding, Sequential};
+    /// use gradus_tensor::Tensor;
+    /// let model = Model::build(Sequential::new().add(RotaryEmbedding::default()), [2, 2], 42)?;
+    /// let y = model.predict(&Tensor::new([[[1.0, 0.0], [1.0, 0.0]]]))?;
+    /// // Position 0 stays, position 1 is turned by 1 radian.
+    /// let expected = Tensor::new([[[1.0, 0.0], [1.0_f32.cos(), 1.0_f32.sin()]]]);
+    /// assert!(y.allclose(&expected, 1e-6, 1e-7));
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
     pub struct RotaryEmbedding {
         /// A layer with this wavelength of the slowest pair; 10,000 is usual.
         pub fn new(#[check(checks::positive)] max_wavelength: f64 = 10_000.0);

@@ -8,6 +8,15 @@ options! {
     ///
     /// Shape: unchanged. Weight: `alpha`, of the input's shape without the batch axis, with length 1 along shared axes;
     /// zeros.
+    ///
+    /// ```
+    /// use gradus_nn::{Conv2D, Model, PReLU, Sequential};
+    /// // One alpha for each channel of a picture: all places share it.
+    /// let network = Sequential::new().add(Conv2D::new(8, 3)).add(PReLU::new().shared_axes([1, 2]));
+    /// let model = Model::build(network, [28, 28, 1], 42)?;
+    /// assert_eq!(model.params().get("1/alpha").unwrap().value.shape(), &[1, 1, 8]);
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
     pub struct PReLU {
         /// A layer with one alpha for each element of a sample.
         pub fn new();

@@ -4,6 +4,14 @@ use super::support::prelude::*;
 
 options! {
     /// Each sample, a vector, repeated: `[n, features]` to `[n, repeats, features]`.
+    ///
+    /// ```
+    /// use gradus_nn::{Model, RepeatVector, Sequential};
+    /// use gradus_tensor::Tensor;
+    /// let model = Model::build(Sequential::new().add(RepeatVector::new(3)), [2], 42)?;
+    /// assert_eq!(model.predict(&Tensor::new([[1.0, 2.0]]))?, Tensor::new([[[1.0, 2.0], [1.0, 2.0], [1.0, 2.0]]]));
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
     pub struct RepeatVector {
         /// A layer that repeats it `n` times.
         pub fn new(n: usize);

@@ -12,6 +12,16 @@ options! {
     /// Shapes: `[n, spatial.., channels]` to `[n, out.., filters]`. Weights: `depthwise_kernel`
     /// `[size.., channels, depth_multiplier]` and `pointwise_kernel` `[1.., channels * depth_multiplier, filters]`, Glorot
     /// uniform, and `bias` `[filters]`, zeros.
+    ///
+    /// ```
+    /// use gradus_nn::{Model, Padding, SeparableConv, Sequential};
+    /// // `SeparableConv2D` is `SeparableConv<2>`.
+    /// let layer = SeparableConv::<2>::new(64, 3).padding(Padding::Same);
+    /// let model = Model::build(Sequential::new().add(layer), [28, 28, 32], 42)?;
+    /// // 3 x 3 x 32 for the channels, 32 x 64 across them, 64 of bias. A Conv2D has 3 x 3 x 32 x 64 + 64 = 18,496.
+    /// assert_eq!(model.summary().total_params, 288 + 2048 + 64);
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
     pub struct SeparableConv<const N: usize> {
         /// A layer with this number of filters and kernel size; linear, with a bias and without padding.
         pub fn new(

@@ -4,6 +4,14 @@ use super::support::prelude::*;
 
 options! {
     /// exp(x_i) / sum_j exp(x_j) over an axis, the last by default. Shape: unchanged.
+    ///
+    /// ```
+    /// use gradus_nn::{Model, Sequential, Softmax};
+    /// use gradus_tensor::Tensor;
+    /// let model = Model::build(Sequential::new().add(Softmax::new().axis(1)), [2, 3], 42)?;
+    /// assert_eq!(model.predict(&Tensor::<f32>::zeros([1, 2, 3]))?, Tensor::full([1, 2, 3], 0.5));
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
     pub struct Softmax {
         /// The softmax over the last axis.
         pub fn new();

@@ -8,6 +8,13 @@ options! {
     /// [`SpatialDropout1D`], [`SpatialDropout2D`] and [`SpatialDropout3D`] are its names.
     ///
     /// Shape: unchanged, `[n, spatial.., channels]`. Tompson et al., arXiv:1411.4280.
+    ///
+    /// ```
+    /// use gradus_nn::{Conv1D, Model, Sequential, SpatialDropout};
+    /// let network = Sequential::new().add(Conv1D::new(8, 3)).add(SpatialDropout::<1>::new(0.2));
+    /// assert_eq!(Model::build(network, [10, 4], 42)?.output_shape(), &[8, 8]);
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
     #[doc(alias("Dropout1d", "Dropout2d", "Dropout3d"))]
     pub struct SpatialDropout<const N: usize> {
         /// A layer that drops this share of the channels.

@@ -10,6 +10,16 @@ options! {
     /// its names.
     ///
     /// Shapes: `[n, spatial.., channels]` to the same with longer spatial axes.
+    ///
+    /// ```
+    /// use gradus_nn::{Model, Sequential, UpSampling};
+    /// use gradus_tensor::Tensor;
+    /// // `UpSampling1D` is `UpSampling<1>`.
+    /// let model = Model::build(Sequential::new().add(UpSampling::<1>::new([2])), [2, 1], 42)?;
+    /// let y = model.predict(&Tensor::new([[[1.0], [2.0]]]))?;
+    /// assert_eq!(y, Tensor::new([[[1.0], [1.0], [2.0], [2.0]]]));
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
     #[doc(alias = "Upsample")]
     pub struct UpSampling<const N: usize> {
         /// A layer that multiplies the length of each axis by these factors, by repeating each element.

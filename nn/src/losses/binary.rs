@@ -45,6 +45,20 @@ pub(super) fn of_logit<N: Real>(t: N, x: N) -> N {
 /// little below 0 or above 1 included; outputs further away are an error. A sigmoid that has rounded to 1 passes no gradient
 /// back, though: for outputs that may become that sure, leave the sigmoid out and use
 /// [`from_logits`](BinaryCrossentropy::from_logits), which is exact everywhere.
+///
+/// ```
+/// use gradus_autograd::Var;
+/// use gradus_nn::losses::{BinaryCrossentropy, Loss};
+/// use gradus_tensor::Tensor;
+/// // A yes that was given 0.25: -ln 0.25. As a logit, 0 is a probability of 0.5.
+/// let yes = Tensor::new([[1.0]]);
+/// let loss = BinaryCrossentropy::default().mean(&yes, &Var::from(Tensor::new([[0.25]])), None)?;
+/// assert!((loss.value().item() - 4.0_f32.ln()).abs() < 1e-6);
+/// let on_logits = BinaryCrossentropy::default().from_logits(true);
+/// let loss = on_logits.mean(&yes, &Var::from(Tensor::new([[0.0]])), None)?;
+/// assert!((loss.value().item() - 2.0_f32.ln()).abs() < 1e-6);
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[doc(alias("BCELoss", "BCEWithLogitsLoss"))]
 pub struct BinaryCrossentropy {

@@ -100,16 +100,65 @@ macro_rules! losses {
 
 losses! {
     /// (t - p)^2
+    ///
+    /// ```
+    /// use gradus_autograd::Var;
+    /// use gradus_nn::losses::{Loss, MeanSquaredError};
+    /// use gradus_tensor::Tensor;
+    /// let (targets, outputs) = (Tensor::new([[1.0, 2.0]]), Var::from(Tensor::new([[1.0, 5.0]])));
+    /// assert_eq!(MeanSquaredError.mean(&targets, &outputs, None)?.value().item(), 4.5); // (0 + 9) / 2
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
     #[doc(alias = "MSELoss")]
     MeanSquaredError: MEAN_SQUARED_ERROR;
     /// |t - p|; the derivative at 0 is taken as 0.
+    ///
+    /// ```
+    /// use gradus_autograd::Var;
+    /// use gradus_nn::losses::{Loss, MeanAbsoluteError};
+    /// use gradus_tensor::Tensor;
+    /// let (targets, outputs) = (Tensor::new([[1.0, 2.0]]), Var::from(Tensor::new([[1.0, 5.0]])));
+    /// assert_eq!(MeanAbsoluteError.mean(&targets, &outputs, None)?.value().item(), 1.5); // (0 + 3) / 2
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
     #[doc(alias = "L1Loss")]
     MeanAbsoluteError: MEAN_ABSOLUTE_ERROR;
     /// 100 |t - p| / max(|t|, 1e-7)
+    ///
+    /// ```
+    /// use gradus_autograd::Var;
+    /// use gradus_nn::losses::{Loss, MeanAbsolutePercentageError};
+    /// use gradus_tensor::Tensor;
+    /// let (targets, outputs) = (Tensor::new([[4.0, 2.0]]), Var::from(Tensor::new([[5.0, 2.0]])));
+    /// let loss = MeanAbsolutePercentageError.mean(&targets, &outputs, None)?;
+    /// assert_eq!(loss.value().item(), 12.5); // 25 % and 0 %
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
     MeanAbsolutePercentageError: MEAN_ABSOLUTE_PERCENTAGE_ERROR;
     /// (ln(1 + t) - ln(1 + p))^2, with t and p raised to 1e-7 where they are below.
+    ///
+    /// ```
+    /// use gradus_autograd::Var;
+    /// use gradus_nn::losses::{Loss, MeanSquaredLogarithmicError};
+    /// use gradus_tensor::Tensor;
+    /// // Twice as many is as bad for few as for many: 1 + t is half of 1 + p in both.
+    /// let (targets, outputs) = (Tensor::new([[4.0], [499.0]]), Var::from(Tensor::new([[9.0], [999.0]])));
+    /// let losses = MeanSquaredLogarithmicError.per_sample(&targets, &outputs)?;
+    /// assert!(losses.value().allclose(&Tensor::full([2], 2.0_f32.ln().powi(2)), 1e-5, 0.0));
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
     MeanSquaredLogarithmicError: MEAN_SQUARED_LOGARITHMIC_ERROR;
     /// ln cosh(p - t): about (p - t)^2 / 2 where that is small, and |p - t| - ln 2 where it is large.
+    ///
+    /// ```
+    /// use gradus_autograd::Var;
+    /// use gradus_nn::losses::{LogCosh, Loss};
+    /// use gradus_tensor::Tensor;
+    /// let (targets, outputs) = (Tensor::new([[0.0]]), Var::from(Tensor::new([[1.0]])));
+    /// let loss = LogCosh.mean(&targets, &outputs, None)?.value().item();
+    /// assert!((loss - 1.0_f32.cosh().ln()).abs() < 1e-6);
+    /// # Ok::<(), gradus_nn::Error>(())
+    /// ```
     LogCosh: LOG_COSH;
 }
 
@@ -117,6 +166,17 @@ losses! {
 ///
 /// Targets and outputs have the same shape `[n, ..]`; a sample's loss is the mean over the last axis. A rate below 0 is an
 /// error.
+///
+/// ```
+/// use gradus_autograd::Var;
+/// use gradus_nn::losses::{Loss, Poisson};
+/// use gradus_tensor::Tensor;
+/// // A count of 3 at a rate of e: e - 3.
+/// let (targets, outputs) = (Tensor::new([[3.0]]), Var::from(Tensor::new([[1.0_f32.exp()]])));
+/// let loss = Poisson.mean(&targets, &outputs, None)?.value().item();
+/// assert!((loss - (1.0_f32.exp() - 3.0)).abs() < 1e-6);
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[doc(alias = "PoissonNLLLoss")]
 pub struct Poisson;
@@ -135,6 +195,17 @@ impl Loss for Poisson {
 /// e^2 / 2 where e = |p - t| is at most delta, delta e - delta^2 / 2 beyond. Huber, 1964.
 ///
 /// Targets and outputs have the same shape `[n, ..]`; a sample's loss is the mean over the last axis.
+///
+/// ```
+/// use gradus_autograd::Var;
+/// use gradus_nn::losses::{Huber, Loss};
+/// use gradus_tensor::Tensor;
+/// let (targets, outputs) = (Tensor::new([[0.0], [0.0]]), Var::from(Tensor::new([[0.5], [5.0]])));
+/// // 0.5^2 / 2 near the target; 2 x 5 - 2^2 / 2 far from it, where a square would be 12.5.
+/// let losses = Huber::default().delta(2.0).per_sample(&targets, &outputs)?;
+/// assert_eq!(losses.value(), &Tensor::new([0.125, 8.0]));
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[doc(alias("HuberLoss", "SmoothL1Loss"))]
 pub struct Huber {

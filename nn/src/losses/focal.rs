@@ -79,6 +79,17 @@ fn power_slope<N: Real>(x: N, gamma: N) -> N {
 /// [`alpha`](BinaryFocalCrossentropy::alpha), times alpha for targets of 1 and 1 - alpha for 0.
 ///
 /// Shapes as for [`BinaryCrossentropy`](super::BinaryCrossentropy).
+///
+/// ```
+/// use gradus_autograd::Var;
+/// use gradus_nn::losses::{BinaryFocalCrossentropy, Loss};
+/// use gradus_tensor::Tensor;
+/// // At p = 0.75 the cross-entropy of a yes counts (1 - 0.75)^2 = 1/16.
+/// let (targets, outputs) = (Tensor::new([[1.0]]), Var::from(Tensor::new([[0.75]])));
+/// let loss = BinaryFocalCrossentropy::default().mean(&targets, &outputs, None)?;
+/// assert!((loss.value().item() + 0.75_f32.ln() / 16.0).abs() < 1e-7);
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BinaryFocalCrossentropy {
     #[serde(deserialize_with = "options::read_gamma")]
@@ -156,6 +167,16 @@ impl Loss for BinaryFocalCrossentropy {
 /// alpha (1 - p)^gamma times the categorical cross-entropy, summed over the classes.
 ///
 /// Shapes as for [`CategoricalCrossentropy`](super::CategoricalCrossentropy).
+///
+/// ```
+/// use gradus_autograd::Var;
+/// use gradus_nn::losses::{CategoricalFocalCrossentropy, Loss};
+/// use gradus_tensor::Tensor;
+/// let (targets, outputs) = (Tensor::new([[0.0, 1.0]]), Var::from(Tensor::new([[0.5, 0.5]])));
+/// let loss = CategoricalFocalCrossentropy::default().alpha(1.0).gamma(1.0).mean(&targets, &outputs, None)?;
+/// assert!((loss.value().item() - 0.5 * 2.0_f32.ln()).abs() < 1e-6); // (1 - 0.5) ln 2
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CategoricalFocalCrossentropy {
     #[serde(deserialize_with = "options::read_gamma")]

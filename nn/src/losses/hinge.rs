@@ -41,6 +41,16 @@ fn signed<T: Float>(name: &str, targets: &Tensor<T>, outputs: &Var<T>) -> Result
 /// max(1 - t p, 0) with targets t of -1 or 1 (or 0 or 1) and scores p.
 ///
 /// Targets and outputs have the same shape `[n, ..]`; a sample's loss is the mean over the last axis.
+///
+/// ```
+/// use gradus_autograd::Var;
+/// use gradus_nn::losses::{Hinge, Loss};
+/// use gradus_tensor::Tensor;
+/// // Right with a margin, right but near, and wrong.
+/// let (targets, outputs) = (Tensor::new([[1.0], [-1.0], [1.0]]), Var::from(Tensor::new([[2.0], [-0.5], [-1.0]])));
+/// assert_eq!(Hinge.per_sample(&targets, &outputs)?.value(), &Tensor::new([0.0, 0.5, 2.0]));
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Hinge;
 
@@ -58,6 +68,16 @@ impl Loss for Hinge {
 /// max(1 - t p, 0)^2 with targets t of -1 or 1 (or 0 or 1) and scores p.
 ///
 /// Targets and outputs have the same shape `[n, ..]`; a sample's loss is the mean over the last axis.
+///
+/// ```
+/// use gradus_autograd::Var;
+/// use gradus_nn::losses::{Loss, SquaredHinge};
+/// use gradus_tensor::Tensor;
+/// // Targets of 0 and 1 are taken as -1 and 1.
+/// let (targets, outputs) = (Tensor::new([[1.0], [0.0]]), Var::from(Tensor::new([[-1.0], [-0.5]])));
+/// assert_eq!(SquaredHinge.per_sample(&targets, &outputs)?.value(), &Tensor::new([4.0, 0.25]));
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SquaredHinge;
 
@@ -76,6 +96,16 @@ impl Loss for SquaredHinge {
 ///
 /// Targets and outputs have the same shape `[n, .., classes]`. As in Keras the wrong scores are (1 - t) p, so the right
 /// class takes part with 0.
+///
+/// ```
+/// use gradus_autograd::Var;
+/// use gradus_nn::losses::{CategoricalHinge, Loss};
+/// use gradus_tensor::Tensor;
+/// // The right class has 2.0, the best of the others 1.5: half of the margin of 1 is missing.
+/// let (targets, outputs) = (Tensor::new([[0.0, 1.0, 0.0]]), Var::from(Tensor::new([[1.5, 2.0, 0.5]])));
+/// assert_eq!(CategoricalHinge.mean(&targets, &outputs, None)?.value().item(), 0.5);
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CategoricalHinge;
 

@@ -62,6 +62,43 @@ use crate::mask::Positions;
 ///
 /// Losses do not broadcast: targets and outputs must have the shapes that the loss states, and the error says what to
 /// do where they have not.
+///
+/// A loss of your own says how far each sample is off. The gradient follows from the ops on vars:
+///
+/// ```
+/// use gradus_autograd::Var;
+/// use gradus_nn::losses::Loss;
+/// use gradus_nn::{Error, Result};
+/// use gradus_tensor::{Float, Tensor};
+///
+/// /// max(q (t - p), (q - 1) (t - p)), by which outputs become the quantile q of the targets. Koenker and Bassett, 1978.
+/// ///
+/// /// Targets and outputs are `[n, 1]`.
+/// #[derive(Clone, Debug)]
+/// struct Quantile {
+///     q: f64,
+/// }
+///
+/// impl Loss for Quantile {
+///     fn name(&self) -> &'static str {
+///         "quantile"
+///     }
+///
+///     fn per_sample<T: Float>(&self, targets: &Tensor<T>, outputs: &Var<T>) -> Result<Var<T>> {
+///         if targets.shape() != outputs.shape() {
+///             let problem = format!("targets are {}, outputs {}", targets.shape(), outputs.shape());
+///             return Err(Error::new(self.name(), problem, "give one target for each output"));
+///         }
+///         let short = -(outputs - targets);
+///         Ok((&short * T::of(self.q)).maximum(&short * T::of(self.q - 1.0)).mean(-1))
+///     }
+/// }
+///
+/// // Too little by 4 costs 0.75 x 4, too much by 4 only 0.25 x 4.
+/// let (targets, outputs) = (Tensor::new([[5.0], [5.0]]), Var::from(Tensor::new([[1.0], [9.0]])));
+/// assert_eq!(Quantile { q: 0.75 }.per_sample(&targets, &outputs)?.value(), &Tensor::new([3.0, 1.0]));
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no loss",
     label = "give a loss, such as `MeanSquaredError` or `CategoricalCrossentropy::default()`",

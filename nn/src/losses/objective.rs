@@ -11,6 +11,16 @@ use crate::activation::Activation;
 use crate::error::{Error, Result};
 
 /// An output of a model with its targets.
+///
+/// ```
+/// use gradus_autograd::Var;
+/// use gradus_nn::losses::{MeanSquaredError, Objective, Scored};
+/// use gradus_tensor::Tensor;
+/// let (targets, outputs) = (Tensor::new([[1.0]]), Var::from(Tensor::new([[3.0]])));
+/// let scored = Scored { name: "price", targets: &targets, outputs: &outputs, mask: None };
+/// assert_eq!(MeanSquaredError.total(&[scored], None)?.loss.value().item(), 4.0);
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct Scored<'a, T: Float> {
     /// The name of the output.
@@ -24,6 +34,19 @@ pub struct Scored<'a, T: Float> {
 }
 
 /// The value of an objective.
+///
+/// ```
+/// use gradus_autograd::Var;
+/// use gradus_nn::losses::{MeanAbsoluteError, MeanSquaredError, Losses, Objective, Scored};
+/// use gradus_tensor::Tensor;
+/// let (targets, outputs) = (Tensor::new([[1.0], [1.0]]), Var::from(Tensor::new([[3.0], [1.0]])));
+/// let scored = |name| Scored { name, targets: &targets, outputs: &outputs, mask: None };
+/// let losses = Losses::new().add("a", MeanSquaredError).add("b", MeanAbsoluteError).weighted(0.5);
+/// let total = losses.total(&[scored("a"), scored("b")], None)?;
+/// assert_eq!((total.parts[0].loss, total.parts[1].loss), (2.0, 1.0));
+/// assert_eq!(total.loss.value().item(), 2.0 + 0.5 * 1.0);
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
 pub struct Total<T: Float> {
     /// The number that training makes small.
     pub loss: Var<T>,
@@ -35,6 +58,19 @@ pub struct Total<T: Float> {
 ///
 /// The loss over several batches is the mean of `loss` with the weights `counted`. The number that training makes small is
 /// the sum over outputs of that times `weight`, and the penalties on weights.
+///
+/// ```
+/// use gradus_nn::losses::MeanSquaredError;
+/// use gradus_nn::{Dense, Initializer, Model, Sequential};
+/// use gradus_tensor::Tensor;
+/// let network = Sequential::new().add(Dense::new(1).kernel_initializer(Initializer::Ones));
+/// let model = Model::build(network, [2], 42)?;
+/// let (x, y) = (Tensor::new([[1.0, 2.0], [0.0, 1.0]]), Tensor::new([[1.0], [1.0]]));
+/// let scores = model.evaluate(&x, &y, None, &MeanSquaredError)?;
+/// let part = &scores.parts[0];
+/// assert_eq!((&*part.output, part.loss, part.counted, part.weight), ("0", 2.0, 2, 1.0));
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct OutputLoss<T: Float = f32> {
     /// The name of the output.
@@ -48,6 +84,16 @@ pub struct OutputLoss<T: Float = f32> {
 }
 
 /// A sample whose loss is infinite whatever finite outputs it has, and why: a string of labels that is too long for its frames.
+///
+/// ```
+/// use gradus_autograd::Var;
+/// use gradus_nn::losses::{Ctc, Loss, Scored};
+/// use gradus_tensor::Tensor;
+/// // A string of three labels cannot be found in two frames.
+/// let (targets, outputs) = (Tensor::new([[1.0, 2.0, 1.0]]), Var::from(Tensor::<f32>::zeros([1, 2, 3])));
+/// let scored = Scored { name: "0", targets: &targets, outputs: &outputs, mask: None };
+/// assert_eq!(Ctc::default().impossible_sample(&scored).unwrap().row, 0);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImpossibleSample {
     /// The row of the batch.
@@ -61,6 +107,48 @@ pub struct ImpossibleSample {
 /// What training makes small: a [`Loss`], or [`Losses`], one for each output.
 ///
 /// A single loss of a model of several outputs is that of each output, added up, as in Keras.
+///
+/// A program implements [`Loss`], or combines losses by [`Losses`]. This is one over two outputs together:
+///
+/// ```
+/// use gradus_nn::losses::{Objective, OutputLoss, Scored, Total};
+/// use gradus_nn::{Error, Result};
+/// use gradus_tensor::{Float, Tensor};
+///
+/// /// Two outputs shall agree: the mean of (a - b)^2. Targets are not used.
+/// #[derive(Debug)]
+/// struct Agreement;
+///
+/// impl<T: Float> Objective<T> for Agreement {
+///     fn total(&self, scored: &[Scored<'_, T>], _weights: Option<&Tensor<T>>) -> Result<Total<T>> {
+///         let [a, b] = scored else {
+///             return Err(Error::new("Agreement", format!("found {} outputs", scored.len()), "give two"));
+///         };
+///         let difference = a.outputs - b.outputs;
+///         let loss = (&difference * &difference).mean(..);
+///         let part = |one: &Scored<'_, T>| OutputLoss {
+///             output: one.name.to_owned(),
+///             loss: loss.value().item(),
+///             counted: one.targets.shape()[0],
+///             weight: 0.5,
+///         };
+///         let parts = scored.iter().map(part).collect();
+///         Ok(Total { loss, parts })
+///     }
+/// }
+///
+/// use gradus_nn::{Dense, Graph, Initializer, Model};
+///
+/// let mut graph = Graph::builder();
+/// let x = graph.input();
+/// let a = graph.add_named("a", Dense::new(1).kernel_initializer(Initializer::Ones), [x]);
+/// let b = graph.add_named("b", Dense::new(1).kernel_initializer(Initializer::Zeros), [x]);
+/// let model = Model::build(graph.outputs([a, b]), [2], 42)?;
+/// let nothing = Tensor::<f32>::zeros([1, 1]);
+/// let scores = model.evaluate(&Tensor::new([[1.0, 2.0]]), (&nothing, &nothing), None, &Agreement)?;
+/// assert_eq!(scores.loss, 9.0); // (3 - 0)^2
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
 pub trait Objective<T: Float>: fmt::Debug + Send + Sync + 'static {
     /// The total over these outputs. `weights` are the samples' weights, `[n]`.
     ///

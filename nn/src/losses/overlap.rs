@@ -72,6 +72,17 @@ impl Loss for Dice {
 /// Shapes are those of [`Dice`], which it is for alpha and beta of 0.5, as by default. A beta above alpha finds more, at the price of
 /// false alarms. Salehi et al., arXiv:1706.05721. (Keras's `Tversky` takes its alpha for what is lacking, and its beta for what there is
 /// besides.)
+///
+/// ```
+/// use gradus_autograd::Var;
+/// use gradus_nn::losses::{Loss, Tversky};
+/// use gradus_tensor::Tensor;
+/// // One place in common, one besides, two lacking: 1 - 1 / (1 + 0.3 x 1 + 0.7 x 2).
+/// let (targets, outputs) = (Tensor::new([[1.0, 1.0, 1.0, 0.0]]), Var::from(Tensor::new([[1.0, 0.0, 0.0, 1.0]])));
+/// let loss = Tversky::default().alpha(0.3).beta(0.7).mean(&targets, &outputs, None)?.value().item();
+/// assert!((loss - (1.0 - 1.0 / 2.7)).abs() < 1e-6);
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Tversky {

@@ -17,6 +17,20 @@ use crate::error::{Error, Result};
 /// Outputs `[n, .., classes]`, targets `[n, ..]` (or `[n, .., 1]`) of whole numbers from 0.
 ///
 /// [`CategoricalCrossentropy`]: super::CategoricalCrossentropy
+///
+/// ```
+/// use gradus_autograd::Var;
+/// use gradus_nn::losses::{Loss, SparseCategoricalCrossentropy};
+/// use gradus_tensor::Tensor;
+/// let outputs = Var::from(Tensor::new([[0.2, 0.5, 0.3], [0.25, 0.25, 0.5]]));
+/// let losses = SparseCategoricalCrossentropy::default().per_sample(&Tensor::new([1.0, 0.0]), &outputs)?;
+/// assert!(losses.value().allclose(&Tensor::new([2.0_f32.ln(), 4.0_f32.ln()]), 1e-6, 0.0));
+/// // The second sample has no label: the mean is that of the first alone.
+/// let labelled = SparseCategoricalCrossentropy::default().ignore_class(-1);
+/// let loss = labelled.mean(&Tensor::new([1.0, -1.0]), &outputs, None)?;
+/// assert!((loss.value().item() - 2.0_f32.ln()).abs() < 1e-6);
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[doc(alias("CrossEntropyLoss", "NLLLoss"))]
 pub struct SparseCategoricalCrossentropy {

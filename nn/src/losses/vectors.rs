@@ -22,6 +22,17 @@ pointwise! {
 ///
 /// Targets and outputs have the same shape `[n, .., classes]`. A target of 0 adds nothing; ln 0 of an output is taken
 /// as that of the smallest normal number (Keras: 1e-7 on both sides). Outputs that are no probabilities are an error.
+///
+/// ```
+/// use gradus_autograd::Var;
+/// use gradus_nn::losses::{KLDivergence, Loss};
+/// use gradus_tensor::Tensor;
+/// // 0.5 ln(0.5 / 0.25) + 0.5 ln(0.5 / 0.75) = 0.5 ln(4 / 3)
+/// let (targets, outputs) = (Tensor::new([[0.5, 0.5]]), Var::from(Tensor::new([[0.25, 0.75]])));
+/// let loss = KLDivergence.mean(&targets, &outputs, None)?.value().item();
+/// assert!((loss - 0.5 * (4.0_f32 / 3.0).ln()).abs() < 1e-6);
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[doc(alias = "KLDivLoss")]
 pub struct KLDivergence;
@@ -46,6 +57,17 @@ impl Loss for KLDivergence {
 ///
 /// Targets and outputs have the same shape `[n, .., features]`. A vector of zeros has similarity 0 to everything; any other counts by
 /// its direction alone. (Keras takes lengths below 1e-7 as 1e-7.)
+///
+/// ```
+/// use gradus_autograd::Var;
+/// use gradus_nn::losses::{CosineSimilarity, Loss};
+/// use gradus_tensor::Tensor;
+/// // The same direction, a right angle, and the opposite.
+/// let (targets, outputs) =
+///     (Tensor::new([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0]]), Var::from(Tensor::new([[5.0, 0.0], [0.0, 2.0], [-1.0, 0.0]])));
+/// assert_eq!(CosineSimilarity.per_sample(&targets, &outputs)?.value(), &Tensor::new([-1.0, 0.0, 1.0]));
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[doc(alias = "CosineEmbeddingLoss")]
 pub struct CosineSimilarity;

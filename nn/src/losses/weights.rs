@@ -26,6 +26,14 @@ pub fn class_weights<T: Float>(targets: &Tensor<T>, weights: &[f64]) -> Result<T
 /// As [`class_weights`], with targets of the class `ignored`, such as -1 for "unlabelled": they have the weight 0. Give it the
 /// class that the loss ignores ([`Loss::ignored_class`](super::Loss::ignored_class)).
 ///
+/// ```
+/// use gradus_nn::losses::class_weights_ignoring;
+/// use gradus_tensor::Tensor;
+/// let targets = Tensor::new([0.0, -1.0, 1.0]);
+/// assert_eq!(class_weights_ignoring(&targets, &[3.0, 1.0], Some(-1))?, Tensor::new([3.0, 0.0, 1.0]));
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
+///
 /// # Errors
 /// As [`class_weights`].
 pub fn class_weights_ignoring<T: Float>(

@@ -16,6 +16,25 @@ use crate::state::{NamedState, from_state, to_state};
 /// Each line is on disk when its epoch ends, so that the log of a run that is killed is kept. A new run replaces the
 /// file. A paused run that goes on continues the file: lines that were written after its pause are replaced. Where the validation
 /// was left out ([`Fit::validation_freq`](crate::Fit)), its columns say `NA`, as Keras has it.
+///
+/// ```
+/// use gradus_datasets::Dataset;
+/// use gradus_nn::{Dense, Model, Sequential, losses::MeanSquaredError};
+/// use gradus_optim::Sgd;
+/// use gradus_tensor::Tensor;
+/// use gradus_train::callbacks::CsvLogger;
+/// use gradus_train::{Fit, Trainer};
+/// let (x, y) = (Tensor::new([[0.0], [1.0]]), Tensor::new([[1.0], [3.0]]));
+/// let model = Model::build(Sequential::new().add(Dense::new(1)), [1], 42)?;
+/// let path = std::env::temp_dir().join(format!("gradus_log_{}.csv", std::process::id()));
+/// let fit = Fit { epochs: 3, verbose: false, ..Fit::default() }.callback(CsvLogger::new(&path));
+/// Trainer::new(model, MeanSquaredError, Sgd::default()).fit(&Dataset::new(x, y)?, fit)?;
+/// let log = std::fs::read_to_string(&path)?;
+/// assert!(log.starts_with("epoch,learning_rate,loss\n1,0.01,"));
+/// assert_eq!(log.lines().count(), 4);
+/// # std::fs::remove_file(&path)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct CsvLogger {
     path: PathBuf,
     file: Option<File>,

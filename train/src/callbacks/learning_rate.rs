@@ -47,6 +47,23 @@ impl<T: Float, F: FnMut(usize, f64) -> f64 + Send> Callback<T> for LearningRateS
 /// Lowers the learning rate when a measurement has not become better for `patience` epochs.
 ///
 /// The defaults are Keras's: a tenth of the rate after 10 epochs without a gain above 0.0001.
+///
+/// ```
+/// use gradus_datasets::Dataset;
+/// use gradus_nn::{Dense, Model, Sequential, losses::MeanSquaredError};
+/// use gradus_optim::{IntoOptimizer, Sgd};
+/// use gradus_tensor::Tensor;
+/// use gradus_train::callbacks::ReduceLrOnPlateau;
+/// use gradus_train::{Fit, Trainer};
+/// let data = Dataset::new(Tensor::new([[0.0], [1.0]]), Tensor::new([[1.0], [3.0]]))?;
+/// let model = Model::build(Sequential::new().add(Dense::new(1)), [1], 42)?;
+/// // With steps this small nothing becomes better: the rate is halved after the second and the third epoch.
+/// let mut trainer = Trainer::new(model, MeanSquaredError, Sgd::default().learning_rate(1e-12));
+/// let halved = ReduceLrOnPlateau::new("loss").factor(0.5).patience(1);
+/// trainer.fit(&data, Fit { epochs: 3, verbose: false, ..Fit::default() }.callback(halved))?;
+/// assert_eq!(trainer.optimizer().current_learning_rate(), 1e-12 / 4.0);
+/// # Ok::<(), gradus_train::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct ReduceLrOnPlateau {
     monitor: Monitor,

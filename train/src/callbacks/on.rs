@@ -7,6 +7,27 @@ use crate::error::Result;
 
 /// A callback that calls a closure at one of the hooks, made by [`on_begin`], [`on_epoch_begin`], [`on_batch_begin`],
 /// [`on_batch_end`], [`on_epoch_end`] or [`on_end`].
+///
+/// ```
+/// use gradus_datasets::Dataset;
+/// use gradus_nn::{Dense, Model, Sequential, losses::MeanSquaredError};
+/// use gradus_optim::Sgd;
+/// use gradus_tensor::Tensor;
+/// use gradus_train::callbacks::{Run, on_epoch_end};
+/// use gradus_train::{Fit, Trainer};
+/// use std::sync::mpsc;
+/// let data = Dataset::new(Tensor::new([[1.0], [2.0]]), Tensor::new([[1.0], [3.0]]))?;
+/// let model = Model::build(Sequential::new().add(Dense::new(1)), [1], 42)?;
+/// let (sender, losses) = mpsc::channel();
+/// let watch = on_epoch_end(move |run: &mut Run| {
+///     sender.send(run.logs()["loss"]).expect("somebody listens");
+///     Ok(())
+/// });
+/// let fit = Fit { epochs: 2, verbose: false, ..Fit::default() }.callback(watch);
+/// let history = Trainer::new(model, MeanSquaredError, Sgd::default()).fit(&data, fit)?;
+/// assert_eq!(losses.iter().collect::<Vec<f64>>(), history.get("loss"));
+/// # Ok::<(), gradus_train::Error>(())
+/// ```
 pub struct On<F> {
     hook: Hook,
     call: F,
@@ -19,6 +40,21 @@ pub fn on_begin<T: Float, F: FnMut(&mut Run<'_, T>) -> Result<()> + Send>(call: 
 }
 
 /// Calls `call` before the first batch of each epoch. What it keeps in variables is lost as with [`on_epoch_end`].
+///
+/// ```
+/// use gradus_train::Fit;
+/// use gradus_train::callbacks::{Run, on_epoch_begin};
+/// // The first layer is not trained before the sixth epoch.
+/// let thaw = on_epoch_begin(|run: &mut Run| {
+///     if run.epoch == 0 {
+///         run.model.freeze("0")?;
+///     } else if run.epoch == 5 {
+///         run.model.unfreeze("0")?;
+///     }
+///     Ok(())
+/// });
+/// let fit: Fit = Fit { epochs: 20, ..Fit::default() }.callback(thaw);
+/// ```
 pub fn on_epoch_begin<T: Float, F: FnMut(&mut Run<'_, T>) -> Result<()> + Send>(call: F) -> On<F> {
     On { hook: Hook::EpochBegin, call }
 }
@@ -39,6 +75,18 @@ pub fn on_batch_begin<T: Float, F: FnMut(&mut Run<'_, T>) -> Result<()> + Send>(
 }
 
 /// Calls `call` after each batch. What it keeps in variables is lost as with [`on_epoch_end`].
+///
+/// ```
+/// use gradus_train::Fit;
+/// use gradus_train::callbacks::{Run, on_batch_end};
+/// let limit = on_batch_end(|run: &mut Run| {
+///     if run.step() == 10_000 {
+///         run.stop("10,000 steps are enough");
+///     }
+///     Ok(())
+/// });
+/// let fit: Fit = Fit { epochs: 1000, ..Fit::default() }.callback(limit);
+/// ```
 pub fn on_batch_end<T: Float, F: FnMut(&mut Run<'_, T>) -> Result<()> + Send>(call: F) -> On<F> {
     On { hook: Hook::BatchEnd, call }
 }

@@ -10,6 +10,17 @@ use crate::error::Result;
 
 /// Shows the progress of a run on standard error: on a terminal a bar with loss, metrics and the time left, elsewhere a
 /// line per epoch. What a [`Doctor`](super::Doctor) finds has a line, too.
+///
+/// `fit` adds it by itself unless `verbose` is false. Given by hand, it can stand before other callbacks:
+///
+/// ```
+/// use gradus_train::Fit;
+/// use gradus_train::callbacks::{EarlyStopping, Progress};
+/// let fit: Fit = Fit { epochs: 10, verbose: false, ..Fit::default() }
+///     .callback(Progress::new())
+///     .callback(EarlyStopping::new("val_loss"));
+/// assert_eq!(fit.callbacks.len(), 2);
+/// ```
 #[derive(Default)]
 #[doc(alias = "ProgbarLogger")]
 pub struct Progress {

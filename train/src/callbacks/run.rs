@@ -10,6 +10,40 @@ use crate::metrics::OutputMetric;
 use crate::state::{Status, TrainingState};
 
 /// A training run as callbacks see it.
+///
+/// ```
+/// use gradus_train::Result;
+/// use gradus_train::callbacks::{Callback, Run};
+///
+/// /// Stops when the loss of an epoch is good enough.
+/// struct GoodEnough {
+///     loss: f64,
+/// }
+///
+/// impl Callback for GoodEnough {
+///     fn on_epoch_end(&mut self, run: &mut Run) -> Result<()> {
+///         let loss = run.logs()["loss"];
+///         if loss < self.loss {
+///             run.stop(format!("the loss is {loss:.4} after {} of {} epochs", run.epoch + 1, run.epochs));
+///         }
+///         Ok(())
+///     }
+/// }
+///
+/// use gradus_datasets::Dataset;
+/// use gradus_nn::{Dense, Model, Sequential, losses::MeanSquaredError};
+/// use gradus_optim::{IntoOptimizer, Sgd};
+/// use gradus_tensor::Tensor;
+/// use gradus_train::{Fit, Trainer};
+///
+/// let data = Dataset::new(Tensor::new([[0.0], [1.0]]), Tensor::new([[1.0], [3.0]]))?;
+/// let model = Model::build(Sequential::new().add(Dense::new(1)), [1], 42)?;
+/// let mut trainer = Trainer::new(model, MeanSquaredError, Sgd::default().learning_rate(0.5));
+/// let fit = Fit { epochs: 1000, verbose: false, ..Fit::default() }.callback(GoodEnough { loss: 0.01 });
+/// let history = trainer.fit(&data, fit)?;
+/// assert!(history.epochs.len() < 1000 && history.last().unwrap()["loss"] < 0.01);
+/// # Ok::<(), gradus_train::Error>(())
+/// ```
 pub struct Run<'a, T: Float = f32> {
     /// The epoch, counted from 0.
     pub epoch: usize,
@@ -87,6 +121,16 @@ impl<T: Float> Run<'_, T> {
     }
 
     /// Sets a constant learning rate from the next step on.
+    ///
+    /// ```
+    /// use gradus_train::callbacks::{Run, on_epoch_begin};
+    /// let tenth_at_the_end = on_epoch_begin(|run: &mut Run| {
+    ///     if run.epoch == run.epochs / 2 {
+    ///         run.set_learning_rate(run.learning_rate() / 10.0);
+    ///     }
+    ///     Ok(())
+    /// });
+    /// ```
     ///
     /// # Panics
     /// If it is negative or not finite.

@@ -107,6 +107,16 @@ accuracy!(
 
 accuracy!(
     /// The share of samples for which the largest of the outputs `[n, classes]` is where the one-hot target has its 1.
+    ///
+    /// ```
+    /// use gradus_tensor::Tensor;
+    /// use gradus_train::metrics::{CategoricalAccuracy, Metric};
+    /// let mut accuracy = CategoricalAccuracy::default();
+    /// let (targets, outputs) = (Tensor::new([[0.0, 1.0], [0.0, 1.0]]), Tensor::new([[0.2, 0.8], [0.7, 0.3]]));
+    /// accuracy.update(&targets, &outputs, None)?;
+    /// assert_eq!(accuracy.result(), 0.5);
+    /// # Ok::<(), gradus_train::Error>(())
+    /// ```
     CategoricalAccuracy,
     "categorical_accuracy",
     |name, targets, outputs| {
@@ -120,6 +130,17 @@ accuracy!(
 
 accuracy!(
     /// The share of samples for which the largest of the outputs `[n, classes]` is at the class index of the target.
+    ///
+    /// ```
+    /// use gradus_tensor::Tensor;
+    /// use gradus_train::metrics::{Metric, SparseCategoricalAccuracy};
+    /// let mut accuracy = SparseCategoricalAccuracy::default().ignore_class(-1);
+    /// let outputs = Tensor::new([[0.2, 0.8], [0.7, 0.3], [0.6, 0.4]]);
+    /// // The third sample has no label.
+    /// accuracy.update(&Tensor::new([1.0, 1.0, -1.0]), &outputs, None)?;
+    /// assert_eq!(accuracy.result(), 0.5);
+    /// # Ok::<(), gradus_train::Error>(())
+    /// ```
     SparseCategoricalAccuracy,
     "sparse_categorical_accuracy",
     |name, targets, outputs| {
@@ -132,6 +153,17 @@ accuracy!(
 );
 
 /// The share of elements that are on the right side of a threshold: above it for a target of 1, else not above it.
+///
+/// ```
+/// use gradus_tensor::Tensor;
+/// use gradus_train::metrics::{BinaryAccuracy, Metric};
+/// let (targets, outputs) = (Tensor::new([1.0, 0.0, 1.0, 0.0]), Tensor::new([0.9, 0.6, 0.4, 0.1]));
+/// let (mut at_half, mut higher) = (BinaryAccuracy::default(), BinaryAccuracy::default().threshold(0.7));
+/// at_half.update(&targets, &outputs, None)?;
+/// higher.update(&targets, &outputs, None)?;
+/// assert_eq!((at_half.result(), higher.result()), (0.5, 0.75));
+/// # Ok::<(), gradus_train::Error>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct BinaryAccuracy {
     /// `None` if it was not set.
@@ -178,6 +210,16 @@ impl<T: Float> Metric<T> for BinaryAccuracy {
 /// Targets are class indices or one-hot.
 ///
 /// An output equal to the `k`-th largest counts as among them, as in Keras.
+///
+/// ```
+/// use gradus_tensor::Tensor;
+/// use gradus_train::metrics::{Metric, TopKAccuracy};
+/// let mut accuracy = TopKAccuracy::new(2);
+/// let outputs = Tensor::new([[0.3, 0.6, 0.1], [0.3, 0.6, 0.1]]);
+/// accuracy.update(&Tensor::new([0.0, 2.0]), &outputs, None)?;
+/// assert_eq!(accuracy.result(), 0.5); // Class 0 is the second best, class 2 the third.
+/// # Ok::<(), gradus_train::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct TopKAccuracy {
     k: usize,

@@ -37,6 +37,22 @@ macro_rules! of_matrix {
 }
 
 /// What a prediction costs that is off by some classes.
+///
+/// ```
+/// use gradus_tensor::Tensor;
+/// use gradus_train::metrics::{CohenKappa, KappaWeights, Metric};
+/// // Of three grades the lowest is taken for the middle one, the highest is right.
+/// let (targets, outputs) = (Tensor::new([0.0, 2.0]), Tensor::new([[0.1, 0.8, 0.1], [0.1, 0.1, 0.8]]));
+/// let kappa = |weights| {
+///     let mut kappa = CohenKappa::default().weights(weights);
+///     kappa.update(&targets, &outputs, None).map(|()| kappa.result())
+/// };
+/// // By chance three of four would be wrong, by 1 grade on average, and by 1.5 if squared.
+/// assert!((kappa(KappaWeights::None)? - (1.0 - 0.5 / 0.75)).abs() < 1e-12);
+/// assert!((kappa(KappaWeights::Linear)? - (1.0 - 0.5 / 1.0)).abs() < 1e-12);
+/// assert!((kappa(KappaWeights::Quadratic)? - (1.0 - 0.5 / 1.5)).abs() < 1e-12);
+/// # Ok::<(), gradus_train::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum KappaWeights {
     /// As much, whichever class it is.
@@ -65,6 +81,16 @@ of_matrix!(
     ///
     /// The cost is the number of wrong predictions, or by [`weights`](CohenKappa::weights), for classes in an order, how far they are
     /// off. Cohen 1960, "A coefficient of agreement for nominal scales"; scikit-learn's `cohen_kappa_score`.
+    ///
+    /// ```
+    /// use gradus_tensor::Tensor;
+    /// use gradus_train::metrics::{CohenKappa, Metric};
+    /// let mut kappa = CohenKappa::default();
+    /// // Three of four are right. By chance half would be: 0.5 x 0.25 + 0.5 x 0.75.
+    /// kappa.update(&Tensor::new([0.0, 0.0, 1.0, 1.0]), &Tensor::new([0.1, 0.9, 0.8, 0.7]), None)?;
+    /// assert_eq!(kappa.result(), (0.75 - 0.5) / (1.0 - 0.5));
+    /// # Ok::<(), gradus_train::Error>(())
+    /// ```
     CohenKappa {
         /// What a wrong prediction costs; [`KappaWeights::None`] by default: all the same.
         weights: KappaWeights
@@ -89,6 +115,16 @@ of_matrix!(
     ///
     /// Matthews 1975; for several classes Gorodkin 2004, "Comparing two K-category assignments by a K-category correlation
     /// coefficient", equation 8; scikit-learn's `matthews_corrcoef`.
+    ///
+    /// ```
+    /// use gradus_tensor::Tensor;
+    /// use gradus_train::metrics::{MatthewsCorrelation, Metric};
+    /// let mut correlation = MatthewsCorrelation::default();
+    /// // Two right of class 1, one of class 0, one false alarm: (2 x 1 - 1 x 0) / sqrt(3 x 2 x 2 x 1).
+    /// correlation.update(&Tensor::new([0.0, 0.0, 1.0, 1.0]), &Tensor::new([0.1, 0.9, 0.8, 0.7]), None)?;
+    /// assert!((correlation.result() - 2.0 / 12.0_f64.sqrt()).abs() < 1e-12);
+    /// # Ok::<(), gradus_train::Error>(())
+    /// ```
     MatthewsCorrelation {},
     "matthews_correlation",
     |_metric, matrix| {
@@ -107,6 +143,16 @@ of_matrix!(
     /// divided into is measured so, each place being a sample.
     ///
     /// A class that neither occurs nor is predicted does not count. Keras's `MeanIoU` and `BinaryIoU`.
+    ///
+    /// ```
+    /// use gradus_tensor::Tensor;
+    /// use gradus_train::metrics::{MeanIoU, Metric};
+    /// let mut iou = MeanIoU::default();
+    /// // Class 0: 1 in common of 2 in all. Class 1: 2 in common of 3 in all.
+    /// iou.update(&Tensor::new([0.0, 0.0, 1.0, 1.0]), &Tensor::new([0.1, 0.9, 0.8, 0.7]), None)?;
+    /// assert!((iou.result() - (1.0 / 2.0 + 2.0 / 3.0) / 2.0).abs() < 1e-12);
+    /// # Ok::<(), gradus_train::Error>(())
+    /// ```
     MeanIoU {},
     "mean_iou",
     |_metric, matrix| {

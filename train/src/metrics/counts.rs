@@ -10,6 +10,19 @@ use crate::error::{Error, Result};
 use crate::state::{NamedState, Tensors, from_state, to_state};
 
 /// How the scores of several classes become one: scikit-learn's `average`.
+///
+/// ```
+/// use gradus_tensor::Tensor;
+/// use gradus_train::metrics::{ClassAverage, Metric, Recall};
+/// // Three of class 0, which are found, and one of class 1, which is not.
+/// let (targets, outputs) = (Tensor::new([0.0, 0.0, 0.0, 1.0]), Tensor::new([[0.9, 0.1]; 4]));
+/// let recall = |average| {
+///     let mut recall = Recall::default().average(average);
+///     recall.update(&targets, &outputs, None).map(|()| recall.result())
+/// };
+/// assert_eq!((recall(ClassAverage::Macro)?, recall(ClassAverage::Weighted)?), (0.5, 0.75));
+/// # Ok::<(), gradus_train::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ClassAverage {
     /// The mean of the scores of the classes.

@@ -40,6 +40,17 @@ impl Mean {
 
 /// The losses of a model over several batches, whatever their sizes: for each output the sum of the losses that count over
 /// their number.
+///
+/// ```
+/// use gradus_nn::losses::OutputLoss;
+/// use gradus_train::metrics::LossMeans;
+/// let mut means = LossMeans::default();
+/// for (loss, counted) in [(2.0, 32), (5.0, 16)] {
+///     means.add(loss, &[OutputLoss { output: "price".to_owned(), loss, counted, weight: 1.0 }], counted);
+/// }
+/// assert_eq!(means.total(), 3.0); // (2 x 32 + 5 x 16) / 48
+/// assert_eq!(means.outputs().next(), Some(("price", 3.0)));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LossMeans {
     /// The whole loss, as if all targets of a batch counted.

@@ -41,6 +41,16 @@ macro_rules! score {
 score!(
     #[derive(Default)]
     /// Precision: of the samples predicted as a class, the share that are of the class.
+    ///
+    /// ```
+    /// use gradus_tensor::Tensor;
+    /// use gradus_train::metrics::{Metric, Precision};
+    /// let mut precision = Precision::default();
+    /// // Two are taken for class 1, of which one is.
+    /// precision.update(&Tensor::new([1.0, 1.0, 0.0, 0.0]), &Tensor::new([0.9, 0.2, 0.8, 0.1]), None)?;
+    /// assert_eq!(precision.result(), 0.5);
+    /// # Ok::<(), gradus_train::Error>(())
+    /// ```
     Precision,
     "precision",
     |_metric, found, predicted, _actual| ratio(found, predicted)
@@ -49,6 +59,16 @@ score!(
 score!(
     #[derive(Default)]
     /// Recall: of the samples of a class, the share that are predicted as the class.
+    ///
+    /// ```
+    /// use gradus_tensor::Tensor;
+    /// use gradus_train::metrics::{Metric, Recall};
+    /// let mut recall = Recall::default();
+    /// // Three of four of class 1 are found.
+    /// recall.update(&Tensor::new([1.0, 1.0, 1.0, 1.0, 0.0]), &Tensor::new([0.9, 0.7, 0.2, 0.8, 0.6]), None)?;
+    /// assert_eq!(recall.result(), 0.75);
+    /// # Ok::<(), gradus_train::Error>(())
+    /// ```
     Recall,
     "recall",
     |_metric, found, _predicted, actual| ratio(found, actual)
@@ -57,6 +77,16 @@ score!(
 score!(
     #[derive(Default)]
     /// The harmonic mean of precision and recall: 2 found / (predicted + actual).
+    ///
+    /// ```
+    /// use gradus_tensor::Tensor;
+    /// use gradus_train::metrics::{F1, Metric};
+    /// let mut f1 = F1::default();
+    /// // One of three is found, without a false alarm: 2 x 1 / (1 + 3).
+    /// f1.update(&Tensor::new([1.0, 1.0, 1.0, 0.0]), &Tensor::new([0.9, 0.2, 0.3, 0.1]), None)?;
+    /// assert_eq!(f1.result(), 0.5);
+    /// # Ok::<(), gradus_train::Error>(())
+    /// ```
     F1,
     "f1",
     |_metric, found, predicted, actual| ratio(2.0 * found, predicted + actual)
@@ -67,6 +97,16 @@ score!(
     /// (1 + beta²) found / (predicted + beta² actual).
     ///
     /// [`F1`] is that of beta 1; 2 is usual where it is worse to miss something, 0.5 where a false alarm is worse.
+    ///
+    /// ```
+    /// use gradus_tensor::Tensor;
+    /// use gradus_train::metrics::{FBeta, Metric};
+    /// let mut f2 = FBeta::new(2.0);
+    /// // One of three is found, without a false alarm: 5 x 1 / (1 + 4 x 3).
+    /// f2.update(&Tensor::new([1.0, 1.0, 1.0, 0.0]), &Tensor::new([0.9, 0.2, 0.3, 0.1]), None)?;
+    /// assert!((f2.result() - 5.0 / 13.0).abs() < 1e-12);
+    /// # Ok::<(), gradus_train::Error>(())
+    /// ```
     FBeta { beta },
     "fbeta",
     |metric, found, predicted, actual| {

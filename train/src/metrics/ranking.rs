@@ -166,6 +166,16 @@ fn highest(curve: &[Point], suits: impl Fn(Point) -> bool, value: impl Fn(Point)
 }
 
 /// The curve that [`Auc`] measures the area under.
+///
+/// ```
+/// use gradus_tensor::Tensor;
+/// use gradus_train::metrics::{Auc, Curve, Metric};
+/// let mut area = Auc::default().curve(Curve::Pr);
+/// // By falling score: right, wrong, right. Precision is 1 at the first, 2/3 at the last.
+/// area.update(&Tensor::new([0.0, 1.0, 1.0]), &Tensor::new([0.5, 0.3, 0.9]), None)?;
+/// assert!((area.result() - (1.0 + 2.0 / 3.0) / 2.0).abs() < 1e-12);
+/// # Ok::<(), gradus_train::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Curve {
     /// The receiver operating characteristic: the share of class 1 that is found, over the share of class 0 that is taken for it.
@@ -252,11 +262,41 @@ at! {
     SensitivityAtSpecificity(specificity);
     /// The highest specificity (the share of class 0 that is not taken for class 1) of all thresholds at which the sensitivity (the
     /// share of class 1 that is found) is at least so high.
+    ///
+    /// ```
+    /// use gradus_tensor::Tensor;
+    /// use gradus_train::metrics::{Metric, SpecificityAtSensitivity};
+    /// let mut metric = SpecificityAtSensitivity::new(1.0);
+    /// metric.update(&Tensor::new([0.0, 0.0, 1.0, 1.0]), &Tensor::new([0.1, 0.4, 0.35, 0.8]), None)?;
+    /// // To find both of class 1 the threshold is 0.35, and 0.4 is a false alarm.
+    /// assert_eq!(metric.result(), 0.5);
+    /// # Ok::<(), gradus_train::Error>(())
+    /// ```
     SpecificityAtSensitivity(sensitivity);
     /// The highest precision (of what is taken for class 1, the share that is of it) of all thresholds at which the recall (the share
     /// of class 1 that is found) is at least so high.
+    ///
+    /// ```
+    /// use gradus_tensor::Tensor;
+    /// use gradus_train::metrics::{Metric, PrecisionAtRecall};
+    /// let mut metric = PrecisionAtRecall::new(0.5);
+    /// metric.update(&Tensor::new([0.0, 0.0, 1.0, 1.0]), &Tensor::new([0.1, 0.4, 0.35, 0.8]), None)?;
+    /// // From 0.8 on, one of two is found, and there is no false alarm.
+    /// assert_eq!(metric.result(), 1.0);
+    /// # Ok::<(), gradus_train::Error>(())
+    /// ```
     PrecisionAtRecall(recall);
     /// The highest recall (the share of class 1 that is found) of all thresholds at which the precision (of what is taken for class
     /// 1, the share that is of it) is at least so high.
+    ///
+    /// ```
+    /// use gradus_tensor::Tensor;
+    /// use gradus_train::metrics::{Metric, RecallAtPrecision};
+    /// let mut metric = RecallAtPrecision::new(0.6);
+    /// metric.update(&Tensor::new([0.0, 0.0, 1.0, 1.0]), &Tensor::new([0.1, 0.4, 0.35, 0.8]), None)?;
+    /// // From 0.35 on, both are found, and two of the three that are taken for class 1 are of it.
+    /// assert_eq!(metric.result(), 1.0);
+    /// # Ok::<(), gradus_train::Error>(())
+    /// ```
     RecallAtPrecision(precision);
 }

@@ -60,6 +60,15 @@ macro_rules! error_metric {
 
 error_metric!(
     /// The mean of |t - p|.
+    ///
+    /// ```
+    /// use gradus_tensor::Tensor;
+    /// use gradus_train::metrics::{MeanAbsoluteError, Metric};
+    /// let mut error = MeanAbsoluteError::default();
+    /// error.update(&Tensor::new([1.0, 2.0]), &Tensor::new([1.0, 5.0]), None)?;
+    /// assert_eq!(error.result(), 1.5);
+    /// # Ok::<(), gradus_train::Error>(())
+    /// ```
     MeanAbsoluteError,
     "mean_absolute_error",
     |e| e.abs(),
@@ -68,6 +77,17 @@ error_metric!(
 
 error_metric!(
     /// The mean of (t - p)^2.
+    ///
+    /// ```
+    /// use gradus_tensor::Tensor;
+    /// use gradus_train::metrics::{MeanSquaredError, Metric};
+    /// let mut error = MeanSquaredError::default();
+    /// // Over two batches, the second with a weight of 2.
+    /// error.update(&Tensor::new([1.0]), &Tensor::new([1.0]), None)?;
+    /// error.update(&Tensor::new([2.0]), &Tensor::new([5.0]), Some(&Tensor::new([2.0])))?;
+    /// assert_eq!(error.result(), 6.0); // (0 + 2 x 9) / 3
+    /// # Ok::<(), gradus_train::Error>(())
+    /// ```
     MeanSquaredError,
     "mean_squared_error",
     |e| e * e,
@@ -76,6 +96,15 @@ error_metric!(
 
 error_metric!(
     /// The square root of the mean of (t - p)^2, in the unit of the targets.
+    ///
+    /// ```
+    /// use gradus_tensor::Tensor;
+    /// use gradus_train::metrics::{Metric, RootMeanSquaredError};
+    /// let mut error = RootMeanSquaredError::default();
+    /// error.update(&Tensor::new([0.0, 0.0]), &Tensor::new([1.0, 7.0]), None)?;
+    /// assert_eq!(error.result(), 5.0); // The root of (1 + 49) / 2.
+    /// # Ok::<(), gradus_train::Error>(())
+    /// ```
     RootMeanSquaredError,
     "root_mean_squared_error",
     |e| e * e,
@@ -87,6 +116,15 @@ error_metric!(
 ///
 /// Targets and outputs have the same shape; of several columns the result is the mean of their scores. A column whose
 /// targets are all equal has the score 1 if the outputs are equal to them, else 0, as in scikit-learn.
+///
+/// ```
+/// use gradus_tensor::Tensor;
+/// use gradus_train::metrics::{Metric, R2};
+/// let mut r2 = R2::default();
+/// r2.update(&Tensor::new([1.0, 2.0, 3.0]), &Tensor::new([1.0, 2.0, 4.0]), None)?;
+/// assert!((r2.result() - (1.0 - 1.0 / 2.0)).abs() < 1e-12);
+/// # Ok::<(), gradus_train::Error>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct R2 {
     columns: Vec<Moments>,

@@ -10,6 +10,19 @@ use crate::layer::Build;
 ///
 /// Padding is zeros for a convolution; for a pooling it counts neither for the maximum nor for the mean. It concerns the
 /// spatial axes, those between the batch and the channels, which come last: Keras's `data_format="channels_last"`.
+///
+/// ```
+/// use gradus_nn::{Conv1D, Model, Padding, Sequential};
+/// let length = |padding| {
+///     let network = Sequential::new().add(Conv1D::new(1, 3).padding(padding));
+///     Model::build(network, [10, 1], 42).map(|model| model.output_shape()[0])
+/// };
+/// assert_eq!(length(Padding::Valid)?, Some(8));
+/// assert_eq!(length(Padding::Same)?, Some(10));
+/// assert_eq!(length(Padding::Causal)?, Some(10));
+/// assert_eq!(length(Padding::Explicit(vec![(2, 2)]))?, Some(12));
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Padding {

@@ -1,6 +1,12 @@
 //! Layers over one, two and three spatial axes: one generic struct, and a name for each number of axes.
 
 /// A number for each of `N` axes: an array, or one number for all. So `Conv2D::new(32, 3)` is `Conv2D::new(32, [3, 3])`.
+///
+/// ```
+/// use gradus_nn::PerAxis;
+/// assert_eq!(PerAxis::<2>::per_axis(3), [3, 3]);
+/// assert_eq!([3, 5].per_axis(), [3, 5]);
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no number for each of {N} axes",
     label = "give one number for all axes, such as 3, or an array of {N} numbers"
