@@ -11,6 +11,16 @@ use crate::request::Format;
 ///
 /// Each number is the shortest that reads back to the same bits. What is not finite is written as TensorFlow Serving writes
 /// it: `NaN`, `Infinity`, `-Infinity`, which Python's `json` reads and JavaScript's does not.
+///
+/// ```
+/// use gradus_nn::{Dense, Model, Sequential};
+/// use gradus_serve::{Format, predictions};
+/// use gradus_tensor::Tensor;
+/// let model = Model::build(Sequential::new().add(Dense::new(2)), [2], 42)?;
+/// let json = predictions(Format::Rows, model.outputs(), &[Tensor::new([[1.0, f32::NAN]])]);
+/// assert_eq!(json, br#"{"predictions":[[1.0,NaN]]}"#);
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
 pub fn predictions(format: Format, infos: &[OutputInfo], outputs: &[Tensor]) -> Vec<u8> {
     let numbers: usize = outputs.iter().map(Tensor::size).sum();
     let mut json = Vec::with_capacity(32 + 12 * numbers);

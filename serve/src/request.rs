@@ -9,6 +9,16 @@ use crate::json::{Reader, Result, Step, shortened};
 pub(crate) const SIGNATURE: &str = "serving_default";
 
 /// How a request lists its samples, and so how it is answered.
+///
+/// ```
+/// use gradus_nn::{Dense, Model, Sequential};
+/// use gradus_serve::{Bounds, Format, PredictRequest};
+/// let model = Model::build(Sequential::new().add(Dense::new(1)), [2], 42)?;
+/// let read = |body: &str| PredictRequest::read(body.as_bytes(), model.inputs(), Bounds::default()).unwrap();
+/// assert_eq!(read(r#"{"instances": [[1, 2]]}"#).format, Format::Rows);
+/// assert_eq!(read(r#"{"inputs": [[1, 2]]}"#).format, Format::Columns);
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// `{"instances": [..]}`: sample by sample. Answered by `{"predictions": [..]}`.
@@ -29,6 +39,16 @@ pub struct PredictRequest {
 }
 
 /// What a request may ask for.
+///
+/// ```
+/// use gradus_nn::{Dense, Model, Sequential};
+/// use gradus_serve::{Bounds, PredictRequest};
+/// let model = Model::build(Sequential::new().add(Dense::new(1)), [2], 42)?;
+/// let one_sample = Bounds { samples: 1, ..Bounds::default() };
+/// let body = br#"{"instances": [[1, 2], [3, 4]]}"#;
+/// assert!(PredictRequest::read(body, model.inputs(), one_sample).is_err());
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
     /// The most samples of one request.

@@ -244,11 +244,20 @@ fn open_files() -> Option<usize> {
 }
 
 /// Whether a model may be served under this name.
+///
+/// ```
+/// assert!(gradus_serve::is_name("digits-2.1"));
+/// assert!(!gradus_serve::is_name("digits/2"));
+/// ```
 pub fn is_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
 }
 
 /// The name of a file without its ending, as the name of a model: other characters than a name may have become `_`.
+///
+/// ```
+/// assert_eq!(gradus_serve::name_of("models/my digits.safetensors"), "my_digits");
+/// ```
 pub fn name_of(path: impl AsRef<Path>) -> String {
     let stem = path.as_ref().file_stem().unwrap_or_default().to_string_lossy();
     let name: String = stem.chars().map(|c| if is_name(c.encode_utf8(&mut [0; 4])) { c } else { '_' }).collect();
@@ -361,6 +370,17 @@ impl Bound {
 }
 
 /// A server that runs in threads of its own. To drop it stops it, without waiting for that.
+///
+/// ```
+/// use gradus_nn::{Dense, Model, Sequential};
+/// use gradus_serve::Server;
+/// let model = Model::build(Sequential::new().add(Dense::new(1)), [2], 42)?;
+/// // Port 0 is any that is free.
+/// let running = Server::new(model).bind("127.0.0.1:0")?.spawn();
+/// assert_ne!(running.address().port(), 0);
+/// running.stop()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "a server stops when this is dropped"]
 pub struct Running {
     address: SocketAddr,
