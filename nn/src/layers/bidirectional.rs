@@ -42,10 +42,11 @@ pub enum MergeMode {
 /// A recurrent layer from the first step to the last, and a second one, with weights of its own, from the last to the first.
 /// Schuster and Paliwal 1997, "Bidirectional Recurrent Neural Networks"; Keras's `Bidirectional`.
 ///
-/// Shapes: those of the layer, with twice the units where outputs are concatenated. Outputs of all steps are brought back to the order
-/// of the steps before they are merged, and are 0 at steps that a [mask](crate::MaskRule) leaves out, as in Keras. Further inputs are the first states of the layer on the way forwards, then of the one on the
-/// way back; where the layer gives its last states, they follow in the same order. The weights are beneath `"forward"` and
-/// `"backward"`.
+/// Shapes: those of the layer, with twice the units where outputs are concatenated. Before outputs of all steps are merged, those of
+/// the way back are put in the order of the steps. They are 0 at steps that a [mask](crate::MaskRule) leaves out, as in Keras.
+///
+/// Further inputs are first states: those of the layer on the way forwards, then those of the one on the way back. Where the layer
+/// gives its last states, they follow the outputs in the same order. The weights are beneath `"forward"` and `"backward"`.
 ///
 /// ```
 /// use gradus_nn::{Bidirectional, LSTM, MergeMode, Model, Sequential};

@@ -52,8 +52,8 @@ ranks! { ZeroPadding:
 }
 
 options! {
-    /// The mirror image of the input around it, along N axes. [`ReflectionPadding1D`], [`ReflectionPadding2D`] and [`ReflectionPadding3D`] are its
-    /// names.
+    /// The mirror image of the input around it, along N axes. [`ReflectionPadding1D`], [`ReflectionPadding2D`] and
+    /// [`ReflectionPadding3D`] are its names.
     ///
     /// Shapes: `[n, spatial.., channels]` to the same with longer spatial axes.
     ///
@@ -105,8 +105,8 @@ ranks! { ReflectionPadding:
 }
 
 options! {
-    /// The edges of the input repeated around it, along N axes. [`ReplicationPadding1D`], [`ReplicationPadding2D`] and [`ReplicationPadding3D`] are its
-    /// names.
+    /// The edges of the input repeated around it, along N axes. [`ReplicationPadding1D`], [`ReplicationPadding2D`] and
+    /// [`ReplicationPadding3D`] are its names.
     ///
     /// Shapes: `[n, spatial.., channels]` to the same with longer spatial axes.
     ///

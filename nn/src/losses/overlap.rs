@@ -34,8 +34,8 @@ impl<T: Float> Overlap<T> {
 /// 1 - 2 common / (size of the targets + size of the outputs): how little the two overlap, sample by sample.
 ///
 /// Targets of 0 and 1 and probabilities have the same shape `[n, ..]`, as of the places of a picture; the common part is the sum of
-/// their products. Unlike a cross-entropy it does not mind how much there is besides: of a picture of background alone but for a
-/// small spot the spot counts. Keras's `Dice` with all axes but the batch's. Milletari et al., arXiv:1606.04797.
+/// their products. How much background there is does not matter, as it does for a cross-entropy: in a picture with one small spot
+/// the spot counts. Keras's `Dice` with all axes but the batch's. Milletari et al., arXiv:1606.04797.
 ///
 /// ```
 /// use gradus_autograd::Var;

@@ -4,7 +4,8 @@ options! {
     /// Adadelta: p -= lr sqrt(d + epsilon) / sqrt(a + epsilon) g.
     ///
     /// a is a moving average of the squared gradient, d one of the squared step before the factor lr; both keep rho of
-    /// themselves. A step is then about as large as recent steps, whatever the scale of the gradient. Zeiler 2012, "ADADELTA: An Adaptive Learning Rate Method", algorithm 1, whose learning rate is 1.
+    /// themselves. A step is then about as large as recent steps, whatever the scale of the gradient. Zeiler 2012, "ADADELTA: An
+    /// Adaptive Learning Rate Method", algorithm 1, whose learning rate is 1.
     ///
     /// Slots: `gradients` and `steps`. Learning rate: 0.001, as in Keras.
     ///
