@@ -503,11 +503,111 @@ fn quiet() -> Fit {
 
 /// The message of a run that trains so many units by this loss towards these targets.
 fn unfit(units: usize, loss: impl Loss, targets: Tensor) -> String {
-    error(Trainer::new(classifier(units), loss, Sgd::default()).fit(&samples(targets), quiet()))
+    untrained(Sequential::new().add(Dense::new(units).activation(Activation::Sigmoid)), loss, targets)
+}
+
+/// The message of a run that trains this network of four inputs by this loss towards these targets.
+fn untrained(network: Sequential, loss: impl Loss, targets: Tensor) -> String {
+    let model = Model::build(network, [4], 0).unwrap();
+    error(Trainer::new(model, loss, Sgd::default()).fit(&samples(targets), quiet()))
 }
 
 fn losses_and_targets() -> Vec<Row> {
+    let softmax = |units: usize| Sequential::new().add(Dense::new(units).activation(Activation::Softmax));
+    let linear = |units: usize| Sequential::new().add(Dense::new(units));
+    // The labels 0 and 2 of each sample.
+    let two_of_three = || Tensor::new([[1.0, 0.0, 1.0]; 8]);
     vec![
+        (
+            "takes the softmax of a single unit by a layer of its own",
+            untrained(linear(1).add(Softmax::new()), BinaryCrossentropy::default(), Tensor::ones([8, 1])),
+            "binary_crossentropy: the network ends in Softmax of a single unit, which is always 1; use Activation::Sigmoid for a yes or \
+             no",
+        ),
+        (
+            "gives several labels at once to a softmax",
+            untrained(softmax(3), BinaryCrossentropy::default(), two_of_three()),
+            "binary_crossentropy: outputs of Softmax sum to 1, the targets have several labels at once: a sum of 2 in row 0 of [8, 3]; \
+             end the network in Activation::Sigmoid",
+        ),
+        (
+            "gives several labels at once to a softmax, focused",
+            untrained(softmax(3), BinaryFocalCrossentropy::default(), two_of_three()),
+            "binary_focal_crossentropy: outputs of Softmax sum to 1, the targets have several labels at once: a sum of 2 in row 0 of \
+             [8, 3]; end the network in Activation::Sigmoid",
+        ),
+        (
+            "gives several labels at once to the loss for one of several classes",
+            untrained(softmax(3), CategoricalCrossentropy::default(), two_of_three()),
+            "categorical_crossentropy: targets must have one class in each row, found a sum of 2 in row 0 of [8, 3]; for several labels \
+             at once use BinaryCrossentropy behind Activation::Sigmoid; divide counts and weights by the sum of their row",
+        ),
+        (
+            "forgets the softmax",
+            untrained(linear(3), SparseCategoricalCrossentropy::default(), Tensor::zeros([8])),
+            "fit: sparse_categorical_crossentropy: takes probabilities of classes, the network ends in a layer without an activation; \
+             end the network in Activation::Softmax, or set from_logits(true)",
+        ),
+        (
+            "takes the softmax twice",
+            untrained(softmax(3), SparseCategoricalCrossentropy::default().from_logits(true), Tensor::zeros([8])),
+            "fit: sparse_categorical_crossentropy: takes logits, the numbers before a softmax, as it is set to from_logits(true), the \
+             network ends in the activation Softmax; leave the activation out, or set from_logits(false)",
+        ),
+        (
+            "forgets the sigmoid",
+            untrained(linear(1), BinaryCrossentropy::default(), Tensor::zeros([8, 1])),
+            "fit: binary_crossentropy: takes probabilities, the network ends in a layer without an activation; end the network in \
+             Activation::Sigmoid, or set from_logits(true)",
+        ),
+        (
+            "gives class indices to the loss for a yes or no of each unit",
+            unfit(3, BinaryCrossentropy::default(), Tensor::zeros([8])),
+            "binary_crossentropy: targets [8] and outputs [8, 3] must have the same shape; give a 0 or 1 for each unit; for class \
+             indices use SparseCategoricalCrossentropy behind a softmax",
+        ),
+        (
+            "numbers three classes for a single unit",
+            unfit(
+                1,
+                BinaryCrossentropy::default(),
+                Tensor::from_iter((0..8).map(|i| (i % 3 + 1) as f32)).unsqueeze(-1),
+            ),
+            "fit: sample 1: binary_crossentropy: targets must be in 0 to 1, found 2 at element 0 of [1, 1]; give 0 for no and 1 for yes; for several \
+             classes use SparseCategoricalCrossentropy and a unit with softmax for each",
+        ),
+        (
+            "trains a single unit by the loss for class indices",
+            unfit(1, SparseCategoricalCrossentropy::default(), Tensor::ones([8, 1])),
+            "sparse_categorical_crossentropy: outputs must have an axis of two classes or more, found [8, 1]; for a single yes or no \
+             use BinaryCrossentropy",
+        ),
+        (
+            "counts without a rate",
+            untrained(linear(1).add(Rescaling::new(0.0).offset(-1.0)), Poisson, Tensor::ones([8, 1])),
+            "poisson: outputs must be rates, not below 0, found -1 at element 0 of [8, 1]; end the network in Activation::Exponential \
+             or Activation::Softplus",
+        ),
+        (
+            "forgets the Flatten before the last layer",
+            {
+                let network = Sequential::new().add(Dense::new(10).activation(Activation::Softmax));
+                let model = Model::build(network, [28, 28], 0).unwrap();
+                let pictures: Dataset = Dataset::new(Tensor::ones([8, 28, 28]), Tensor::zeros([8])).unwrap();
+                error(
+                    Trainer::new(model, SparseCategoricalCrossentropy::default(), Sgd::default())
+                        .fit(&pictures, quiet()),
+                )
+            },
+            "sparse_categorical_crossentropy: targets must have the shape [8, 28] or [8, 28, 1] for outputs [8, 28, 10], found [8]; put \
+             a Flatten or a GlobalAveragePooling before the last dense layer, so that a sample has one vector of outputs",
+        ),
+        (
+            "marks places by 255",
+            unfit(3, Dice, Tensor::full([8, 3], 255.0)),
+            "dice: targets must be in 0 to 1, found 255 at element 0 of [8, 3]; divide masks of 0 and 255 by 255, and make classes \
+             one-hot",
+        ),
         (
             "gives class indices to the loss for one-hot targets",
             unfit(10, CategoricalCrossentropy::default(), Tensor::zeros([8])),
@@ -541,13 +641,14 @@ fn losses_and_targets() -> Vec<Row> {
         (
             "gives a row of targets for a column of outputs",
             unfit(1, MeanSquaredError, Tensor::zeros([8])),
-            "mean_squared_error: targets [8] and outputs [8, 1] must have the same shape; reshape the targets, or change \
-             the units of the last layer; losses do not broadcast",
+            "mean_squared_error: targets [8] and outputs [8, 1] must have the same shape; give the targets the shape [8, 1] by \
+             unsqueeze(-1); losses do not broadcast",
         ),
         (
             "labels yes and no by 1 and 2",
             unfit(1, BinaryCrossentropy::default(), Tensor::full([8, 1], 2.0)),
-            "binary_crossentropy: targets must be in 0 to 1, found 2 at element 0 of [8, 1]; give 0 for no and 1 for yes",
+            "binary_crossentropy: targets must be in 0 to 1, found 2 at element 0 of [8, 1]; give 0 for no and 1 for yes; for several \
+             classes use SparseCategoricalCrossentropy and a unit with softmax for each",
         ),
         (
             "smooths labels by per cent",

@@ -608,6 +608,13 @@ impl<T: Float> Model<T> {
             mask: outputs.mask(place),
         });
         let scored: Vec<Scored<'_, T>> = scored.collect();
+        for (output, scored) in self.outputs.iter().zip(&scored) {
+            let Some(activation) = output.activation else { continue };
+            loss.check_targets(scored, activation).map_err(|error| match &self.outputs[..] {
+                [_] => error,
+                _ => error.within(&format!("output {}", output.name)),
+            })?;
+        }
         loss.total(&scored, weights)
     }
 }

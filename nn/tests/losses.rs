@@ -400,12 +400,17 @@ fn wrong_shapes_and_targets_are_named() {
     );
     assert_eq!(
         message(MeanSquaredError.mean(&Tensor::zeros([2]), &Var::from(Tensor::zeros([2, 1])), None)),
-        "mean_squared_error: targets [2] and outputs [2, 1] must have the same shape; reshape the targets, or change the \
-         units of the last layer; losses do not broadcast"
+        "mean_squared_error: targets [2] and outputs [2, 1] must have the same shape; give the targets the shape \
+         [2, 1] by unsqueeze(-1); losses do not broadcast"
     );
     assert_eq!(
         message(BinaryCrossentropy::default().mean(&Tensor::new([[2.0]]), &Var::from(Tensor::new([[0.5]])), None)),
-        "binary_crossentropy: targets must be in 0 to 1, found 2 at element 0 of [1, 1]; give 0 for no and 1 for yes"
+        "binary_crossentropy: targets must be in 0 to 1, found 2 at element 0 of [1, 1]; give 0 for no and 1 for yes; for \
+         several classes use SparseCategoricalCrossentropy and a unit with softmax for each"
+    );
+    assert_eq!(
+        message(BinaryCrossentropy::default().mean(&Tensor::new([[-1.0]]), &Var::from(Tensor::new([[0.5]])), None)),
+        "binary_crossentropy: targets must be in 0 to 1, found -1 at element 0 of [1, 1]; give 0 for no and 1 for yes"
     );
     assert_eq!(
         message(MeanSquaredError.mean(&Tensor::zeros([0, 3]), &Var::from(Tensor::zeros([0, 3])), None)),

@@ -7,7 +7,8 @@ use gradus_datasets::Order;
 use gradus_tensor::{AnyTensor, Generator};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+/// JSON, of which the states of metrics and callbacks consist: serde_json's type, so that they need not depend on it.
+pub use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::history::History;

@@ -43,10 +43,6 @@ impl Layer for Dense {
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
         let (features, units) = (build.features()?, self.units);
         self.check(build)?;
-        if units == 1 && self.activation == Activation::Softmax {
-            let hint = "use Activation::Sigmoid for a yes or no, or one unit for each class";
-            return Err(build.error("softmax of a single unit is always 1", hint));
-        }
         let mut output = build.input()?.clone();
         *output.last_mut().expect("features() found a last axis") = units;
         let options = (self.kernel_initializer, self.kernel_regularizer, self.kernel_constraint.clone());

@@ -5,7 +5,8 @@ use gradus_tensor::{Float, Real, Tensor, pointwise};
 use serde::{Deserialize, Serialize};
 
 use super::probabilities::{UNITS, check_probabilities};
-use super::{ALIKE, Expects, Loss, mean_pointwise, options, probability, same_shape, sigmoids};
+use super::{Expects, Loss, Scored, YES_OR_NO, mean_pointwise, options, probability, same_shape, sigmoids};
+use crate::activation::Activation;
 use crate::error::{Error, Result};
 
 pointwise! {
@@ -42,7 +43,8 @@ pub(super) fn of_logit<N: Real>(t: N, x: N) -> N {
 ///
 /// Targets and outputs have the same shape `[n, ..]`; a sample's loss is the mean over the last axis. ln 0 is taken as
 /// that of the smallest normal number (Keras: 1e-7), so the loss is finite for any probability, one that rounding has put a
-/// little below 0 or above 1 included; outputs further away are an error. A sigmoid that has rounded to 1 passes no gradient
+/// little below 0 or above 1 included; outputs further away are an error. So are several labels at once behind a softmax, whose
+/// outputs cannot all be 1. A sigmoid that has rounded to 1 passes no gradient
 /// back, though: for outputs that may become that sure, leave the sigmoid out and use
 /// [`from_logits`](BinaryCrossentropy::from_logits), which is exact everywhere.
 ///
@@ -92,6 +94,10 @@ impl Loss for BinaryCrossentropy {
         if self.from_logits { Expects::Logits } else { Expects::Probabilities }
     }
 
+    fn check_targets<T: Float>(&self, scored: &Scored<'_, T>, activation: Activation) -> Result<()> {
+        check_labels(self.name(), scored, activation)
+    }
+
     fn per_sample<T: Float>(&self, targets: &Tensor<T>, outputs: &Var<T>) -> Result<Var<T>> {
         let targets = smoothed(self.name(), targets, outputs, self.label_smoothing)?;
         if self.from_logits {
@@ -109,13 +115,41 @@ pub(super) fn smoothed<T: Float>(
     outputs: &Var<T>,
     smoothing: f64,
 ) -> Result<Tensor<T>> {
-    same_shape(name, targets, outputs, ALIKE)?;
+    same_shape(name, targets, outputs, YES_OR_NO)?;
     if let Some((place, value)) = targets.iter().enumerate().find(|(_, t)| !(T::ZERO..=T::ONE).contains(t)) {
         let problem = format!("targets must be in 0 to 1, found {value} at element {place} of {}", targets.shape());
-        return Err(Error::new(name, problem, "give 0 for no and 1 for yes"));
+        let is_class = value > T::ONE && value.as_f64().fract() == 0.0;
+        return Err(Error::new(name, problem, if is_class { CLASSES } else { "give 0 for no and 1 for yes" }));
     }
     if smoothing == 0.0 {
         return Ok(targets.clone());
     }
     Ok(targets * T::of(1.0 - smoothing) + T::of(0.5 * smoothing))
 }
+
+/// Checks that outputs which sum to 1 are not meant for several labels at once, or for a single one.
+pub(super) fn check_labels<T: Float>(name: &str, scored: &Scored<'_, T>, activation: Activation) -> Result<()> {
+    let (targets, shape) = (scored.targets, scored.outputs.shape());
+    let sums_to_one = matches!(activation, Activation::Softmax | Activation::Sparsemax);
+    // Of other shapes the loss says what is wrong.
+    if !sums_to_one || targets.shape() != shape || shape.is_empty() {
+        return Ok(());
+    }
+    if shape.last() == Some(&1) {
+        let problem = format!("the network ends in {activation:?} of a single unit, which is always 1");
+        return Err(Error::new(name, problem, "use Activation::Sigmoid for a yes or no"));
+    }
+    let Some((row, sum)) = targets.sum(-1).iter().enumerate().find(|(_, sum)| *sum > T::of(ONE_LABEL)) else {
+        return Ok(());
+    };
+    let problem = format!(
+        "outputs of {activation:?} sum to 1, the targets have several labels at once: a sum of {sum} in row {row} of {shape}"
+    );
+    Err(Error::new(name, problem, "end the network in Activation::Sigmoid"))
+}
+
+/// The largest sum of a row of targets that counts as one label; smoothed and mixed targets sum to 1, too.
+pub(super) const ONE_LABEL: f64 = 1.01;
+
+/// What to do about targets that may be indices of classes.
+const CLASSES: &str = "give 0 for no and 1 for yes; for several classes use SparseCategoricalCrossentropy and a unit with softmax for each";

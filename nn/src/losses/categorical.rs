@@ -4,6 +4,7 @@ use gradus_autograd::{Op, Var};
 use gradus_tensor::{Float, Math, Tensor, keepdims, pointwise, simd};
 use serde::{Deserialize, Serialize};
 
+use super::binary::ONE_LABEL;
 use super::probabilities::{rows, sum_of_classes};
 use super::{Expects, Loss, ONE_HOT, at_least, options, same_shape};
 use crate::error::{Error, Result};
@@ -21,7 +22,8 @@ pointwise! {
 /// Targets and outputs have the same shape `[n, .., classes]`. ln 0 is taken as that of the smallest normal number,
 /// which is also the least that softmax yields: so behind a softmax the loss stays finite and the gradient keeps its
 /// value when a probability underflows. (Keras takes ln 1e-7, where the gradient ends.) Outputs that are no probabilities, or
-/// zeros alone, are an error. A row whose targets are all 0 has no loss.
+/// zeros alone, are an error. Targets may be any distribution over the classes; a row whose targets are all 0 has no loss, and
+/// one that sums to more than 1, as several labels at once do, is an error.
 ///
 /// ```
 /// use gradus_autograd::Var;
@@ -71,6 +73,10 @@ impl Loss for CategoricalCrossentropy {
     }
 }
 
+/// What to do about rows of targets with more than one class.
+const SEVERAL_LABELS: &str = "for several labels at once use BinaryCrossentropy behind Activation::Sigmoid; divide counts and weights by \
+                              the sum of their row";
+
 /// The targets drawn towards the even distribution, once they are found to suit the outputs.
 pub(super) fn smoothed<T: Float>(
     name: &str,
@@ -82,6 +88,13 @@ pub(super) fn smoothed<T: Float>(
     if targets.ndim() < 2 || targets.shape()[targets.ndim() - 1] < 2 {
         let problem = format!("outputs must have an axis of two classes or more, found {}", outputs.shape());
         return Err(Error::new(name, problem, "for a single yes or no use BinaryCrossentropy"));
+    }
+    if let Some((row, sum)) = targets.sum(-1).iter().enumerate().find(|(_, sum)| *sum > T::of(ONE_LABEL)) {
+        let problem = format!(
+            "targets must have one class in each row, found a sum of {sum} in row {row} of {}",
+            targets.shape()
+        );
+        return Err(Error::new(name, problem, SEVERAL_LABELS));
     }
     if smoothing == 0.0 {
         return Ok(targets.clone());

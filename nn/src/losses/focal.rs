@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::binary::{of_logit, of_probability};
 use super::probabilities::{UNITS, check_classes, check_probabilities};
-use super::{Expects, Loss, at_least, binary, categorical, mean_pointwise, options, probability, sigmoids};
+use super::{Expects, Loss, Scored, at_least, binary, categorical, mean_pointwise, options, probability, sigmoids};
+use crate::activation::Activation;
 use crate::error::Result;
 
 pointwise! {
@@ -148,6 +149,10 @@ impl Loss for BinaryFocalCrossentropy {
 
     fn expects(&self) -> Expects {
         if self.from_logits { Expects::Logits } else { Expects::Probabilities }
+    }
+
+    fn check_targets<T: Float>(&self, scored: &Scored<'_, T>, activation: Activation) -> Result<()> {
+        binary::check_labels(self.name(), scored, activation)
     }
 
     fn per_sample<T: Float>(&self, targets: &Tensor<T>, outputs: &Var<T>) -> Result<Var<T>> {

@@ -55,6 +55,7 @@ use std::fmt;
 use gradus_autograd::{Op, Var};
 use gradus_tensor::{Float, Pointwise, Real, Shape, Tensor};
 
+use crate::activation::Activation;
 use crate::error::{Error, Result};
 use crate::mask::Positions;
 
@@ -117,6 +118,15 @@ pub trait Loss: Clone + fmt::Debug + Send + Sync + 'static {
     /// cannot give these is refused.
     fn expects(&self) -> Expects {
         Expects::Numbers
+    }
+
+    /// Checks that the outputs can come near to the targets, as they come out of this activation, which
+    /// [`expects`](Loss::expects) admits. A model asks for it in each batch, where it knows the activation. By default they can.
+    ///
+    /// # Errors
+    /// If they cannot, as the outputs of a softmax to several labels at once.
+    fn check_targets<T: Float>(&self, _scored: &Scored<'_, T>, _activation: Activation) -> Result<()> {
+        Ok(())
     }
 
     /// The loss of each sample: `[n]`, or `[n, ..]` where a sample has several.
@@ -216,6 +226,10 @@ fn same_shape<T: Float>(name: &str, targets: &Tensor<T>, outputs: &Var<T>, hint:
     let between = found.len() > expected.len()
         && expected.len() > 1
         && (found.first(), found.last()) == (expected.first(), expected.last());
+    if found.split_last() == Some((&1, expected)) {
+        let hint = format!("give the targets the shape {} by unsqueeze(-1); losses do not broadcast", outputs.shape());
+        return Err(Error::new(name, problem, hint));
+    }
     Err(Error::new(name, problem, if between { FURTHER_AXES } else { hint }))
 }
 
@@ -225,6 +239,10 @@ const FURTHER_AXES: &str = "put a Flatten or a GlobalAveragePooling before the l
 
 /// What to do about targets and outputs that should be alike.
 const ALIKE: &str = "reshape the targets, or change the units of the last layer; losses do not broadcast";
+
+/// What to do about targets that should be a yes or a no for each unit.
+const YES_OR_NO: &str =
+    "give a 0 or 1 for each unit; for class indices use SparseCategoricalCrossentropy behind a softmax";
 
 /// What to do about targets that should be one-hot.
 const ONE_HOT: &str =

@@ -174,6 +174,14 @@ pub trait Objective<T: Float>: fmt::Debug + Send + Sync + 'static {
         Ok(())
     }
 
+    /// Checks that outputs of this activation can come near to their targets. By default they can.
+    ///
+    /// # Errors
+    /// If they cannot, as the outputs of a softmax to several labels at once.
+    fn check_targets(&self, _scored: &Scored<'_, T>, _activation: Activation) -> Result<()> {
+        Ok(())
+    }
+
     /// The first sample whose loss is infinite whatever its outputs are, if there is one. It is asked for where a loss became
     /// infinite.
     fn impossible_sample(&self, _scored: &Scored<'_, T>) -> Option<ImpossibleSample> {
@@ -199,6 +207,10 @@ impl<L: Loss, T: Float> Objective<T> for L {
 
     fn check_activation(&self, _output: &str, activation: Activation) -> Result<()> {
         self.expects().check(self.name(), activation)
+    }
+
+    fn check_targets(&self, scored: &Scored<'_, T>, activation: Activation) -> Result<()> {
+        Loss::check_targets(self, scored, activation)
     }
 
     fn ignored_class(&self, _output: &str) -> Option<i64> {
@@ -300,6 +312,10 @@ impl<T: Float> Objective<T> for Losses<T> {
 
     fn check_activation(&self, output: &str, activation: Activation) -> Result<()> {
         self.of(output).map_or(Ok(()), |of| of.loss.check_activation(output, activation))
+    }
+
+    fn check_targets(&self, scored: &Scored<'_, T>, activation: Activation) -> Result<()> {
+        self.of(scored.name).map_or(Ok(()), |of| of.loss.check_targets(scored, activation))
     }
 
     fn impossible_sample(&self, scored: &Scored<'_, T>) -> Option<ImpossibleSample> {

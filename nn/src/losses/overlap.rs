@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::probabilities::check_probabilities;
 use super::{ALIKE, Expects, Loss, options, same_shape};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Keeps the division away from 0, as in Keras.
 const EPSILON: f64 = 1e-7;
@@ -23,6 +23,10 @@ impl<T: Float> Overlap<T> {
     fn new(name: &str, targets: &Tensor<T>, outputs: &Var<T>) -> Result<Self> {
         same_shape(name, targets, outputs, ALIKE)?;
         check_probabilities(name, outputs.value(), HINT)?;
+        if let Some((place, value)) = targets.iter().enumerate().find(|(_, t)| !(T::ZERO..=T::ONE).contains(t)) {
+            let problem = format!("targets must be in 0 to 1, found {value} at element {place} of {}", targets.shape());
+            return Err(Error::new(name, problem, "divide masks of 0 and 255 by 255, and make classes one-hot"));
+        }
         let axes: Vec<isize> = (1..targets.ndim() as isize).collect();
         let sum = |x: Var<T>| if axes.is_empty() { x } else { x.sum(&axes[..]) };
         let common = sum(outputs * targets);
@@ -34,8 +38,9 @@ impl<T: Float> Overlap<T> {
 /// 1 - 2 common / (size of the targets + size of the outputs): how little the two overlap, sample by sample.
 ///
 /// Targets of 0 and 1 and probabilities have the same shape `[n, ..]`, as of the places of a picture; the common part is the sum of
-/// their products. How much background there is does not matter, as it does for a cross-entropy: in a picture with one small spot
-/// the spot counts. Keras's `Dice` with all axes but the batch's. Milletari et al., arXiv:1606.04797.
+/// their products. Targets outside 0 to 1, as masks of 255, are an error. How much background there is does not matter, as it does
+/// for a cross-entropy: in a picture with one small spot the spot counts. Keras's `Dice` with all axes but the batch's. Milletari et
+/// al., arXiv:1606.04797.
 ///
 /// ```
 /// use gradus_autograd::Var;

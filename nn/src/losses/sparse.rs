@@ -71,6 +71,10 @@ impl SparseCategoricalCrossentropy {
                 return Err(Error::new(self.name(), problem, "give the last layer one unit for each class"));
             }
         };
+        if classes < 2 {
+            let problem = format!("outputs must have an axis of two classes or more, found {}", outputs.shape());
+            return Err(Error::new(self.name(), problem, "for a single yes or no use BinaryCrossentropy"));
+        }
         let as_column = targets.shape().split_last().is_some_and(|(&last, first)| last == 1 && first == rows);
         if targets.shape()[..] != *rows && !as_column {
             let expected = format!("{rows:?} or {:?}", [rows, &[1]].concat());

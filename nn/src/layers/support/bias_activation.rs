@@ -28,6 +28,15 @@ impl BiasActivation {
         activation: Activation,
     ) -> Result<Self> {
         activation.check().map_err(|(problem, hint)| build.error(problem, hint))?;
+        let sum_to_one = match activation {
+            Activation::Softmax => Some("softmax"),
+            Activation::Sparsemax => Some("sparsemax"),
+            _ => None,
+        };
+        if let (Some(name), 1) = (sum_to_one, units) {
+            let hint = "use Activation::Sigmoid for a yes or no, or one unit for each class";
+            return Err(build.error(format!("{name} of a single unit is always 1"), hint));
+        }
         let bias = bias.map(|options| weight_with_options(build, "bias", units, options));
         Ok(BiasActivation { bias: bias.transpose()?, activation })
     }
