@@ -26,6 +26,10 @@ lint:
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 
+# The book, as pages in target/book; `cargo install mdbook --locked` brings what builds it.
+book:
+    mdbook build book
+
 # The benchmarks of one crate, e.g. `just bench train`.
 bench crate:
     cargo bench -p gradus-{{ crate }}

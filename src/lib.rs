@@ -49,3 +49,27 @@ pub use gradus_nn as nn;
 pub use gradus_optim as optim;
 pub use gradus_tensor as tensor;
 pub use gradus_train as train;
+
+/// The chapters of the book, whose code `cargo test --doc` compiles and runs.
+#[cfg(doctest)]
+mod book {
+    macro_rules! chapters {
+        ($($Chapter:ident: $file:literal;)+) => {$(
+            #[doc = include_str!(concat!("../book/src/", $file))]
+            struct $Chapter;
+        )+};
+    }
+
+    chapters! {
+        Introduction: "introduction.md";
+        FirstSteps: "first_steps.md";
+        Losses: "losses.md";
+        Pictures: "pictures.md";
+        YourOwn: "your_own.md";
+        FromKeras: "from_keras.md";
+        FromPyTorch: "from_pytorch.md";
+        Errors: "errors.md";
+        Reproducibility: "reproducibility.md";
+        Speed: "speed.md";
+    }
+}

@@ -92,11 +92,19 @@ fn mistakes_lead_to_the_fix() {
             "Fit::<f32>::default().callback(EarlyStopping::new(\"val_loss\"));",
         ),
     ];
+    let mut errors = String::new();
     for (mistake, problem, hint, right) in mistakes {
         let error = compile(mistake);
+        errors += &error;
         assert!(error.contains(problem) && error.contains(hint), "{mistake}\n{error}");
         assert_eq!(compile(right), "", "{right}");
     }
+    // The book shows some of these lines.
+    let shown = include_str!("../book/src/errors.md").split("```compiler\n").skip(1);
+    let shown: Vec<&str> =
+        shown.filter_map(|block| block.split_once("```")).flat_map(|(block, _)| block.lines()).collect();
+    assert!(shown.len() >= 8, "only {} lines found in the book", shown.len());
+    shown.into_iter().for_each(|line| assert!(errors.contains(line), "the compiler does not say: {line}"));
 }
 
 #[test]

@@ -842,3 +842,21 @@ fn each_mistake_has_its_message() {
         .collect();
     assert!(report.is_empty(), "messages are not what they should be:\n\n{}", report.join("\n"));
 }
+
+/// The messages that the book shows, in its blocks of text.
+fn messages_of_the_book() -> Vec<String> {
+    let chapters = [include_str!("../book/src/losses.md"), include_str!("../book/src/errors.md")];
+    let blocks = chapters.iter().flat_map(|chapter| chapter.split("```text\n").skip(1));
+    let messages = blocks.filter_map(|block| block.split_once("\n```")).map(|(message, _)| message);
+    messages.map(|message| message.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+}
+
+#[test]
+fn the_book_shows_the_messages_of_this_table() {
+    let table = [tensors(), networks(), losses_and_targets(), runs()].concat();
+    let messages = messages_of_the_book();
+    assert!(messages.len() >= 15, "only {} messages found in the book", messages.len());
+    for message in messages {
+        assert!(table.iter().any(|(_, found, _)| *found == message), "no mistake has this message:\n{message}");
+    }
+}
