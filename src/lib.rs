@@ -64,6 +64,7 @@ mod book {
         Introduction: "introduction.md";
         FirstSteps: "first_steps.md";
         Losses: "losses.md";
+        Tables: "tables.md";
         Pictures: "pictures.md";
         YourOwn: "your_own.md";
         FromKeras: "from_keras.md";

@@ -41,7 +41,7 @@ fn the_output_has_the_shape_that_the_function_makes() {
     // With a free length, too.
     let network = Sequential::new().add(Lambda::new("mean", |x| x.mean(1))).add(Dense::new(2));
     let model = Model::build(network, [None, Some(3)], 1).unwrap();
-    assert_eq!(model.predict(&Tensor::<f32>::ones([2, 7, 3])).unwrap().shape(), &[2, 2]);
+    assert_eq!(model.predict(Tensor::<f32>::ones([2, 7, 3])).unwrap().shape(), &[2, 2]);
     let sum = Sequential::new().add(Lambda::new("sum", |x| x.sum(0)));
     assert_eq!(
         Model::build(sum, [3, 4], 1).err().unwrap().to_string(),
@@ -61,9 +61,9 @@ fn a_model_of_f64_needs_a_function_of_f64() {
     );
     let both = Sequential::new().add(Lambda::new("double", double).in_f64(double));
     let model = Model::<f64>::build_as(both.clone(), [4], 1).unwrap();
-    assert_eq!(model.predict(&Tensor::<f64>::ones([1, 4])).unwrap(), Tensor::full([1, 4], 2.0));
+    assert_eq!(model.predict(Tensor::<f64>::ones([1, 4])).unwrap(), Tensor::full([1, 4], 2.0));
     assert_eq!(
-        Model::build(both, [4], 1).unwrap().predict(&Tensor::<f32>::ones([1, 4])).unwrap(),
+        Model::build(both, [4], 1).unwrap().predict(Tensor::<f32>::ones([1, 4])).unwrap(),
         Tensor::full([1, 4], 2.0)
     );
 }
