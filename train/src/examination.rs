@@ -35,6 +35,8 @@ pub struct Examination<T: Float = f32> {
     pub grads: Grads<T>,
     /// The weights and states before the step; [`Run::model`](crate::Run::model) has those after it.
     pub params: Params<T>,
+    /// Whether the optimiser changed the weights; gradients may wait for those of other batches.
+    pub has_stepped: bool,
     /// The learning rate of the step.
     pub learning_rate: f64,
     /// Why the loss or a gradient is not finite, if one is not: the problem, and one thing to do.

@@ -375,6 +375,7 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
             _ => None,
         };
         let (step, grads) = apply(model, optimizer, pass)?;
+        let has_stepped = optimizer.steps() > steps;
         let scored = Scored { targets, outputs: &step.outputs, masks: &step.masks, weights: weights.as_ref() };
         metrics.iter_mut().try_for_each(|metric| metric.update("fit", &scored, sample_at))?;
         let seen = within.as_ref().map(|(params, layers)| Within { params, layers });
@@ -399,6 +400,7 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
             layers,
             grads,
             params,
+            has_stepped,
             learning_rate: rate,
             not_finite,
         });

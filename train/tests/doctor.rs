@@ -478,3 +478,10 @@ fn a_run_that_is_paused_finds_the_same() {
     let (count, paused) = run(5);
     assert_eq!((count, paused), (26, findings));
 }
+
+#[test]
+fn gradients_that_wait_for_others_are_no_weights_that_stand_still() {
+    let optimizer = || Adam::default().learning_rate(0.01).gradient_accumulation_steps(4);
+    let model = || two_layers(hidden(), Activation::Sigmoid);
+    assert_eq!(findings(model(), BinaryCrossentropy::default(), optimizer(), &points(2048), 3), []);
+}

@@ -2,6 +2,8 @@
 //! all of these, paused anywhere.
 
 mod common;
+#[path = "common/events.rs"]
+mod events;
 #[allow(dead_code)] // The trainer there is another.
 #[path = "common/pictures.rs"]
 mod pictures;
@@ -30,7 +32,8 @@ fn names(history: &gradus_train::History) -> Vec<Vec<&str>> {
 #[test]
 fn epochs_of_so_many_steps_go_on_in_the_data() {
     // 8 samples in batches of 3 are 3 batches, so 12 batches are 4 passes, however they are divided into epochs.
-    let kinds: [(&str, fn() -> Box<dyn DataSource>); 2] = [
+    type Open = fn() -> Box<dyn DataSource>;
+    let kinds: [(&str, Open); 2] = [
         ("memory", || Box::new(line())),
         ("stream", || {
             let sample = |i: isize| Ok((line().inputs().select(0, i), line().targets().select(0, i)));

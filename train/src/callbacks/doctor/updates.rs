@@ -52,7 +52,7 @@ impl Updates {
         }
         let rate = examination.learning_rate;
         self.highest_rate = self.highest_rate.max(rate);
-        if rate == 0.0 {
+        if rate == 0.0 || !examination.has_stepped {
             return found;
         }
         let kernels = model.params().iter().zip(examination.params.iter()).zip(examination.grads.iter());
