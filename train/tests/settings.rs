@@ -364,6 +364,8 @@ fn long_fit(log: &Path, prefetch: usize) -> Fit {
         .callback(EarlyStopping::new("val_loss").patience(9))
         .callback(ReduceLrOnPlateau::new("loss").patience(1).min_delta(0.5).factor(0.9))
         .callback(CsvLogger::new(log))
+        .callback(TensorBoard::new(log.with_extension("events")).update_freq(2))
+        .callback(Doctor::new().every(2))
 }
 
 /// Pauses at the hook of this number.

@@ -310,3 +310,19 @@ fn what_is_wrong_is_said() {
         "update_freq: a number of at least 1 is needed, not 0; without it epochs alone are written"
     );
 }
+
+#[test]
+fn batches_whose_gradients_wait_are_no_steps() {
+    let logs = folder("waiting");
+    let (x, y) = (Tensor::<f32>::ones([6, 1]), Tensor::<f32>::ones([6, 1]));
+    let model = Model::build(Sequential::new().add(Dense::new(1)), [1], 0).unwrap();
+    let optimizer = Sgd::default().gradient_accumulation_steps(3);
+    let fit = Fit { batch_size: 1, verbose: false, ..Fit::default() };
+    let fit = fit.callback(TensorBoard::new(&logs).update_freq(1).write_graph(false));
+    Trainer::new(model, MeanSquaredError, optimizer).fit(&Dataset::new(x, y).unwrap(), fit).unwrap();
+    let text = shown(&logs.join("train"));
+    // Six batches are two steps.
+    let line = text.lines().find(|line| line.starts_with("scalar batch_loss")).unwrap();
+    let steps: Vec<&str> = line.split(' ').skip(2).map(|value| value.split(':').next().unwrap()).collect();
+    assert_eq!(steps, ["1", "2"], "{text}");
+}

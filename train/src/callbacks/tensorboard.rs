@@ -59,6 +59,8 @@ pub struct TensorBoard {
     histogram_freq: usize,
     write_graph: bool,
     update_freq: Option<u64>,
+    /// The steps at the end of the batch before: a batch whose gradients wait for others is no step.
+    step: u64,
     train: Option<SummaryWriter>,
     validation: Option<SummaryWriter>,
 }
@@ -71,6 +73,7 @@ impl TensorBoard {
             histogram_freq: 0,
             write_graph: true,
             update_freq: None,
+            step: 0,
             train: None,
             validation: None,
         }
@@ -133,14 +136,15 @@ const VALIDATION: &str = "val_";
 
 impl<T: Float> Callback<T> for TensorBoard {
     fn on_begin(&mut self, run: &mut Run<'_, T>) -> Result<()> {
-        self.validation = None;
+        (self.validation, self.step) = (None, run.step());
         let train = SummaryWriter::new(self.train_dir())?;
         let train = self.train.insert(train);
         if self.write_graph { train.graph(run.model) } else { Ok(()) }
     }
 
     fn on_batch_end(&mut self, run: &mut Run<'_, T>) -> Result<()> {
-        if let (Some(batches), Some(train)) = (self.update_freq, &mut self.train)
+        let is_step = std::mem::replace(&mut self.step, run.step()) != run.step();
+        if let (Some(batches), Some(train), true) = (self.update_freq, &mut self.train, is_step)
             && run.step().is_multiple_of(batches)
         {
             train.scalars(run.step(), named("batch", &run.logs(), run.learning_rate()))?;
@@ -173,11 +177,11 @@ impl<T: Float> Callback<T> for TensorBoard {
 
     fn state(&self) -> Value {
         let position = |writer: &Option<SummaryWriter>| writer.as_ref().map(|writer| writer.position().clone());
-        to_state(&State { train: position(&self.train), validation: position(&self.validation) })
+        to_state(&State { step: self.step, train: position(&self.train), validation: position(&self.validation) })
     }
 
     fn restore(&mut self, state: &NamedState) -> Result<()> {
-        let State { train, validation } = from_state(state)?;
+        let State { step, train, validation } = from_state(state)?;
         let places = [(self.train_dir(), train), (self.validation_dir(), validation)];
         // Nothing is cut if one of them cannot go on.
         for (folder, position) in &places {
@@ -186,14 +190,15 @@ impl<T: Float> Callback<T> for TensorBoard {
         let resume = |(folder, position): &(PathBuf, Option<LogPosition>)| {
             position.as_ref().map(|position| SummaryWriter::resume(folder, position)).transpose()
         };
-        (self.train, self.validation) = (resume(&places[0])?, resume(&places[1])?);
+        (self.train, self.validation, self.step) = (resume(&places[0])?, resume(&places[1])?, step);
         Ok(())
     }
 }
 
-/// How far both logs have been written.
+/// How far both logs have been written, after which step.
 #[derive(Serialize, Deserialize)]
 struct State {
+    step: u64,
     train: Option<LogPosition>,
     validation: Option<LogPosition>,
 }
