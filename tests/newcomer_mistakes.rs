@@ -5,7 +5,7 @@
 
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use gradus::datasets::{ByteSource, idx};
 use gradus::prelude::*;
@@ -832,11 +832,14 @@ fn runs() -> Vec<Row> {
     ]
 }
 
+/// All rows, made once: a program has one hook for panics.
+static TABLE: LazyLock<Vec<Row>> =
+    LazyLock::new(|| [tensors(), networks(), data_sets(), losses_and_targets(), runs()].concat());
+
 #[test]
 fn each_mistake_has_its_message() {
-    let table = [tensors(), networks(), data_sets(), losses_and_targets(), runs()].concat();
-    assert!(table.len() >= 40);
-    let wrong = table.iter().filter(|(_, found, expected)| found != expected);
+    assert!(TABLE.len() >= 40);
+    let wrong = TABLE.iter().filter(|(_, found, expected)| found != expected);
     let report: Vec<String> = wrong
         .map(|(mistake, found, expected)| format!("A newcomer {mistake}.\n   found: {found}\nexpected: {expected}\n"))
         .collect();
@@ -853,10 +856,9 @@ fn messages_of_the_book() -> Vec<String> {
 
 #[test]
 fn the_book_shows_the_messages_of_this_table() {
-    let table = [tensors(), networks(), losses_and_targets(), runs()].concat();
     let messages = messages_of_the_book();
     assert!(messages.len() >= 15, "only {} messages found in the book", messages.len());
     for message in messages {
-        assert!(table.iter().any(|(_, found, _)| *found == message), "no mistake has this message:\n{message}");
+        assert!(TABLE.iter().any(|(_, found, _)| *found == message), "no mistake has this message:\n{message}");
     }
 }

@@ -97,7 +97,7 @@ fn counts(labels: &[usize], names: &[String], parts: usize) -> Result<Vec<usize>
         Some(label) => {
             let plural = if counts[label] == 1 { "" } else { "s" };
             let found = format!("{} sample{plural} of the label {:?}", counts[label], names[label]);
-            let hint = "leave that label out, or join it with another one";
+            let hint = "leave that label out, or join it with another one; numbers that are no labels need no stratified split";
             Err(DatasetError::new(found, format!("at least {parts}, one for each part"), hint))
         }
     }
@@ -199,7 +199,7 @@ mod tests {
         assert_eq!(
             message(stratified_split(&[0, 0, 1], &names(2), 0.5, 1).unwrap_err()),
             "found 1 sample of the label \"1\", expected at least 2, one for each part; leave that label out, or join it with \
-             another one"
+             another one; numbers that are no labels need no stratified split"
         );
         for fraction in [0.0, 1.0, -0.5, f64::NAN] {
             assert!(stratified_split(&[0, 0, 1, 1], &names(2), fraction, 1).is_err(), "{fraction}");

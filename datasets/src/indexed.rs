@@ -307,6 +307,15 @@ impl<X: SampleType, Y: SampleType> IndexedDataset<X, Y> {
         self.part(parts::first(count, self.len()))
     }
 
+    /// All but the first `count` samples.
+    ///
+    /// # Panics
+    /// If that leaves no sample.
+    #[track_caller]
+    pub fn skip(&self, count: usize) -> Self {
+        self.part(parts::rest(count, self.len()))
+    }
+
     /// The first `count` samples, and the rest.
     ///
     /// # Panics

@@ -91,7 +91,7 @@
 //! | order | any | any | as well shuffled as the buffer is large |
 //! | length | known | known | known behind the first end |
 //! | packed files | yes | no | yes |
-//! | parts | `slice`, `take`, `split_at`, `validation_split` | the same | `take`, `skip` |
+//! | parts | `slice`, `take`, `skip`, `split_at`, `validation_split` | the same | `take`, `skip` |
 //! | weights | `with_weights` | `with_weights` | by `map` |
 //!
 //! Those few bytes are 8 of a random order, 8 of the place of a row in a CSV, and a picture's path. A billion rows of a CSV in

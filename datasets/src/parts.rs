@@ -27,6 +27,15 @@ impl<X: SampleType, Y: SampleType> Dataset<X, Y> {
         self.part(self.range(first(count, self.len())))
     }
 
+    /// All but the first `count` samples.
+    ///
+    /// # Panics
+    /// If that leaves no sample.
+    #[track_caller]
+    pub fn skip(&self, count: usize) -> Self {
+        self.part(self.range(rest(count, self.len())))
+    }
+
     /// The first `count` samples, and the rest.
     ///
     /// # Panics
@@ -96,6 +105,13 @@ pub(crate) fn bounds(range: impl RangeBounds<usize>, len: usize) -> Range<usize>
 pub(crate) fn first(count: usize, len: usize) -> Range<usize> {
     assert!(count > 0, "take: a data set has at least one sample: 0 of {len}");
     0..count.min(len)
+}
+
+/// All but the first `count` samples.
+#[track_caller]
+pub(crate) fn rest(count: usize, len: usize) -> Range<usize> {
+    assert!(count < len, "skip: a data set has at least one sample: {count} of {len} are left out");
+    count..len
 }
 
 /// The first `count` samples, and the rest.

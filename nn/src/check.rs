@@ -79,9 +79,23 @@ impl LayerCheck {
         check_gradients(&model, &inputs(3, 0), L::KIND)?;
         check_independence(&model, &inputs(3, 0), &inputs(3, 1), L::KIND)?;
         self.check_determinism(layer, &model, &inputs(3, 0))?;
+        self.check_read_back(layer, &model, &inputs(3, 0))?;
         self.check_masks(layer)?;
         self.check_parts(layer)?;
         self.check_degenerate_shapes(layer)
+    }
+
+    /// That the layer which is read back from JSON is the same one: a field that serde skips would be lost in a file.
+    fn check_read_back<L: Layer>(&self, layer: &L, model: &Model<f64>, inputs: &Columns) -> Result<()> {
+        let json = serde_json::to_string(layer).and_then(|json| serde_json::from_str::<L>(&json));
+        let read = json.map_err(|error| fail(L::KIND, format!("JSON cannot hold its data: {error}"), FIELDS))?;
+        let twin = model_of::<f64, L>(&read, &self.inputs)?;
+        let names = |model: &Model<f64>| model.params().iter().map(|param| param.name.clone()).collect::<Vec<String>>();
+        if names(&twin) != names(model) || train(&twin, inputs)? != train(model, inputs)? {
+            let problem = "read back from JSON it computes something else";
+            return Err(fail(L::KIND, problem, "write every field that it computes by: serde must skip none of them"));
+        }
+        Ok(())
     }
 
     fn check_determinism<L: Layer>(&self, layer: &L, model: &Model<f64>, inputs: &Columns) -> Result<()> {
@@ -323,6 +337,9 @@ fn check_gradients(model: &Model<f64>, inputs: &Columns, kind: &str) -> Result<(
     Ok(())
 }
 
+/// What to do about data that JSON does not hold.
+const FIELDS: &str = "make every field one that JSON can hold";
+
 fn check_serde<L: Layer>(layer: &L) -> Result<()> {
     let same = serde_json::to_string(layer)
         .and_then(|json| Ok((serde_json::to_string(&serde_json::from_str::<L>(&json)?)?, json)));
@@ -332,9 +349,7 @@ fn check_serde<L: Layer>(layer: &L) -> Result<()> {
             let problem = format!("written to JSON and read back, {json} is {again}");
             Err(fail(L::KIND, problem, "skip no fields, and make every float finite"))
         }
-        Err(error) => {
-            Err(fail(L::KIND, format!("JSON cannot hold its data: {error}"), "make every field one that JSON can hold"))
-        }
+        Err(error) => Err(fail(L::KIND, format!("JSON cannot hold its data: {error}"), FIELDS)),
     }
 }
 

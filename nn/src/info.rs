@@ -102,7 +102,7 @@ impl<T: Float> Model<T> {
         self.with_class_names_for(&output, names)
     }
 
-    /// As [`with_class_names`](Model::with_class_names), of the output of this name.
+    /// As [`with_class_names`](Model::with_class_names), of the output of this name. No names are those of an output that is no class.
     ///
     /// # Errors
     /// If there is no such output, or it has another number of classes.
@@ -111,7 +111,12 @@ impl<T: Float> Model<T> {
         output: &str,
         names: impl IntoIterator<Item = impl Into<String>>,
     ) -> Result<Self> {
-        self.info.class_names.insert(output.to_owned(), names.into_iter().map(Into::into).collect());
+        let names: Vec<String> = names.into_iter().map(Into::into).collect();
+        if names.is_empty() {
+            self.info.class_names.remove(output);
+        } else {
+            self.info.class_names.insert(output.to_owned(), names);
+        }
         self.info.check(self.outputs())?;
         Ok(self)
     }

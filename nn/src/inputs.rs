@@ -172,6 +172,11 @@ impl Input {
     pub fn named(name: &str, shape: impl Into<PartialShape>) -> Self {
         Input { name: Some(name.to_owned()), shape: shape.into() }
     }
+
+    /// The input of this name that has one number, or one id, for each sample: its shape is `[]`.
+    pub fn scalar(name: &str) -> Self {
+        Input { name: Some(name.to_owned()), shape: PartialShape::default() }
+    }
 }
 
 impl<S: Into<PartialShape>> From<S> for Input {

@@ -76,6 +76,7 @@ fn no_file_holds_a_function() {
     assert!(error.contains(refused), "{error}");
     let model = Model::build(network(), [4], 1).unwrap();
     let path = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("lambda.safetensors");
+    _ = std::fs::remove_file(&path);
     let error = model.save(&path).unwrap_err().to_string();
     assert!(error.contains(refused), "{error}");
     assert!(!path.exists());

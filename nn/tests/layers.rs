@@ -426,6 +426,7 @@ enum Wrong {
     Mixing,
     Precision,
     NamesTwice,
+    Skipped(#[serde(skip)] f64),
 }
 
 impl Layer for Wrong {
@@ -437,6 +438,10 @@ impl Layer for Wrong {
             Wrong::Shape => Built::new(shape, |_, x| x.unsqueeze(1)),
             Wrong::Mixing => Built::new(shape, |_, x| x - x.mean(0)),
             Wrong::Precision => Built::new(shape, |_, x| (x + T::of(3e4)) - T::of(3e4)),
+            Wrong::Skipped(factor) => {
+                let factor = T::of(*factor);
+                Built::new(shape, move |_, x| x * factor)
+            }
             Wrong::NamesTwice => {
                 build.weight("w", 1, Initializer::Ones)?;
                 build.weight("w", 1, Initializer::Ones)?;
@@ -455,6 +460,11 @@ fn check_layer_finds_what_is_wrong() {
     );
     assert!(problem(Wrong::Mixing).contains("the output of a sample depends on the others of its batch"));
     assert!(problem(Wrong::Precision).starts_with("check_layer (Wrong): f32 gives"));
+    assert_eq!(
+        problem(Wrong::Skipped(2.0)),
+        "check_layer (Wrong): read back from JSON it computes something else; write every field that it computes by: serde must \
+         skip none of them"
+    );
     assert_eq!(
         problem(Wrong::NamesTwice),
         "layer 0 (Wrong): the name of a weight must be new and not empty, found \"w\"; \

@@ -114,6 +114,18 @@ impl From<Vec<Option<f64>>> for TableColumn {
     }
 }
 
+impl<const N: usize> From<[Option<f64>; N]> for TableColumn {
+    fn from(numbers: [Option<f64>; N]) -> Self {
+        numbers.to_vec().into()
+    }
+}
+
+impl From<Vec<Option<&str>>> for TableColumn {
+    fn from(texts: Vec<Option<&str>>) -> Self {
+        TableColumn::Texts(texts.into_iter().map(Option::unwrap_or_default).collect())
+    }
+}
+
 impl From<Texts> for TableColumn {
     fn from(texts: Texts) -> Self {
         TableColumn::Texts(texts)

@@ -74,7 +74,19 @@ impl Date {
         let scaled = Number::standard();
         let scaled = if let Some(impute) = self.impute { scaled.impute(impute) } else { scaled };
         let fill = self.impute.map(|impute| impute.adapt(&days)).transpose()?;
+        self.check_missing(&days)?;
         Ok(Dated { date: self.clone(), scaled: scaled.adapt(&days)?, fill })
+    }
+
+    /// Refuses dates that are missing, if nothing stands for them.
+    fn check_missing(&self, days: &Tensor<f64>) -> Result<()> {
+        match days.iter().position(f64::is_nan) {
+            Some(row) if self.impute.is_none() => {
+                let hint = "say by `Date::impute` what stands for it, or leave the row out";
+                Err(DatasetError::new("a date that is missing", "one in every row", hint).at(Place::Sample(row)))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The days since 1970 of each date; NaN where it is missing.
@@ -223,7 +235,9 @@ impl Dated {
 
     /// The column as days.
     pub fn days(&self, texts: &Texts) -> Result<TableColumn> {
-        Ok(self.date.days(texts)?.into())
+        let days: Tensor<f64> = self.date.days(texts)?.into();
+        self.date.check_missing(&days)?;
+        Ok(days.into())
     }
 
     pub fn write(&self, input: &Input<'_>, out: &mut Strided<'_>) -> Result<()> {

@@ -69,6 +69,25 @@ impl Table {
         self.slice(parts::first(count, self.len()))
     }
 
+    /// All but the first `count` rows.
+    ///
+    /// # Panics
+    /// If that leaves no row.
+    #[track_caller]
+    pub fn skip(&self, count: usize) -> Table {
+        self.slice(parts::rest(count, self.len()))
+    }
+
+    /// The first `count` rows, and the rest.
+    ///
+    /// # Panics
+    /// If that leaves no row in a part.
+    #[track_caller]
+    pub fn split_at(&self, count: usize) -> (Table, Table) {
+        let (first, rest) = parts::split_at(count, self.len());
+        (self.slice(first), self.slice(rest))
+    }
+
     /// The rows in the random order of a seed or of a `&mut Generator`.
     pub fn shuffle(&self, randomness: impl Randomness) -> Table {
         self.rows(&Order::shuffled(self.len(), randomness).samples(0..self.len()))

@@ -215,6 +215,12 @@ impl Preparation {
 impl Part {
     /// The part's column, in the form that it takes.
     fn source(&self, table: &Table) -> Result<TableColumn> {
+        if let Some(column) = self.columns.iter().find(|column| table.column(column).is_err()) {
+            let names: Vec<&str> = table.names().collect();
+            let hint = "add it, with gaps where it is not known";
+            let found = format!("a table without the column {column:?}, with {names:?}");
+            return Err(DatasetError::new(found, "all columns that the features are made of", hint));
+        }
         let column = joined(table, &self.columns)?;
         let converted = self.feature.converted(&column).map_err(|error| error.in_column(self.name()))?;
         Ok(converted.into_owned())

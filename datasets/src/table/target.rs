@@ -73,8 +73,10 @@ impl Target {
             Kind::Binary(positive) => {
                 let mut names = named(None)?;
                 if names.len() != 2 {
-                    let found = format!("{} labels: {names:?}", names.len());
-                    let hint = "use `Target::classes` for more than two, or leave out the other rows";
+                    let shown: Vec<&String> = names.iter().take(5).collect();
+                    let more = if names.len() > shown.len() { ", .." } else { "" };
+                    let found = format!("{} labels: {shown:?}{more}", names.len());
+                    let hint = "use `Target::classes` for more than two, or `Target::number` for numbers";
                     return Err(DatasetError::new(found, "two labels", hint));
                 }
                 if let Some(positive) = positive {

@@ -4,7 +4,7 @@ use std::net::{IpAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use gradus_serve::{Bounds, Server, is_name, name_of};
+use gradus_serve::{Bounds, Server, is_name, name_of, preparation};
 use lexopt::{Arg, Parser, ValueExt};
 
 use super::{Failure, Result, failed, load, number, print};
@@ -119,9 +119,13 @@ pub(super) fn run(mut arguments: Parser, mut file: Option<PathBuf>) -> Result<()
     let file = file.ok_or_else(|| Failure::Usage("serve: there is no FILE".to_owned()))?;
     let name = name.unwrap_or_else(|| name_of(&file));
     let model = load(&file)?;
-    let given = match model.preprocessing() {
-        Some(_) => "raw data, which the model's preprocessing prepares",
-        None => "prepared data: the model has no preprocessing",
+    let given = match (preparation(&model).map_err(failed)?, model.preprocessing()) {
+        (Some(preparation), _) => {
+            let columns: Vec<String> = preparation.columns().iter().map(|(name, _)| format!("{name:?}")).collect();
+            format!("rows of a table, with the columns {}", columns.join(", "))
+        }
+        (None, Some(_)) => "raw data, which the model's preprocessing prepares".to_owned(),
+        (None, None) => "prepared data: the model has no preprocessing".to_owned(),
     };
     let server = Server::new(model).name(&name).bounds(bounds);
     let server = options.into_iter().fold(server, |server, option| option(server));

@@ -101,6 +101,7 @@ fn described<T: Float>(model: &Model<T>) -> String {
         }
     }
     match model.preprocessing() {
+        None if model.info().preparations.contains_key(Preparation::NAME) => {}
         None => text.push_str("Preprocessing: none; the model takes prepared data\n"),
         Some(before) => {
             let summary = before.summary();
