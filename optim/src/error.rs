@@ -38,7 +38,7 @@ message_error! {
     /// let mut params = Params::new();
     /// params.add("0/kernel", Tensor::new([1.0]));
     /// let slots = vec![("7/kernel/momentum".to_owned(), Tensor::new([0.0]))];
-    /// let state = State { steps: 1, learning_rate: None, slots };
+    /// let state = State { steps: 1, learning_rate: None, waiting: 0, slots };
     /// let error = Optimizer::from(Adam::default()).restore(&params, state).unwrap_err();
     /// assert!(error.to_string().contains("7/kernel/momentum"));
     /// ```
