@@ -92,6 +92,16 @@ pub fn try_value_and_grad<T: Float, A, E>(
 
 /// As [`try_value_and_grad`], on a [checked tape](Tape::checked): with the ops that computed something that is not finite.
 ///
+/// ```
+/// use gradus_autograd::{Params, checked_value_and_grad};
+/// use gradus_tensor::Tensor;
+/// let mut params = Params::new();
+/// params.add("x", Tensor::new([-1.0]));
+/// let (loss, (), _, faults) = checked_value_and_grad(&params, |vars| Ok::<_, ()>((vars[0].sqrt().sum(..), ()))).unwrap();
+/// assert!(loss.is_nan());
+/// assert_eq!(faults[0].op, "sqrt");
+/// ```
+///
 /// # Errors
 /// That of the computation; nothing is swept then.
 ///

@@ -55,6 +55,15 @@ pub(crate) struct Nodes<T: Float> {
 }
 
 /// An op on a [checked](Tape::checked) tape that computed something that is not finite.
+///
+/// ```
+/// use gradus_autograd::{Fault, Tape};
+/// use gradus_tensor::Tensor;
+/// let tape = Tape::checked();
+/// let logarithms = tape.var(Tensor::new([0.0])).ln();
+/// let gradients = tape.backward(&logarithms.sum(..));
+/// assert_eq!(gradients.faults()[0], Fault { op: "ln", node: 1, in_gradient: false });
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// The name of the op.

@@ -7,6 +7,17 @@ use crate::colors;
 use crate::svg::{Svg, escaped, text_width};
 
 /// The weights of a layer of attention for a batch; see [`attention_maps`].
+///
+/// ```
+/// use gradus_explain::attention_maps;
+/// use gradus_nn::{Model, Sequential, TransformerEncoder};
+/// use gradus_tensor::Tensor;
+/// let model = Model::build(Sequential::new().add(TransformerEncoder::new(16, 2)), [3, 8], 42)?;
+/// let maps = attention_maps(&model, Tensor::<f32>::ones([1, 3, 8]))?;
+/// // Each row of weights sums up to 1.
+/// assert!((maps[0].head(0, 1).sum(-1) - 1.0).abs().max(..).item() < 1e-5);
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct AttentionMap<T: Float = f32> {
     /// The layer's path.

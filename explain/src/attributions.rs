@@ -5,6 +5,17 @@ use std::ops::Index;
 use gradus_tensor::{Float, Tensor};
 
 /// How much each number of the inputs contributed to the number that is explained, for each sample.
+///
+/// ```
+/// use gradus_explain::{Target, gradient_times_input};
+/// use gradus_nn::{Dense, Model, Sequential};
+/// use gradus_tensor::Tensor;
+/// let model = Model::build(Sequential::new().add(Dense::new(1)), [2], 42)?;
+/// let explained = gradient_times_input(&model, Tensor::new([[2.0, -1.0]]), &Target::predicted())?;
+/// // Without a bias the attributions of a line sum up to what it gives.
+/// assert!((explained.sums() - &explained.numbers).abs().max(..).item() < 1e-5);
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Attributions<T: Float = f32> {
     /// What is explained, of each sample: `"the logit of class 3 (coat)"`.
@@ -15,6 +26,17 @@ pub struct Attributions<T: Float = f32> {
 }
 
 /// The attributions at one place: an input of floats, or a layer in which ids became vectors.
+///
+/// ```
+/// use gradus_explain::{Target, gradient_times_input};
+/// use gradus_nn::{Dense, Model, Sequential};
+/// use gradus_tensor::Tensor;
+/// let model = Model::build(Sequential::new().add(Dense::new(1)), [2], 42)?;
+/// let explained = gradient_times_input(&model, Tensor::new([[2.0, -1.0]]), &Target::predicted())?;
+/// let of_input = explained.iter().next().expect("the model has an input");
+/// assert_eq!((&*of_input.path, of_input.values.shape()), ("input", &[1, 2].into()));
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Attribution<T: Float = f32> {
     /// The name of the input, or the path of the layer.

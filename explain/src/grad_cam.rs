@@ -6,6 +6,18 @@ use gradus_tensor::{Columns, Float, Interpolation, Tensor};
 use crate::target::Target;
 
 /// Where in pictures the channels of a layer speak for a target; see [`grad_cam`].
+///
+/// ```
+/// use gradus_explain::{Target, grad_cam};
+/// use gradus_nn::{Conv2D, Dense, GlobalAveragePooling2D, Model, Sequential};
+/// use gradus_tensor::Tensor;
+/// let network = Sequential::new().add_named("conv", Conv2D::new(4, 3)).add(GlobalAveragePooling2D::new()).add(Dense::new(3));
+/// let model = Model::build(network, [8, 8, 1], 42)?;
+/// let seen = grad_cam(&model, "conv", Tensor::<f32>::ones([1, 8, 8, 1]), &Target::predicted())?;
+/// // What speaks against a class is left out.
+/// assert!(seen.maps.min(..).item() >= 0.0);
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct ClassActivation<T: Float = f32> {
     /// What is explained, of each sample.

@@ -12,6 +12,17 @@ use crate::target::Target;
 ///
 /// Of ids it is the gradient with respect to the vectors that an `Embedding` makes of them.
 ///
+/// ```
+/// use gradus_explain::{Target, gradients};
+/// use gradus_nn::{Dense, Model, Sequential};
+/// use gradus_tensor::Tensor;
+/// let model = Model::build(Sequential::new().add(Dense::new(1)), [2], 42)?;
+/// let explained = gradients(&model, Tensor::new([[2.0, -1.0]]), &Target::predicted())?;
+/// let kernel = model.params().get("0/kernel").unwrap().value.flatten();
+/// assert_eq!(explained.values(), &kernel.unsqueeze(0));
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
+///
 /// # Errors
 /// If the inputs are none of the model's, or the target is none of its outputs.
 pub fn gradients<T: Float>(

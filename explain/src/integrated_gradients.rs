@@ -32,6 +32,18 @@ pub struct IntegratedGradients<T: Float = f32> {
 }
 
 /// How the mean over the line is taken from gradients at some places of it.
+///
+/// ```
+/// use gradus_explain::{IntegratedGradients, Rule, Target};
+/// use gradus_nn::{Dense, Model, Sequential};
+/// use gradus_tensor::Tensor;
+/// let model = Model::build(Sequential::new().add(Dense::new(1)), [2], 42)?;
+/// let by_ends = IntegratedGradients::new().steps(4).rule(Rule::Trapezoid);
+/// let explained = by_ends.explain(&model, Tensor::new([[2.0, -1.0]]), &Target::predicted())?;
+/// // The gradient of a line is the same everywhere, so every rule is exact.
+/// assert!(explained.gaps().abs().max(..).item() < 1e-5);
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Rule {
     /// The middles of the steps, each as much as the others.
@@ -56,6 +68,18 @@ impl Rule {
 }
 
 /// The attributions of [`IntegratedGradients`], and what they should sum up to.
+///
+/// ```
+/// use gradus_explain::{IntegratedGradients, Target};
+/// use gradus_nn::{Dense, Model, Sequential};
+/// use gradus_tensor::Tensor;
+/// let model = Model::build(Sequential::new().add(Dense::new(1)), [2], 42)?;
+/// let explained = IntegratedGradients::new().explain(&model, Tensor::new([[2.0, -1.0]]), &Target::predicted())?;
+/// // At the baseline, which is 0, the model gives its bias.
+/// assert_eq!(explained.baseline_numbers.to_vec(), [0.0]);
+/// assert_eq!(explained.attributions.values().shape(), &[1, 2]);
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Integrated<T: Float = f32> {
     /// The attributions.

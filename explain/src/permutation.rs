@@ -32,6 +32,18 @@ pub struct PermutationImportance {
 }
 
 /// How much each column matters, in the order of the columns. Printed, the most important is the first.
+///
+/// ```
+/// use gradus_explain::PermutationImportance;
+/// use gradus_tensor::Tensor;
+/// let table = Tensor::from_iter((0..40).map(|i| (i * 7 % 40) as f32)).reshape([20, 2]);
+/// let truth = table.select(1, 0);
+/// let score = |table: &Tensor| Ok::<_, String>(-f64::from((table.select(1, 0) - &truth).square().mean(..).item()));
+/// let importances = PermutationImportance::new().of(&table, score)?;
+/// // The score of the table as it is: nothing is wrong.
+/// assert_eq!(importances.score, 0.0);
+/// # Ok::<(), String>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Importances {
     /// The score of the table as it is.
@@ -40,6 +52,18 @@ pub struct Importances {
 }
 
 /// How much a column matters.
+///
+/// ```
+/// use gradus_explain::PermutationImportance;
+/// use gradus_tensor::Tensor;
+/// let table = Tensor::from_iter((0..40).map(|i| (i * 7 % 40) as f32)).reshape([20, 2]);
+/// let truth = table.select(1, 0);
+/// let score = |table: &Tensor| Ok::<_, String>(-f64::from((table.select(1, 0) - &truth).square().mean(..).item()));
+/// let importances = PermutationImportance::new().repeats(3).of(&table, score)?;
+/// let first = &importances.ranked()[0];
+/// assert_eq!((first.column, first.losses.len()), (0, 3));
+/// # Ok::<(), String>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Importance {
     /// The column's name; its number by default.

@@ -60,6 +60,16 @@ pub struct Observations<T: Float = f32> {
 }
 
 /// An output of a layer for a batch, or an input of the network.
+///
+/// ```
+/// use gradus_nn::{Dense, Model, Sequential};
+/// use gradus_tensor::Tensor;
+/// let model = Model::build(Sequential::new().add(Dense::new(2)), [3], 42)?;
+/// let (_, seen) = model.observer().predict_all(Tensor::<f32>::ones([5, 3]))?;
+/// let dense = &seen["0"];
+/// assert_eq!((dense.kind, dense.value.shape(), &dense.gradient), ("Dense", &[5, 2].into(), &None));
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Observed<T: Float = f32> {
     /// Where the layer is: `"1"`, or `"encoder/0"` within another; or the name of the input.

@@ -9,6 +9,12 @@ use crate::observer::Observations;
 
 /// Where in a training pass a value or a gradient was the first that is NaN or infinite: [`Observations::origin`]. It prints as a
 /// clause: `the op ln in layer 1 (Logarithm) was the first to give -inf`.
+///
+/// ```
+/// use gradus_nn::Origin;
+/// let origin = Origin { layer: Some(("1".to_owned(), "Logarithm")), op: Some("ln"), value: Some(f64::NEG_INFINITY), in_gradient: false };
+/// assert_eq!(origin.to_string(), "the op ln in layer 1 (Logarithm) was the first to give -inf");
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Origin {
     /// The layer by its path, and its kind; `None` for the loss.

@@ -7,6 +7,26 @@ use gradus_tensor::{Float, Tensor};
 use crate::step::Step;
 
 /// Whether a callback looks into a training step: [`Callback::examines`](crate::Callback::examines).
+///
+/// ```
+/// use gradus_train::callbacks::{Callback, Run};
+/// use gradus_train::{Examination, Examine, Result};
+///
+/// /// Prints how large the gradients are, every hundredth step.
+/// struct Norms;
+///
+/// impl Callback for Norms {
+///     fn examines(&self, step: u64) -> Examine {
+///         if step.is_multiple_of(100) { Examine::Always } else { Examine::Never }
+///     }
+///
+///     fn on_examination(&mut self, run: &mut Run<'_>, examination: &Examination) -> Result<()> {
+///         println!("step {}: {}", run.step(), examination.grads.global_norm());
+///         Ok(())
+///     }
+/// }
+/// assert_eq!(Norms.examines(200), Examine::Always);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Examine {
     /// It does not.
@@ -22,6 +42,28 @@ pub enum Examine {
 /// To see the layers, the batch goes through the model once more, with the same weights and the same random draws. The step
 /// itself is the one that training takes without any examination, to the last bit. The tensors share their elements with those
 /// of the run.
+///
+/// ```
+/// use gradus_train::callbacks::{Callback, Run};
+/// use gradus_train::{Examination, Examine, Result};
+///
+/// /// Ends a run whose layers give numbers beyond 1000.
+/// struct Bounded;
+///
+/// impl Callback for Bounded {
+///     fn examines(&self, _step: u64) -> Examine {
+///         Examine::Always
+///     }
+///
+///     fn on_examination(&mut self, run: &mut Run<'_>, examination: &Examination) -> Result<()> {
+///         if let Some(layer) = examination.layers.iter().find(|layer| layer.value.abs().max(..).item() > 1000.0) {
+///             run.stop(format!("layer {} gives large numbers", layer.path));
+///         }
+///         Ok(())
+///     }
+/// }
+/// assert_eq!(Bounded.examines(0), Examine::Always);
+/// ```
 pub struct Examination<T: Float = f32> {
     /// The loss and the outputs of the batch.
     pub step: Step<T>,

@@ -40,6 +40,11 @@ pub struct Finding {
 }
 
 /// The kinds of things that may be wrong with a training run.
+///
+/// ```
+/// use gradus_train::FindingKind;
+/// assert_ne!(FindingKind::DeadUnits, FindingKind::SaturatedUnits);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum FindingKind {

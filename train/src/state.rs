@@ -78,6 +78,13 @@ pub struct TrainingState {
 }
 
 /// Where a run is in its data.
+///
+/// ```
+/// use gradus_datasets::Order;
+/// use gradus_train::state::DataState;
+/// let begin = DataState { order: Order::shuffled(100, 42), augmentation_seed: None, batches: 0 };
+/// assert_eq!(begin.clone(), begin);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DataState {
     /// The order of the samples, and how many of them have been used.

@@ -11,6 +11,19 @@ options! {
     /// 1 - (n / n')^-power of it. A step at a rate of 0 changes nothing.
     ///
     /// Slots: `accumulator` (n) and `linear` (z). Learning rate: 0.001.
+    ///
+    /// ```
+    /// use gradus_autograd::{Grads, Params};
+    /// use gradus_optim::{Ftrl, IntoOptimizer};
+    /// use gradus_tensor::Tensor;
+    /// let mut params = Params::new();
+    /// params.add("w", Tensor::new([0.5, 0.5]));
+    /// let grads = Grads::from_iter([Some(Tensor::new([-2.0, 0.01]))]);
+    /// Ftrl::default().l1(0.5).learning_rate(0.1).step(&mut params, &grads);
+    /// // The second weight hardly matters, and becomes exactly 0.
+    /// let w = params[0].value.to_vec();
+    /// assert!(w[0] > 0.0 && w[1] == 0.0);
+    /// ```
     pub struct Ftrl {
         /// The power of n by which the rate of each weight falls; -0.5 by default, 0 for one that stays.
         ///

@@ -35,6 +35,17 @@ pub struct On<F> {
 
 /// Calls `call` before the first epoch of a run. A run that goes on calls it again; what it does to the run is undone then, as
 /// [`Callback::on_begin`] says.
+///
+/// ```
+/// use gradus_train::Fit;
+/// use gradus_train::callbacks::{Run, on_begin};
+/// let say = on_begin(|run: &mut Run| {
+///     println!("before the first epoch: step {}", run.step());
+///     Ok(())
+/// });
+/// let fit: Fit = Fit { epochs: 10, ..Fit::default() }.callback(say);
+/// assert_eq!(fit.callbacks.len(), 1);
+/// ```
 pub fn on_begin<T: Float, F: FnMut(&mut Run<'_, T>) -> Result<()> + Send>(call: F) -> On<F> {
     On { hook: Hook::Begin, call }
 }
@@ -108,6 +119,17 @@ pub fn on_epoch_end<T: Float, F: FnMut(&mut Run<'_, T>) -> Result<()> + Send>(ca
 }
 
 /// Calls `call` after the last epoch of a run.
+///
+/// ```
+/// use gradus_train::Fit;
+/// use gradus_train::callbacks::{Run, on_end};
+/// let say = on_end(|run: &mut Run| {
+///     println!("when the run is over: step {}", run.step());
+///     Ok(())
+/// });
+/// let fit: Fit = Fit { epochs: 10, ..Fit::default() }.callback(say);
+/// assert_eq!(fit.callbacks.len(), 1);
+/// ```
 pub fn on_end<T: Float, F: FnMut(&mut Run<'_, T>) -> Result<()> + Send>(call: F) -> On<F> {
     On { hook: Hook::End, call }
 }

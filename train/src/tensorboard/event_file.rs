@@ -15,6 +15,20 @@ use crate::error::{Error, Result};
 ///
 /// [`SummaryWriter::position`](super::SummaryWriter::position) returns it and
 /// [`SummaryWriter::resume`](super::SummaryWriter::resume) takes it. It can be written down.
+///
+/// ```
+/// use gradus_train::SummaryWriter;
+/// let folder = std::env::temp_dir().join(format!("gradus_position_{}", std::process::id()));
+/// let mut writer = SummaryWriter::new(&folder)?;
+/// writer.scalar("loss", 1, 0.5)?;
+/// let position = writer.position().clone();
+/// writer.scalar("loss", 2, 0.25)?;
+/// drop(writer);
+/// // Goes on behind step 1: what came later is cut off.
+/// SummaryWriter::resume(&folder, &position)?.scalar("loss", 2, 0.125)?;
+/// # std::fs::remove_dir_all(&folder)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogPosition {
     /// The name of the log's file.
