@@ -7,6 +7,8 @@
 //! end of the run, at which training waits for the last file, is part of each.
 #![allow(missing_docs)] // `criterion_group!` makes undocumented functions.
 
+mod support;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -14,11 +16,10 @@ use std::time::Instant;
 use criterion::{BatchSize, Criterion, criterion_group};
 use gradus_datasets::{Dataset, mnist};
 use gradus_nn::losses::CategoricalCrossentropy;
-use gradus_nn::{Activation, Dense, Flatten, Model, Sequential};
 use gradus_optim::Adam;
 use gradus_train::callbacks::Checkpoint;
 use gradus_train::{Fit, Trainer};
-use rayon_core::ThreadPoolBuilder;
+use support::{dense, median, on, report, threads};
 
 const ROUNDS: usize = 11;
 const EPOCHS: usize = 3;
@@ -53,12 +54,7 @@ fn folder() -> PathBuf {
 
 /// A trainer and the settings of a run that keeps so many checkpoints.
 fn training(due: Option<Due>, keep: usize) -> (MnistTrainer, Fit) {
-    let network = Sequential::new()
-        .add(Flatten)
-        .add(Dense::new(128).activation(Activation::Relu))
-        .add(Dense::new(10).activation(Activation::Softmax));
-    let model = Model::build(network, [28, 28], 1).unwrap();
-    let trainer = Trainer::new(model, CategoricalCrossentropy::default(), Adam::default());
+    let trainer = Trainer::new(dense([28, 28]), CategoricalCrossentropy::default(), Adam::default());
     _ = fs::remove_dir_all(folder());
     let fit = Fit { epochs: EPOCHS, verbose: false, ..Fit::default() };
     let fit = match due {
@@ -68,18 +64,6 @@ fn training(due: Option<Due>, keep: usize) -> (MnistTrainer, Fit) {
         None => fit,
     };
     (trainer, fit)
-}
-
-/// Calls `work` as a program on this number of threads does: outside a pool, all of them are used.
-fn on<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
-    match threads {
-        1 => ThreadPoolBuilder::new().num_threads(1).build().unwrap().install(work),
-        _ => work(),
-    }
-}
-
-fn threads() -> [usize; 2] {
-    [1, std::thread::available_parallelism().map_or(1, usize::from)]
 }
 
 fn name(due: Option<Due>) -> String {
@@ -129,11 +113,10 @@ fn ratios() {
                 seconds.push(run(*due, KEEP));
             }
         }
-        let medians = measured.map(|(due, mut seconds)| {
-            seconds.sort_by(f64::total_cmp);
+        let medians = measured.map(|(due, seconds)| {
             // All stay, so that they can be counted.
             run(due, usize::MAX);
-            (due, seconds[ROUNDS / 2], count())
+            (due, median(seconds), count())
         });
         println!("{EPOCHS} epochs, {steps} steps, {threads} threads");
         for (due, median, written) in medians {
@@ -148,10 +131,5 @@ fn ratios() {
 criterion_group!(group, runs);
 
 fn main() {
-    // `cargo test --benches` only checks that it runs; the ratios are for `cargo bench`, alone or with a filter.
-    group();
-    if std::env::args().any(|argument| argument == "--bench") {
-        ratios();
-    }
-    Criterion::default().configure_from_args().final_summary();
+    report(group, ratios);
 }

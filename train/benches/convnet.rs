@@ -5,37 +5,26 @@
 //! After criterion's report, a table gives the ratios, each the median of pairs measured in turn. How other frameworks do
 //! is in `benchmarks/`.
 
+mod support;
+
 use std::hint::black_box;
-use std::time::Instant;
 
 use criterion::Criterion;
 use gradus_nn::losses::CategoricalCrossentropy;
-use gradus_nn::{Activation, Conv2D, Dense, Dropout, Flatten, MaxPooling2D, Model, Sequential};
 use gradus_optim::{Adam, Optimizer};
 use gradus_tensor::{Generator, Tensor};
 use gradus_train::train_step;
-use rayon_core::{ThreadPool, ThreadPoolBuilder};
+use rayon_core::ThreadPoolBuilder;
+use support::{convnet, median, seconds_on};
 
 const BATCH: usize = 128;
 /// Floating-point operations of a step: those of the convolutions' products, forward and back, and of the last layer.
 const STEP_OPERATIONS: f64 =
     2.0 * BATCH as f64 * (2.0 * (676 * 9 * 32) as f64 + 3.0 * (121 * 288 * 64) as f64 + 3.0 * (1600 * 10) as f64);
 
-fn model() -> Model {
-    let network = Sequential::new()
-        .add(Conv2D::new(32, [3, 3]).activation(Activation::Relu))
-        .add(MaxPooling2D::new([2, 2]))
-        .add(Conv2D::new(64, [3, 3]).activation(Activation::Relu))
-        .add(MaxPooling2D::new([2, 2]))
-        .add(Flatten)
-        .add(Dropout::new(0.5))
-        .add(Dense::new(10).activation(Activation::Softmax));
-    Model::build(network, [28, 28, 1], 1).unwrap()
-}
-
 /// A step, ready to be made again and again.
 fn step() -> impl FnMut() + Send {
-    let (mut model, mut optimizer) = (model(), Optimizer::<Adam>::from(Adam::default()));
+    let (mut model, mut optimizer) = (convnet(), Optimizer::<Adam>::from(Adam::default()));
     let mut random = Generator::new(5);
     let images: Tensor = random.uniform([BATCH, 28, 28, 1], 0.0..1.0);
     let targets = random.integers([BATCH], 0..10).one_hot::<f32>(10);
@@ -52,26 +41,11 @@ fn product() -> impl FnMut() + Send {
     move || _ = black_box(a.matmul(&b))
 }
 
-fn seconds(pool: &ThreadPool, work: &mut (impl FnMut() + Send)) -> f64 {
-    pool.install(|| {
-        // The first hands over to threads that sleep.
-        work();
-        let start = Instant::now();
-        (0..4).for_each(|_| work());
-        start.elapsed().as_secs_f64() / 4.0
-    })
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     let (mut step, mut product) = (step(), product());
     criterion.benchmark_group("convnet").sample_size(20).bench_function("step", |b| b.iter(&mut step));
-    let (model, image) = (model(), Tensor::<f32>::zeros([1, 28, 28, 1]));
+    let (model, image) = (convnet(), Tensor::<f32>::zeros([1, 28, 28, 1]));
     criterion.bench_function("convnet/predict one", |b| b.iter(|| model.predict(black_box(&image)).unwrap()));
     criterion.final_summary();
 
@@ -79,7 +53,7 @@ fn main() {
     let (one, two) = (pool(1), pool(2));
     let (mut speedups, mut rates) = (Vec::new(), [Vec::new(), Vec::new()]);
     for _ in 0..15 {
-        let times = [&one, &two].map(|pool| (seconds(pool, &mut step), seconds(pool, &mut product)));
+        let times = [&one, &two].map(|pool| (seconds_on(pool, 4, &mut step), seconds_on(pool, 4, &mut product)));
         speedups.push(times[0].0 / times[1].0);
         for (rates, (step, product)) in rates.iter_mut().zip(times) {
             rates.push(STEP_OPERATIONS / step / (2.0 * 1024_f64.powi(3) / product));

@@ -5,42 +5,25 @@
 //! After criterion's report, a table gives the ratios of medians, and of the fastest epochs, of rounds done in turn.
 #![allow(missing_docs)] // `criterion_group!` makes undocumented functions.
 
+mod support;
+
 use std::time::Instant;
 
 use criterion::{Criterion, criterion_group};
 use gradus_datasets::{Dataset, mnist};
+use gradus_nn::Model;
 use gradus_nn::losses::CategoricalCrossentropy;
-use gradus_nn::{Activation, Conv2D, Dense, Dropout, Flatten, MaxPooling2D, Model, Sequential};
 use gradus_optim::Adam;
 use gradus_train::{Fit, Trainer};
-use rayon_core::ThreadPoolBuilder;
+use support::{convnet, dense, on, report, threads};
 
 const ROUNDS: usize = 11;
 
 /// A network, the number of samples of an epoch, and that of a batch.
 type Case = (&'static str, fn() -> Model, usize, usize);
 
-const CASES: [Case; 2] = [("dense, batch 32", dense, 12_000, 32), ("convnet, batch 128", convnet, 2560, 128)];
-
-fn dense() -> Model {
-    let network = Sequential::new()
-        .add(Flatten)
-        .add(Dense::new(128).activation(Activation::Relu))
-        .add(Dense::new(10).activation(Activation::Softmax));
-    Model::build(network, [28, 28, 1], 1).unwrap()
-}
-
-fn convnet() -> Model {
-    let network = Sequential::new()
-        .add(Conv2D::new(32, [3, 3]).activation(Activation::Relu))
-        .add(MaxPooling2D::new([2, 2]))
-        .add(Conv2D::new(64, [3, 3]).activation(Activation::Relu))
-        .add(MaxPooling2D::new([2, 2]))
-        .add(Flatten)
-        .add(Dropout::new(0.5))
-        .add(Dense::new(10).activation(Activation::Softmax));
-    Model::build(network, [28, 28, 1], 1).unwrap()
-}
+const CASES: [Case; 2] =
+    [("dense, batch 32", || dense([28, 28, 1]), 12_000, 32), ("convnet, batch 128", convnet, 2560, 128)];
 
 /// Trains for an epoch; the seconds that it takes.
 fn epoch(model: fn() -> Model, data: &Dataset, batch_size: usize, doctor: bool) -> f64 {
@@ -50,14 +33,6 @@ fn epoch(model: fn() -> Model, data: &Dataset, batch_size: usize, doctor: bool) 
     let seconds = start.elapsed().as_secs_f64();
     assert!(history.findings.is_empty());
     seconds
-}
-
-/// Calls `work` as a program on this number of threads does: outside a pool, all of them are used.
-fn on<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
-    match threads {
-        1 => ThreadPoolBuilder::new().num_threads(1).build().unwrap().install(work),
-        _ => work(),
-    }
 }
 
 fn data() -> Dataset {
@@ -81,7 +56,7 @@ fn ratios() {
     let data = data();
     for (name, model, samples, batch_size) in CASES {
         let data = data.take(samples);
-        for threads in [1, std::thread::available_parallelism().map_or(1, usize::from)] {
+        for threads in threads() {
             let mut seconds = [Vec::new(), Vec::new()];
             for _ in 0..ROUNDS {
                 for (doctor, seconds) in [false, true].into_iter().zip(&mut seconds) {
@@ -102,10 +77,5 @@ fn ratios() {
 criterion_group!(group, runs);
 
 fn main() {
-    // `cargo test --benches` only checks that it runs; the ratios are for `cargo bench`, alone or with a filter.
-    group();
-    if std::env::args().any(|argument| argument == "--bench") {
-        ratios();
-    }
-    Criterion::default().configure_from_args().final_summary();
+    report(group, ratios);
 }

@@ -6,6 +6,8 @@
 //! on all, and the rate of the products: 6 operations for each weight and position, and those of attention.
 #![allow(missing_docs)] // `criterion_group!` makes undocumented functions.
 
+mod support;
+
 use std::time::Instant;
 
 use criterion::{Criterion, criterion_group};
@@ -17,6 +19,7 @@ use gradus_optim::{AdamW, Optimizer};
 use gradus_tensor::{Generator, Tensor};
 use gradus_train::train_step;
 use rayon_core::ThreadPoolBuilder;
+use support::{median, report};
 
 const BLOCKS: usize = 4;
 const WIDTH: usize = 128;
@@ -57,14 +60,7 @@ fn bench(criterion: &mut Criterion) {
     criterion.bench_function("a step of a small GPT", |bench| bench.iter(|| training.step()));
 }
 
-criterion_group!(benches, bench);
-
-fn main() {
-    benches();
-    if std::env::args().any(|argument| argument == "--test" || argument == "--profile-time") {
-        Criterion::default().configure_from_args().final_summary();
-        return;
-    }
+fn ratios() {
     let (mut training, one) = (Training::new(), ThreadPoolBuilder::new().num_threads(1).build().unwrap());
     let mut seconds = [vec![], vec![]];
     for _ in 0..15 {
@@ -78,10 +74,7 @@ fn main() {
             seconds.push(start.elapsed().as_secs_f64());
         }
     }
-    let [alone, together] = seconds.map(|mut seconds| {
-        seconds.sort_by(f64::total_cmp);
-        seconds[seconds.len() / 2]
-    });
+    let [alone, together] = seconds.map(median);
     let weights = 12 * BLOCKS * WIDTH * WIDTH + IDS * WIDTH;
     let products = 6 * weights + BLOCKS * 14 * LENGTH * WIDTH / 2;
     let rate = (products * BATCH * LENGTH) as f64 / together / 1e9;
@@ -91,4 +84,10 @@ fn main() {
         1e3 * together,
         alone / together
     );
+}
+
+criterion_group!(group, bench);
+
+fn main() {
+    report(group, ratios);
 }

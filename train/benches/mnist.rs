@@ -6,6 +6,8 @@
 //! vectorised. After criterion's report, a table gives the ratios, each from pairs measured in turn.
 #![allow(unsafe_code, missing_docs)] // matrixmultiply takes pointers; `criterion_group!` makes undocumented functions.
 
+mod support;
+
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -16,6 +18,7 @@ use gradus_nn::{Activation, Dense, Flatten, Model, Sequential};
 use gradus_optim::{Adam, Optimizer};
 use gradus_tensor::{Generator, Tensor, simd};
 use gradus_train::{Fit, Trainer, train_step};
+use support::{median, report};
 
 const BATCH: usize = 32;
 const PIXELS: usize = 784;
@@ -257,10 +260,7 @@ fn medians<const N: usize>(rounds: usize, mut work: [&mut dyn FnMut(); N]) -> [f
             seconds.push(start.elapsed().as_secs_f64());
         }
     }
-    seconds.map(|mut seconds| {
-        seconds.sort_by(f64::total_cmp);
-        seconds[seconds.len() / 2]
-    })
+    seconds.map(median)
 }
 
 /// Ratios from work done in turn, so that a slow spell of the machine meets all alike.
@@ -368,10 +368,5 @@ fn ratios() {
 criterion_group!(group, benches);
 
 fn main() {
-    // `cargo test --benches` only checks that it runs; the ratios are for `cargo bench`, alone or with a filter.
-    group();
-    if std::env::args().any(|argument| argument == "--bench") {
-        ratios();
-    }
-    Criterion::default().configure_from_args().final_summary();
+    report(group, ratios);
 }

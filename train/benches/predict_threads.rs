@@ -7,37 +7,20 @@
 //! medians of rounds in which the numbers of threads are measured in turn. Threads that do not wait for each other reach a
 //! ratio near the number of cores.
 
+mod support;
+
 use std::hint::black_box;
 use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput};
-use gradus_nn::{Activation, Conv2D, Dense, Dropout, Flatten, MaxPooling2D, Model, Sequential};
+use gradus_nn::Model;
 use gradus_tensor::Tensor;
+use support::{convnet, dense, median};
 
 const THREADS: [usize; 3] = [1, 2, 8];
 const ROUNDS: usize = 15;
-
-fn dense() -> Model {
-    let network = Sequential::new()
-        .add(Flatten)
-        .add(Dense::new(128).activation(Activation::Relu))
-        .add(Dense::new(10).activation(Activation::Softmax));
-    Model::build(network, [28, 28], 1).unwrap()
-}
-
-fn convnet() -> Model {
-    let network = Sequential::new()
-        .add(Conv2D::new(32, [3, 3]).activation(Activation::Relu))
-        .add(MaxPooling2D::new([2, 2]))
-        .add(Conv2D::new(64, [3, 3]).activation(Activation::Relu))
-        .add(MaxPooling2D::new([2, 2]))
-        .add(Flatten)
-        .add(Dropout::new(0.5))
-        .add(Dense::new(10).activation(Activation::Softmax));
-    Model::build(network, [28, 28, 1], 1).unwrap()
-}
 
 /// The time in which each of `threads` threads makes `predictions` predictions, from the first start to the last end.
 fn time(model: &Model, picture: &Tensor, threads: usize, predictions: u64) -> Duration {
@@ -57,15 +40,10 @@ fn time(model: &Model, picture: &Tensor, threads: usize, predictions: u64) -> Du
     ends.into_iter().max().unwrap() - starts.into_iter().min().unwrap()
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     let models = [
-        ("dense 784-128-10", dense(), Tensor::zeros([1, 28, 28])),
+        ("dense 784-128-10", dense([28, 28]), Tensor::zeros([1, 28, 28])),
         ("convnet", convnet(), Tensor::zeros([1, 28, 28, 1])),
     ];
     for (name, model, picture) in &models {

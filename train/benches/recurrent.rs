@@ -6,8 +6,9 @@
 //! After criterion's report, a table gives ratios, each the median of pairs measured in turn: how much two threads gain, and how
 //! near the step is to the time that its products alone take. How other frameworks do is in `benchmarks/`.
 
+mod support;
+
 use std::hint::black_box;
-use std::time::Instant;
 
 use criterion::Criterion;
 use gradus_nn::losses::SparseCategoricalCrossentropy;
@@ -15,7 +16,8 @@ use gradus_nn::{Activation, Dense, Embedding, GRU, LSTM, LayerHandle, Model, Seq
 use gradus_optim::{Adam, Optimizer};
 use gradus_tensor::{Generator, Tensor};
 use gradus_train::train_step;
-use rayon_core::{ThreadPool, ThreadPoolBuilder};
+use rayon_core::ThreadPoolBuilder;
+use support::{median, seconds_on};
 
 const BATCH: usize = 32;
 const STEPS: usize = 80;
@@ -58,21 +60,6 @@ fn products(gates: usize) -> impl FnMut() + Send {
     }
 }
 
-fn seconds(pool: &ThreadPool, work: &mut (impl FnMut() + Send)) -> f64 {
-    pool.install(|| {
-        // The first hands over to threads that sleep.
-        work();
-        let start = Instant::now();
-        (0..8).for_each(|_| work());
-        start.elapsed().as_secs_f64() / 8.0
-    })
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     let pool = |threads| ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
@@ -87,7 +74,7 @@ fn main() {
         group.finish();
         let (mut speedups, mut shares, mut times) = (Vec::new(), [Vec::new(), Vec::new()], Vec::new());
         for _ in 0..15 {
-            let pairs = [&one, &two].map(|pool| (seconds(pool, &mut step), seconds(pool, &mut products)));
+            let pairs = [&one, &two].map(|pool| (seconds_on(pool, 8, &mut step), seconds_on(pool, 8, &mut products)));
             speedups.push(pairs[0].0 / pairs[1].0);
             times.push(pairs[1].0 * 1e3);
             for (shares, (step, products)) in shares.iter_mut().zip(pairs) {
