@@ -378,6 +378,12 @@ impl<R: Rule, T: Float> Optimizer<R, T> {
         self.steps
     }
 
+    /// The number of batches whose gradients wait for others
+    /// ([`gradient_accumulation_steps`](Optimizer::gradient_accumulation_steps)); 0 after a step.
+    pub fn waiting(&self) -> u64 {
+        self.waiting
+    }
+
     /// The learning rate of the next step.
     pub fn current_learning_rate(&self) -> f64 {
         self.rate.unwrap_or_else(|| self.schedule.at(self.steps))

@@ -26,6 +26,9 @@ pub struct Logs {
     entries: Vec<(String, f64)>,
 }
 
+/// What the names of measurements on the validation set begin with.
+pub(crate) const VALIDATION: &str = "val_";
+
 impl Logs {
     /// The mean loss, that of each output where there are several, and the results of the metrics.
     pub(crate) fn measured<T: Float>(losses: &LossMeans, metrics: &[OutputMetric<T>]) -> Self {
@@ -57,6 +60,11 @@ impl Logs {
     /// Names and numbers in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, f64)> {
         self.entries.iter().map(|(name, value)| (name.as_str(), *value))
+    }
+
+    /// Whether some of them were measured on the validation set.
+    pub(crate) fn have_validation(&self) -> bool {
+        self.iter().any(|(name, _)| name.starts_with(VALIDATION))
     }
 
     /// The names, joined for a message.

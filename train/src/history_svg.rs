@@ -6,7 +6,7 @@ use std::path::Path;
 use gradus_tensor::write_atomically;
 
 use crate::error::{Error, Result};
-use crate::history::History;
+use crate::history::{History, VALIDATION};
 
 impl History {
     /// A picture of the run as the text of an SVG file: the loss and each metric over the epochs, training and validation in one
@@ -77,9 +77,6 @@ impl History {
         names
     }
 }
-
-/// What the names of measurements on the validation set begin with.
-const VALIDATION: &str = "val_";
 
 const FRAME_WIDTH: f64 = 460.0;
 const FRAME_HEIGHT: f64 = 290.0;

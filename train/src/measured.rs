@@ -4,6 +4,7 @@ use gradus_nn::OutputInfo;
 use gradus_tensor::Float;
 
 use crate::error::{Error, Result};
+use crate::history::VALIDATION;
 use crate::metrics::OutputMetric;
 
 /// What to do about a metric whose name is taken.
@@ -24,7 +25,7 @@ pub(crate) fn check_names<T: Float>(
     }
     for (place, OutputMetric { name, kind, .. }) in metrics.iter().enumerate() {
         let metric = format!("metric {} ({kind})", place + 1);
-        if name.starts_with("val_") {
+        if name.starts_with(VALIDATION) {
             return Err(Error::new(
                 op,
                 format!("{metric} is named {name:?}, as a measurement of the validation"),
@@ -35,7 +36,7 @@ pub(crate) fn check_names<T: Float>(
     }
     if validates {
         let validated =
-            |(name, what): &(String, String)| (format!("val_{name}"), format!("{what} on the validation set"));
+            |(name, what): &(String, String)| (format!("{VALIDATION}{name}"), format!("{what} on the validation set"));
         measured.extend(measured.iter().map(validated).collect::<Vec<_>>());
     }
     // The columns of a CSV log beside the measurements.

@@ -82,15 +82,11 @@ pub(crate) struct Written {
     /// The learning rate that was set in the course of training, if one was.
     pub learning_rate: Option<f64>,
     /// The number of batches whose gradients wait for others.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::state::is_zero")]
     pub waiting: u64,
     /// The names of the metrics.
     pub metrics: Vec<String>,
     pub state: TrainingState,
-}
-
-fn is_zero(count: &u64) -> bool {
-    *count == 0
 }
 
 /// The version of [`Written`] in files of today.

@@ -188,8 +188,9 @@ pub struct NamedState {
     pub only_watches: bool,
 }
 
-fn is_zero(number: &usize) -> bool {
-    *number == 0
+/// Whether a number is one that files leave out.
+pub(crate) fn is_zero<N: Default + PartialEq>(number: &N) -> bool {
+    *number == N::default()
 }
 
 /// Tensors by name, of any element type.

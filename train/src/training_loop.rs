@@ -13,7 +13,7 @@ use crate::divergence::{Divergence, Within};
 use crate::error::{Error, Result};
 use crate::examination::{Examination, Examine, are_finite};
 use crate::fit::Fit;
-use crate::history::{History, Logs};
+use crate::history::{History, Logs, VALIDATION};
 use crate::metrics::{LossMeans, OutputMetric, Scored};
 use crate::prepare::{ClassWeights, Prepared};
 use crate::snapshot::Snapshot;
@@ -375,7 +375,7 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
             _ => None,
         };
         let (step, grads) = apply(model, optimizer, pass)?;
-        let has_stepped = optimizer.steps() > steps;
+        let has_stepped = optimizer.waiting() == 0;
         let scored = Scored { targets, outputs: &step.outputs, masks: &step.masks, weights: weights.as_ref() };
         metrics.iter_mut().try_for_each(|metric| metric.update("fit", &scored, sample_at))?;
         let seen = within.as_ref().map(|(params, layers)| Within { params, layers });
@@ -428,7 +428,7 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
             let (pass, batches) = (self.pass(validation.order(None)), self.fit.validation_steps);
             let scores = self.trainer.evaluate_in("fit, the validation set", validation, &pass, batches)?;
             if let Some(logs) = self.trainer.state.history.logs.last_mut() {
-                scores.iter().for_each(|(name, value)| logs.insert(format!("val_{name}"), value));
+                scores.iter().for_each(|(name, value)| logs.insert(format!("{VALIDATION}{name}"), value));
             }
         }
         // Data that have ended begin anew; the end of a stream is found at the next batch.

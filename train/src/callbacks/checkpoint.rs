@@ -257,10 +257,8 @@ impl<T: Float> Callback<T> for Checkpoint {
 
     fn on_batch_end(&mut self, run: &mut Run<'_, T>) -> Result<()> {
         self.check()?;
-        // A batch whose gradients wait for others is no step.
-        let is_step = run.step() != self.step;
         self.step = run.step();
-        if self.is_due_after_batch(run.step(), is_step) && self.is_free() {
+        if self.is_due_after_batch(run.step(), run.has_stepped()) && self.is_free() {
             self.request(run, Due { is_best: false });
         }
         Ok(())

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::{Callback, Run};
 use crate::error::{Error, Result};
+use crate::history::VALIDATION;
 use crate::state::{NamedState, from_state, to_state};
 
 /// Writes a CSV file: a header, then a line per epoch with its number, the learning rate and the measurements.
@@ -78,7 +79,7 @@ impl<T: Float> Callback<T> for CsvLogger {
         let logs = run.logs();
         let measured = logs.iter().map(|(name, value)| (name.to_owned(), value.to_string()));
         let left_out = logs.iter().filter(|_| run.leaves_out_validation());
-        let left_out = left_out.map(|(name, _)| (format!("val_{name}"), "NA".to_owned()));
+        let left_out = left_out.map(|(name, _)| (format!("{VALIDATION}{name}"), "NA".to_owned()));
         let place = [("epoch", (run.epoch + 1).to_string()), ("learning_rate", run.learning_rate().to_string())];
         let place = place.map(|(name, value)| (name.to_owned(), value));
         let (header, fields): (Vec<String>, Vec<String>) = place.into_iter().chain(measured).chain(left_out).unzip();

@@ -4,7 +4,7 @@ use gradus_tensor::Float;
 
 use super::Run;
 use crate::error::{Error, Result};
-use crate::history::Logs;
+use crate::history::{Logs, VALIDATION};
 
 /// A measurement, the direction in which it gets better, and its best value so far.
 #[derive(Clone, Debug)]
@@ -57,7 +57,7 @@ impl Monitor {
 
     /// Whether it is a measurement of the validation, which was left out after this epoch: then there is nothing to see.
     pub fn waits<T: Float>(&self, run: &Run<'_, T>) -> bool {
-        self.name.starts_with("val_") && run.leaves_out_validation()
+        self.name.starts_with(VALIDATION) && run.leaves_out_validation()
     }
 
     /// Whether the measurement is better than all before; NaN never is.
@@ -83,19 +83,21 @@ impl Monitor {
     /// What to do if nothing of this name is measured.
     fn missing(&self, logs: &Logs) -> String {
         let known = |name: &str| logs.get(name).is_some();
-        let validates = logs.iter().any(|(name, _)| name.starts_with("val_"));
+        let validates = logs.have_validation();
         let nearest = |name: &str| {
             let shares = logs.iter().map(|(known, _)| (likeness(name, known), known));
             // Of equals the shorter one: it has less besides.
             let better = |a: &(f64, &str), b: &(f64, &str)| a.0.total_cmp(&b.0).then(b.1.len().cmp(&a.1.len()));
             shares.max_by(better).filter(|(share, _)| *share > 0.5).map(|(_, known)| known.to_owned())
         };
-        match self.name.strip_prefix("val_") {
+        match self.name.strip_prefix(VALIDATION) {
             Some(measure) if !validates && known(measure) => {
                 format!("fit with a validation_split or a validation set, or watch {measure:?}")
             }
             Some(measure) if !validates => match nearest(measure) {
-                Some(near) => format!("fit with a validation_split or a validation set, and watch \"val_{near}\""),
+                Some(near) => {
+                    format!("fit with a validation_split or a validation set, and watch \"{VALIDATION}{near}\"")
+                }
                 None => "fit with a validation_split or a validation set, and add the metric to the trainer".to_owned(),
             },
             _ => match nearest(&self.name) {
@@ -109,9 +111,9 @@ impl Monitor {
 /// How much `name` is like `known`: the share of its letters that `known` has in the same order, as all of `acc` in
 /// `accuracy`; more if they are the first letters of its words, as `mae` of `mean_absolute_error`.
 fn likeness(name: &str, known: &str) -> f64 {
-    let measure = |name: &str| name.strip_prefix("val_").unwrap_or(name).to_owned();
+    let measure = |name: &str| name.strip_prefix(VALIDATION).unwrap_or(name).to_owned();
     let initials: String = measure(known).split('_').filter_map(|word| word.chars().next()).collect();
-    if initials == measure(name) && name.starts_with("val_") == known.starts_with("val_") {
+    if initials == measure(name) && name.starts_with(VALIDATION) == known.starts_with(VALIDATION) {
         return 2.0;
     }
     let known: Vec<char> = known.chars().collect();

@@ -115,6 +115,12 @@ impl<T: Float> Run<'_, T> {
         self.optimizer.steps()
     }
 
+    /// Whether the batch just done has made a step: its gradients do not wait for those of other batches
+    /// ([`gradient_accumulation_steps`](gradus_optim::IntoOptimizer::gradient_accumulation_steps)).
+    pub fn has_stepped(&self) -> bool {
+        self.optimizer.waiting() == 0
+    }
+
     /// The learning rate of the next step.
     pub fn learning_rate(&self) -> f64 {
         self.optimizer.learning_rate()
@@ -167,8 +173,7 @@ impl<T: Float> Run<'_, T> {
 
     /// Whether the run has a validation set, and did not evaluate on it after this epoch.
     pub(crate) fn leaves_out_validation(&self) -> bool {
-        let is_validated = |logs: &Logs| logs.iter().any(|(name, _)| name.starts_with("val_"));
-        self.validates && !self.state.history.last().is_some_and(is_validated)
+        self.validates && !self.state.history.last().is_some_and(Logs::have_validation)
     }
 
     /// Asks for a [`Snapshot`](crate::Snapshot) of this place in the run. When all callbacks have had this hook, so that none
@@ -182,6 +187,7 @@ impl<T: Float> Run<'_, T> {
 /// An optimiser, whatever its rule.
 pub(crate) trait AnyOptimizer {
     fn steps(&self) -> u64;
+    fn waiting(&self) -> u64;
     fn learning_rate(&self) -> f64;
     fn set_learning_rate(&mut self, rate: f64);
 }
@@ -189,6 +195,9 @@ pub(crate) trait AnyOptimizer {
 impl<R: Rule, T: Float> AnyOptimizer for Optimizer<R, T> {
     fn steps(&self) -> u64 {
         Optimizer::steps(self)
+    }
+    fn waiting(&self) -> u64 {
+        Optimizer::waiting(self)
     }
     fn learning_rate(&self) -> f64 {
         self.current_learning_rate()

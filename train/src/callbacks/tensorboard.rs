@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{Callback, Run};
 use crate::error::Result;
-use crate::history::Logs;
+use crate::history::{Logs, VALIDATION};
 use crate::state::{NamedState, from_state, to_state};
 use crate::tensorboard::{LogPosition, SummaryWriter};
 
@@ -59,8 +59,6 @@ pub struct TensorBoard {
     histogram_freq: usize,
     write_graph: bool,
     update_freq: Option<u64>,
-    /// The steps at the end of the batch before: a batch whose gradients wait for others is no step.
-    step: u64,
     train: Option<SummaryWriter>,
     validation: Option<SummaryWriter>,
 }
@@ -73,7 +71,6 @@ impl TensorBoard {
             histogram_freq: 0,
             write_graph: true,
             update_freq: None,
-            step: 0,
             train: None,
             validation: None,
         }
@@ -131,20 +128,17 @@ fn named(prefix: &str, logs: &Logs, rate: f64) -> Vec<(String, f64)> {
     logs.map(|(name, value)| (format!("{prefix}_{name}"), value)).collect()
 }
 
-/// What the names of measurements on the validation set begin with.
-const VALIDATION: &str = "val_";
-
 impl<T: Float> Callback<T> for TensorBoard {
     fn on_begin(&mut self, run: &mut Run<'_, T>) -> Result<()> {
-        (self.validation, self.step) = (None, run.step());
+        self.validation = None;
         let train = SummaryWriter::new(self.train_dir())?;
         let train = self.train.insert(train);
         if self.write_graph { train.graph(run.model) } else { Ok(()) }
     }
 
     fn on_batch_end(&mut self, run: &mut Run<'_, T>) -> Result<()> {
-        let is_step = std::mem::replace(&mut self.step, run.step()) != run.step();
-        if let (Some(batches), Some(train), true) = (self.update_freq, &mut self.train, is_step)
+        if let (Some(batches), Some(train)) = (self.update_freq, &mut self.train)
+            && run.has_stepped()
             && run.step().is_multiple_of(batches)
         {
             train.scalars(run.step(), named("batch", &run.logs(), run.learning_rate()))?;
@@ -177,11 +171,11 @@ impl<T: Float> Callback<T> for TensorBoard {
 
     fn state(&self) -> Value {
         let position = |writer: &Option<SummaryWriter>| writer.as_ref().map(|writer| writer.position().clone());
-        to_state(&State { step: self.step, train: position(&self.train), validation: position(&self.validation) })
+        to_state(&State { train: position(&self.train), validation: position(&self.validation) })
     }
 
     fn restore(&mut self, state: &NamedState) -> Result<()> {
-        let State { step, train, validation } = from_state(state)?;
+        let State { train, validation } = from_state(state)?;
         let places = [(self.train_dir(), train), (self.validation_dir(), validation)];
         // Nothing is cut if one of them cannot go on.
         for (folder, position) in &places {
@@ -190,15 +184,14 @@ impl<T: Float> Callback<T> for TensorBoard {
         let resume = |(folder, position): &(PathBuf, Option<LogPosition>)| {
             position.as_ref().map(|position| SummaryWriter::resume(folder, position)).transpose()
         };
-        (self.train, self.validation, self.step) = (resume(&places[0])?, resume(&places[1])?, step);
+        (self.train, self.validation) = (resume(&places[0])?, resume(&places[1])?);
         Ok(())
     }
 }
 
-/// How far both logs have been written, after which step.
+/// How far both logs have been written.
 #[derive(Serialize, Deserialize)]
 struct State {
-    step: u64,
     train: Option<LogPosition>,
     validation: Option<LogPosition>,
 }

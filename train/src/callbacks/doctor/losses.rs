@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::Diagnosis;
+use super::{Diagnosis, median};
 use crate::finding::FindingKind;
 
 /// The losses of the first batches and of the last ones.
@@ -38,13 +38,18 @@ impl Losses {
 
     /// Whether the loss is half of what it was, or less.
     pub fn have_fallen(&self) -> bool {
-        !self.last.is_empty() && median(&self.last) <= 0.5 * median(&self.first)
+        self.medians().is_some_and(|(before, now)| now <= 0.5 * before)
+    }
+
+    /// The medians of the first and of the last losses, if there are any.
+    fn medians(&self) -> Option<(f64, f64)> {
+        median(self.first.iter().copied()).zip(median(self.last.iter().copied()))
     }
 
     /// Whether the steps are too large; `change` is the share of itself by which a kernel changes in a step.
     pub fn diagnose(&self, change: Option<f64>) -> Option<Diagnosis> {
         let change = change.filter(|_| self.count >= 2 * LAST)?;
-        let (before, now) = (median(&self.first), median(&self.last));
+        let (before, now) = self.medians()?;
         let rises = before > 0.0 && now > 3.0 * before && change > 0.01;
         let stays = before > 0.0 && now > 0.9 * before && change > 0.1;
         (rises || stays).then(|| Diagnosis {
@@ -58,10 +63,4 @@ impl Losses {
             hint: "lower the learning rate, to a tenth for a start",
         })
     }
-}
-
-fn median<'a>(losses: impl IntoIterator<Item = &'a f64>) -> f64 {
-    let mut losses: Vec<f64> = losses.into_iter().copied().collect();
-    losses.sort_by(f64::total_cmp);
-    losses.get(losses.len() / 2).copied().unwrap_or(f64::NAN)
 }

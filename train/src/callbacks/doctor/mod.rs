@@ -102,7 +102,7 @@ struct Diagnosis {
     hint: &'static str,
 }
 
-/// The number of steps at the begin that are all looked into.
+/// The number of steps at the beginning that are all looked into.
 const FIRST: u64 = 4;
 
 /// The number of steps looked into after which what a layer does is judged.
@@ -206,6 +206,13 @@ impl<T: Float> Callback<T> for Doctor {
         (self.record, self.anatomy) = (from_state(state)?, None);
         Ok(())
     }
+}
+
+/// The median of the values, the upper one of two in the middle; `None` if there are no values.
+fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
+    let mut values: Vec<f64> = values.into_iter().collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied()
 }
 
 /// Reports what has not been reported before.

@@ -7,7 +7,7 @@ use gradus_nn::Model;
 use gradus_tensor::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{Diagnosis, WINDOW};
+use super::{Diagnosis, WINDOW, median};
 use crate::examination::Examination;
 use crate::finding::FindingKind;
 
@@ -82,7 +82,7 @@ impl Updates {
         let steps = std::mem::take(&mut self.steps);
         let shares = std::mem::take(&mut self.shares).into_iter().map(|(name, sum)| (name, sum / steps as f64));
         let shares: BTreeMap<String, f64> = shares.collect();
-        self.typical = median(shares.values().copied().collect());
+        self.typical = median(shares.values().copied());
         let without = std::mem::take(&mut self.without_gradient).into_iter().filter(|(_, count)| *count == steps);
         found.certain.extend(without.map(|(name, _)| Diagnosis {
             kind: FindingKind::UntrainedLayer,
@@ -163,9 +163,4 @@ fn frozen<T: Float>(model: &Model<T>) -> Vec<Diagnosis> {
         }
     });
     as_drawn.collect()
-}
-
-fn median(mut shares: Vec<f64>) -> Option<f64> {
-    shares.sort_by(f64::total_cmp);
-    shares.get(shares.len() / 2).copied()
 }
