@@ -21,6 +21,12 @@ pub enum CsvColumn {
     Index(isize),
 }
 
+/// The place of an index, which may be negative, among so many columns.
+pub(super) fn place_of_index(index: isize, columns: usize) -> Option<usize> {
+    let place = if index < 0 { index.wrapping_add_unsigned(columns) } else { index };
+    usize::try_from(place).ok().filter(|&place| place < columns)
+}
+
 impl From<&str> for CsvColumn {
     fn from(name: &str) -> Self {
         CsvColumn::Name(name.to_owned())

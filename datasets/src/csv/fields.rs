@@ -3,7 +3,7 @@
 use ::csv::{Error, ErrorKind, StringRecord};
 
 use super::Options;
-use super::column::CsvColumn;
+use super::column::{CsvColumn, place_of_index};
 use super::lines::{line_at, place_of};
 use super::missing::Missing;
 use crate::classes::ClassIndex;
@@ -78,16 +78,12 @@ impl<'t> FileColumns<'t> {
     fn place(&self, column: &CsvColumn, width: usize) -> Result<usize> {
         let refuse = |expected: String, hint| Err(DatasetError::new(column.to_string(), expected, hint));
         match column {
-            CsvColumn::Index(index) => {
-                let place = if *index < 0 { index.wrapping_add_unsigned(width) } else { *index };
-                match usize::try_from(place) {
-                    Ok(place) if place < width => Ok(place),
-                    _ => refuse(
-                        format!("an index among {width} columns"),
-                        "count columns from 0, or check the delimiter",
-                    ),
+            CsvColumn::Index(index) => match place_of_index(*index, width) {
+                Some(place) => Ok(place),
+                None => {
+                    refuse(format!("an index among {width} columns"), "count columns from 0, or check the delimiter")
                 }
-            }
+            },
             CsvColumn::Name(_) if self.names.is_empty() => {
                 refuse("an index, as there is no header".into(), "choose columns by index, counted from 0")
             }

@@ -165,12 +165,16 @@ pub(super) fn records(
 
 /// Whether a text that begins with the first line of a file has a line that is not empty.
 pub(super) fn has_record(text: &[u8]) -> bool {
-    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
-    text.iter().any(|byte| !matches!(byte, b'\r' | b'\n'))
+    text[mark_length(text)..].iter().any(|byte| !matches!(byte, b'\r' | b'\n'))
+}
+
+/// The length of the byte order mark with which a text begins, or 0.
+pub(super) fn mark_length(text: &[u8]) -> usize {
+    if text.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 }
 }
 
 /// The fields of a text, across the ends of its lines.
-struct TextFields<'t> {
+pub(super) struct TextFields<'t> {
     text: &'t [u8],
     delimiter: u8,
     has_quotes: bool,
@@ -179,14 +183,14 @@ struct TextFields<'t> {
 }
 
 /// A field of a text.
-struct TextField {
+pub(super) struct TextField {
     /// Up to the delimiter, the end of the line or of the text.
-    bytes: Range<usize>,
-    quote: Quote,
+    pub bytes: Range<usize>,
+    pub quote: Quote,
 }
 
 /// How a field begins with a quote, perhaps behind spaces.
-enum Quote {
+pub(super) enum Quote {
     None,
     /// From the opening quote up to the closing one, behind which there is nothing but spaces.
     Around(Range<usize>),
@@ -203,10 +207,17 @@ enum Quote {
 
 impl<'t> TextFields<'t> {
     /// `is_first` says whether the text begins with the first line of the file, and perhaps with a byte order mark.
-    fn new(text: &'t [u8], delimiter: u8, is_first: bool) -> Self {
+    pub fn new(text: &'t [u8], delimiter: u8, is_first: bool) -> Self {
         let has_quotes = text.contains(&QUOTE) && delimiter != QUOTE;
-        let at = if is_first && text.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+        let at = if is_first { mark_length(text) } else { 0 };
         TextFields { text, delimiter, has_quotes, at }
+    }
+
+    /// Goes on to the next line that is not empty. Says whether there is one.
+    pub fn skip_line_ends(&mut self) -> bool {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        self.at += rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        self.at < self.text.len()
     }
 
     /// The place behind the spaces from here on.
@@ -244,7 +255,7 @@ impl Iterator for TextFields<'_> {
 }
 
 /// The place of the quote that closes the field whose quote opens here; two quotes are one that is part of the text.
-pub(super) fn closing(text: &[u8], open: usize) -> Option<usize> {
+fn closing(text: &[u8], open: usize) -> Option<usize> {
     let mut at = open + 1;
     loop {
         let quote = at + text.get(at..)?.iter().position(|&byte| byte == QUOTE)?;

@@ -1,15 +1,17 @@
 //! A CSV file as a table: columns of numbers and of texts, read by all cores.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 use gradus_tensor::{Tensor, team};
 
 use super::blocks::BLOCK_BYTES;
+use super::column::place_of_index;
 use super::fields::Head;
 use super::missing::Missing;
 use super::number::plain_number;
-use super::quotes::{closing, records};
+use super::quotes::{Quote, TextField, TextFields, mark_length, records};
 use super::{Csv, CsvColumn, Options, no_row, read_rows};
 use crate::error::{DatasetError, Result};
 use crate::plain_file::PlainFile;
@@ -55,7 +57,7 @@ impl Csv<'_> {
             }
             None => {
                 let text = source.read_up_to(u64::MAX)?;
-                Reader::new(&options, &missing, &text, text.len() as u64).read()
+                Reader::new(&options, &missing, &text.as_slice(), text.len() as u64).read()
             }
         };
         read().map_err(|error| error.in_file(name))
@@ -74,7 +76,7 @@ impl Bytes for PlainFile {
     }
 }
 
-impl Bytes for Vec<u8> {
+impl Bytes for &[u8] {
     fn append(&self, place: u64, count: u64, bytes: &mut Vec<u8>) -> Result<()> {
         let rest = &self[(place as usize).min(self.len())..];
         bytes.extend_from_slice(&rest[..rest.len().min(count as usize)]);
@@ -92,10 +94,7 @@ impl Head {
 fn place_of(column: &CsvColumn, names: &[String]) -> Result<usize> {
     let place = match column {
         CsvColumn::Name(name) => names.iter().position(|other| other == name),
-        CsvColumn::Index(index) => {
-            let place = if *index < 0 { index.wrapping_add_unsigned(names.len()) } else { *index };
-            usize::try_from(place).ok().filter(|&place| place < names.len())
-        }
+        CsvColumn::Index(index) => place_of_index(*index, names.len()),
     };
     place.ok_or_else(|| {
         let expected = format!("one of the columns {names:?}");
@@ -294,7 +293,7 @@ impl<'r> Reader<'r> {
 
     /// The columns of a text of whole rows, which begins with the first line of the file.
     fn columns_of(&self, text: &[u8], head: &Head, kinds: &mut [Kind]) -> Result<Vec<TableColumn>, Irregular> {
-        Reader::new(self.options, self.missing, &text.to_vec(), text.len() as u64).columns(head, kinds)
+        Reader::new(self.options, self.missing, &text, text.len() as u64).columns(head, kinds)
     }
 
     /// Hands the rows of the chunk of this number to `take`: those that begin within its bytes.
@@ -315,7 +314,7 @@ impl<'r> Reader<'r> {
         let mut count = (CHUNK_BYTES + CHUNK_BYTES / 16) as u64;
         self.bytes.append(from, count, text)?;
         let first = match chunk {
-            0 => 0,
+            0 => mark_length(text),
             _ => text.iter().position(|&byte| byte == b'\n').map_or(text.len(), |end| end + 1),
         };
         let own = (start - from) as usize + CHUNK_BYTES;
@@ -375,42 +374,30 @@ impl<'r> Reader<'r> {
         if !delimiter.is_ascii() || matches!(delimiter, b'"' | b'\n' | b'\r') || bytes.contains(&0) {
             return Err(Irregular);
         }
-        let has_quotes = bytes.contains(&b'"');
         let columns = chunk.columns.len();
         let mut row = 0;
-        let mut at = if is_header && text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
-        while at < bytes.len() {
-            if matches!(bytes[at], b'\n' | b'\r') {
-                at += 1;
-                continue;
-            }
+        let mut fields = TextFields::new(bytes, delimiter, false);
+        // The empty field behind a delimiter with which the text ends.
+        let behind = || TextField { bytes: bytes.len()..bytes.len(), quote: Quote::None };
+        while fields.skip_line_ends() {
             if row == rows && !is_header {
                 return Err(Irregular);
             }
             for column in 0..columns {
-                let quoted = if has_quotes { quoted(bytes, at, delimiter)? } else { None };
-                let end = match &quoted {
-                    Some(quoted) => quoted.end,
-                    None => at + length(&bytes[at..], delimiter),
-                };
-                if !is_header {
-                    match quoted {
-                        None => chunk.set(row, column, &text[at..end], self.missing),
-                        Some(Quoted { inner, .. }) => {
-                            let inner = &text[inner];
-                            match inner.contains('"') {
-                                true => chunk.set(row, column, &inner.replace("\"\"", "\""), self.missing),
-                                false => chunk.set(row, column, inner, self.missing),
-                            }
-                        }
-                    }
-                }
+                let TextField { bytes: Range { start, end }, quote } = fields.next().unwrap_or_else(behind);
                 let is_last = column + 1 == columns;
                 let ends_row = bytes.get(end) != Some(&delimiter);
                 if is_last != ends_row {
                     return Err(Irregular);
                 }
-                at = end + 1;
+                let field = match quote {
+                    Quote::None => Cow::Borrowed(&text[start..end]),
+                    Quote::Around(Range { start: open, end: close }) => unquoted(&text[open + 1..close])?,
+                    Quote::Before { .. } | Quote::Unclosed { .. } => return Err(Irregular),
+                };
+                if !is_header {
+                    chunk.set(row, column, &field, self.missing);
+                }
             }
             row += usize::from(!is_header);
             is_header = false;
@@ -470,36 +457,12 @@ fn columns(kinds: &[Kind], numbers: Vec<Tensor<f64>>, texts: Vec<Texts>) -> Vec<
     kinds.iter().zip(numbers).zip(texts).map(column).collect()
 }
 
-/// The length of the field that begins here, without quotes.
-#[inline]
-fn length(bytes: &[u8], delimiter: u8) -> usize {
-    let ends = |&byte: &u8| byte == delimiter || byte == b'\n' || byte == b'\r';
-    bytes.iter().position(ends).unwrap_or(bytes.len())
-}
-
-/// A quoted field: what stands between the quotes, and where the field ends.
-struct Quoted {
-    inner: Range<usize>,
-    end: usize,
-}
-
-/// The quoted field that begins here, perhaps behind spaces, if it is one.
-fn quoted(bytes: &[u8], at: usize, delimiter: u8) -> Result<Option<Quoted>, Irregular> {
-    let spaces = |from: usize| {
-        let is_space = |byte: &&u8| matches!(byte, b' ' | b'\t') && **byte != delimiter;
-        from + bytes[from..].iter().take_while(is_space).count()
-    };
-    let open = spaces(at);
-    if bytes.get(open) != Some(&b'"') {
-        return Ok(None);
-    }
-    let close = closing(bytes, open).ok_or(Irregular)?;
-    let (inner, end) = (open + 1..close, spaces(close + 1));
-    let is_plain = !bytes[inner.clone()].iter().any(|byte| matches!(byte, b'\n' | b'\r'));
-    if is_plain && bytes.get(end).is_none_or(|byte| *byte == delimiter || matches!(byte, b'\n' | b'\r')) {
-        Ok(Some(Quoted { inner, end }))
-    } else {
-        Err(Irregular)
+/// What the text between two quotes says, if it is on one line.
+fn unquoted(text: &str) -> Result<Cow<'_, str>, Irregular> {
+    match text {
+        _ if text.contains(['\n', '\r']) => Err(Irregular),
+        _ if text.contains('"') => Ok(Cow::Owned(text.replace("\"\"", "\""))),
+        _ => Ok(Cow::Borrowed(text)),
     }
 }
 
@@ -541,6 +504,8 @@ mod tests {
         assert!(matches!(table.column("b").unwrap(), TableColumn::Texts(_)));
         let without_header = csv("1,2\n3,4\n").header(false).table().unwrap();
         assert_eq!(without_header.numbers("1").unwrap().to_vec(), [2.0, 4.0]);
+        let marked = csv("\u{feff}1,2\n3,4\n").header(false).table().unwrap();
+        assert_eq!(marked.numbers("0").unwrap().to_vec(), [1.0, 3.0]);
         let missing = csv("a\n-999\n1\nNA\n").missing(["-999.0"]).table().unwrap();
         assert_eq!(texts(&missing, "a"), ["", "1", "NA"]);
     }
@@ -612,7 +577,7 @@ mod tests {
             }
             let options = csv("").options;
             let missing = Missing::new(None);
-            let bytes = text.clone().into_bytes();
+            let bytes = text.as_bytes();
             let reader = Reader::new(&options, &missing, &bytes, bytes.len() as u64);
             let mut kinds = vec![Kind::Numbers; 3];
             let careful = reader.careful(&mut kinds);
