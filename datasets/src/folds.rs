@@ -24,7 +24,7 @@ pub(crate) fn stratified_split(
     let mut held_out: Vec<usize> =
         counts.iter().map(|&count| ((count as f64 * fraction).round() as usize).clamp(1, count.max(2) - 1)).collect();
     let (mut train, mut test) = (Vec::new(), Vec::new());
-    for sample in shuffled(labels.len(), randomness) {
+    for sample in Order::shuffled(labels.len(), randomness).all() {
         let left = &mut held_out[labels[sample]];
         let part = if *left > 0 { &mut test } else { &mut train };
         *left = left.saturating_sub(1);
@@ -41,7 +41,7 @@ pub(crate) fn k_folds(samples: usize, k: usize, randomness: impl Randomness) -> 
         let found = format!("{k} folds of {samples} samples");
         return Err(DatasetError::new(found, "at least one sample in each", "ask for fewer folds"));
     }
-    let order = shuffled(samples, randomness);
+    let order = Order::shuffled(samples, randomness).all();
     // The first folds have a sample more where the number does not divide, as in scikit-learn.
     let fold_of = |place: usize| {
         let (size, more) = (samples / k, samples % k);
@@ -59,7 +59,7 @@ pub(crate) fn stratified_k_folds(
 ) -> Result<Vec<Parts>> {
     check_folds(k)?;
     counts(labels, names, k)?;
-    let order = shuffled(labels.len(), randomness);
+    let order = Order::shuffled(labels.len(), randomness).all();
     // Sample after sample of the labels in turn, dealt out like cards: folds differ by one sample of a label, and by one in all.
     let mut by_label: Vec<Vec<usize>> = vec![Vec::new(); names.len()];
     order.iter().for_each(|&sample| by_label[labels[sample]].push(sample));
@@ -70,10 +70,6 @@ pub(crate) fn stratified_k_folds(
 
 fn check_folds(k: usize) -> Result<()> {
     if k < 2 { Err(DatasetError::new(format!("{k} folds"), "at least 2", "ask for more folds")) } else { Ok(()) }
-}
-
-fn shuffled(samples: usize, randomness: impl Randomness) -> Vec<usize> {
-    Order::shuffled(samples, randomness).samples(0..samples)
 }
 
 /// For each fold all samples but its own, and its own, in this order.

@@ -189,6 +189,11 @@ impl Order {
         Order { rows: Rows::Stream { samples, shuffled: Some(Shuffle { buffer, seed }) }, next: 0 }
     }
 
+    /// The indices of all samples, in order.
+    pub(crate) fn all(&self) -> Vec<usize> {
+        self.samples(0..self.total().unwrap_or_default())
+    }
+
     /// The same order, of which the first `position` samples have come already.
     pub fn starting_at(self, position: usize) -> Self {
         Order { next: self.total().map_or(position, |total| position.min(total)), ..self }

@@ -77,7 +77,7 @@ impl<X: SampleType, Y: SampleType> Dataset<X, Y> {
     /// # Ok::<(), gradus_datasets::DatasetError>(())
     /// ```
     pub fn shuffle(&self, randomness: impl Randomness) -> Self {
-        self.part(self.gather(&Order::shuffled(self.len(), randomness).samples(0..self.len())))
+        self.part(self.gather(&Order::shuffled(self.len(), randomness).all()))
     }
 }
 

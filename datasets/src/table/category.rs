@@ -116,11 +116,7 @@ impl Category {
 /// How often each entry occurs.
 fn counts(column: &TableColumn) -> HashMap<String, u64> {
     match column {
-        TableColumn::Texts(texts) => {
-            let mut counts: HashMap<&str, u64> = HashMap::new();
-            texts.iter().for_each(|text| *counts.entry(text).or_default() += 1);
-            counts.into_iter().map(|(text, count)| (text.to_owned(), count)).collect()
-        }
+        TableColumn::Texts(texts) => texts.counts().into_iter().map(|(text, count)| (text.to_owned(), count)).collect(),
         TableColumn::Numbers(numbers) => {
             let mut counts: HashMap<u64, u64> = HashMap::new();
             numbers.iter().for_each(|number| *counts.entry(number.to_bits()).or_default() += 1);

@@ -1,5 +1,6 @@
 //! A column of a table: numbers or texts.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -35,9 +36,14 @@ impl TableColumn {
 
     /// The number of rows whose entry is missing.
     pub fn missing(&self) -> usize {
+        self.are_missing().filter(|&is_missing| is_missing).count()
+    }
+
+    /// Whether the entry of each row is missing.
+    pub(super) fn are_missing(&self) -> Box<dyn Iterator<Item = bool> + '_> {
         match self {
-            TableColumn::Numbers(numbers) => numbers.iter().filter(|number| number.is_nan()).count(),
-            TableColumn::Texts(texts) => texts.iter().filter(|text| text.is_empty()).count(),
+            TableColumn::Numbers(numbers) => Box::new(numbers.iter().map(f64::is_nan)),
+            TableColumn::Texts(texts) => Box::new(texts.iter().map(str::is_empty)),
         }
     }
 
@@ -201,6 +207,13 @@ impl Texts {
             start = end;
             entry
         })
+    }
+
+    /// How often each text occurs.
+    pub(super) fn counts(&self) -> HashMap<&str, u64> {
+        let mut counts = HashMap::new();
+        self.iter().for_each(|text| *counts.entry(text).or_default() += 1);
+        counts
     }
 
     /// Texts one behind the other, and where each ends.

@@ -73,9 +73,8 @@ impl Date {
         let days: Tensor<f64> = self.days(texts)?.into();
         let scaled = Number::standard();
         let scaled = if let Some(impute) = self.impute { scaled.impute(impute) } else { scaled };
-        let fill = self.impute.map(|impute| impute.adapt(&days)).transpose()?;
         self.check_missing(&days)?;
-        Ok(Dated { date: self.clone(), scaled: scaled.adapt(&days)?, fill })
+        Ok(Dated { date: self.clone(), scaled: scaled.adapt(&days)? })
     }
 
     /// Refuses dates that are missing, if nothing stands for them.
@@ -214,7 +213,6 @@ fn formatted(text: &str, format: &str) -> Option<f64> {
 pub(super) struct Dated {
     date: Date,
     scaled: Scaled,
-    fill: Option<f64>,
 }
 
 impl Dated {
@@ -243,7 +241,7 @@ impl Dated {
     pub fn write(&self, input: &Input<'_>, out: &mut Strided<'_>) -> Result<()> {
         self.scaled.write(input, out)?;
         for (row, &days) in input.numbers().iter().enumerate() {
-            let days = if days.is_nan() { self.fill.unwrap_or(days) } else { days };
+            let days = self.scaled.filled(days, input.first() + row)?;
             // A year has 365.2425 days on average. 1970 began on a Thursday, three days behind a Monday; all times of a day are
             // one day of the week.
             let turns = [days / 365.2425, (days + 3.0).floor() / 7.0, days];

@@ -1,6 +1,5 @@
 //! A table in words.
 
-use std::collections::HashMap;
 use std::fmt;
 
 use super::{Table, TableColumn};
@@ -48,8 +47,8 @@ fn summary(column: &TableColumn) -> String {
             }
         }
         TableColumn::Texts(texts) => {
-            let mut counts: HashMap<&str, usize> = HashMap::new();
-            texts.iter().filter(|text| !text.is_empty()).for_each(|text| *counts.entry(text).or_default() += 1);
+            let mut counts = texts.counts();
+            counts.remove("");
             match counts.iter().max_by_key(|&(text, count)| (count, std::cmp::Reverse(text))) {
                 None => "no text".to_owned(),
                 Some((text, count)) => format!("{} different, {:?} {count} times", counts.len(), shortened(text)),

@@ -237,9 +237,15 @@ impl Scaled {
         names
     }
 
+    /// The number of a row, or what stands for it.
+    #[inline]
+    pub fn filled(&self, number: f64, row: usize) -> Result<f64> {
+        checked(number, self.fill, row)
+    }
+
     pub fn write(&self, input: &Input<'_>, out: &mut Strided<'_>) -> Result<()> {
         for (row, &number) in input.numbers().iter().enumerate() {
-            let value = checked(number, self.fill, input.first() + row)?;
+            let value = self.filled(number, input.first() + row)?;
             out.set(row, 0, ((value - self.center) / self.divisor) as f32);
             if self.indicator {
                 out.set(row, 1, f32::from(u8::from(number.is_nan())));

@@ -35,14 +35,8 @@ impl Table {
     /// # Errors
     /// If there is no such column, or no row is left.
     pub fn with_values(&self, column: &str) -> Result<Table> {
-        let rows: Vec<usize> = match self.column(column)? {
-            TableColumn::Numbers(numbers) => {
-                numbers.iter().enumerate().filter(|(_, number)| !number.is_nan()).map(|(row, _)| row).collect()
-            }
-            TableColumn::Texts(texts) => {
-                texts.iter().enumerate().filter(|(_, text)| !text.is_empty()).map(|(row, _)| row).collect()
-            }
-        };
+        let are_missing = self.column(column)?.are_missing().enumerate();
+        let rows: Vec<usize> = are_missing.filter(|&(_, is_missing)| !is_missing).map(|(row, _)| row).collect();
         if rows.is_empty() {
             let error = DatasetError::new("no entry", "at least one", "check how the column was read");
             return Err(error.in_column(column));
@@ -90,7 +84,7 @@ impl Table {
 
     /// The rows in the random order of a seed or of a `&mut Generator`.
     pub fn shuffle(&self, randomness: impl Randomness) -> Table {
-        self.rows(&Order::shuffled(self.len(), randomness).samples(0..self.len()))
+        self.rows(&Order::shuffled(self.len(), randomness).all())
     }
 
     /// A table to train on, and one of the last `fraction` of the rows, as they stand. For rows that are ordered by time this is

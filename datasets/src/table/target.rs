@@ -134,11 +134,7 @@ impl AdaptedTarget {
 }
 
 fn check_missing(column: &TableColumn) -> Result<()> {
-    let row = match column {
-        TableColumn::Numbers(numbers) => numbers.iter().position(f64::is_nan),
-        TableColumn::Texts(texts) => texts.iter().position(str::is_empty),
-    };
-    match row {
+    match column.are_missing().position(|is_missing| is_missing) {
         None => Ok(()),
         Some(row) => {
             let hint = "leave out the rows without one: `table.with_values(column)`";
