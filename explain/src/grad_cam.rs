@@ -63,13 +63,7 @@ pub fn grad_cam<T: Float>(
     const OP: &str = "grad_cam";
     let inputs = inputs.into();
     let settled = target.settle(OP, model, &inputs)?;
-    let mut numbers = None;
-    let (_, seen) = model.observer().of([path]).differentiate(&inputs, |outputs| {
-        let of_samples = settled.numbers(outputs, 1);
-        let sum = of_samples.sum(..);
-        numbers = Some(of_samples.into_value());
-        sum
-    })?;
+    let (numbers, seen) = settled.differentiate(&model.observer().of([path]), &inputs)?;
     let layer = &seen[path];
     let shape = layer.value.shape();
     if !(3..=5).contains(&shape.len()) {
@@ -95,6 +89,5 @@ pub fn grad_cam<T: Float>(
         }
         _ => coarse.clone(),
     };
-    let numbers = numbers.expect("the numbers were computed to be differentiated");
     Ok(ClassActivation { explained: settled.names, numbers, maps, coarse })
 }

@@ -71,19 +71,12 @@ fn attributed<T: Float>(
     let settled = target.settle(op, model, inputs)?;
     let paths = sources(op, model, inputs)?;
     let observer = model.observer().of(paths.iter().map(String::as_str));
-    let mut numbers = None;
-    let (_, seen) = observer.differentiate(inputs, |outputs| {
-        let of_samples = settled.numbers(outputs, 1);
-        let sum = of_samples.sum(..);
-        numbers = Some(of_samples.into_value());
-        sum
-    })?;
+    let (numbers, seen) = settled.differentiate(&observer, inputs)?;
     let of_source = |observed: Observed<T>| {
         let Observed { path, value, mask, gradient, .. } = observed;
         let gradient = gradient.unwrap_or_else(|| value.zeros_like());
         Attribution { path, values: attribution(&value, gradient), mask }
     };
     let list = seen.into_iter().filter(|observed| observed.output == 0).map(of_source).collect();
-    let numbers = numbers.expect("the numbers were computed to be differentiated");
     Ok(Attributions { explained: settled.names, numbers, list })
 }

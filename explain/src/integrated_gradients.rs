@@ -213,7 +213,7 @@ fn gradients<T: Float>(
     settled: &Settled<T>,
     lines: &[Line<T>],
 ) -> Result<Vec<Option<Tensor<T>>>> {
-    let (_, seen) = observer.differentiate(inputs, |outputs| settled.numbers(outputs, 1).sum(..))?;
+    let (_, seen) = settled.differentiate(observer, inputs)?;
     Ok(lines.iter().map(|line| seen[&line.path].gradient.clone()).collect())
 }
 

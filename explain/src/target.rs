@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gradus_autograd::Var;
-use gradus_nn::{Activation, Error, Model, Result};
+use gradus_nn::{Activation, Error, Model, Observations, Observer, Result};
 use gradus_tensor::{Columns, Float, Tensor, keepdims};
 
 /// The number of a model's output that is explained, one for each sample.
@@ -184,11 +184,23 @@ enum Score {
 }
 
 impl<T: Float> Settled<T> {
+    /// The numbers `[n]`, and the gradients of what an observer sees.
+    pub fn differentiate(&self, observer: &Observer<'_, T>, inputs: &Columns) -> Result<(Tensor<T>, Observations<T>)> {
+        let mut numbers = Tensor::zeros([0]);
+        let (_, seen) = observer.differentiate(inputs, |outputs| {
+            let of_samples = self.numbers(outputs, 1);
+            let sum = of_samples.sum(..);
+            numbers = of_samples.into_value();
+            sum
+        })?;
+        Ok((numbers, seen))
+    }
+
     /// The numbers `[copies * n]` of outputs for so many copies of the batch, one behind the other.
     pub fn numbers(&self, outputs: &[Var<T>], copies: usize) -> Var<T> {
-        let Chosen::Classes { place, score, is_binary, classes } = &self.chosen else {
-            let Chosen::Function(function) = &self.chosen else { unreachable!("there are two kinds") };
-            return function(outputs);
+        let (place, score, is_binary, classes) = match &self.chosen {
+            Chosen::Function(function) => return function(outputs),
+            Chosen::Classes { place, score, is_binary, classes } => (place, score, is_binary, classes),
         };
         let output = &outputs[*place];
         let output = if output.ndim() == 1 { output.unsqueeze(-1) } else { output.clone() };

@@ -69,7 +69,7 @@ impl LayerCheck {
     /// # Errors
     /// The first property of a layer that does not hold, and how.
     pub fn check<L: Layer>(&self, layer: &L) -> Result<()> {
-        check_serde(layer)?;
+        let read = read_back(layer)?;
         let model = model_of::<f64, L>(layer, &self.inputs)?;
         // The inputs of a kind of batch: `stream` tells one from another.
         let inputs = |samples: usize, stream: u64| draw(&model, samples, stream);
@@ -79,17 +79,15 @@ impl LayerCheck {
         check_gradients(&model, &inputs(3, 0), L::KIND)?;
         check_independence(&model, &inputs(3, 0), &inputs(3, 1), L::KIND)?;
         self.check_determinism(layer, &model, &inputs(3, 0))?;
-        self.check_read_back(layer, &model, &inputs(3, 0))?;
+        self.check_read_back(&read, &model, &inputs(3, 0))?;
         self.check_masks(layer)?;
         self.check_parts(layer)?;
         self.check_degenerate_shapes(layer)
     }
 
     /// That the layer which is read back from JSON is the same one: a field that serde skips would be lost in a file.
-    fn check_read_back<L: Layer>(&self, layer: &L, model: &Model<f64>, inputs: &Columns) -> Result<()> {
-        let json = serde_json::to_string(layer).and_then(|json| serde_json::from_str::<L>(&json));
-        let read = json.map_err(|error| fail(L::KIND, format!("JSON cannot hold its data: {error}"), FIELDS))?;
-        let twin = model_of::<f64, L>(&read, &self.inputs)?;
+    fn check_read_back<L: Layer>(&self, read: &L, model: &Model<f64>, inputs: &Columns) -> Result<()> {
+        let twin = model_of::<f64, L>(read, &self.inputs)?;
         let names = |model: &Model<f64>| model.params().iter().map(|param| param.name.clone()).collect::<Vec<String>>();
         if names(&twin) != names(model) || train(&twin, inputs)? != train(model, inputs)? {
             let problem = "read back from JSON it computes something else";
@@ -338,18 +336,22 @@ fn check_gradients(model: &Model<f64>, inputs: &Columns, kind: &str) -> Result<(
 }
 
 /// What to do about data that JSON does not hold.
-const FIELDS: &str = "make every field one that JSON can hold";
-
-fn check_serde<L: Layer>(layer: &L) -> Result<()> {
-    let same = serde_json::to_string(layer)
-        .and_then(|json| Ok((serde_json::to_string(&serde_json::from_str::<L>(&json)?)?, json)));
-    match same {
-        Ok((again, json)) if again == json => Ok(()),
-        Ok((again, json)) => {
+/// The layer that is read back from the JSON of this one: it must be written alike.
+fn read_back<L: Layer>(layer: &L) -> Result<L> {
+    let written = || {
+        let json = serde_json::to_string(layer)?;
+        let read: L = serde_json::from_str(&json)?;
+        Ok((serde_json::to_string(&read)?, json, read))
+    };
+    match written() {
+        Ok((again, json, read)) if again == json => Ok(read),
+        Ok((again, json, _)) => {
             let problem = format!("written to JSON and read back, {json} is {again}");
             Err(fail(L::KIND, problem, "skip no fields, and make every float finite"))
         }
-        Err(error) => Err(fail(L::KIND, format!("JSON cannot hold its data: {error}"), FIELDS)),
+        Err::<_, serde_json::Error>(error) => {
+            Err(fail(L::KIND, format!("JSON cannot hold its data: {error}"), "make every field one that JSON can hold"))
+        }
     }
 }
 
