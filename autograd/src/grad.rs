@@ -6,7 +6,7 @@ use std::ops::{Index, IndexMut};
 use gradus_tensor::{Float, Tensor};
 
 use crate::params::Params;
-use crate::tape::{Fault, Tape};
+use crate::tape::{Done, Fault, Tape};
 use crate::var::Var;
 
 /// The gradient of a loss with respect to each parameter; see [`value_and_grad`].
@@ -86,8 +86,40 @@ pub fn try_value_and_grad<T: Float, A, E>(
     params: &Params<T>,
     loss: impl FnOnce(&[Var<T>]) -> Result<(Var<T>, A), E>,
 ) -> Result<(T, A, Grads<T>), E> {
-    let (value, also, grads, _) = differentiate(Tape::new(), params, loss)?;
+    let (value, also, grads, _) = differentiate(Tape::new(), params, loss, None)?;
     Ok((value, also, grads))
+}
+
+/// As [`try_value_and_grad`], which hands the gradient of each parameter to `done` by its index, as soon as nothing more is added to
+/// it: the sweep goes from the last layer to the first, and while it goes on, the gradients of the last layers can be sent to
+/// other machines. Parameters without a gradient are left out.
+///
+/// ```
+/// use gradus_autograd::{Params, grads_as_they_come};
+/// use gradus_tensor::Tensor;
+/// let mut params = Params::new();
+/// params.add("first", Tensor::new([2.0]));
+/// params.add("second", Tensor::new([5.0]));
+/// let mut found = Vec::new();
+/// let loss = |weights: &[gradus_autograd::Var]| Ok::<_, ()>(((weights[0].square() * &weights[1]).sum(..), ()));
+/// let (value, ()) = grads_as_they_come(&params, loss, |index, gradient| found.push((index, gradient.item()))).unwrap();
+/// assert_eq!(value, 20.0);
+/// assert_eq!(found, [(1, 4.0), (0, 20.0)]);
+/// ```
+///
+/// # Errors
+/// That of the computation; nothing is swept then.
+///
+/// # Panics
+/// If the loss is not a single number.
+#[track_caller]
+pub fn grads_as_they_come<T: Float, A, E>(
+    params: &Params<T>,
+    loss: impl FnOnce(&[Var<T>]) -> Result<(Var<T>, A), E>,
+    mut done: impl FnMut(usize, Tensor<T>),
+) -> Result<(T, A), E> {
+    let (value, also, ..) = differentiate(Tape::new(), params, loss, Some(&mut done))?;
+    Ok((value, also))
 }
 
 /// As [`try_value_and_grad`], on a [checked tape](Tape::checked): with the ops that computed something that is not finite.
@@ -112,7 +144,7 @@ pub fn checked_value_and_grad<T: Float, A, E>(
     params: &Params<T>,
     loss: impl FnOnce(&[Var<T>]) -> Result<(Var<T>, A), E>,
 ) -> Result<(T, A, Grads<T>, Vec<Fault>), E> {
-    differentiate(Tape::checked(), params, loss)
+    differentiate(Tape::checked(), params, loss, None)
 }
 
 #[track_caller]
@@ -120,6 +152,7 @@ fn differentiate<T: Float, A, E>(
     tape: Tape<T>,
     params: &Params<T>,
     loss: impl FnOnce(&[Var<T>]) -> Result<(Var<T>, A), E>,
+    done: Option<&mut Done<'_, T>>,
 ) -> Result<(T, A, Grads<T>, Vec<Fault>), E> {
     let vars: Vec<Var<T>> = params
         .iter()
@@ -127,7 +160,20 @@ fn differentiate<T: Float, A, E>(
         .collect();
     let (loss, also) = loss(&vars)?;
     let value = loss.value().clone();
-    let mut gradients = tape.backward(&loss);
+    let mut gradients = match done {
+        None => tape.backward(&loss),
+        Some(done) => {
+            // The variables are the first on the tape, in order.
+            let trained = params.iter().enumerate().filter(|(_, param)| param.trainable());
+            let indices: Vec<usize> = trained.map(|(index, _)| index).collect();
+            let mut of_leaf = |leaf: usize, gradient| {
+                if let Some(&index) = indices.get(leaf) {
+                    done(index, gradient);
+                }
+            };
+            tape.backward_with(&loss, Some(&mut of_leaf))
+        }
+    };
     let grads = vars.iter().map(|var| gradients.take(var)).collect();
     Ok((value.item(), also, grads, gradients.into_faults()))
 }

@@ -57,7 +57,9 @@ mod tape;
 mod var;
 
 pub use constraint::Constraint;
-pub use grad::{Grads, StateUpdates, checked_value_and_grad, grad, try_value_and_grad, value_and_grad};
+pub use grad::{
+    Grads, StateUpdates, checked_value_and_grad, grad, grads_as_they_come, try_value_and_grad, value_and_grad,
+};
 pub use gradcheck::{GradientMismatch, gradcheck};
 pub use op::Op;
 pub use params::{Param, Params, ParamsMismatch, Role};

@@ -128,6 +128,13 @@ impl<T: Float> Tape<T> {
     /// If `loss` has more than one element or was not computed on this tape.
     #[track_caller]
     pub fn backward(self, loss: &Var<T>) -> Gradients<T> {
+        self.backward_with(loss, None)
+    }
+
+    /// As [`backward`](Tape::backward). `done` is given the place of each leaf and its gradient as soon as nothing more is added to
+    /// it, while the sweep goes on; what it is given is not among the gradients that are returned.
+    #[track_caller]
+    pub(crate) fn backward_with(self, loss: &Var<T>, done: Option<&mut Done<'_, T>>) -> Gradients<T> {
         if loss.value().size() != 1 {
             panic!("backward: the loss must be a single number, take its sum or mean first: {}", loss.value().shape());
         }
@@ -142,7 +149,7 @@ impl<T: Float> Tape<T> {
                 };
                 slots.resize_with(list.len(), || None);
                 slots[place.index] = Some(loss.value().ones_like());
-                sweep(list, &mut slots, &mut faults);
+                sweep(list, &mut slots, &mut faults, done);
             }
             Some(_) => panic!("backward: the loss was computed on another tape"),
             // A loss that depends on no variable: every gradient is zero.
@@ -197,30 +204,75 @@ fn is_finite<T: Float>(x: &Tensor<T>) -> bool {
     x.is_finite().all(..).item()
 }
 
-/// Runs the derivatives from the last node to the first. Afterwards only leaves have gradients in `slots`.
-fn sweep<T: Float>(mut list: Vec<Node<T>>, slots: &mut [Option<Tensor<T>>], faults: &mut Option<Vec<Fault>>) {
-    while let Some(mut node) = list.pop() {
-        let Some(last) = node.derivatives.pop() else {
-            continue;
-        };
-        let Some(gradient) = slots[list.len()].take() else {
-            continue;
-        };
-        // Where the ops behind it were at fault, it is not.
-        let checked = faults.as_ref().filter(|_| is_finite(&gradient));
-        let sources: Option<Vec<usize>> =
-            checked.map(|_| node.derivatives.iter().chain([&last]).flat_map(Derivative::sources).collect());
-        for derivative in node.derivatives {
-            pass_on(derivative, gradient.clone(), slots);
+/// Takes the place of a leaf on the tape, and its gradient.
+pub(crate) type Done<'a, T> = dyn FnMut(usize, Tensor<T>) + 'a;
+
+/// Runs the derivatives from the last node to the first. Afterwards only leaves have gradients in `slots`, and not those that
+/// `done` was given.
+fn sweep<T: Float>(
+    mut list: Vec<Node<T>>,
+    slots: &mut [Option<Tensor<T>>],
+    faults: &mut Option<Vec<Fault>>,
+    done: Option<&mut Done<'_, T>>,
+) {
+    let Some(done) = done else {
+        while let Some(node) = list.pop() {
+            pass_back(node, list.len(), slots, faults);
         }
-        // The last derivative gets the gradient itself and may compute in its memory.
-        pass_on(last, gradient, slots);
-        let at_fault = |source: &usize| slots[*source].as_ref().is_some_and(|gradient| !is_finite(gradient));
-        if let (Some(faults), Some(sources)) = (faults.as_mut(), sources)
-            && sources.iter().any(at_fault)
-        {
-            faults.push(Fault { op: node.op, node: list.len(), in_gradient: true });
+        return;
+    };
+    let mut first_uses = first_uses(&list);
+    while let Some(node) = list.pop() {
+        pass_back(node, list.len(), slots, faults);
+        while let Some((_, leaf)) = first_uses.pop_if(|(user, _)| *user == list.len()) {
+            if let Some(gradient) = slots[leaf].take() {
+                done(leaf, gradient);
+            }
         }
+    }
+}
+
+/// The first node that uses each leaf, and the leaf, in the order of the nodes: the sweep comes to it last.
+fn first_uses<T: Float>(list: &[Node<T>]) -> Vec<(usize, usize)> {
+    let mut is_used = vec![false; list.len()];
+    let mut uses = Vec::new();
+    for (user, node) in list.iter().enumerate() {
+        for source in node.derivatives.iter().flat_map(Derivative::sources) {
+            if list[source].derivatives.is_empty() && !std::mem::replace(&mut is_used[source], true) {
+                uses.push((user, source));
+            }
+        }
+    }
+    uses
+}
+
+/// Passes the gradient of a node's output, if it has one, on to its inputs. `place` is that of the node on the tape.
+fn pass_back<T: Float>(
+    mut node: Node<T>,
+    place: usize,
+    slots: &mut [Option<Tensor<T>>],
+    faults: &mut Option<Vec<Fault>>,
+) {
+    let Some(last) = node.derivatives.pop() else {
+        return;
+    };
+    let Some(gradient) = slots[place].take() else {
+        return;
+    };
+    // Where the ops behind it were at fault, it is not.
+    let checked = faults.as_ref().filter(|_| is_finite(&gradient));
+    let sources: Option<Vec<usize>> =
+        checked.map(|_| node.derivatives.iter().chain([&last]).flat_map(Derivative::sources).collect());
+    for derivative in node.derivatives {
+        pass_on(derivative, gradient.clone(), slots);
+    }
+    // The last derivative gets the gradient itself and may compute in its memory.
+    pass_on(last, gradient, slots);
+    let at_fault = |source: &usize| slots[*source].as_ref().is_some_and(|gradient| !is_finite(gradient));
+    if let (Some(faults), Some(sources)) = (faults.as_mut(), sources)
+        && sources.iter().any(at_fault)
+    {
+        faults.push(Fault { op: node.op, node: place, in_gradient: true });
     }
 }
 

@@ -1,10 +1,13 @@
 //! What a layer's computation runs in.
 
+use std::sync::Arc;
+
 use gradus_autograd::{Params, Var};
 use gradus_tensor::{Float, Generator, Tensor};
 
 use crate::memory::LayerMemory;
 use crate::observer::Collector;
+use crate::shard::{Shard, add};
 use crate::value::Values;
 
 /// The handle of a weight or state: its index among the model's parameters.
@@ -81,11 +84,21 @@ pub struct Context<'a, T: Float> {
     memory: Option<&'a mut LayerMemory<T>>,
     /// Who sees the outputs of layers, if anybody does.
     observer: Option<&'a mut Collector<T>>,
+    /// The shard that is computed, if the batch is cut into shards.
+    shard: Option<Arc<dyn Shard>>,
+    /// The states, by index of the parameter, whose updates are of the whole batch already.
+    pub(crate) of_batch: Vec<usize>,
 }
 
 impl<'a, T: Float> Context<'a, T> {
     pub(crate) fn new(params: &'a Params<T>, vars: &'a [Var<T>], training: Option<&'a mut Generator>) -> Self {
-        Context { params, vars, training, updates: Vec::new(), memory: None, observer: None }
+        let (updates, of_batch) = (Vec::new(), Vec::new());
+        Context { params, vars, training, updates, memory: None, observer: None, shard: None, of_batch }
+    }
+
+    /// The same, of one shard of a batch.
+    pub(crate) fn in_shard(self, shard: Option<&Arc<dyn Shard>>) -> Self {
+        Context { shard: shard.cloned(), ..self }
     }
 
     /// The same, in which layers go on from what they remember.
@@ -131,6 +144,12 @@ impl<'a, T: Float> Context<'a, T> {
         updated.map_or(self.vars[id.0].value(), |(_, value)| value)
     }
 
+    /// The shard that is computed, with its connection to the others, if the batch is cut into shards. Then the samples that a
+    /// layer gets are not the whole batch.
+    pub fn shard(&self) -> Option<&Arc<dyn Shard>> {
+        self.shard.as_ref()
+    }
+
     /// The generator of a training step; `None` when predicting. Layers that behave differently while training match
     /// on it.
     pub fn training(&mut self) -> Option<&mut Generator> {
@@ -147,5 +166,29 @@ impl<'a, T: Float> Context<'a, T> {
         if !self.is_frozen(state) {
             self.updates.push((state.0, value));
         }
+    }
+
+    /// As [`update`](Context::update), with a value that is already that of the whole batch, if this is a shard of one.
+    pub(crate) fn update_of_batch(&mut self, state: ParamId, value: Tensor<T>) {
+        self.of_batch.push(state.0);
+        self.update(state, value);
+    }
+
+    /// The next values of the states after a pass over one shard of a batch, of so many samples: those that are not of the whole
+    /// batch are averaged over the shards.
+    pub(crate) fn states_of_batch(self, samples: usize) -> Vec<(usize, Tensor<T>)> {
+        let Context { mut updates, of_batch, shard, .. } = self;
+        let own = |state: &usize| !of_batch.contains(state);
+        let Some(shard) = shard.filter(|_| updates.iter().any(|(state, _)| own(state))) else { return updates };
+        let mut numbers = vec![samples as f64];
+        let values = updates.iter().filter(|(state, _)| own(state)).flat_map(|(_, value)| value.iter());
+        numbers.extend(values.map(|value| value.as_f64() * samples as f64));
+        let merged = shard.merge(numbers, add);
+        let mut means = merged[1..].iter().map(|sum| T::of(sum / merged[0]));
+        for (_, value) in updates.iter_mut().filter(|(state, _)| own(state)) {
+            let mean: Tensor<T> = means.by_ref().take(value.size()).collect();
+            *value = mean.reshape(value.shape());
+        }
+        updates
     }
 }

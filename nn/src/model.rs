@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
-use gradus_autograd::{Grads, Params, StateUpdates, Var, checked_value_and_grad, try_value_and_grad};
+use gradus_autograd::{
+    Grads, Params, StateUpdates, Var, checked_value_and_grad, grads_as_they_come, try_value_and_grad,
+};
 use gradus_tensor::safetensors::shortened;
 use gradus_tensor::{Columns, Float, Generator, Shape, Tensor};
 
@@ -21,6 +23,7 @@ use crate::memory::LayerMemory;
 use crate::observer::Collector;
 use crate::parts::Flow;
 use crate::regularizers::Regularizer;
+use crate::shard::Shard;
 use crate::summary::{Summary, Table};
 use crate::value::{Value, ValueKind, Values};
 
@@ -548,6 +551,49 @@ impl<T: Float> Model<T> {
         Ok(Pass { loss: value, parts, outputs, masks, grads, states })
     }
 
+    /// As [`grad`](Model::grad), for one shard of a batch, while others compute the other shards: `inputs`, `targets` and `weights`
+    /// are its samples alone. The gradients are the share of these samples in the gradients of the whole batch's loss: those of
+    /// all shards, added up, are the gradients of the batch. `done` is given each by its index among the parameters, as soon as
+    /// the backward sweep adds nothing more to it; [`Pass::grads`] is empty.
+    ///
+    /// The losses and the states of the pass are those of the whole batch; outputs and masks those of these samples. The
+    /// statistics of a batch normalisation are those of the whole batch. What a layer of a user's own makes a state is averaged
+    /// over the samples of all shards, unless the layer does better by [`Context::shard`](crate::Context::shard).
+    ///
+    /// # Errors
+    /// As [`grad`](Model::grad). The other shards have to be told then: they wait for this one.
+    #[allow(clippy::too_many_arguments)] // Those of `grad`, and two that belong to the shard.
+    pub fn grad_of_shard(
+        &self,
+        inputs: impl Into<Columns>,
+        targets: impl Into<Columns>,
+        weights: Option<&Tensor<T>>,
+        loss: &impl Objective<T>,
+        generator: &mut Generator,
+        shard: &Arc<dyn Shard>,
+        done: impl FnMut(usize, Tensor<T>),
+    ) -> Result<Pass<T>> {
+        let inputs = inputs.into();
+        let fed = Fed::new("grad", &self.inputs, &inputs)?;
+        let computation = self.computation("grad", &fed)?;
+        let values = fed.values("grad", &self.inputs, 0, fed.samples)?;
+        let targets = self.match_targets("grad", targets)?;
+        self.check_loss("grad", loss)?;
+        let total = |vars: &[Var<T>]| {
+            let mut context = Context::new(&self.params, vars, Some(generator)).in_shard(Some(shard));
+            let outputs = (computation.forward)(&mut context, values);
+            let states = context.states_of_batch(fed.samples);
+            let terms = loss.terms(&self.scored(&targets, &outputs, loss)?, weights)?;
+            let penalties = self.penalties.iter().filter(|_| shard.is_first());
+            let penalty = penalties.map(|&(weight, regularizer)| regularizer.penalty(&vars[weight.0]));
+            let penalty = penalty.reduce(|sum, penalty| sum + penalty);
+            let (Total { loss, parts }, whole) = terms.total_of_batch(penalty, &**shard)?;
+            Ok::<_, Error>((loss, (whole, with_masks(outputs), parts, states.into_iter().collect())))
+        };
+        let (_, (loss, (outputs, masks), parts, states)) = grads_as_they_come(&self.params, total, done)?;
+        Ok(Pass { loss, parts, outputs, masks, grads: Grads::default(), states })
+    }
+
     /// The outputs for a batch, as when predicting, with an observer of the inputs and of the outputs of layers.
     pub(crate) fn outputs_seen(&self, op: &str, inputs: &Columns, observer: &mut Collector<T>) -> Result<Vec<Var<T>>> {
         let fed = Fed::new(op, &self.inputs, inputs)?;
@@ -600,6 +646,16 @@ impl<T: Float> Model<T> {
         weights: Option<&Tensor<T>>,
         loss: &impl Objective<T>,
     ) -> Result<Total<T>> {
+        loss.total(&self.scored(targets, outputs, loss)?, weights)
+    }
+
+    /// The outputs with their targets, which have been checked.
+    fn scored<'a>(
+        &'a self,
+        targets: &'a [Tensor<T>],
+        outputs: &'a Values<T>,
+        loss: &impl Objective<T>,
+    ) -> Result<Vec<Scored<'a, T>>> {
         let scored = self.outputs.iter().zip(targets).zip(outputs.iter()).enumerate();
         let scored = scored.map(|(place, ((output, targets), found))| Scored {
             name: &output.name,
@@ -615,7 +671,7 @@ impl<T: Float> Model<T> {
                 _ => error.within(&format!("output {}", output.name)),
             })?;
         }
-        loss.total(&scored, weights)
+        Ok(scored)
     }
 }
 

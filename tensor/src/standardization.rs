@@ -60,6 +60,11 @@ impl Standardization {
         Standardization { epsilon, ..self }
     }
 
+    /// What is added to the variance.
+    pub fn added_to_variance(&self) -> f64 {
+        self.epsilon
+    }
+
     /// Sets whether max(y, 0) takes the place of each result y, in the same pass.
     pub fn relu(self, relu: bool) -> Self {
         Standardization { relu, ..self }

@@ -12,7 +12,7 @@ use crate::mask::Positions;
 options! {
     /// y = gamma (x - mean) / sqrt(variance + epsilon) + beta, for each feature: each place on the last axis, or another.
     ///
-    /// While training, mean and variance are those of the batch, over all other axes, and each moving statistic becomes
+    /// While training, mean and variance are those of the batch, also if it is cut into [shards](crate::Shard), over all other axes, and each moving statistic becomes
     /// momentum times itself plus (1 - momentum) times the batch's. When predicting, they are the moving ones; so they are
     /// while training if the layer is frozen ([`Model::freeze`](crate::Model::freeze)), and then they stay as they are.
     ///
@@ -139,7 +139,8 @@ impl BatchStatistics {
             return self.normalize(context, x, &Epilogue::IDENTITY);
         };
         let positions = Positions::of(mask);
-        if positions.is_empty() {
+        // Other shards of the batch may have some.
+        if positions.is_empty() && context.shard().is_none() {
             return self.with_moving(context, x, &Epilogue::IDENTITY);
         }
         // One sample of all these positions has as many axes as x.
@@ -156,11 +157,17 @@ impl BatchStatistics {
         if !self.are_updated(context) {
             return self.with_moving(context, x, epilogue);
         }
-        let (y, moments) = self.normalizer.compute(context, x, epilogue);
+        let (y, moments) = match context.shard().cloned() {
+            None => self.normalizer.compute(context, x, epilogue),
+            Some(shard) => match self.normalizer.compute_in_shard(context, x, epilogue, shard) {
+                Some(found) => found,
+                None => return self.with_moving(context, x, epilogue),
+            },
+        };
         let (keep, take) = (T::of(self.momentum), T::of(1.0 - self.momentum));
         for (state, statistic) in [(self.moving_mean, moments.mean), (self.moving_variance, moments.variance)] {
             let next = context.state(state) * keep + statistic * take;
-            context.update(state, next);
+            context.update_of_batch(state, next);
         }
         y
     }

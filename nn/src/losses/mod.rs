@@ -41,7 +41,7 @@ pub use elementwise::{
 pub use expects::Expects;
 pub use focal::{BinaryFocalCrossentropy, CategoricalFocalCrossentropy};
 pub use hinge::{CategoricalHinge, Hinge, SquaredHinge};
-pub use objective::{ImpossibleSample, Losses, Objective, OutputLoss, Scored, Total};
+pub use objective::{ImpossibleSample, Losses, Objective, OutputLoss, Scored, Term, Terms, Total};
 pub use overlap::{Dice, Tversky};
 pub use sparse::SparseCategoricalCrossentropy;
 #[doc(hidden)]

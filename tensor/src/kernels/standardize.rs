@@ -345,10 +345,10 @@ fn columns_back<T: Float, const RELU: bool>(
     by_gamma.copy_from_slice(&partial[channels..2 * channels]);
 }
 
-/// y = scale x + shift for each channel of `[rows, channels]`, and max(y, 0) in its place if `relu`.
-pub(crate) fn affine<T: Float>(x: &[T], scale: &[T], shift: &[T], zeros: &[T], relu: bool, out: &mut [T]) {
+/// y = scale (x - center) + shift for each channel of `[rows, channels]`, and max(y, 0) in its place if `relu`.
+pub(crate) fn affine<T: Float>(x: &[T], [center, scale, shift]: [&[T]; 3], relu: bool, out: &mut [T]) {
     let channels = scale.len();
-    let (factors, out) = (Factors { mean: zeros, scale, shift }, Shared::new(out));
+    let (factors, out) = (Factors { mean: center, scale, shift }, Shared::new(out));
     team::split(x.len() / channels, (CHUNK / channels).max(1), |rows| {
         let x = &x[rows.start * channels..rows.end * channels];
         // SAFETY: each row is written by one task.
@@ -372,4 +372,63 @@ pub(crate) fn affine_gradient<T: Float>(
     } else {
         columns_back::<T, false>(x, grouping, options, None, scratch, weights, g);
     }
+}
+
+/// The mean of each channel and the sum of the squared distances from it, over all rows: into the first `2 channels` of `scratch`.
+pub(crate) fn channel_moments<T: Float>(x: &[T], grouping: Grouping, scratch: &mut [T]) {
+    let (channels, chunks) = (grouping.channels, grouping.chunks());
+    let partial = &mut scratch[..chunks * 2 * channels];
+    of_chunks(x, grouping, partial, |x, _, out| columns::moments(x, out));
+    columns::merge_moments(partial, channels, grouping.chunk_rows(), grouping.length);
+}
+
+/// The sums of the gradient g with respect to [`affine`]'s result, where it is not cut by the ReLU, and of its products with
+/// x - center: of each channel over all rows, into the first `2 channels` of `scratch`.
+pub(crate) fn channel_sums<T: Float>(
+    x: &[T],
+    g: &[T],
+    grouping: Grouping,
+    [center, scale, shift]: [&[T]; 3],
+    relu: bool,
+    scratch: &mut [T],
+) {
+    let (channels, chunks) = (grouping.channels, grouping.chunks());
+    let (factors, partial) = (Factors { mean: center, scale, shift }, &mut scratch[..chunks * 2 * channels]);
+    of_chunks(x, grouping, partial, |x, elements, out| match relu {
+        true => columns::sums::<T, true>(x, &g[elements], factors, out),
+        false => columns::sums::<T, false>(x, &g[elements], factors, out),
+    });
+    columns::merge_sums(partial, 2 * channels);
+}
+
+/// Turns the gradient g with respect to [`affine`]'s result into scale g - a - b (x - center), in place, where g is 0 wherever the
+/// ReLU cuts.
+pub(crate) fn channels_back<T: Float>(
+    x: &[T],
+    [center, scale, shift]: [&[T]; 3],
+    along: [&[T]; 2],
+    relu: bool,
+    g: &mut [T],
+) {
+    let (channels, factors, g) = (scale.len(), Factors { mean: center, scale, shift }, Shared::new(g));
+    team::split(x.len() / channels, (CHUNK / channels).max(1), |rows| {
+        let x = &x[rows.start * channels..rows.end * channels];
+        // SAFETY: each row is written by one task.
+        let g = unsafe { g.part(rows.start * channels, x.len()) };
+        match relu {
+            true => columns::pass_back::<T, true>(x, factors, along, g),
+            false => columns::pass_back::<T, false>(x, factors, along, g),
+        }
+    });
+}
+
+/// Calls `sum` with the elements of each chunk of the one slot, and the `2 channels` of `out` that are the chunk's.
+fn of_chunks<T: Float>(x: &[T], grouping: Grouping, out: &mut [T], sum: impl Fn(&[T], Range<usize>, &mut [T]) + Sync) {
+    let (channels, out) = (grouping.channels, Shared::new(out));
+    let rows = grouping.chunk_rows() * channels;
+    team::run(grouping.chunks(), |chunk| {
+        let elements = chunk * rows..x.len().min((chunk + 1) * rows);
+        // SAFETY: each chunk has a part of its own.
+        sum(&x[elements.clone()], elements, unsafe { out.part(chunk * 2 * channels, 2 * channels) });
+    });
 }

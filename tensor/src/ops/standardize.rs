@@ -138,7 +138,7 @@ impl<T: Float> Tensor<T> {
         let (x, scale, shift) = (self.contiguous(), scale.contiguous(), shift.contiguous());
         let zeros = scale.zeros_like();
         Tensor::written(self.shape().clone(), |out| {
-            kernels::affine(elements(&x), elements(&scale), elements(&shift), elements(&zeros), relu, out);
+            kernels::affine(elements(&x), [&zeros, &scale, &shift].map(elements), relu, out);
         })
     }
 
@@ -169,6 +169,145 @@ impl<T: Float> Tensor<T> {
         }
         [g, by_scale, by_shift]
     }
+}
+
+/// Batch normalisation whose batch lies in several tensors: the moments are those of all of them together.
+impl<T: Float> Tensor<T> {
+    /// The mean and the variance of each channel over all other axes: `[.., channels]` to `[channels]`. Those of no elements are NaN.
+    ///
+    /// ```
+    /// use gradus_tensor::Tensor;
+    /// let moments = Tensor::new([[1.0, 5.0], [3.0, 5.0]]).channel_moments();
+    /// assert_eq!((moments.mean, moments.variance), (Tensor::new([2.0, 5.0]), Tensor::new([1.0, 0.0])));
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no axis.
+    #[track_caller]
+    pub fn channel_moments(&self) -> Moments<T> {
+        let (grouping, shape) = expect_shape("channel_moments", Standardization::of_channels().grouping(self.shape()));
+        if self.is_empty() {
+            let nothing = Tensor::full(shape, T::nan());
+            return Moments { mean: nothing.clone(), variance: nothing };
+        }
+        let scratch = &mut Buffer::unspecified(grouping.scratch());
+        kernels::channel_moments(elements(&self.contiguous()), grouping, scratch);
+        let (mean, squares) = scratch[..2 * grouping.channels].split_at(grouping.channels);
+        let count = grouping.length as f64;
+        let variance = squares.iter().map(|square| T::of(square.as_f64() / count));
+        Moments { mean: mean.iter().copied().collect(), variance: variance.collect() }
+    }
+
+    /// y = gamma (x - mean) / sqrt(variance + epsilon) + beta with these moments of the channels, which may be those of more
+    /// elements than this tensor has. Epsilon and ReLU are those of `how`.
+    ///
+    /// Shapes: `[.., channels]`, unchanged; all others `[channels]`.
+    ///
+    /// ```
+    /// use gradus_tensor::{Moments, Standardization, Tensor};
+    /// let (gamma, beta) = (Tensor::new([3.0]), Tensor::new([1.0]));
+    /// let moments = Moments { mean: Tensor::new([2.0]), variance: Tensor::new([4.0]) };
+    /// let how = Standardization::of_channels().epsilon(0.0);
+    /// assert_eq!(Tensor::new([[6.0]]).standardize_with(&gamma, &beta, &moments, &how), Tensor::new([[7.0]]));
+    /// ```
+    ///
+    /// # Panics
+    /// If the shapes do not fit each other.
+    #[track_caller]
+    pub fn standardize_with(
+        &self,
+        gamma: &Tensor<T>,
+        beta: &Tensor<T>,
+        moments: &Moments<T>,
+        how: &Standardization,
+    ) -> Tensor<T> {
+        check_weights("standardize_with", self.shape(), [gamma, beta]);
+        check_weights("standardize_with", self.shape(), [&moments.mean, &moments.variance]);
+        if self.is_empty() {
+            return self.clone();
+        }
+        let (x, factors) = (self.contiguous(), channel_factors(gamma, beta, moments, how));
+        Tensor::written(self.shape().clone(), |out| {
+            kernels::affine(elements(&x), factors.each_ref().map(elements), how.relu, out);
+        })
+    }
+
+    /// What the gradient `g` of [`standardize_with`](Tensor::standardize_with)'s result sums to in each channel, and its products
+    /// with x - mean, `[channels]` each; where the ReLU cuts, g counts as 0. The first is the gradient with respect to beta, the
+    /// second, over sqrt(variance + epsilon), that with respect to gamma.
+    ///
+    /// # Panics
+    /// If the shapes do not fit each other.
+    #[track_caller]
+    pub fn standardize_sums(
+        &self,
+        g: &Tensor<T>,
+        gamma: &Tensor<T>,
+        beta: &Tensor<T>,
+        moments: &Moments<T>,
+        how: &Standardization,
+    ) -> [Tensor<T>; 2] {
+        const OP: &str = "standardize_sums";
+        let (grouping, shape) = expect_shape(OP, Standardization::of_channels().grouping(self.shape()));
+        check_weights(OP, self.shape(), [gamma, beta]);
+        check_weights(OP, self.shape(), [&moments.mean, &moments.variance]);
+        check_gradient(OP, self.shape(), g.shape());
+        if self.is_empty() {
+            return [Tensor::zeros(shape.clone()), Tensor::zeros(shape)];
+        }
+        let factors = channel_factors(gamma, beta, moments, how);
+        let factors = factors.each_ref().map(elements);
+        let (x, g) = (self.contiguous(), g.contiguous());
+        let scratch = &mut Buffer::unspecified(grouping.scratch_of_gradient());
+        kernels::channel_sums(elements(&x), elements(&g), grouping, factors, how.relu, scratch);
+        let (sums, products) = scratch[..2 * grouping.channels].split_at(grouping.channels);
+        [sums, products].map(|sums| sums.iter().copied().collect())
+    }
+
+    /// The gradient of [`standardize_with`](Tensor::standardize_with) with respect to this tensor, from the gradient `g` of its
+    /// result, where the moments depend on this tensor, too. `means` are the [sums](Tensor::standardize_sums) of all tensors whose
+    /// moments they are, over the number of their elements in a channel. The result is written to the memory of `g` if no other
+    /// tensor shares it.
+    ///
+    /// With r = 1 / sqrt(variance + epsilon) it is gamma r (g - mean(g) - (x - mean) r^2 mean(g (x - mean))). Ioffe and Szegedy,
+    /// arXiv:1502.03167, section 3.
+    ///
+    /// # Panics
+    /// If the shapes do not fit each other.
+    #[track_caller]
+    pub fn standardize_gradient_with(
+        &self,
+        mut g: Tensor<T>,
+        gamma: &Tensor<T>,
+        beta: &Tensor<T>,
+        moments: &Moments<T>,
+        means: [&Tensor<T>; 2],
+        how: &Standardization,
+    ) -> Tensor<T> {
+        const OP: &str = "standardize_gradient_with";
+        for weights in [[gamma, beta], [&moments.mean, &moments.variance], means] {
+            check_weights(OP, self.shape(), weights);
+        }
+        check_gradient(OP, self.shape(), g.shape());
+        if !self.is_empty() {
+            let factors = channel_factors(gamma, beta, moments, how);
+            let [a, b] = [&factors[1] * means[0], &factors[1] * means[1] / (&moments.variance + T::of(how.epsilon))];
+            let (x, along) = (self.contiguous(), [elements(&a), elements(&b)]);
+            kernels::channels_back(elements(&x), factors.each_ref().map(elements), along, how.relu, g.as_mut_slice());
+        }
+        g
+    }
+}
+
+/// Center, scale and shift of y = scale (x - center) + shift, each in one piece.
+fn channel_factors<T: Float>(
+    gamma: &Tensor<T>,
+    beta: &Tensor<T>,
+    moments: &Moments<T>,
+    how: &Standardization,
+) -> [Tensor<T>; 3] {
+    let scale = gamma * &(&moments.variance + T::of(how.epsilon)).rsqrt();
+    [moments.mean.contiguous(), scale.contiguous(), beta.contiguous()]
 }
 
 /// The options of the kernels, from contiguous weights.

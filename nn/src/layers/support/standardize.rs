@@ -1,5 +1,7 @@
 //! Normalisation of features: the computation of the normalising layers.
 
+use std::sync::Arc;
+
 use gradus_autograd::{Constraint, Var};
 use gradus_tensor::{Float, Moments, Shape, Standardization, Tensor};
 
@@ -9,6 +11,7 @@ use crate::error::Result;
 use crate::initializers::Initializer;
 use crate::layer::{Build, Built, Context, ParamId};
 use crate::mask::MaskRule;
+use crate::shard::{Shard, add};
 
 /// The feature axes of a normalising layer's input: it has a gamma and a beta for each place on them.
 #[derive(Clone)]
@@ -113,6 +116,31 @@ impl GammaBeta {
     }
 }
 
+/// The number of elements of each channel, the means, and the sums of squared distances from them.
+fn to_numbers<T: Float>(moments: &Moments<T>, count: usize) -> Vec<f64> {
+    let numbers = |tensor: &Tensor<T>, factor: f64| -> Vec<f64> {
+        // Those of no elements are NaN, and count as none.
+        tensor.iter().map(|number| if count == 0 { 0.0 } else { number.as_f64() * factor }).collect()
+    };
+    [vec![count as f64], numbers(&moments.mean, 1.0), numbers(&moments.variance, count as f64)].concat()
+}
+
+/// Merges counts, means and sums of squared distances. Chan, Golub and LeVeque 1983, "Algorithms for computing the sample
+/// variance", formula 2.1 for two parts.
+fn merge_moments(left: &mut Vec<f64>, right: &[f64]) {
+    let (counts, channels) = ([left[0], right[0]], (left.len() - 1) / 2);
+    let count = counts[0] + counts[1];
+    if count == 0.0 {
+        return;
+    }
+    left[0] = count;
+    for channel in 1..=channels {
+        let away = right[channel] - left[channel];
+        left[channel] += away * (counts[1] / count);
+        left[channels + channel] += right[channels + channel] + away * away * (counts[0] * counts[1] / count);
+    }
+}
+
 /// y = gamma standardize(x) + beta.
 #[derive(Clone)]
 pub(in crate::layers) struct Normalizer {
@@ -137,6 +165,41 @@ impl Normalizer {
             y
         });
         (y, moments.expect("the computation was called"))
+    }
+
+    /// As [`compute`](Self::compute), of channels whose moments are those of all shards of the batch together. `None` if none of them
+    /// has an element.
+    pub fn compute_in_shard<T: Float>(
+        &self,
+        context: &Context<'_, T>,
+        x: &Var<T>,
+        epilogue: &Epilogue<T>,
+        shard: Arc<dyn Shard>,
+    ) -> Option<(Var<T>, Moments<T>)> {
+        let [gamma, beta] = self.weights.values(context, epilogue);
+        let (how, mut moments) = (self.how.relu(epilogue.relu), None);
+        let y = self.features.as_channels(x, |x| {
+            let channels = gamma.value().size();
+            let own = x.value().channel_moments();
+            let merged = shard.merge(to_numbers(&own, x.value().size() / channels.max(1)), merge_moments);
+            let count = merged[0];
+            if count == 0.0 {
+                return x.clone();
+            }
+            let (means, squares) = merged[1..].split_at(channels);
+            let of = |numbers: &[f64], divisor: f64| numbers.iter().map(|number| T::of(number / divisor)).collect();
+            let found = Moments { mean: of(means, 1.0), variance: of(squares, count) };
+            let of_batch = move |[sums, products]: [Tensor<T>; 2]| {
+                let numbers = sums.iter().chain(products.iter()).map(|sum| sum.as_f64()).collect();
+                let merged = shard.merge(numbers, add);
+                let (sums, products) = merged.split_at(channels);
+                [sums, products].map(|sums| sums.iter().map(|sum| T::of(sum / count)).collect())
+            };
+            let y = x.standardize_with(&gamma, &beta, &found, &how, of_batch);
+            moments = Some(found);
+            y
+        });
+        Some((y, moments?))
     }
 
     /// The layer of this computation alone.
