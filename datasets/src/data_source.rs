@@ -6,6 +6,7 @@ use crate::batch::Batch;
 use crate::dataset::Dataset;
 use crate::error::Result;
 use crate::order::Order;
+use crate::share::{BatchShare, Share};
 
 /// What `Trainer::fit` and `evaluate` take: a [`Dataset`] in memory, or data that are read while they are used.
 ///
@@ -63,6 +64,32 @@ pub trait DataSource {
     /// If the batch size is 0.
     fn batches_of(&self, pass: &Pass) -> Result<PassBatches>;
 
+    /// As [`batches_of`](DataSource::batches_of), of each batch only the rows of a share: for one of several workers.
+    ///
+    /// The rows are those of the whole batch, bit for bit, so that what is trained does not depend on the number of workers.
+    /// By default the whole batch is made, and the rows are taken out. A source that can make them alone overrides this.
+    ///
+    /// ```
+    /// use gradus_datasets::{DataSource, Dataset, Pass, Share};
+    /// use gradus_tensor::Tensor;
+    /// let data = Dataset::new(Tensor::arange(0.0, 10.0, 1.0), Tensor::arange(0.0, 10.0, 1.0))?;
+    /// let pass = Pass::new(4, data.order(Some(7)));
+    /// // The first of two workers: half of each batch.
+    /// let parts = data.shares_of(&pass, Share::new(2, 0..1))?;
+    /// let sizes: Vec<usize> = parts.map(|part| part.unwrap().batch.len()).collect();
+    /// assert_eq!(sizes, [2, 2, 1]);
+    /// # Ok::<(), gradus_datasets::DatasetError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As of `batches_of`. An error of reading comes to each worker that reads the sample, in place of its batch.
+    ///
+    /// # Panics
+    /// If the batch size is 0.
+    fn shares_of(&self, pass: &Pass, share: Share) -> Result<PassShares> {
+        Ok(Box::new(self.batches_of(pass)?.map(move |batch| Ok(BatchShare::of(batch?, share)))))
+    }
+
     /// The data to train on, and the last `fraction` of the samples, for validation.
     ///
     /// # Errors
@@ -72,6 +99,9 @@ pub trait DataSource {
 
 /// The batches of a pass.
 pub type PassBatches<X = Columns, Y = X> = Box<dyn Iterator<Item = Result<Batch<X, Y>>>>;
+
+/// The rows of one of several workers, of each batch of a pass.
+pub type PassShares<X = Columns, Y = X> = Box<dyn Iterator<Item = Result<BatchShare<X, Y>>>>;
 
 /// One pass over data: in which order, and how the batches are made.
 ///
