@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use gradus_tensor::SampleType;
 
-use crate::augment::Augmentation;
+use crate::augment::{Augmentation, Part};
 use crate::batch::Batch;
 use crate::dataset::Dataset;
 use crate::error::Result;
 use crate::order::{Order, Randomness};
 use crate::prefetch::Prefetch;
+use crate::share::{BatchShare, Share};
 
 /// An iterator over the batches of a data set.
 ///
@@ -120,34 +121,49 @@ impl<X: SampleType, Y: SampleType> Batches<X, Y> {
     pub fn batch_size(&self) -> usize {
         self.size
     }
+
+    /// The rows of a share of each of these batches.
+    pub(crate) fn shares(self, share: Share) -> Shares<X, Y> {
+        Shares { batches: self, share }
+    }
+
+    /// The rows of a share of the next batch.
+    fn next_share(&mut self, share: Share) -> Option<BatchShare<X, Y>> {
+        let least = if self.drop_last { self.size } else { 1 };
+        if self.remaining() < least {
+            return None;
+        }
+        let positions = self.order.advance(self.size);
+        let (start, samples) = (positions.start, positions.len());
+        let listed = self.order.listed_samples(positions);
+        let sample = |row: usize| listed.map_or(start + row, |samples| samples[row]);
+        let own = share.rows(samples);
+        let first = own.start;
+        let part = Part::new(self.augmented.as_ref(), start, samples, own);
+        let read = match (part.range(), listed) {
+            (Some(rows), None) => self.dataset.range(start + rows.start..start + rows.end),
+            (Some(rows), Some(samples)) => self.dataset.gather(&samples[rows]),
+            (None, _) => self.dataset.gather(&part.rows().map(sample).collect::<Vec<_>>()),
+        };
+        Some(BatchShare { batch: part.changed(read, sample), first, samples })
+    }
+
+    /// Goes past `count` batches without gathering them.
+    fn go_past(&mut self, count: usize) {
+        self.order.advance(count.saturating_mul(self.size));
+    }
 }
 
 impl<X: SampleType, Y: SampleType> Iterator for Batches<X, Y> {
     type Item = Batch<X, Y>;
 
     fn next(&mut self) -> Option<Batch<X, Y>> {
-        let least = if self.drop_last { self.size } else { 1 };
-        if self.remaining() < least {
-            return None;
-        }
-        let positions = self.order.advance(self.size);
-        let start = positions.start;
-        let rows = self.order.listed_samples(positions.clone());
-        let batch = match rows {
-            Some(rows) => self.dataset.gather(rows),
-            None => self.dataset.range(positions),
-        };
-        Some(match &self.augmented {
-            Some((augmentation, seed)) => {
-                augmentation.change(batch, *seed, start, |index| rows.map_or(start + index, |rows| rows[index]))
-            }
-            None => batch,
-        })
+        self.next_share(Share::all()).map(|whole| whole.batch)
     }
 
     /// Goes past `count` batches without gathering them.
     fn nth(&mut self, count: usize) -> Option<Self::Item> {
-        self.order.advance(count.saturating_mul(self.size));
+        self.go_past(count);
         self.next()
     }
 
@@ -160,6 +176,30 @@ impl<X: SampleType, Y: SampleType> Iterator for Batches<X, Y> {
 
 impl<X: SampleType, Y: SampleType> ExactSizeIterator for Batches<X, Y> {}
 impl<X: SampleType, Y: SampleType> FusedIterator for Batches<X, Y> {}
+
+/// The rows of a share of each batch.
+#[derive(Clone)]
+pub(crate) struct Shares<X: SampleType, Y: SampleType> {
+    batches: Batches<X, Y>,
+    share: Share,
+}
+
+impl<X: SampleType, Y: SampleType> Iterator for Shares<X, Y> {
+    type Item = BatchShare<X, Y>;
+
+    fn next(&mut self) -> Option<BatchShare<X, Y>> {
+        self.batches.next_share(self.share)
+    }
+
+    fn nth(&mut self, count: usize) -> Option<BatchShare<X, Y>> {
+        self.batches.go_past(count);
+        self.next()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.batches.size_hint()
+    }
+}
 
 #[cfg(test)]
 mod tests {

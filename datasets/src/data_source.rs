@@ -6,6 +6,7 @@ use crate::batch::Batch;
 use crate::dataset::Dataset;
 use crate::error::Result;
 use crate::order::Order;
+use crate::prefetch::Prefetch;
 use crate::share::{BatchShare, Share};
 
 /// What `Trainer::fit` and `evaluate` take: a [`Dataset`] in memory, or data that are read while they are used.
@@ -159,16 +160,21 @@ impl<X: SampleType, Y: SampleType> DataSource for Dataset<X, Y> {
     }
 
     fn batches_of(&self, pass: &Pass) -> Result<PassBatches> {
+        Ok(Box::new(self.shares_of(pass, Share::all())?.map(|whole| Ok(whole?.batch))))
+    }
+
+    fn shares_of(&self, pass: &Pass, share: Share) -> Result<PassShares> {
         let mut batches = self.batches(pass.batch_size).in_order(pass.order.clone())?;
         if let Some(seed) = pass.augmentation_seed {
             batches = batches.augmented(seed)?;
         }
-        let finished = |batch: Batch<X, Y>| Ok(batch.into_columns());
+        let shares = batches.shares(share);
+        let finished = |part: BatchShare<X, Y>| Ok(part.into_columns());
         // Views of samples in sequence cost less than a thread.
         let are_views = pass.order.is_sequential() && pass.augmentation_seed.is_none();
         Ok(match if are_views { 0 } else { pass.prefetch } {
-            0 => Box::new(batches.map(finished)),
-            ahead => Box::new(batches.prefetch_on(pass.workers, ahead).map(finished)),
+            0 => Box::new(shares.map(finished)),
+            ahead => Box::new(Prefetch::shared(shares, pass.workers, ahead).map(finished)),
         })
     }
 

@@ -6,16 +6,17 @@ use std::sync::Arc;
 
 use gradus_tensor::{Columns, Float, SampleType, Samples, Tensor};
 
-use crate::augment::{Augment, Augmentation};
+use crate::augment::{Augment, Augmentation, Part};
 use crate::batch::{Batch, checked, mapped};
 use crate::buckets::arranged;
 use crate::classes::checked_class_names;
-use crate::data_source::{DataSource, Pass, PassBatches, indexed_order};
+use crate::data_source::{DataSource, Pass, PassBatches, PassShares, indexed_order};
 use crate::dataset::{Dataset, check_weights};
 use crate::error::{DatasetError, Result};
 use crate::order::Order;
 use crate::parts;
 use crate::prefetch::Prefetch;
+use crate::share::{BatchShare, Share};
 use crate::stack::{Sample, Stacking};
 use crate::text::PadSequences;
 
@@ -59,6 +60,9 @@ pub trait IndexedSource: Send + Sync + 'static {
     /// The samples at these indices, in this order: at least one index, each below [`len`](IndexedSource::len), as
     /// [`IndexedDataset::read`] checks. Several threads may call this at once.
     ///
+    /// A sample is the same whichever others are read with it: one of several workers asks only for its own rows of a batch.
+    /// Sequences of different lengths are padded by [`IndexedDataset::from_sequences`].
+    ///
     /// # Errors
     /// If a sample cannot be read. The error ends the training, and should name the file.
     ///
@@ -80,13 +84,21 @@ impl<X: SampleType, Y: SampleType> IndexedSource for Dataset<X, Y> {
     }
 }
 
-/// Reads the samples at these indices.
-type Read<X, Y> = dyn Fn(&[usize]) -> Result<Batch<X, Y>> + Send + Sync;
+/// Reads some rows of the batch of the samples at these indices of the source.
+type Read<X, Y> = dyn Fn(&[usize], &[usize]) -> Result<Batch<X, Y>> + Send + Sync;
+
+/// The indices in these rows of a batch.
+fn picked(indices: &[usize], rows: &[usize]) -> Vec<usize> {
+    rows.iter().map(|&row| indices[row]).collect()
+}
 
 /// A data set whose samples are read by their indices, when they are used: they need not fit into memory.
 ///
 /// It has the orders of a [`Dataset`], and is trained on as one: `trainer.fit(&data, fit)`. `Fit::prefetch` and `Fit::workers`
 /// read and change batches ahead on threads. A sample is never kept.
+///
+/// One of several workers reads its own rows alone, and those that mix-up mixes them with. Only where a batch is padded to its
+/// longest sample, it must read all of them, and makes its own rows.
 ///
 /// ```
 /// use gradus_datasets::{IndexedDataset, Pass};
@@ -169,13 +181,20 @@ impl IndexedDataset {
         stacking: Stacking,
         sample: impl Fn(usize) -> Result<(A, B)> + Send + Sync + 'static,
     ) -> Result<IndexedDataset<A::Type, B::Type>> {
-        IndexedDataset::of(samples, move |indices: &[usize]| {
+        IndexedDataset::of(samples, move |indices: &[usize], rows: &[usize]| {
             let one = |&index: &usize| {
                 let (inputs, targets) = sample(index)?;
                 Ok(Sample { inputs: inputs.into(), targets: targets.into() })
             };
-            let samples = indices.iter().map(one).collect::<Result<Vec<Sample>>>()?;
-            Ok(Batch::from_columns(stacking.stacked(&samples, |row| indices[row])?))
+            let stacked = |indices: &[usize], rows: &[usize]| {
+                let samples = indices.iter().map(one).collect::<Result<Vec<Sample>>>()?;
+                stacking.stacked(&samples, rows, |row| indices[row])
+            };
+            let batch = match stacking.is_fixed() {
+                true => stacked(&picked(indices, rows), &(0..rows.len()).collect::<Vec<_>>()),
+                false => stacked(indices, rows),
+            };
+            Ok(Batch::from_columns(batch?))
         })
     }
 }
@@ -186,10 +205,13 @@ impl<X: SampleType, Y: SampleType> IndexedDataset<X, Y> {
     /// # Errors
     /// If there is no sample.
     pub fn new(source: impl IndexedSource<X = X, Y = Y>) -> Result<Self> {
-        IndexedDataset::of(source.len(), move |indices: &[usize]| source.read(indices))
+        IndexedDataset::of(source.len(), move |indices: &[usize], rows: &[usize]| source.read(&picked(indices, rows)))
     }
 
-    fn of(samples: usize, read: impl Fn(&[usize]) -> Result<Batch<X, Y>> + Send + Sync + 'static) -> Result<Self> {
+    fn of(
+        samples: usize,
+        read: impl Fn(&[usize], &[usize]) -> Result<Batch<X, Y>> + Send + Sync + 'static,
+    ) -> Result<Self> {
         if samples == 0 {
             return Err(DatasetError::new(
                 "no sample",
@@ -283,8 +305,8 @@ impl<X: SampleType, Y: SampleType> IndexedDataset<X, Y> {
     ) -> IndexedDataset<A, B> {
         let IndexedDataset { read, range, weights, class_names, augmentation, lengths } = self;
         let names = class_names.clone();
-        let read = move |indices: &[usize]| {
-            mapped(checked(read(indices)?, indices.len())?, names.as_ref(), &f, |row| indices[row])
+        let read = move |indices: &[usize], rows: &[usize]| {
+            mapped(checked(read(indices, rows)?, rows.len())?, names.as_ref(), &f, |place| indices[rows[place]])
         };
         IndexedDataset { read: Arc::new(read), range, weights, class_names, augmentation, lengths }
     }
@@ -354,15 +376,20 @@ impl<X: SampleType, Y: SampleType> IndexedDataset<X, Y> {
     /// If there is no sample of an index, or no index.
     #[track_caller]
     pub fn read(&self, indices: &[usize]) -> Result<Batch<X, Y>> {
-        let (samples, start) = (self.len(), self.range.start);
+        let samples = self.len();
         assert!(!indices.is_empty(), "read: at least one index is needed");
         if let Some(index) = indices.iter().find(|&&index| index >= samples) {
             panic!("read: sample {index} of {samples}");
         }
-        let in_source: Vec<usize> = indices.iter().map(|index| start + index).collect();
-        let mut batch = checked((self.read)(&in_source)?, indices.len())?;
+        self.read_rows(indices, &(0..indices.len()).collect::<Vec<_>>())
+    }
+
+    /// Some rows of the batch of the samples at these indices.
+    fn read_rows(&self, indices: &[usize], rows: &[usize]) -> Result<Batch<X, Y>> {
+        let in_source: Vec<usize> = indices.iter().map(|index| self.range.start + index).collect();
+        let mut batch = checked((self.read)(&in_source, rows)?, rows.len())?;
         if let Some(weights) = &self.weights {
-            let weights = weights.take_rows(indices);
+            let weights = weights.take_rows(&picked(indices, rows));
             batch.weights = Some(batch.weights.map_or(weights.clone(), |given| given * &weights));
         }
         Ok(batch)
@@ -377,13 +404,18 @@ impl<X: SampleType, Y: SampleType> IndexedDataset<X, Y> {
     /// If the batch size is 0.
     #[track_caller]
     pub fn batches(&self, pass: &Pass) -> Result<PassBatches<X, Y>> {
+        Ok(Box::new(self.shares(pass, Share::all())?.map(|whole| Ok(whole?.batch))))
+    }
+
+    #[track_caller]
+    fn shares(&self, pass: &Pass, share: Share) -> Result<PassShares<X, Y>> {
         pass.check();
         pass.order.check(self.len())?;
         let augmented = self.augmentation.clone().zip(pass.augmentation_seed);
-        let batches = Batches { data: self.clone(), size: pass.batch_size, order: self.order_of(pass), augmented };
+        let shares = Shares { data: self.clone(), size: pass.batch_size, order: self.order_of(pass), augmented, share };
         Ok(match pass.prefetch {
-            0 => Box::new(batches),
-            ahead => Box::new(Prefetch::shared(batches, pass.workers, ahead)),
+            0 => Box::new(shares),
+            ahead => Box::new(Prefetch::shared(shares, pass.workers, ahead)),
         })
     }
 
@@ -443,6 +475,10 @@ impl<X: SampleType, Y: SampleType> DataSource for IndexedDataset<X, Y> {
         Ok(Box::new(self.batches(pass)?.map(|batch| Ok(batch?.into_columns()))))
     }
 
+    fn shares_of(&self, pass: &Pass, share: Share) -> Result<PassShares> {
+        Ok(Box::new(self.shares(pass, share)?.map(|part| Ok(part?.into_columns()))))
+    }
+
     fn divided(&self, fraction: f64) -> Result<(Box<dyn DataSource>, Box<dyn DataSource>)> {
         let (train, validation) = self.validation_split(fraction)?;
         Ok((Box::new(train), Box::new(validation)))
@@ -455,32 +491,33 @@ impl<X: SampleType, Y: SampleType> fmt::Debug for IndexedDataset<X, Y> {
     }
 }
 
-/// The batches of a pass.
+/// The rows of a share, of each batch of a pass.
 #[derive(Clone)]
-struct Batches<X: SampleType, Y: SampleType> {
+struct Shares<X: SampleType, Y: SampleType> {
     data: IndexedDataset<X, Y>,
     size: usize,
     order: Order,
     augmented: Option<(Arc<Augmentation>, u64)>,
+    share: Share,
 }
 
-impl<X: SampleType, Y: SampleType> Iterator for Batches<X, Y> {
-    type Item = Result<Batch<X, Y>>;
+impl<X: SampleType, Y: SampleType> Iterator for Shares<X, Y> {
+    type Item = Result<BatchShare<X, Y>>;
 
-    fn next(&mut self) -> Option<Result<Batch<X, Y>>> {
+    fn next(&mut self) -> Option<Result<BatchShare<X, Y>>> {
         let positions = self.order.advance(self.size);
         if positions.is_empty() {
             return None;
         }
         let (start, indices) = (positions.start, self.order.samples(positions));
-        let batch = self.data.read(&indices);
-        Some(match &self.augmented {
-            Some((augmentation, seed)) => batch.and_then(|batch| {
-                augmentation.check_batch(&batch)?;
-                Ok(augmentation.change(batch, *seed, start, |row| indices[row]))
-            }),
-            None => batch,
-        })
+        let (samples, sample) = (indices.len(), |row: usize| indices[row]);
+        let own = self.share.rows(samples);
+        let first = own.start;
+        let part = Part::new(self.augmented.as_ref(), start, samples, own);
+        Some(self.data.read_rows(&indices, &part.rows().collect::<Vec<_>>()).and_then(|read| {
+            part.check(&read, sample)?;
+            Ok(BatchShare { batch: part.changed(read, sample), first, samples })
+        }))
     }
 
     /// Goes past `count` batches without reading them.

@@ -97,6 +97,20 @@
 //! Those few bytes are 8 of a random order, 8 of the place of a row in a CSV, and a picture's path. A billion rows of a CSV in
 //! random order therefore take 16 GB, and are better read as a stream.
 //!
+//! # Several workers
+//!
+//! One of several workers that train one model takes a [`Share`] of each batch: [`DataSource::shares_of`] gives its rows, the
+//! same as those of the whole batch. What it reads for them depends on the data:
+//!
+//! | | reads | makes and augments |
+//! |---|---|---|
+//! | [`Dataset`] | its own rows | its own rows |
+//! | [`IndexedDataset`] | its own rows; all, where a batch is padded to its longest sample | its own rows |
+//! | [`StreamDataset`] | all | its own rows |
+//! | a [`DataSource`] of your own | all, unless it overrides `shares_of` | all, likewise |
+//!
+//! With mix-up, the samples that its own are mixed with are read and augmented, too.
+//!
 //! # Augmentation
 //!
 //! [`Dataset::augment`] has pictures shifted, turned, flipped and so on, at random and anew in every epoch, by the thread

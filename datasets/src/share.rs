@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use gradus_tensor::{SampleType, Samples};
+use gradus_tensor::{Columns, SampleType, Samples};
 
 use crate::batch::Batch;
 
@@ -131,6 +131,11 @@ pub struct BatchShare<X: SampleType = f32, Y: SampleType = X> {
 }
 
 impl<X: SampleType, Y: SampleType> BatchShare<X, Y> {
+    /// The same rows with inputs and targets as [`Columns`].
+    pub(crate) fn into_columns(self) -> BatchShare<Columns> {
+        BatchShare { batch: self.batch.into_columns(), first: self.first, samples: self.samples }
+    }
+
     /// The rows of a share, taken out of the whole batch.
     pub(crate) fn of(batch: Batch<X, Y>, share: Share) -> Self {
         let samples = batch.len();

@@ -22,14 +22,24 @@ pub(crate) struct Stacking {
 }
 
 impl Stacking {
-    /// The samples as one batch; `index` says which samples of the data they are.
+    /// Whether a sample has the same form in each batch: no length is that of the longest one.
+    pub fn is_fixed(&self) -> bool {
+        [&self.inputs, &self.targets].into_iter().flatten().all(PadSequences::is_fixed)
+    }
+
+    /// Some rows of the batch of these samples; `index` says which samples of the data are in the batch.
     ///
     /// # Errors
     /// If a sample has other columns than the first, or one of another element type or shape.
-    pub fn stacked(&self, samples: &[Sample], index: impl Fn(usize) -> usize) -> Result<Batch<Columns>> {
+    pub fn stacked(
+        &self,
+        samples: &[Sample],
+        rows: &[usize],
+        index: impl Fn(usize) -> usize,
+    ) -> Result<Batch<Columns>> {
         let column = |role: Role, of: fn(&Sample) -> &Columns, padding: &Option<PadSequences>| -> Result<Columns> {
             let columns: Vec<&Columns> = samples.iter().map(of).collect();
-            role.stacked(&columns, &index, padding.as_ref())
+            role.stacked(&columns, rows, &index, padding.as_ref())
         };
         let inputs = column(Role::Inputs, |sample| &sample.inputs, &self.inputs)?;
         let targets = column(Role::Targets, |sample| &sample.targets, &self.targets)?;
@@ -41,6 +51,7 @@ impl Role {
     fn stacked(
         self,
         samples: &[&Columns],
+        rows: &[usize],
         index: impl Fn(usize) -> usize,
         padding: Option<&PadSequences>,
     ) -> Result<Columns> {
@@ -64,10 +75,14 @@ impl Role {
             }
         }
         (0..first.len()).try_fold(first.clone(), |columns, place| {
-            let tensors = samples.iter().map(|sample| &sample[place]);
+            let tensors = rows.iter().map(|&row| &samples[row][place]);
             let stacked = match padding.filter(|_| !first[place].shape().is_empty()) {
                 None => stack(tensors),
-                Some(padding) => stack(padded(padding, tensors)?.iter()),
+                Some(padding) => {
+                    // The whole batch says how long its rows are.
+                    let length = padding.length(samples.iter().map(|sample| sample[place].shape()[0]));
+                    stack(padded(padding, tensors, length)?.iter())
+                }
             };
             Ok(columns.map_at(place, |_| stacked))
         })
@@ -83,12 +98,12 @@ impl Role {
     }
 }
 
-/// Sequences of one element type, brought to one length.
+/// Sequences of one element type, brought to this length.
 fn padded<'a>(
     padding: &PadSequences,
     sequences: impl Iterator<Item = &'a AnyTensor> + Clone,
+    length: usize,
 ) -> Result<Vec<AnyTensor>> {
-    let length = padding.length(sequences.clone().map(|sequence| sequence.shape()[0]));
     if let Some(first) = sequences.clone().next() {
         padding.check(first.element())?;
         let steps = sequences.clone().count().checked_mul(length);
@@ -121,7 +136,11 @@ mod tests {
     use super::*;
 
     fn stacked(samples: &[Sample], index: impl Fn(usize) -> usize) -> Result<Batch<Columns>> {
-        Stacking::default().stacked(samples, index)
+        Stacking::default().stacked(samples, &all(samples), index)
+    }
+
+    fn all(samples: &[Sample]) -> Vec<usize> {
+        (0..samples.len()).collect()
     }
 
     fn sample(inputs: impl Into<Columns>) -> Sample {
@@ -169,26 +188,29 @@ mod tests {
         let inputs = |ids: &[i64], steps| Columns::new().with("ids", Tensor::from(ids)).with("frames", frames(steps));
         let samples =
             [sample(inputs(&[4, 5], 1), Tensor::from([7_i8])), sample(inputs(&[6], 2), Tensor::from([8_i8, 9]))];
-        let batch = stacking.stacked(&samples, |row| row).unwrap();
+        let batch = stacking.stacked(&samples, &[0, 1], |row| row).unwrap();
         assert_eq!(batch.inputs[0].get::<i64>(), Some(&Tensor::from([[4_i64, 5], [6, 0]])));
         assert_eq!(batch.inputs[1].to::<f32>(), Tensor::new([[[1.0, 1.0], [0.0, 0.0]], [[1.0, 1.0], [1.0, 1.0]]]));
         assert_eq!(batch.targets[0].get::<i8>(), Some(&Tensor::from([[-1_i8, 7], [8, 9]])));
+        // A part of the rows is as long as all are.
+        let last = stacking.stacked(&samples, &[1], |row| row).unwrap();
+        assert_eq!(last.inputs[0].get::<i64>(), Some(&Tensor::from([[6_i64, 0]])));
+        let first = stacking.stacked(&samples, &[0], |row| row).unwrap();
+        assert_eq!(first.targets[0].get::<i8>(), Some(&Tensor::from([[-1_i8, 7]])));
         // All else must be alike, and scalars have no length.
         let other = sample(inputs(&[6], 2).map_at(1, |_| Tensor::<f32>::ones([2, 3])), Tensor::from([8_i8]));
         let [first, _] = samples;
-        let error = stacking.stacked(&[first, other], |row| row).unwrap_err().to_string();
+        let error = stacking.stacked(&[first, other], &[0, 1], |row| row).unwrap_err().to_string();
         assert!(error.contains("input \"frames\" of type f32 and shape [2, 3]"), "{error}");
         let scalars =
             [5, 6].map(|id| Sample { inputs: Tensor::scalar(id).into(), targets: Tensor::scalar(1_u8).into() });
-        assert_eq!(stacking.stacked(&scalars, |row| row).unwrap().inputs[0].shape(), &[2]);
+        assert_eq!(stacking.stacked(&scalars, &[0, 1], |row| row).unwrap().inputs[0].shape(), &[2]);
         let bytes = Stacking { inputs: Some(PadSequences::default().value(-1.0)), targets: None };
-        let bytes = bytes
-            .stacked(&[Sample { inputs: Tensor::from([1_u8]).into(), targets: Tensor::scalar(1_u8).into() }], |row| {
-                row
-            });
+        let byte = Sample { inputs: Tensor::from([1_u8]).into(), targets: Tensor::scalar(1_u8).into() };
+        let bytes = bytes.stacked(&[byte], &[0], |row| row);
         assert_eq!(bytes.unwrap_err().expected(), "a whole number from 0 to 255, which u8 has");
         let long = Stacking { inputs: Some(PadSequences::post().maxlen(usize::MAX / 16)), targets: None };
-        assert!(long.stacked(&scalars_of(1), |row| row).is_err());
+        assert!(long.stacked(&scalars_of(1), &[0], |row| row).is_err());
     }
 
     fn scalars_of(length: usize) -> [Sample; 1] {

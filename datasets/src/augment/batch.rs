@@ -1,14 +1,15 @@
 //! Augmentation of batches: of the one input column that holds pictures, and by mix-up of all columns.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use gradus_tensor::{AnyTensor, Columns, SampleType, Samples};
 
-use super::mix_up;
+use super::mix_up::{self, Mixture};
 use super::pictures::{Augment, generator};
 use crate::batch::Batch;
 use crate::columns::Role;
-use crate::error::{DatasetError, Result};
+use crate::error::{DatasetError, Place, Result};
 
 /// The changes of a data set's pictures, and the input column that holds the pictures.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,7 +49,7 @@ impl Augmentation {
         if self.augment.mix_up_alpha() > 0.0 { mix_up::check(&inputs, &targets) } else { Ok(()) }
     }
 
-    /// Checks that this batch can be changed.
+    /// Checks that a batch can be changed.
     pub fn check_batch<X: SampleType, Y: SampleType>(&self, batch: &Batch<X, Y>) -> Result<()> {
         self.check(batch.inputs.clone().into(), batch.targets.clone().into())
     }
@@ -70,27 +71,98 @@ impl Augmentation {
         }
     }
 
-    /// The batch, changed: the samples `row(0)`, `row(1)`, ... of a data set that passed [`check`](Augmentation::check),
-    /// after `start` others.
-    pub fn change<X: SampleType, Y: SampleType>(
+    /// Changes the pictures of a batch that passed [`check`](Augmentation::check): the samples `sample(0)`, `sample(1)`, ...
+    fn change<X: SampleType, Y: SampleType>(
         &self,
         batch: Batch<X, Y>,
         seed: u64,
-        start: usize,
-        row: impl Fn(usize) -> usize,
+        sample: impl Fn(usize) -> usize,
     ) -> Batch<X, Y> {
         let inputs: Columns = batch.inputs.into();
         let index = self.place(&inputs).expect("the data set was checked");
-        let pictures = |column: &AnyTensor| self.augment.changed(&column.to(), seed, row);
+        let pictures = |column: &AnyTensor| self.augment.changed(&column.to(), seed, sample);
         let inputs = inputs.map_at(index, |column| match column {
             AnyTensor::F64(_) => AnyTensor::F64(pictures(column).to()),
             _ => AnyTensor::F32(pictures(column)),
         });
-        let batch = Batch { inputs: X::Data::from_columns(inputs), targets: batch.targets, weights: batch.weights };
-        match self.augment.mix_up_alpha() {
-            0.0 => batch,
-            // No picture has the number of a batch.
-            alpha => mix_up::mix(batch, alpha, &mut generator(seed, !(start as u64))),
+        Batch { inputs: X::Data::from_columns(inputs), targets: batch.targets, weights: batch.weights }
+    }
+}
+
+/// Some rows of a batch, which are the same whether the others are made or not.
+pub(crate) struct Part<'a> {
+    own: Range<usize>,
+    /// The rows that these are mixed with, where they are none of these.
+    others: Vec<usize>,
+    changes: Option<(&'a Augmentation, u64)>,
+    mixture: Option<Mixture>,
+}
+
+impl<'a> Part<'a> {
+    /// The rows `own` of a batch of so many samples, which come after `start` others. They are changed by an augmentation and a
+    /// seed, if there is one.
+    pub fn new(
+        augmented: Option<&'a (Arc<Augmentation>, u64)>,
+        start: usize,
+        samples: usize,
+        own: Range<usize>,
+    ) -> Self {
+        let changes = augmented.map(|(augmentation, seed)| (&**augmentation, *seed));
+        let (mixture, others) = match changes.map(|(augmentation, seed)| (augmentation.augment.mix_up_alpha(), seed)) {
+            None | Some((0.0, _)) => (None, Vec::new()),
+            Some((alpha, seed)) => {
+                // No picture has the number of a batch.
+                let mixture = Mixture::new(samples, alpha, &mut generator(seed, !(start as u64)));
+                let (mixture, others) = mixture.of_rows(own.clone());
+                (Some(mixture), others)
+            }
+        };
+        Part { own, others, changes, mixture }
+    }
+
+    /// The rows that must be read: these, and behind them those that they are mixed with.
+    pub fn rows(&self) -> impl Iterator<Item = usize> + '_ {
+        self.own.clone().chain(self.others.iter().copied())
+    }
+
+    /// The rows that must be read, where they are in sequence.
+    pub fn range(&self) -> Option<Range<usize>> {
+        self.others.is_empty().then(|| self.own.clone())
+    }
+
+    /// Checks that what was read can be changed; `sample` says which sample of the data is in a row of the batch.
+    pub fn check<X: SampleType, Y: SampleType>(
+        &self,
+        read: &Batch<X, Y>,
+        sample: impl Fn(usize) -> usize,
+    ) -> Result<()> {
+        let Some((augmentation, _)) = self.changes else { return Ok(()) };
+        augmentation.check_batch(read).map_err(|error| match error.place() {
+            Some(Place::Sample(place)) => error.at(Place::Sample(sample(self.row(place)))),
+            _ => error,
+        })
+    }
+
+    /// The rows, changed, of what was read, which passed the check. `sample` says which sample of the data is in a row of the
+    /// batch.
+    pub fn changed<X: SampleType, Y: SampleType>(
+        &self,
+        read: Batch<X, Y>,
+        sample: impl Fn(usize) -> usize,
+    ) -> Batch<X, Y> {
+        let Some((augmentation, seed)) = self.changes else { return read };
+        let batch = augmentation.change(read, seed, |place| sample(self.row(place)));
+        match &self.mixture {
+            None => batch,
+            Some(mixture) => mixture.mix(batch),
+        }
+    }
+
+    /// The row of the batch that is read as this one.
+    fn row(&self, place: usize) -> usize {
+        match place.checked_sub(self.own.len()) {
+            None => self.own.start + place,
+            Some(other) => self.others[other],
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Mix-up: weighted means of samples and of their targets.
 
 use std::f64::consts::TAU;
+use std::ops::Range;
 
 use gradus_tensor::{AnyTensor, Columns, Element, Generator, SampleType, Samples, Tensor};
 
@@ -51,38 +52,64 @@ fn check_target(targets: &AnyTensor, name: &str) -> Result<()> {
 
 /// Each sample becomes `l` times itself and `1 - l` times another one of the batch, its targets and weights likewise;
 /// `l` is drawn for each from Beta(alpha, alpha).
-pub(super) fn mix<X: SampleType, Y: SampleType>(
-    batch: Batch<X, Y>,
-    alpha: f64,
-    generator: &mut Generator,
-) -> Batch<X, Y> {
-    let partners: Vec<usize> = generator.permutation(batch.len()).iter().map(|row| row as usize).collect();
-    let shares: Vec<f64> = partners.iter().map(|_| beta(alpha, generator)).collect();
-    let mix_column = |column: &AnyTensor| match column {
-        AnyTensor::F64(rows) => mixed(rows, &partners, &shares).into(),
-        rows => mixed::<f32>(&rows.to(), &partners, &shares).into(),
-    };
-    let (inputs, targets): (Columns, Columns) = (batch.inputs.into(), batch.targets.into());
-    Batch {
-        inputs: X::Data::from_columns(inputs.map(mix_column)),
-        targets: Y::Data::from_columns(targets.map(mix_column)),
-        weights: batch.weights.map(|weights| mixed(&weights, &partners, &shares)),
-    }
+pub(super) struct Mixture {
+    /// The row that each of the first rows is mixed with.
+    partners: Vec<usize>,
+    shares: Vec<f64>,
 }
 
-fn mixed<T: Element>(rows: &Tensor<T>, partners: &[usize], shares: &[f64]) -> Tensor<T> {
-    let rows = rows.to::<f32>().contiguous();
-    let size = (rows.size() / partners.len().max(1)).max(1);
-    let mut out = Tensor::<f32>::zeros(rows.shape());
-    let rows = rows.as_slice().unwrap_or_default();
-    for (row, out) in out.as_mut_slice().chunks_exact_mut(size).enumerate() {
-        let (share, rest) = (shares[row] as f32, 1.0 - shares[row] as f32);
-        let (own, other) = (&rows[row * size..][..size], &rows[partners[row] * size..][..size]);
-        for ((out, own), other) in out.iter_mut().zip(own).zip(other) {
-            *out = share * own + rest * other;
+impl Mixture {
+    /// The mixture of a batch of so many samples.
+    pub fn new(samples: usize, alpha: f64, generator: &mut Generator) -> Self {
+        let partners: Vec<usize> = generator.permutation(samples).iter().map(|row| row as usize).collect();
+        let shares = partners.iter().map(|_| beta(alpha, generator)).collect();
+        Mixture { partners, shares }
+    }
+
+    /// The mixture of some of the rows, and those that they are mixed with besides: in a batch of the former and, behind them,
+    /// the latter.
+    pub fn of_rows(&self, own: Range<usize>) -> (Self, Vec<usize>) {
+        let mut others = Vec::new();
+        let place = |&partner: &usize| match own.contains(&partner) {
+            true => partner - own.start,
+            false => {
+                others.push(partner);
+                own.len() + others.len() - 1
+            }
+        };
+        let partners = self.partners[own.clone()].iter().map(place).collect();
+        (Mixture { partners, shares: self.shares[own].to_vec() }, others)
+    }
+
+    /// The rows that are mixed, without those that stand behind them.
+    pub fn mix<X: SampleType, Y: SampleType>(&self, batch: Batch<X, Y>) -> Batch<X, Y> {
+        let mix_column = |column: &AnyTensor| match column {
+            AnyTensor::F64(rows) => self.mixed(rows).into(),
+            rows => self.mixed::<f32>(&rows.to()).into(),
+        };
+        let (inputs, targets): (Columns, Columns) = (batch.inputs.into(), batch.targets.into());
+        Batch {
+            inputs: X::Data::from_columns(inputs.map(mix_column)),
+            targets: Y::Data::from_columns(targets.map(mix_column)),
+            weights: batch.weights.map(|weights| self.mixed(&weights)),
         }
     }
-    out.to()
+
+    fn mixed<T: Element>(&self, rows: &Tensor<T>) -> Tensor<T> {
+        let Mixture { partners, shares } = self;
+        let rows = rows.to::<f32>().contiguous();
+        let size = rows.shape()[1..].iter().product::<usize>().max(1);
+        let mut out = Tensor::<f32>::zeros([&[partners.len()], &rows.shape()[1..]].concat());
+        let rows = rows.as_slice().unwrap_or_default();
+        for (row, out) in out.as_mut_slice().chunks_exact_mut(size).enumerate() {
+            let (share, rest) = (shares[row] as f32, 1.0 - shares[row] as f32);
+            let (own, other) = (&rows[row * size..][..size], &rows[partners[row] * size..][..size]);
+            for ((out, own), other) in out.iter_mut().zip(own).zip(other) {
+                *out = share * own + rest * other;
+            }
+        }
+        out.to()
+    }
 }
 
 /// A draw from Beta(alpha, alpha): the share of one of two draws from Gamma(alpha) in their sum. In logarithms, since for
@@ -137,7 +164,7 @@ mod tests {
             targets: Tensor::eye(n),
             weights: Some(Tensor::arange(0.0, n as f32, 1.0)),
         };
-        let mixed = mix(batch, 1.0, &mut Generator::new(3));
+        let mixed = Mixture::new(n, 1.0, &mut Generator::new(3)).mix(batch);
         let mut generator = Generator::new(3);
         let partners = generator.permutation(n).to_vec();
         for (row, partner) in partners.into_iter().enumerate() {

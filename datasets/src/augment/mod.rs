@@ -8,6 +8,6 @@ mod strands;
 mod values;
 mod warp;
 
-pub(crate) use batch::Augmentation;
+pub(crate) use batch::{Augmentation, Part};
 pub use pictures::Augment;
 pub use warp::{Fill, Warp};

@@ -7,14 +7,15 @@ use std::sync::{Arc, OnceLock};
 
 use gradus_tensor::{Columns, Float, SampleType, Samples};
 
-use crate::augment::{Augment, Augmentation};
+use crate::augment::{Augment, Augmentation, Part};
 use crate::batch::{Batch, mapped};
 use crate::classes::checked_class_names;
-use crate::data_source::{DataSource, Pass, PassBatches};
+use crate::data_source::{DataSource, Pass, PassBatches, PassShares};
 use crate::dataset::Dataset;
 use crate::error::{DatasetError, Result};
 use crate::order::Order;
 use crate::prefetch::Prefetch;
+use crate::share::{BatchShare, Share};
 use crate::stack::{Sample, Stacking};
 use crate::text::PadSequences;
 use walk::{Gathered, Walk};
@@ -64,6 +65,11 @@ struct Stream {
 ///
 /// A pass that goes on in the midst reads past what has come, without making samples of it where the stream's
 /// [`Iterator::nth`] does not, and fills the buffer with the samples that it had held. Nothing of it is saved.
+///
+/// # Several workers
+///
+/// Each one of several workers goes through the whole stream, because only its end says how large the last batch is. It puts
+/// together, maps and augments its own rows alone, so what takes long belongs into [`map`](StreamDataset::map).
 pub struct StreamDataset<X: SampleType = f32, Y: SampleType = X> {
     stream: Stream,
     /// Makes samples of what the stream gives; the last argument says which samples they are.
@@ -228,6 +234,11 @@ impl<X: SampleType, Y: SampleType> StreamDataset<X, Y> {
     /// If the batch size is 0.
     #[track_caller]
     pub fn batches(&self, pass: &Pass) -> Result<PassBatches<X, Y>> {
+        Ok(Box::new(self.shares(pass, Share::all())?.map(|whole| Ok(whole?.batch))))
+    }
+
+    #[track_caller]
+    fn shares(&self, pass: &Pass, share: Share) -> Result<PassShares<X, Y>> {
         pass.check();
         if !pass.order.is_stream() {
             let hint = "use an order that the stream has made: `data.order(Some(seed))`";
@@ -238,10 +249,15 @@ impl<X: SampleType, Y: SampleType> StreamDataset<X, Y> {
         let augmented = self.augmentation.clone().zip(pass.augmentation_seed);
         let make = move |gathered: Result<Gathered>| {
             let Gathered { start, indices, samples } = gathered?;
-            let batch = finish(stacking.stacked(&samples, |row| indices[row])?, &indices)?;
-            let Some((augmentation, seed)) = &augmented else { return Ok(batch) };
-            augmentation.check_batch(&batch)?;
-            Ok(augmentation.change(batch, *seed, start, |row| indices[row]))
+            let (count, sample) = (samples.len(), |row: usize| indices[row]);
+            let own = share.rows(count);
+            let first = own.start;
+            let part = Part::new(augmented.as_ref(), start, count, own);
+            let rows: Vec<usize> = part.rows().collect();
+            let of_rows: Vec<usize> = rows.iter().map(|&row| indices[row]).collect();
+            let read = finish(stacking.stacked(&samples, &rows, sample)?, &of_rows)?;
+            part.check(&read, sample)?;
+            Ok(BatchShare { batch: part.changed(read, sample), first, samples: count })
         };
         Ok(match (pass.prefetch, pass.workers) {
             (0, _) => Box::new(walk.map(make)),
@@ -258,7 +274,7 @@ impl<X: SampleType, Y: SampleType> StreamDataset<X, Y> {
     fn first(&self) -> Result<Batch<X, Y>> {
         let first = Walk::new(self.stream.clone(), &Order::stream(None), 1)?.next();
         let Some(gathered) = first.transpose()? else { return Err(self.stream.empty()) };
-        (self.finish)(self.stacking.stacked(&gathered.samples, |row| row)?, &gathered.indices)
+        (self.finish)(self.stacking.stacked(&gathered.samples, &[0], |row| row)?, &gathered.indices)
     }
 
     fn with_augmentation(self, augmentation: Augmentation) -> Result<Self> {
@@ -314,6 +330,10 @@ impl<X: SampleType, Y: SampleType> DataSource for StreamDataset<X, Y> {
 
     fn batches_of(&self, pass: &Pass) -> Result<PassBatches> {
         Ok(Box::new(self.batches(pass)?.map(|batch| Ok(batch?.into_columns()))))
+    }
+
+    fn shares_of(&self, pass: &Pass, share: Share) -> Result<PassShares> {
+        Ok(Box::new(self.shares(pass, share)?.map(|part| Ok(part?.into_columns()))))
     }
 
     fn divided(&self, fraction: f64) -> Result<(Box<dyn DataSource>, Box<dyn DataSource>)> {

@@ -106,6 +106,11 @@ impl PadSequences {
         Ok(Tensor::from(rows).reshape([sequences.len(), length]))
     }
 
+    /// Whether the length does not depend on the sequences.
+    pub(crate) fn is_fixed(&self) -> bool {
+        self.maxlen.is_some()
+    }
+
     /// The length to which sequences of these lengths are brought.
     pub(crate) fn length(&self, lengths: impl Iterator<Item = usize>) -> usize {
         self.maxlen.unwrap_or_else(|| lengths.max().unwrap_or(0))
