@@ -817,6 +817,13 @@ fn standardizations() -> Vec<Row> {
         row!("standardize", standardized, ALL, |x, c| {
             x[0].standardize(&x[1], &x[2], &standardization(c).relu(true)).0
         }),
+        row!("standardize_with", standardized, ALL, |x, c| {
+            // The batch has a single part.
+            let (moments, channels) = (x[0].value().channel_moments(), x[1].value().size());
+            let count = (x[0].value().size() / channels) as f64;
+            let how = Standardization::of_channels().epsilon(0.1).relu(c.number % 2 == 0);
+            x[0].standardize_with(&x[1], &x[2], &moments, &how, move |sums| sums.map(|sum| sum / count))
+        }),
         row!("affine", standardized, ALL, |x, c| x[0].affine(&x[1], &x[2], c.number % 2 == 0)),
     ]
 }

@@ -29,6 +29,10 @@ enum Cause {
     Dataset(gradus_datasets::DatasetError),
     /// A file or a folder could not be read or written.
     File { path: String, source: std::io::Error },
+    /// Another rank's error, or that of all ranks.
+    Rank { rank: usize, message: String },
+    /// The ranks cannot reach each other.
+    Communication(gradus_distributed::CommunicationError),
     /// Any other error: the place, the problem, and one thing to do.
     Other { place: String, problem: String, hint: String },
 }
@@ -42,6 +46,11 @@ impl Error {
     /// An error of a model or a loss at a place in the data.
     pub(crate) fn at(place: String, source: gradus_nn::Error) -> Self {
         Error(Box::new(Cause::Model { place: Some(place), source }))
+    }
+
+    /// The error of a rank, as all ranks return it.
+    pub(crate) fn of_rank(rank: usize, message: String) -> Self {
+        Error(Box::new(Cause::Rank { rank, message }))
     }
 
     /// This error, found at `outer`, which its message then begins with.
@@ -79,6 +88,8 @@ impl fmt::Display for Error {
                 };
                 write!(f, "{path}: {source}; {hint}")
             }
+            Cause::Rank { rank, message } => write!(f, "rank {rank}: {message}"),
+            Cause::Communication(error) => write!(f, "{error}; start all ranks again, from the last checkpoint"),
             Cause::Other { place, problem, hint } => write!(f, "{place}: {problem}; {hint}"),
         }
     }
@@ -108,6 +119,12 @@ impl From<gradus_nn::Error> for Error {
 impl From<gradus_datasets::DatasetError> for Error {
     fn from(error: gradus_datasets::DatasetError) -> Self {
         Error(Box::new(Cause::Dataset(error)))
+    }
+}
+
+impl From<gradus_distributed::CommunicationError> for Error {
+    fn from(error: gradus_distributed::CommunicationError) -> Self {
+        Error(Box::new(Cause::Communication(error)))
     }
 }
 

@@ -120,10 +120,28 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
 
     /// Goes on from this file, unless it is damaged.
     fn resume_from(&mut self, path: &Path) -> Result<Result<Resumed, Damage>> {
-        let (file, written) = match open(path)? {
-            Ok(whole) => whole,
-            Err(damage) => return Ok(Err(damage)),
+        match open(path)? {
+            Ok((file, written)) => self.resume_with(path, &file, written),
+            Err(damage) => Ok(Err(damage)),
+        }
+    }
+
+    /// Takes weights, optimiser and run from what another rank has.
+    pub(crate) fn restore_bytes(&mut self, bytes: Vec<u8>) -> Result<()> {
+        let place = Path::new("what rank 0 has");
+        let refusal = |Damage { problem, .. }| {
+            Error::new(place.display().to_string(), problem, "start the same program on all ranks")
         };
+        let file = File::from_bytes(bytes)?;
+        let written = written(&file).map_err(refusal)??;
+        let status = written.state.status.clone();
+        self.resume_with(place, &file, written)?.map_err(refusal)?;
+        self.state.status = status;
+        Ok(())
+    }
+
+    /// Goes on from this file, at `path`, of which the state of the run has been read.
+    fn resume_with(&mut self, path: &Path, file: &File, written: Written) -> Result<Result<Resumed, Damage>> {
         let refusal = |problem, hint: &str| Error::new(format!("resume: {}", path.display()), problem, hint);
         if written.rule != rule_name::<R>() {
             let problem = format!("the optimiser was {}, the trainer has {}", written.rule, rule_name::<R>());
@@ -157,7 +175,7 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
             return Err(refusal(problem, "train with the element type with which the run began"));
         }
         let mut model = self.model.clone();
-        model.load_weights_from(&file, &Matching::new())?;
+        model.load_weights_from(file, &Matching::new())?;
         model.params_mut().iter_mut().for_each(|param| param.frozen = record.frozen.contains(&param.name));
         let mut state = written.state;
         for name in file.names().filter(|name| name.starts_with(CALLBACKS) || name.starts_with(METRICS)) {

@@ -8,6 +8,7 @@ use gradus_nn::Model;
 use gradus_nn::losses::Objective;
 use gradus_optim::{Rule, State};
 use gradus_tensor::Float;
+use gradus_tensor::safetensors::Writer;
 use serde::{Deserialize, Serialize};
 
 use crate::callbacks::short_type_name;
@@ -130,6 +131,15 @@ impl<T: Float> Snapshot<T> {
         for file in &self.files {
             sync(file).map_err(|source| Error::file(file, source))?;
         }
+        Ok(self.writer()?.write(path)?)
+    }
+
+    /// What a file of it holds.
+    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>> {
+        Ok(self.writer()?.to_bytes()?)
+    }
+
+    fn writer(&self) -> Result<Writer> {
         let mut state = self.training.clone();
         let tensors = take_tensors(&mut state);
         let written = Written {
@@ -149,7 +159,7 @@ impl<T: Float> Snapshot<T> {
         for (name, tensor) in tensors {
             writer = writer.tensor(name, tensor);
         }
-        Ok(writer.write(path)?)
+        Ok(writer)
     }
 }
 

@@ -1,8 +1,10 @@
 //! The trainer: a model, a loss, an optimiser and metrics.
 
-use gradus_datasets::{DataSource, Pass};
+use std::sync::Arc;
+
+use gradus_datasets::{Batch, DataSource, DatasetError, Pass};
 use gradus_nn::losses::Objective;
-use gradus_nn::{Model, OutputInfo};
+use gradus_nn::{Evaluation, Model, OutputInfo};
 use gradus_optim::{Optimizer, Rule};
 use gradus_tensor::{Columns, Float, Tensor};
 
@@ -10,8 +12,9 @@ use crate::error::{Error, Result};
 use crate::fit::Fit;
 use crate::history::{History, Logs};
 use crate::measured::check_names;
-use crate::metrics::{LossMeans, Metric, OutputMetric, Scored};
+use crate::metrics::{LossMeans, Metric, OutputMetric};
 use crate::prepare::{ClassWeights, Prepared, check_alike, check_data};
+use crate::ranks::{Evaluated, Links, Outcome, Ranks};
 use crate::state::{Status, TrainingState};
 use crate::training_loop::TrainingLoop;
 
@@ -68,6 +71,7 @@ pub struct Trainer<L: Objective<T>, R: Rule, T: Float = f32> {
     pub(crate) optimizer: Optimizer<R, T>,
     pub(crate) metrics: Vec<OutputMetric<T>>,
     pub(crate) state: TrainingState,
+    pub(crate) ranks: Option<Ranks>,
 }
 
 impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
@@ -79,7 +83,8 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
         let named = |output: &OutputInfo| Some((output.name.clone(), loss.name_of(&output.name)?));
         model.info_mut().losses = model.outputs().iter().filter_map(named).collect();
         model.info_mut().metrics.clear();
-        Trainer { model, loss, optimizer: optimizer.into(), metrics: Vec::new(), state: TrainingState::new(0) }
+        let (metrics, state, ranks) = (Vec::new(), TrainingState::new(0), None);
+        Trainer { model, loss, optimizer: optimizer.into(), metrics, state, ranks }
     }
 
     /// Adds a metric of the output. For a model of several outputs, [`metric_for`](Trainer::metric_for) says which
@@ -121,6 +126,22 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
     /// Sets the seed of the order of the data and of random layers, 0 by default.
     pub fn seed(self, seed: u64) -> Self {
         Trainer { state: TrainingState::new(seed), ..self }
+    }
+
+    /// Trains together with other ranks: processes or threads that run the same program with the same data. Each batch is shared
+    /// among them; weights, measurements and decisions of callbacks are the same at all ranks. [`Ranks`] has an example.
+    ///
+    /// At the begin of a run the first rank gives the others its weights, and its state if the run is [resumed](Trainer::resume). It
+    /// alone shows progress, and has the callbacks that [only watch](crate::Callback::only_watches): checkpoints and logs. The outputs
+    /// of the model are sent to all ranks if there are metrics, and only then. Evaluation is shared as well; all ranks call it.
+    #[must_use]
+    pub fn distributed(self, ranks: Ranks) -> Self {
+        Trainer { ranks: Some(ranks), ..self }
+    }
+
+    /// The ranks that train together, if there are several.
+    pub fn ranks(&self) -> Option<&Ranks> {
+        self.ranks.as_ref()
     }
 
     /// The model.
@@ -215,25 +236,37 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
     }
 
     /// Checks the settings and the data, then runs the loop.
-    fn run(&mut self, data: &dyn DataSource, validation: Option<&dyn DataSource>, mut fit: Fit<T>) -> Result<History> {
-        fit.check()?;
-        self.model.check_loss("fit", &self.loss)?;
-        check_names("fit", self.model.outputs(), &self.metrics, validation.is_some())?;
-        let seen = data.preview()?;
-        check_data("fit", &self.model, &self.metrics, &self.loss, &seen)?;
-        self.optimizer.check(self.model.params())?;
-        let given = fit.class_weights.take();
-        let class_weights = given.as_deref().map(|given| ClassWeights::new(given, &self.model, &self.loss, &seen));
-        let class_weights = class_weights.transpose()?;
-        if let Some(validation) = validation {
-            let to_validate = validation.preview()?;
-            check_alike(&self.model, &seen, &to_validate)?;
-            check_data("fit, the validation set", &self.model, &self.metrics, &self.loss, &to_validate)?;
+    fn run(&mut self, data: &dyn DataSource, validation: Option<&dyn DataSource>, fit: Fit<T>) -> Result<History> {
+        let links = self.ranks.as_mut().map(Ranks::links).transpose()?;
+        let result = self.run_on(links.clone(), data, validation, fit);
+        if let (Some(links), Err(error)) = (links, &result) {
+            links.leave(error);
         }
-        drop(seen);
+        result
+    }
+
+    fn run_on(
+        &mut self,
+        links: Option<Arc<Links>>,
+        data: &dyn DataSource,
+        validation: Option<&dyn DataSource>,
+        mut fit: Fit<T>,
+    ) -> Result<History> {
+        let given = fit.class_weights.take();
+        let checked = self.check_run(data, validation, &fit, given.as_deref());
+        if let Some(links) = &links {
+            let of_rank = checked.as_ref().map(|_| ()).map_err(|error| Error::of_rank(links.rank(), error.to_string()));
+            self.meet(links, of_rank, data, &fit)?;
+            if !links.is_main() {
+                (fit.verbose, fit.doctor) = (false, false);
+                fit.callbacks.retain(|callback| !callback.only_watches());
+            }
+        }
+        let class_weights = checked?;
         let callbacks = fit.all_callbacks();
         let (snapshot_requested, absent, pass) = (false, Vec::new(), None);
         TrainingLoop {
+            links,
             trainer: self,
             data,
             validation,
@@ -245,6 +278,30 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
             pass,
         }
         .run()
+    }
+
+    /// Checks the settings and the data of a run; returns the weights of the classes.
+    fn check_run<'a>(
+        &self,
+        data: &dyn DataSource,
+        validation: Option<&dyn DataSource>,
+        fit: &Fit<T>,
+        class_weights: Option<&'a [f64]>,
+    ) -> Result<Option<ClassWeights<'a>>> {
+        fit.check()?;
+        self.model.check_loss("fit", &self.loss)?;
+        check_names("fit", self.model.outputs(), &self.metrics, validation.is_some())?;
+        let seen = data.preview()?;
+        check_data("fit", &self.model, &self.metrics, &self.loss, &seen)?;
+        self.optimizer.check(self.model.params())?;
+        let class_weights =
+            class_weights.map(|given| ClassWeights::new(given, &self.model, &self.loss, &seen)).transpose()?;
+        if let Some(validation) = validation {
+            let to_validate = validation.preview()?;
+            check_alike(&self.model, &seen, &to_validate)?;
+            check_data("fit, the validation set", &self.model, &self.metrics, &self.loss, &to_validate)?;
+        }
+        Ok(class_weights)
     }
 
     /// The loss and the metrics on `data`, without training.
@@ -268,35 +325,73 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
     /// If the data cannot be read, or do not fit the model, the loss or a metric, two metrics have one name, or the model ends
     /// in an activation that cannot be meant with the loss.
     pub fn evaluate(&mut self, data: &dyn DataSource) -> Result<Logs> {
+        let links = self.ranks.as_mut().map(Ranks::links).transpose()?;
+        let result = self.evaluate_on(links.as_deref(), data);
+        if let (Some(links), Err(error)) = (links, &result) {
+            links.leave(error);
+        }
+        result
+    }
+
+    fn evaluate_on(&mut self, links: Option<&Links>, data: &dyn DataSource) -> Result<Logs> {
         self.model.check_loss("evaluate", &self.loss)?;
         check_names("evaluate", self.model.outputs(), &self.metrics, false)?;
         check_data("evaluate", &self.model, &self.metrics, &self.loss, &data.preview()?)?;
-        self.evaluate_in("evaluate", data, &Pass::new(EVALUATED_AT_ONCE, data.order(None)), None)
+        let pass = Pass::new(EVALUATED_AT_ONCE, data.order(None));
+        self.evaluate_in("evaluate", links, data, &pass, None)
     }
 
-    /// As `evaluate`, by this pass over data that have been checked, or so many batches of it.
+    /// As `evaluate`, by this pass over data that have been checked, or so many batches of it. Several ranks take the batches in turn,
+    /// and each gets what the others have found: the measurements are those of a single rank.
     pub(crate) fn evaluate_in(
         &mut self,
         op: &str,
+        links: Option<&Links>,
         data: &dyn DataSource,
         pass: &Pass,
         batches: Option<usize>,
     ) -> Result<Logs> {
-        self.metrics.iter_mut().for_each(|metric| metric.reset());
+        let Trainer { model, loss, metrics, .. } = self;
+        metrics.iter_mut().for_each(|metric| metric.reset());
+        let with_outputs = links.is_none() || !metrics.is_empty();
         let mut losses = LossMeans::default();
+        let mut add = |first: usize, metrics: &mut [OutputMetric<T>], evaluated: Evaluated<T>| {
+            let Evaluated { loss, parts, samples, outcome } = evaluated;
+            losses.add(loss, &parts, samples);
+            let scored = outcome.scored();
+            metrics.iter_mut().try_for_each(|metric| metric.update(op, &scored, |row| first + row))
+        };
+        let evaluate = |place: usize, batch: Result<Batch<Columns>, DatasetError>| {
+            let sample_at = |row| place * pass.batch_size + row;
+            let batch = Prepared::new(op, model, batch?, None, sample_at)?;
+            let found = model.evaluate(&batch.inputs, batch.target_columns(), batch.weights.as_ref(), &*loss);
+            let found = found.map_err(|error| batch.located(op, error, model, loss, sample_at))?;
+            let Prepared { targets, weights, samples, .. } = batch;
+            let Evaluation { loss, parts, outputs, masks } = found;
+            let outcome = Outcome { targets, outputs, masks, weights };
+            let outcome = if with_outputs { outcome } else { Outcome::default() };
+            Ok(Evaluated { loss, parts, samples, outcome })
+        };
+        let (rank, size) = links.map_or((0, 1), |links| (links.rank(), links.size()));
+        let all = data.batches_of(pass)?.take(batches.unwrap_or(usize::MAX));
+        let mut own = all.enumerate().skip(rank).step_by(size);
         let mut first = 0;
-        for batch in data.batches_of(pass)?.take(batches.unwrap_or(usize::MAX)) {
-            let sample_at = |row| first + row;
-            let batch = Prepared::new(op, &self.model, batch?, None, sample_at)?;
-            let Prepared { inputs, targets, weights, samples } = &batch;
-            let pass = self.model.evaluate(inputs, batch.target_columns(), weights.as_ref(), &self.loss);
-            let pass = pass.map_err(|error| batch.located(op, error, &self.model, &self.loss, sample_at))?;
-            losses.add(pass.loss, &pass.parts, *samples);
-            let scored = Scored { targets, outputs: &pass.outputs, masks: &pass.masks, weights: weights.as_ref() };
-            self.metrics.iter_mut().try_for_each(|metric| metric.update(op, &scored, sample_at))?;
-            first += samples;
+        loop {
+            let found = own.next().map(|(place, batch)| evaluate(place, batch)).transpose();
+            let found = match links {
+                Some(links) => links.evaluated(found)?,
+                None => found?.into_iter().collect(),
+            };
+            let has_ended = found.len() < size;
+            for evaluated in found {
+                let samples = evaluated.samples;
+                add(first, metrics, evaluated)?;
+                first += samples;
+            }
+            if has_ended {
+                return Ok(Logs::measured(&losses, metrics));
+            }
         }
-        Ok(Logs::measured(&losses, &self.metrics))
     }
 
     /// The output of the model for inputs `[n, ..]`: a tensor of any element type, or

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gradus_datasets::{Batch, DataSource, Order, Pass, PassBatches};
+use gradus_datasets::{BatchShare, DataSource, DatasetError, Order, Pass, PassShares, Share};
 use gradus_nn::Model;
 use gradus_nn::losses::Objective;
 use gradus_optim::Rule;
@@ -16,6 +16,7 @@ use crate::fit::Fit;
 use crate::history::{History, Logs, VALIDATION};
 use crate::metrics::{LossMeans, OutputMetric, Scored};
 use crate::prepare::{ClassWeights, Prepared};
+use crate::ranks::{Links, Outcome, Part};
 use crate::snapshot::Snapshot;
 use crate::state::{DataState, EpochState, NamedState, Status};
 use crate::step::apply;
@@ -25,6 +26,8 @@ use crate::trainer::Trainer;
 /// stop after any batch and go on from there.
 pub(crate) struct TrainingLoop<'a, L: Objective<T>, R: Rule, T: Float> {
     pub trainer: &'a mut Trainer<L, R, T>,
+    /// The other ranks, if there are any.
+    pub links: Option<Arc<Links>>,
     pub data: &'a dyn DataSource,
     pub validation: Option<&'a dyn DataSource>,
     pub class_weights: Option<ClassWeights<'a>>,
@@ -35,7 +38,7 @@ pub(crate) struct TrainingLoop<'a, L: Objective<T>, R: Rule, T: Float> {
     /// The states of callbacks that the run had before and has not now. They stay in its state.
     pub absent: Vec<NamedState>,
     /// The batches that are left of the data, if the next epoch goes on with them.
-    pub pass: Option<PassBatches>,
+    pub pass: Option<PassShares>,
 }
 
 impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
@@ -285,7 +288,8 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
     fn batches(&mut self) -> Result<()> {
         while let Some(epoch) = self.trainer.state.epoch.as_ref().filter(|epoch| !self.is_done(epoch)) {
             let pass = Pass { augmentation_seed: epoch.augmentation_seed, ..self.pass(epoch.order.clone()) };
-            let batches = self.pass.take().map_or_else(|| self.data.batches_of(&pass), Ok)?;
+            let share = self.links.as_ref().map_or(Share::all(), |links| links.share());
+            let batches = self.pass.take().map_or_else(|| self.data.shares_of(&pass, share), Ok)?;
             if self.batches_of(batches)? {
                 return Ok(());
             }
@@ -310,19 +314,20 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
 
     /// Trains on these batches of the epoch in progress, to their end or to where it is done. Says whether it is done; what is
     /// left of the batches is kept then.
-    fn batches_of(&mut self, mut batches: PassBatches) -> Result<bool> {
-        while let Some(batch) = batches.next() {
-            let batch = batch?;
-            if !self.begin_batch()? {
+    fn batches_of(&mut self, mut batches: PassShares) -> Result<bool> {
+        while let Some(batch) = self.begin_batch(batches.next().transpose())? {
+            if self.is_stopped() || self.trainer.state.is_paused() {
                 return Ok(true);
             }
             let Done { place, diverged, examination } = self.batch(batch)?;
-            if let Some(examination) = examination {
-                self.call(place, |callback, run| callback.on_examination(run, &examination))?;
-            }
-            self.call(place, |callback, run| callback.on_batch_end(run))?;
+            // One rank alone may look into its steps; the others hear of what it decides after the next hook.
+            let examined = examination.map_or(Ok(()), |examination| {
+                self.call_here(place, |callback, run| callback.on_examination(run, &examination))
+            });
+            let ended = examined.and_then(|()| self.call_here(place, |callback, run| callback.on_batch_end(run)));
+            self.agree(ended)?;
             if let Some(error) = diverged.filter(|_| !self.is_stopped()) {
-                return Err(error);
+                return Err(self.agreed_cause(error)?);
             }
             self.snapshot()?;
             if self.trainer.state.epoch.as_ref().is_none_or(|epoch| self.is_done(epoch)) {
@@ -333,36 +338,95 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
         Ok(false)
     }
 
-    /// The hooks before a batch, if they have not been called. False if a callback has stopped or paused the run.
-    fn begin_batch(&mut self) -> Result<bool> {
+    /// Calls the hooks before a batch, if there is one and they have not been called; they may stop or pause the run.
+    fn begin_batch(
+        &mut self,
+        next: Result<Option<BatchShare<Columns>>, DatasetError>,
+    ) -> Result<Option<BatchShare<Columns>>> {
         let number = self.trainer.state.epoch();
-        let Some(epoch) = &mut self.trainer.state.epoch else { return Ok(false) };
-        if !std::mem::replace(&mut epoch.batch_begun, true) {
+        let has_begun = self.trainer.state.epoch.as_ref().is_none_or(|epoch| epoch.batch_begun);
+        let mut begun = next.map_err(Error::from);
+        if let (Ok(Some(_)), Some(epoch), false) = (&begun, &mut self.trainer.state.epoch, has_begun) {
+            epoch.batch_begun = true;
             let place = Place { hook: Hook::BatchBegin, epoch: number, batch: epoch.batch, loss: epoch.last_loss };
-            self.call(place, |callback, run| callback.on_batch_begin(run))?;
+            if let Err(error) = self.call_here(place, |callback, run| callback.on_batch_begin(run)) {
+                begun = Err(error);
+            }
+        }
+        let next = self.agree(begun)?;
+        if next.is_some() && !has_begun {
             self.snapshot()?;
         }
-        Ok(!self.is_stopped() && !self.trainer.state.is_paused())
+        Ok(next)
+    }
+
+    /// What a rank has found or done, once the ranks have agreed on what the callbacks have decided: a callback may stop or pause
+    /// the run at one of them. An error of one is an error of all.
+    fn agree<O>(&mut self, own: Result<O>) -> Result<O> {
+        let Some(links) = self.links.clone() else { return own };
+        let Trainer { state, optimizer, .. } = &mut *self.trainer;
+        let paused = if let Status::Paused(reason) = &state.status { Some(reason.clone()) } else { None };
+        let rate = optimizer.current_learning_rate();
+        let (mut done, mut own_error) = (None, None);
+        match own {
+            Ok(found) => done = Some(found),
+            Err(error) => own_error = Some(error),
+        }
+        let decided = match own_error {
+            None => Ok((state.history.stopped.clone(), paused, rate.to_bits())),
+            Some(error) => Err(error),
+        };
+        let all = links.agree(decided)?;
+        if let Some(reason) = all.iter().find_map(|(stopped, ..)| stopped.clone()) {
+            state.history.stopped = Some(reason);
+        }
+        if let Some(reason) = all.iter().find_map(|(_, paused, _)| paused.clone()) {
+            state.status = Status::Paused(reason);
+        }
+        let first = f64::from_bits(all[0].2);
+        if first != rate {
+            optimizer.set_learning_rate(first);
+        }
+        Ok(done.expect("an error of this rank is one of all"))
+    }
+
+    /// Why the loss is not finite: what the first rank has found whose samples say it.
+    fn agreed_cause(&self, own: Error) -> Result<Error> {
+        let Some(links) = &self.links else { return Ok(own) };
+        let found = links.tell(&own.to_string())?;
+        let rank = found.iter().position(|message| message.contains(": sample ")).unwrap_or(0);
+        Ok(links.agreed(Error::of_rank(rank, found[rank].clone())))
     }
 
     /// Trains on a batch, and adds what was measured.
-    fn batch(&mut self, batch: Batch<Columns>) -> Result<Done<T>> {
+    fn batch(&mut self, share: BatchShare<Columns>) -> Result<Done<T>> {
+        let BatchShare { batch, first: offset, samples: of_batch } = share;
         let steps = self.trainer.optimizer.steps();
         let examine = self.callbacks.iter().map(|callback| callback.examines(steps)).max().unwrap_or(Examine::Never);
-        let Trainer { model, loss, optimizer, metrics, state } = &mut *self.trainer;
+        let Trainer { model, loss, optimizer, metrics, state, .. } = &mut *self.trainer;
         let number = state.epoch();
         let epoch = state.epoch.as_mut().expect("a batch is one of an epoch");
         let first = epoch.order.position();
         let pass = Pass::new(self.fit.batch_size, epoch.order.clone());
-        let sample_at = |row| self.data.sample_at(&pass, first + row).unwrap_or(row);
+        let in_batch = |row| self.data.sample_at(&pass, first + row).unwrap_or(row);
+        let sample_at = |row| in_batch(offset + row);
         let batch = Prepared::new("fit", model, batch, self.class_weights, sample_at)?;
-        let Prepared { inputs, targets, weights, samples } = &batch;
+        let Prepared { inputs, targets, weights, .. } = &batch;
+        let links = self.links.as_deref().filter(|links| links.share().cuts(of_batch));
         let (targets_in, generator) = (batch.target_columns(), &mut state.generator);
         let (rate, is_first) = (optimizer.current_learning_rate(), steps == 0);
         let drawn = (examine != Examine::Never).then(|| generator.clone());
         let locate = |error, model: &Model<T>| batch.located("fit", error, model, loss, sample_at);
-        let pass = model.grad(inputs, targets_in, weights.as_ref(), loss, generator);
-        let pass = pass.map_err(|error| locate(error, model))?;
+        let pass = match links {
+            None => {
+                let pass = model.grad(inputs, targets_in, weights.as_ref(), loss, generator);
+                pass.map_err(|error| locate(error, model))?
+            }
+            Some(links) => {
+                let part = Part { batch: &batch, first: offset, samples: of_batch };
+                links.grad(model, &part, loss, generator, |error| locate(error, model))?
+            }
+        };
         let is_finite = pass.loss.is_finite() && (examine == Examine::Never || are_finite(&pass.grads));
         // Before the step, which changes the weights.
         let within = match drawn {
@@ -376,8 +440,13 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
         };
         let (step, grads) = apply(model, optimizer, pass)?;
         let has_stepped = optimizer.waiting() == 0;
-        let scored = Scored { targets, outputs: &step.outputs, masks: &step.masks, weights: weights.as_ref() };
-        metrics.iter_mut().try_for_each(|metric| metric.update("fit", &scored, sample_at))?;
+        let whole = match links {
+            Some(links) if !metrics.is_empty() => Some(links.whole(targets, &step, weights.as_ref())?),
+            _ => None,
+        };
+        let part = Scored { targets, outputs: &step.outputs, masks: &step.masks, weights: weights.as_ref() };
+        let scored = whole.as_ref().map_or(part, Outcome::scored);
+        metrics.iter_mut().try_for_each(|metric| metric.update("fit", &scored, in_batch))?;
         let seen = within.as_ref().map(|(params, layers)| Within { params, layers });
         let divergence =
             Divergence { batch: &batch, loss: &*loss, step: &step, rate, is_first, sample_at, within: seen };
@@ -386,11 +455,11 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
         });
         let not_finite = (within.is_some() && !is_finite).then(|| divergence.cause(&divergence.what()));
         epoch.last_loss = step.loss.as_f64();
-        epoch.losses.add(step.loss, &step.parts, *samples);
+        epoch.losses.add(step.loss, &step.parts, of_batch);
         epoch.batch += 1;
         epoch.batches = epoch.batches.map(|batches| batches + 1);
         epoch.batch_begun = false;
-        epoch.order = epoch.order.clone().starting_at(first + samples);
+        epoch.order = epoch.order.clone().starting_at(first + of_batch);
         let place = Place { hook: Hook::BatchEnd, epoch: number, batch: epoch.batch, loss: epoch.last_loss };
         let Prepared { targets, weights, .. } = batch;
         let examination = within.map(|(params, layers)| Examination {
@@ -426,7 +495,8 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
         history.logs.push(logs);
         if let Some(validation) = self.validation.filter(|_| (number + 1).is_multiple_of(self.fit.validation_freq)) {
             let (pass, batches) = (self.pass(validation.order(None)), self.fit.validation_steps);
-            let scores = self.trainer.evaluate_in("fit, the validation set", validation, &pass, batches)?;
+            let (op, links) = ("fit, the validation set", self.links.as_deref());
+            let scores = self.trainer.evaluate_in(op, links, validation, &pass, batches)?;
             if let Some(logs) = self.trainer.state.history.logs.last_mut() {
                 scores.iter().for_each(|(name, value)| logs.insert(format!("{VALIDATION}{name}"), value));
             }
@@ -446,8 +516,18 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
         Pass { prefetch, workers, ..Pass::new(batch_size, order) }
     }
 
-    /// Calls a hook of all callbacks in order.
+    /// Calls a hook of all callbacks in order, at all ranks.
     fn call(&mut self, place: Place, hook: impl Fn(&mut dyn Callback<T>, &mut Run<'_, T>) -> Result<()>) -> Result<()> {
+        let called = self.call_here(place, hook);
+        self.agree(called)
+    }
+
+    /// Calls a hook of all callbacks of this rank in order.
+    fn call_here(
+        &mut self,
+        place: Place,
+        hook: impl Fn(&mut dyn Callback<T>, &mut Run<'_, T>) -> Result<()>,
+    ) -> Result<()> {
         let mut callbacks = std::mem::take(&mut self.callbacks);
         let mut run = self.run_at(place);
         let result = callbacks.iter_mut().try_for_each(|callback| hook(&mut **callback, &mut run));
