@@ -1,8 +1,9 @@
 //! A CSV file as a table: columns of numbers and of texts, read by all cores.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use gradus_tensor::{Tensor, team};
 
@@ -19,6 +20,11 @@ use crate::table::{Table, TableColumn, Texts};
 
 /// The bytes that a thread reads at a time: they stay in the cache.
 const CHUNK_BYTES: usize = if cfg!(any(fuzzing, test)) { 1 << 5 } else { 1 << 18 };
+/// The samples of a file that say how long its rows are, and the bytes of each.
+const SAMPLES: u64 = 16;
+const SAMPLE_BYTES: u64 = if cfg!(any(fuzzing, test)) { 1 << 3 } else { 1 << 14 };
+/// The room for rows beyond those that the samples promise: it costs less than to move columns that are too short.
+const LIKELY_MARGIN: f64 = 1.03;
 
 impl Csv<'_> {
     /// The columns that are read as texts by [`table`](Csv::table), also if all their entries are numbers: codes, for example.
@@ -50,14 +56,15 @@ impl Csv<'_> {
         let name = source.name().to_owned();
         let missing = Missing::new(options.missing.clone());
         let read = || match path.filter(|_| !source.is_packed()) {
-            // A plain file is read by each thread where it needs it, and is never in memory as a whole.
+            // A plain file is never in memory as a whole.
             Some(path) => {
                 let file = PlainFile::open(&path)?;
-                Reader::new(&options, &missing, &file, file.length()?).read()
+                Reader { options: &options, missing: &missing, bytes: &file, length: file.length()? }.read()
             }
             None => {
                 let text = source.read_up_to(u64::MAX)?;
-                Reader::new(&options, &missing, &text.as_slice(), text.len() as u64).read()
+                let length = text.len() as u64;
+                Reader { options: &options, missing: &missing, bytes: &text.as_slice(), length }.read()
             }
         };
         read().map_err(|error| error.in_file(name))
@@ -110,51 +117,47 @@ enum Kind {
 }
 
 /// The entries of a column in some rows.
-enum Entries<'e> {
-    /// The place of the numbers, which are as many as the rows.
-    Numbers(&'e mut [f64]),
-    Texts {
-        text: String,
-        ends: Vec<usize>,
-    },
+enum Entries {
+    Numbers(Vec<f64>),
+    Texts(Joined),
+}
+
+/// Texts one behind the other, and where each ends.
+#[derive(Default)]
+struct Joined {
+    text: String,
+    ends: Vec<usize>,
 }
 
 /// Some rows, column by column.
-struct Chunk<'e> {
-    columns: Vec<Entries<'e>>,
+struct Chunk {
+    columns: Vec<Entries>,
     /// The columns of numbers that hold another text.
     wrong: Vec<bool>,
 }
 
-impl<'e> Chunk<'e> {
-    /// A place for so many rows: `rest` are the places of the columns' numbers, of which it takes the first.
-    fn new(kinds: &[Kind], rest: &mut [&'e mut [f64]], rows: usize) -> Chunk<'e> {
-        let entries = |(kind, rest): (&Kind, &mut &'e mut [f64])| match kind {
-            Kind::Numbers => {
-                let (own, others) = std::mem::take(rest).split_at_mut(rows);
-                *rest = others;
-                Entries::Numbers(own)
-            }
-            Kind::Texts => Entries::Texts { text: String::new(), ends: Vec::new() },
+impl Chunk {
+    fn new(kinds: &[Kind]) -> Chunk {
+        let entries = |kind: &Kind| match kind {
+            Kind::Numbers => Entries::Numbers(Vec::new()),
+            Kind::Texts => Entries::Texts(Joined::default()),
         };
-        Chunk { columns: kinds.iter().zip(rest).map(entries).collect(), wrong: vec![false; kinds.len()] }
+        Chunk { columns: kinds.iter().map(entries).collect(), wrong: vec![false; kinds.len()] }
     }
 
-    /// Sets a field of a row; rows come in order.
+    /// Appends a field to its column.
     #[inline]
-    fn set(&mut self, row: usize, column: usize, field: &str, missing: &Missing) {
+    fn push(&mut self, column: usize, field: &str, missing: &Missing) {
         match &mut self.columns[column] {
-            Entries::Numbers(numbers) => {
-                numbers[row] = match plain_number(field.as_bytes()) {
-                    None if field.is_empty() => f64::NAN,
-                    Some(number) if !missing.has_numbers() => number,
-                    _ => slow_number(field, missing).unwrap_or_else(|| {
-                        self.wrong[column] = true;
-                        f64::NAN
-                    }),
-                };
-            }
-            Entries::Texts { text, ends } => {
+            Entries::Numbers(numbers) => numbers.push(match plain_number(field.as_bytes()) {
+                None if field.is_empty() => f64::NAN,
+                Some(number) if !missing.has_numbers() => number,
+                _ => slow_number(field, missing).unwrap_or_else(|| {
+                    self.wrong[column] = true;
+                    f64::NAN
+                }),
+            }),
+            Entries::Texts(Joined { text, ends }) => {
                 let field = trimmed(field);
                 if !missing.holds(field) {
                     text.push_str(field);
@@ -163,6 +166,173 @@ impl<'e> Chunk<'e> {
             }
         }
     }
+
+    /// Takes all rows out, and leaves their memory to others.
+    fn clear(&mut self) {
+        for entries in &mut self.columns {
+            match entries {
+                Entries::Numbers(numbers) => numbers.clear(),
+                Entries::Texts(Joined { text, ends }) => {
+                    text.clear();
+                    ends.clear();
+                }
+            }
+        }
+        self.wrong.fill(false);
+    }
+}
+
+/// A column as far as it has been read.
+enum Column {
+    /// The numbers, and how many of them have been read.
+    Numbers(Tensor<f64>, usize),
+    Texts(Joined),
+}
+
+impl Column {
+    /// An empty column with room for so many rows.
+    fn new(kind: Kind, rows: usize) -> Column {
+        match kind {
+            Kind::Numbers => Column::Numbers(Tensor::zeros([rows]), 0),
+            Kind::Texts => Column::Texts(Joined { text: String::new(), ends: Vec::with_capacity(rows) }),
+        }
+    }
+
+    fn append(&mut self, entries: &Entries) {
+        match (self, entries) {
+            (Column::Numbers(numbers, count), Entries::Numbers(more)) => {
+                let (start, end) = (*count, *count + more.len());
+                if end > numbers.size() {
+                    let mut larger = Tensor::zeros([end + end / 2]);
+                    larger.as_mut_slice()[..start].copy_from_slice(&numbers.as_mut_slice()[..start]);
+                    *numbers = larger;
+                }
+                numbers.as_mut_slice()[start..end].copy_from_slice(more);
+                *count = end;
+            }
+            (Column::Texts(joined), Entries::Texts(more)) => {
+                let start = joined.text.len();
+                joined.text.push_str(&more.text);
+                joined.ends.extend(more.ends.iter().map(|end| start + end));
+            }
+            _ => unreachable!("a chunk has the columns of its table"),
+        }
+    }
+
+    fn finish(self) -> TableColumn {
+        match self {
+            Column::Numbers(numbers, count) => {
+                let own = numbers.slice(0, ..count);
+                // A little room may stay behind the last number.
+                let is_small = numbers.size() - count <= count / 8;
+                if is_small { own.into() } else { own.iter().collect::<Tensor<f64>>().into() }
+            }
+            Column::Texts(Joined { text, ends }) => Texts::of_parts(text, ends).into(),
+        }
+    }
+}
+
+/// The columns of a table as far as they have been read: chunks come in any order, and are appended in that of the file.
+struct Columns {
+    columns: Vec<Column>,
+    /// The columns of numbers that hold another text.
+    wrong: Vec<bool>,
+    /// The number of chunks that have been appended.
+    appended: usize,
+    /// Chunks before which another one is missing.
+    waiting: BTreeMap<usize, Chunk>,
+    /// Chunks that have been appended: fresh memory costs more than what is read into it.
+    idle: Vec<Chunk>,
+}
+
+impl Columns {
+    /// Empty columns with room for so many rows.
+    fn new(kinds: &[Kind], rows: usize) -> Columns {
+        let mut columns: Vec<(Kind, Option<Column>)> = kinds.iter().map(|&kind| (kind, None)).collect();
+        team::for_each(&mut columns, |(kind, column)| *column = Some(Column::new(*kind, rows)));
+        Columns {
+            columns: columns.into_iter().filter_map(|(_, column)| column).collect(),
+            wrong: vec![false; kinds.len()],
+            appended: 0,
+            waiting: BTreeMap::new(),
+            idle: Vec::new(),
+        }
+    }
+
+    /// Appends the chunk of this number, once all before it are there. Returns an empty chunk, if there is one.
+    fn append(&mut self, number: usize, chunk: Chunk) -> Option<Chunk> {
+        self.waiting.insert(number, chunk);
+        while let Some(mut chunk) = self.waiting.remove(&self.appended) {
+            self.columns.iter_mut().zip(&chunk.columns).for_each(|(column, entries)| column.append(entries));
+            self.wrong.iter_mut().zip(&chunk.wrong).for_each(|(all, wrong)| *all |= wrong);
+            chunk.clear();
+            self.idle.push(chunk);
+            self.appended += 1;
+        }
+        self.idle.pop()
+    }
+
+    /// The columns, or `None` if texts are among the numbers of some: these become columns of texts.
+    fn finish(self, kinds: &mut [Kind]) -> Option<Vec<TableColumn>> {
+        match correct(kinds, &self.wrong) {
+            true => None,
+            false => Some(self.columns.into_iter().map(Column::finish).collect()),
+        }
+    }
+}
+
+/// The rows of a text, handed out in chunks, in order.
+struct Chunks<'r> {
+    bytes: &'r dyn Bytes,
+    /// The place of the next byte.
+    place: u64,
+    /// The first bytes of the next chunk.
+    rest: Vec<u8>,
+    /// The number of chunks that have been handed out.
+    count: usize,
+    has_ended: bool,
+    is_irregular: bool,
+}
+
+impl<'r> Chunks<'r> {
+    fn new(bytes: &'r dyn Bytes, place: u64) -> Chunks<'r> {
+        Chunks { bytes, place, rest: Vec::new(), count: 0, has_ended: false, is_irregular: false }
+    }
+
+    /// Reads the next rows into `text`, and returns the number of the chunk, if there is one.
+    fn next(&mut self, text: &mut Vec<u8>) -> Result<Option<usize>, Irregular> {
+        text.clear();
+        text.append(&mut self.rest);
+        while !self.has_ended {
+            let searched = text.len();
+            // A long row is looked at a few times only.
+            self.bytes.append(self.place, CHUNK_BYTES.max(searched) as u64, text)?;
+            let read = &text[searched..];
+            self.place += read.len() as u64;
+            self.has_ended = read.is_empty();
+            if let Some(end) = read.iter().rposition(|&byte| byte == b'\n') {
+                self.rest.extend_from_slice(&read[end + 1..]);
+                text.truncate(searched + end + 1);
+                break;
+            }
+        }
+        if text.is_empty() {
+            return Ok(None);
+        }
+        self.count += 1;
+        Ok(Some(self.count - 1))
+    }
+
+    /// Ends the reading, because a chunk is irregular.
+    fn refuse(&mut self) {
+        self.rest.clear();
+        (self.has_ended, self.is_irregular) = (true, true);
+    }
+}
+
+/// The value of a mutex. A thread that panicked with it does not matter: its panic ends the reading.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A field without the spaces around it.
@@ -206,21 +376,21 @@ struct Reader<'r> {
     missing: &'r Missing,
     bytes: &'r dyn Bytes,
     length: u64,
-    /// The memory of chunks that have been read: fresh memory costs more than what is read into it.
-    idle: Mutex<Vec<Vec<u8>>>,
 }
 
-impl<'r> Reader<'r> {
-    fn new(options: &'r Options, missing: &'r Missing, bytes: &'r dyn Bytes, length: u64) -> Self {
-        Reader { options, missing, bytes, length, idle: Mutex::default() }
-    }
-
+impl Reader<'_> {
     fn read(&self) -> Result<Table> {
         let mut start = Vec::new();
         self.bytes.append(0, BLOCK_BYTES, &mut start)?;
-        let is_all = start.len() as u64 == self.length;
-        match records(&start, self.options.delimiter, true, is_all, |_| {}) {
-            0 => self.bytes.append(start.len() as u64, u64::MAX, &mut start)?,
+        let mut first = None;
+        let mut records = |text: &[u8], is_all| {
+            records(text, self.options.delimiter, true, is_all, |record| _ = first.get_or_insert(record.end))
+        };
+        match records(&start, start.len() as u64 == self.length) {
+            0 => {
+                self.bytes.append(start.len() as u64, u64::MAX, &mut start)?;
+                records(&start, true);
+            }
             end => start.truncate(end),
         }
         let head = Head::find(&start, self.options)?;
@@ -237,9 +407,9 @@ impl<'r> Reader<'r> {
                 columns.map(place).collect::<Result<_>>()?
             }
         };
-        // What the first rows say of the columns is mostly true of all.
-        let _ = self.columns_of(&start, &head, &mut kinds);
-        let columns = match self.columns(&head, &mut kinds) {
+        // The rows begin behind the header.
+        let rows = if head.has_names { first.unwrap_or(start.len()) } else { mark_length(&start) };
+        let columns = match self.columns(&start[rows..], rows as u64, &mut kinds) {
             Ok(columns) => columns,
             Err(Irregular) => self.careful(&mut kinds)?,
         };
@@ -249,95 +419,57 @@ impl<'r> Reader<'r> {
         Table::new(chosen.into_iter().map(|place| (names[place].clone(), columns[place].clone())))
     }
 
-    /// All columns, read by the threads chunk by chunk.
-    fn columns(&self, head: &Head, kinds: &mut [Kind]) -> Result<Vec<TableColumn>, Irregular> {
-        struct Task<'e> {
-            chunk: usize,
-            rows: usize,
-            read: Result<Chunk<'e>, Irregular>,
-        }
-        let tasks = self.length.div_ceil(CHUNK_BYTES as u64) as usize;
-        let mut rows: Vec<(usize, Result<usize, Irregular>)> = (0..tasks).map(|chunk| (chunk, Ok(0))).collect();
-        team::for_each(&mut rows, |(chunk, rows)| *rows = self.with_chunk(*chunk, |text| Ok(count_rows(text))));
-        let rows: Vec<usize> = rows.into_iter().map(|(_, rows)| rows).collect::<Result<_, _>>()?;
-        let all = rows.iter().sum::<usize>().saturating_sub(usize::from(head.has_names));
+    /// All columns of the rows from a place on, read by the threads chunk by chunk. `start` are the first rows.
+    fn columns(&self, start: &[u8], place: u64, kinds: &mut [Kind]) -> Result<Vec<TableColumn>, Irregular> {
+        // What the first rows say of the columns is mostly true of all.
+        let mut chunk = Chunk::new(kinds);
+        self.fill(start, &mut chunk)?;
+        correct(kinds, &chunk.wrong);
+        let rows = self.likely_rows(place)?;
         loop {
-            let mut numbers = numbers(kinds, all);
-            let mut rest: Vec<&mut [f64]> = numbers.iter_mut().map(|numbers| numbers.as_mut_slice()).collect();
-            let mut tasks: Vec<Task<'_>> = Vec::with_capacity(tasks);
-            // The header is the first line that is not empty.
-            let with_header = rows.iter().position(|&rows| rows > 0).filter(|_| head.has_names);
-            for (chunk, &counted) in rows.iter().enumerate() {
-                let rows = counted - usize::from(with_header == Some(chunk));
-                tasks.push(Task { chunk, rows, read: Ok(Chunk::new(kinds, &mut rest, rows)) });
-            }
-            team::for_each(&mut tasks, |task| {
-                let Ok(chunk) = &mut task.read else { return };
-                let is_header = with_header == Some(task.chunk);
-                let read = self.with_chunk(task.chunk, |text| self.fill(text, is_header, task.rows, chunk));
-                if let Err(error) = read {
-                    task.read = Err(error);
+            let chunks = Mutex::new(Chunks::new(self.bytes, place));
+            let columns = Mutex::new(Columns::new(kinds, rows));
+            team::run(team::threads(), |_| {
+                if let Err(Irregular) = self.read_chunks(kinds, &chunks, &columns) {
+                    lock(&chunks).refuse();
                 }
             });
-            let chunks: Vec<Chunk<'_>> = tasks.into_iter().map(|task| task.read).collect::<Result<_, _>>()?;
-            let mut is_right = true;
-            for chunk in &chunks {
-                is_right &= !correct(kinds, &chunk.wrong);
+            if lock(&chunks).is_irregular {
+                return Err(Irregular);
             }
-            if is_right {
-                let texts = texts(chunks, kinds.len());
-                return Ok(columns(kinds, numbers, texts));
+            let columns = columns.into_inner().unwrap_or_else(PoisonError::into_inner);
+            if let Some(columns) = columns.finish(kinds) {
+                return Ok(columns);
             }
         }
     }
 
-    /// The columns of a text of whole rows, which begins with the first line of the file.
-    fn columns_of(&self, text: &[u8], head: &Head, kinds: &mut [Kind]) -> Result<Vec<TableColumn>, Irregular> {
-        Reader::new(self.options, self.missing, &text, text.len() as u64).columns(head, kinds)
-    }
-
-    /// Hands the rows of the chunk of this number to `take`: those that begin within its bytes.
-    fn with_chunk<R>(&self, chunk: usize, take: impl FnOnce(&[u8]) -> Result<R, Irregular>) -> Result<R, Irregular> {
-        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut text = idle().pop().unwrap_or_default();
-        text.clear();
-        let taken = self.append_chunk(chunk, &mut text).map_err(Irregular::from).and_then(|rows| take(&text[rows]));
-        idle().push(text);
-        taken
-    }
-
-    /// Reads the bytes of a chunk, and returns where its rows stand among them.
-    fn append_chunk(&self, chunk: usize, text: &mut Vec<u8>) -> Result<Range<usize>> {
-        let start = (chunk * CHUNK_BYTES) as u64;
-        // The byte before says whether a row begins with the first.
-        let from = start.saturating_sub(1);
-        let mut count = (CHUNK_BYTES + CHUNK_BYTES / 16) as u64;
-        self.bytes.append(from, count, text)?;
-        let first = match chunk {
-            0 => mark_length(text),
-            _ => text.iter().position(|&byte| byte == b'\n').map_or(text.len(), |end| end + 1),
-        };
-        let own = (start - from) as usize + CHUNK_BYTES;
-        if first >= own {
-            return Ok(0..0);
-        }
-        // A row that begins within the chunk may end far behind it.
-        let mut searched = own - 1;
+    /// Reads chunks until none is left. A thread waits for another one only while that one copies bytes.
+    fn read_chunks(
+        &self,
+        kinds: &[Kind],
+        chunks: &Mutex<Chunks<'_>>,
+        columns: &Mutex<Columns>,
+    ) -> Result<(), Irregular> {
+        let mut text = Vec::new();
+        let mut idle = None;
         loop {
-            if let Some(end) = text.get(searched..).and_then(|behind| behind.iter().position(|&byte| byte == b'\n')) {
-                return Ok(first..searched + end + 1);
-            }
-            let read = text.len();
-            if from + read as u64 >= self.length {
-                return Ok(first..read);
-            }
-            searched = searched.max(read);
-            count *= 2;
-            self.bytes.append(from + read as u64, count, text)?;
-            if text.len() == read {
-                return Ok(first..read);
-            }
+            let Some(number) = lock(chunks).next(&mut text)? else { return Ok(()) };
+            let mut chunk = idle.unwrap_or_else(|| Chunk::new(kinds));
+            self.fill(&text, &mut chunk)?;
+            idle = lock(columns).append(number, chunk);
         }
+    }
+
+    /// About how many rows there are from a place on, rather too many than too few: those of samples say how long rows are.
+    fn likely_rows(&self, place: u64) -> Result<usize> {
+        let length = self.length.saturating_sub(place);
+        let mut samples = Vec::new();
+        for place in (place..self.length).step_by((length / SAMPLES).max(SAMPLE_BYTES) as usize) {
+            self.bytes.append(place, SAMPLE_BYTES, &mut samples)?;
+        }
+        let lines = samples.iter().filter(|&&byte| byte == b'\n').count();
+        Ok((lines as f64 * length as f64 / samples.len().max(1) as f64 * LIKELY_MARGIN) as usize + 1)
     }
 
     /// All columns by the reader that takes all forms of CSV, and has an error for all else.
@@ -348,41 +480,32 @@ impl<'r> Reader<'r> {
         let options = Options { inputs: Some(all), targets: Some(Vec::new()), ..self.options.clone() };
         // What is wrong with the file as a whole is said before what is wrong with a row.
         let head = Head::find(&text, &options)?;
-        let (rows, _) = read_rows(&text, &options, &head, true, false, |_, _| Ok(()))?;
         loop {
-            let mut numbers = numbers(kinds, rows);
-            let mut rest: Vec<&mut [f64]> = numbers.iter_mut().map(|numbers| numbers.as_mut_slice()).collect();
-            let mut chunk = Chunk::new(kinds, &mut rest, rows);
-            let mut row = 0;
-            read_rows(&text, &options, &head, true, false, |fields, _| {
-                fields.texts().enumerate().for_each(|(column, field)| chunk.set(row, column, field, self.missing));
-                row += 1;
+            let mut chunk = Chunk::new(kinds);
+            let (rows, _) = read_rows(&text, &options, &head, true, false, |fields, _| {
+                fields.texts().enumerate().for_each(|(column, field)| chunk.push(column, field, self.missing));
                 Ok(())
             })?;
-            if !correct(kinds, &chunk.wrong) {
-                let texts = texts(vec![chunk], kinds.len());
-                return Ok(columns(kinds, numbers, texts));
+            let mut columns = Columns::new(kinds, rows);
+            columns.append(0, chunk);
+            if let Some(columns) = columns.finish(kinds) {
+                return Ok(columns);
             }
         }
     }
 
-    /// Reads the rows of a text, which begins where a row does, into a chunk of so many rows. `is_header` says whether the first of
-    /// them is the header.
-    fn fill(&self, bytes: &[u8], mut is_header: bool, rows: usize, chunk: &mut Chunk<'_>) -> Result<(), Irregular> {
+    /// Appends the rows of a text, which begins where a row does, to a chunk.
+    fn fill(&self, bytes: &[u8], chunk: &mut Chunk) -> Result<(), Irregular> {
         let delimiter = self.options.delimiter;
         let text = str::from_utf8(bytes).map_err(|_| Irregular)?;
         if !delimiter.is_ascii() || matches!(delimiter, b'"' | b'\n' | b'\r') || bytes.contains(&0) {
             return Err(Irregular);
         }
         let columns = chunk.columns.len();
-        let mut row = 0;
         let mut fields = TextFields::new(bytes, delimiter, false);
         // The empty field behind a delimiter with which the text ends.
         let behind = || TextField { bytes: bytes.len()..bytes.len(), quote: Quote::None };
         while fields.skip_line_ends() {
-            if row == rows && !is_header {
-                return Err(Irregular);
-            }
             for column in 0..columns {
                 let TextField { bytes: Range { start, end }, quote } = fields.next().unwrap_or_else(behind);
                 let is_last = column + 1 == columns;
@@ -395,66 +518,11 @@ impl<'r> Reader<'r> {
                     Quote::Around(Range { start: open, end: close }) => unquoted(&text[open + 1..close])?,
                     Quote::Before { .. } | Quote::Unclosed { .. } => return Err(Irregular),
                 };
-                if !is_header {
-                    chunk.set(row, column, &field, self.missing);
-                }
-            }
-            row += usize::from(!is_header);
-            is_header = false;
-        }
-        if row == rows { Ok(()) } else { Err(Irregular) }
-    }
-}
-
-/// The number of lines that are not empty.
-fn count_rows(text: &[u8]) -> usize {
-    let ends = |byte: u8| byte == b'\n' || byte == b'\r';
-    let begin = |pair: &[u8]| usize::from(ends(pair[0]) && !ends(pair[1]));
-    // Sums of a byte are quick.
-    let behind: usize = text.windows(2).map(begin).sum();
-    behind + usize::from(text.first().is_some_and(|&first| !ends(first)))
-}
-
-/// A place for the numbers of each column of numbers.
-fn numbers(kinds: &[Kind], rows: usize) -> Vec<Tensor<f64>> {
-    kinds.iter().map(|kind| Tensor::zeros([if *kind == Kind::Numbers { rows } else { 0 }])).collect()
-}
-
-/// The texts of each column of texts, of all chunks.
-fn texts(chunks: Vec<Chunk<'_>>, columns: usize) -> Vec<Texts> {
-    /// The texts of a chunk, one behind the other, and where each ends.
-    type Part = (String, Vec<usize>);
-    #[derive(Clone, Default)]
-    struct Column {
-        parts: Vec<Part>,
-        joined: Texts,
-    }
-    let mut all = vec![Column::default(); columns];
-    for chunk in chunks {
-        for (entries, column) in chunk.columns.into_iter().zip(&mut all) {
-            if let Entries::Texts { text, ends } = entries {
-                column.parts.push((text, ends));
+                chunk.push(column, &field, self.missing);
             }
         }
+        Ok(())
     }
-    team::for_each(&mut all, |Column { parts, joined }| {
-        let mut text = String::with_capacity(parts.iter().map(|(text, _)| text.len()).sum());
-        let mut ends = Vec::with_capacity(parts.iter().map(|(_, ends)| ends.len()).sum());
-        for (part, part_ends) in &*parts {
-            ends.extend(part_ends.iter().map(|end| text.len() + end));
-            text.push_str(part);
-        }
-        *joined = Texts::of_parts(text, ends);
-    });
-    all.into_iter().map(|column| column.joined).collect()
-}
-
-fn columns(kinds: &[Kind], numbers: Vec<Tensor<f64>>, texts: Vec<Texts>) -> Vec<TableColumn> {
-    let column = |((kind, numbers), texts): ((&Kind, Tensor<f64>), Texts)| match kind {
-        Kind::Numbers => numbers.into(),
-        Kind::Texts => texts.into(),
-    };
-    kinds.iter().zip(numbers).zip(texts).map(column).collect()
 }
 
 /// What the text between two quotes says, if it is on one line.
@@ -578,7 +646,7 @@ mod tests {
             let options = csv("").options;
             let missing = Missing::new(None);
             let bytes = text.as_bytes();
-            let reader = Reader::new(&options, &missing, &bytes, bytes.len() as u64);
+            let reader = Reader { options: &options, missing: &missing, bytes: &bytes, length: bytes.len() as u64 };
             let mut kinds = vec![Kind::Numbers; 3];
             let careful = reader.careful(&mut kinds);
             let read = reader.read();
