@@ -11,31 +11,30 @@ const DEFAULTS: [&str; 15] = [
 
 /// The texts that stand for a missing value, besides an empty field.
 pub(super) struct Missing {
-    texts: Vec<String>,
+    /// The texts by their first byte, in lower case: most fields begin otherwise.
+    texts: Vec<Vec<String>>,
     /// Those of the texts that are numbers.
     numbers: Vec<Decimal>,
-    /// Whether a text begins with this byte, small or large.
-    firsts: [bool; 256],
 }
 
 impl Missing {
     pub fn new(texts: Option<Vec<String>>) -> Missing {
-        let texts = texts.unwrap_or_else(|| DEFAULTS.map(str::to_owned).to_vec());
-        let numbers = texts.iter().filter_map(|text| Decimal::parse(text.trim())).collect();
-        let mut firsts = [false; 256];
-        for byte in texts.iter().filter_map(|text| text.trim().bytes().next()) {
-            firsts[usize::from(byte.to_ascii_lowercase())] = true;
-            firsts[usize::from(byte.to_ascii_uppercase())] = true;
+        let all = texts.unwrap_or_else(|| DEFAULTS.map(str::to_owned).to_vec());
+        let (mut texts, mut numbers) = (vec![Vec::new(); 256], Vec::new());
+        for text in all.iter().map(|text| text.trim()) {
+            if let Some(first) = text.bytes().next() {
+                texts[usize::from(first.to_ascii_lowercase())].push(text.to_owned());
+            }
+            numbers.extend(Decimal::parse(text));
         }
-        Missing { texts, numbers, firsts }
+        Missing { texts, numbers }
     }
 
     /// Whether a field means that its value is missing. Letters may be large or small, and numbers written in any way.
     pub fn holds(&self, field: &str) -> bool {
         let Some(first) = field.bytes().next() else { return true };
-        let same = |text: &String| field.eq_ignore_ascii_case(text.trim());
-        // Most fields begin otherwise.
-        self.firsts[usize::from(first)] && self.texts.iter().any(same) || self.holds_number(field)
+        let texts = &self.texts[usize::from(first.to_ascii_lowercase())];
+        texts.iter().any(|text| field.eq_ignore_ascii_case(text)) || self.holds_number(field)
     }
 
     /// Whether there are numbers that mean that a value is missing.
