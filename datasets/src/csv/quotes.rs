@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::lines::{line_at, place_of_byte};
+use super::number::short_number;
 use crate::error::{DatasetError, Place, Result};
 
 const QUOTE: u8 = b'"';
@@ -220,6 +221,40 @@ impl<'t> TextFields<'t> {
         self.at < self.text.len()
     }
 
+    /// The next field, if it is a short number, and the place where it ends.
+    #[inline]
+    pub fn next_number(&mut self) -> Option<(f64, usize)> {
+        let (number, length) = short_number(self.text.get(self.at..)?)?;
+        let end = self.at + length;
+        if !self.text.get(end).is_none_or(|&byte| self.is_end(byte)) {
+            return None;
+        }
+        self.at = end + 1;
+        Some((number, end))
+    }
+
+    /// Whether a byte ends a field.
+    #[inline]
+    fn is_end(&self, byte: u8) -> bool {
+        byte == self.delimiter || matches!(byte, b'\r' | b'\n')
+    }
+
+    /// The place of the byte that ends the field from here on. It looks at eight bytes at once.
+    #[inline]
+    fn end(&self, from: usize) -> usize {
+        let ends = [self.delimiter, b'\r', b'\n'].map(|byte| u64::from_ne_bytes([byte; 8]));
+        let mut at = from;
+        while let Some(bytes) = self.text[at..].first_chunk() {
+            let word = u64::from_le_bytes(*bytes);
+            let found = ends.iter().fold(0, |found, end| found | zero_bytes(word ^ end));
+            if found != 0 {
+                return at + found.trailing_zeros() as usize / 8;
+            }
+            at += 8;
+        }
+        self.text[at..].iter().position(|&byte| self.is_end(byte)).map_or(self.text.len(), |length| at + length)
+    }
+
     /// The place behind the spaces from here on.
     fn behind_spaces(&self, from: usize) -> usize {
         let is_space = |byte: u8| matches!(byte, b' ' | b'\t') && byte != self.delimiter;
@@ -231,16 +266,15 @@ impl Iterator for TextFields<'_> {
     type Item = TextField;
 
     fn next(&mut self) -> Option<TextField> {
-        let TextFields { text, delimiter, has_quotes, at: start } = *self;
+        let TextFields { text, has_quotes, at: start, .. } = *self;
         if start >= text.len() {
             return None;
         }
-        let ends_field = |byte: &u8| *byte == delimiter || matches!(byte, b'\r' | b'\n');
         let (mut quote, mut from) = (Quote::None, start);
         let open = if has_quotes { self.behind_spaces(start) } else { start };
         if has_quotes && text.get(open) == Some(&QUOTE) {
             quote = match closing(text, open) {
-                Some(close) if text.get(self.behind_spaces(close + 1)).is_none_or(ends_field) => {
+                Some(close) if text.get(self.behind_spaces(close + 1)).is_none_or(|&byte| self.is_end(byte)) => {
                     from = close + 1;
                     Quote::Around(open..close)
                 }
@@ -248,10 +282,16 @@ impl Iterator for TextFields<'_> {
                 None => Quote::Unclosed { open },
             };
         }
-        let end = text[from..].iter().position(ends_field).map_or(text.len(), |length| from + length);
+        let end = self.end(from);
         self.at = end + 1;
         Some(TextField { bytes: start..end, quote })
     }
+}
+
+/// The highest bit of the first byte that is 0, and perhaps bits of bytes behind it.
+#[inline]
+fn zero_bytes(word: u64) -> u64 {
+    word.wrapping_sub(u64::from_ne_bytes([0x01; 8])) & !word & u64::from_ne_bytes([0x80; 8])
 }
 
 /// The place of the quote that closes the field whose quote opens here; two quotes are one that is part of the text.

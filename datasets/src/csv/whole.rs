@@ -227,7 +227,11 @@ impl Column {
                 let is_small = numbers.size() - count <= count / 8;
                 if is_small { own.into() } else { own.iter().collect::<Tensor<f64>>().into() }
             }
-            Column::Texts(Joined { text, ends }) => Texts::of_parts(text, ends).into(),
+            Column::Texts(Joined { mut text, mut ends }) => {
+                text.shrink_to_fit();
+                ends.shrink_to_fit();
+                Texts::of_parts(text, ends).into()
+            }
         }
     }
 }
@@ -426,10 +430,11 @@ impl Reader<'_> {
         self.fill(start, &mut chunk)?;
         correct(kinds, &chunk.wrong);
         let rows = self.likely_rows(place)?;
+        let tasks = self.length.div_ceil(CHUNK_BYTES as u64).clamp(1, team::threads() as u64) as usize;
         loop {
             let chunks = Mutex::new(Chunks::new(self.bytes, place));
             let columns = Mutex::new(Columns::new(kinds, rows));
-            team::run(team::threads(), |_| {
+            team::run(tasks, |_| {
                 if let Err(Irregular) = self.read_chunks(kinds, &chunks, &columns) {
                     lock(&chunks).refuse();
                 }
@@ -461,15 +466,16 @@ impl Reader<'_> {
         }
     }
 
-    /// About how many rows there are from a place on, rather too many than too few: those of samples say how long rows are.
+    /// About how many rows there are from a place on, rather too many than too few: samples say how long rows are.
     fn likely_rows(&self, place: u64) -> Result<usize> {
         let length = self.length.saturating_sub(place);
         let mut samples = Vec::new();
         for place in (place..self.length).step_by((length / SAMPLES).max(SAMPLE_BYTES) as usize) {
             self.bytes.append(place, SAMPLE_BYTES, &mut samples)?;
         }
-        let lines = samples.iter().filter(|&&byte| byte == b'\n').count();
-        Ok((lines as f64 * length as f64 / samples.len().max(1) as f64 * LIKELY_MARGIN) as usize + 1)
+        let ends = |byte: u8| byte == b'\n' || byte == b'\r';
+        let rows = samples.windows(2).filter(|pair| !ends(pair[0]) && ends(pair[1])).count();
+        Ok((rows as f64 * length as f64 / samples.len().max(1) as f64 * LIKELY_MARGIN) as usize + 1)
     }
 
     /// All columns by the reader that takes all forms of CSV, and has an error for all else.
@@ -502,26 +508,45 @@ impl Reader<'_> {
             return Err(Irregular);
         }
         let columns = chunk.columns.len();
+        // Numbers without a look at their text: none of them is missing, and none goes on behind the delimiter.
+        let are_quick = !self.missing.has_numbers() && !matches!(delimiter, b'0'..=b'9' | b'.' | b'-');
         let mut fields = TextFields::new(bytes, delimiter, false);
         // The empty field behind a delimiter with which the text ends.
         let behind = || TextField { bytes: bytes.len()..bytes.len(), quote: Quote::None };
         while fields.skip_line_ends() {
             for column in 0..columns {
-                let TextField { bytes: Range { start, end }, quote } = fields.next().unwrap_or_else(behind);
+                let number = match &mut chunk.columns[column] {
+                    Entries::Numbers(numbers) if are_quick => {
+                        fields.next_number().inspect(|(number, _)| numbers.push(*number))
+                    }
+                    _ => None,
+                };
+                let end = match number {
+                    Some((_, end)) => end,
+                    None => {
+                        let field = fields.next().unwrap_or_else(behind);
+                        let end = field.bytes.end;
+                        chunk.push(column, &content(text, field)?, self.missing);
+                        end
+                    }
+                };
                 let is_last = column + 1 == columns;
                 let ends_row = bytes.get(end) != Some(&delimiter);
                 if is_last != ends_row {
                     return Err(Irregular);
                 }
-                let field = match quote {
-                    Quote::None => Cow::Borrowed(&text[start..end]),
-                    Quote::Around(Range { start: open, end: close }) => unquoted(&text[open + 1..close])?,
-                    Quote::Before { .. } | Quote::Unclosed { .. } => return Err(Irregular),
-                };
-                chunk.push(column, &field, self.missing);
             }
         }
         Ok(())
+    }
+}
+
+/// What a field of the text says.
+fn content(text: &str, field: TextField) -> Result<Cow<'_, str>, Irregular> {
+    match field.quote {
+        Quote::None => Ok(Cow::Borrowed(&text[field.bytes])),
+        Quote::Around(Range { start: open, end: close }) => unquoted(&text[open + 1..close]),
+        Quote::Before { .. } | Quote::Unclosed { .. } => Err(Irregular),
     }
 }
 
@@ -613,6 +638,68 @@ mod tests {
         assert_eq!(table.numbers("a").unwrap().sum(..).item(), 500_500.0);
     }
 
+    /// What `read` returns on all threads, after a check that it returns the same on one: a task of a team has no other.
+    fn on_one_thread_and_all<R: Send + PartialEq + std::fmt::Debug>(read: impl Fn() -> R + Sync) -> R {
+        let mut alone = [None, None];
+        team::for_each(&mut alone, |alone| *alone = Some(read()));
+        let read = read();
+        assert!(alone.iter().all(|alone| alone.as_ref() == Some(&read)), "{alone:?}, {read:?}");
+        read
+    }
+
+    #[test]
+    fn rows_may_be_of_very_different_lengths() {
+        let short: String = (0..2000).map(|row| format!("{row},\n")).collect();
+        let long: String = (2000..2300).map(|row| format!("{row},{}\n", "x".repeat(row % 97 * 3))).collect();
+        for text in [format!("a,b\n{short}{long}"), format!("a,b\n{long}{short}")] {
+            let (numbers, letters) = on_one_thread_and_all(|| {
+                let table = csv(&text).table().unwrap();
+                (table.numbers("a").unwrap().to_vec(), texts(&table, "b"))
+            });
+            let rows: Vec<(&str, &str)> = text.lines().skip(1).filter_map(|line| line.split_once(',')).collect();
+            assert_eq!(numbers, rows.iter().map(|(number, _)| number.parse().unwrap()).collect::<Vec<f64>>());
+            assert_eq!(letters, rows.iter().map(|(_, letters)| *letters).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn chunks_are_appended_in_order_whatever_room_there_is() {
+        let (kinds, missing) = ([Kind::Numbers, Kind::Texts], Missing::new(None));
+        for room in [0, 1, 5, 6, 7, 1000] {
+            let mut columns = Columns::new(&kinds, room);
+            for number in [2, 0, 1] {
+                let mut chunk = Chunk::new(&kinds);
+                for row in 2 * number..2 * number + 2 {
+                    (0..2).for_each(|column| chunk.push(column, &row.to_string(), &missing));
+                }
+                columns.append(number, chunk);
+            }
+            let columns = columns.finish(&mut kinds.clone()).unwrap();
+            let numbers = vec![0.0, 1.0, 2.0, 3.0, 4.0, 5.0];
+            assert_eq!(columns, [numbers.into(), TableColumn::from(["0", "1", "2", "3", "4", "5"])], "room for {room}");
+        }
+    }
+
+    #[test]
+    fn an_error_far_behind_ends_the_reading() {
+        let rows: String = (0..3000).map(|row| format!("{row},{row}\n")).collect();
+        for (bad, found) in [("1,2,3\n", "line 3002"), ("1,\"2\n", "a quote that is never closed")] {
+            let text = format!("a,b\n{rows}{bad}{rows}");
+            let message = on_one_thread_and_all(|| csv(&text).table().unwrap_err().to_string());
+            assert!(message.contains(found), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_delimiter_may_be_a_part_of_numbers() {
+        for delimiter in [b'.', b'-', b'5'] {
+            let text = "a,b\n1,2\n3,4\n".replace(',', str::from_utf8(&[delimiter]).unwrap());
+            let table = csv(&text).delimiter(delimiter).table().unwrap();
+            assert_eq!(table.numbers("a").unwrap().to_vec(), [1.0, 3.0]);
+            assert_eq!(table.numbers("b").unwrap().to_vec(), [2.0, 4.0]);
+        }
+    }
+
     /// A field as files have it, and what it says.
     fn field() -> impl Strategy<Value = String> {
         prop_oneof![
@@ -631,11 +718,16 @@ mod tests {
 
         #[test]
         fn the_quick_reading_is_the_careful_one(
+            header in prop_oneof![
+                Just("first,second,third\n"),
+                Just("\u{feff}first,second,third\r\n"),
+                Just("\n\r\n \"first\" ,second,third\r"),
+            ],
             rows in prop::collection::vec(prop::collection::vec(field(), 3), 1..20),
             ends in prop::collection::vec(prop_oneof![Just("\n"), Just("\r\n"), Just("\n\n"), Just("\r")], 20),
             is_last_open: bool,
         ) {
-            let mut text = "first,second,third\n".to_owned();
+            let mut text = header.to_owned();
             for (row, end) in rows.iter().zip(ends) {
                 text.push_str(&row.join(","));
                 text.push_str(end);
