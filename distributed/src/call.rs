@@ -12,6 +12,9 @@ pub(crate) enum Operation {
     AllGatherNumbers,
     AllToAllNumbers,
     AllReduce,
+    /// None: the rank has dropped its communicator.
+    #[cfg(feature = "mpi")]
+    Leave,
 }
 
 impl Operation {
@@ -24,6 +27,8 @@ impl Operation {
             Operation::AllGatherNumbers => "all_gather_numbers",
             Operation::AllToAllNumbers => "all_to_all_numbers",
             Operation::AllReduce => "all_reduce",
+            #[cfg(feature = "mpi")]
+            Operation::Leave => "nothing more",
         }
     }
 }
@@ -78,6 +83,11 @@ impl Call {
 
     pub(crate) fn duplicate() -> Self {
         Call::new(Operation::Duplicate, Kind::Bytes, 0)
+    }
+
+    #[cfg(feature = "mpi")]
+    pub(crate) fn leave() -> Self {
+        Call::new(Operation::Leave, Kind::Bytes, 0)
     }
 
     pub(crate) fn barrier() -> Self {
@@ -137,11 +147,13 @@ impl Call {
         Call::new(Operation::AllReduce, Kind::of(&numbers.as_numbers()), numbers.len())
     }
 
-    pub(crate) fn describe(&self) -> String {
+    fn describe(&self) -> String {
         let name = self.operation.name();
         let kind = self.kind.name();
         match self.operation {
             Operation::Duplicate | Operation::Barrier => name.to_owned(),
+            #[cfg(feature = "mpi")]
+            Operation::Leave => name.to_owned(),
             Operation::AllGather | Operation::AllToAllNumbers => format!("{name} of {kind}"),
             Operation::AllGatherNumbers | Operation::AllReduce => format!("{name} of {} {kind}", self.length),
             Operation::Broadcast => format!("{name} of {} {kind} of rank {}", self.length, self.root),
@@ -179,6 +191,32 @@ impl Call {
             )));
         }
         Ok(())
+    }
+}
+
+#[cfg(feature = "mpi")]
+impl Call {
+    /// How many words a call is on its way to the other ranks.
+    pub(crate) const WORDS: usize = 6;
+
+    pub(crate) fn to_words(self) -> [u64; Call::WORDS] {
+        let Call { operation, kind, root, length, counts, expected } = self;
+        [operation as u64, kind as u64, root, length, counts, expected]
+    }
+
+    pub(crate) fn from_words(words: &[u64]) -> Self {
+        use Operation::*;
+        let operations =
+            [Duplicate, Barrier, Broadcast, AllGather, AllGatherNumbers, AllToAllNumbers, AllReduce, Leave];
+        let kinds = [Kind::Bytes, Kind::F32, Kind::F64];
+        Call {
+            operation: operations[words[0] as usize],
+            kind: kinds[words[1] as usize],
+            root: words[2],
+            length: words[3],
+            counts: words[4],
+            expected: words[5],
+        }
     }
 }
 

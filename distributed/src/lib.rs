@@ -1,7 +1,8 @@
 //! Sums over several processes or threads, to the same bits for any number of them.
 //!
 //! A *rank* is one of the workers that share a task, counted from 0. A [`Communicator`] carries bytes and numbers among ranks;
-//! there is an engine for ranks that are [`threads`] of one process. An [`Exchange`] sums over it. The task is cut into a fixed
+//! there is an engine for ranks that are [`threads`] of one process, and, with the feature `mpi`, one for processes on one or many
+//! machines. An [`Exchange`] sums over it. The task is cut into a fixed
 //! number of *shards*, and each rank computes some of them. The sum runs along a balanced tree over the shards, so it is the same to
 //! the last bit on 1, 2, 3 or 8 ranks.
 //!
@@ -24,12 +25,14 @@
 //! assert!((sum_on(1) - 3.6).abs() < 1e-6);
 //! assert_eq!(sum_on(1).to_bits(), sum_on(3).to_bits());
 //! ```
-#![forbid(unsafe_code)]
+#![cfg_attr(not(feature = "mpi"), forbid(unsafe_code))]
 
 mod call;
 mod communicator;
 mod error;
 mod exchange;
+#[cfg(feature = "mpi")]
+pub mod mpi;
 mod numbers;
 mod partial;
 pub mod threads;
