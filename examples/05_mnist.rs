@@ -2,15 +2,25 @@
 //!
 //!     cargo run --release --example mnist
 //!     cargo run --release --example mnist -- --epochs 3 --batch-size 128 --learning-rate 0.003 --seed 7
+//!
+//! On several processes, which may run on several machines, to the same weights for any number of them:
+//!
+//!     cargo build --release --example mnist --features mpi
+//!     mpirun -n 4 target/release/examples/mnist
 
 use gradus::prelude::*;
 
 mod options;
+#[cfg(feature = "mpi")]
+mod weights;
 
 use options::Options;
 
 fn main() -> Result<()> {
     let options = Options::new(10, 32, 0.001).parse("Trains a network to read handwritten digits, and tests it.")?;
+    let ranks = ranks()?;
+    // One of the processes speaks for all.
+    let speaks = ranks.as_ref().is_none_or(|ranks| ranks.rank() == 0);
     // Pixels of 0 to 255 become 0 to 1, labels of 0 to 9 become one-hot rows.
     let mnist = match &options.data {
         Some(folder) => mnist::load_from(folder)?,
@@ -23,19 +33,34 @@ fn main() -> Result<()> {
         .add(Dense::new(128).activation(Activation::Relu))
         .add(Dense::new(10).activation(Activation::Softmax));
     let model = Model::build(network, [28, 28], options.seed)?;
-    println!("{}", model.summary());
+    if speaks {
+        println!("{}", model.summary());
+    }
 
     let optimizer = Adam::default().learning_rate(options.learning_rate);
     let mut trainer = Trainer::new(model, CategoricalCrossentropy::default(), optimizer)
         .metric(Accuracy::default())
-        .seed(options.seed);
+        .seed(options.seed)
+        .distributed(ranks);
     trainer.fit(&train, Fit { epochs: options.epochs, batch_size: options.batch_size, ..Fit::default() })?;
 
     let scores = trainer.evaluate(&test)?;
-    println!("Test loss: {:.4}", scores["loss"]);
-    println!("Test accuracy: {:.2}%", 100.0 * scores["accuracy"]);
+    if speaks {
+        println!("Test loss: {:.4}", scores["loss"]);
+        println!("Test accuracy: {:.2}%", 100.0 * scores["accuracy"]);
+        show_predictions(&trainer, &test.take(6))?;
+        #[cfg(feature = "mpi")]
+        println!("Weights: {}", weights::hash(trainer.model()));
+    }
+    Ok(())
+}
 
-    show_predictions(&trainer, &test.take(6))
+/// The processes that train together, if the launcher of an MPI has started several.
+fn ranks() -> Result<Option<Ranks>> {
+    #[cfg(feature = "mpi")]
+    return Ok(Some(Ranks::new(gradus::distributed::mpi::world()?)));
+    #[cfg(not(feature = "mpi"))]
+    Ok(None)
 }
 
 /// Draws digits side by side, each above the network's prediction.

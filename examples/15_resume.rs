@@ -12,6 +12,8 @@ use std::path::PathBuf;
 use gradus::prelude::*;
 use lexopt::{Arg, Parser, ValueExt};
 
+mod weights;
+
 fn main() -> Result<()> {
     let (folder, epochs) = options()?;
     let (train, test) =
@@ -38,17 +40,8 @@ fn main() -> Result<()> {
     trainer.fit(&train, fit)?;
 
     println!("Test accuracy: {:.2}%", 100.0 * trainer.evaluate(&test)?["accuracy"]);
-    println!("Weights: {}", hash(trainer.model()));
+    println!("Weights: {}", weights::hash(trainer.model()));
     Ok(())
-}
-
-/// The SHA-256 of the weights, in hexadecimal digits.
-fn hash(model: &Model) -> String {
-    let mut hash = hmac_sha256::Hash::new();
-    for weight in model.params().iter().flat_map(|param| param.value.iter()) {
-        hash.update(weight.to_le_bytes());
-    }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The folder of the checkpoints and the number of epochs, from the command line.

@@ -34,16 +34,18 @@
 //! # Features
 //!
 //! `parallel`, on by default, uses all cores. Of [`datasets`], `images` reads PNG and JPEG, `bzip2` unpacks what bzip2
-//! packed, and `download` fetches the files of data sets; it needs a C compiler.
+//! packed, and `download` fetches the files of data sets; it needs a C compiler. `mpi` trains on many machines; it needs an
+//! MPI library, libclang and a C compiler.
 //!
-//! The crates behind it are modules here: [`tensor`], [`autograd`], [`nn`], [`optim`], [`datasets`], [`train`],
-//! [`explain`].
+//! The crates behind it are modules here: [`tensor`], [`autograd`], [`nn`], [`optim`], [`datasets`], [`distributed`],
+//! [`train`], [`explain`].
 #![forbid(unsafe_code)]
 
 pub mod prelude;
 
 pub use gradus_autograd as autograd;
 pub use gradus_datasets as datasets;
+pub use gradus_distributed as distributed;
 pub use gradus_explain as explain;
 pub use gradus_nn as nn;
 pub use gradus_optim as optim;

@@ -26,7 +26,8 @@ pub use gradus_train::metrics::{
     word_error_rate,
 };
 pub use gradus_train::{
-    Examination, Examine, Finding, FindingKind, Fit, History, LogPosition, Logs, SummaryWriter, Trainer, train_step,
+    Examination, Examine, Finding, FindingKind, Fit, History, LogPosition, Logs, Ranks, SummaryWriter, Trainer,
+    train_step,
 };
 
 /// A result of a program: any error, printed as its message when `main` returns it.

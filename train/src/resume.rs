@@ -121,28 +121,32 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
     /// Goes on from this file, unless it is damaged.
     fn resume_from(&mut self, path: &Path) -> Result<Result<Resumed, Damage>> {
         match open(path)? {
-            Ok((file, written)) => self.resume_with(path, &file, written),
+            Ok((file, written)) => self.resume_with(&format!("resume: {}", path.display()), path, &file, written),
             Err(damage) => Ok(Err(damage)),
         }
     }
 
     /// Takes weights, optimiser and run from what another rank has.
     pub(crate) fn restore_bytes(&mut self, bytes: Vec<u8>) -> Result<()> {
-        let place = Path::new("what rank 0 has");
-        let refusal = |Damage { problem, .. }| {
-            Error::new(place.display().to_string(), problem, "start the same program on all ranks")
-        };
+        const PLACE: &str = "compared with rank 0";
+        let refusal = |Damage { problem, .. }| Error::new(PLACE, problem, "start the same program on all ranks");
         let file = File::from_bytes(bytes)?;
         let written = written(&file).map_err(refusal)??;
         let status = written.state.status.clone();
-        self.resume_with(place, &file, written)?.map_err(refusal)?;
+        self.resume_with(PLACE, Path::new(""), &file, written)?.map_err(refusal)?;
         self.state.status = status;
         Ok(())
     }
 
-    /// Goes on from this file, at `path`, of which the state of the run has been read.
-    fn resume_with(&mut self, path: &Path, file: &File, written: Written) -> Result<Result<Resumed, Damage>> {
-        let refusal = |problem, hint: &str| Error::new(format!("resume: {}", path.display()), problem, hint);
+    /// Goes on from this file, at `path`, of which the state of the run has been read. Messages begin with `place`.
+    fn resume_with(
+        &mut self,
+        place: &str,
+        path: &Path,
+        file: &File,
+        written: Written,
+    ) -> Result<Result<Resumed, Damage>> {
+        let refusal = |problem, hint: &str| Error::new(place, problem, hint);
         if written.rule != rule_name::<R>() {
             let problem = format!("the optimiser was {}, the trainer has {}", written.rule, rule_name::<R>());
             return Err(refusal(problem, "give the trainer the rule with which the run began"));

@@ -135,8 +135,8 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
     /// alone shows progress, and has the callbacks that [only watch](crate::Callback::only_watches): checkpoints and logs. The outputs
     /// of the model are sent to all ranks if there are metrics, and only then. Evaluation is shared as well; all ranks call it.
     #[must_use]
-    pub fn distributed(self, ranks: Ranks) -> Self {
-        Trainer { ranks: Some(ranks), ..self }
+    pub fn distributed(self, ranks: impl Into<Option<Ranks>>) -> Self {
+        Trainer { ranks: ranks.into(), ..self }
     }
 
     /// The ranks that train together, if there are several.
