@@ -1,5 +1,6 @@
 //! The trainer: a model, a loss, an optimiser and metrics.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use gradus_datasets::{Batch, DataSource, DatasetError, Pass};
@@ -237,7 +238,7 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
 
     /// Checks the settings and the data, then runs the loop.
     fn run(&mut self, data: &dyn DataSource, validation: Option<&dyn DataSource>, fit: Fit<T>) -> Result<History> {
-        let links = self.ranks.as_mut().map(Ranks::links).transpose()?;
+        let links = self.ranks.as_ref().map(Ranks::links).transpose()?;
         let result = self.run_on(links.clone(), data, validation, fit);
         if let (Some(links), Err(error)) = (links, &result) {
             links.leave(error);
@@ -325,7 +326,7 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
     /// If the data cannot be read, or do not fit the model, the loss or a metric, two metrics have one name, or the model ends
     /// in an activation that cannot be meant with the loss.
     pub fn evaluate(&mut self, data: &dyn DataSource) -> Result<Logs> {
-        let links = self.ranks.as_mut().map(Ranks::links).transpose()?;
+        let links = self.ranks.as_ref().map(Ranks::links).transpose()?;
         let result = self.evaluate_on(links.as_deref(), data);
         if let (Some(links), Err(error)) = (links, &result) {
             links.leave(error);
@@ -404,7 +405,8 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
         Ok(self.model.predict(inputs)?)
     }
 
-    /// The outputs of the model for data that need not fit into memory: `[n, ..]` for each batch, in the order of the data.
+    /// The outputs of the model for data that need not fit into memory: `[n, ..]` for each batch, in the order of the data. Several
+    /// [ranks](Trainer::distributed) take the batches in turn, and each gets all outputs; an error ends them.
     ///
     /// ```
     /// # use gradus_datasets::IndexedDataset;
@@ -429,8 +431,28 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
         data: &dyn DataSource,
         batch_size: usize,
     ) -> Result<impl Iterator<Item = Result<Tensor<T>>> + use<'a, L, R, T>> {
+        let links = self.ranks.as_ref().map(Ranks::links).transpose()?;
+        let (rank, size) = links.as_ref().map_or((0, 1), |links| (links.rank(), links.size()));
         let batches = data.batches_of(&Pass::new(batch_size, data.order(None)))?;
-        Ok(batches.map(|batch| self.predict(batch?.inputs)))
+        let mut own = batches.skip(rank).step_by(size);
+        let (mut made, mut has_ended) = (VecDeque::new(), false);
+        Ok(std::iter::from_fn(move || {
+            if made.is_empty() && !has_ended {
+                let next = own.next().map(|batch| self.predict(batch?.inputs));
+                let Some(links) = &links else { return next };
+                let outcome = |output| ((), Outcome { outputs: vec![output], ..Outcome::default() });
+                let found = links.in_turn(next.map(|output| output.map(outcome)).transpose());
+                has_ended = found.as_ref().map_or(true, |found| found.len() < size);
+                match found {
+                    Ok(found) => made.extend(found.into_iter().flat_map(|(_, outcome)| outcome.outputs).map(Ok)),
+                    Err(error) => {
+                        links.leave(&error);
+                        made.push_back(Err(error));
+                    }
+                }
+            }
+            made.pop_front()
+        }))
     }
 
     /// All outputs of the model, in order; otherwise as [`predict`](Trainer::predict).

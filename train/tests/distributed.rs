@@ -221,7 +221,7 @@ fn all_ranks_stop_where_one_does() {
 }
 
 #[test]
-fn evaluation_is_that_of_one_rank() {
+fn evaluation_and_prediction_are_those_of_one_rank() {
     // Five batches, of which the last is smaller.
     let data = pictures(256 * 4 + 100);
     let binary = Dataset::new(data.inputs().clone(), data.targets().equal(1).to::<f32>().reshape([1124, 1])).unwrap();
@@ -233,13 +233,15 @@ fn evaluation_is_that_of_one_rank() {
             let mut trainer =
                 Trainer::new(model, loss, Sgd::default()).metric(Auc::default()).distributed(Ranks::new(communicator));
             let scores = trainer.evaluate(&binary).unwrap();
-            scores.iter().map(|(name, value)| (name.to_owned(), value.to_bits())).collect::<Vec<_>>()
+            let scores = scores.iter().map(|(name, value)| (name.to_owned(), value.to_bits())).collect::<Vec<_>>();
+            let outputs = trainer.predict_batches(&binary, 100).unwrap().map(|outputs| outputs.unwrap().to_vec());
+            (scores, outputs.collect::<Vec<_>>())
         });
         assert!(all.iter().all(|one| *one == all[0]));
         all[0].clone()
     };
     let expected = evaluate(1);
-    assert_eq!(expected.len(), 2);
+    assert_eq!((expected.0.len(), expected.1.len(), expected.1[11].len()), (2, 12, 24));
     for ranks in [2, 3, 7] {
         assert_eq!(evaluate(ranks), expected, "{ranks} ranks");
     }

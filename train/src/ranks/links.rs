@@ -224,10 +224,10 @@ impl Links {
         weights: Option<&Tensor<T>>,
     ) -> Result<Outcome<T>> {
         let Step { outputs, masks, .. } = step;
-        let (count, targets, outputs) = (outputs.len(), targets.to_vec(), outputs.clone());
-        let part = Outcome { targets, outputs, masks: masks.clone(), weights: weights.cloned() };
+        let (targets, outputs, masks) = (targets.to_vec(), outputs.clone(), masks.clone());
+        let part = Outcome { targets, outputs, masks, weights: weights.cloned() };
         let parts = self.gather(&part.to_bytes(String::new())?)?;
-        let read = |bytes| Ok(Outcome::from_bytes(bytes, count)?.0);
+        let read = |bytes| Ok(Outcome::from_bytes(bytes)?.0);
         Ok(Outcome::joined(parts.into_iter().map(read).collect::<Result<_>>()?))
     }
 }

@@ -33,21 +33,19 @@ impl<T: Float> Outcome<T> {
         Ok(writer.to_bytes()?)
     }
 
-    /// From such bytes of a model with so many outputs, with the text.
-    pub fn from_bytes(bytes: Vec<u8>, outputs: usize) -> Result<(Self, String)> {
+    /// From such bytes, with the text.
+    pub fn from_bytes(bytes: Vec<u8>) -> Result<(Self, String)> {
         let file = File::from_bytes(bytes)?;
+        let tensor = |name: String| file.info(&name).map(|_| file.read(&name)).transpose();
         let list = |what: &str| -> Result<Vec<Tensor<T>>> {
-            (0..outputs).map(|place| Ok(file.read(&format!("{what} {place}"))?.to())).collect()
+            let found = (0..).map_while(|place| tensor(format!("{what} {place}")).transpose());
+            found.map(|tensor| Ok(tensor?.to())).collect()
         };
-        let optional = |name: String| file.info(&name).map(|_| file.read(&name)).transpose();
-        let masks = (0..outputs).map(|place| Ok(optional(format!("masks {place}"))?.map(|mask| mask.to())));
-        let outcome = Outcome {
-            targets: list("targets")?,
-            outputs: list("outputs")?,
-            masks: masks.collect::<Result<_>>()?,
-            weights: optional("weights 0".to_owned())?.map(|weights| weights.to()),
-        };
-        Ok((outcome, file.metadata().get("text").cloned().unwrap_or_default()))
+        let (targets, outputs) = (list("targets")?, list("outputs")?);
+        let masks = (0..outputs.len()).map(|place| Ok(tensor(format!("masks {place}"))?.map(|mask| mask.to())));
+        let masks = masks.collect::<Result<_>>()?;
+        let weights = list("weights")?.pop();
+        Ok((Outcome { targets, outputs, masks, weights }, file.metadata().get("text").cloned().unwrap_or_default()))
     }
 
     /// As metrics take it.

@@ -12,7 +12,7 @@ pub(crate) use links::{Links, Part};
 pub(crate) use message::Outcome;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use gradus_distributed::{Communicator, Reduction};
 
@@ -52,7 +52,7 @@ pub struct Ranks {
     shards: usize,
     reduction: Reduction,
     bucket_bytes: usize,
-    links: Option<Arc<Links>>,
+    links: OnceLock<Arc<Links>>,
 }
 
 /// How much a run has sent, and how long that took: [`Ranks::traffic`].
@@ -82,7 +82,7 @@ impl Traffic {
 impl Ranks {
     /// The ranks of a communicator.
     pub fn new(communicator: Box<dyn Communicator>) -> Self {
-        Ranks { communicator, shards: 8, reduction: Reduction::Exact, bucket_bytes: 4 << 20, links: None }
+        Ranks { communicator, shards: 8, reduction: Reduction::Exact, bucket_bytes: 4 << 20, links: OnceLock::new() }
     }
 
     /// Sets the number of shards of a batch, at least that of the ranks. Another number gives other bits. A batch with fewer samples
@@ -118,7 +118,7 @@ impl Ranks {
 
     /// What was sent so far.
     pub fn traffic(&self) -> Traffic {
-        let traffic = self.links.as_ref().map(|links| links.traffic()).unwrap_or_default();
+        let traffic = self.links.get().map(|links| links.traffic()).unwrap_or_default();
         Traffic { bytes: self.communicator.bytes_sent(), ..traffic }
     }
 
@@ -128,12 +128,12 @@ impl Ranks {
     }
 
     /// The connections over which training exchanges; made at the first call, in which all ranks meet.
-    pub(crate) fn links(&mut self) -> Result<Arc<Links>> {
-        if let Some(links) = &self.links {
+    pub(crate) fn links(&self) -> Result<Arc<Links>> {
+        if let Some(links) = self.links.get() {
             return Ok(Arc::clone(links));
         }
         let links = Links::new(&*self.communicator, self.shards, self.reduction, self.bucket_bytes)?;
-        Ok(Arc::clone(self.links.insert(Arc::new(links))))
+        Ok(Arc::clone(self.links.get_or_init(|| Arc::new(links))))
     }
 }
 
