@@ -12,7 +12,7 @@ use std::fmt;
 /// let answers = gradus_distributed::threads::run(2, |communicator| greet(&*communicator));
 /// assert_eq!(answers[0], Ok(vec![b"hello".to_vec(), b"hello".to_vec()]));
 /// ```
-pub type Result<T, E = CommunicationError> = std::result::Result<T, E>;
+pub type Result<T> = std::result::Result<T, CommunicationError>;
 
 /// An exchange among ranks did not come about: one of them has left, or they do not call the same.
 ///
