@@ -240,3 +240,27 @@ fn check_types(name: &str, own: &Numbers<'_>, other: &NumbersMut<'_>) {
     let (own, other) = (own.type_name(), other.as_numbers().type_name());
     assert!(own == other, "{name}: both slices have numbers of one type: {own}, {other}");
 }
+
+#[cfg(all(test, feature = "mpi"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_arrive_as_they_were_sent() {
+        let (own, mut all) = ([0_f64; 2], [0_f64; 3]);
+        let all = NumbersMut::of(&mut all);
+        let to_all = ((&Numbers::of(&own), &[2, 0][..]), (&all, &[2, 1][..]));
+        for call in [
+            Call::duplicate(),
+            Call::leave(),
+            Call::barrier(),
+            Call::broadcast(3, 2, &[1, 2, 3]),
+            Call::all_gather(&[1, 2]),
+            Call::all_gather_numbers(1, 2, &Numbers::of(&own), &[1, 2], &all),
+            Call::all_to_all_numbers(0, 2, to_all.0, to_all.1),
+            Call::all_reduce(&all),
+        ] {
+            assert_eq!(Call::from_words(&call.to_words()), call);
+        }
+    }
+}

@@ -22,15 +22,15 @@
 //!
 //! ```console
 //! RAYON_NUM_THREADS=4 mpirun.openmpi -n 2 --map-by slot:PE=4 -x RAYON_NUM_THREADS target/release/program
-//! RAYON_NUM_THREADS=4 mpirun.mpich -n 2 -bind-to core:4 target/release/program
+//! RAYON_NUM_THREADS=4 mpirun.mpich -n 2 target/release/program
 //! ```
 //!
-//! `mpirun.openmpi --bind-to none` binds nothing. Threads change no result.
+//! `mpirun.openmpi --bind-to none` binds nothing, `mpirun.mpich -bind-to core:4` binds a rank to 4 cores. Threads change no result.
 //!
 //! # The end of a job
 //!
-//! All ranks end together, or the job fails. When the last communicator of a rank is dropped, it waits for the others to drop theirs.
-//! A rank that panics while it holds a communicator, or ends its process before the others are done (an early return from `main`,
+//! All ranks end together, or the job fails; a job of one rank is a program like any other. When the last communicator of a rank is
+//! dropped, it waits for the others to drop theirs. A rank that panics while it holds a communicator, or ends its process before the others are done (an early return from `main`,
 //! [`exit`](std::process::exit), also with code 0), ends the whole job by `MPI_Abort` with code 1, and says on standard error which
 //! rank it was. Where a rank drops a communicator by which others still exchange, they get an error; the job ends as soon as one of
 //! them ends. [`abandon`](Communicator::abandon) ends it at once, with a reason. So a program has nothing to do but to return its
@@ -109,7 +109,7 @@ pub fn world_in_pieces(limit: usize) -> Result<Box<dyn Communicator>> {
         return Err(CommunicationError::new("the C library takes in no function for the end of the process (atexit)"));
     }
     RANK.store(rank, Ordering::SeqCst);
-    IN_JOB.store(true, Ordering::SeqCst);
+    IN_JOB.store(size > 1, Ordering::SeqCst);
     let link = Arc::new(Link(all.duplicate()));
     let process = Process { rank, size, sent: AtomicU64::new(0), ending: Mutex::default(), universe: Some(universe) };
     Ok(Box::new(MpiCommunicator { link, process: Arc::new(process), limit, turn: Mutex::default() }))
@@ -188,7 +188,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Ending {
-    /// Frees what all ranks have dropped. Returns the farewells that others have not answered yet.
+    /// Frees what all ranks have dropped.
     fn settle(&mut self) {
         for Farewell { calls, link } in std::mem::take(&mut self.farewells) {
             match calls.0.test_with_data() {
@@ -220,7 +220,10 @@ impl Drop for Process {
     }
 }
 
-/// Asks again and again: at first at once, later with pauses, so that other threads get the cores.
+/// Waits for other ranks, which may take long: at first asks at once, later with pauses.
+///
+/// Between two questions the core is left to others. MPI's own waiting does not do that: with twice as many ranks as cores, each
+/// exchange took MPICH some 5 ms.
 fn wait_until(mut done: impl FnMut() -> bool) {
     let mut asked = 0_u32;
     while !done() {
@@ -233,14 +236,18 @@ fn wait_until(mut done: impl FnMut() -> bool) {
     }
 }
 
-/// Waits for a request, and leaves the core to others meanwhile. MPI's own waiting does not: with twice as many ranks as cores, each
-/// exchange took MPICH some 5 ms.
+/// Whether the request is complete; if not, it is there again.
+fn is_complete<'a, D: ?Sized, S: Scope<'a>>(request: &mut Option<Request<'a, D, S>>) -> bool {
+    *request = request.take().and_then(|request| request.test().err());
+    request.is_none()
+}
+
+/// Waits for what all ranks take part in already: without pauses, because it is this thread that moves the data.
 fn complete<'a, D: ?Sized, S: Scope<'a>>(request: Request<'a, D, S>) {
     let mut request = Some(request);
-    wait_until(|| {
-        request = request.take().and_then(|request| request.test().err());
-        request.is_none()
-    });
+    while !is_complete(&mut request) {
+        thread::yield_now();
+    }
 }
 
 fn decode(words: &[u64]) -> Vec<Call> {
@@ -259,7 +266,10 @@ impl MpiCommunicator {
         }
         let own = call.to_words();
         let mut all = vec![0; Call::WORDS * self.process.size];
-        scope(|scope| complete(self.comm().immediate_all_gather_into(scope, &own[..], &mut all[..])));
+        scope(|scope| {
+            let mut request = Some(self.comm().immediate_all_gather_into(scope, &own[..], &mut all[..]));
+            wait_until(|| is_complete(&mut request));
+        });
         let calls = decode(&all);
         let left = calls.iter().position(|call| call.operation == Operation::Leave);
         let checked = match left {
@@ -462,7 +472,7 @@ impl Drop for MpiCommunicator {
     /// Tells the others and does not wait for them: they may be about to exchange by another communicator first. The last one of a
     /// process waits ([`Process`]).
     fn drop(&mut self) {
-        if thread::panicking() {
+        if thread::panicking() && self.process.size > 1 {
             end_job("it panicked");
         }
         let failed = lock(&self.turn).is_some();
