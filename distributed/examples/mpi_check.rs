@@ -105,6 +105,15 @@ fn exchanges(it: Box<dyn Communicator>) -> Result<()> {
     it.all_to_all_numbers(Numbers::of(&own), &send, NumbersMut::of(&mut received), &receive)?;
     assert_eq!(received, expected);
 
+    // Only the first rank sends much, and only the last one receives it: those between go the same way through MPI.
+    let sent = |from: usize, to: usize| if from == 0 && to == size - 1 { 17 } else { 0 };
+    let send: Vec<usize> = (0..size).map(|to| sent(rank, to)).collect();
+    let receive: Vec<usize> = (0..size).map(|from| sent(from, rank)).collect();
+    let own = vec![0.5_f64; send.iter().sum()];
+    let mut received = vec![0.0; receive.iter().sum()];
+    it.all_to_all_numbers(Numbers::of(&own), &send, NumbersMut::of(&mut received), &receive)?;
+    assert!(received.iter().all(|number| *number == 0.5));
+
     let mut sum: Vec<f32> = (0..17).map(|place| (rank * place) as f32).collect();
     it.all_reduce(NumbersMut::of(&mut sum))?;
     assert_eq!(sum, (0..17).map(|place| (size * (size - 1) / 2 * place) as f32).collect::<Vec<_>>());
