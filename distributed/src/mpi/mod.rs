@@ -293,11 +293,16 @@ impl MpiCommunicator {
     }
 
     /// The own elements to all; `counts` are those of all ranks.
-    fn gather_into<T: Equivalence + Copy>(&self, own: &[T], counts: &[usize], all: &mut [T]) {
-        let Some(&any) = all.first() else { return };
-        // The address of an empty slice of bytes is 1, which Open MPI takes for MPI_IN_PLACE.
-        let nothing = &[any][..0];
-        let own = if own.is_empty() { nothing } else { own };
+    ///
+    /// An empty slice of Rust may lie at any address. That of bytes lies at 1, which Open MPI takes for MPI_IN_PLACE, and two of numbers at
+    /// the same address, which it takes for that, too. So here and below an empty slice gets an address of its own: with Open MPI
+    /// 4.1.4, a rank that takes part in an all-to-all with nothing is out of step otherwise, and the next exchange never ends.
+    fn gather_into<T: Equivalence + Copy + Default>(&self, own: &[T], counts: &[usize], all: &mut [T]) {
+        if all.is_empty() {
+            return;
+        }
+        let nowhere = [T::default()];
+        let own = if own.is_empty() { &nowhere[..0] } else { own };
         if all.len() <= self.limit {
             let (counts, places) = for_mpi(counts);
             let mut all = PartitionMut::new(all, counts, places);
@@ -308,7 +313,7 @@ impl MpiCommunicator {
         self.count(size_of_val(own) * self.others());
     }
 
-    fn scatter_into<T: Equivalence + Copy>(
+    fn scatter_into<T: Equivalence + Copy + Default>(
         &self,
         calls: &[Call],
         (own, send_counts): (&[T], &[usize]),
@@ -316,6 +321,9 @@ impl MpiCommunicator {
     ) {
         // All ranks must go the same way, so the largest of them decides.
         if calls.iter().all(|call| call.length <= self.limit as u64) {
+            let (nowhere, mut nowhere_else) = ([T::default()], [T::default()]);
+            let own = if own.is_empty() { &nowhere[..0] } else { own };
+            let received = if received.is_empty() { &mut nowhere_else[..0] } else { received };
             let (counts, places) = for_mpi(send_counts);
             let own = Partition::new(own, counts, places);
             let (counts, places) = for_mpi(receive_counts);
@@ -329,7 +337,7 @@ impl MpiCommunicator {
     }
 
     /// All to all by messages of at most `limit` elements from rank to rank, which arrive in the order in which they are sent.
-    fn in_pieces<T: Equivalence + Copy>(
+    fn in_pieces<T: Equivalence + Copy + Default>(
         &self,
         own: &[T],
         part_for: &dyn Fn(usize) -> Range<usize>,
@@ -357,7 +365,7 @@ impl MpiCommunicator {
         });
     }
 
-    fn reduce<T: Equivalence + Copy>(&self, numbers: &mut [T]) {
+    fn reduce<T: Equivalence + Copy + Default>(&self, numbers: &mut [T]) {
         let own = numbers.to_vec();
         for (own, sum) in own.chunks(self.limit).zip(numbers.chunks_mut(self.limit)) {
             let sum_all = SystemOperation::sum();
