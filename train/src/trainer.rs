@@ -133,8 +133,9 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
     /// among them; weights, measurements and decisions of callbacks are the same at all ranks. [`Ranks`] has an example.
     ///
     /// At the begin of a run the first rank gives the others its weights, and its state if the run is [resumed](Trainer::resume). It
-    /// alone shows progress, and has the callbacks that [only watch](crate::Callback::only_watches): checkpoints and logs. The outputs
-    /// of the model are sent to all ranks if there are metrics, and only then. Evaluation is shared as well; all ranks call it.
+    /// alone shows progress, and has the callbacks that [only watch](crate::Callback::only_watches): checkpoints and logs, and the
+    /// doctor, which looks at the samples of that rank. The outputs of the model are sent to all ranks if there are metrics, and only
+    /// then. Evaluation and [`predict_batches`](Trainer::predict_batches) are shared as well; all ranks call them.
     #[must_use]
     pub fn distributed(self, ranks: impl Into<Option<Ranks>>) -> Self {
         Trainer { ranks: ranks.into(), ..self }
@@ -256,8 +257,7 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
         let given = fit.class_weights.take();
         let checked = self.check_run(data, validation, &fit, given.as_deref());
         if let Some(links) = &links {
-            let of_rank = checked.as_ref().map(|_| ()).map_err(|error| Error::of_rank(links.rank(), error.to_string()));
-            self.meet(links, of_rank, data, &fit)?;
+            self.meet(links, checked.as_ref().err(), data, &fit)?;
             if !links.is_main() {
                 (fit.verbose, fit.doctor) = (false, false);
                 fit.callbacks.retain(|callback| !callback.only_watches());

@@ -367,14 +367,9 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
         let Trainer { state, optimizer, .. } = &mut *self.trainer;
         let paused = if let Status::Paused(reason) = &state.status { Some(reason.clone()) } else { None };
         let rate = optimizer.current_learning_rate();
-        let (mut done, mut own_error) = (None, None);
-        match own {
-            Ok(found) => done = Some(found),
-            Err(error) => own_error = Some(error),
-        }
-        let decided = match own_error {
-            None => Ok((state.history.stopped.clone(), paused, rate.to_bits())),
-            Some(error) => Err(error),
+        let decided = match &own {
+            Ok(_) => Ok((state.history.stopped.clone(), paused, rate.to_bits())),
+            Err(error) => Err(error.to_string()),
         };
         let all = links.agree(decided)?;
         if let Some(reason) = all.iter().find_map(|(stopped, ..)| stopped.clone()) {
@@ -387,7 +382,7 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
         if first != rate {
             optimizer.set_learning_rate(first);
         }
-        Ok(done.expect("an error of this rank is one of all"))
+        own
     }
 
     /// Why the loss is not finite: what the first rank has found whose samples say it.

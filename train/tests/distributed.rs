@@ -296,6 +296,21 @@ fn ranks_that_do_not_fit_each_other_say_which_and_why() {
 }
 
 #[test]
+fn each_rank_needs_a_shard() {
+    let data = pictures(64);
+    let all = messages(3, |communicator: Ranked| {
+        let model = Model::build(dense(), [8, 8, 1], 42)?;
+        let ranks = Ranks::new(communicator).shards(2);
+        Trainer::new(model, SparseCategoricalCrossentropy::default(), Sgd::default())
+            .distributed(ranks)
+            .fit(&data, fit())
+    });
+    let expected = "distributed: a batch is cut into 2 shards, and there are 3 ranks; give at least as many shards by \
+                    Ranks::shards, or start fewer ranks";
+    assert_eq!(all, [expected; 3]);
+}
+
+#[test]
 fn an_error_of_one_rank_is_one_of_all() {
     let data = pictures(64);
     // A label that there is not, among the samples of the last rank. In the preview nobody sees it.

@@ -113,16 +113,9 @@ impl Links {
     }
 
     /// The results of all ranks: those of the others, and an error at every rank if one of them has one.
-    pub fn agree<S: Serialize + DeserializeOwned>(&self, own: Result<S>) -> Result<Vec<S>> {
-        let said: Vec<Result<S, String>> = self.tell(&own.map_err(|error| error.to_string()))?;
-        let mut all = Vec::new();
-        for (rank, said) in said.into_iter().enumerate() {
-            match said {
-                Ok(said) => all.push(said),
-                Err(message) => return Err(self.agreed(Error::of_rank(rank, message))),
-            }
-        }
-        Ok(all)
+    pub fn agree<S: Serialize + DeserializeOwned>(&self, own: Result<S, String>) -> Result<Vec<S>> {
+        let said = self.tell(&own)?.into_iter().enumerate();
+        said.map(|(rank, said)| said.map_err(|message| self.agreed(Error::of_rank(rank, message)))).collect()
     }
 
     /// An error that all ranks return.

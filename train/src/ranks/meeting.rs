@@ -16,17 +16,20 @@ type Identity = Vec<(String, String)>;
 
 impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
     /// Meets the other ranks before a run: each must be the same program with the same data and settings. Then each gets the
-    /// weights, the optimiser's state and the state of the run that the first rank has. `checked` is what this rank has found
-    /// wrong before, which it returns if nobody found more.
+    /// weights, the optimiser's state and the state of the run that the first rank has. `wrong` is what this rank has found wrong
+    /// before: an error of all.
     pub(crate) fn meet(
         &mut self,
         links: &Links,
-        checked: Result<()>,
+        wrong: Option<&Error>,
         data: &dyn DataSource,
         fit: &Fit<T>,
     ) -> Result<()> {
-        let own = checked.and_then(|()| identity(data, fit));
-        let all: Vec<Identity> = links.agree(own)?;
+        let own = match wrong {
+            Some(error) => Err(error.to_string()),
+            None => identity(data, fit).map_err(|error| error.to_string()),
+        };
+        let all = links.agree(own)?;
         for (rank, other) in all.iter().enumerate() {
             if let Some(((what, found), (_, expected))) =
                 other.iter().zip(&all[0]).find(|(other, first)| other != first)
@@ -42,7 +45,7 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
         };
         let bytes = links.broadcast(bytes)?;
         let taken = if links.is_main() { Ok(()) } else { self.restore_bytes(bytes) };
-        links.agree(taken)?;
+        links.agree(taken.map_err(|error| error.to_string()))?;
         Ok(())
     }
 }

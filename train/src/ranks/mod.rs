@@ -16,7 +16,7 @@ use std::sync::{Arc, OnceLock};
 
 use gradus_distributed::{Communicator, Reduction};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// The ranks that train a model together, for [`Trainer::distributed`](crate::Trainer::distributed).
 ///
@@ -132,7 +132,13 @@ impl Ranks {
         if let Some(links) = self.links.get() {
             return Ok(Arc::clone(links));
         }
-        let links = Links::new(&*self.communicator, self.shards, self.reduction, self.bucket_bytes)?;
+        let (shards, size) = (self.shards, self.size());
+        if self.reduction == Reduction::Exact && shards < size {
+            let problem = format!("a batch is cut into {shards} shards, and there are {size} ranks");
+            let hint = "give at least as many shards by Ranks::shards, or start fewer ranks";
+            return Err(Error::new("distributed", problem, hint));
+        }
+        let links = Links::new(&*self.communicator, shards, self.reduction, self.bucket_bytes)?;
         Ok(Arc::clone(self.links.get_or_init(|| Arc::new(links))))
     }
 }
