@@ -687,6 +687,11 @@ fn standardization(c: &Case) -> Standardization {
     kinds[c.number % 4].epsilon(0.1)
 }
 
+/// That of channels, with and without a ReLU.
+fn channels(c: &Case) -> Standardization {
+    Standardization::of_channels().epsilon(0.1).relu(c.number.is_multiple_of(2))
+}
+
 /// The shapes of samples with one spatial axis or two, of gamma and of beta.
 fn standardized(c: &Case) -> Vec<Shape> {
     let channels = 2 * (1 + c.axis % 3);
@@ -817,13 +822,18 @@ fn standardizations() -> Vec<Row> {
         row!("standardize", standardized, ALL, |x, c| {
             x[0].standardize(&x[1], &x[2], &standardization(c).relu(true)).0
         }),
-        row!("standardize_with", standardized, ALL, |x, c| {
-            // The batch has a single part.
-            let (moments, channels) = (x[0].value().channel_moments(), x[1].value().size());
-            let count = (x[0].value().size() / channels) as f64;
-            let how = Standardization::of_channels().epsilon(0.1).relu(c.number % 2 == 0);
-            x[0].standardize_with(&x[1], &x[2], &moments, &how, move |sums| sums.map(|sum| sum / count))
-        }),
+        // The batch has a single part.
+        row!(
+            "standardize_with",
+            standardized,
+            ALL,
+            |x, c| {
+                let count = (x[0].value().size() / x[1].value().size()) as f64;
+                let (moments, how) = (x[0].value().channel_moments(), channels(c));
+                x[0].standardize_with(&x[1], &x[2], &moments, &how, move |sums| sums.map(|sum| sum / count))
+            },
+            |x, c| x[0].standardize_with(&x[1], &x[2], &x[0].channel_moments(), &channels(c))
+        ),
         row!("affine", standardized, ALL, |x, c| x[0].affine(&x[1], &x[2], c.number % 2 == 0)),
     ]
 }

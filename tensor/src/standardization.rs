@@ -60,14 +60,14 @@ impl Standardization {
         Standardization { epsilon, ..self }
     }
 
-    /// What is added to the variance.
-    pub fn added_to_variance(&self) -> f64 {
-        self.epsilon
-    }
-
     /// Sets whether max(y, 0) takes the place of each result y, in the same pass.
     pub fn relu(self, relu: bool) -> Self {
         Standardization { relu, ..self }
+    }
+
+    /// Whether each channel is standardised over all samples and places.
+    pub(crate) fn is_of_channels(&self) -> bool {
+        self.together == Together::Channels
     }
 
     /// Whether the mean is subtracted.

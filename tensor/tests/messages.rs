@@ -318,6 +318,30 @@ const MISTAKES: &[(fn(), &str)] = &[
         },
         "standardize_gradient: the moments must have the shape [4]: [3]",
     ),
+    (|| drop(zeros([]).channel_moments()), "channel_moments: channels are needed, found a single number"),
+    (
+        || {
+            let (x, ones) = (zeros([4, 3]), zeros([3]));
+            let moments = x.select(1, 0).unsqueeze(1).channel_moments();
+            drop(x.standardize_with(&ones, &ones, &moments, &Standardization::of_channels()));
+        },
+        "standardize_with: each moment must have one number for each channel: [4, 3], [1] and [1]",
+    ),
+    (
+        || {
+            let (x, ones) = (zeros([4, 3]), zeros([3]));
+            drop(x.standardize_with(&ones, &ones, &x.channel_moments(), &Standardization::of_groups(3)));
+        },
+        "standardize_with: a batch in parts needs Standardization::of_channels",
+    ),
+    (
+        || {
+            let (x, ones, how) = (zeros([4, 3]), zeros([3]), Standardization::of_channels());
+            let means = |[sum, product]: [Tensor; 2]| [sum.slice(0, ..2), product];
+            drop(x.standardize_gradient_with(x.clone(), &ones, &ones, &x.channel_moments(), &how, means));
+        },
+        "standardize_gradient_with: each mean must have one number for each channel: [4, 3], [2] and [3]",
+    ),
     (
         || drop(zeros([4, 3]).affine(&zeros([4]), &zeros([3]), false)),
         "affine: each weight must have one number for each channel: [4, 3], [4] and [3]",

@@ -1,4 +1,4 @@
-//! Standardisation with scale and shift, and scale and shift alone, one op each.
+//! Standardisation with scale and shift, of a batch and of a part of one, and scale and shift alone: one op each.
 
 use gradus_tensor::{Float, Moments, Standardization, Tensor};
 
@@ -22,12 +22,11 @@ impl<T: Float> Var<T> {
         (Op::new("standardize", y).joint([self, gamma, beta], derivative).finish(), moments)
     }
 
-    /// y = gamma (x - mean) / sqrt(variance + epsilon) + beta for each channel, with moments that are those of several tensors
-    /// together, of which this is one: a batch in parts. Shapes: `[.., channels]`, unchanged; all others `[channels]`.
+    /// y = gamma (x - mean) / sqrt(variance + epsilon) + beta for each channel, with the moments of a batch of which x is a part. Shapes:
+    /// `[.., channels]`, unchanged; all others `[channels]`.
     ///
-    /// The gradient reaches x through the moments, too. It needs what the gradients of all these tensors sum to: `means` is given
-    /// the [sums](Tensor::standardize_sums) of this one, adds those of the others, and divides by the number of elements in a
-    /// channel of all of them.
+    /// The gradient reaches x through the moments, too. For that, `means` merges what the gradients of the parts sum to, as
+    /// [`Tensor::standardize_gradient_with`] says. It is called once, in the backward sweep.
     ///
     /// ```
     /// use gradus_autograd::Tape;
@@ -51,7 +50,7 @@ impl<T: Float> Var<T> {
     /// ```
     ///
     /// # Panics
-    /// If the shapes do not fit each other.
+    /// If the shapes do not fit each other, or `how` is not of channels.
     #[track_caller]
     pub fn standardize_with(
         &self,
@@ -62,16 +61,9 @@ impl<T: Float> Var<T> {
         means: impl FnOnce([Tensor<T>; 2]) -> [Tensor<T>; 2] + Send + 'static,
     ) -> Var<T> {
         let y = self.value().standardize_with(gamma.value(), beta.value(), moments, how);
-        let (x, gamma_value, beta_value) = (self.value().clone(), gamma.value().clone(), beta.value().clone());
+        let (x, weights) = (self.value().clone(), [gamma.value().clone(), beta.value().clone()]);
         let (moments, how) = (moments.clone(), *how);
-        let derivative = move |g: Tensor<T>, _| {
-            let sums = x.standardize_sums(&g, &gamma_value, &beta_value, &moments, &how);
-            let by_gamma = &sums[1] * (&moments.variance + T::of(how.added_to_variance())).rsqrt();
-            let by_beta = sums[0].clone();
-            let means = means(sums);
-            let by_x = x.standardize_gradient_with(g, &gamma_value, &beta_value, &moments, means.each_ref(), &how);
-            [by_x, by_gamma, by_beta]
-        };
+        let derivative = move |g, _| x.standardize_gradient_with(g, &weights[0], &weights[1], &moments, &how, means);
         Op::new("standardize_with", y).joint([self, gamma, beta], derivative).finish()
     }
 

@@ -13,7 +13,7 @@ mod rows;
 
 use std::ops::Range;
 
-use columns::Factors;
+pub(crate) use columns::Factors;
 
 use super::math::Math;
 use super::{CHUNK, Shared};
@@ -56,11 +56,16 @@ impl Grouping {
         if self.is_rows() { 0 } else { self.slots * (2 * self.chunks() + 2) * self.channels }
     }
 
-    /// The elements of scratch that [`standardize_gradient`] and [`affine_gradient`] need.
+    /// The elements of scratch that [`standardize_gradient`] needs.
     pub fn scratch_of_gradient(self) -> usize {
         let chunks =
             if self.is_rows() { self.slots.div_ceil(self.chunk_rows()) } else { self.slots * (self.chunks() + 2) };
         2 * chunks * self.channels
+    }
+
+    /// The elements of scratch that [`channel_moments`] and [`affine_sums`] need.
+    pub fn scratch_of_channels(self) -> usize {
+        2 * self.chunks() * self.channels
     }
 
     /// Calls, for every slot, `first` with the number and the elements of each chunk, then `finish` with the slot, then `second`
@@ -232,8 +237,8 @@ pub(crate) fn standardize_gradient<T: Float>(
     match (grouping.is_rows(), options.relu) {
         (true, false) => rows_back::<T, false>(x, grouping, options, moments, scratch, weights, g),
         (true, true) => rows_back::<T, true>(x, grouping, options, moments, scratch, weights, g),
-        (false, false) => columns_back::<T, false>(x, grouping, options, Some(moments), scratch, weights, g),
-        (false, true) => columns_back::<T, true>(x, grouping, options, Some(moments), scratch, weights, g),
+        (false, false) => columns_back::<T, false>(x, grouping, options, moments, scratch, weights, g),
+        (false, true) => columns_back::<T, true>(x, grouping, options, moments, scratch, weights, g),
     }
 }
 
@@ -267,12 +272,11 @@ fn rows_back<T: Float, const RELU: bool>(
     by_gamma.copy_from_slice(&scratch[channels..2 * channels]);
 }
 
-/// Without `moments` the mean is the constant 0 and the variance the constant 1.
 fn columns_back<T: Float, const RELU: bool>(
     x: &[T],
     grouping: Grouping,
     options: StandardizeOptions<'_, T>,
-    moments: Option<[&[T]; 2]>,
+    [means, variances]: [&[T]; 2],
     scratch: &mut [T],
     [by_gamma, by_beta]: [&mut [T]; 2],
     g: &mut [T],
@@ -283,12 +287,9 @@ fn columns_back<T: Float, const RELU: bool>(
     for (slot, factors) in factors.chunks_exact_mut(4 * channels).enumerate() {
         let (centers, scales) = factors.split_at_mut(channels);
         for column in 0..channels {
-            (centers[column], scales[column]) = (T::ZERO, options.gamma[column]);
-            if let Some([means, variances]) = moments {
-                let group = slot * groups + column / width;
-                centers[column] = means[group];
-                scales[column] *= options.scale(variances[group]);
-            }
+            let group = slot * groups + column / width;
+            centers[column] = means[group];
+            scales[column] = options.gamma[column] * options.scale(variances[group]);
         }
     }
     let (partial_parts, factor_parts, g) = (Shared::new(partial), Shared::new(factors), Shared::new(g));
@@ -314,9 +315,6 @@ fn columns_back<T: Float, const RELU: bool>(
             columns::merge_sums(chunks, 2 * channels);
             let (sums, products) = chunks[..2 * channels].split_at_mut(channels);
             let (a, b) = along.split_at_mut(channels);
-            let Some([_, variances]) = moments else {
-                return along.fill(T::ZERO);
-            };
             for group in 0..groups {
                 let scale = options.scale(variances[slot * groups + group]);
                 let columns = group * width..(group + 1) * width;
@@ -345,10 +343,9 @@ fn columns_back<T: Float, const RELU: bool>(
     by_gamma.copy_from_slice(&partial[channels..2 * channels]);
 }
 
-/// y = scale (x - center) + shift for each channel of `[rows, channels]`, and max(y, 0) in its place if `relu`.
-pub(crate) fn affine<T: Float>(x: &[T], [center, scale, shift]: [&[T]; 3], relu: bool, out: &mut [T]) {
-    let channels = scale.len();
-    let (factors, out) = (Factors { mean: center, scale, shift }, Shared::new(out));
+/// y = scale (x - mean) + shift for each channel of `[rows, channels]`, and max(y, 0) in its place if `relu`.
+pub(crate) fn affine<T: Float>(x: &[T], factors: Factors<'_, T>, relu: bool, out: &mut [T]) {
+    let (channels, out) = (factors.mean.len(), Shared::new(out));
     team::split(x.len() / channels, (CHUNK / channels).max(1), |rows| {
         let x = &x[rows.start * channels..rows.end * channels];
         // SAFETY: each row is written by one task.
@@ -357,60 +354,27 @@ pub(crate) fn affine<T: Float>(x: &[T], [center, scale, shift]: [&[T]; 3], relu:
     });
 }
 
-/// Turns the gradient with respect to the result of [`affine`] into the gradient with respect to x, in place; the gradients with
-/// respect to scale and shift go to `weights`. Gamma and beta of the options are scale and shift.
-pub(crate) fn affine_gradient<T: Float>(
-    x: &[T],
-    grouping: Grouping,
-    options: StandardizeOptions<'_, T>,
-    scratch: &mut [T],
-    weights: [&mut [T]; 2],
-    g: &mut [T],
-) {
-    if options.relu {
-        columns_back::<T, true>(x, grouping, options, None, scratch, weights, g);
-    } else {
-        columns_back::<T, false>(x, grouping, options, None, scratch, weights, g);
-    }
-}
-
-/// The mean of each channel and the sum of the squared distances from it, over all rows: into the first `2 channels` of `scratch`.
-pub(crate) fn channel_moments<T: Float>(x: &[T], grouping: Grouping, scratch: &mut [T]) {
-    let (channels, chunks) = (grouping.channels, grouping.chunks());
-    let partial = &mut scratch[..chunks * 2 * channels];
-    of_chunks(x, grouping, partial, |x, _, out| columns::moments(x, out));
-    columns::merge_moments(partial, channels, grouping.chunk_rows(), grouping.length);
-}
-
-/// The sums of the gradient g with respect to [`affine`]'s result, where it is not cut by the ReLU, and of its products with
-/// x - center: of each channel over all rows, into the first `2 channels` of `scratch`.
-pub(crate) fn channel_sums<T: Float>(
+/// For each channel the sum over all rows of g, the gradient with respect to the result of [`affine`], and of g (x - mean): in the
+/// first `2 channels` of `scratch`. Where the ReLU cuts, g counts as 0.
+pub(crate) fn affine_sums<T: Float>(
     x: &[T],
     g: &[T],
     grouping: Grouping,
-    [center, scale, shift]: [&[T]; 3],
+    factors: Factors<'_, T>,
     relu: bool,
     scratch: &mut [T],
 ) {
-    let (channels, chunks) = (grouping.channels, grouping.chunks());
-    let (factors, partial) = (Factors { mean: center, scale, shift }, &mut scratch[..chunks * 2 * channels]);
-    of_chunks(x, grouping, partial, |x, elements, out| match relu {
+    of_chunks(x, grouping, scratch, |x, elements, out| match relu {
         true => columns::sums::<T, true>(x, &g[elements], factors, out),
         false => columns::sums::<T, false>(x, &g[elements], factors, out),
     });
-    columns::merge_sums(partial, 2 * channels);
+    columns::merge_sums(scratch, 2 * grouping.channels);
 }
 
-/// Turns the gradient g with respect to [`affine`]'s result into scale g - a - b (x - center), in place, where g is 0 wherever the
-/// ReLU cuts.
-pub(crate) fn channels_back<T: Float>(
-    x: &[T],
-    [center, scale, shift]: [&[T]; 3],
-    along: [&[T]; 2],
-    relu: bool,
-    g: &mut [T],
-) {
-    let (channels, factors, g) = (scale.len(), Factors { mean: center, scale, shift }, Shared::new(g));
+/// Turns g, the gradient with respect to the result of [`affine`], into scale g - a - b (x - mean), in place. Where the ReLU cuts, g
+/// counts as 0. With a and b of 0 it is the gradient with respect to x.
+pub(crate) fn affine_back<T: Float>(x: &[T], factors: Factors<'_, T>, along: [&[T]; 2], relu: bool, g: &mut [T]) {
+    let (channels, g) = (factors.mean.len(), Shared::new(g));
     team::split(x.len() / channels, (CHUNK / channels).max(1), |rows| {
         let x = &x[rows.start * channels..rows.end * channels];
         // SAFETY: each row is written by one task.
@@ -422,13 +386,21 @@ pub(crate) fn channels_back<T: Float>(
     });
 }
 
-/// Calls `sum` with the elements of each chunk of the one slot, and the `2 channels` of `out` that are the chunk's.
+/// For each channel the mean over all rows, and the sum of the squared distances from it: in the first `2 channels` of `scratch`.
+pub(crate) fn channel_moments<T: Float>(x: &[T], grouping: Grouping, scratch: &mut [T]) {
+    of_chunks(x, grouping, scratch, |x, _, out| columns::moments(x, out));
+    columns::merge_moments(scratch, grouping.channels, grouping.chunk_rows(), grouping.length);
+}
+
+/// Calls `sum` with the elements of each chunk of the only slot, where they stand in x, and the `2 channels` of `out` that are the
+/// chunk's.
 fn of_chunks<T: Float>(x: &[T], grouping: Grouping, out: &mut [T], sum: impl Fn(&[T], Range<usize>, &mut [T]) + Sync) {
-    let (channels, out) = (grouping.channels, Shared::new(out));
-    let rows = grouping.chunk_rows() * channels;
+    let (size, rows) = (2 * grouping.channels, grouping.chunk_rows() * grouping.channels);
+    assert_eq!(out.len(), grouping.scratch_of_channels());
+    let out = Shared::new(out);
     team::run(grouping.chunks(), |chunk| {
         let elements = chunk * rows..x.len().min((chunk + 1) * rows);
         // SAFETY: each chunk has a part of its own.
-        sum(&x[elements.clone()], elements, unsafe { out.part(chunk * 2 * channels, 2 * channels) });
+        sum(&x[elements.clone()], elements, unsafe { out.part(chunk * size, size) });
     });
 }

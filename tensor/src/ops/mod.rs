@@ -30,6 +30,7 @@ mod reduce;
 mod resize;
 mod softmax;
 mod standardize;
+mod standardize_with;
 #[cfg(test)]
 mod testing;
 mod unfold;

@@ -4,7 +4,7 @@ use super::elements;
 use super::in_units::InUnits;
 use crate::buffer::Buffer;
 use crate::element::Float;
-use crate::kernels::standardize::{self as kernels, Grouping, StandardizeOptions};
+use crate::kernels::standardize::{self as kernels, Factors, StandardizeOptions};
 use crate::shape::Shape;
 use crate::standardization::Standardization;
 use crate::tensor::{Tensor, expect_shape};
@@ -25,23 +25,23 @@ pub struct Moments<T: Float> {
     pub variance: Tensor<T>,
 }
 
-/// Panics unless the weights have one number for each channel.
+/// Panics unless both tensors have one number for each channel; `what` names one of them.
 #[track_caller]
-fn check_weights<T: Float>(op: &str, x: &Shape, weights: [&Tensor<T>; 2]) {
+pub(super) fn check_channels<T: Float>(op: &str, what: &str, x: &Shape, both: [&Tensor<T>; 2]) {
     let channels = x.last().copied();
-    if weights.iter().any(|weight| weight.ndim() != 1 || weight.shape().last().copied() != channels) {
-        panic_weights(op, x, weights.map(Tensor::shape));
+    if both.iter().any(|one| one.ndim() != 1 || one.shape().last().copied() != channels) {
+        panic_channels(op, what, x, both.map(Tensor::shape));
     }
 }
 
 #[cold]
 #[track_caller]
-fn panic_weights(op: &str, x: &Shape, [a, b]: [&Shape; 2]) -> ! {
-    panic!("{op}: each weight must have one number for each channel: {x}, {a} and {b}")
+fn panic_channels(op: &str, what: &str, x: &Shape, [a, b]: [&Shape; 2]) -> ! {
+    panic!("{op}: each {what} must have one number for each channel: {x}, {a} and {b}")
 }
 
 #[track_caller]
-fn check_gradient(op: &str, x: &Shape, g: &Shape) {
+pub(super) fn check_gradient(op: &str, x: &Shape, g: &Shape) {
     assert!(x == g, "{op}: the gradient must have the result's shape: {g} and {x}");
 }
 
@@ -57,7 +57,7 @@ impl<T: Float> Tensor<T> {
     #[track_caller]
     pub fn standardize(&self, gamma: &Tensor<T>, beta: &Tensor<T>, how: &Standardization) -> (Tensor<T>, Moments<T>) {
         let (grouping, shape) = expect_shape("standardize", how.grouping(self.shape()));
-        check_weights("standardize", self.shape(), [gamma, beta]);
+        check_channels("standardize", "weight", self.shape(), [gamma, beta]);
         let nothing = Tensor::full(shape, T::nan());
         let (mut mean, mut variance) = (nothing.clone(), nothing);
         if self.is_empty() {
@@ -98,7 +98,7 @@ impl<T: Float> Tensor<T> {
         how: &Standardization,
     ) -> [Tensor<T>; 3] {
         let (grouping, shape) = expect_shape("standardize_gradient", how.grouping(self.shape()));
-        check_weights("standardize_gradient", self.shape(), [gamma, beta]);
+        check_channels("standardize_gradient", "weight", self.shape(), [gamma, beta]);
         check_gradient("standardize_gradient", self.shape(), g.shape());
         let fits = *moments.mean.shape() == shape && *moments.variance.shape() == shape;
         assert!(fits, "standardize_gradient: the moments must have the shape {shape}: {}", moments.mean.shape());
@@ -131,14 +131,14 @@ impl<T: Float> Tensor<T> {
     /// If the shapes do not fit each other.
     #[track_caller]
     pub fn affine(&self, scale: &Tensor<T>, shift: &Tensor<T>, relu: bool) -> Tensor<T> {
-        check_weights("affine", self.shape(), [scale, shift]);
+        check_channels("affine", "weight", self.shape(), [scale, shift]);
         if self.is_empty() {
             return self.clone();
         }
         let (x, scale, shift) = (self.contiguous(), scale.contiguous(), shift.contiguous());
         let zeros = scale.zeros_like();
         Tensor::written(self.shape().clone(), |out| {
-            kernels::affine(elements(&x), [&zeros, &scale, &shift].map(elements), relu, out);
+            kernels::affine(elements(&x), factors([&zeros, &scale, &shift]), relu, out);
         })
     }
 
@@ -155,159 +155,28 @@ impl<T: Float> Tensor<T> {
         shift: &Tensor<T>,
         relu: bool,
     ) -> [Tensor<T>; 3] {
-        check_weights("affine_gradient", self.shape(), [scale, shift]);
+        check_channels("affine_gradient", "weight", self.shape(), [scale, shift]);
         check_gradient("affine_gradient", self.shape(), g.shape());
         let (mut by_scale, mut by_shift) = (scale.zeros_like(), shift.zeros_like());
         if !self.is_empty() {
             let (x, scale, shift) = (self.contiguous(), scale.contiguous(), shift.contiguous());
-            let channels = scale.size();
-            let grouping = Grouping { slots: 1, length: x.size() / channels, channels, groups: channels };
-            let options = options(&scale, &shift, &Standardization::of_channels().relu(relu));
-            let weights = [by_scale.as_mut_slice(), by_shift.as_mut_slice()];
-            let scratch = &mut Buffer::unspecified(grouping.scratch_of_gradient());
-            kernels::affine_gradient(elements(&x), grouping, options, scratch, weights, g.as_mut_slice());
+            let (grouping, _) = expect_shape("affine_gradient", Standardization::of_channels().grouping(self.shape()));
+            let zeros = scale.zeros_like();
+            let factors = factors([&zeros, &scale, &shift]);
+            let scratch = &mut Buffer::unspecified(grouping.scratch_of_channels());
+            let g = g.as_mut_slice();
+            kernels::affine_sums(elements(&x), g, grouping, factors, relu, scratch);
+            by_shift.as_mut_slice().copy_from_slice(&scratch[..grouping.channels]);
+            by_scale.as_mut_slice().copy_from_slice(&scratch[grouping.channels..][..grouping.channels]);
+            kernels::affine_back(elements(&x), factors, [elements(&zeros); 2], relu, g);
         }
         [g, by_scale, by_shift]
     }
 }
 
-/// Batch normalisation whose batch lies in several tensors: the moments are those of all of them together.
-impl<T: Float> Tensor<T> {
-    /// The mean and the variance of each channel over all other axes: `[.., channels]` to `[channels]`. Those of no elements are NaN.
-    ///
-    /// ```
-    /// use gradus_tensor::Tensor;
-    /// let moments = Tensor::new([[1.0, 5.0], [3.0, 5.0]]).channel_moments();
-    /// assert_eq!((moments.mean, moments.variance), (Tensor::new([2.0, 5.0]), Tensor::new([1.0, 0.0])));
-    /// ```
-    ///
-    /// # Panics
-    /// If there is no axis.
-    #[track_caller]
-    pub fn channel_moments(&self) -> Moments<T> {
-        let (grouping, shape) = expect_shape("channel_moments", Standardization::of_channels().grouping(self.shape()));
-        if self.is_empty() {
-            let nothing = Tensor::full(shape, T::nan());
-            return Moments { mean: nothing.clone(), variance: nothing };
-        }
-        let scratch = &mut Buffer::unspecified(grouping.scratch());
-        kernels::channel_moments(elements(&self.contiguous()), grouping, scratch);
-        let (mean, squares) = scratch[..2 * grouping.channels].split_at(grouping.channels);
-        let count = grouping.length as f64;
-        let variance = squares.iter().map(|square| T::of(square.as_f64() / count));
-        Moments { mean: mean.iter().copied().collect(), variance: variance.collect() }
-    }
-
-    /// y = gamma (x - mean) / sqrt(variance + epsilon) + beta with these moments of the channels, which may be those of more
-    /// elements than this tensor has. Epsilon and ReLU are those of `how`.
-    ///
-    /// Shapes: `[.., channels]`, unchanged; all others `[channels]`.
-    ///
-    /// ```
-    /// use gradus_tensor::{Moments, Standardization, Tensor};
-    /// let (gamma, beta) = (Tensor::new([3.0]), Tensor::new([1.0]));
-    /// let moments = Moments { mean: Tensor::new([2.0]), variance: Tensor::new([4.0]) };
-    /// let how = Standardization::of_channels().epsilon(0.0);
-    /// assert_eq!(Tensor::new([[6.0]]).standardize_with(&gamma, &beta, &moments, &how), Tensor::new([[7.0]]));
-    /// ```
-    ///
-    /// # Panics
-    /// If the shapes do not fit each other.
-    #[track_caller]
-    pub fn standardize_with(
-        &self,
-        gamma: &Tensor<T>,
-        beta: &Tensor<T>,
-        moments: &Moments<T>,
-        how: &Standardization,
-    ) -> Tensor<T> {
-        check_weights("standardize_with", self.shape(), [gamma, beta]);
-        check_weights("standardize_with", self.shape(), [&moments.mean, &moments.variance]);
-        if self.is_empty() {
-            return self.clone();
-        }
-        let (x, factors) = (self.contiguous(), channel_factors(gamma, beta, moments, how));
-        Tensor::written(self.shape().clone(), |out| {
-            kernels::affine(elements(&x), factors.each_ref().map(elements), how.relu, out);
-        })
-    }
-
-    /// What the gradient `g` of [`standardize_with`](Tensor::standardize_with)'s result sums to in each channel, and its products
-    /// with x - mean, `[channels]` each; where the ReLU cuts, g counts as 0. The first is the gradient with respect to beta, the
-    /// second, over sqrt(variance + epsilon), that with respect to gamma.
-    ///
-    /// # Panics
-    /// If the shapes do not fit each other.
-    #[track_caller]
-    pub fn standardize_sums(
-        &self,
-        g: &Tensor<T>,
-        gamma: &Tensor<T>,
-        beta: &Tensor<T>,
-        moments: &Moments<T>,
-        how: &Standardization,
-    ) -> [Tensor<T>; 2] {
-        const OP: &str = "standardize_sums";
-        let (grouping, shape) = expect_shape(OP, Standardization::of_channels().grouping(self.shape()));
-        check_weights(OP, self.shape(), [gamma, beta]);
-        check_weights(OP, self.shape(), [&moments.mean, &moments.variance]);
-        check_gradient(OP, self.shape(), g.shape());
-        if self.is_empty() {
-            return [Tensor::zeros(shape.clone()), Tensor::zeros(shape)];
-        }
-        let factors = channel_factors(gamma, beta, moments, how);
-        let factors = factors.each_ref().map(elements);
-        let (x, g) = (self.contiguous(), g.contiguous());
-        let scratch = &mut Buffer::unspecified(grouping.scratch_of_gradient());
-        kernels::channel_sums(elements(&x), elements(&g), grouping, factors, how.relu, scratch);
-        let (sums, products) = scratch[..2 * grouping.channels].split_at(grouping.channels);
-        [sums, products].map(|sums| sums.iter().copied().collect())
-    }
-
-    /// The gradient of [`standardize_with`](Tensor::standardize_with) with respect to this tensor, from the gradient `g` of its
-    /// result, where the moments depend on this tensor, too. `means` are the [sums](Tensor::standardize_sums) of all tensors whose
-    /// moments they are, over the number of their elements in a channel. The result is written to the memory of `g` if no other
-    /// tensor shares it.
-    ///
-    /// With r = 1 / sqrt(variance + epsilon) it is gamma r (g - mean(g) - (x - mean) r^2 mean(g (x - mean))). Ioffe and Szegedy,
-    /// arXiv:1502.03167, section 3.
-    ///
-    /// # Panics
-    /// If the shapes do not fit each other.
-    #[track_caller]
-    pub fn standardize_gradient_with(
-        &self,
-        mut g: Tensor<T>,
-        gamma: &Tensor<T>,
-        beta: &Tensor<T>,
-        moments: &Moments<T>,
-        means: [&Tensor<T>; 2],
-        how: &Standardization,
-    ) -> Tensor<T> {
-        const OP: &str = "standardize_gradient_with";
-        for weights in [[gamma, beta], [&moments.mean, &moments.variance], means] {
-            check_weights(OP, self.shape(), weights);
-        }
-        check_gradient(OP, self.shape(), g.shape());
-        if !self.is_empty() {
-            let factors = channel_factors(gamma, beta, moments, how);
-            let [a, b] = [&factors[1] * means[0], &factors[1] * means[1] / (&moments.variance + T::of(how.epsilon))];
-            let (x, along) = (self.contiguous(), [elements(&a), elements(&b)]);
-            kernels::channels_back(elements(&x), factors.each_ref().map(elements), along, how.relu, g.as_mut_slice());
-        }
-        g
-    }
-}
-
-/// Center, scale and shift of y = scale (x - center) + shift, each in one piece.
-fn channel_factors<T: Float>(
-    gamma: &Tensor<T>,
-    beta: &Tensor<T>,
-    moments: &Moments<T>,
-    how: &Standardization,
-) -> [Tensor<T>; 3] {
-    let scale = gamma * &(&moments.variance + T::of(how.epsilon)).rsqrt();
-    [moments.mean.contiguous(), scale.contiguous(), beta.contiguous()]
+/// The mean, the scale and the shift of channels, from contiguous tensors.
+pub(super) fn factors<T: Float>([mean, scale, shift]: [&Tensor<T>; 3]) -> Factors<'_, T> {
+    Factors { mean: elements(mean), scale: elements(scale), shift: elements(shift) }
 }
 
 /// The options of the kernels, from contiguous weights.

@@ -64,7 +64,7 @@ impl Strip {
 
 /// The mean, the scale and the shift of each column in y = (x - mean) scale + shift.
 #[derive(Clone, Copy)]
-pub(super) struct Factors<'a, T> {
+pub(crate) struct Factors<'a, T> {
     pub mean: &'a [T],
     pub scale: &'a [T],
     pub shift: &'a [T],
