@@ -77,7 +77,7 @@ pub fn value_and_grad<T: Float>(params: &Params<T>, loss: impl FnOnce(&[Var<T>])
 /// ```
 ///
 /// # Errors
-/// That of the computation; nothing is swept then.
+/// That of `loss`. `done` is not called then.
 ///
 /// # Panics
 /// If the loss is not a single number.
@@ -90,25 +90,29 @@ pub fn try_value_and_grad<T: Float, A, E>(
     Ok((value, also, grads))
 }
 
-/// As [`try_value_and_grad`], which hands the gradient of each parameter to `done` by its index, as soon as nothing more is added to
-/// it: the sweep goes from the last layer to the first, and while it goes on, the gradients of the last layers can be sent to
-/// other machines. Parameters without a gradient are left out.
+/// As [`try_value_and_grad`], but each gradient is handed to `done` as soon as it is complete, with the index of its parameter.
+///
+/// The backward sweep goes from the last layer to the first. A program that trains on several machines sends the gradients of the last
+/// layers while the sweep goes on. `done` runs within the sweep, at most once for each parameter; parameters without a gradient are left
+/// out.
 ///
 /// ```
-/// use gradus_autograd::{Params, grads_as_they_come};
+/// use gradus_autograd::{Params, Var, grads_as_they_come};
 /// use gradus_tensor::Tensor;
+///
 /// let mut params = Params::new();
 /// params.add("first", Tensor::new([2.0]));
 /// params.add("second", Tensor::new([5.0]));
+/// // w^2 v, whose slopes are 2 w v and w^2.
+/// let loss = |weights: &[Var]| Ok::<_, ()>(((weights[0].square() * &weights[1]).sum(..), ()));
 /// let mut found = Vec::new();
-/// let loss = |weights: &[gradus_autograd::Var]| Ok::<_, ()>(((weights[0].square() * &weights[1]).sum(..), ()));
 /// let (value, ()) = grads_as_they_come(&params, loss, |index, gradient| found.push((index, gradient.item()))).unwrap();
 /// assert_eq!(value, 20.0);
 /// assert_eq!(found, [(1, 4.0), (0, 20.0)]);
 /// ```
 ///
 /// # Errors
-/// That of the computation; nothing is swept then.
+/// That of `loss`. `done` is not called then.
 ///
 /// # Panics
 /// If the loss is not a single number.
@@ -135,7 +139,7 @@ pub fn grads_as_they_come<T: Float, A, E>(
 /// ```
 ///
 /// # Errors
-/// That of the computation; nothing is swept then.
+/// That of `loss`. `done` is not called then.
 ///
 /// # Panics
 /// If the loss is not a single number.

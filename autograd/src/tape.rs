@@ -131,10 +131,10 @@ impl<T: Float> Tape<T> {
         self.backward_with(loss, None)
     }
 
-    /// As [`backward`](Tape::backward). `done` is given the place of each leaf and its gradient as soon as nothing more is added to
-    /// it, while the sweep goes on; what it is given is not among the gradients that are returned.
+    /// As [`backward`](Tape::backward). `done` takes the gradient of each leaf, with the leaf's place on the tape, as soon as the sweep
+    /// adds nothing more to it. What `done` has taken is not among the gradients that are returned.
     #[track_caller]
-    pub(crate) fn backward_with(self, loss: &Var<T>, done: Option<&mut Done<'_, T>>) -> Gradients<T> {
+    pub(crate) fn backward_with(self, loss: &Var<T>, mut done: Option<&mut Done<'_, T>>) -> Gradients<T> {
         if loss.value().size() != 1 {
             panic!("backward: the loss must be a single number, take its sum or mean first: {}", loss.value().shape());
         }
@@ -149,7 +149,13 @@ impl<T: Float> Tape<T> {
                 };
                 slots.resize_with(list.len(), || None);
                 slots[place.index] = Some(loss.value().ones_like());
-                sweep(list, &mut slots, &mut faults, done);
+                sweep(list, &mut slots, &mut faults, done.as_deref_mut());
+                // The loss may be a leaf itself, which no node uses.
+                if let Some(done) = done
+                    && let Some(gradient) = slots[place.index].take()
+                {
+                    done(place.index, gradient);
+                }
             }
             Some(_) => panic!("backward: the loss was computed on another tape"),
             // A loss that depends on no variable: every gradient is zero.
@@ -204,35 +210,30 @@ fn is_finite<T: Float>(x: &Tensor<T>) -> bool {
     x.is_finite().all(..).item()
 }
 
-/// Takes the place of a leaf on the tape, and its gradient.
+/// Takes the place of a leaf on the tape, and the leaf's gradient.
 pub(crate) type Done<'a, T> = dyn FnMut(usize, Tensor<T>) + 'a;
 
-/// Runs the derivatives from the last node to the first. Afterwards only leaves have gradients in `slots`, and not those that
-/// `done` was given.
+/// Runs the derivatives from the last node to the first. Afterwards only leaves have gradients in `slots`: those that `done`, if there
+/// is one, has not taken.
 fn sweep<T: Float>(
     mut list: Vec<Node<T>>,
     slots: &mut [Option<Tensor<T>>],
     faults: &mut Option<Vec<Fault>>,
-    done: Option<&mut Done<'_, T>>,
+    mut done: Option<&mut Done<'_, T>>,
 ) {
-    let Some(done) = done else {
-        while let Some(node) = list.pop() {
-            pass_back(node, list.len(), slots, faults);
-        }
-        return;
-    };
-    let mut first_uses = first_uses(&list);
+    let mut first_uses = if done.is_some() { first_uses(&list) } else { Vec::new() };
     while let Some(node) = list.pop() {
         pass_back(node, list.len(), slots, faults);
         while let Some((_, leaf)) = first_uses.pop_if(|(user, _)| *user == list.len()) {
-            if let Some(gradient) = slots[leaf].take() {
+            if let (Some(done), Some(gradient)) = (done.as_mut(), slots[leaf].take()) {
                 done(leaf, gradient);
             }
         }
     }
 }
 
-/// The first node that uses each leaf, and the leaf, in the order of the nodes: the sweep comes to it last.
+/// Each leaf that is used, behind the first node that uses it, in the order of these nodes. The sweep comes to that node last, and then
+/// adds nothing more to the leaf's gradient.
 fn first_uses<T: Float>(list: &[Node<T>]) -> Vec<(usize, usize)> {
     let mut is_used = vec![false; list.len()];
     let mut uses = Vec::new();
@@ -246,7 +247,7 @@ fn first_uses<T: Float>(list: &[Node<T>]) -> Vec<(usize, usize)> {
     uses
 }
 
-/// Passes the gradient of a node's output, if it has one, on to its inputs. `place` is that of the node on the tape.
+/// Passes the gradient of a node, if it has one, on to its inputs. `place` is that of the node on the tape.
 fn pass_back<T: Float>(
     mut node: Node<T>,
     place: usize,

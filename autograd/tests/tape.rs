@@ -3,7 +3,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use gradus_autograd::{Gradients, Grads, Op, Param, Params, Tape, Var, grad, try_value_and_grad, value_and_grad};
+use gradus_autograd::{
+    Gradients, Grads, Op, Param, Params, Tape, Var, grad, grads_as_they_come, try_value_and_grad, value_and_grad,
+};
 use gradus_tensor::{Convolution, Pooling, Tensor};
 
 #[test]
@@ -54,6 +56,118 @@ fn frozen_and_unused_parameters_get_nothing() {
     assert_eq!(grads[0], Some(Tensor::new([4.0])));
     // A loss that depends on no parameter at all.
     assert!(grad(&params, |_| Var::from(1.0)).iter().all(Option::is_none));
+}
+
+/// The loss and the gradients of [`grads_as_they_come`], and the order in which they came. Each comes at most once.
+fn as_they_come(params: &Params<f64>, loss: impl FnOnce(&[Var<f64>]) -> Var<f64>) -> (f64, Grads<f64>, Vec<usize>) {
+    let (mut grads, mut order) = (vec![None; params.len()], Vec::new());
+    let done = |index: usize, gradient| {
+        assert!(grads[index].replace(gradient).is_none(), "parameter {index} came twice");
+        order.push(index);
+    };
+    let (value, ()) = grads_as_they_come(params, |vars| Ok::<_, ()>((loss(vars), ())), done).unwrap();
+    (value, grads.into_iter().collect(), order)
+}
+
+/// Parameters `[3]` of these names, with numbers that have many digits.
+fn params_of(names: &[&str]) -> Params<f64> {
+    let mut params = Params::new();
+    for (place, &name) in names.iter().enumerate() {
+        let weight = Tensor::<f64>::linspace(0.3, 0.9, 3) / (place as f64 + 0.7);
+        match name.starts_with("state") {
+            true => _ = params.add_state(name, weight),
+            false => _ = params.add(name, weight),
+        }
+    }
+    params
+}
+
+#[test]
+fn gradients_come_as_they_are_complete() {
+    type Loss = fn(&[Var<f64>]) -> Var<f64>;
+    let losses: [(&str, Loss, &[usize]); 9] = [
+        ("a chain", |v| (((&v[1] * 2.0).tanh() * &v[3]).tanh() * &v[4]).tanh().sum(..), &[4, 3, 1]),
+        // The weight 1 is used early and late, so it is the last.
+        ("a shared weight", |v| (((&v[1] * &v[3]).tanh() * &v[4]).tanh() * &v[1]).sum(..), &[4, 3, 1]),
+        ("a weight that meets itself", |v| (&v[1] * &v[1] + &v[3]).sum(..), &[3, 1]),
+        ("a joint derivative", |v| (&v[4] * v[1].affine(&v[3], &v[1], false)).sum(..), &[4, 3, 1]),
+        (
+            "an op beside the loss",
+            |v| {
+                let loss = (&v[3] * &v[1].exp()).sum(..);
+                // Recorded behind the loss, of which it is no part.
+                _ = (&loss * &v[4]).exp();
+                loss
+            },
+            &[3, 1],
+        ),
+        (
+            "a weight that only others use",
+            |v| {
+                _ = (&v[4] * &v[3]).exp();
+                v[3].square().sum(..)
+            },
+            &[3],
+        ),
+        ("a stopped gradient", |v| (&v[1] * v[3].stop_gradient()).sum(..), &[1]),
+        ("a constant", |_| Var::from(Tensor::scalar(4.0)), &[]),
+        ("a frozen weight and a state", |v| (&v[2] * &v[0] * &v[3]).sum(..), &[3]),
+    ];
+    let mut params = params_of(&["frozen", "a", "state", "b", "c"]);
+    params.freeze("frozen");
+    for (what, loss, expected) in losses {
+        let (value, grads, order) = as_they_come(&params, loss);
+        let whole = value_and_grad(&params, loss);
+        assert_eq!((value, grads.iter().collect::<Vec<_>>()), (whole.0, whole.1.iter().collect()), "{what}");
+        assert_eq!(order, expected, "{what}");
+    }
+}
+
+#[test]
+fn a_gradient_comes_while_the_sweep_goes_on() {
+    let params = params_of(&["first", "last"]);
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let noted = |what: &'static str, x: &Var<f64>| {
+        let log = Arc::clone(&log);
+        let derivative = move |g: Tensor<f64>| {
+            log.lock().unwrap().push(what);
+            g
+        };
+        Op::new("noted", x.value().clone()).input(x, derivative).finish()
+    };
+    let loss = |v: &[Var<f64>]| {
+        let first = noted("first op", &v[0]);
+        Ok::<_, ()>(((noted("last op", &(&first * &v[1]))).sum(..), ()))
+    };
+    grads_as_they_come(&params, loss, |index, _| log.lock().unwrap().push(["first", "last"][index])).unwrap();
+    assert_eq!(*log.lock().unwrap(), ["last op", "last", "first op", "first"]);
+}
+
+#[test]
+fn a_loss_that_is_a_parameter_has_its_gradient() {
+    let mut params = Params::<f64>::new();
+    params.add("other", Tensor::scalar(1.0));
+    params.add("loss", Tensor::scalar(5.0));
+    let (value, grads, order) = as_they_come(&params, |v| v[1].clone());
+    assert_eq!((value, order), (5.0, vec![1]));
+    assert_eq!(grads[1], Some(Tensor::scalar(1.0)));
+}
+
+#[test]
+fn an_error_of_the_loss_is_handed_on_before_any_gradient() {
+    let params = params_of(&["a"]);
+    let failing = |v: &[Var<f64>]| {
+        _ = v[0].exp();
+        Err::<(Var<f64>, ()), _>("bad label")
+    };
+    let found = grads_as_they_come(&params, failing, |_, _| panic!("a gradient came"));
+    assert_eq!(found.unwrap_err(), "bad label");
+}
+
+#[test]
+#[should_panic = "backward: the loss must be a single number"]
+fn a_loss_of_several_numbers_has_no_gradients_to_come() {
+    as_they_come(&params_of(&["a"]), |v| v[0].exp());
 }
 
 #[test]
