@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gradus_autograd::{Params, Var};
+use gradus_autograd::{Param, Params, Role, Var};
 use gradus_tensor::{Float, Generator, Tensor};
 
 use crate::memory::LayerMemory;
@@ -86,8 +86,8 @@ pub struct Context<'a, T: Float> {
     observer: Option<&'a mut Collector<T>>,
     /// The shard that is computed, if the batch is cut into shards.
     shard: Option<Arc<dyn Shard>>,
-    /// The states, by index of the parameter, whose updates are of the whole batch already.
-    pub(crate) of_batch: Vec<usize>,
+    /// The states, by index of the parameter, whose next values are of the whole batch already.
+    of_batch: Vec<usize>,
 }
 
 impl<'a, T: Float> Context<'a, T> {
@@ -97,8 +97,8 @@ impl<'a, T: Float> Context<'a, T> {
     }
 
     /// The same, of one shard of a batch.
-    pub(crate) fn in_shard(self, shard: Option<&Arc<dyn Shard>>) -> Self {
-        Context { shard: shard.cloned(), ..self }
+    pub(crate) fn in_shard(self, shard: &Arc<dyn Shard>) -> Self {
+        Context { shard: Some(Arc::clone(shard)), ..self }
     }
 
     /// The same, in which layers go on from what they remember.
@@ -144,8 +144,8 @@ impl<'a, T: Float> Context<'a, T> {
         updated.map_or(self.vars[id.0].value(), |(_, value)| value)
     }
 
-    /// The shard that is computed, with its connection to the others, if the batch is cut into shards. Then the samples that a
-    /// layer gets are not the whole batch.
+    /// The shard that is computed, if the batch is cut into shards. Then a layer gets the samples of the shard alone, and
+    /// [`Shard::merge`] tells it what the other shards found.
     pub fn shard(&self) -> Option<&Arc<dyn Shard>> {
         self.shard.as_ref()
     }
@@ -162,32 +162,52 @@ impl<'a, T: Float> Context<'a, T> {
     }
 
     /// Gives a state its next value, taken over at the end of the training step. A frozen state keeps its own.
+    ///
+    /// If the batch is cut into shards, the next value is the mean over the shards that give one, each counted by its samples.
     pub fn update(&mut self, state: ParamId, value: Tensor<T>) {
         if !self.is_frozen(state) {
             self.updates.push((state.0, value));
         }
     }
 
-    /// As [`update`](Context::update), with a value that is already that of the whole batch, if this is a shard of one.
-    pub(crate) fn update_of_batch(&mut self, state: ParamId, value: Tensor<T>) {
+    /// As [`update`](Context::update), with a value that is the same in all shards of the batch, so that no mean is taken.
+    pub fn update_of_batch(&mut self, state: ParamId, value: Tensor<T>) {
         self.of_batch.push(state.0);
         self.update(state, value);
     }
 
-    /// The next values of the states after a pass over one shard of a batch, of so many samples: those that are not of the whole
-    /// batch are averaged over the shards.
+    /// The next values of the states after a pass over a shard of so many samples: those of the whole batch.
     pub(crate) fn states_of_batch(self, samples: usize) -> Vec<(usize, Tensor<T>)> {
-        let Context { mut updates, of_batch, shard, .. } = self;
-        let own = |state: &usize| !of_batch.contains(state);
-        let Some(shard) = shard.filter(|_| updates.iter().any(|(state, _)| own(state))) else { return updates };
-        let mut numbers = vec![samples as f64];
-        let values = updates.iter().filter(|(state, _)| own(state)).flat_map(|(_, value)| value.iter());
-        numbers.extend(values.map(|value| value.as_f64() * samples as f64));
+        let Context { params, mut updates, of_batch, shard, .. } = self;
+        // All shards have to come to the merge, also one in which a layer had nothing to update.
+        let may_differ = |&(index, param): &(usize, &Param<T>)| {
+            param.role == Role::State && !param.frozen && !of_batch.contains(&index)
+        };
+        let states: Vec<(usize, &Param<T>)> = params.iter().enumerate().filter(may_differ).collect();
+        let Some(shard) = shard.filter(|_| !states.is_empty()) else { return updates };
+        let mut numbers = Vec::new();
+        for &(index, param) in &states {
+            let updated = updates.iter().rev().find(|(state, _)| *state == index);
+            let count = if updated.is_some() { samples as f64 } else { 0.0 };
+            numbers.push(count);
+            match updated {
+                Some((_, value)) => {
+                    let (name, expected, found) = (&param.name, param.value.shape(), value.shape());
+                    assert!(expected == found, "update: {name:?} has shape {expected}, its new value {found}");
+                    numbers.extend(value.iter().map(|number| number.as_f64() * count));
+                }
+                None => numbers.resize(numbers.len() + param.value.size(), 0.0),
+            }
+        }
         let merged = shard.merge(numbers, add);
-        let mut means = merged[1..].iter().map(|sum| T::of(sum / merged[0]));
-        for (_, value) in updates.iter_mut().filter(|(state, _)| own(state)) {
-            let mean: Tensor<T> = means.by_ref().take(value.size()).collect();
-            *value = mean.reshape(value.shape());
+        let mut merged = merged.into_iter();
+        updates.retain(|(updated, _)| states.iter().all(|(state, _)| state != updated));
+        for (index, param) in states {
+            let count = merged.next().expect("the shards merge alike");
+            let mean: Tensor<T> = merged.by_ref().take(param.value.size()).map(|sum| T::of(sum / count)).collect();
+            if count > 0.0 {
+                updates.push((index, mean.reshape(param.value.shape())));
+            }
         }
         updates
     }

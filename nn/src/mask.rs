@@ -167,6 +167,10 @@ impl Positions {
         if self.are_all() {
             return rows.reshape(shape);
         }
+        if self.is_empty() {
+            // Zeros that still depend on the rows: a layer before them may have to take part in the backward sweep.
+            return rows.sum(0).broadcast_to(shape);
+        }
         let (mut row_of, mut is_there) = (vec![0; samples * length], vec![false; samples * length]);
         for (row, &place) in self.rows.iter().enumerate() {
             (row_of[place], is_there[place]) = (row, true);

@@ -551,17 +551,24 @@ impl<T: Float> Model<T> {
         Ok(Pass { loss: value, parts, outputs, masks, grads, states })
     }
 
-    /// As [`grad`](Model::grad), for one shard of a batch, while others compute the other shards: `inputs`, `targets` and `weights`
-    /// are its samples alone. The gradients are the share of these samples in the gradients of the whole batch's loss: those of
-    /// all shards, added up, are the gradients of the batch. `done` is given each by its index among the parameters, as soon as
-    /// the backward sweep adds nothing more to it; [`Pass::grads`] is empty.
+    /// As [`grad`](Model::grad), for one shard of a batch, while other threads or machines compute the other shards. `inputs`, `targets`
+    /// and `weights` are the samples of this shard; [`Shard`] has an example.
     ///
-    /// The losses and the states of the pass are those of the whole batch; outputs and masks those of these samples. The
-    /// statistics of a batch normalisation are those of the whole batch. What a layer of a user's own makes a state is averaged
-    /// over the samples of all shards, unless the layer does better by [`Context::shard`](crate::Context::shard).
+    /// The gradients go to `done`, each with the index of its parameter, as soon as the backward sweep has completed it. Those of all
+    /// shards, added up, are the gradients of the whole batch.
+    ///
+    /// Losses and states of the pass are those of the whole batch, outputs and masks those of this shard. [`Pass::grads`] is empty. A
+    /// batch normalisation normalises the whole batch. States are merged as [`Context::update`](crate::Context::update) says.
+    ///
+    /// Each shard needs a generator of its own, or all drop the same units. A loss that compares samples with each other sees those of the
+    /// shard alone.
     ///
     /// # Errors
-    /// As [`grad`](Model::grad). The other shards have to be told then: they wait for this one.
+    /// As [`grad`](Model::grad), in the shard whose samples are wrong, and before any gradient comes. The others wait for it in
+    /// [`Shard::merge`]: the caller must see to it that they unwind.
+    ///
+    /// # Panics
+    /// If `shard` panics, as where another shard has ended early.
     #[allow(clippy::too_many_arguments)] // Those of `grad`, and two that belong to the shard.
     pub fn grad_of_shard(
         &self,
@@ -580,7 +587,7 @@ impl<T: Float> Model<T> {
         let targets = self.match_targets("grad", targets)?;
         self.check_loss("grad", loss)?;
         let total = |vars: &[Var<T>]| {
-            let mut context = Context::new(&self.params, vars, Some(generator)).in_shard(Some(shard));
+            let mut context = Context::new(&self.params, vars, Some(generator)).in_shard(shard);
             let outputs = (computation.forward)(&mut context, values);
             let states = context.states_of_batch(fed.samples);
             let terms = loss.terms(&self.scored(&targets, &outputs, loss)?, weights)?;

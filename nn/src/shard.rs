@@ -2,15 +2,16 @@
 
 use std::fmt;
 
-/// Merges the numbers of a shard that comes later into those of one that comes before: `left` becomes the result.
+/// Merges the numbers of a later shard, on the right, into those of an earlier one, on the left. Both have the same length.
 pub type Merge = fn(left: &mut Vec<f64>, right: &[f64]);
 
-/// One of the shards of a batch that are computed at the same time, each with a tape of its own, on the threads of a process or on
-/// several machines; see [`Model::grad_of_shard`](crate::Model::grad_of_shard).
+/// One of the shards into which a batch is cut, and its connection to the others. Each shard is computed on a tape of its own, at the
+/// same time, by threads or by machines: see [`Model::grad_of_shard`](crate::Model::grad_of_shard).
 ///
 /// Most layers look at each sample alone, and know nothing of shards. A layer that looks at the whole batch, as
 /// [`BatchNormalization`](crate::BatchNormalization) does, merges what it found in its shard with what the others found
-/// ([`Context::shard`](crate::Context::shard)). Every shard goes through the same network, so all come to the same merges in the same order.
+/// ([`Context::shard`](crate::Context::shard)). All shards go through the same network, so all come to the same merges in the same
+/// order. A layer must not skip a merge because of its samples: the other shards would wait for it.
 ///
 /// ```
 /// use gradus_nn::losses::MeanSquaredError;
@@ -45,15 +46,21 @@ pub type Merge = fn(left: &mut Vec<f64>, right: &[f64]);
 /// # Ok::<(), gradus_nn::Error>(())
 /// ```
 pub trait Shard: fmt::Debug + Send + Sync {
-    /// Whether it is the first shard of the batch: what counts once for a batch, as penalties on weights, is counted there.
+    /// Whether it is the first shard of the batch. What counts once for a batch, as a penalty on a weight, counts in the first.
     fn is_first(&self) -> bool;
 
-    /// The numbers of all shards, merged in an order that does not depend on where the shards are computed. It waits for the
-    /// others, and does not return if one of them has ended early: it unwinds.
+    /// The numbers of all shards, merged. It waits until each has given its own, as many as the others.
+    ///
+    /// The order of the merges does not depend on where the shards are computed, so neither do the bits.
+    ///
+    /// # Panics
+    /// If a shard has ended early, in an error or in a panic, so that the numbers will never be complete.
     fn merge(&self, numbers: Vec<f64>, merge: Merge) -> Vec<f64>;
 }
 
 /// Adds numbers to as many others.
+#[allow(clippy::ptr_arg)] // It is a `Merge`.
 pub(crate) fn add(left: &mut Vec<f64>, right: &[f64]) {
+    assert_eq!(left.len(), right.len(), "the shards of a batch have come to different merges");
     left.iter_mut().zip(right).for_each(|(left, right)| *left += right);
 }

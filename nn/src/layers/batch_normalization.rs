@@ -12,9 +12,10 @@ use crate::mask::Positions;
 options! {
     /// y = gamma (x - mean) / sqrt(variance + epsilon) + beta, for each feature: each place on the last axis, or another.
     ///
-    /// While training, mean and variance are those of the batch, also if it is cut into [shards](crate::Shard), over all other axes, and each moving statistic becomes
+    /// While training, mean and variance are those of the batch over all other axes, and each moving statistic becomes
     /// momentum times itself plus (1 - momentum) times the batch's. When predicting, they are the moving ones; so they are
     /// while training if the layer is frozen ([`Model::freeze`](crate::Model::freeze)), and then they stay as they are.
+    /// A batch that is cut into [shards](crate::Shard) is normalised as a whole.
     ///
     /// Shape: unchanged. Weights: `gamma`, ones, and `beta`, zeros; states: `moving_mean`, zeros, and `moving_variance`,
     /// ones; all `[features]`. The variance is the population's, as in Keras. Ioffe and Szegedy,
@@ -139,13 +140,18 @@ impl BatchStatistics {
             return self.normalize(context, x, &Epilogue::IDENTITY);
         };
         let positions = Positions::of(mask);
-        // Other shards of the batch may have some.
-        if positions.is_empty() && context.shard().is_none() {
-            return self.with_moving(context, x, &Epilogue::IDENTITY);
-        }
         // One sample of all these positions has as many axes as x.
         let rows = positions.of_outputs(x).unsqueeze(0);
-        positions.spread(&self.normalize(context, &rows, &Epilogue::IDENTITY).squeeze(0))
+        match self.with_those_of_batch(context, &rows, &Epilogue::IDENTITY) {
+            Some(y) => positions.spread(&y.squeeze(0)),
+            None => self.with_moving(context, x, &Epilogue::IDENTITY),
+        }
+    }
+
+    fn normalize<T: Float>(&self, context: &mut Context<'_, T>, x: &Var<T>, epilogue: &Epilogue<T>) -> Var<T> {
+        let is_updated = self.are_updated(context);
+        let y = is_updated.then(|| self.with_those_of_batch(context, x, epilogue)).flatten();
+        y.unwrap_or_else(|| self.with_moving(context, x, epilogue))
     }
 
     fn with_moving<T: Float>(&self, context: &Context<'_, T>, x: &Var<T>, epilogue: &Epilogue<T>) -> Var<T> {
@@ -153,22 +159,23 @@ impl BatchStatistics {
         self.normalizer.features.as_channels(x, |x| x.affine(&scale, &shift, epilogue.relu))
     }
 
-    fn normalize<T: Float>(&self, context: &mut Context<'_, T>, x: &Var<T>, epilogue: &Epilogue<T>) -> Var<T> {
-        if !self.are_updated(context) {
-            return self.with_moving(context, x, epilogue);
-        }
+    /// With the batch's statistics, which update the moving ones. `None` if the batch, with all its shards, has no element.
+    fn with_those_of_batch<T: Float>(
+        &self,
+        context: &mut Context<'_, T>,
+        x: &Var<T>,
+        epilogue: &Epilogue<T>,
+    ) -> Option<Var<T>> {
         let (y, moments) = match context.shard().cloned() {
+            Some(shard) => self.normalizer.compute_in_shard(context, x, epilogue, shard)?,
+            None if x.value().is_empty() => return None,
             None => self.normalizer.compute(context, x, epilogue),
-            Some(shard) => match self.normalizer.compute_in_shard(context, x, epilogue, shard) {
-                Some(found) => found,
-                None => return self.with_moving(context, x, epilogue),
-            },
         };
         let (keep, take) = (T::of(self.momentum), T::of(1.0 - self.momentum));
         for (state, statistic) in [(self.moving_mean, moments.mean), (self.moving_variance, moments.variance)] {
             let next = context.state(state) * keep + statistic * take;
             context.update_of_batch(state, next);
         }
-        y
+        Some(y)
     }
 }

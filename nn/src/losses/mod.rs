@@ -27,6 +27,7 @@ mod overlap;
 mod probabilities;
 mod sparse;
 mod targets;
+mod terms;
 mod triplet;
 mod vectors;
 mod weights;
@@ -41,11 +42,12 @@ pub use elementwise::{
 pub use expects::Expects;
 pub use focal::{BinaryFocalCrossentropy, CategoricalFocalCrossentropy};
 pub use hinge::{CategoricalHinge, Hinge, SquaredHinge};
-pub use objective::{ImpossibleSample, Losses, Objective, OutputLoss, Scored, Term, Terms, Total};
+pub use objective::{ImpossibleSample, Losses, Objective, OutputLoss, Scored, Total};
 pub use overlap::{Dice, Tversky};
 pub use sparse::SparseCategoricalCrossentropy;
 #[doc(hidden)]
 pub use targets::{class_index, is_ignored};
+pub use terms::{Term, Terms};
 pub use triplet::TripletMargin;
 pub use vectors::{CosineSimilarity, KLDivergence};
 pub use weights::{class_weights, class_weights_ignoring};

@@ -7,9 +7,9 @@ use gradus_autograd::Var;
 use gradus_tensor::{Float, Tensor};
 
 use super::Loss;
+use super::terms::{Term, Terms};
 use crate::activation::Activation;
 use crate::error::{Error, Result};
-use crate::shard::{Shard, add};
 
 /// An output of a model with its targets.
 ///
@@ -53,82 +53,6 @@ pub struct Total<T: Float> {
     pub loss: Var<T>,
     /// The loss of each output.
     pub parts: Vec<OutputLoss<T>>,
-}
-
-/// The losses whose weighted sum is the [`Total`], and the loss of each output: [`Objective::terms`].
-///
-/// ```
-/// use gradus_autograd::Var;
-/// use gradus_nn::losses::{MeanSquaredError, Objective, Scored};
-/// use gradus_tensor::Tensor;
-/// let (targets, outputs) = (Tensor::new([[1.0], [1.0]]), Var::from(Tensor::new([[3.0], [1.0]])));
-/// let terms = MeanSquaredError.terms(&[Scored { name: "0", targets: &targets, outputs: &outputs, mask: None }], None)?;
-/// assert_eq!((terms.list[0].loss.value().item(), terms.list[0].counted), (2.0, 2));
-/// # Ok::<(), gradus_nn::Error>(())
-/// ```
-pub struct Terms<T: Float> {
-    /// The losses.
-    pub list: Vec<Term<T>>,
-    /// The loss of each output.
-    pub parts: Vec<OutputLoss<T>>,
-}
-
-/// A loss that is one of several, or the only one: see [`Terms`].
-///
-/// ```
-/// use gradus_autograd::Var;
-/// use gradus_nn::losses::Term;
-/// use gradus_tensor::Tensor;
-/// // The mean over 32 samples, which counts twice in the total.
-/// let term = Term { loss: Var::from(Tensor::new(0.25)), counted: 32, weight: 2.0 };
-/// assert_eq!(term.loss.value().item(), 0.25);
-/// ```
-pub struct Term<T: Float> {
-    /// Its mean over what counts.
-    pub loss: Var<T>,
-    /// How much that is.
-    pub counted: usize,
-    /// The factor in the sum.
-    pub weight: f64,
-}
-
-impl<T: Float> Terms<T> {
-    /// The sum of the losses, each times its weight.
-    ///
-    /// # Errors
-    /// If there are none.
-    fn total(self) -> Result<Total<T>> {
-        let weighted = |Term { loss, weight, .. }| if weight == 1.0 { loss } else { loss * T::of(weight) };
-        let total = self.list.into_iter().map(weighted).reduce(|total, loss| total + loss);
-        let loss = total.ok_or_else(|| Error::new("losses", "there are no outputs", "give the network an output"))?;
-        Ok(Total { loss, parts: self.parts })
-    }
-
-    /// The total of a batch of which these are the losses of one shard. The loss is the share of this shard, so that the gradients
-    /// of all shards add up to those of the batch; also returned is the whole number. `penalty` is added in the first shard.
-    pub(crate) fn total_of_batch(mut self, penalty: Option<Var<T>>, shard: &dyn Shard) -> Result<(Total<T>, T)> {
-        let mut numbers = vec![penalty.as_ref().map_or(0.0, |penalty| penalty.value().item().as_f64())];
-        let terms = self.list.iter().map(|term| (term.loss.value().item(), term.counted));
-        for (loss, counted) in terms.chain(self.parts.iter().map(|part| (part.loss, part.counted))) {
-            // Nothing is no part of a mean, whatever it is.
-            let sum = if counted == 0 { 0.0 } else { loss.as_f64() * counted as f64 };
-            numbers.extend([counted as f64, sum]);
-        }
-        let merged = shard.merge(numbers, add);
-        let (mut whole, mut of_batch) = (merged[0], merged[1..].chunks_exact(2).map(|pair| (pair[0], pair[1])));
-        let mean = |(counted, sum): (f64, f64)| if counted == 0.0 { 0.0 } else { sum / counted };
-        for (term, of_batch) in self.list.iter_mut().zip(&mut of_batch) {
-            let share = term.counted as f64 / of_batch.0.max(1.0);
-            term.loss = &term.loss * T::of(share);
-            whole += term.weight * mean(of_batch);
-        }
-        for (part, of_batch) in self.parts.iter_mut().zip(of_batch) {
-            (part.loss, part.counted) = (T::of(mean(of_batch)), of_batch.0 as usize);
-        }
-        let Total { loss, parts } = self.total()?;
-        let loss = penalty.into_iter().fold(loss, |loss, penalty| loss + penalty);
-        Ok((Total { loss, parts }, T::of(whole)))
-    }
 }
 
 /// The loss of one output of a model in a batch.
@@ -233,8 +157,14 @@ pub trait Objective<T: Float>: fmt::Debug + Send + Sync + 'static {
     /// If a shape does not fit, there are no samples, or an output has no loss.
     fn total(&self, scored: &[Scored<'_, T>], weights: Option<&Tensor<T>>) -> Result<Total<T>>;
 
-    /// The losses whose sum the total is, each over what it is counted over: a batch that is cut into shards needs them apart. By
-    /// default the total is the only one, and counts over the samples.
+    /// The losses whose weighted sum is the [`total`](Objective::total), each with how much it counts over.
+    ///
+    /// It is asked for where a batch is cut into [shards](crate::Shard). A loss of the batch is the mean over the shards, each counted by
+    /// what it counts over there. By default the total is the only loss, and counts over the samples. An objective that counts something
+    /// else, as words, says so here, and computes its total by [`Terms::total`].
+    ///
+    /// In each shard the losses must depend on the outputs, even where nothing counts: a batch normalisation waits in the backward sweep
+    /// until all shards have come to it.
     ///
     /// # Errors
     /// As [`total`](Objective::total).
@@ -290,7 +220,7 @@ impl<L: Loss, T: Float> Objective<T> for L {
             let loss = self.mean(one.targets, one.outputs, weights);
             loss.map(|loss| (loss, self.counted(one.targets)))
         };
-        terms(scored.iter().map(|scored| Ok((scored, one(scored), 1.0))))
+        Terms::of_outputs(scored.iter().map(|scored| Ok((scored, one(scored), 1.0))))
     }
 
     fn name_of(&self, _output: &str) -> Option<String> {
@@ -387,7 +317,7 @@ impl<T: Float> Objective<T> for Losses<T> {
             let problem = format!("there is no output {:?}, only {}", unknown.output, names.join(", "));
             return Err(Error::new("losses", problem, "name an output of the network"));
         }
-        terms(scored.iter().map(|one| {
+        Terms::of_outputs(scored.iter().map(|one| {
             let Some(OfOutput { loss, weight, .. }) = self.of(one.name) else {
                 let problem = format!("the output {:?} has no loss", one.name);
                 return Err(Error::new("losses", problem, "add one for each output of the network"));
@@ -417,20 +347,4 @@ impl<T: Float> Objective<T> for Losses<T> {
     fn impossible_sample(&self, scored: &Scored<'_, T>) -> Option<ImpossibleSample> {
         self.of(scored.name)?.loss.impossible_sample(scored)
     }
-}
-
-/// The losses of outputs. Each comes with what it was counted over, and with its weight.
-fn terms<'a, T: Float>(
-    losses: impl ExactSizeIterator<Item = Result<(&'a Scored<'a, T>, Result<(Var<T>, usize)>, f64)>>,
-) -> Result<Terms<T>> {
-    let several = losses.len() > 1;
-    let (mut list, mut parts) = (Vec::new(), Vec::new());
-    for loss in losses {
-        let (one, loss, weight) = loss?;
-        let (loss, counted) =
-            loss.map_err(|error| if several { error.within(&format!("output {}", one.name)) } else { error })?;
-        parts.push(OutputLoss { output: one.name.to_owned(), loss: loss.value().item(), counted, weight });
-        list.push(Term { loss, counted, weight });
-    }
-    Ok(Terms { list, parts })
 }

@@ -116,31 +116,6 @@ impl GammaBeta {
     }
 }
 
-/// The number of elements of each channel, the means, and the sums of squared distances from them.
-fn to_numbers<T: Float>(moments: &Moments<T>, count: usize) -> Vec<f64> {
-    let numbers = |tensor: &Tensor<T>, factor: f64| -> Vec<f64> {
-        // Those of no elements are NaN, and count as none.
-        tensor.iter().map(|number| if count == 0 { 0.0 } else { number.as_f64() * factor }).collect()
-    };
-    [vec![count as f64], numbers(&moments.mean, 1.0), numbers(&moments.variance, count as f64)].concat()
-}
-
-/// Merges counts, means and sums of squared distances. Chan, Golub and LeVeque 1983, "Algorithms for computing the sample
-/// variance", formula 2.1 for two parts.
-fn merge_moments(left: &mut Vec<f64>, right: &[f64]) {
-    let (counts, channels) = ([left[0], right[0]], (left.len() - 1) / 2);
-    let count = counts[0] + counts[1];
-    if count == 0.0 {
-        return;
-    }
-    left[0] = count;
-    for channel in 1..=channels {
-        let away = right[channel] - left[channel];
-        left[channel] += away * (counts[1] / count);
-        left[channels + channel] += right[channels + channel] + away * away * (counts[0] * counts[1] / count);
-    }
-}
-
 /// y = gamma standardize(x) + beta.
 #[derive(Clone)]
 pub(in crate::layers) struct Normalizer {
@@ -167,8 +142,8 @@ impl Normalizer {
         (y, moments.expect("the computation was called"))
     }
 
-    /// As [`compute`](Self::compute), of channels whose moments are those of all shards of the batch together. `None` if none of them
-    /// has an element.
+    /// As [`compute`](Self::compute), of channels in one shard of a batch, with the moments of the whole batch. `None` if no shard has an
+    /// element.
     pub fn compute_in_shard<T: Float>(
         &self,
         context: &Context<'_, T>,
@@ -179,23 +154,9 @@ impl Normalizer {
         let [gamma, beta] = self.weights.values(context, epilogue);
         let (how, mut moments) = (self.how.relu(epilogue.relu), None);
         let y = self.features.as_channels(x, |x| {
-            let channels = gamma.value().size();
-            let own = x.value().channel_moments();
-            let merged = shard.merge(to_numbers(&own, x.value().size() / channels.max(1)), merge_moments);
-            let count = merged[0];
-            if count == 0.0 {
-                return x.clone();
-            }
-            let (means, squares) = merged[1..].split_at(channels);
-            let of = |numbers: &[f64], divisor: f64| numbers.iter().map(|number| T::of(number / divisor)).collect();
-            let found = Moments { mean: of(means, 1.0), variance: of(squares, count) };
-            let of_batch = move |[sums, products]: [Tensor<T>; 2]| {
-                let numbers = sums.iter().chain(products.iter()).map(|sum| sum.as_f64()).collect();
-                let merged = shard.merge(numbers, add);
-                let (sums, products) = merged.split_at(channels);
-                [sums, products].map(|sums| sums.iter().map(|sum| T::of(sum / count)).collect())
-            };
-            let y = x.standardize_with(&gamma, &beta, &found, &how, of_batch);
+            let Some((found, count)) = moments_of_batch(x.value(), &*shard) else { return x.clone() };
+            let means = move |sums| means_of_batch(sums, count, &*shard);
+            let y = x.standardize_with(&gamma, &beta, &found, &how, means);
             moments = Some(found);
             y
         });
@@ -209,4 +170,47 @@ impl Normalizer {
             self.compute(context, x, epilogue).0
         }))
     }
+}
+
+/// The moments of the channels of the whole batch, of which x is a shard, and the number of elements that each channel has in it. `None`
+/// if there are none.
+fn moments_of_batch<T: Float>(x: &Tensor<T>, shard: &dyn Shard) -> Option<(Moments<T>, f64)> {
+    let own = x.channel_moments();
+    let channels = own.mean.size();
+    let count = (x.size() / channels.max(1)) as f64;
+    // The moments of no elements are NaN.
+    let number = |of_one: T, factor: f64| if count == 0.0 { 0.0 } else { of_one.as_f64() * factor };
+    let mut numbers = vec![count];
+    numbers.extend(own.mean.iter().map(|mean| number(mean, 1.0)));
+    numbers.extend(own.variance.iter().map(|variance| number(variance, count)));
+    let merged = shard.merge(numbers, merge_moments);
+    let (count, (means, squares)) = (merged[0], merged[1..].split_at(channels));
+    let tensor = |numbers: &[f64], divisor: f64| numbers.iter().map(|number| T::of(number / divisor)).collect();
+    (count > 0.0).then(|| (Moments { mean: tensor(means, 1.0), variance: tensor(squares, count) }, count))
+}
+
+/// Merges moments: the count, then the mean of each channel, then the sum of the squared distances from it. Chan, Golub and LeVeque 1983,
+/// "Algorithms for computing the sample variance", formula 2.1.
+#[allow(clippy::ptr_arg)] // It is a `Merge`.
+fn merge_moments(left: &mut Vec<f64>, right: &[f64]) {
+    assert_eq!(left.len(), right.len(), "the shards of a batch have come to different merges");
+    let (counts, channels) = ([left[0], right[0]], (left.len() - 1) / 2);
+    let count = counts[0] + counts[1];
+    if count == 0.0 {
+        return;
+    }
+    left[0] = count;
+    for channel in 1..=channels {
+        let away = right[channel] - left[channel];
+        left[channel] += away * (counts[1] / count);
+        left[channels + channel] += right[channels + channel] + away * away * (counts[0] * counts[1] / count);
+    }
+}
+
+/// The sums of all shards, each over the number of elements that a channel has in the batch.
+fn means_of_batch<T: Float>([sums, products]: [Tensor<T>; 2], count: f64, shard: &dyn Shard) -> [Tensor<T>; 2] {
+    let numbers = sums.iter().chain(products.iter()).map(T::as_f64).collect();
+    let merged = shard.merge(numbers, add);
+    let (sums, products) = merged.split_at(sums.size());
+    [sums, products].map(|sums| sums.iter().map(|sum| T::of(sum / count)).collect())
 }
