@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use gradus_tensor::Float;
+use gradus_tensor::{Float, Tensor};
 
 use crate::{CommunicationError, Communicator, Numbers, NumbersMut, Partial, Result, tree};
 
@@ -131,22 +131,44 @@ impl Exchange {
     ///
     /// Panics if `parts` are not one for each subtree, or not equally long.
     #[track_caller]
-    pub fn sum<T: Float>(&self, parts: Vec<Vec<T>>) -> Result<Vec<T>> {
+    pub fn sum<T: Float>(&self, mut parts: Vec<Vec<T>>) -> Result<Vec<T>> {
+        let mut places: Vec<&mut [T]> = parts.iter_mut().map(Vec::as_mut_slice).collect();
+        self.sum_in_place(&mut places)?;
+        Ok(only(parts))
+    }
+
+    /// As [`sum`](Self::sum); the first part becomes the total, and the others keep what they have.
+    ///
+    /// ```
+    /// use gradus_distributed::{Exchange, Reduction, threads};
+    /// let answers = threads::run(2, |communicator| {
+    ///     let mut numbers = [1.0_f32, communicator.rank() as f32];
+    ///     Exchange::new(communicator, 2, Reduction::Exact)?.sum_in_place(&mut [&mut numbers])?;
+    ///     gradus_distributed::Result::Ok(numbers)
+    /// });
+    /// assert_eq!(answers, [Ok([2.0, 1.0]), Ok([2.0, 1.0])]);
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`sum`](Self::sum).
+    ///
+    /// # Panics
+    ///
+    /// As [`sum`](Self::sum).
+    #[track_caller]
+    pub fn sum_in_place<T: Float>(&self, parts: &mut [&mut [T]]) -> Result<()> {
         self.check("sum", parts.len());
         let length = parts[0].len();
         if let Some(other) = parts.iter().find(|part| part.len() != length) {
             panic!("sum: parts have the same length: {length}, {}", other.len());
         }
         if self.communicator.size() == 1 {
-            return Ok(only(parts));
+            return Ok(());
         }
         match self.reduction {
             Reduction::Exact => self.sum_slices(parts, length),
-            Reduction::Fast => {
-                let mut total = only(parts);
-                self.communicator.all_reduce(NumbersMut::of(&mut total))?;
-                Ok(total)
-            }
+            Reduction::Fast => self.communicator.all_reduce(NumbersMut::of(parts[0])),
         }
     }
 
@@ -204,28 +226,31 @@ impl Exchange {
         );
     }
 
-    fn sum_slices<T: Float>(&self, mut parts: Vec<Vec<T>>, length: usize) -> Result<Vec<T>> {
+    fn sum_slices<T: Float>(&self, parts: &mut [&mut [T]], length: usize) -> Result<()> {
         let (rank, size) = (self.communicator.rank(), self.communicator.size());
         let slice_of = |rank| tree::shards_of(rank, size, length);
         let slices: Vec<usize> = (0..size).map(|rank| slice_of(rank).len()).collect();
-
-        // To every rank its slice of each part.
-        let joined: Vec<T>;
-        let own = if let [only] = &parts[..] {
-            only
-        } else {
-            joined =
-                (0..size).flat_map(|rank| parts.iter().flat_map(move |part| &part[slice_of(rank)])).copied().collect();
-            &joined
-        };
         let send_counts: Vec<usize> = slices.iter().map(|slice| slice * parts.len()).collect();
         let receive_counts: Vec<usize> = self.subtrees.iter().map(|subtrees| subtrees.len() * slices[rank]).collect();
-        let mut received = vec![T::ZERO; receive_counts.iter().sum()];
-        let place = NumbersMut::of(&mut received);
+
+        // To every rank its slice of each part. A tensor's memory is that of one before.
+        let mut received = Tensor::<T>::zeros([receive_counts.iter().sum()]);
+        let received = received.as_mut_slice();
+        let mut joined = Tensor::<T>::zeros([if parts.len() == 1 { 0 } else { parts.len() * length }]);
+        let own = if let [only] = &*parts {
+            &**only
+        } else {
+            let mut rest = joined.as_mut_slice();
+            for (rank, part) in (0..size).flat_map(|rank| parts.iter().map(move |part| (rank, part))) {
+                let slice = &part[slice_of(rank)];
+                rest.split_off_mut(..slice.len()).expect("each has a slice").copy_from_slice(slice);
+            }
+            joined.as_mut_slice()
+        };
+        let place = NumbersMut::of(received);
         self.communicator.all_to_all_numbers(Numbers::of(own), &send_counts, place, &receive_counts)?;
 
-        let mut total = parts.swap_remove(0);
-        let mut rest = &mut received[..];
+        let mut rest = received;
         let values: Vec<_> = (self.subtrees.iter().flatten().cloned())
             .map(|subtree| (subtree, rest.split_off_mut(..slices[rank]).expect("each has a slice")))
             .collect();
@@ -235,8 +260,7 @@ impl Exchange {
             }
             left
         });
-        self.communicator.all_gather_numbers(Numbers::of(slice), &slices, NumbersMut::of(&mut total))?;
-        Ok(total)
+        self.communicator.all_gather_numbers(Numbers::of(slice), &slices, NumbersMut::of(parts[0]))
     }
 }
 

@@ -133,27 +133,20 @@ impl<'a, T: Float> Gradients<'a, T> {
     fn exchange_bucket(&self, bucket: &Bucket) -> Result<(), CommunicationError> {
         let gathered = || bucket.params.iter().filter_map(|&index| self.gathered[index].as_ref()).map(lock);
         let length: usize = gathered().map(|gathered| gathered.shape.size()).sum();
-        // Behind the gradients, for each parameter how many subtrees have one.
-        let count = bucket.params.len();
+        // Behind the gradients, for each parameter whether it has one.
         let mut parts = Vec::new();
         for subtree in 0..self.exchange.subtrees().len() {
-            let mut numbers = Vec::with_capacity(length + count);
-            let mut given = Vec::with_capacity(count);
-            for mut gathered in gathered() {
+            let gradients = gathered().map(|mut gathered| {
                 let gradient = gathered.sums[subtree].take();
-                given.push(if gradient.is_some() { T::ONE } else { T::ZERO });
-                match gradient {
-                    Some(gradient) => match gradient.as_slice() {
-                        Some(elements) => numbers.extend_from_slice(elements),
-                        None => numbers.extend(gradient.iter()),
-                    },
-                    None => numbers.resize(numbers.len() + gathered.shape.size(), T::ZERO),
-                }
-            }
-            numbers.extend(given);
-            parts.push(numbers);
+                (gradient.is_some(), gradient.map_or_else(|| Tensor::zeros([gathered.shape.size()]), |g| g.flatten()))
+            });
+            let (given, mut numbers): (Vec<bool>, Vec<Tensor<T>>) = gradients.unzip();
+            numbers.push(given.into_iter().map(|given| if given { T::ONE } else { T::ZERO }).collect());
+            parts.push(Tensor::concat(&numbers, 0));
         }
-        let total = Tensor::from(self.exchange.sum(parts)?);
+        let mut places: Vec<&mut [T]> = parts.iter_mut().map(Tensor::as_mut_slice).collect();
+        self.exchange.sum_in_place(&mut places)?;
+        let total = parts.swap_remove(0);
         let (mut from, flags) = (0, total.slice(0, length..).to_vec());
         for (mut gathered, given) in gathered().zip(flags) {
             let size = gathered.shape.size();
