@@ -64,3 +64,21 @@ pub(crate) fn add(left: &mut Vec<f64>, right: &[f64]) {
     assert_eq!(left.len(), right.len(), "the shards of a batch have come to different merges");
     left.iter_mut().zip(right).for_each(|(left, right)| *left += right);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_added_in_their_places() {
+        let mut sum = vec![1.0, 2.0];
+        add(&mut sum, &[10.0, 20.0]);
+        assert_eq!(sum, [11.0, 22.0]);
+    }
+
+    #[test]
+    #[should_panic = "the shards of a batch have come to different merges"]
+    fn lists_of_other_lengths_are_not_cut() {
+        add(&mut vec![1.0, 2.0], &[10.0]);
+    }
+}

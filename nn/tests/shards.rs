@@ -311,6 +311,7 @@ fn positions_that_are_padding_count_in_no_shard() {
     let nothing = Batch::new(Tensor::<i64>::zeros([7, 5]), targets.clone());
     let whole = check(&model, &nothing, &loss, &cuts);
     assert_eq!((whole.loss, whole.parts[0].counted, whole.states.len()), (0.0, 0, 0));
+    near("moving statistics", &whole.outputs[0], &model.predict(Tensor::<i64>::zeros([7, 5])).unwrap());
 
     model.freeze("1").unwrap();
     check(&model, &Batch::new(Tensor::<i64>::from(ids), targets), &loss, &cuts);

@@ -163,8 +163,8 @@ pub trait Objective<T: Float>: fmt::Debug + Send + Sync + 'static {
     /// what it counts over there. By default the total is the only loss, and counts over the samples. An objective that counts something
     /// else, as words, says so here, and computes its total by [`Terms::total`].
     ///
-    /// In each shard the losses must depend on the outputs, even where nothing counts: a batch normalisation waits in the backward sweep
-    /// until all shards have come to it.
+    /// In a shard where nothing counts, a loss is finite and still depends on the outputs: a batch normalisation waits in the backward
+    /// sweep until all shards have come to it.
     ///
     /// # Errors
     /// As [`total`](Objective::total).

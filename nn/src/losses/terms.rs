@@ -80,9 +80,7 @@ impl<T: Float> Terms<T> {
         let mut numbers = vec![penalty.as_ref().map_or(0.0, |penalty| penalty.value().item().as_f64())];
         let terms = self.list.iter().map(|term| (term.loss.value().item(), term.counted));
         for (loss, counted) in terms.chain(self.parts.iter().map(|part| (part.loss, part.counted))) {
-            // A mean over nothing, which may be NaN, is no part of the batch's.
-            let sum = if counted == 0 { 0.0 } else { loss.as_f64() * counted as f64 };
-            numbers.extend([counted as f64, sum]);
+            numbers.extend([counted as f64, loss.as_f64() * counted as f64]);
         }
         let merged = shard.merge(numbers, add);
         let (mut whole, mut of_batch) = (merged[0], merged[1..].chunks_exact(2).map(|pair| (pair[0], pair[1])));
