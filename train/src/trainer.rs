@@ -440,7 +440,7 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
             if made.is_empty() && !has_ended {
                 let next = own.next().map(|batch| self.predict(batch?.inputs));
                 let Some(links) = &links else { return next };
-                let outcome = |output| ((), Outcome { outputs: vec![output], ..Outcome::default() });
+                let outcome = |output| ("outputs".to_owned(), Outcome { outputs: vec![output], ..Outcome::default() });
                 let found = links.in_turn(next.map(|output| output.map(outcome)).transpose());
                 has_ended = found.as_ref().map_or(true, |found| found.len() < size);
                 match found {

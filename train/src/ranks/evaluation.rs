@@ -50,6 +50,7 @@ impl Links {
 
     /// What the ranks have made of a batch each, in the order of ranks, or of none where the data have ended. An error of one is an
     /// error of all.
+    /// `S` is nothing that JSON writes as null.
     pub fn in_turn<S: Serialize + DeserializeOwned, T: Float>(
         &self,
         own: Result<Option<(S, Outcome<T>)>>,
