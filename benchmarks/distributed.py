@@ -156,8 +156,8 @@ def run(program, network, options):
     if program.is_gradus:
         command = gradus(program, network, options)
         if program.setting != "none":
-            # Bound by the launcher's own cores alone, which are those of all ranks.
-            command = ["mpirun.openmpi", "--bind-to", "none", "--oversubscribe", "-n", str(program.ranks), *command]
+            # With `none` a rank may use all cores of the launcher, which are those of all ranks.
+            command = ["mpirun.openmpi", "--bind-to", options.bind_to, "--oversubscribe", "-n", str(program.ranks), *command]
         return ended([start(command, environment, cores)], options.timeout)
     command, environment = pytorch(program, network, options), {**environment, **KEEP_MEMORY}
     if program.ranks == 1:
@@ -237,6 +237,8 @@ def main():
     parser = parser_of(__doc__.splitlines()[0])
     parser.add_argument("--ranks", type=int, default=2)
     parser.add_argument("--cores", type=int, nargs="+", default=sorted(os.sched_getaffinity(0))[:2])
+    bindings = ["none", "core"]
+    parser.add_argument("--bind-to", choices=bindings, default="none", help="hold each rank to a core, which one rank of all must not be")
     settings = ["channels_first", "channels_last", "compile"]
     parser.add_argument("--pytorch", choices=settings, nargs="*", default=settings[:2], help="how PyTorch is written")
     options = parser.parse_args()

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A model of data-parallel training: the time of a step on p hosts, of three measured numbers; and what it forecasts.
+"""A model of data-parallel training: the time of a step on p hosts, of measured numbers; and what it forecasts.
 
     T(p) = compute(batch / p) + copy G + 6 a log2(p) + max(E / n, E - B (n - 1) / n)
     E    = 2 (p - 1) / p G / W + n a (2 log2(p) + p)
@@ -7,7 +7,7 @@
 G is the bytes of all gradients, W the bytes a second of a host's link, a the time of a message between two hosts, n the number of
 buckets. `copy` is what the exchange costs a host's processors for each byte: gradients are copied into buckets and through TCP, and
 added. E is the time of the exchange. A bucket takes two small messages among all, an all-to-all whose parts go out at once, and a ring of
-p - 1 messages. B is the time of the backward sweep, beside which all but the last bucket can be sent. A step has six small messages
+p - 1 messages. B is the time of the backward sweep, taken for 0.6 of a step, beside which all but the last bucket can be sent. A step has six small messages
 besides (what the ranks call, whether the batch is there, the loss). Processors that all ranks have in equal number are assumed, and
 a network that carries all links at once.
 
