@@ -16,7 +16,7 @@ use super::quotes::{Quote, TextField, TextFields, mark_length, records};
 use super::{Csv, CsvColumn, Options, no_row, read_rows};
 use crate::error::{DatasetError, Result};
 use crate::plain_file::PlainFile;
-use crate::table::{Table, TableColumn, Texts};
+use crate::table::{Joined, Table, TableColumn};
 
 /// The bytes that a thread reads at a time: they stay in the cache.
 const CHUNK_BYTES: usize = if cfg!(any(fuzzing, test)) { 1 << 5 } else { 1 << 18 };
@@ -122,13 +122,6 @@ enum Entries {
     Texts(Joined),
 }
 
-/// Texts one behind the other, and where each ends.
-#[derive(Default)]
-struct Joined {
-    text: String,
-    ends: Vec<usize>,
-}
-
 /// Some rows, column by column.
 struct Chunk {
     columns: Vec<Entries>,
@@ -157,12 +150,9 @@ impl Chunk {
                     f64::NAN
                 }),
             }),
-            Entries::Texts(Joined { text, ends }) => {
+            Entries::Texts(texts) => {
                 let field = trimmed(field);
-                if !missing.holds(field) {
-                    text.push_str(field);
-                }
-                ends.push(text.len());
+                texts.push(if missing.holds(field) { "" } else { field });
             }
         }
     }
@@ -172,10 +162,7 @@ impl Chunk {
         for entries in &mut self.columns {
             match entries {
                 Entries::Numbers(numbers) => numbers.clear(),
-                Entries::Texts(Joined { text, ends }) => {
-                    text.clear();
-                    ends.clear();
-                }
+                Entries::Texts(texts) => texts.clear(),
             }
         }
         self.wrong.fill(false);
@@ -194,7 +181,7 @@ impl Column {
     fn new(kind: Kind, rows: usize) -> Column {
         match kind {
             Kind::Numbers => Column::Numbers(Tensor::zeros([rows]), 0),
-            Kind::Texts => Column::Texts(Joined { text: String::new(), ends: Vec::with_capacity(rows) }),
+            Kind::Texts => Column::Texts(Joined::with_capacity(rows)),
         }
     }
 
@@ -210,11 +197,7 @@ impl Column {
                 numbers.as_mut_slice()[start..end].copy_from_slice(more);
                 *count = end;
             }
-            (Column::Texts(joined), Entries::Texts(more)) => {
-                let start = joined.text.len();
-                joined.text.push_str(&more.text);
-                joined.ends.extend(more.ends.iter().map(|end| start + end));
-            }
+            (Column::Texts(texts), Entries::Texts(more)) => texts.append(more),
             _ => unreachable!("a chunk has the columns of its table"),
         }
     }
@@ -227,11 +210,7 @@ impl Column {
                 let is_small = numbers.size() - count <= count / 8;
                 if is_small { own.into() } else { own.iter().collect::<Tensor<f64>>().into() }
             }
-            Column::Texts(Joined { mut text, mut ends }) => {
-                text.shrink_to_fit();
-                ends.shrink_to_fit();
-                Texts::of_parts(text, ends).into()
-            }
+            Column::Texts(texts) => texts.finish().into(),
         }
     }
 }

@@ -172,11 +172,44 @@ impl<const N: usize> From<[Option<&str>; N]> for TableColumn {
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Texts(Arc<Joined>);
 
+/// Texts one behind the other, while they are gathered.
 #[derive(Clone, Default, PartialEq, Eq)]
-struct Joined {
+pub(crate) struct Joined {
     text: String,
     /// Where each text ends.
     ends: Vec<usize>,
+}
+
+impl Joined {
+    /// Nothing, with room for so many texts.
+    pub fn with_capacity(texts: usize) -> Joined {
+        Joined { text: String::new(), ends: Vec::with_capacity(texts) }
+    }
+
+    #[inline]
+    pub fn push(&mut self, text: &str) {
+        self.text.push_str(text);
+        self.ends.push(self.text.len());
+    }
+
+    pub fn append(&mut self, more: &Joined) {
+        let start = self.text.len();
+        self.text.push_str(&more.text);
+        self.ends.extend(more.ends.iter().map(|end| start + end));
+    }
+
+    /// Takes all texts out; their memory stays.
+    pub fn clear(&mut self) {
+        self.text.clear();
+        self.ends.clear();
+    }
+
+    /// The texts, without room for more.
+    pub fn finish(mut self) -> Texts {
+        self.text.shrink_to_fit();
+        self.ends.shrink_to_fit();
+        Texts(Arc::new(self))
+    }
 }
 
 impl Texts {
@@ -215,20 +248,12 @@ impl Texts {
         self.iter().for_each(|text| *counts.entry(text).or_default() += 1);
         counts
     }
-
-    /// Texts one behind the other, and where each ends.
-    pub(crate) fn of_parts(text: String, ends: Vec<usize>) -> Texts {
-        Texts(Arc::new(Joined { text, ends }))
-    }
 }
 
 impl<S: AsRef<str>> FromIterator<S> for Texts {
     fn from_iter<I: IntoIterator<Item = S>>(texts: I) -> Self {
         let mut joined = Joined::default();
-        for text in texts {
-            joined.text.push_str(text.as_ref());
-            joined.ends.push(joined.text.len());
-        }
+        texts.into_iter().for_each(|text| joined.push(text.as_ref()));
         Texts(Arc::new(joined))
     }
 }

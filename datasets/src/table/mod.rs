@@ -20,6 +20,7 @@ use gradus_tensor::Tensor;
 
 use crate::error::{DatasetError, Result};
 pub use category::Category;
+pub(crate) use column::Joined;
 pub use column::{TableColumn, Texts};
 pub use date::Date;
 pub use discretization::Discretization;
