@@ -239,8 +239,13 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
 
     /// Checks the settings and the data, then runs the loop.
     fn run(&mut self, data: &dyn DataSource, validation: Option<&dyn DataSource>, fit: Fit<T>) -> Result<History> {
+        self.on_ranks(|trainer, links| trainer.run_on(links, data, validation, fit))
+    }
+
+    /// Does something together with the other ranks, if there are any. They hear of an error of this one.
+    fn on_ranks<O>(&mut self, work: impl FnOnce(&mut Self, Option<Arc<Links>>) -> Result<O>) -> Result<O> {
         let links = self.ranks.as_ref().map(Ranks::links).transpose()?;
-        let result = self.run_on(links.clone(), data, validation, fit);
+        let result = work(self, links.clone());
         if let (Some(links), Err(error)) = (links, &result) {
             links.leave(error);
         }
@@ -326,12 +331,7 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
     /// If the data cannot be read, or do not fit the model, the loss or a metric, two metrics have one name, or the model ends
     /// in an activation that cannot be meant with the loss.
     pub fn evaluate(&mut self, data: &dyn DataSource) -> Result<Logs> {
-        let links = self.ranks.as_ref().map(Ranks::links).transpose()?;
-        let result = self.evaluate_on(links.as_deref(), data);
-        if let (Some(links), Err(error)) = (links, &result) {
-            links.leave(error);
-        }
-        result
+        self.on_ranks(|trainer, links| trainer.evaluate_on(links.as_deref(), data))
     }
 
     fn evaluate_on(&mut self, links: Option<&Links>, data: &dyn DataSource) -> Result<Logs> {

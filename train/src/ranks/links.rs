@@ -232,14 +232,12 @@ fn is_echo(panic: &(dyn Any + Send)) -> bool {
 
 /// The passes of the shards of a rank as one.
 fn joined<T: Float>(mut passes: Vec<Pass<T>>, gradients: Gradients<'_, T>) -> Pass<T> {
-    let outputs =
-        |place: usize| Tensor::concat(&passes.iter().map(|pass| pass.outputs[place].clone()).collect::<Vec<_>>(), 0);
-    let masks = |place: usize| {
-        let masks: Option<Vec<_>> = passes.iter().map(|pass| pass.masks[place].clone()).collect();
-        masks.map(|masks| Tensor::concat(&masks, 0))
+    let outcome = |pass: &mut Pass<T>| Outcome {
+        outputs: std::mem::take(&mut pass.outputs),
+        masks: std::mem::take(&mut pass.masks),
+        ..Outcome::default()
     };
-    let count = passes[0].outputs.len();
-    let (outputs, masks) = ((0..count).map(outputs).collect(), (0..count).map(masks).collect());
+    let Outcome { outputs, masks, .. } = Outcome::joined(passes.iter_mut().map(outcome).collect());
     // Loss and states are those of the batch in each.
     Pass { outputs, masks, grads: gradients.finish(), ..passes.swap_remove(0) }
 }

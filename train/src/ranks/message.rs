@@ -56,11 +56,10 @@ impl<T: Float> Outcome<T> {
 
     /// The parts of a batch as one.
     pub fn joined(parts: Vec<Self>) -> Self {
-        let count = parts.first().map_or(0, |part| part.outputs.len());
         let floats = |of: fn(&Self) -> &[Tensor<T>]| {
             let join =
                 |place: usize| Tensor::concat(&parts.iter().map(|part| of(part)[place].clone()).collect::<Vec<_>>(), 0);
-            (0..count).map(join).collect()
+            (0..parts.first().map_or(0, |part| of(part).len())).map(join).collect()
         };
         let mask = |place: usize| {
             let masks: Option<Vec<Tensor<bool>>> = parts.iter().map(|part| part.masks[place].clone()).collect();
@@ -70,7 +69,7 @@ impl<T: Float> Outcome<T> {
         Outcome {
             targets: floats(|part| &part.targets),
             outputs: floats(|part| &part.outputs),
-            masks: (0..count).map(mask).collect(),
+            masks: (0..parts.first().map_or(0, |part| part.masks.len())).map(mask).collect(),
             weights: weights.map(|weights| Tensor::concat(&weights, 0)),
         }
     }
