@@ -1,7 +1,7 @@
 //! What the ranks say to each other in training.
 
 use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -154,14 +154,14 @@ impl Links {
             let (inputs, targets) = (batch.inputs.rows(rows.clone()), batch.target_columns().rows(rows));
             let (of_group, mut generator) = (group.shard(shard), generators[shard].clone());
             let mut given = vec![false; model.params().len()];
-            let pass = catch_unwind(AssertUnwindSafe(|| {
+            let pass = group.compute(|| {
                 let done = |index: usize, gradient| {
                     given[index] = true;
                     gradients.add(shard, index, Some(gradient));
                 };
                 let targets: Columns = targets;
                 model.grad_of_shard(inputs, targets, weights.as_ref(), loss, &mut generator, &of_group, done)
-            }));
+            });
             match pass {
                 Ok(Ok(_)) => gradients.end(shard, &given),
                 _ => group.end(End::Here),
