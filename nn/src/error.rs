@@ -40,8 +40,8 @@ impl Error {
         Error::new(place, error.problem(), error.hint())
     }
 
-    /// The same error, at its place within a larger one.
-    pub(crate) fn within(mut self, place: &str) -> Self {
+    /// The same error, at its place within a larger one: a file, a network.
+    pub fn within(mut self, place: &str) -> Self {
         self.0.place = format!("{place}: {}", self.0.place);
         self
     }

@@ -42,6 +42,7 @@ mod steps;
 mod sub_model;
 mod summary;
 mod value;
+mod weight_source;
 mod weights_file;
 
 pub use activation::Activation;
@@ -73,4 +74,5 @@ pub use shard::{Merge, Shard};
 pub use stateful::SequenceStates;
 pub use summary::{LayerSummary, Summary};
 pub use value::{Spec, Value, ValueKind, Values};
+pub use weight_source::WeightSource;
 pub use weights_file::{LoadedWeights, Matching};

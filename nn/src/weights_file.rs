@@ -8,9 +8,13 @@ use std::sync::Arc;
 use gradus_tensor::safetensors::{File, StorageLoss, Stored, TensorInfo, Writer, shortened};
 use gradus_tensor::{Float, Tensor};
 
+use crate::build::Weights;
 use crate::error::{Error, Result};
+use crate::graph::Graph;
+use crate::inputs::Inputs;
 use crate::model::Model;
 use crate::model_file::write_as;
+use crate::weight_source::WeightSource;
 
 /// Which tensors, of a file or of another model, are which weights of a model: at first all of them, under the same names.
 ///
@@ -198,19 +202,18 @@ impl<T: Float> Model<T> {
         self.load_weights_from(&open(path)?, matching)
     }
 
-    /// As [`load_weights_with`](Model::load_weights_with), from a file that has been opened. Tensors whose names begin with
-    /// `/`, such as the slots of an optimiser, are no weights.
+    /// As [`load_weights_with`](Model::load_weights_with), from a file that has been opened, or another source of tensors.
     ///
     /// # Errors
     /// As `load_weights_with`.
-    pub fn load_weights_from(&mut self, file: &File, matching: &Matching) -> Result<LoadedWeights> {
+    pub fn load_weights_from(&mut self, source: &dyn WeightSource, matching: &Matching) -> Result<LoadedWeights> {
         let load = || {
-            let Found { places, left, unused } = find(self, "load_weights", tensors(file), matching)?;
+            let Found { places, left, unused } = find(self, "load_weights", &tensors(source), matching)?;
             // All are read before one is replaced.
-            let read = places.iter().map(|(index, name)| Ok((*index, read(file, name)?)));
+            let read = places.iter().map(|(index, name)| Ok((*index, source.read(name)?.to())));
             Ok((read.collect::<Result<Vec<(usize, Tensor<T>)>>>()?, left, unused))
         };
-        let (values, left, unused) = within(file, load())?;
+        let (values, left, unused) = within(source, load())?;
         Ok(LoadedWeights { loaded: self.replace(values), left, unused })
     }
 
@@ -243,9 +246,9 @@ impl<T: Float> Model<T> {
         let tensors = params.iter().map(|param| {
             let shape = param.value.shape().clone();
             let bytes = size_of::<T>() * shape.size();
-            (&*param.name, TensorInfo { stored: T::NAME.to_owned(), element: Some(T::NAME), shape, bytes })
+            (param.name.clone(), TensorInfo { stored: T::NAME.to_owned(), element: Some(T::NAME), shape, bytes })
         });
-        let Found { places, left, unused } = find(self, "copy_weights_from", tensors, matching)?;
+        let Found { places, left, unused } = find(self, "copy_weights_from", &tensors.collect::<Vec<_>>(), matching)?;
         let value = |name: &str| params.get(name).expect("it has just been found").value.clone();
         let values = places.into_iter().map(|(index, name)| (index, value(&name))).collect();
         Ok(LoadedWeights { loaded: self.replace(values), left, unused })
@@ -261,12 +264,27 @@ impl<T: Float> Model<T> {
         replaced.collect()
     }
 
-    /// Reads each parameter out of a file that has exactly them. Each is in memory once: what was there has no elements of
+    /// Builds a network with the weights and states of this source, which has exactly those, by name and shape. No weights are
+    /// drawn, and each is in memory once.
+    ///
+    /// # Errors
+    /// As [`Model::build`] and [`load_weights`](Model::load_weights).
+    pub fn with_weights(
+        network: impl Into<Graph>,
+        inputs: impl Into<Inputs>,
+        source: &dyn WeightSource,
+    ) -> Result<Self> {
+        let mut model = Model::of_graph(network.into(), inputs.into(), Weights::Shapes)?;
+        within(source, model.fill(source))?;
+        Ok(model)
+    }
+
+    /// Reads each parameter out of a source that has exactly them. Each is in memory once: what was there has no elements of
     /// its own.
-    pub(crate) fn fill(&mut self, file: &File) -> Result<()> {
-        let Found { places, .. } = find(self, "load", tensors(file), &Matching::new())?;
+    pub(crate) fn fill(&mut self, source: &dyn WeightSource) -> Result<()> {
+        let Found { places, .. } = find(self, "load", &tensors(source), &Matching::new())?;
         for (index, name) in places {
-            self.params_mut()[index].value = read(file, &name)?;
+            self.params_mut()[index].value = source.read(&name)?.to();
         }
         Ok(())
     }
@@ -282,22 +300,17 @@ struct Found {
     unused: Vec<String>,
 }
 
-/// The tensors of a file that may be weights.
-fn tensors(file: &File) -> impl Iterator<Item = (&str, TensorInfo)> {
-    let info = |name| file.info(name).expect("the file has a tensor of this name");
-    file.names().filter(|name| !name.starts_with('/')).map(move |name| (name, info(name)))
+/// The tensors of a source.
+fn tensors(source: &dyn WeightSource) -> Vec<(String, TensorInfo)> {
+    let info = |name: &str| source.info(name).expect("the source has a tensor of this name");
+    source.names().into_iter().map(|name| (name.clone(), info(&name))).collect()
 }
 
 /// Finds the weights of a model among tensors, or says all that does not fit; `op` is the function that was called.
-fn find<'a, T: Float>(
-    model: &Model<T>,
-    op: &str,
-    tensors: impl Iterator<Item = (&'a str, TensorInfo)>,
-    matching: &Matching,
-) -> Result<Found> {
+fn find<T: Float>(model: &Model<T>, op: &str, tensors: &[(String, TensorInfo)], matching: &Matching) -> Result<Found> {
     let (mut named, mut unused, mut all) = (BTreeMap::new(), Vec::new(), Vec::new());
     for (name, info) in tensors {
-        all.push(name);
+        all.push(&**name);
         let Some(renamed) = matching.name(name).filter(|renamed| matching.admits(renamed)) else {
             unused.push(name.to_owned());
             continue;
@@ -360,16 +373,10 @@ pub(crate) fn open(path: impl AsRef<Path>) -> Result<File> {
     File::open(path).map_err(Error::file)
 }
 
-/// The result of reading a file, with its path in front of an error.
-pub(crate) fn within<R>(file: &File, result: Result<R>) -> Result<R> {
-    result.map_err(|error| match file.path() {
+/// The result of reading a source, with its path in front of an error.
+pub(crate) fn within<R>(source: &dyn WeightSource, result: Result<R>) -> Result<R> {
+    result.map_err(|error| match source.path() {
         Some(path) => error.within(&path.display().to_string()),
         None => error,
     })
-}
-
-fn read<T: Float>(file: &File, name: &str) -> Result<Tensor<T>> {
-    // Without the path, which `within` puts in front of all errors.
-    let read = file.read(name).map_err(|error| Error::new("load", error.problem(), error.hint()));
-    Ok(read?.to())
 }

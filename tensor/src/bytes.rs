@@ -38,7 +38,7 @@ pub(crate) fn write_from<T: Element, E>(
 }
 
 /// Turns the byte order of values of this width around.
-fn reverse_each(bytes: &mut [u8], width: usize) {
+pub(crate) fn reverse_each(bytes: &mut [u8], width: usize) {
     bytes.chunks_exact_mut(width).for_each(<[u8]>::reverse);
 }
 

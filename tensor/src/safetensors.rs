@@ -13,7 +13,6 @@
 //! | others, such as `U16 U32 U64 C64 F8_E4M3` | not read; the rest of the file is |
 
 mod error;
-mod half;
 mod header;
 mod loss;
 mod read;

@@ -47,7 +47,6 @@ impl<T: Element> Tensor<T> {
     }
 
     /// As [`written`](Tensor::written); `None` if there is not so much memory.
-    #[cfg(feature = "safetensors")]
     pub(crate) fn try_written(shape: Shape, write: impl FnOnce(&mut [T])) -> Option<Self> {
         let mut buffer = Buffer::try_unspecified(shape.size())?;
         write(&mut buffer);

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use super::half::{BF16, F16, Half};
 use crate::columns::AnyTensor;
 use crate::element::Float;
+use crate::stored::{BF16, F16, Half};
 use crate::tensor::Tensor;
 
 /// How floats are stored in a file.

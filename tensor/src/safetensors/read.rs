@@ -8,14 +8,11 @@ use std::{fmt, fs};
 
 use safetensors::tensor::Dtype;
 
-use super::half::{BF16, F16, Half};
 use super::header::{Header, lengths};
 use super::{LENGTH, LONGEST_HEADER, SafetensorsError, shortened};
-use crate::bytes::read_into;
 use crate::columns::AnyTensor;
-use crate::element::Element;
 use crate::shape::Shape;
-use crate::tensor::Tensor;
+use crate::stored::StoredType;
 
 /// A safetensors file that has been opened: its header, and its tensors on demand.
 ///
@@ -145,8 +142,8 @@ impl File {
     pub fn info(&self, name: &str) -> Option<TensorInfo> {
         let info = self.header.tensors.get(name)?;
         let (from, to) = info.data_offsets;
-        let (stored, shape) = (info.dtype.to_string(), Shape::from(&info.shape[..]));
-        Some(TensorInfo { stored, element: element(info.dtype), shape, bytes: to - from })
+        let (element, shape) = (stored(info.dtype).map(StoredType::element), Shape::from(&info.shape[..]));
+        Some(TensorInfo { stored: info.dtype.to_string(), element, shape, bytes: to - from })
     }
 
     /// The path, if the file was opened by one.
@@ -172,104 +169,56 @@ impl File {
                 format!("there is no tensor {name:?}, there are {}", shortened(&self.names().collect::<Vec<&str>>()));
             return Err(SafetensorsError::content(problem, "check the name"));
         };
-        let (place, shape) = (self.data + info.data_offsets.0 as u64, Shape::from(&info.shape[..]));
-        Ok(match info.dtype {
-            Dtype::F32 => self.elements::<f32>(name, place, shape)?.into(),
-            Dtype::F64 => self.elements::<f64>(name, place, shape)?.into(),
-            Dtype::I8 => self.elements::<i8>(name, place, shape)?.into(),
-            Dtype::I16 => self.elements::<i16>(name, place, shape)?.into(),
-            Dtype::I32 => self.elements::<i32>(name, place, shape)?.into(),
-            Dtype::I64 => self.elements::<i64>(name, place, shape)?.into(),
-            Dtype::U8 => self.elements::<u8>(name, place, shape)?.into(),
-            Dtype::BOOL => self.bools(name, place, shape)?.into(),
-            Dtype::F16 => self.halves(name, place, shape, F16)?.into(),
-            Dtype::BF16 => self.halves(name, place, shape, BF16)?.into(),
-            other => {
-                let problem = format!(
-                    "the tensor {name:?} of shape {} has elements {other}, which cannot be read",
-                    lengths(&info.shape)
-                );
-                let hint = "convert it in Python to float32 or int64, and save the file by safetensors.numpy.save_file";
-                return Err(SafetensorsError::content(problem, hint));
+        let Some(stored) = stored(info.dtype) else {
+            let (found, other) = (lengths(&info.shape), info.dtype);
+            let problem = format!("the tensor {name:?} of shape {found} has elements {other}, which cannot be read");
+            let hint = "convert it in Python to float32 or int64, and save the file by safetensors.numpy.save_file";
+            return Err(SafetensorsError::content(problem, hint));
+        };
+        let mut at = At { source: &self.source, place: self.data + info.data_offsets.0 as u64 };
+        stored.read(&info.shape[..], &mut at).map_err(|error| match error.kind() {
+            io::ErrorKind::OutOfMemory => {
+                let (found, element) = (lengths(&info.shape), stored.element());
+                let problem =
+                    format!("there is not enough memory for the tensor {name:?} of shape {found} ({element})");
+                SafetensorsError::content(problem, "free memory, or read the file on a larger machine")
             }
+            _ => SafetensorsError::io(format!("the tensor {name:?} cannot be read"), error),
         })
-    }
-
-    /// Elements for which any bytes are values.
-    fn elements<T: Element>(&self, name: &str, place: u64, shape: Shape) -> Result<Tensor<T>, SafetensorsError> {
-        self.filled(name, shape, |out| read_into(out, |bytes| self.source.read(place, bytes)))
-    }
-
-    fn bools(&self, name: &str, place: u64, shape: Shape) -> Result<Tensor<bool>, SafetensorsError> {
-        self.filled(name, shape, |out| {
-            self.in_blocks(place, 1, out, |out, bytes| {
-                out.iter_mut().zip(bytes).for_each(|(out, byte)| *out = *byte != 0);
-            })
-        })
-    }
-
-    fn halves(&self, name: &str, place: u64, shape: Shape, half: Half) -> Result<Tensor<f32>, SafetensorsError> {
-        self.filled(name, shape, |out| {
-            self.in_blocks(place, 2, out, |out, bytes| {
-                for (out, bits) in out.iter_mut().zip(bytes.as_chunks::<2>().0) {
-                    *out = half.decode(u16::from_le_bytes(*bits));
-                }
-            })
-        })
-    }
-
-    /// A tensor whose elements are read by `read`.
-    fn filled<T: Element>(
-        &self,
-        name: &str,
-        shape: Shape,
-        read: impl FnOnce(&mut [T]) -> io::Result<()>,
-    ) -> Result<Tensor<T>, SafetensorsError> {
-        let mut result = Ok(());
-        let found = lengths(&shape);
-        let tensor = Tensor::try_written(shape, |out| result = read(out)).ok_or_else(|| {
-            let problem = format!("there is not enough memory for the tensor {name:?} of shape {found} ({})", T::NAME);
-            SafetensorsError::content(problem, "free memory, or read the file on a larger machine")
-        })?;
-        match result {
-            Ok(()) => Ok(tensor),
-            Err(error) => Err(SafetensorsError::io(format!("the tensor {name:?} cannot be read"), error)),
-        }
-    }
-
-    /// Has `convert` make elements of the bytes from `place` on, `width` for each, some at a time.
-    fn in_blocks<T>(
-        &self,
-        mut place: u64,
-        width: usize,
-        out: &mut [T],
-        convert: impl Fn(&mut [T], &[u8]),
-    ) -> io::Result<()> {
-        const ELEMENTS: usize = 1 << 15;
-        let mut block = vec![0; width * ELEMENTS.min(out.len())];
-        for out in out.chunks_mut(ELEMENTS) {
-            let bytes = &mut block[..width * out.len()];
-            self.source.read(place, bytes)?;
-            convert(out, bytes);
-            place += bytes.len() as u64;
-        }
-        Ok(())
     }
 }
 
-/// The name of the element type that [`File::read`] gives for this stored one.
-fn element(stored: Dtype) -> Option<&'static str> {
-    Some(match stored {
-        Dtype::F32 | Dtype::F16 | Dtype::BF16 => f32::NAME,
-        Dtype::F64 => f64::NAME,
-        Dtype::I8 => i8::NAME,
-        Dtype::I16 => i16::NAME,
-        Dtype::I32 => i32::NAME,
-        Dtype::I64 => i64::NAME,
-        Dtype::U8 => u8::NAME,
-        Dtype::BOOL => bool::NAME,
+/// How elements of a file are read; `None` for types that are not read.
+fn stored(dtype: Dtype) -> Option<StoredType> {
+    Some(match dtype {
+        Dtype::F64 => StoredType::F64,
+        Dtype::F32 => StoredType::F32,
+        Dtype::F16 => StoredType::F16,
+        Dtype::BF16 => StoredType::BF16,
+        Dtype::I64 => StoredType::I64,
+        Dtype::I32 => StoredType::I32,
+        Dtype::I16 => StoredType::I16,
+        Dtype::I8 => StoredType::I8,
+        Dtype::U32 => StoredType::U32,
+        Dtype::U16 => StoredType::U16,
+        Dtype::U8 => StoredType::U8,
+        Dtype::BOOL => StoredType::Bool,
         _ => return None,
     })
+}
+
+/// The bytes of a source from a place on.
+struct At<'a> {
+    source: &'a Source,
+    place: u64,
+}
+
+impl Read for At<'_> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.source.read(self.place, bytes)?;
+        self.place += bytes.len() as u64;
+        Ok(bytes.len())
+    }
 }
 
 impl Source {

@@ -6,13 +6,13 @@ use std::path::Path;
 
 use safetensors::tensor::{Dtype, TensorInfo};
 
-use super::half::Half;
 use super::header::{Header, bytes_of, lengths};
 use super::{LENGTH, LONGEST_HEADER, METADATA, SafetensorsError, Stored};
 use crate::atomic_file::write_atomically;
 use crate::bytes::write_from;
 use crate::columns::AnyTensor;
 use crate::element::{Element, Float};
+use crate::stored::Half;
 use crate::tensor::Tensor;
 
 /// What a safetensors file is to hold: tensors and texts by name. Written, the same content is the same bytes.

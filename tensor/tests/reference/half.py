@@ -1,4 +1,4 @@
-"""Fingerprints of all values of f16 and bf16, for src/safetensors/half.rs. Needs numpy and ml_dtypes."""
+"""Fingerprints of all values of f16 and bf16, for src/stored/half.rs. Needs numpy and ml_dtypes."""
 
 import ml_dtypes
 import numpy as np

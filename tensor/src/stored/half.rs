@@ -4,15 +4,15 @@
 
 /// A format of floats of two bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Half {
+pub(crate) struct Half {
     /// The bits of the fraction. The sign has one bit, the exponent the rest.
     fraction: u32,
 }
 
 /// IEEE 754's binary16: 11 significant bits, up to 65,504.
-pub(super) const F16: Half = Half { fraction: 10 };
+pub(crate) const F16: Half = Half { fraction: 10 };
 /// bfloat16, the upper half of an f32: 8 significant bits, up to 3.39e38.
-pub(super) const BF16: Half = Half { fraction: 7 };
+pub(crate) const BF16: Half = Half { fraction: 7 };
 
 impl Half {
     /// The largest exponent of a finite number; the smallest of a normal one is 1 less its negative.

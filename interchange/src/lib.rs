@@ -1,0 +1,8 @@
+//! Networks and weights of others: Keras, PyTorch, safetensors, ONNX, NumPy.
+#![forbid(unsafe_code)]
+
+#![allow(dead_code)] // Until all readers and writers are there.
+
+mod archive;
+mod network;
+pub mod onnx;

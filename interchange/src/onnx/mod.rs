@@ -1,0 +1,4 @@
+//! Networks as ONNX files.
+
+mod proto;
+mod wire;
