@@ -1,6 +1,5 @@
 //! Networks and weights of others: Keras, PyTorch, safetensors, ONNX, NumPy.
 #![forbid(unsafe_code)]
-
 #![allow(dead_code)] // Until all readers and writers are there.
 
 mod archive;

@@ -9,7 +9,7 @@
 //!     cargo test --release -p gradus-train --test killed -- --ignored --nocapture at_least_300_times
 #![cfg(unix)]
 
-#[path = "../common/events.rs"]
+#[path = "../suite/common/events.rs"]
 mod events;
 mod trainings;
 

@@ -1,16 +1,8 @@
 //! Training on data that are read while they are used: by index, and as streams.
 
-mod common;
-#[path = "common/events.rs"]
-mod events;
-#[allow(dead_code)] // The runs here are those of other data.
-#[path = "common/pictures.rs"]
-mod pictures;
-
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use common::{fit, line, trainer, values, weights};
 use gradus_autograd::Params;
 use gradus_datasets::{
     DataSource, Dataset, DatasetError, IndexedDataset, Result as DataResult, StreamDataset, balanced_class_weights,
@@ -23,11 +15,13 @@ use gradus_train::callbacks::*;
 use gradus_train::metrics::SparseCategoricalAccuracy;
 use gradus_train::state::Status;
 use gradus_train::{Error, Fit, Trainer, TrainingState};
-use pictures::{
+use serde::{Deserialize, Serialize};
+
+use crate::common::{fit, line, trainer, values, weights};
+use crate::pictures::{
     BATCHES, Outcome, Pictures, outcome, picture_model, picture_optimizer, picture_trainer, pictures, temporary,
     trainer_of,
 };
-use serde::{Deserialize, Serialize};
 
 /// The pictures to train on, the last batch of which is smaller; and those to validate on.
 fn parts() -> (Dataset, Dataset) {
@@ -63,7 +57,7 @@ const KINDS: [(&str, Made); 5] = [
 
 /// Settings with every callback that remembers.
 fn callbacks(log: &str, prefetch: usize) -> Fit {
-    Fit { validation_split: 0.0, epochs: 3, workers: 2, ..pictures::callbacks(&temporary(log), prefetch) }
+    Fit { validation_split: 0.0, epochs: 3, workers: 2, ..crate::pictures::callbacks(&temporary(log), prefetch) }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -284,9 +278,9 @@ fn the_number_of_batches_is_known_once_the_end_was_reached() {
     }
     let data = stream(1);
     // Sums of full batches do not depend on the kind of data.
-    let mut in_memory = common::trainer();
+    let mut in_memory = crate::common::trainer();
     in_memory.fit(&line(), Fit { shuffle: false, ..fit(2) }).unwrap();
-    let mut streamed = common::trainer();
+    let mut streamed = crate::common::trainer();
     streamed.fit(&data, Fit { shuffle: false, ..fit(2) }).unwrap();
     assert_eq!(weights(&streamed), weights(&in_memory));
 }

@@ -1,8 +1,5 @@
 //! What `fit` and `evaluate` refuse before the first batch, and the cause that they name for what goes wrong later.
 
-mod common;
-
-use common::{fit, line, trainer, weights};
 use gradus_datasets::Dataset;
 use gradus_nn::losses::{BinaryCrossentropy, Ctc, MeanSquaredError, SparseCategoricalCrossentropy};
 use gradus_nn::{Activation, Dense, Graph, Model, Sequential};
@@ -12,6 +9,8 @@ use gradus_train::callbacks::*;
 use gradus_train::metrics::*;
 use gradus_train::state::{NamedState, from_state, to_state};
 use gradus_train::{Fit, Result, Trainer, train_step};
+
+use crate::common::{fit, line, trainer, weights};
 
 /// A model of so many probabilities of two inputs.
 fn classifier(units: usize) -> Model {
@@ -266,7 +265,7 @@ fn an_optimizer_of_another_model_is_an_error() {
     let schedule = LearningRateScheduler::new(|epoch, rate| if epoch == 0 { rate } else { -rate });
     let expected =
         "LearningRateScheduler: the schedule gives the rate -0.1 for epoch 1; give a number that is not negative";
-    assert_eq!(common::trainer().fit(&data, fit(9).callback(schedule)).unwrap_err().to_string(), expected);
+    assert_eq!(crate::common::trainer().fit(&data, fit(9).callback(schedule)).unwrap_err().to_string(), expected);
 }
 
 #[test]
@@ -362,7 +361,7 @@ fn weights_that_are_no_numbers_are_never_the_best() {
             Ok(())
         })
     };
-    let run = |trainer: common::LineTrainer, monitor: &str, patience| {
+    let run = |trainer: crate::common::LineTrainer, monitor: &str, patience| {
         let stopping = EarlyStopping::new(monitor).restore_best_weights(true).patience(patience);
         let mut trainer = trainer;
         let fit = fit(2).callback(diverge()).callback(stopping);

@@ -1,16 +1,9 @@
 //! A run goes on from every checkpoint with the same bits; which checkpoints are written, and which are refused.
 
-mod common;
-#[path = "common/events.rs"]
-mod events;
-#[path = "common/pictures.rs"]
-mod pictures;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use common::{LineTrainer, fit, line, trainer, values, weights};
 use gradus_datasets::Dataset;
 use gradus_nn::losses::{MeanAbsoluteError as MeanAbsoluteLoss, MeanSquaredError};
 use gradus_nn::{Activation, Constraint, Dense, Initializer, Model, Sequential};
@@ -20,7 +13,9 @@ use gradus_train::callbacks::*;
 use gradus_train::metrics::{Auc, MeanAbsoluteError, Metric, Named};
 use gradus_train::state::{NamedState, Status, from_state, to_state};
 use gradus_train::{Error, Fit, Result, Snapshot, Trainer};
-use pictures::*;
+
+use crate::common::{LineTrainer, fit, line, trainer, values, weights};
+use crate::pictures::*;
 
 /// An empty folder of this name.
 fn folder(name: &str) -> PathBuf {
@@ -352,7 +347,7 @@ fn a_checkpoint_of_before_there_was_an_option_is_one_of_the_same_model() {
     let mut trainer = trainer();
     trainer.resume(&folder).unwrap().unwrap();
     trainer.fit(&line(), fit(3)).unwrap();
-    let mut whole = common::trainer();
+    let mut whole = crate::common::trainer();
     whole.fit(&line(), fit(3)).unwrap();
     assert_eq!(weights(&trainer), weights(&whole));
 }

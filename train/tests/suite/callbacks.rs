@@ -1,12 +1,9 @@
 //! What happens along the way of a run: every callback, on runs that can be followed by hand.
 
-mod common;
-
 use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use common::{LineTrainer, fit, line, trainer, values, weights};
 use gradus_datasets::Dataset;
 use gradus_nn::losses::MeanSquaredError;
 use gradus_nn::{Dense, Initializer, Model, Sequential};
@@ -16,6 +13,8 @@ use gradus_train::callbacks::*;
 use gradus_train::metrics::{MeanAbsoluteError, Metric};
 use gradus_train::state::{NamedState, from_state, to_state};
 use gradus_train::{Fit, Result, Trainer};
+
+use crate::common::{LineTrainer, fit, line, trainer, values, weights};
 
 /// A "measurement" that takes the given value in each epoch.
 struct Scripted {

@@ -1,15 +1,8 @@
 //! A run that is paused and goes on, in the same program or another, gives the same bits as one without a pause.
 
-mod common;
-#[path = "common/events.rs"]
-mod events;
-#[path = "common/pictures.rs"]
-mod pictures;
-
 use std::fs;
 use std::sync::{Arc, Mutex};
 
-use common::{LineTrainer, fit, line, trainer, weights};
 use gradus_autograd::Params;
 use gradus_datasets::Dataset;
 use gradus_optim::State;
@@ -18,8 +11,10 @@ use gradus_train::callbacks::*;
 use gradus_train::metrics::*;
 use gradus_train::state::{EpochState, NamedState, Status, Tensors, from_state, to_state};
 use gradus_train::{Error, Fit, Result, TrainingState};
-use pictures::*;
 use serde::{Deserialize, Serialize};
+
+use crate::common::{LineTrainer, fit, line, trainer, weights};
+use crate::pictures::*;
 
 /// What another program needs to go on.
 #[derive(Serialize, Deserialize)]
@@ -172,7 +167,7 @@ fn a_run_goes_on_only_with_the_data_metrics_and_callbacks_that_it_had() {
         "fit: the run that goes on had a callback EarlyStopping, which is missing now; give `fit` the same callbacks as \
          before"
     );
-    let mut other = common::trainer();
+    let mut other = crate::common::trainer();
     other.restore(state.clone());
     assert_eq!(
         refusal(&mut other, &line(), with()),
@@ -181,7 +176,7 @@ fn a_run_goes_on_only_with_the_data_metrics_and_callbacks_that_it_had() {
     );
     let log = temporary("missing.csv");
     let _ = fs::remove_file(&log);
-    let mut logged = common::trainer();
+    let mut logged = crate::common::trainer();
     let mut logging = fit(3).callback(CsvLogger::new(&log));
     logging.callbacks.extend(pause_at(1, BATCHES + 1));
     logged.fit(&line(), logging).unwrap();
@@ -198,7 +193,7 @@ fn a_run_goes_on_only_with_the_data_metrics_and_callbacks_that_it_had() {
     // A refusal leaves the run as it was: with what it had, it goes on.
     assert_eq!(*trainer.state(), state);
     let history = trainer.fit(&line(), with()).unwrap();
-    let mut in_one = common::trainer().metric(MeanAbsoluteError::default());
+    let mut in_one = crate::common::trainer().metric(MeanAbsoluteError::default());
     assert_eq!(in_one.fit(&line(), with()).unwrap(), history);
     assert_eq!(weights(&trainer), weights(&in_one));
 }
@@ -358,7 +353,7 @@ fn an_error_leaves_the_place_and_a_new_run_begins_unless_the_state_is_restored()
     trainer.restore(failed);
     let history = trainer.fit(&line(), fit(3)).unwrap();
     assert_eq!((history.epochs.len(), trainer.optimizer().steps() - steps), (3, 3));
-    let mut in_one = common::trainer().metric(MeanAbsoluteError::default());
+    let mut in_one = crate::common::trainer().metric(MeanAbsoluteError::default());
     assert_eq!(in_one.fit(&line(), fit(3)).unwrap(), history);
     assert_eq!(weights(&in_one), weights(&trainer));
     // Otherwise a run begins.
@@ -453,7 +448,7 @@ fn a_run_goes_on_without_what_only_watches_it() {
     let written = fs::read_to_string(&log).unwrap();
     let epochs: Vec<&str> = written.lines().map(|line| line.split(',').next().unwrap()).collect();
     assert_eq!(epochs, ["epoch", "1", "3", "4"]);
-    let mut in_one = common::trainer();
+    let mut in_one = crate::common::trainer();
     assert_eq!(in_one.fit(&line(), fit(4)).unwrap(), history);
     assert_eq!(weights(&trainer), weights(&in_one));
 
@@ -470,7 +465,7 @@ fn a_run_goes_on_without_what_only_watches_it() {
         }
     }
     for only_watches in [true, false] {
-        let mut trainer = common::trainer();
+        let mut trainer = crate::common::trainer();
         let mut first = fit(4).callback(Own { only_watches });
         first.callbacks.extend(pause_after(0));
         trainer.fit(&line(), first).unwrap();

@@ -1,8 +1,5 @@
 //! What `fit` and `evaluate` do with data, batches and weights.
 
-mod common;
-
-use common::{fit, line, trainer, values, weights};
 use gradus_datasets::Dataset;
 use gradus_nn::losses::{MeanSquaredError, SparseCategoricalCrossentropy};
 use gradus_nn::{Activation, Dense, Model, Regularizer, Sequential};
@@ -11,6 +8,8 @@ use gradus_tensor::{Generator, Tensor};
 use gradus_train::callbacks::{EarlyStopping, LearningRateScheduler, Run, on_epoch_begin, on_epoch_end};
 use gradus_train::metrics::MeanAbsoluteError;
 use gradus_train::{Fit, History, Logs, Trainer, train_step};
+
+use crate::common::{fit, line, trainer, values, weights};
 
 #[test]
 fn a_validation_split_is_a_validation_set_of_the_last_samples() {

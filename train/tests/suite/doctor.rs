@@ -2,10 +2,6 @@
 //!
 //! Data are drawn from seeds, or come from MNIST and Auto MPG. The findings follow from how each network is broken.
 
-#[allow(dead_code)] // The line is for other tests.
-mod common;
-
-use common::values;
 use gradus_datasets::{Dataset, auto_mpg, mnist};
 use gradus_nn::losses::{BinaryCrossentropy, CategoricalCrossentropy, MeanSquaredError, Objective};
 use gradus_nn::{
@@ -18,6 +14,8 @@ use gradus_train::callbacks::{Doctor, Run, TerminateOnNaN, on_batch_end};
 use gradus_train::state::Status;
 use gradus_train::{Finding, FindingKind, Fit, History, Trainer};
 use serde::{Deserialize, Serialize};
+
+use crate::common::values;
 
 /// What is found in a run, in which every step is looked into.
 fn findings<L: Objective<f32>, R: Rule>(

@@ -1,18 +1,10 @@
 //! Epochs that are no passes over the data, steps of several batches, rare evaluations, and averaged weights; and runs with
 //! all of these, paused anywhere.
 
-mod common;
-#[path = "common/events.rs"]
-mod events;
-#[allow(dead_code)] // The trainer there is another.
-#[path = "common/pictures.rs"]
-mod pictures;
-
 use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use common::{LineTrainer, fit, line, trainer, values, weights};
 use gradus_datasets::{DataSource, StreamDataset};
 use gradus_nn::losses::{CategoricalCrossentropy, MeanSquaredError};
 use gradus_nn::{Activation, BatchNormalization, Constraint, Dense, Dropout, Flatten, Model, Sequential};
@@ -22,7 +14,9 @@ use gradus_train::callbacks::*;
 use gradus_train::metrics::{Auc, MeanAbsoluteError};
 use gradus_train::state::Status;
 use gradus_train::{Fit, Result, Trainer, train_step};
-use pictures::{Pictures, pictures, temporary};
+
+use crate::common::{LineTrainer, fit, line, trainer, values, weights};
+use crate::pictures::{Pictures, pictures, temporary};
 
 /// The names of what was measured in each epoch.
 fn names(history: &gradus_train::History) -> Vec<Vec<&str>> {
@@ -127,7 +121,7 @@ fn a_run_begins_with_the_epoch_that_it_is_told() {
     assert_eq!(*seen.lock().unwrap(), [2, 3, 4]);
     assert_eq!((trainer.state().epoch(), trainer.state().initial_epoch), (5, 2));
     // The same steps as in epochs that are counted from 0.
-    let mut counted = common::trainer();
+    let mut counted = crate::common::trainer();
     counted.fit(&line(), fit(3)).unwrap();
     assert_eq!(weights(&counted), weights(&trainer));
     // All of them have been trained: none is left.
@@ -193,9 +187,9 @@ fn callbacks_wait_for_the_validation_that_they_watch() {
     assert!(folder.join("best.safetensors").exists());
     // What is measured in training is there after each epoch, and what is measured nowhere is still an error.
     let stopping = EarlyStopping::new("loss").patience(2).min_delta(1e9);
-    assert_eq!(common::trainer().fit(&line(), settings().callback(stopping)).unwrap().epochs.len(), 3);
+    assert_eq!(crate::common::trainer().fit(&line(), settings().callback(stopping)).unwrap().epochs.len(), 3);
     let wrong = EarlyStopping::new("val_accuracy");
-    let error = common::trainer().fit(&line(), settings().callback(wrong)).unwrap_err().to_string();
+    let error = crate::common::trainer().fit(&line(), settings().callback(wrong)).unwrap_err().to_string();
     assert!(error.contains("nothing named \"val_accuracy\" is measured, only loss, val_loss"), "{error}");
 }
 
@@ -206,8 +200,8 @@ fn validation_may_be_so_many_batches() {
     let history = trainer.fit_validated(&line(), &line(), settings(Some(3))).unwrap();
     let expected = trainer.evaluate(&line().take(6)).unwrap()["loss"];
     assert!((history.logs[1]["val_loss"] - expected).abs() < 1e-6);
-    let all = common::trainer().fit_validated(&line(), &line(), settings(None)).unwrap();
-    assert_eq!(common::trainer().fit_validated(&line(), &line(), settings(Some(99))).unwrap(), all);
+    let all = crate::common::trainer().fit_validated(&line(), &line(), settings(None)).unwrap();
+    assert_eq!(crate::common::trainer().fit_validated(&line(), &line(), settings(Some(99))).unwrap(), all);
     assert_ne!(all, history);
 }
 
@@ -401,7 +395,7 @@ impl Callback for PauseAt {
 #[test]
 fn a_run_with_all_settings_goes_on_from_any_place() {
     let (log, folder) = (temporary("settings.csv"), temporary("settings-paused"));
-    let outcome = |trainer: &Pictures, history| pictures::outcome(trainer, history, &log);
+    let outcome = |trainer: &Pictures, history| crate::pictures::outcome(trainer, history, &log);
     let mut whole = long_trainer();
     let history = whole.fit(&pictures(), long_fit(&log, 0)).unwrap();
     let expected = outcome(&whole, history);

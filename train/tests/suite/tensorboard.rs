@@ -1,15 +1,9 @@
 //! Logs for TensorBoard: what its own reader finds in them, and runs that go on.
 
-mod common;
-#[path = "common/events.rs"]
-mod events;
-
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use common::{LineTrainer, fit, line, trainer, weights};
-use events::{records, shown};
 use gradus_datasets::Dataset;
 use gradus_nn::losses::MeanSquaredError;
 use gradus_nn::{
@@ -20,6 +14,9 @@ use gradus_tensor::Tensor;
 use gradus_train::callbacks::*;
 use gradus_train::metrics::MeanAbsoluteError;
 use gradus_train::{Error, Fit, Result, SummaryWriter, Trainer};
+
+use crate::common::{LineTrainer, fit, line, trainer, weights};
+use crate::events::{records, shown};
 
 /// A folder of this name that is not there.
 fn folder(name: &str) -> PathBuf {
