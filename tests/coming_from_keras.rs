@@ -104,7 +104,7 @@ fn training() -> Result<()> {
     assert_eq!(output.shape(), &[40, 2]);
 
     let fit = Fit::default().callback(EarlyStopping::new("val_loss").patience(3));
-    // With a folder of another name they are run in `train/tests/checkpoint.rs`.
+    // With a folder of another name they are run in `train/tests/suite/checkpoint.rs`.
     let _: Fit = Fit::default()
         .callback(Checkpoint::new("run").every_steps(100))
         .callback(Checkpoint::new("run").keep_best("val_loss"))
@@ -224,7 +224,7 @@ fn preprocessing_callbacks_and_weights() -> Result<()> {
         Ok(())
     };
     let history = trainer.fit(&data, fit.callback(on_epoch_end(f)))?;
-    // Written in `train/tests/callbacks.rs` and `tensorboard.rs`, into folders for them.
+    // Written in `train/tests/suite/callbacks.rs` and `tensorboard.rs`, into folders for them.
     let _: Fit = Fit::default()
         .callback(CsvLogger::new("log.csv"))
         .callback(TensorBoard::new("logs").histogram_freq(1).update_freq(100));

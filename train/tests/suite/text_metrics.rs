@@ -38,7 +38,7 @@ struct AllRates {
 }
 
 fn reference() -> Reference {
-    serde_json::from_str(include_str!("reference/text_metrics.json")).unwrap()
+    serde_json::from_str(include_str!("../reference/text_metrics.json")).unwrap()
 }
 
 fn close(found: f64, expected: f64) -> bool {

@@ -7,7 +7,7 @@ use gradus_tensor::{Generator, Tensor};
 
 /// A line of the reference.
 fn reference(name: &str, shape: &[usize]) -> Tensor {
-    let text = include_str!("reference/ctc.txt");
+    let text = include_str!("../reference/ctc.txt");
     let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap();
     let numbers = line.split_whitespace().map(|number| number.parse().unwrap()).collect();
     Tensor::from_vec(numbers, shape).unwrap()

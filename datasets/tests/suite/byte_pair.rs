@@ -5,9 +5,7 @@ use std::io::Read;
 use gradus_datasets::{BytePair, ByteSource};
 use serde::Deserialize;
 
-mod damage;
-
-use damage::damaged;
+use crate::damage::damaged;
 
 #[derive(Deserialize)]
 struct Reference {
@@ -27,7 +25,7 @@ struct Trained {
 }
 
 fn reference() -> Reference {
-    serde_json::from_str(include_str!("reference/byte_pair.json")).unwrap()
+    serde_json::from_str(include_str!("../reference/byte_pair.json")).unwrap()
 }
 
 fn check(corpus: &[String], texts: &[String], expected: &Trained) -> BytePair {

@@ -5,9 +5,7 @@ use std::io::{Read, Write};
 use gradus_datasets::biology::{Chain, Fasta, FastaRecord, Fastq, FastqRecord, read_mmcif, read_pdb};
 use gradus_datasets::{ByteSource, Result};
 
-mod damage;
-
-use damage::{damaged, shuffled};
+use crate::damage::{damaged, shuffled};
 
 fn fasta(text: &str) -> Vec<Result<FastaRecord>> {
     Fasta::new(ByteSource::new(text.as_bytes(), "genome.fa").unwrap()).collect()
@@ -109,7 +107,7 @@ fn damaged_fastq_is_refused_with_its_line() {
 #[test]
 fn structures_are_those_of_biopython() {
     let mut files = std::collections::BTreeMap::<&str, Vec<Chain>>::new();
-    for line in include_str!("reference/structures.txt").lines() {
+    for line in include_str!("../reference/structures.txt").lines() {
         let [file, id, sequence, q3] = line.split(' ').collect::<Vec<_>>()[..] else { panic!("{line}") };
         let [id, sequence, q3] = [id, sequence, q3].map(str::to_owned);
         files.entry(file).or_default().push(Chain { id, sequence, q3 });

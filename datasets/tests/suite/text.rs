@@ -5,9 +5,7 @@ use gradus_tensor::Tensor;
 use serde::Deserialize;
 use serde_json::Value;
 
-mod damage;
-
-use damage::damaged;
+use crate::damage::damaged;
 
 #[derive(Deserialize)]
 struct Reference {
@@ -32,7 +30,7 @@ struct Padded {
 }
 
 fn reference() -> Reference {
-    serde_json::from_str(include_str!("reference/text_vectorization.json")).unwrap()
+    serde_json::from_str(include_str!("../reference/text_vectorization.json")).unwrap()
 }
 
 /// What Keras's options are here, as an option of serde is.

@@ -20,7 +20,7 @@ fn constraint(name: &str) -> Constraint {
 
 #[test]
 fn constrained_weights_are_those_of_keras() {
-    let lines = include_str!("reference/constraints.txt").lines();
+    let lines = include_str!("../reference/constraints.txt").lines();
     let mut count = 0;
     for line in lines {
         let [name, shape, numbers] = line.split("; ").collect::<Vec<_>>().try_into().unwrap();

@@ -28,7 +28,7 @@ fn ids() -> Tensor<i64> {
 
 /// The numbers of a line of `reference/masks.txt`.
 fn keras(name: &str) -> Vec<f64> {
-    let text = include_str!("reference/masks.txt");
+    let text = include_str!("../reference/masks.txt");
     let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix("; ")).unwrap();
     line.split(' ').map(|number| number.parse().unwrap()).collect()
 }

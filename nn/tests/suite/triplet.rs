@@ -8,7 +8,7 @@ use gradus_tensor::Tensor;
 fn losses_and_gradients_are_pytorchs() {
     let x: Tensor<f64> = (0..36).map(|i| f64::from((7 * i + 3) % 11 - 5) / 4.0 + f64::from(i) / 100.0).collect();
     let (x, targets) = (x.reshape([4, 3, 3]), Tensor::zeros([4]));
-    let lines: Vec<&str> = include_str!("reference/triplet.txt").lines().collect();
+    let lines: Vec<&str> = include_str!("../reference/triplet.txt").lines().collect();
     assert_eq!(lines.len(), 2);
     for line in lines {
         let [margin, swap, losses, gradient] = line.split("; ").collect::<Vec<_>>()[..] else { panic!("{line}") };

@@ -34,7 +34,7 @@ fn numbers(text: &str) -> Tensor<f64> {
 fn reference() -> (BTreeMap<String, Tensor<f64>>, Vec<Section>) {
     let mut inputs = BTreeMap::new();
     let mut sections: Vec<Section> = Vec::new();
-    for line in include_str!("reference/losses.txt").lines() {
+    for line in include_str!("../reference/losses.txt").lines() {
         if let Some(title) = line.strip_prefix("## ") {
             let (title, names) = title.split_once("   y_true=").unwrap();
             let (y_true, y_pred) = names.split_once(" y_pred=").unwrap();
