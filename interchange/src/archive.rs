@@ -34,12 +34,16 @@ impl Archive {
         let path = path.as_ref();
         let of_path = |error: io::Error| Error::new(path.display().to_string(), error.to_string(), "check the path");
         let file = fs::File::open(path).map_err(of_path)?;
-        let length = file.metadata().map_err(of_path)?.len();
-        let reader = FileAt(file);
-        let opened = Archive::read_directory(Box::new(reader), length);
+        let opened = Archive::of_file(file);
         let mut archive = opened.map_err(|error| error.within(&path.display().to_string()))?;
         archive.path = Some(path.to_owned());
         Ok(archive)
+    }
+
+    /// Reads the directory of a file that has been opened. Errors do not name its path.
+    pub fn of_file(file: fs::File) -> Result<Self> {
+        let length = file.metadata().map_err(|error| Error::new("archive", error.to_string(), DAMAGED))?.len();
+        Archive::read_directory(Box::new(FileAt(file)), length)
     }
 
     /// Reads the directory of an archive in memory.
@@ -86,6 +90,14 @@ impl Archive {
         Some(self.entries.get(name)?.size)
     }
 
+    /// The most bytes that a file can turn out to have, if deflate makes them at most so many times fewer.
+    pub fn most_bytes(&self, name: &str, deflated: u64) -> Option<u64> {
+        let entry = self.entries.get(name)?;
+        let stored = entry.place.compressed_size_hint().min(self.length);
+        let most = if entry.method == CompressionMethod::STORE { stored } else { stored.saturating_mul(deflated) };
+        Some(most.min(entry.size))
+    }
+
     /// The bytes of a file, one after the other. At its end, the reader compares length and checksum with those of the directory.
     pub fn reader(&self, name: &str) -> Result<Box<dyn Read + '_>> {
         let Some(entry) = self.entries.get(name) else {
@@ -112,6 +124,30 @@ impl Archive {
         }
     }
 
+    /// Where the bytes of a file that is stored as it is begin in the archive, and how many they are. They are not held against the
+    /// checksum: PyTorch writes archives without true ones.
+    pub fn stored(&self, name: &str) -> Result<(u64, u64)> {
+        let Some(entry) = self.entries.get(name) else {
+            return Err(Error::new("archive", format!("there is no file {name:?}"), DAMAGED));
+        };
+        if entry.method != CompressionMethod::STORE {
+            let problem = format!("{name:?} is compressed by method {}", entry.method.as_u16());
+            return Err(Error::new("archive", problem, "store it as it is: write the file again by what has made it"));
+        }
+        let opened = self.zip.get_entry(entry.place).map_err(|error| damaged(error).within(name))?;
+        let (start, end) = opened.compressed_data_range();
+        if end < start || end > self.length || end - start != entry.size {
+            let problem = format!("{name:?} has {} bytes, and does not lie in the archive", entry.size);
+            return Err(Error::new("archive", problem, DAMAGED));
+        }
+        Ok((start, end - start))
+    }
+
+    /// The bytes of the archive itself.
+    pub fn source(&self) -> &(dyn ReaderAt + Send + Sync) {
+        &**self.zip.get_ref()
+    }
+
     /// All bytes of a file, which may have `most`.
     pub fn read(&self, name: &str, most: u64) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
@@ -131,7 +167,7 @@ fn damaged(error: rawzip::Error) -> Error {
 }
 
 /// A file that is read at places, by any number of threads.
-struct FileAt(fs::File);
+pub(crate) struct FileAt(pub fs::File);
 
 impl ReaderAt for FileAt {
     #[cfg(unix)]
@@ -142,6 +178,20 @@ impl ReaderAt for FileAt {
     #[cfg(windows)]
     fn read_at(&self, bytes: &mut [u8], place: u64) -> io::Result<usize> {
         std::os::windows::fs::FileExt::seek_read(&self.0, bytes, place)
+    }
+}
+
+/// The bytes of a source from a place on.
+pub(crate) struct At<'a> {
+    pub source: &'a (dyn ReaderAt + Send + Sync),
+    pub place: u64,
+}
+
+impl Read for At<'_> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let count = self.source.read_at(bytes, self.place)?;
+        self.place += count as u64;
+        Ok(count)
     }
 }
 

@@ -4,4 +4,6 @@
 
 mod archive;
 mod network;
+pub mod npz;
 pub mod onnx;
+pub mod pytorch;

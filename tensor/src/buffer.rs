@@ -23,7 +23,6 @@ impl<T: Element> Buffer<T> {
     }
 
     /// As [`unspecified`](Buffer::unspecified); `None` if there is not so much memory.
-    #[cfg(feature = "safetensors")]
     pub fn try_unspecified(len: usize) -> Option<Self> {
         let bytes = len.checked_mul(size_of::<T>()).filter(|&bytes| bytes <= crate::memory::MOST_BYTES)?;
         Some(Self::in_block(Block::try_new(bytes)?, len))

@@ -19,6 +19,7 @@ pub(crate) fn read_into<T: Element, E>(
 }
 
 /// Hands the bytes of the elements to `write`, block by block.
+#[cfg_attr(not(feature = "safetensors"), allow(dead_code))] // Only safetensors files are written so.
 pub(crate) fn write_from<T: Element, E>(
     elements: &[T],
     mut write: impl FnMut(&[u8]) -> Result<(), E>,

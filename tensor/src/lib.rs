@@ -15,7 +15,6 @@
 mod atomic_file;
 mod attention;
 mod buffer;
-#[cfg(feature = "safetensors")]
 mod bytes;
 mod cache;
 mod columns;

@@ -14,6 +14,7 @@ use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::Path;
 
 pub use error::NpyError;
+pub use header::NpyHeader;
 use header::{Header, header, read_header};
 use stream::CountingReader;
 

@@ -9,7 +9,9 @@ use crate::columns::AnyTensor;
 use crate::element::Element;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
-pub(crate) use half::{BF16, F16, Half};
+#[cfg(feature = "safetensors")]
+pub(crate) use half::Half;
+pub(crate) use half::{BF16, F16};
 
 /// How a file stores the elements of a tensor, and with [`read`](StoredType::read) the tensor of such bytes.
 ///

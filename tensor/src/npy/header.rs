@@ -6,6 +6,7 @@ use super::NpyError;
 use super::stream::CountingReader;
 use crate::element::Element;
 use crate::shape::Shape;
+use crate::stored::StoredType;
 use crate::tensor::Tensor;
 
 const MAGIC: &[u8; 6] = b"\x93NUMPY";
@@ -79,7 +80,66 @@ pub(super) fn header<T: Element>(x: &Tensor<T>) -> Vec<u8> {
     [&MAGIC[..], &[1, 0], &length.to_le_bytes(), text.as_bytes()].concat()
 }
 
-/// The header of a file.
+/// What stands before the data of an array: how its elements are stored, and its shape.
+///
+/// ```
+/// use gradus_tensor::npy::NpyHeader;
+/// use gradus_tensor::{StoredType, Tensor};
+/// let mut file = Vec::new();
+/// Tensor::new([[1.0, 2.0]]).write_npy(&mut file)?;
+/// let header = NpyHeader::read(&file[..])?;
+/// assert_eq!((&*header.code, header.stored, &*header.shape), ("f4", Some(StoredType::F32), &[1, 2][..]));
+/// # Ok::<(), gradus_tensor::npy::NpyError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NpyHeader {
+    /// The element type as the file names it, without the byte order: `"f4"`.
+    pub code: String,
+    /// How the elements are read; `None` for types that are not.
+    pub stored: Option<StoredType>,
+    /// Whether the most significant byte of an element comes first.
+    pub big_endian: bool,
+    /// Whether the first axis is the fastest, not the last.
+    pub fortran_order: bool,
+    /// The length of each axis. No memory need hold so many elements.
+    pub shape: Shape,
+}
+
+impl NpyHeader {
+    /// Reads the header of an array, and no byte of its data.
+    ///
+    /// # Errors
+    /// If the stream fails, ends early or is not in this format.
+    pub fn read(reader: impl Read) -> Result<Self, NpyError> {
+        let raw = read_raw(&mut CountingReader { reader, offset: 0 }, "the type of elements")?;
+        let (order, code) = raw.descr.split_at_checked(1).unwrap_or(("|", ""));
+        let stored = STORED.iter().find(|(name, _)| *name == code).map(|&(_, stored)| stored);
+        let Raw { fortran_order, shape, .. } = raw;
+        Ok(NpyHeader { code: code.to_owned(), stored, big_endian: order == ">", fortran_order, shape })
+    }
+
+    /// What to do with a file whose elements are not read.
+    pub fn advice(&self) -> String {
+        advice(&self.code, "f32").trim_start_matches(": ").to_owned()
+    }
+}
+
+/// The codes of element types, and how they are read; more than tensors have.
+const STORED: [(&str, StoredType); 11] = [
+    ("f4", StoredType::F32),
+    ("f8", StoredType::F64),
+    ("f2", StoredType::F16),
+    ("i1", StoredType::I8),
+    ("i2", StoredType::I16),
+    ("i4", StoredType::I32),
+    ("i8", StoredType::I64),
+    ("u1", StoredType::U8),
+    ("u2", StoredType::U16),
+    ("u4", StoredType::U32),
+    ("b1", StoredType::Bool),
+];
+
+/// The header of a file of elements `T`.
 pub(super) struct Header {
     pub(super) big_endian: bool,
     pub(super) fortran_order: bool,
@@ -88,8 +148,34 @@ pub(super) struct Header {
     pub(super) size: usize,
 }
 
+/// A header whose element type has not been looked at.
+struct Raw {
+    descr: String,
+    /// Where `descr` ends in the file.
+    descr_end: u64,
+    fortran_order: bool,
+    shape: Shape,
+}
+
 /// Reads the header of an array of type `T`.
 pub(super) fn read_header<T: Element>(source: &mut CountingReader<impl Read>) -> Result<Header, NpyError> {
+    let expected = format!("'{}', the elements of a tensor of {}", code::<T>(), T::NAME);
+    let Raw { descr, descr_end, fortran_order, shape } = read_raw(source, &expected)?;
+    let (order, name) = descr.split_at_checked(1).unwrap_or(("|", ""));
+    let big_endian = match order {
+        ">" if name == code::<T>() => true,
+        "<" | "|" | "=" if name == code::<T>() => false,
+        _ => {
+            let found = format!("'{}'{}", descr.escape_default(), advice(name, T::NAME));
+            return Err(NpyError::content(descr_end, expected, found));
+        }
+    };
+    let size = shape.size();
+    Ok(Header { big_endian, fortran_order, shape, size })
+}
+
+/// Reads a header; `expected` says what its element type should be.
+fn read_raw(source: &mut CountingReader<impl Read>, expected: &str) -> Result<Raw, NpyError> {
     let mut start = [0; 8];
     source.fill(&mut start, "the 8 bytes that a .npy file begins with")?;
     if start[..6] != *MAGIC {
@@ -119,7 +205,7 @@ pub(super) fn read_header<T: Element>(source: &mut CountingReader<impl Read>) ->
     let offset = source.offset;
     let mut text = vec![0; length as usize];
     source.fill(&mut text, "a header as long as it says it is")?;
-    Dictionary { text: &text, place: 0, offset }.header::<T>()
+    Dictionary { text: &text, place: 0, offset }.header(expected)
 }
 
 /// The text of a header: a Python dictionary of three entries, such as
@@ -132,16 +218,16 @@ struct Dictionary<'a> {
 }
 
 impl<'a> Dictionary<'a> {
-    fn header<T: Element>(mut self) -> Result<Header, NpyError> {
-        let (mut big_endian, mut fortran_order, mut shape) = (None, None, None);
+    fn header(mut self, expected: &str) -> Result<Raw, NpyError> {
+        let (mut descr, mut fortran_order, mut shape) = (None, None, None);
         self.take(b'{')?;
         while !self.next_is(b'}') {
             let key = self.string("the name of an entry")?;
             self.take(b':')?;
             match key {
-                b"descr" => big_endian = Some(self.byte_order::<T>()?),
+                b"descr" => descr = Some((self.descr(expected)?, self.offset + self.place as u64)),
                 b"fortran_order" => fortran_order = Some(self.boolean()?),
-                b"shape" => shape = Some(self.shape::<T>()?),
+                b"shape" => shape = Some(self.shape()?),
                 _ => return Err(self.refuse("'descr', 'fortran_order' or 'shape'")),
             }
             if !self.next_is(b',') {
@@ -149,31 +235,21 @@ impl<'a> Dictionary<'a> {
                 break;
             }
         }
-        match (big_endian, fortran_order, shape) {
-            (Some(big_endian), Some(fortran_order), Some((shape, size))) => {
-                Ok(Header { big_endian, fortran_order, shape, size })
+        match (descr, fortran_order, shape) {
+            (Some((descr, descr_end)), Some(fortran_order), Some(shape)) => {
+                Ok(Raw { descr, descr_end, fortran_order, shape })
             }
             _ => Err(self.refuse("entries for 'descr', 'fortran_order' and 'shape' before it")),
         }
     }
 
-    /// Whether the file is big-endian; its element type must be `T`.
-    fn byte_order<T: Element>(&mut self) -> Result<bool, NpyError> {
-        let expected = format!("'{}', the elements of a tensor of {}", code::<T>(), T::NAME);
+    /// The element type with its byte order.
+    fn descr(&mut self, expected: &str) -> Result<String, NpyError> {
         if self.next_is(b'[') {
             let found = "a structured array: save each of its fields by itself, np.save(path, x['name'])";
             return Err(NpyError::content(self.offset + self.place as u64, expected, found));
         }
-        let descr = self.string(&expected)?;
-        let (order, name) = descr.split_first().unwrap_or((&b'|', b""));
-        match order {
-            b'>' if name == code::<T>().as_bytes() => Ok(true),
-            b'<' | b'|' | b'=' if name == code::<T>().as_bytes() => Ok(false),
-            _ => {
-                let found = format!("'{}'{}", descr.escape_ascii(), advice(&String::from_utf8_lossy(name), T::NAME));
-                Err(NpyError::content(self.offset + self.place as u64, expected, found))
-            }
-        }
+        Ok(String::from_utf8_lossy(self.string(expected)?).into_owned())
     }
 
     fn boolean(&mut self) -> Result<bool, NpyError> {
@@ -187,8 +263,8 @@ impl<'a> Dictionary<'a> {
         Err(self.refuse("True or False"))
     }
 
-    /// The shape and its number of elements, if memory can hold them.
-    fn shape<T: Element>(&mut self) -> Result<(Shape, usize), NpyError> {
+    /// The shape, if memory can hold its elements, of whatever type.
+    fn shape(&mut self) -> Result<Shape, NpyError> {
         self.take(b'(')?;
         let mut shape = Shape::default();
         while !self.next_is(b')') {
@@ -202,13 +278,12 @@ impl<'a> Dictionary<'a> {
             }
         }
         // Axes of length 0 count as 1: strides are multiplied from the lengths and must not overflow either.
-        let bytes = shape.iter().try_fold(size_of::<T>(), |bytes, &length| bytes.checked_mul(length.max(1)));
+        let bytes = shape.iter().try_fold(size_of::<f64>(), |bytes, &length| bytes.checked_mul(length.max(1)));
         if bytes.is_none_or(|bytes| bytes > isize::MAX as usize) {
             let found = shape.to_string();
             return Err(NpyError::content(self.offset + self.place as u64, "a shape that memory can hold", found));
         }
-        let size = shape.size();
-        Ok((shape, size))
+        Ok(shape)
     }
 
     fn number(&mut self) -> Result<usize, NpyError> {

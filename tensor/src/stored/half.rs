@@ -30,6 +30,7 @@ impl Half {
     ///
     /// From f64, which holds every f32, so that no number is rounded twice.
     #[inline(always)]
+    #[cfg_attr(not(feature = "safetensors"), allow(dead_code))] // Only safetensors files are written so.
     pub fn encode(self, x: f64) -> u16 {
         let sign = (x.to_bits() >> 63 << 15) as u16;
         if x.is_nan() {

@@ -1,0 +1,657 @@
+//! Reading of pickles, in which PyTorch says what its tensors are. Nothing in them is run: a pickle names functions and classes, and a
+//! few known names are read as the data that they stand for. Any other name is an error.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use gradus_nn::{Error, Result};
+
+use super::elements::{ElementType, of_dtype, of_storage};
+
+/// The most bytes of a pickle, which holds no elements.
+pub(super) const MOST_BYTES: u64 = 64 << 20;
+/// The most operations of a pickle: about a hundred thousand tensors.
+const MOST_STEPS: usize = 1 << 23;
+/// The most values that are looked at for tensors, those met by several ways counted each time.
+const MOST_VALUES: usize = 1 << 21;
+/// How deep dicts may lie within each other.
+const DEEPEST: usize = 64;
+/// The axes of a tensor of PyTorch at most.
+const MOST_AXES: usize = 64;
+
+const DAMAGED: &str = "the file is damaged or no state dict: save it again by torch.save(model.state_dict(), path)";
+const SAVE_WEIGHTS: &str =
+    "only tensors in dicts and lists are read, and no code is run: save torch.save(model.state_dict(), path)";
+
+/// A value of a pickle.
+#[derive(Clone, Debug)]
+pub(super) enum Value {
+    None,
+    Bool(bool),
+    Int(i64),
+    Text(Arc<str>),
+    /// What is no tensor and leads to none: a float, bytes, a device.
+    Plain,
+    Known(Known),
+    /// A tuple, list or dict by its number.
+    Object(usize),
+    Storage(Arc<Storage>),
+    Tensor(Arc<View>),
+}
+
+/// What has parts. Lists and dicts grow after they are made.
+#[derive(Debug)]
+enum Object {
+    Tuple(Vec<Value>),
+    List(Vec<Value>),
+    Dict(Vec<(Value, Value)>),
+}
+
+/// The names that are read.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Known {
+    OrderedDict,
+    Set,
+    Bytes,
+    ByteArray,
+    Encode,
+    Size,
+    Device,
+    Tensor,
+    TensorOfType,
+    Parameter,
+    ParameterWithState,
+    Dtype(ElementType),
+    /// A class of storages; `None` for one of bytes.
+    Storage(Option<ElementType>),
+}
+
+/// The memory of one tensor or several.
+#[derive(Debug, PartialEq)]
+pub(super) struct Storage {
+    pub key: Arc<str>,
+    /// `None`: bytes.
+    pub element: Option<ElementType>,
+    /// The elements, as the pickle claims.
+    pub count: u64,
+    /// The storage that this is a part of, in the old form: its key, and the first element.
+    pub part_of: Option<(Arc<str>, u64)>,
+}
+
+/// A tensor: elements of a storage, some steps apart along each axis.
+#[derive(Debug, PartialEq)]
+pub(super) struct View {
+    pub storage: Arc<Storage>,
+    pub element: ElementType,
+    pub offset: u64,
+    pub shape: Vec<usize>,
+    pub strides: Vec<usize>,
+}
+
+fn known(module: &str, name: &str) -> Option<Known> {
+    Some(match (module, name) {
+        ("collections", "OrderedDict") => Known::OrderedDict,
+        ("builtins" | "__builtin__", "set" | "frozenset") => Known::Set,
+        ("builtins" | "__builtin__", "bytes") => Known::Bytes,
+        ("builtins" | "__builtin__", "bytearray") => Known::ByteArray,
+        ("_codecs", "encode") => Known::Encode,
+        ("torch", "Size") => Known::Size,
+        ("torch", "device") => Known::Device,
+        ("torch._utils", "_rebuild_tensor" | "_rebuild_tensor_v2") => Known::Tensor,
+        ("torch._utils", "_rebuild_tensor_v3") => Known::TensorOfType,
+        ("torch._utils", "_rebuild_parameter") => Known::Parameter,
+        ("torch._utils", "_rebuild_parameter_with_state") => Known::ParameterWithState,
+        ("torch" | "torch.storage", "UntypedStorage") => Known::Storage(None),
+        ("torch" | "torch.cuda", name) if let Some(element) = of_storage(name) => Known::Storage(Some(element)),
+        ("torch", name) => Known::Dtype(of_dtype(name)?),
+        _ => return None,
+    })
+}
+
+/// A pickle that has been read.
+pub(super) struct Pickle {
+    pub value: Value,
+    /// The bytes that it has; others may follow.
+    pub length: usize,
+    objects: Vec<Object>,
+}
+
+impl Pickle {
+    /// Reads the pickle at the beginning of these bytes.
+    pub fn read(bytes: &[u8]) -> Result<Self> {
+        let mut machine = Machine { bytes, ..Machine::default() };
+        let value = machine.run().map_err(|error| error.within(&format!("byte {} of the pickle", machine.begun)))?;
+        Ok(Pickle { value, length: machine.place, objects: machine.objects })
+    }
+
+    /// The values of a list or tuple.
+    pub fn list(&self) -> Option<&[Value]> {
+        match &self.value {
+            Value::Object(number) => self.objects[*number].values(),
+            _ => None,
+        }
+    }
+
+    /// The value under this key.
+    pub fn get(&self, wanted: &str) -> Option<&Value> {
+        let Value::Object(number) = self.value else { return None };
+        let Object::Dict(items) = &self.objects[number] else { return None };
+        let found = items.iter().rev().find(|(key, _)| matches!(key, Value::Text(key) if **key == *wanted));
+        found.map(|(_, value)| value)
+    }
+
+    /// The tensors, each by the keys and indices that lead to it, joined by dots.
+    pub fn tensors(&self) -> Result<Vec<(String, Arc<View>)>> {
+        let mut found = Found { objects: &self.objects, tensors: Vec::new(), names: HashSet::new(), values: 0 };
+        found.collect(&self.value, String::new(), 0)?;
+        Ok(found.tensors)
+    }
+}
+
+struct Found<'a> {
+    objects: &'a [Object],
+    tensors: Vec<(String, Arc<View>)>,
+    names: HashSet<String>,
+    values: usize,
+}
+
+impl Found<'_> {
+    fn collect(&mut self, value: &Value, name: String, depth: usize) -> Result<()> {
+        self.values += 1;
+        if self.values > MOST_VALUES || depth > DEEPEST {
+            let problem =
+                format!("dicts and lists lie more than {DEEPEST} deep, or hold more than {MOST_VALUES} values");
+            return Err(Error::new("pickle", problem, DAMAGED));
+        }
+        match value {
+            Value::Tensor(view) => {
+                // The one tensor of a file of one tensor has no key.
+                let name = if name.is_empty() { "tensor".to_owned() } else { name };
+                if !self.names.insert(name.clone()) {
+                    let problem =
+                        format!("two tensors are named {name:?}, since dicts within dicts are joined by dots");
+                    return Err(Error::new("pickle", problem, "give them other keys"));
+                }
+                self.tensors.push((name, Arc::clone(view)));
+            }
+            Value::Object(number) => {
+                let at = |key: &dyn std::fmt::Display| match &*name {
+                    "" => key.to_string(),
+                    name => format!("{name}.{key}"),
+                };
+                match &self.objects[*number] {
+                    Object::Tuple(values) | Object::List(values) => {
+                        for (index, value) in values.iter().enumerate() {
+                            self.collect(value, at(&index), depth + 1)?;
+                        }
+                    }
+                    Object::Dict(items) => self.collect_items(items, at, depth)?,
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn collect_items(
+        &mut self,
+        items: &[(Value, Value)],
+        at: impl Fn(&dyn std::fmt::Display) -> String,
+        depth: usize,
+    ) -> Result<()> {
+        // Of items of one key the last counts, as in Python.
+        let mut last = HashMap::new();
+        for (index, (key, _)) in items.iter().enumerate() {
+            match key {
+                Value::Text(key) => _ = last.insert(key.to_string(), index),
+                Value::Int(key) => _ = last.insert(key.to_string(), index),
+                _ => {}
+            }
+        }
+        for (index, (key, value)) in items.iter().enumerate() {
+            match key {
+                Value::Text(key) if last[&**key] == index => self.collect(value, at(key), depth + 1)?,
+                Value::Int(key) if last[&key.to_string()] == index => self.collect(value, at(key), depth + 1)?,
+                Value::Text(_) | Value::Int(_) => {}
+                _ => {
+                    let before = self.tensors.len();
+                    self.collect(value, at(&"?"), depth + 1)?;
+                    if self.tensors.len() > before {
+                        let problem =
+                            format!("the tensor {:?} has a key that is no text and no number", self.tensors[before].0);
+                        return Err(Error::new("pickle", problem, "give it a text as key"));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Object {
+    fn values(&self) -> Option<&[Value]> {
+        match self {
+            Object::Tuple(values) | Object::List(values) => Some(values),
+            Object::Dict(_) => None,
+        }
+    }
+}
+
+/// The state of reading: what has been read so far lies on a stack.
+#[derive(Default)]
+struct Machine<'a> {
+    bytes: &'a [u8],
+    place: usize,
+    /// Where the operation begins that is being read.
+    begun: usize,
+    stack: Vec<Value>,
+    /// Where on the stack the parts of tuples, lists and dicts begin.
+    marks: Vec<usize>,
+    memo: HashMap<u32, Value>,
+    objects: Vec<Object>,
+}
+
+fn damaged(problem: impl Into<String>) -> Error {
+    Error::new("pickle", problem, DAMAGED)
+}
+
+impl Machine<'_> {
+    fn run(&mut self) -> Result<Value> {
+        if self.bytes.first() != Some(&0x80) {
+            let problem = "this is no pickle of protocol 2 to 5, which begins with the byte 80";
+            return Err(damaged(problem));
+        }
+        for _ in 0..MOST_STEPS {
+            self.begun = self.place;
+            let operation = self.take(1)?[0];
+            if operation == b'.' {
+                return self.pop();
+            }
+            self.step(operation)?;
+        }
+        Err(damaged(format!("there are more than {MOST_STEPS} operations")))
+    }
+
+    fn step(&mut self, operation: u8) -> Result<()> {
+        match operation {
+            // The protocol, and a frame, which only says how many bytes may be read at once.
+            0x80 => {
+                let protocol = self.take(1)?[0];
+                if !(2..=5).contains(&protocol) {
+                    return Err(damaged(format!("the protocol is {protocol}, 2 to 5 are known")));
+                }
+            }
+            0x95 => _ = self.number(8)?,
+            b'(' => self.marks.push(self.stack.len()),
+            b'0' => _ = self.pop()?,
+            b'1' => _ = self.from_mark()?,
+            // Constants.
+            b'N' => self.stack.push(Value::None),
+            0x88 => self.stack.push(Value::Bool(true)),
+            0x89 => self.stack.push(Value::Bool(false)),
+            b'J' => {
+                let number = self.number(4)?;
+                self.stack.push(Value::Int(i64::from(number as u32 as i32)));
+            }
+            b'K' => self.push_number(1)?,
+            b'M' => self.push_number(2)?,
+            0x8a => {
+                let length = self.number(1)?;
+                self.push_long(length)?;
+            }
+            0x8b => {
+                let length = self.number(4)?;
+                self.push_long(length)?;
+            }
+            b'G' => {
+                self.take(8)?;
+                self.stack.push(Value::Plain);
+            }
+            b'X' => self.push_text(4)?,
+            0x8c => self.push_text(1)?,
+            0x8d => self.push_text(8)?,
+            b'C' => self.push_bytes(1)?,
+            b'B' => self.push_bytes(4)?,
+            0x8e | 0x96 => self.push_bytes(8)?,
+            // Tuples, lists, dicts and sets.
+            b')' => self.push(Object::Tuple(Vec::new())),
+            0x85..=0x87 => {
+                let count = usize::from(operation - 0x84);
+                let begins = self.stack.len().checked_sub(count).filter(|&begins| begins >= self.floor());
+                let values = self.stack.split_off(begins.ok_or_else(empty)?);
+                self.push(Object::Tuple(values));
+            }
+            b't' => {
+                let values = self.from_mark()?;
+                self.push(Object::Tuple(values));
+            }
+            b']' => self.push(Object::List(Vec::new())),
+            b'l' => {
+                let values = self.from_mark()?;
+                self.push(Object::List(values));
+            }
+            b'}' => self.push(Object::Dict(Vec::new())),
+            b'd' => {
+                let items = pairs(self.from_mark()?)?;
+                self.push(Object::Dict(items));
+            }
+            0x8f => self.push(Object::List(Vec::new())),
+            0x91 => {
+                let values = self.from_mark()?;
+                self.push(Object::List(values));
+            }
+            b'a' => {
+                let value = self.pop()?;
+                self.extend(vec![value])?;
+            }
+            b'e' | 0x90 => {
+                let values = self.from_mark()?;
+                self.extend(values)?;
+            }
+            b's' => {
+                let (value, key) = (self.pop()?, self.pop()?);
+                self.set_items(vec![(key, value)])?;
+            }
+            b'u' => {
+                let items = pairs(self.from_mark()?)?;
+                self.set_items(items)?;
+            }
+            // What has been read before.
+            b'q' => {
+                let number = self.number(1)?;
+                self.remember(number as u32)?;
+            }
+            b'r' => {
+                let number = self.number(4)?;
+                self.remember(number as u32)?;
+            }
+            0x94 => self.remember(self.memo.len() as u32)?,
+            b'h' => {
+                let number = self.number(1)?;
+                self.recall(number as u32)?;
+            }
+            b'j' => {
+                let number = self.number(4)?;
+                self.recall(number as u32)?;
+            }
+            // Names, and what is made of them.
+            b'c' => {
+                let (module, name) = (self.line()?, self.line()?);
+                self.push_name(&module, &name)?;
+            }
+            0x93 => {
+                let (name, module) = (self.pop()?, self.pop()?);
+                let (Value::Text(module), Value::Text(name)) = (module, name) else {
+                    return Err(damaged("a name is no text"));
+                };
+                self.push_name(&module, &name)?;
+            }
+            b'R' | 0x81 => {
+                let (arguments, function) = (self.pop()?, self.pop()?);
+                self.make(function, &arguments)?;
+            }
+            b'b' => self.build()?,
+            b'Q' => {
+                let id = self.pop()?;
+                let storage = self.storage(&id)?;
+                self.stack.push(Value::Storage(Arc::new(storage)));
+            }
+            other => {
+                let of_class =
+                    if matches!(other, b'i' | b'o' | 0x92) { ", which makes an object of a class," } else { "" };
+                let problem = format!("the operation {other:#04x}{of_class} is none that state dicts need");
+                return Err(Error::new("pickle", problem, SAVE_WEIGHTS));
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, count: u64) -> Result<&[u8]> {
+        let rest = &self.bytes[self.place..];
+        if count > rest.len() as u64 {
+            return Err(damaged(format!("{count} bytes are needed, {} are left", rest.len())));
+        }
+        self.place += count as usize;
+        Ok(&rest[..count as usize])
+    }
+
+    /// A number of some bytes, least significant first.
+    fn number(&mut self, width: u64) -> Result<u64> {
+        Ok(self.take(width)?.iter().rev().fold(0, |number, &byte| number << 8 | u64::from(byte)))
+    }
+
+    /// The rest of a line.
+    fn line(&mut self) -> Result<String> {
+        let rest = &self.bytes[self.place..];
+        let length = rest.iter().position(|&byte| byte == b'\n').ok_or_else(|| damaged("a name has no end"))?;
+        let line = text(&rest[..length])?.to_owned();
+        self.place += length + 1;
+        Ok(line)
+    }
+
+    fn push_number(&mut self, width: u64) -> Result<()> {
+        let number = self.number(width)?;
+        self.stack.push(Value::Int(number as i64));
+        Ok(())
+    }
+
+    /// A whole number of any length, as two's complement.
+    fn push_long(&mut self, length: u64) -> Result<()> {
+        let bytes = self.take(length)?;
+        let value = match bytes.last() {
+            None => Value::Int(0),
+            Some(last) if bytes.len() <= 8 => {
+                let mut all = if last & 0x80 == 0 { [0; 8] } else { [0xFF; 8] };
+                all[..bytes.len()].copy_from_slice(bytes);
+                Value::Int(i64::from_le_bytes(all))
+            }
+            Some(_) => Value::Plain,
+        };
+        self.stack.push(value);
+        Ok(())
+    }
+
+    fn push_text(&mut self, width: u64) -> Result<()> {
+        let length = self.number(width)?;
+        let text = text(self.take(length)?)?.into();
+        self.stack.push(Value::Text(text));
+        Ok(())
+    }
+
+    fn push_bytes(&mut self, width: u64) -> Result<()> {
+        let length = self.number(width)?;
+        self.take(length)?;
+        self.stack.push(Value::Plain);
+        Ok(())
+    }
+
+    fn push(&mut self, object: Object) {
+        self.stack.push(Value::Object(self.objects.len()));
+        self.objects.push(object);
+    }
+
+    /// Where the stack ends for what stands behind the last mark.
+    fn floor(&self) -> usize {
+        self.marks.last().copied().unwrap_or(0)
+    }
+
+    fn pop(&mut self) -> Result<Value> {
+        if self.stack.len() <= self.floor() {
+            return Err(empty());
+        }
+        self.stack.pop().ok_or_else(empty)
+    }
+
+    fn from_mark(&mut self) -> Result<Vec<Value>> {
+        let mark = self.marks.pop().ok_or_else(|| damaged("a mark is missing"))?;
+        Ok(self.stack.split_off(mark))
+    }
+
+    /// The object on the top of the stack.
+    fn top(&mut self) -> Result<&mut Object> {
+        match self.stack.last() {
+            Some(Value::Object(number)) => Ok(&mut self.objects[*number]),
+            _ => Err(damaged("a list or dict is missing")),
+        }
+    }
+
+    fn extend(&mut self, values: Vec<Value>) -> Result<()> {
+        match self.top()? {
+            Object::List(list) => list.extend(values),
+            _ => return Err(damaged("values are added to what is no list")),
+        }
+        Ok(())
+    }
+
+    fn set_items(&mut self, new: Vec<(Value, Value)>) -> Result<()> {
+        match self.top()? {
+            Object::Dict(items) => items.extend(new),
+            _ => return Err(damaged("items are added to what is no dict")),
+        }
+        Ok(())
+    }
+
+    fn remember(&mut self, number: u32) -> Result<()> {
+        let value = self.stack.last().ok_or_else(empty)?.clone();
+        self.memo.insert(number, value);
+        Ok(())
+    }
+
+    fn recall(&mut self, number: u32) -> Result<()> {
+        let value = self.memo.get(&number).ok_or_else(|| damaged(format!("there is no value {number} from before")))?;
+        self.stack.push(value.clone());
+        Ok(())
+    }
+
+    fn push_name(&mut self, module: &str, name: &str) -> Result<()> {
+        let Some(known) = known(module, name) else {
+            let problem = format!("the file holds {module}.{name}, which is no tensor");
+            return Err(Error::new("pickle", problem, SAVE_WEIGHTS));
+        };
+        self.stack.push(Value::Known(known));
+        Ok(())
+    }
+
+    fn values<'v>(&'v self, value: &Value) -> Option<&'v [Value]> {
+        match value {
+            Value::Object(number) => self.objects[*number].values(),
+            _ => None,
+        }
+    }
+
+    /// What a known function or class gives for its arguments.
+    fn make(&mut self, function: Value, arguments: &Value) -> Result<()> {
+        let Value::Known(known) = function else {
+            return Err(damaged("what is called is no function or class"));
+        };
+        let arguments = self.values(arguments).ok_or_else(|| damaged("the arguments are no tuple"))?;
+        let made = match (known, arguments) {
+            (Known::OrderedDict, []) => {
+                self.push(Object::Dict(Vec::new()));
+                return Ok(());
+            }
+            // Older Pythons give the items as a list of pairs.
+            (Known::OrderedDict, [items]) => {
+                let pair = |pair: &Value| match self.values(pair) {
+                    Some([key, value]) => Some((key.clone(), value.clone())),
+                    _ => None,
+                };
+                let items = self.values(items).and_then(|items| items.iter().map(pair).collect::<Option<_>>());
+                let items = items.ok_or_else(|| damaged("the items of an OrderedDict are no pairs"))?;
+                self.push(Object::Dict(items));
+                return Ok(());
+            }
+            (Known::Size, [shape]) if self.values(shape).is_some() => shape.clone(),
+            // Sets hold no tensors: those cannot be compared.
+            (Known::Set | Known::Bytes | Known::ByteArray | Known::Encode | Known::Device, _) => Value::Plain,
+            (Known::Tensor, [storage, offset, shape, strides, ..]) => {
+                self.tensor(storage, offset, shape, strides, None)?
+            }
+            (Known::TensorOfType, [storage, offset, shape, strides, _, _, Value::Known(Known::Dtype(element)), ..]) => {
+                self.tensor(storage, offset, shape, strides, Some(*element))?
+            }
+            (Known::Parameter | Known::ParameterWithState, [tensor @ Value::Tensor(_), ..]) => tensor.clone(),
+            _ => return Err(damaged(format!("{known:?} is given other arguments than it takes"))),
+        };
+        self.stack.push(made);
+        Ok(())
+    }
+
+    fn tensor(
+        &self,
+        storage: &Value,
+        offset: &Value,
+        shape: &Value,
+        strides: &Value,
+        element: Option<ElementType>,
+    ) -> Result<Value> {
+        let numbers = |value: &Value| self.values(value)?.iter().map(number).collect::<Option<Vec<usize>>>();
+        let (Value::Storage(storage), Some(offset), Some(shape), Some(strides)) =
+            (storage, number(offset), numbers(shape), numbers(strides))
+        else {
+            return Err(damaged("a tensor is not made of a storage, an offset, lengths and steps"));
+        };
+        if shape.len() != strides.len() || shape.len() > MOST_AXES {
+            return Err(damaged(format!("a tensor has {} lengths and {} steps", shape.len(), strides.len())));
+        }
+        let Some(element) = element.or(storage.element) else {
+            return Err(damaged("a tensor has no element type"));
+        };
+        let view = View { storage: Arc::clone(storage), element, offset: offset as u64, shape, strides };
+        Ok(Value::Tensor(Arc::new(view)))
+    }
+
+    /// The storage of a persistent id: `("storage", class, key, device, count)`, and in the old form what it is a part of.
+    fn storage(&self, id: &Value) -> Result<Storage> {
+        let read = || {
+            let [Value::Text(kind), Value::Known(Known::Storage(element)), Value::Text(key), _, count, part @ ..] =
+                self.values(id)?
+            else {
+                return None;
+            };
+            let part_of = match part {
+                [] | [Value::None] => None,
+                [part] => match self.values(part)? {
+                    [Value::Text(key), offset, _] => Some((Arc::clone(key), number(offset)? as u64)),
+                    _ => return None,
+                },
+                _ => return None,
+            };
+            let count = number(count)? as u64;
+            (**kind == *"storage").then(|| Storage { key: Arc::clone(key), element: *element, count, part_of })
+        };
+        read().ok_or_else(|| damaged("what lies outside the pickle is no storage of a tensor"))
+    }
+
+    /// Attributes of the object on the stack. Those of a dict are the versions of PyTorch's modules, which are not needed.
+    fn build(&mut self) -> Result<()> {
+        self.pop()?;
+        match self.stack.last() {
+            Some(Value::Object(number)) if matches!(self.objects[*number], Object::Dict(_)) => Ok(()),
+            _ => Err(Error::new("pickle", "attributes are set on what is no dict", SAVE_WEIGHTS)),
+        }
+    }
+}
+
+fn empty() -> Error {
+    damaged("a value is missing on the stack")
+}
+
+fn pairs(values: Vec<Value>) -> Result<Vec<(Value, Value)>> {
+    if !values.len().is_multiple_of(2) {
+        return Err(damaged("the last key of a dict has no value"));
+    }
+    let mut values = values.into_iter();
+    Ok(std::iter::from_fn(|| Some((values.next()?, values.next()?))).collect())
+}
+
+fn number(value: &Value) -> Option<usize> {
+    match value {
+        Value::Int(number) => usize::try_from(*number).ok(),
+        _ => None,
+    }
+}
+
+fn text(bytes: &[u8]) -> Result<&str> {
+    std::str::from_utf8(bytes).map_err(|_| damaged("a text is not in UTF-8"))
+}

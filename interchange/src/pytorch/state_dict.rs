@@ -1,0 +1,225 @@
+//! The tensors of a file by their names: what `model.state_dict()` gives in PyTorch.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::fs;
+use std::io::{Cursor, Read};
+use std::path::{Path, PathBuf};
+
+use gradus_nn::{Error, Result, WeightSource};
+use gradus_tensor::AnyTensor;
+use gradus_tensor::safetensors::{File, TensorInfo};
+
+use super::checkpoint::{Checkpoint, OLD_FORM};
+use crate::archive::{Archive, FileAt};
+use crate::npz::NpzFile;
+
+/// The tensors of a file, in PyTorch's names and layout, each read when it is asked for.
+///
+/// A file is what `torch.save` has written (`.pt`, `.pth`, `.bin`, also in the form before PyTorch 1.6), a `.safetensors` file, or a
+/// `.npz` file of NumPy; its content says which. Nothing in it is run: a pickle that holds more than tensors, numbers and texts in
+/// dicts and lists is refused with the name of what it holds. Dicts within dicts become names with dots:
+/// `{"state_dict": {"fc.weight": ..}}` has the tensor `state_dict.fc.weight`. The tensor of a file that is one alone is `tensor`.
+///
+/// Floats of two bytes are read as f32. Complex numbers, uint64 and floats of a byte are listed, and refused when they are read.
+///
+/// ```
+/// use gradus_interchange::pytorch::StateDict;
+/// use gradus_nn::WeightSource;
+/// use gradus_tensor::{Tensor, safetensors::Writer};
+/// # let path = std::env::temp_dir().join(format!("gradus_state_dict_{}.safetensors", std::process::id()));
+/// // In PyTorch: safetensors.torch.save_file(model.state_dict(), path)
+/// Writer::new().tensor("fc.weight", Tensor::new([[1.0, 2.0]])).write(&path)?;
+/// let state = StateDict::open(&path)?;
+/// assert_eq!(state.names(), ["fc.weight"]);
+/// assert_eq!(state.info("fc.weight").unwrap().shape, [1, 2]);
+/// assert_eq!(state.read("fc.weight")?, Tensor::new([[1.0, 2.0]]).into());
+/// # std::fs::remove_file(&path)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct StateDict {
+    path: Option<PathBuf>,
+    file: Form,
+    names: Vec<String>,
+}
+
+enum Form {
+    PyTorch(Checkpoint),
+    Safetensors(File),
+    Npz(NpzFile),
+}
+
+impl StateDict {
+    /// Opens a file and reads which tensors it holds.
+    ///
+    /// # Errors
+    /// If there is no such file, it is of another format, damaged or cut off, or it holds what cannot be read without running code.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let open = || {
+            let failed = |error: std::io::Error| Error::new("open", error.to_string(), "check the path");
+            if !fs::metadata(path).map_err(failed)?.is_file() {
+                return Err(Error::new("open", "this is no regular file, such as a folder", "give the path of a file"));
+            }
+            let mut file = fs::File::open(path).map_err(failed)?;
+            let length = file.metadata().map_err(failed)?.len();
+            let mut start = Vec::new();
+            Read::by_ref(&mut file).take(OLD_FORM.len() as u64).read_to_end(&mut start).map_err(failed)?;
+            match Kind::of(&start)? {
+                Kind::Zip => of_archive(Archive::of_file(file)?),
+                Kind::Old => Ok(Form::PyTorch(Checkpoint::of_old_form(Box::new(FileAt(file)), length)?)),
+                Kind::Safetensors => Ok(Form::Safetensors(File::open(path).map_err(of_safetensors)?)),
+            }
+        };
+        let file = open().map_err(|error| error.within(&path.display().to_string()))?;
+        Ok(StateDict { path: Some(path.to_owned()), ..StateDict::new(file) })
+    }
+
+    /// A file whose bytes are in memory.
+    ///
+    /// # Errors
+    /// As [`open`](StateDict::open).
+    pub fn from_bytes(bytes: impl Into<Vec<u8>>) -> Result<Self> {
+        let bytes = bytes.into();
+        Ok(StateDict::new(match Kind::of(&bytes[..bytes.len().min(OLD_FORM.len())])? {
+            Kind::Zip => of_archive(Archive::from_bytes(bytes)?)?,
+            Kind::Old => {
+                let length = bytes.len() as u64;
+                Form::PyTorch(Checkpoint::of_old_form(Box::new(Cursor::new(bytes)), length)?)
+            }
+            Kind::Safetensors => Form::Safetensors(File::from_bytes(bytes).map_err(of_safetensors)?),
+        }))
+    }
+
+    fn new(file: Form) -> Self {
+        let names = match &file {
+            Form::PyTorch(checkpoint) => checkpoint.names.clone(),
+            Form::Npz(arrays) => arrays.names().map(str::to_owned).collect(),
+            // The format's writers sort by type and name. Numbers in names are counted up, as in a model: 2 before 10.
+            Form::Safetensors(file) => {
+                let mut names: Vec<String> = file.names().map(str::to_owned).collect();
+                names.sort_by_cached_key(|name| by_numbers(name));
+                names
+            }
+        };
+        StateDict { path: None, file, names }
+    }
+
+    /// The parts of names before the first dot with the number of tensors beneath each, in the order of the file: for messages.
+    pub(super) fn roots(&self) -> Vec<(&str, usize)> {
+        let mut roots: Vec<(&str, usize)> = Vec::new();
+        let mut places = HashMap::new();
+        for name in &self.names {
+            let root = name.split('.').next().unwrap_or(name);
+            let place = *places.entry(root).or_insert_with(|| {
+                roots.push((root, 0));
+                roots.len() - 1
+            });
+            roots[place].1 += 1;
+        }
+        roots
+    }
+}
+
+/// The tensors, in the order of the file where it has one.
+impl WeightSource for StateDict {
+    fn names(&self) -> Vec<String> {
+        self.names.clone()
+    }
+
+    fn info(&self, name: &str) -> Option<TensorInfo> {
+        match &self.file {
+            Form::PyTorch(checkpoint) => checkpoint.info(name),
+            Form::Safetensors(file) => File::info(file, name),
+            Form::Npz(arrays) => arrays.info(name),
+        }
+    }
+
+    fn read(&self, name: &str) -> Result<AnyTensor> {
+        match &self.file {
+            Form::PyTorch(checkpoint) => checkpoint.read(name),
+            Form::Safetensors(file) => WeightSource::read(file, name),
+            Form::Npz(arrays) => arrays.read(name),
+        }
+    }
+
+    fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+}
+
+/// A line for each tensor: its name, element type and shape.
+impl fmt::Display for StateDict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = self.names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+        for name in &self.names {
+            let info = self.info(name).expect("every name has a tensor");
+            writeln!(f, "{name:width$}  {}  {}", info.stored, info.shape)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for StateDict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tensors = self.names.len();
+        f.debug_struct("StateDict").field("path", &self.path).field("tensors", &tensors).finish_non_exhaustive()
+    }
+}
+
+/// The formats of files.
+enum Kind {
+    Zip,
+    Old,
+    Safetensors,
+}
+
+impl Kind {
+    /// The format of a file that begins with these bytes.
+    fn of(start: &[u8]) -> Result<Kind> {
+        let other = |problem: &str, hint: &str| Err(Error::new("file", problem, hint));
+        match start {
+            [b'P', b'K', ..] => Ok(Kind::Zip),
+            _ if start == OLD_FORM => Ok(Kind::Old),
+            [0x80, 2..=5, ..] => other(
+                "this is a pickle of Python, and none that torch.save writes",
+                "save the tensors by torch.save(model.state_dict(), path)",
+            ),
+            [b'v' | b'.', ..] if start.starts_with(b"version https") => {
+                other("this is a pointer of Git LFS, not the file itself", "fetch the file by git lfs pull")
+            }
+            // The length of the header, below 100 MB.
+            [_, _, _, _, 0, 0, 0, 0, ..] => Ok(Kind::Safetensors),
+            _ => other(
+                "this is no file of PyTorch, safetensors or NumPy (.npz)",
+                "save the tensors by torch.save(model.state_dict(), path)",
+            ),
+        }
+    }
+}
+
+fn of_archive(archive: Archive) -> Result<Form> {
+    let holds = |suffix: &str| archive.names().any(|name| name.ends_with(suffix));
+    if !holds("data.pkl") && (holds(".npy") || archive.names().next().is_none()) {
+        return Ok(Form::Npz(NpzFile::of_archive(archive)?));
+    }
+    Ok(Form::PyTorch(Checkpoint::of_archive(archive)?))
+}
+
+fn of_safetensors(error: gradus_tensor::safetensors::SafetensorsError) -> Error {
+    Error::new("safetensors", error.problem(), error.hint())
+}
+
+/// A name in parts, texts and numbers by turns, so that 2 comes before 10.
+fn by_numbers(name: &str) -> Vec<(u64, String)> {
+    let chars = name.chars().collect::<Vec<char>>();
+    let parts = chars.chunk_by(|a, b| a.is_ascii_digit() == b.is_ascii_digit());
+    let part = |part: &[char]| {
+        let text: String = part.iter().collect();
+        match text.parse() {
+            Ok(number) => (number, String::new()),
+            Err(_) => (u64::MAX, text),
+        }
+    };
+    parts.map(part).collect()
+}
