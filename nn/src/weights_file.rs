@@ -279,6 +279,22 @@ impl<T: Float> Model<T> {
         Ok(model)
     }
 
+    /// As [`with_weights`](Model::with_weights), with a source that is made for the model: `source` is given the model with the shapes
+    /// of its weights, whose elements are not drawn yet.
+    ///
+    /// # Errors
+    /// As `with_weights`; and what `source` returns.
+    pub fn with_weights_of<S: WeightSource>(
+        network: impl Into<Graph>,
+        inputs: impl Into<Inputs>,
+        source: impl FnOnce(&Self) -> Result<S>,
+    ) -> Result<Self> {
+        let mut model = Model::of_graph(network.into(), inputs.into(), Weights::Shapes)?;
+        let source = source(&model)?;
+        within(&source, model.fill(&source))?;
+        Ok(model)
+    }
+
     /// Reads each parameter out of a source that has exactly them. Each is in memory once: what was there has no elements of
     /// its own.
     pub(crate) fn fill(&mut self, source: &dyn WeightSource) -> Result<()> {

@@ -264,7 +264,7 @@ impl View {
         }
         let steps =
             shape.iter().zip(&self.strides).map(|(&length, &stride)| (length as u64 - 1).checked_mul(stride as u64));
-        let last = steps.fold(Some(self.offset), |last, step| last?.checked_add(step?));
+        let last = { steps }.try_fold(self.offset, |last, step| last.checked_add(step?));
         if last.is_none_or(|last| last >= elements) {
             let View { offset, strides, .. } = self;
             return Err(format!(

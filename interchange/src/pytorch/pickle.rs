@@ -284,7 +284,7 @@ impl Machine<'_> {
             0x95 => _ = self.number(8)?,
             b'(' => self.marks.push(self.stack.len()),
             b'0' => _ = self.pop()?,
-            b'1' => _ = self.from_mark()?,
+            b'1' => _ = self.since_mark()?,
             // Constants.
             b'N' => self.stack.push(Value::None),
             0x88 => self.stack.push(Value::Bool(true)),
@@ -322,22 +322,22 @@ impl Machine<'_> {
                 self.push(Object::Tuple(values));
             }
             b't' => {
-                let values = self.from_mark()?;
+                let values = self.since_mark()?;
                 self.push(Object::Tuple(values));
             }
             b']' => self.push(Object::List(Vec::new())),
             b'l' => {
-                let values = self.from_mark()?;
+                let values = self.since_mark()?;
                 self.push(Object::List(values));
             }
             b'}' => self.push(Object::Dict(Vec::new())),
             b'd' => {
-                let items = pairs(self.from_mark()?)?;
+                let items = pairs(self.since_mark()?)?;
                 self.push(Object::Dict(items));
             }
             0x8f => self.push(Object::List(Vec::new())),
             0x91 => {
-                let values = self.from_mark()?;
+                let values = self.since_mark()?;
                 self.push(Object::List(values));
             }
             b'a' => {
@@ -345,7 +345,7 @@ impl Machine<'_> {
                 self.extend(vec![value])?;
             }
             b'e' | 0x90 => {
-                let values = self.from_mark()?;
+                let values = self.since_mark()?;
                 self.extend(values)?;
             }
             b's' => {
@@ -353,7 +353,7 @@ impl Machine<'_> {
                 self.set_items(vec![(key, value)])?;
             }
             b'u' => {
-                let items = pairs(self.from_mark()?)?;
+                let items = pairs(self.since_mark()?)?;
                 self.set_items(items)?;
             }
             // What has been read before.
@@ -482,7 +482,7 @@ impl Machine<'_> {
         self.stack.pop().ok_or_else(empty)
     }
 
-    fn from_mark(&mut self) -> Result<Vec<Value>> {
+    fn since_mark(&mut self) -> Result<Vec<Value>> {
         let mark = self.marks.pop().ok_or_else(|| damaged("a mark is missing"))?;
         Ok(self.stack.split_off(mark))
     }
