@@ -2,3 +2,6 @@
 
 mod proto;
 mod wire;
+mod write;
+
+pub use write::{save, to_bytes};

@@ -40,8 +40,19 @@ pub enum Padding {
 }
 
 impl Padding {
-    /// The widths (before, after) for each axis of an input whose axes are longer than 0.
-    pub(super) fn widths(
+    /// The widths (before, after) for each spatial axis of an input of these lengths, given the size, the strides and the dilation of
+    /// the windows, one number for each axis.
+    ///
+    /// ```
+    /// use gradus_nn::Padding;
+    /// // Windows of 3 that step by 2 over 6 elements: one element more is needed, at the end.
+    /// assert_eq!(Padding::Same.widths(&[6], &[3], &[2], &[1]), [(0, 1)]);
+    /// assert_eq!(Padding::Causal.widths(&[6], &[3], &[1], &[2]), [(4, 0)]);
+    /// ```
+    ///
+    /// # Panics
+    /// If there are fewer numbers than axes, or a size or stride is 0.
+    pub fn widths(
         &self,
         input: &[usize],
         size: &[usize],
@@ -51,7 +62,7 @@ impl Padding {
         let total = |axis: usize| {
             // Widths beyond any memory are refused where the lengths of the output are computed.
             let extent = dilation[axis].saturating_mul(size[axis] - 1).saturating_add(1);
-            let last = (input[axis].div_ceil(strides[axis]) - 1) * strides[axis];
+            let last = input[axis].div_ceil(strides[axis]).saturating_sub(1) * strides[axis];
             (last.saturating_add(extent).saturating_sub(input[axis]), extent)
         };
         match self {

@@ -1,0 +1,250 @@
+//! Convolutions, of all channels, of each by itself, and transposed.
+//!
+//! A kernel is turned when it is written: ours ends in its channels and filters, that of ONNX begins with them.
+
+use gradus_nn::{Activation, Padding, Result};
+use gradus_tensor::Tensor;
+use serde::Deserialize;
+use serde_json::Value as Json;
+
+use super::elementwise::activate;
+use super::graph::{Length, Value, int, ints};
+use super::place::Place;
+use crate::onnx::proto::AttributeProto;
+
+/// Windows over the spatial axes of a value.
+pub(super) struct Windows<'a> {
+    pub size: &'a [usize],
+    pub strides: &'a [usize],
+    pub dilation: &'a [usize],
+    pub padding: &'a Padding,
+}
+
+impl Windows<'_> {
+    /// The padding before and after each spatial axis of a value, and the value's shape behind the windows.
+    pub fn over(&self, place: &Place<'_>, x: &Value, channels: usize) -> Result<(Vec<(usize, usize)>, Vec<Length>)> {
+        let (mut widths, mut shape) = (Vec::new(), Vec::new());
+        let rank = x.rank().saturating_sub(1);
+        if let Padding::Explicit(pairs) = self.padding {
+            widths.extend_from_slice(pairs);
+        }
+        for axis in 0..rank {
+            let length = x.length(axis + 1);
+            let (size, stride, dilation) = (self.size[axis], self.strides[axis], self.dilation[axis]);
+            if !matches!(self.padding, Padding::Explicit(_)) {
+                if length.is_none() && stride > 1 && *self.padding == Padding::Same {
+                    let problem =
+                        format!("with Padding::Same and a stride of {stride}, the padding varies with a free length");
+                    return Err(place.error(problem, "fix the length, or give Padding::Explicit"));
+                }
+                // With a stride of 1 it is the same for all lengths.
+                let length = length.unwrap_or(1);
+                widths.extend(self.padding.widths(&[length], &[size], &[stride], &[dilation]));
+            }
+            let (before, after) = widths[axis];
+            let window = (size - 1) * dilation + 1;
+            let name = format!("{}_length_{}", place.path, axis + 1);
+            let keeps = stride == 1 && before + after + 1 == window;
+            shape.push(match &x.shape[axis] {
+                length if keeps => length.clone(),
+                length => {
+                    length.map(name, |length| (length + before + after + 1).saturating_sub(window).div_ceil(stride))
+                }
+            });
+        }
+        shape.push(Length::Is(channels));
+        Ok((widths, shape))
+    }
+
+    /// What an operator is told of the windows.
+    pub fn attributes(&self, widths: &[(usize, usize)]) -> Vec<AttributeProto> {
+        vec![ints("kernel_shape", self.size), ints("strides", self.strides), pads(widths)]
+    }
+}
+
+/// The padding before each axis, then that behind each.
+fn pads(widths: &[(usize, usize)]) -> AttributeProto {
+    let (before, after): (Vec<usize>, Vec<usize>) = widths.iter().copied().unzip();
+    ints("pads", &[before, after].concat())
+}
+
+/// A kernel `[size.., channels, filters]` as `[filters, channels, size..]`.
+fn turned(kernel: &Tensor<f32>) -> Tensor<f32> {
+    let rank = kernel.ndim() as isize - 2;
+    kernel.permute([rank + 1, rank].into_iter().chain(0..rank).collect::<Vec<isize>>())
+}
+
+/// A kernel `[size.., channels, multiplier]` of each channel by itself as `[channels * multiplier, 1, size..]`.
+fn turned_depthwise(kernel: &Tensor<f32>) -> Tensor<f32> {
+    let (size, [channels, multiplier]) = kernel.shape().split_at(kernel.ndim() - 2) else {
+        unreachable!("a kernel ends in two axes")
+    };
+    turned(&kernel.reshape([size, &[1, channels * multiplier]].concat()))
+}
+
+/// The convolution of a value with a kernel that has been turned.
+fn convolve(
+    place: &mut Place<'_>,
+    x: &Value,
+    windows: &Windows<'_>,
+    groups: usize,
+    [kernel, bias]: [Option<&str>; 2],
+    filters: usize,
+) -> Result<Value> {
+    let (widths, shape) = windows.over(place, x, filters)?;
+    let x = place.channels_first(x);
+    let inputs: Vec<&str> = [Some(&*x.name), kernel, bias].into_iter().flatten().collect();
+    let mut attributes = windows.attributes(&widths);
+    attributes.extend([ints("dilations", windows.dilation), int("group", groups as i64)]);
+    let name = place.node("Conv", &inputs, attributes);
+    Ok(Value { name, shape, ..x })
+}
+
+/// The input without what stands at padding, which the windows would see.
+fn there(place: &mut Place<'_>, x: &Value) -> Value {
+    match x.mask.clone() {
+        Some(mask) => place.cleared(x, &mask),
+        None => x.clone(),
+    }
+}
+
+fn bias(place: &mut Place<'_>, use_bias: bool) -> Result<Option<String>> {
+    use_bias.then(|| place.written("bias")).transpose()
+}
+
+/// Conv1D, Conv2D, Conv3D.
+pub(super) fn conv(place: &mut Place<'_>, config: &Json, inputs: &[Value]) -> Result<Vec<Value>> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Options {
+        filters: usize,
+        kernel_size: Vec<usize>,
+        strides: Vec<usize>,
+        padding: Padding,
+        dilation_rate: Vec<usize>,
+        groups: usize,
+        activation: Activation,
+        use_bias: bool,
+    }
+    let Options { filters, kernel_size, strides, padding, dilation_rate, groups, activation, use_bias } =
+        place.options(config)?;
+    let windows = Windows { size: &kernel_size, strides: &strides, dilation: &dilation_rate, padding: &padding };
+    let x = there(place, place.one(inputs)?);
+    let kernel = place.turned("kernel", "", |kernel| Ok(turned(&kernel)))?;
+    let bias = bias(place, use_bias)?;
+    let y = convolve(place, &x, &windows, groups, [Some(&kernel), bias.as_deref()], filters)?;
+    Ok(vec![activate(place, activation, &y)])
+}
+
+/// DepthwiseConv1D, DepthwiseConv2D.
+pub(super) fn depthwise(place: &mut Place<'_>, config: &Json, inputs: &[Value]) -> Result<Vec<Value>> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Options {
+        kernel_size: Vec<usize>,
+        strides: Vec<usize>,
+        padding: Padding,
+        depth_multiplier: usize,
+        dilation_rate: Vec<usize>,
+        activation: Activation,
+        use_bias: bool,
+    }
+    let Options { kernel_size, strides, padding, depth_multiplier, dilation_rate, activation, use_bias } =
+        place.options(config)?;
+    let windows = Windows { size: &kernel_size, strides: &strides, dilation: &dilation_rate, padding: &padding };
+    let x = there(place, place.one(inputs)?);
+    let channels = channels(place, &x)?;
+    let kernel = place.turned("kernel", "", |kernel| Ok(turned_depthwise(&kernel)))?;
+    let bias = bias(place, use_bias)?;
+    let y = convolve(place, &x, &windows, channels, [Some(&kernel), bias.as_deref()], channels * depth_multiplier)?;
+    Ok(vec![activate(place, activation, &y)])
+}
+
+/// SeparableConv1D, SeparableConv2D.
+pub(super) fn separable(place: &mut Place<'_>, config: &Json, inputs: &[Value]) -> Result<Vec<Value>> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Options {
+        filters: usize,
+        kernel_size: Vec<usize>,
+        strides: Vec<usize>,
+        padding: Padding,
+        depth_multiplier: usize,
+        dilation_rate: Vec<usize>,
+        activation: Activation,
+        use_bias: bool,
+    }
+    let Options { filters, kernel_size, strides, padding, depth_multiplier, dilation_rate, activation, use_bias } =
+        place.options(config)?;
+    let windows = Windows { size: &kernel_size, strides: &strides, dilation: &dilation_rate, padding: &padding };
+    let x = there(place, place.one(inputs)?);
+    let channels = channels(place, &x)?;
+    let depthwise = place.turned("depthwise_kernel", "", |kernel| Ok(turned_depthwise(&kernel)))?;
+    let y = convolve(place, &x, &windows, channels, [Some(&depthwise), None], channels * depth_multiplier)?;
+    let pointwise = place.turned("pointwise_kernel", "", |kernel| Ok(turned(&kernel)))?;
+    let ones = vec![1; kernel_size.len()];
+    let windows = Windows { size: &ones, strides: &ones, dilation: &ones, padding: &Padding::Valid };
+    let bias = bias(place, use_bias)?;
+    let y = convolve(place, &y, &windows, 1, [Some(&pointwise), bias.as_deref()], filters)?;
+    Ok(vec![activate(place, activation, &y)])
+}
+
+/// The channels of a value `[n, spatial.., channels]`.
+pub(super) fn channels(place: &Place<'_>, x: &Value) -> Result<usize> {
+    x.length(x.rank()).ok_or_else(|| place.error("the number of its channels is free", "fix it"))
+}
+
+/// Conv1DTranspose, Conv2DTranspose, Conv3DTranspose.
+pub(super) fn transposed(place: &mut Place<'_>, config: &Json, inputs: &[Value]) -> Result<Vec<Value>> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Options {
+        filters: usize,
+        kernel_size: Vec<usize>,
+        strides: Vec<usize>,
+        padding: Padding,
+        output_padding: Option<Vec<usize>>,
+        dilation_rate: Vec<usize>,
+        activation: Activation,
+        use_bias: bool,
+    }
+    let Options { filters, kernel_size, strides, padding, output_padding, dilation_rate, activation, use_bias } =
+        place.options(config)?;
+    let x = place.one(inputs)?;
+    let (mut widths, mut extra, mut shape) = (Vec::new(), Vec::new(), Vec::new());
+    for (axis, &stride) in strides.iter().enumerate() {
+        let window = (kernel_size[axis] - 1) * dilation_rate[axis] + 1;
+        let given = output_padding.as_ref().map(|output_padding| output_padding[axis]);
+        // How much longer than `(length - 1) * stride` the output is, whatever the length.
+        let beyond = match (&padding, given) {
+            (Padding::Valid, given) => window + given.unwrap_or(stride.saturating_sub(window)),
+            (Padding::Same, Some(extra)) => window % 2 + extra,
+            (Padding::Same, None) => stride,
+            (Padding::Explicit(pairs), given) => window + given.unwrap_or(0) - (pairs[axis].0 + pairs[axis].1),
+            (Padding::Causal, _) => return Err(place.error("cannot be padded causally", "")),
+        };
+        let (before, after) = match &padding {
+            Padding::Explicit(pairs) => pairs[axis],
+            Padding::Same => {
+                let total = window.saturating_sub(beyond);
+                (total / 2, total.div_ceil(2))
+            }
+            _ => (0, 0),
+        };
+        widths.push((before, after));
+        extra.push(beyond + before + after - window);
+        let name = format!("{}_length_{}", place.path, axis + 1);
+        shape.push(x.shape[axis].map(name, |length| (length - 1) * stride + beyond));
+    }
+    shape.push(Length::Is(filters));
+    let x = place.channels_first(x);
+    // `[size.., filters, channels]` to `[channels, filters, size..]`.
+    let kernel = place.turned("kernel", "", |kernel| Ok(turned(&kernel)))?;
+    let bias = bias(place, use_bias)?;
+    let inputs: Vec<&str> = [Some(&*x.name), Some(&*kernel), bias.as_deref()].into_iter().flatten().collect();
+    let windows = Windows { size: &kernel_size, strides: &strides, dilation: &dilation_rate, padding: &padding };
+    let mut attributes = windows.attributes(&widths);
+    attributes.extend([ints("dilations", &dilation_rate), ints("output_padding", &extra)]);
+    let y = Value { name: place.node("ConvTranspose", &inputs, attributes), shape, ..x };
+    Ok(vec![activate(place, activation, &y)])
+}
