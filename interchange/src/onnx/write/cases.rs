@@ -4,11 +4,12 @@
 use gradus_nn::*;
 use gradus_tensor::{AnyTensor, Columns, Generator, Tensor};
 
-/// A model, inputs of a batch, and what it is called.
+/// A model, inputs of a batch with the outputs, and what it is called.
 pub(super) struct Case {
     pub name: String,
     pub model: Model,
     pub inputs: Vec<AnyTensor>,
+    pub outputs: Vec<Tensor<f32>>,
 }
 
 /// The samples of a batch.
@@ -34,12 +35,13 @@ impl Case {
                 ValueKind::Mask => generator.bernoulli(shape, 0.6).into(),
             });
         }
-        Ok(Case { name, model, inputs })
+        Case { name, model, inputs, outputs: Vec::new() }.computed()
     }
 
-    /// The outputs of the model.
-    pub fn outputs(&self) -> Vec<Tensor<f32>> {
-        self.model.predict_all(Columns::from(self.inputs.clone())).unwrap()
+    /// The case with the model's outputs for its inputs.
+    fn computed(mut self) -> Result<Self> {
+        self.outputs = self.model.predict_all(Columns::from(self.inputs.clone()))?;
+        Ok(self)
     }
 }
 
@@ -94,7 +96,7 @@ pub(super) fn layers() -> Vec<Case> {
                     there.as_mut_slice()[..length].fill(0.0);
                     *input = (numbers * &there).into();
                 }
-                cases.push(case);
+                cases.push(case.computed().unwrap());
             }
         }
     }

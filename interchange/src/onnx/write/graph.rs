@@ -283,6 +283,21 @@ impl GraphWriter {
         self.initializers.iter().map(bytes).sum()
     }
 
+    /// Drops what these outputs do not depend on, such as masks that nobody reads.
+    fn drop_unused(&mut self, outputs: &HashSet<&str>) {
+        let mut used: HashSet<String> = outputs.iter().map(|&output| output.to_owned()).collect();
+        let mut kept: Vec<NodeProto> = Vec::with_capacity(self.nodes.len());
+        while let Some(node) = self.nodes.pop() {
+            if node.outputs.iter().any(|output| used.contains(output)) {
+                used.extend(node.inputs.iter().cloned());
+                kept.push(node);
+            }
+        }
+        kept.reverse();
+        self.nodes = kept;
+        self.initializers.retain(|tensor| used.contains(&tensor.name));
+    }
+
     /// The finished graph, the version of its operators, and that of the file format. Outputs are called as they should be: tensors are
     /// renamed.
     pub fn finish(
@@ -311,6 +326,7 @@ impl GraphWriter {
             }
             infos.push(info(name, &value));
         }
+        self.drop_unused(&infos.iter().map(|info| &*info.name).chain(renamed.keys().map(String::as_str)).collect());
         for node in &mut self.nodes {
             for name in node.inputs.iter_mut().chain(&mut node.outputs) {
                 if let Some(new) = renamed.get(name) {

@@ -101,7 +101,7 @@ fn cases_are_written_for_other_runtimes() {
             }
             .unwrap();
         }
-        for (place, output) in case.outputs().iter().enumerate() {
+        for (place, output) in case.outputs.iter().enumerate() {
             output.save_npy(folder.join(format!("output_{place}.npy"))).unwrap();
         }
     }
