@@ -20,31 +20,34 @@ pub(super) struct Windows<'a> {
     pub padding: &'a Padding,
 }
 
+/// The input of windows: channels first, perhaps padded already; the padding that is left to the operator; and the shape behind it.
+pub(super) struct Windowed {
+    pub x: Value,
+    pub widths: Vec<(usize, usize)>,
+    pub shape: Vec<Length>,
+    /// Whether the input has been padded: where the padding varies with a free length.
+    pub is_padded: bool,
+}
+
 impl Windows<'_> {
-    /// The padding before and after each spatial axis of a value, and the value's shape behind the windows.
-    pub fn over(&self, place: &Place<'_>, x: &Value, channels: usize) -> Result<(Vec<(usize, usize)>, Vec<Length>)> {
+    /// The windows over a value. `fill` is what stands beyond the ends.
+    pub fn over(&self, place: &mut Place<'_>, x: &Value, channels: usize, fill: f64) -> Windowed {
         let (mut widths, mut shape) = (Vec::new(), Vec::new());
-        let rank = x.rank().saturating_sub(1);
-        if let Padding::Explicit(pairs) = self.padding {
-            widths.extend_from_slice(pairs);
-        }
-        for axis in 0..rank {
-            let length = x.length(axis + 1);
+        let x = place.channels_first(x);
+        let varies =
+            |axis: usize| *self.padding == Padding::Same && self.strides[axis] > 1 && x.length(axis + 1).is_none();
+        for axis in 0..x.rank().saturating_sub(1) {
             let (size, stride, dilation) = (self.size[axis], self.strides[axis], self.dilation[axis]);
-            if !matches!(self.padding, Padding::Explicit(_)) {
-                if length.is_none() && stride > 1 && *self.padding == Padding::Same {
-                    let problem =
-                        format!("with Padding::Same and a stride of {stride}, the padding varies with a free length");
-                    return Err(place.error(problem, "fix the length, or give Padding::Explicit"));
-                }
-                // With a stride of 1 it is the same for all lengths.
-                let length = length.unwrap_or(1);
-                widths.extend(self.padding.widths(&[length], &[size], &[stride], &[dilation]));
-            }
-            let (before, after) = widths[axis];
-            let window = (size - 1) * dilation + 1;
-            let name = format!("{}_length_{}", place.path, axis + 1);
+            // With a stride of 1, and with padding of another kind, it is the same for all lengths.
+            let (before, after) = match self.padding {
+                _ if varies(axis) => (0, 0),
+                Padding::Explicit(pairs) => pairs[axis],
+                padding => padding.widths(&[x.length(axis + 1).unwrap_or(1)], &[size], &[stride], &[dilation])[0],
+            };
+            widths.push((before, after));
+            let window = self.window(axis);
             let keeps = stride == 1 && before + after + 1 == window;
+            let name = format!("{}_length_{}", place.path, axis + 1);
             shape.push(match &x.shape[axis] {
                 length if keeps => length.clone(),
                 length => {
@@ -53,7 +56,49 @@ impl Windows<'_> {
             });
         }
         shape.push(Length::Is(channels));
-        Ok((widths, shape))
+        if !(0..widths.len()).any(varies) {
+            return Windowed { x, widths, shape, is_padded: false };
+        }
+        let mut ends = [vec![place.graph.longs(&[0, 0])], vec![place.graph.longs(&[0, 0])]];
+        for (axis, &(before, after)) in widths.iter().enumerate() {
+            let [before, after] = match varies(axis) {
+                true => self.same(place, &x, axis),
+                false => [before, after].map(|width| place.graph.longs(&[width as i64])),
+            };
+            ends[0].push(before);
+            ends[1].push(after);
+        }
+        let ends: Vec<&str> = ends.iter().flatten().map(String::as_str).collect();
+        let (pads, fill) = (place.node("Concat", &ends, vec![int("axis", 0)]), place.graph.number(fill));
+        let x = place.each("Pad", &x, &[&pads, &fill], vec![]);
+        widths.fill((0, 0));
+        Windowed { x, widths, shape, is_padded: true }
+    }
+
+    /// The places from the first to the last element of a window.
+    fn window(&self, axis: usize) -> usize {
+        (self.size[axis] - 1) * self.dilation[axis] + 1
+    }
+
+    /// The widths of `Padding::Same` before and after a free length n: together `(ceil(n / stride) - 1) stride + window - n`, or 0.
+    fn same(&self, place: &mut Place<'_>, x: &Value, axis: usize) -> [String; 2] {
+        let length = place.length(x, axis + 1);
+        let (stride, window) = (self.strides[axis] as i64, self.window(axis) as i64);
+        let mut with = |op: &str, a: &str, b: i64| {
+            let b = place.graph.longs(&[b]);
+            place.node(op, &[a, &b], vec![])
+        };
+        // (n - 1) / stride is one less than n / stride, rounded up.
+        let last = with("Sub", &length, 1);
+        let last = with("Div", &last, stride);
+        let last = with("Mul", &last, stride);
+        let end = with("Add", &last, window);
+        let total = place.node("Sub", &[&end, &length], vec![]);
+        let (zero, two) = (place.graph.longs(&[0]), place.graph.longs(&[2]));
+        let total = place.node("Max", &[&total, &zero], vec![]);
+        let before = place.node("Div", &[&total, &two], vec![]);
+        let after = place.node("Sub", &[&total, &before], vec![]);
+        [before, after]
     }
 
     /// What an operator is told of the windows.
@@ -90,14 +135,13 @@ fn convolve(
     groups: usize,
     [kernel, bias]: [Option<&str>; 2],
     filters: usize,
-) -> Result<Value> {
-    let (widths, shape) = windows.over(place, x, filters)?;
-    let x = place.channels_first(x);
+) -> Value {
+    let Windowed { x, widths, shape, .. } = windows.over(place, x, filters, 0.0);
     let inputs: Vec<&str> = [Some(&*x.name), kernel, bias].into_iter().flatten().collect();
     let mut attributes = windows.attributes(&widths);
     attributes.extend([ints("dilations", windows.dilation), int("group", groups as i64)]);
     let name = place.node("Conv", &inputs, attributes);
-    Ok(Value { name, shape, ..x })
+    Value { name, shape, ..x }
 }
 
 /// The input without what stands at padding, which the windows would see.
@@ -132,7 +176,7 @@ pub(super) fn conv(place: &mut Place<'_>, config: &Json, inputs: &[Value]) -> Re
     let x = there(place, place.one(inputs)?);
     let kernel = place.turned("kernel", "", |kernel| Ok(turned(&kernel)))?;
     let bias = bias(place, use_bias)?;
-    let y = convolve(place, &x, &windows, groups, [Some(&kernel), bias.as_deref()], filters)?;
+    let y = convolve(place, &x, &windows, groups, [Some(&kernel), bias.as_deref()], filters);
     Ok(vec![activate(place, activation, &y)])
 }
 
@@ -156,7 +200,7 @@ pub(super) fn depthwise(place: &mut Place<'_>, config: &Json, inputs: &[Value]) 
     let channels = channels(place, &x)?;
     let kernel = place.turned("kernel", "", |kernel| Ok(turned_depthwise(&kernel)))?;
     let bias = bias(place, use_bias)?;
-    let y = convolve(place, &x, &windows, channels, [Some(&kernel), bias.as_deref()], channels * depth_multiplier)?;
+    let y = convolve(place, &x, &windows, channels, [Some(&kernel), bias.as_deref()], channels * depth_multiplier);
     Ok(vec![activate(place, activation, &y)])
 }
 
@@ -180,12 +224,12 @@ pub(super) fn separable(place: &mut Place<'_>, config: &Json, inputs: &[Value]) 
     let x = there(place, place.one(inputs)?);
     let channels = channels(place, &x)?;
     let depthwise = place.turned("depthwise_kernel", "", |kernel| Ok(turned_depthwise(&kernel)))?;
-    let y = convolve(place, &x, &windows, channels, [Some(&depthwise), None], channels * depth_multiplier)?;
+    let y = convolve(place, &x, &windows, channels, [Some(&depthwise), None], channels * depth_multiplier);
     let pointwise = place.turned("pointwise_kernel", "", |kernel| Ok(turned(&kernel)))?;
     let ones = vec![1; kernel_size.len()];
     let windows = Windows { size: &ones, strides: &ones, dilation: &ones, padding: &Padding::Valid };
     let bias = bias(place, use_bias)?;
-    let y = convolve(place, &y, &windows, 1, [Some(&pointwise), bias.as_deref()], filters)?;
+    let y = convolve(place, &y, &windows, 1, [Some(&pointwise), bias.as_deref()], filters);
     Ok(vec![activate(place, activation, &y)])
 }
 

@@ -313,9 +313,9 @@ impl GraphWriter {
         }
         let mut renamed: HashMap<String, String> = HashMap::new();
         let mut infos = Vec::new();
+        let made: HashSet<String> = self.nodes.iter().flat_map(|node| node.outputs.iter().cloned()).collect();
         for (name, value) in outputs {
-            let is_made = self.nodes.iter().any(|node| node.outputs.contains(&value.name));
-            if is_made && !renamed.contains_key(&value.name) {
+            if made.contains(&value.name) && !renamed.contains_key(&value.name) {
                 renamed.insert(value.name.clone(), name.clone());
             } else {
                 // An input, or one tensor that is several outputs.

@@ -185,17 +185,18 @@ pub(super) fn resizing(place: &mut Place<'_>, config: &Json, inputs: &[Value]) -
     }
     let options: Options = place.options(config)?;
     let x = place.one(inputs)?;
-    let (whole, size) = (picture(place, x)?, [options.height, options.width]);
+    let size = [options.height, options.width];
+    if !options.crop_to_aspect_ratio && !options.pad_to_aspect_ratio {
+        return Ok(vec![resized(place, x, &size, options.interpolation)]);
+    }
+    let whole = picture(place, x)?;
     if options.crop_to_aspect_ratio {
         return Ok(vec![cropped(place, x, whole, size, options.interpolation)]);
     }
-    if options.pad_to_aspect_ratio {
-        let lengths = proportional(whole, size);
-        let widths = [0, 1].map(|axis| lengths[axis].saturating_sub(whole[axis]) / 2).map(|width| (width, width));
-        let x = padded(place, x, &widths, "constant", options.fill_value);
-        return Ok(vec![resized(place, &x, &size, options.interpolation)]);
-    }
-    Ok(vec![resized(place, x, &size, options.interpolation)])
+    let lengths = proportional(whole, size);
+    let widths = [0, 1].map(|axis| lengths[axis].saturating_sub(whole[axis]) / 2).map(|width| (width, width));
+    let x = padded(place, x, &widths, "constant", options.fill_value);
+    Ok(vec![resized(place, &x, &size, options.interpolation)])
 }
 
 /// Lengths that have the new size's proportions to the other axis.
@@ -210,7 +211,7 @@ fn cropped(place: &mut Place<'_>, x: &Value, whole: [usize; 2], size: [usize; 2]
     resized(place, &kept, &size, how)
 }
 
-/// A value with these spatial lengths, where its own are known.
+/// A value with these spatial lengths.
 fn resized(place: &mut Place<'_>, x: &Value, size: &[usize], how: Interpolation) -> Value {
     let mut shape: Vec<Length> = size.iter().map(|&length| Length::Is(length)).collect();
     shape.extend(x.shape.last().cloned());
@@ -219,12 +220,24 @@ fn resized(place: &mut Place<'_>, x: &Value, size: &[usize], how: Interpolation)
             // Which element is nearest is a matter of whole numbers: a scale would be rounded.
             let mut x = x.clone();
             for (axis, &length) in size.iter().enumerate() {
-                let before = x.length(axis + 1).unwrap_or(length);
-                if before == length {
+                let before = x.length(axis + 1);
+                if before == Some(length) {
                     continue;
                 }
-                let nearest = (0..length).map(|place| ((2 * place + 1) * before / (2 * length)) as i64);
-                let nearest = place.graph.longs(&nearest.collect::<Vec<i64>>());
+                // (2 place + 1) before / (2 length), rounded down.
+                let nearest = (0..length).map(|place| ((2 * place + 1) * before.unwrap_or(1)) as i64);
+                let nearest: Vec<i64> = nearest.collect();
+                let nearest = match before {
+                    Some(_) => place
+                        .graph
+                        .longs(&nearest.iter().map(|place| place / (2 * length as i64)).collect::<Vec<i64>>()),
+                    None => {
+                        let (places, twice) = (place.graph.longs(&nearest), place.graph.longs(&[2 * length as i64]));
+                        let before = place.length(&x, axis + 1);
+                        let places = place.node("Mul", &[&places, &before], vec![]);
+                        place.node("Div", &[&places, &twice], vec![])
+                    }
+                };
                 x.name = place.node("Gather", &[&x.name, &nearest], vec![int("axis", x.place(axis + 1) as i64)]);
                 x.shape[axis] = Length::Is(length);
             }

@@ -5,10 +5,10 @@ use gradus_tensor::Tensor;
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use super::convolution::Windows;
-use super::graph::{Length, Value, int};
+use super::convolution::{Windowed, Windows};
+use super::graph::{Length, Value, attribute, int};
 use super::place::Place;
-use crate::onnx::proto::element;
+use crate::onnx::proto::{AttributeValue, TensorProto, element};
 
 /// MaxPooling and AveragePooling over one to three axes.
 pub(super) fn pool(place: &mut Place<'_>, config: &Json, inputs: &[Value]) -> Result<Vec<Value>> {
@@ -29,16 +29,31 @@ pub(super) fn pool(place: &mut Place<'_>, config: &Json, inputs: &[Value]) -> Re
 /// The maximum or the mean of windows.
 fn windowed(place: &mut Place<'_>, x: &Value, windows: &Windows<'_>) -> Result<Vec<Value>> {
     let channels = super::convolution::channels(place, x)?;
-    let (widths, shape) = windows.over(place, x, channels)?;
-    let x = place.channels_first(x);
+    let is_largest = is_largest(place);
+    let fill = if is_largest { f64::NEG_INFINITY } else { 0.0 };
+    let Windowed { x: padded, widths, shape, is_padded } = windows.over(place, x, channels, fill);
     let mut attributes = windows.attributes(&widths);
-    let op = if is_largest(place) { "MaxPool" } else { "AveragePool" };
-    if op == "AveragePool" {
-        // Padding is no part of the mean.
-        attributes.push(int("count_include_pad", 0));
+    if is_largest {
+        let name = place.node("MaxPool", &[&padded.name], attributes);
+        return Ok(vec![Value { name, shape, ..padded }]);
     }
-    let name = place.node(op, &[&x.name], attributes);
-    Ok(vec![Value { name, shape, ..x }])
+    // Padding is no part of the mean.
+    attributes.push(int("count_include_pad", 0));
+    let mut name = place.node("AveragePool", &[&padded.name], attributes.clone());
+    if is_padded {
+        // The share of each window that is there.
+        let x = place.channels_first(x);
+        let lengths = place.node("Shape", &[&x.name], vec![]);
+        let one = attribute(
+            "value",
+            AttributeValue::Tensor(TensorProto::raw("", element::FLOAT, &[1], 1_f32.to_le_bytes().to_vec())),
+        );
+        let ones = place.node("ConstantOfShape", &[&lengths], vec![one]);
+        let Windowed { x: ones, .. } = windows.over(place, &Value { name: ones, ..x }, channels, 0.0);
+        let shares = place.node("AveragePool", &[&ones.name], attributes);
+        name = place.node("Div", &[&name, &shares], vec![]);
+    }
+    Ok(vec![Value { name, shape, ..padded }])
 }
 
 fn is_largest(place: &Place<'_>) -> bool {
@@ -54,27 +69,37 @@ pub(super) fn global(place: &mut Place<'_>, config: &Json, inputs: &[Value]) -> 
     }
     let Options { keepdims } = place.options(config)?;
     let x = place.one(inputs)?;
-    let spatial: Vec<usize> = (1..x.rank()).collect();
-    let ones = if keepdims { spatial.len() } else { 0 };
-    let mut shape = vec![Length::Is(1); ones];
-    shape.extend(x.shape.last().cloned());
-    if let Some(mask) = x.mask.clone() {
-        let x = place.plain(x);
-        return Ok(vec![Value::new(there(place, &x, &mask, keepdims), shape)]);
-    }
-    let is_turned = !x.order.is_sorted();
-    if is_turned {
-        let x = place.channels_first(x);
-        let op = if is_largest(place) { "GlobalMaxPool" } else { "GlobalAveragePool" };
-        let name = place.node(op, &[&x.name], vec![]);
-        if keepdims {
-            return Ok(vec![Value { name, shape, ..x }]);
+    match x.mask.clone() {
+        Some(mask) => {
+            let x = place.plain(x);
+            Ok(vec![Value::new(there(place, &x, &mask, keepdims), places_pooled(&x, keepdims))])
         }
-        let name = place.node("Flatten", &[&name], vec![int("axis", 1)]);
-        return Ok(vec![Value::new(name, shape)]);
+        None => all_places(place, x, keepdims),
     }
-    let op = if is_largest(place) { "ReduceMax" } else { "ReduceMean" };
-    Ok(vec![Value::new(place.reduced(op, &x.name, &spatial, keepdims), shape)])
+}
+
+/// The shape of a value whose places have become one.
+fn places_pooled(x: &Value, keepdims: bool) -> Vec<Length> {
+    let ones = if keepdims { x.rank() - 1 } else { 0 };
+    std::iter::repeat_n(Length::Is(1), ones).chain(x.shape.last().cloned()).collect()
+}
+
+/// The maximum or the mean of all places.
+fn all_places(place: &mut Place<'_>, x: &Value, keepdims: bool) -> Result<Vec<Value>> {
+    let shape = places_pooled(x, keepdims);
+    if x.order.is_sorted() {
+        let op = if is_largest(place) { "ReduceMax" } else { "ReduceMean" };
+        let spatial: Vec<usize> = (1..x.rank()).collect();
+        return Ok(vec![Value::new(place.reduced(op, &x.name, &spatial, keepdims), shape)]);
+    }
+    let x = place.channels_first(x);
+    let op = if is_largest(place) { "GlobalMaxPool" } else { "GlobalAveragePool" };
+    let name = place.node(op, &[&x.name], vec![]);
+    if keepdims {
+        return Ok(vec![Value { name, shape, ..x }]);
+    }
+    let name = place.node("Flatten", &[&name], vec![int("axis", 1)]);
+    Ok(vec![Value::new(name, shape)])
 }
 
 /// The maximum or the mean of the positions of a sequence that are there, 0 if none is.
@@ -106,6 +131,9 @@ pub(super) fn adaptive(place: &mut Place<'_>, config: &Json, inputs: &[Value]) -
     }
     let Options { output_size } = place.options(config)?;
     let x = place.one(inputs)?;
+    if output_size.iter().all(|&length| length == 1) {
+        return all_places(place, x, true);
+    }
     let Some(lengths) = x.fixed() else {
         return Err(place.error("its windows vary with a free length", "fix the length, or take a global pooling"));
     };
