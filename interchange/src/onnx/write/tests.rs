@@ -1,9 +1,14 @@
+//! Files as they are written, read back and looked at.
+
 use std::collections::HashSet;
+
+use gradus_nn::*;
+use gradus_tensor::{Float, Tensor};
+use serde::{Deserialize, Serialize};
 
 use super::cases::{self, Case};
 use super::*;
 use crate::onnx::proto::{Dimension, TensorData};
-use gradus_nn::*;
 
 /// What is wrong with a file: names that are not unique or not there, versions, outputs without shapes.
 fn check(case: &Case) {
@@ -115,4 +120,208 @@ fn every_kind_of_layer_is_written() {
         cases::layers().iter().flat_map(|case| case.model.summary().layers).map(|layer| layer.kind).collect();
     let untried: Vec<&str> = LayerKinds::standard().names().filter(|kind| !tried.contains(kind)).collect();
     assert!(untried.is_empty(), "these kinds have no case: {untried:?}");
+}
+
+/// The graph of a network, with the numbers of its tensors.
+struct Written {
+    bytes: Vec<u8>,
+    model: ModelProto,
+}
+
+impl Written {
+    fn of(network: impl Into<Graph>, inputs: impl Into<Inputs>, weights: &[(&str, Tensor<f32>)]) -> Self {
+        let mut model = Model::build(network, inputs, 0).unwrap();
+        for (name, value) in weights {
+            model.params_mut().get_mut(name).unwrap().value = value.clone();
+        }
+        let bytes = to_bytes(&model).unwrap();
+        let model = ModelProto::read(&&bytes[..]).unwrap();
+        Written { bytes, model }
+    }
+
+    fn versions(&self) -> (i64, i64) {
+        (self.model.opset_import[0].1, self.model.ir_version)
+    }
+
+    fn ops(&self) -> Vec<&str> {
+        self.model.graph.nodes.iter().map(|node| &*node.op_type).collect()
+    }
+
+    /// The shape and the numbers of a tensor.
+    fn tensor(&self, name: &str) -> (&[i64], Vec<f32>) {
+        let tensor = self.model.graph.initializers.iter().find(|tensor| tensor.name == name).unwrap();
+        let TensorData::InFile(run) = tensor.data else { panic!("{name} is not raw") };
+        let numbers = self.bytes[run.begin..run.end].as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
+        (&tensor.dims, numbers.collect())
+    }
+}
+
+/// 0, 1, 2, .. in this shape.
+fn counted(shape: &[usize]) -> Tensor<f32> {
+    Tensor::arange(0.0, shape.iter().product::<usize>() as f32, 1.0).reshape(shape)
+}
+
+#[test]
+fn kernels_begin_with_their_filters() {
+    // Two places, one channel, three filters.
+    let conv = Sequential::new().add(Conv1D::new(3, [2]));
+    let written = Written::of(conv, [4, 1], &[("0/kernel", counted(&[2, 1, 3]))]);
+    assert_eq!(written.tensor("0/kernel"), (&[3, 1, 2][..], vec![0.0, 3.0, 1.0, 4.0, 2.0, 5.0]));
+    // One place, two channels, each with two filters.
+    let depthwise = Sequential::new().add(DepthwiseConv1D::new([1]).depth_multiplier(2));
+    let written = Written::of(depthwise, [4, 2], &[("0/kernel", counted(&[1, 2, 2]))]);
+    assert_eq!(written.tensor("0/kernel"), (&[4, 1, 1][..], vec![0.0, 1.0, 2.0, 3.0]));
+    // Two places, three filters, one channel.
+    let transposed = Sequential::new().add(Conv1DTranspose::new(3, [2]));
+    let written = Written::of(transposed, [4, 1], &[("0/kernel", counted(&[2, 3, 1]))]);
+    assert_eq!(written.tensor("0/kernel"), (&[1, 3, 2][..], vec![0.0, 3.0, 1.0, 4.0, 2.0, 5.0]));
+}
+
+#[test]
+fn gates_stand_as_onnx_has_them() {
+    // i, f, c, o of one unit become i, o, f, c.
+    let lstm = Sequential::new().add(LSTM::new(1));
+    let written = Written::of(lstm, [3, 1], &[("0/kernel", counted(&[1, 4])), ("0/bias", counted(&[4]))]);
+    assert_eq!(written.tensor("0/kernel"), (&[1, 4, 1][..], vec![0.0, 3.0, 1.0, 2.0]));
+    assert_eq!(written.tensor("0/bias"), (&[1, 8][..], vec![0.0, 3.0, 1.0, 2.0, 0.0, 0.0, 0.0, 0.0]));
+    // z, r, h stay, and the second row of biases is that of the states.
+    let gru = Sequential::new().add(GRU::new(1));
+    let written = Written::of(gru, [3, 1], &[("0/bias", counted(&[2, 3]))]);
+    assert_eq!(written.tensor("0/bias"), (&[1, 6][..], vec![0.0, 1.0, 2.0, 3.0, 4.0, 5.0]));
+    let of = |reset_after: bool| {
+        let written = Written::of(Sequential::new().add(GRU::new(1).reset_after(reset_after)), [3, 1], &[]);
+        let node = written.model.graph.nodes.iter().find(|node| node.op_type == "GRU").unwrap().clone();
+        let attribute = |name: &str| node.attributes.iter().find(|attribute| attribute.name == name).cloned();
+        (attribute("linear_before_reset").unwrap().value, attribute("layout"))
+    };
+    assert_eq!(of(true), (crate::onnx::proto::AttributeValue::Int(1), None));
+    assert_eq!(of(false), (crate::onnx::proto::AttributeValue::Int(0), None));
+}
+
+#[test]
+fn between_convolutions_nothing_is_turned() {
+    let conv = || Conv2D::new(2, 3).padding(Padding::Same);
+    let block = Sequential::new().add(conv()).add(BatchNormalization::new()).add(Activation::Relu);
+    let network = Sequential::new().add(conv()).add(Residual::new(block)).add(MaxPooling2D::new(2)).add(conv());
+    let turned = |network: Sequential| {
+        let written = Written::of(network, [8, 8, 1], &[]);
+        written.ops().iter().filter(|op| **op == "Transpose").count()
+    };
+    // The input and the output.
+    assert_eq!(turned(network.clone()), 2);
+    assert_eq!(turned(network.add(GlobalMaxPooling2D::new()).add(Dense::new(2))), 1);
+}
+
+#[test]
+fn the_oldest_version_with_all_operators_is_named() {
+    let versions = |layer: LayerHandle| Written::of(Sequential::new().add(&layer), [4, 4], &[]).versions();
+    assert_eq!(versions(LayerHandle::new(Dense::new(2))), (18, 8));
+    assert_eq!(versions(LayerHandle::new(Activation::Gelu)), (20, 9));
+    assert_eq!(versions(LayerHandle::new(GroupNormalization::new().groups(2))), (21, 10));
+    // A group for each channel is an older operator.
+    assert_eq!(versions(LayerHandle::new(GroupNormalization::new().groups(-1))), (18, 8));
+}
+
+#[test]
+fn shared_weights_are_written_once() {
+    let tower = LayerHandle::new(Dense::new(4));
+    let written = Written::of(Sequential::new().add(&tower).add(&tower), [4], &[]);
+    let names: Vec<&str> = written.model.graph.initializers.iter().map(|tensor| &*tensor.name).collect();
+    assert_eq!(names, ["0/kernel", "0/bias"]);
+    assert_eq!(written.ops(), ["Gemm", "Gemm"]);
+}
+
+#[test]
+fn inputs_and_outputs_have_the_names_of_the_model() {
+    let mut graph = Graph::builder();
+    let x = graph.input();
+    let y = graph.add(Dense::new(2), [x]);
+    // One output is called as the input, one is the input itself.
+    let network = graph.outputs([("input", y), ("again", y), ("raw", x)]);
+    let written = Written::of(network, [Some(3)], &[]);
+    let names: Vec<&str> = written.model.graph.outputs.iter().map(|output| &*output.name).collect();
+    assert_eq!(names, ["input_output", "again", "raw"]);
+    assert_eq!(written.ops(), ["Gemm", "Identity", "Identity"]);
+
+    let words = Sequential::new().add(Embedding::new(5, 2)).add(LSTM::new(3).return_sequences(true));
+    let written = Written::of(words, [None], &[]);
+    let free = |name: &str| Dimension::Free(name.to_owned());
+    let (input, output) = (&written.model.graph.inputs[0], &written.model.graph.outputs[0]);
+    assert_eq!((&*input.name, input.elem_type), ("input", element::INT64));
+    assert_eq!(input.shape, Some(vec![free("batch"), free("input_length_1")]));
+    // It is as long as the input.
+    assert_eq!(output.shape, Some(vec![free("batch"), free("input_length_1"), Dimension::Length(3)]));
+}
+
+#[test]
+fn weights_of_64_bits_are_written_in_32() {
+    let model = Model::<f64>::build_as(Sequential::new().add(Dense::new(2)), [3], 0).unwrap();
+    let bytes = to_bytes(&model).unwrap();
+    let written = ModelProto::read(&&bytes[..]).unwrap();
+    assert!(written.graph.initializers.iter().all(|tensor| tensor.data_type == element::FLOAT));
+}
+
+#[test]
+fn a_file_is_written_whole_or_not_at_all() {
+    let model = Model::build(Sequential::new().add(Dense::new(2)), [3], 0).unwrap();
+    let path = std::env::temp_dir().join(format!("gradus_onnx_{}.onnx", std::process::id()));
+    save(&model, &path).unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), to_bytes(&model).unwrap());
+    std::fs::remove_file(&path).unwrap();
+    let missing = path.with_extension("").join("model.onnx");
+    let error = save(&model, &missing).unwrap_err().to_string();
+    assert!(error.starts_with(&format!("{}: the file cannot be written: ", missing.display())), "{error}");
+}
+
+/// y = 2 x, a layer of the program's own.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Twice;
+
+impl Layer for Twice {
+    const KIND: &'static str = "Twice";
+
+    fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
+        Ok(Built::new(build.input()?, |_, x| x * T::of(2.0)))
+    }
+}
+
+/// A layer of the program's own that is called as another.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct OtherRescaling {
+    scale: f64,
+    offset: f64,
+    power: f64,
+}
+
+impl Layer for OtherRescaling {
+    const KIND: &'static str = "Rescaling";
+
+    fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
+        Ok(Built::new(build.input()?, |_, x| x.clone()))
+    }
+}
+
+fn refusal(network: impl Into<Graph>, inputs: impl Into<Inputs>) -> String {
+    to_bytes(&Model::build(network, inputs, 0).unwrap()).unwrap_err().to_string()
+}
+
+#[test]
+fn what_cannot_be_written_is_named_at_once() {
+    let body = Sequential::new().add(Twice).add(Lambda::new("half", |x| x * 0.5));
+    let network = Sequential::new().add(Dense::new(2)).add_named("block", body).add_named("last", Twice);
+    let hint = "write them with layers of this crate, or save the model by Model::save";
+    let named = "block/0 (Twice), block/1 (Lambda), last (Twice)";
+    assert_eq!(refusal(network, [3]), format!("onnx: ONNX cannot hold these layers: {named}; {hint}"));
+
+    // Layers that cannot be written with such options or lengths.
+    let network = Sequential::new()
+        .add(LSTM::new(2).activation(Activation::Mish).return_sequences(true))
+        .add_named("inner", Sequential::new().add(Dense::new(2)).add(AdaptiveAveragePooling1D::new([2])));
+    let error = refusal(network, [None, Some(4)]);
+    assert!(error.starts_with("onnx: 2 layers cannot be written: onnx: layer 0 (LSTM): "), "{error}");
+    assert!(error.contains(" | onnx: layer inner/1 (AdaptiveAveragePooling1D): "), "{error}");
+
+    let error = refusal(Sequential::new().add(OtherRescaling { scale: 1.0, offset: 0.0, power: 2.0 }), [3]);
+    let problem = "onnx: layer 0 (Rescaling): its options are not written: unknown field `power`";
+    assert!(error.starts_with(problem), "{error}");
 }
