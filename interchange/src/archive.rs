@@ -148,6 +148,20 @@ impl Archive {
         &**self.zip.get_ref()
     }
 
+    /// The bytes of the whole archive.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Where the bytes of a file begin and end within the archive, `None` if it is compressed.
+    pub fn plain_range(&self, name: &str) -> Result<Option<(u64, u64)>> {
+        if self.entries.get(name).is_none_or(|entry| entry.method != CompressionMethod::STORE) {
+            return Ok(None);
+        }
+        let (begin, length) = self.stored(name)?;
+        Ok(Some((begin, begin + length)))
+    }
+
     /// All bytes of a file, which may have `most`.
     pub fn read(&self, name: &str, most: u64) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();

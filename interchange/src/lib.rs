@@ -3,6 +3,8 @@
 #![allow(dead_code)] // Until all readers and writers are there.
 
 mod archive;
+mod hdf5;
+pub mod keras;
 mod network;
 pub mod npz;
 pub mod onnx;
