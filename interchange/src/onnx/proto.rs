@@ -513,6 +513,11 @@ impl AttributeProto {
 }
 
 impl TensorProto {
+    /// Reads a tensor that is a file of its own. Its elements stay where they are.
+    pub fn read(bytes: &dyn Bytes) -> io::Result<Self> {
+        Message { bytes, depth: 0 }.tensor(Run { begin: 0, end: bytes.len() })
+    }
+
     /// A tensor to be written, of raw bytes.
     pub fn raw(name: impl Into<String>, data_type: i32, dims: &[usize], bytes: Vec<u8>) -> Self {
         let dims = dims.iter().map(|&length| length as i64).collect();

@@ -1,0 +1,136 @@
+//! A program as a layer of a network.
+
+use gradus_autograd::Var;
+use gradus_nn::{Build, Built, Initializer, Layer, Result, Spec, Value as Flowing, ValueKind, Values};
+use gradus_tensor::{Float, Shape, Tensor};
+
+use super::program::{Program, blank};
+use super::value::{Kind, Value, Whole, concat};
+
+/// The samples of the trial by which the shapes of the outputs are found.
+const SAMPLES: usize = 2;
+
+impl Layer for Program {
+    const KIND: &'static str = "Onnx";
+
+    fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
+        let data = &self.data;
+        if build.inputs().len() != data.inputs.len() {
+            let problem = format!("takes {} inputs, found {}", data.inputs.len(), build.inputs().len());
+            return Err(build.error(problem, "feed each input of the file"));
+        }
+        let samples = if data.one_by_one { 1 } else { SAMPLES };
+        let mut inputs = Vec::with_capacity(data.inputs.len());
+        let mut kinds = Vec::with_capacity(data.inputs.len());
+        for (index, port) in data.inputs.iter().enumerate() {
+            let kind = port.kind().map_err(|problem| build.error(problem, "export the network with other inputs"))?;
+            let flowing = match kind {
+                Kind::Floats => ValueKind::Floats,
+                Kind::Mask => ValueKind::Mask,
+                Kind::Ints(_) => ValueKind::Ids { count: self.count_of_ids(&port.name) },
+            };
+            let shape = Shape::from(samples).join(build.input_as(index, flowing)?);
+            inputs.push(Value::zeros(kind, &shape));
+            kinds.push(kind);
+        }
+        let mut ids = Vec::with_capacity(data.weights.len());
+        for weight in &data.weights {
+            let shape = Shape::from(&weight.shape[..]);
+            ids.push(match weight.trained {
+                true => build.weight(&weight.name, shape, Initializer::Zeros)?,
+                false => build.state(&weight.name, Tensor::scalar(T::ZERO).broadcast_to(shape))?,
+            });
+        }
+        let weights = data.weights.iter().map(|weight| blank(&weight.shape)).collect();
+        let made = self.compute::<T>(inputs, weights, true)?;
+        let mut outputs = Vec::with_capacity(made.len());
+        for (value, port) in made.iter().zip(&data.outputs) {
+            let Some((&first, shape)) = value.shape().split_first().filter(|(first, _)| **first == samples) else {
+                let problem = format!(
+                    "the output {:?} of {samples} samples has the shape {}, without an axis of the samples in front",
+                    port.name,
+                    value.shape()
+                );
+                return Err(build.error(problem, "export the network with a free batch axis, or compute it by OnnxFile::run"));
+            };
+            debug_assert_eq!(first, samples);
+            outputs.push(match value.kind() {
+                Kind::Floats => Spec::floats(shape),
+                Kind::Mask => Spec::mask(shape),
+                Kind::Ints(_) => Spec::ids(shape, usize::MAX),
+            });
+        }
+        let program = self.clone();
+        Ok(Built::of_values(outputs, move |context, inputs| {
+            let weights: Vec<Var<T>> = ids.iter().map(|&id| context.weight(id).clone()).collect();
+            let inputs: Vec<Value<T>> = inputs.into_iter().zip(&kinds).map(|(value, kind)| of_flowing(value, *kind)).collect();
+            match program.on_samples(inputs, weights) {
+                Ok(outputs) => outputs.into_iter().map(to_flowing).collect::<Values<T>>(),
+                // The shapes have been tried out, so what is left are values that an operator cannot take, such as a place
+                // outside a table. A layer's computation has no errors.
+                Err(error) => panic!("{error}"),
+            }
+        }))
+    }
+}
+
+impl Program {
+    /// The outputs for a batch.
+    pub(crate) fn on_samples<T: Float>(&self, inputs: Vec<Value<T>>, weights: Vec<Var<T>>) -> Result<Vec<Value<T>>> {
+        let samples = inputs.first().map_or(1, |input| input.shape().first().copied().unwrap_or(1));
+        if !self.data.one_by_one || samples == 1 {
+            return self.compute(inputs, weights, false);
+        }
+        let mut parts: Vec<Vec<Value<T>>> = Vec::with_capacity(samples);
+        for sample in 0..samples {
+            let inputs = inputs.iter().map(|input| input.slice(0, sample, sample + 1, 1)).collect();
+            parts.push(self.compute(inputs, weights.clone(), false)?);
+        }
+        let count = self.data.outputs.len();
+        let joined = (0..count).map(|output| concat(&parts.iter().map(|part| &part[output]).collect::<Vec<_>>(), 0));
+        joined
+            .collect::<std::result::Result<_, String>>()
+            .map_err(|problem| gradus_nn::Error::new("onnx", problem, "give at least one sample"))
+    }
+
+    /// The ids that an input may hold: the rows of the table from which they take, if they do so at once.
+    fn count_of_ids(&self, name: &str) -> usize {
+        let mut names = vec![name];
+        let mut count = usize::MAX;
+        for node in &self.data.nodes {
+            match node.op.as_str() {
+                "Cast" | "Identity" if node.inputs.first().is_some_and(|input| names.contains(&input.as_str())) => {
+                    names.extend(node.outputs.iter().map(String::as_str));
+                }
+                "Gather" if node.inputs.get(1).is_some_and(|input| names.contains(&input.as_str())) => {
+                    let axis = match node.attributes.get("axis") {
+                        Some(super::node::Attribute::Int(axis)) => *axis,
+                        _ => 0,
+                    };
+                    let table = self.data.weights.iter().find(|weight| Some(&weight.name) == node.inputs.first());
+                    let rows = table.and_then(|table| (axis == 0).then(|| table.shape.first().copied()).flatten());
+                    count = count.min(rows.unwrap_or(usize::MAX));
+                }
+                _ => {}
+            }
+        }
+        count
+    }
+}
+
+fn of_flowing<T: Float>(value: Flowing<T>, kind: Kind) -> Value<T> {
+    match (value, kind) {
+        (Flowing::Floats(x), _) => Value::Floats(x),
+        (Flowing::Mask(x), _) => Value::Mask(x),
+        (Flowing::Ids(x), Kind::Ints(whole)) => whole.of(&x),
+        (Flowing::Ids(x), _) => Value::Ints(x, Whole::I64),
+    }
+}
+
+fn to_flowing<T: Float>(value: Value<T>) -> Flowing<T> {
+    match value {
+        Value::Floats(x) => Flowing::Floats(x),
+        Value::Ints(x, _) => Flowing::Ids(x),
+        Value::Mask(x) => Flowing::Mask(x),
+    }
+}

@@ -1,0 +1,22 @@
+//! ONNX files read: the graph as a program of operators.
+
+mod call;
+mod convolution;
+mod elementwise;
+mod file;
+mod layer;
+mod matrix;
+mod node;
+mod normalization;
+mod pooling;
+mod program;
+mod recurrent;
+mod reduction;
+mod resize;
+mod selection;
+mod shapes;
+mod table;
+mod value;
+
+pub use file::{OnnxFile, ValueInfo, load, read_tensor};
+pub use program::Program;

@@ -1,0 +1,354 @@
+//! A program: operators in the order in which they are computed, over named values.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use gradus_autograd::Var;
+use gradus_nn::{Error, Result};
+use gradus_tensor::{AnyTensor, Float, Shape, Tensor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::call::{Call, broadcast};
+use super::node::{Constant, Node};
+use super::table::{self, Rule};
+use super::value::{Kind, Value, element_name};
+
+/// The graph of an ONNX file as a list of operators over named values: floats, whole numbers and masks.
+///
+/// It is made by [`OnnxFile`](super::OnnxFile), and a layer of kind `"Onnx"`, by which [`load`](super::load) makes a model of it.
+/// The floats among the file's constants that are no single numbers are its weights; all else is part of its data, so that a model
+/// with this layer is written to a file of our own and read again:
+///
+/// ```
+/// use gradus_interchange::onnx::Program;
+/// use gradus_nn::{LayerKinds, Sequential};
+/// # let relu = r#"{"name": "r", "layer": "Onnx", "config": {"opset": 14, "inputs": [{"name": "x", "element": 1, "shape": null}],
+/// #   "weights": [], "constants": {}, "nodes": [{"op": "Relu", "inputs": ["x"], "outputs": ["y"]}],
+/// #   "outputs": [{"name": "y", "element": 1, "shape": null}]}}"#;
+/// # let json = format!("[{relu}]");
+/// let kinds = LayerKinds::standard().with::<Program>();
+/// let network = Sequential::from_json_with(&json, &kinds)?;
+/// # assert_eq!(network.len(), 1);
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
+///
+/// A layer has a batch axis, the first of each input and output. [`OnnxFile::run`](super::OnnxFile::run) needs none.
+#[derive(Clone, Debug)]
+pub struct Program {
+    pub(crate) data: Arc<Data>,
+    plan: Arc<Plan>,
+}
+
+/// What is written of a program.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Data {
+    /// The version of the set of operators.
+    pub opset: i64,
+    pub inputs: Vec<Port>,
+    pub weights: Vec<WeightPort>,
+    /// The constants that are no weights, by name.
+    pub constants: std::collections::BTreeMap<String, Constant>,
+    pub nodes: Vec<Node>,
+    pub outputs: Vec<Port>,
+    /// Whether the file is for one sample, and several are not computed together.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub one_by_one: bool,
+}
+
+/// An input or an output.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Port {
+    pub name: String,
+    /// The number of the element type, as in the file.
+    pub element: i32,
+    /// The lengths as the file says them: `null` for one that is free, and for all if the file says none.
+    pub shape: Option<Vec<Option<usize>>>,
+}
+
+/// A weight.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WeightPort {
+    pub name: String,
+    pub shape: Vec<usize>,
+    /// Whether it is trained. Moving averages and constant tables are not.
+    pub trained: bool,
+}
+
+/// Where each value of a program is.
+#[derive(Debug)]
+struct Plan {
+    steps: Vec<Step>,
+    outputs: Vec<usize>,
+    places: usize,
+}
+
+#[derive(Debug)]
+struct Step {
+    inputs: Vec<Option<usize>>,
+    outputs: Vec<Option<usize>>,
+    /// The values that nobody takes behind this step.
+    last: Vec<usize>,
+}
+
+impl Port {
+    pub fn kind(&self) -> std::result::Result<Kind, String> {
+        Kind::of_element(self.element)
+            .ok_or_else(|| format!("{:?} has elements of {}, which are not read", self.name, element_name(self.element)))
+    }
+}
+
+impl Plan {
+    /// The places of the values, or all that is wrong with their names.
+    fn new(data: &Data) -> std::result::Result<Self, String> {
+        let mut places = HashMap::new();
+        let mut wrong = Vec::new();
+        let named = data.inputs.iter().map(|port| &port.name).chain(data.weights.iter().map(|weight| &weight.name));
+        for name in named.chain(data.constants.keys()) {
+            let place = places.len();
+            if name.is_empty() || places.insert(name.as_str(), place).is_some() {
+                wrong.push(format!("the name of a value must be new and not empty: {name:?}"));
+            }
+        }
+        let mut steps = Vec::with_capacity(data.nodes.len());
+        for node in &data.nodes {
+            let mut inputs = Vec::with_capacity(node.inputs.len());
+            for name in &node.inputs {
+                match places.get(name.as_str()) {
+                    _ if name.is_empty() => inputs.push(None),
+                    Some(&place) => inputs.push(Some(place)),
+                    None => wrong.push(format!("{} takes {name:?}, which nothing before it gives", node.title())),
+                }
+            }
+            let mut outputs = Vec::with_capacity(node.outputs.len());
+            for name in &node.outputs {
+                let place = places.len();
+                if name.is_empty() {
+                    outputs.push(None);
+                } else if places.insert(name.as_str(), place).is_some() {
+                    wrong.push(format!("{} gives {name:?}, which there is already", node.title()));
+                } else {
+                    outputs.push(Some(place));
+                }
+            }
+            steps.push(Step { inputs, outputs, last: Vec::new() });
+        }
+        let mut outputs = Vec::with_capacity(data.outputs.len());
+        for port in &data.outputs {
+            match places.get(port.name.as_str()) {
+                Some(&place) => outputs.push(place),
+                None => wrong.push(format!("nothing gives the output {:?}", port.name)),
+            }
+        }
+        if outputs.is_empty() && wrong.is_empty() {
+            wrong.push("there are no outputs".to_owned());
+        }
+        if !wrong.is_empty() {
+            return Err(shortened(&wrong));
+        }
+        let mut is_taken = vec![false; places.len()];
+        outputs.iter().for_each(|&place| is_taken[place] = true);
+        for step in steps.iter_mut().rev() {
+            for &place in step.inputs.iter().chain(&step.outputs).flatten() {
+                if !std::mem::replace(&mut is_taken[place], true) {
+                    step.last.push(place);
+                }
+            }
+        }
+        Ok(Plan { steps, outputs, places: places.len() })
+    }
+}
+
+/// The first problems of a list.
+pub(crate) fn shortened(problems: &[String]) -> String {
+    const SHOWN: usize = 20;
+    let more = problems.len().saturating_sub(SHOWN);
+    let shown = problems[..problems.len().min(SHOWN)].join("; ");
+    if more == 0 { shown } else { format!("{shown}; and {more} more") }
+}
+
+impl Data {
+    /// All that is wrong with the data, but for the names of values.
+    fn check(&self) -> std::result::Result<(), String> {
+        let mut wrong = Vec::new();
+        wrong.extend(self.inputs.iter().chain(&self.outputs).filter_map(|port| port.kind().err()));
+        for (name, constant) in &self.constants {
+            wrong.extend(constant.check::<serde_json::Error>().err().map(|error| format!("{name:?}: {error}")));
+        }
+        for attribute in self.nodes.iter().flat_map(|node| node.attributes.values()) {
+            if let super::node::Attribute::Tensor(constant) = attribute {
+                wrong.extend(constant.check::<serde_json::Error>().err().map(|error| error.to_string()));
+            }
+        }
+        let unread: Vec<String> = self.nodes.iter().filter_map(|node| table::problem(node, self.opset)).collect();
+        let mut named: Vec<String> = Vec::new();
+        for problem in unread {
+            if !named.contains(&problem) {
+                named.push(problem);
+            }
+        }
+        wrong.extend(named);
+        if wrong.is_empty() { Ok(()) } else { Err(shortened(&wrong)) }
+    }
+}
+
+impl Program {
+    /// A program of these data.
+    ///
+    /// # Errors
+    /// If an operator or one of its attributes is not known, or the values do not fit each other.
+    pub(crate) fn new(data: Data) -> std::result::Result<Self, String> {
+        data.check()?;
+        let plan = Plan::new(&data)?;
+        Ok(Program { data: Arc::new(data), plan: Arc::new(plan) })
+    }
+
+    /// The operators that it computes, in alphabetical order, each with how often it is there.
+    ///
+    /// ```
+    /// use gradus_interchange::onnx::Program;
+    /// let program: Program = serde_json::from_str(r#"{"opset": 14, "inputs": [{"name": "x", "element": 1, "shape": null}],
+    ///     "weights": [], "constants": {}, "nodes": [{"op": "Relu", "inputs": ["x"], "outputs": ["y"]}],
+    ///     "outputs": [{"name": "y", "element": 1, "shape": null}]}"#)?;
+    /// assert_eq!(program.operators(), [("Relu".to_owned(), 1)]);
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
+    pub fn operators(&self) -> Vec<(String, usize)> {
+        let mut counts = std::collections::BTreeMap::new();
+        for node in &self.data.nodes {
+            *counts.entry(node.op.clone()).or_default() += 1;
+        }
+        counts.into_iter().collect()
+    }
+
+    /// Computes the outputs. `weights` has a value for each weight, in order.
+    ///
+    /// If it is a `trial`, the shapes of the outputs are what is asked for: large values are one element that stands for all.
+    pub(crate) fn compute<T: Float>(&self, inputs: Vec<Value<T>>, weights: Vec<Var<T>>, trial: bool) -> Result<Vec<Value<T>>> {
+        let Plan { steps, outputs, places } = &*self.plan;
+        let mut values: Vec<Option<Value<T>>> = Vec::with_capacity(*places);
+        values.extend(inputs.into_iter().map(Some));
+        values.extend(weights.into_iter().map(|weight| Some(Value::Floats(weight))));
+        values.extend(self.data.constants.values().map(|constant| Some(constant.value())));
+        values.resize_with(*places, || None);
+        for (node, step) in self.data.nodes.iter().zip(steps) {
+            let given: Vec<Option<Value<T>>> = step.inputs.iter().map(|&place| values[place?].clone()).collect();
+            let call = Call { node, opset: self.data.opset, inputs: &given };
+            let made = run(&call, trial).map_err(|problem| {
+                let shapes = given.iter().map(|value| value.as_ref().map_or("none".to_owned(), |value| value.shape().to_string()));
+                let shapes = shapes.collect::<Vec<String>>().join(" and ");
+                Error::new(format!("onnx: {}", node.title()), format!("{problem} (inputs: {shapes})"), "")
+            })?;
+            for (place, value) in step.outputs.iter().zip(made) {
+                if let Some(place) = place {
+                    values[*place] = Some(value);
+                }
+            }
+            if let Some(missing) = step.outputs.iter().flatten().find(|place| values[**place].is_none()) {
+                let problem = format!("it gives fewer outputs than are taken ({missing})");
+                return Err(Error::new(format!("onnx: {}", node.title()), problem, ""));
+            }
+            step.last.iter().for_each(|&place| values[place] = None);
+        }
+        Ok(outputs.iter().map(|&place| values[place].clone().expect("outputs are kept")).collect())
+    }
+
+    /// The inputs by name as values, in order.
+    pub(crate) fn values<T: Float>(&self, inputs: &[(&str, AnyTensor)]) -> Result<Vec<Value<T>>> {
+        let known = || self.data.inputs.iter().map(|port| port.name.as_str()).collect::<Vec<_>>().join(", ");
+        let mut wrong = Vec::new();
+        for (name, _) in inputs {
+            if !self.data.inputs.iter().any(|port| port.name == *name) {
+                wrong.push(format!("there is no input {name:?}, only {}", known()));
+            }
+        }
+        let mut values = Vec::with_capacity(self.data.inputs.len());
+        for port in &self.data.inputs {
+            let mut given = inputs.iter().filter(|(name, _)| *name == port.name);
+            match (given.next(), given.next()) {
+                (Some((_, tensor)), None) => match port.kind().map(|kind| Value::from_tensor(tensor, kind)) {
+                    Ok(Some(value)) => values.push(value),
+                    _ => wrong.push(format!(
+                        "the input {:?} takes {}, found {} that do not fit",
+                        port.name,
+                        element_name(port.element),
+                        tensor.element()
+                    )),
+                },
+                (None, _) => wrong.push(format!("the input {:?} is missing", port.name)),
+                (Some(_), Some(_)) => wrong.push(format!("the input {:?} is given twice", port.name)),
+            }
+            if let (Some(value), Some(shape)) = (values.last(), &port.shape) {
+                let fits = value.shape().len() == shape.len()
+                    && value.shape().iter().zip(shape).all(|(length, said)| said.is_none_or(|said| said == *length));
+                if wrong.is_empty() && !fits {
+                    let said: Vec<String> =
+                        shape.iter().map(|length| length.map_or("None".to_owned(), |length| length.to_string())).collect();
+                    let said = said.join(", ");
+                    wrong.push(format!("the input {:?} has the shape [{said}], found {}", port.name, value.shape()));
+                }
+            }
+        }
+        if wrong.is_empty() { Ok(values) } else { Err(Error::new("onnx: run", shortened(&wrong), "give each input once, by its name")) }
+    }
+}
+
+/// Values of so many elements are computed in a trial, too: shapes are computed with them.
+const SMALL: usize = 1 << 12;
+
+/// Runs an operator.
+fn run<T: Float>(call: &Call<'_, T>, trial: bool) -> std::result::Result<Vec<Value<T>>, String> {
+    let row = table::row::<T>(&call.node.op).ok_or("there is no such operator")?;
+    if trial && let Some(values) = outline(call, row.rule)? {
+        return Ok(values);
+    }
+    (row.run)(call)
+}
+
+/// The values of an operator on large floats, as one element that stands for all; `None` if it must be computed.
+fn outline<T: Float>(call: &Call<'_, T>, rule: Rule) -> std::result::Result<Option<Vec<Value<T>>>, String> {
+    let given = || call.inputs.iter().flatten();
+    let has_floats = given().any(|value| value.kind() == Kind::Floats);
+    let shape = match rule {
+        Rule::Run => return Ok(None),
+        _ if !has_floats => return Ok(None),
+        Rule::Same => call.value(0)?.shape().clone(),
+        Rule::Broadcast | Rule::Compare => {
+            let mut shapes = given().map(Value::shape);
+            let first = shapes.next().cloned().unwrap_or_else(|| Shape::from([]));
+            shapes.try_fold(first, |shape, other| broadcast(&shape, other))?
+        }
+        Rule::Product => super::matrix::product_shape(call.value(0)?.shape(), call.value(1)?.shape())?,
+    };
+    if shape.size() <= SMALL {
+        return Ok(None);
+    }
+    let kind = if rule == Rule::Compare { Kind::Mask } else { Kind::Floats };
+    Ok(Some(vec![Value::zeros(kind, &shape)]))
+}
+
+impl PartialEq for Program {
+    fn eq(&self, other: &Self) -> bool {
+        self.data == other.data
+    }
+}
+
+impl Serialize for Program {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        self.data.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Program {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        let data = Data::deserialize(deserializer)?;
+        Program::new(data).map_err(serde::de::Error::custom)
+    }
+}
+
+/// Zeros in the shape of a weight, one element that stands for all.
+pub(crate) fn blank<T: Float>(shape: &[usize]) -> Var<T> {
+    Var::from(Tensor::scalar(T::ZERO).broadcast_to(Shape::from(shape)))
+}
