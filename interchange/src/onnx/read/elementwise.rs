@@ -4,6 +4,7 @@ use gradus_autograd::{Op, Var};
 use gradus_tensor::{Float, Number, SELU_ALPHA, SELU_SCALE, Shape, Tensor};
 
 use super::call::{Call, Outputs, broadcast, floats, ints, mask};
+use super::super::proto::element;
 use super::value::{Kind, Value, Whole};
 
 /// Two inputs of one kind whose shapes broadcast together.
@@ -414,7 +415,31 @@ pub(crate) fn cast<T: Float>(call: &Call<'_, T>) -> Outputs<T> {
     let number = call.int("to", 0)?;
     let to = i32::try_from(number).ok().and_then(Kind::of_element);
     let name = || super::value::element_name(number as i32);
-    Ok(vec![converted(call.value(0)?, to.ok_or_else(|| format!("does not convert to {}", name()))?)])
+    let value = converted(call.value(0)?, to.ok_or_else(|| format!("does not convert to {}", name()))?);
+    let (digits, least, most) = match (number as i32, &value) {
+        (element::FLOAT16, _) => (10, -14, 65_504.0),
+        (element::BFLOAT16, _) => (7, -126, 3.389_531_389_251_535_5e38),
+        _ => return Ok(vec![value]),
+    };
+    match value {
+        Value::Floats(x) => {
+            let short = x.value().map(|x| T::of(shortened(x.as_f64(), digits, least, most)));
+            floats(Op::new("cast", short).input(&x, |g| g).finish())
+        }
+        other => Ok(vec![other]),
+    }
+}
+
+/// The nearest number with so many binary digits behind the first, of two equally near ones the even. `least` is the smallest
+/// exponent, `most` the largest number.
+fn shortened(x: f64, digits: i32, least: i32, most: f64) -> f64 {
+    if x == 0.0 || !x.is_finite() {
+        return x;
+    }
+    let exponent = x.abs().log2().floor() as i32;
+    let step = 2_f64.powi(exponent.max(least) - digits);
+    let short = (x / step).round_ties_even() * step;
+    if short.abs() > most { f64::INFINITY.copysign(x) } else { short }
 }
 
 pub(crate) fn cast_like<T: Float>(call: &Call<'_, T>) -> Outputs<T> {

@@ -571,6 +571,8 @@ struct Reading<'a> {
     wrong: Vec<String>,
     constants: BTreeMap<String, Constant>,
     tensors: HashMap<String, TensorProto>,
+    /// The numbers of the element types of values, as far as the file says them.
+    elements: HashMap<String, i32>,
 }
 
 /// The inputs of operators that are no weights even if they are floats: bounds, scales and the like.
@@ -592,7 +594,11 @@ impl<'a> Reading<'a> {
             wrong: Vec::new(),
             constants: BTreeMap::new(),
             tensors: HashMap::new(),
+            elements: HashMap::new(),
         };
+        let infos = graph.inputs.iter().chain(&graph.outputs).chain(&graph.value_info).filter(|info| info.elem_type > 0);
+        reading.elements.extend(infos.map(|info| (info.name.clone(), info.elem_type)));
+        reading.elements.extend(graph.initializers.iter().map(|tensor| (tensor.name.clone(), tensor.data_type)));
         if graph.sparse_initializers > 0 {
             reading.wrong.push("sparse initializers are not read".to_owned());
         }
@@ -703,6 +709,15 @@ impl<'a> Reading<'a> {
             outputs: proto.outputs.clone(),
             attributes: BTreeMap::new(),
         };
+        // What it is to be like is known in most files, and so is the width of floats then.
+        if node.op == "CastLike"
+            && let [x, like] = &proto.inputs[..]
+            && let Some(&element) = self.elements.get(like)
+        {
+            node.op = "Cast".to_owned();
+            node.inputs = vec![x.clone()];
+            node.attributes.insert("to".to_owned(), Attribute::Int(element.into()));
+        }
         // The operator itself first, so that its name is what is said.
         table::problem(&node, opset).map_or(Ok(()), Err)?;
         for attribute in &proto.attributes {

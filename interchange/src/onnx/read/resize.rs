@@ -179,7 +179,8 @@ fn centre(index: usize, axis: &Axis, how: &How<'_>) -> Result<f64, String> {
             offset + (at + 0.5) / axis.scale - 0.5
         }
         "pytorch_half_pixel" => if axis.to > 1 { (at + 0.5) / axis.scale - 0.5 } else { 0.0 },
-        "align_corners" => if axis.to > 1 { at * (from - 1.0) / (to - 1.0) } else { 0.0 },
+        // The new length before it is rounded down.
+        "align_corners" => if axis.to > 1 { at * (from - 1.0) / (from * axis.scale - 1.0) } else { 0.0 },
         "asymmetric" => at / axis.scale,
         "tf_crop_and_resize" => {
             let (start, end) = axis.crop;
@@ -216,10 +217,6 @@ fn weights(centres: &[f64], axis: &Axis, how: &How<'_>) -> Vec<f64> {
             let weight = filter((at - place as f64) / wider, how);
             let is_inside = (0..axis.from as i64).contains(&place);
             if weight == 0.0 || (!is_inside && how.exclude_outside) {
-                continue;
-            }
-            // An antialiasing filter leaves out what is outside, too.
-            if !is_inside && how.antialias {
                 continue;
             }
             row[place.clamp(0, axis.from as i64 - 1) as usize] += weight;
