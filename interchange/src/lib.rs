@@ -5,6 +5,8 @@
 mod archive;
 mod hdf5;
 pub mod keras;
+#[cfg(feature = "ndarray")]
+pub mod ndarray;
 mod network;
 pub mod npz;
 pub mod onnx;

@@ -84,19 +84,11 @@ impl Checkpoint {
     /// A file in the form before PyTorch 1.6, which begins with [`OLD_FORM`]: a version, facts about the machine, the tensors, the
     /// keys of their storages, and these in that order, each behind the number of its elements.
     pub fn of_old_form(source: Box<dyn ReaderAt + Send + Sync>, length: u64) -> Result<Self> {
-        let head_length = length.min(MOST_BYTES);
-        let mut head = Vec::new();
-        let read =
-            io::Read::read_to_end(&mut io::Read::take(At { source: &*source, place: 0 }, head_length), &mut head);
-        read.map_err(|error| Error::new("file", error.to_string(), DAMAGED))?;
-        let mut place = OLD_FORM.len();
-        let mut next = || {
-            let pickle = Pickle::read(&head[place.min(head.len())..])
-                .map_err(|error| error.within(&format!("the pickle at byte {place}")))?;
-            place += pickle.length;
-            Ok::<_, Error>(pickle)
-        };
-        let (version, machine, tensors, keys) = (next()?, next()?, next()?, next()?);
+        // Most pickles are short.
+        let read = read_old_pickles(&*source, length.min(1 << 20));
+        let pickles =
+            if length > 1 << 20 { read.or_else(|_| read_old_pickles(&*source, length.min(MOST_BYTES))) } else { read };
+        let ([version, machine, tensors, keys], place) = pickles?;
         if !matches!(version.value, Value::Int(1001)) {
             let problem = format!("the version of the file is {:?}, 1001 is known", version.value);
             return Err(Error::new("file", problem, "load and save it again in PyTorch"));
@@ -110,7 +102,7 @@ impl Checkpoint {
             sizes.insert(key, storage.element.map_or(1, |element| element.size));
         }
         let mut extents = HashMap::new();
-        let mut place = place as u64;
+        let mut place = place;
         for key in keys.list().ok_or_else(|| Error::new("file", "the keys of the storages are no list", DAMAGED))? {
             let Value::Text(key) = key else {
                 return Err(Error::new("file", "the key of a storage is no text", DAMAGED));
@@ -222,6 +214,22 @@ impl Archive {
         read.map_err(|error| Error::new("archive", format!("{name:?}: {error}"), DAMAGED))?;
         Ok(bytes)
     }
+}
+
+/// The pickles behind the first one in the old form, which are among so many bytes, and where they end.
+fn read_old_pickles(source: &(dyn ReaderAt + Send + Sync), length: u64) -> Result<([Pickle; 4], u64)> {
+    let mut head = Vec::new();
+    let read = io::Read::read_to_end(&mut io::Read::take(At { source, place: 0 }, length), &mut head);
+    read.map_err(|error| Error::new("file", error.to_string(), DAMAGED))?;
+    let mut place = OLD_FORM.len();
+    let mut next = || {
+        let pickle = Pickle::read(&head[place.min(head.len())..]);
+        let pickle = pickle.map_err(|error| error.within(&format!("the pickle at byte {place}")))?;
+        place += pickle.length;
+        Ok::<_, Error>(pickle)
+    };
+    let pickles = [next()?, next()?, next()?, next()?];
+    Ok((pickles, place as u64))
 }
 
 /// The tensors of a pickle with their places, in its order and by name. Each lies within its storage.

@@ -11,13 +11,18 @@ use super::elements::{ElementType, of_dtype, of_storage};
 /// The most bytes of a pickle, which holds no elements.
 pub(super) const MOST_BYTES: u64 = 64 << 20;
 /// The most operations of a pickle: about a hundred thousand tensors.
-const MOST_STEPS: usize = 1 << 23;
+const MOST_STEPS: usize = 1 << 22;
+/// The most tensors of a pickle.
+const MOST_TENSORS: usize = 1 << 18;
 /// The most values that are looked at for tensors, those met by several ways counted each time.
 const MOST_VALUES: usize = 1 << 21;
 /// How deep dicts may lie within each other.
 const DEEPEST: usize = 64;
 /// The axes of a tensor of PyTorch at most.
 const MOST_AXES: usize = 64;
+/// The bytes of a name at most, and those of all names.
+const LONGEST_NAME: usize = 1 << 12;
+const MOST_NAMES: usize = 1 << 26;
 
 const DAMAGED: &str = "the file is damaged or no state dict: save it again by torch.save(model.state_dict(), path)";
 const SAVE_WEIGHTS: &str =
@@ -142,7 +147,8 @@ impl Pickle {
 
     /// The tensors, each by the keys and indices that lead to it, joined by dots.
     pub fn tensors(&self) -> Result<Vec<(String, Arc<View>)>> {
-        let mut found = Found { objects: &self.objects, tensors: Vec::new(), names: HashSet::new(), values: 0 };
+        let mut found =
+            Found { objects: &self.objects, tensors: Vec::new(), names: HashSet::new(), values: 0, bytes: 0 };
         found.collect(&self.value, String::new(), 0)?;
         Ok(found.tensors)
     }
@@ -153,6 +159,34 @@ struct Found<'a> {
     tensors: Vec<(String, Arc<View>)>,
     names: HashSet<String>,
     values: usize,
+    /// Of all names.
+    bytes: usize,
+}
+
+/// A key of a dict that can be part of a name.
+#[derive(PartialEq, Eq, Hash)]
+enum Key<'a> {
+    Text(&'a str),
+    Int(i64),
+}
+
+impl<'a> Key<'a> {
+    fn of(value: &'a Value) -> Option<Self> {
+        match value {
+            Value::Text(text) => Some(Key::Text(text)),
+            Value::Int(number) => Some(Key::Int(*number)),
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Display for Key<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Key::Text(text) => f.write_str(text),
+            Key::Int(number) => write!(f, "{number}"),
+        }
+    }
 }
 
 impl Found<'_> {
@@ -163,8 +197,13 @@ impl Found<'_> {
                 format!("dicts and lists lie more than {DEEPEST} deep, or hold more than {MOST_VALUES} values");
             return Err(Error::new("pickle", problem, DAMAGED));
         }
+        if name.len() > LONGEST_NAME || self.bytes > MOST_NAMES {
+            let problem = format!("a name has more than {LONGEST_NAME} bytes, or all have more than {MOST_NAMES}");
+            return Err(Error::new("pickle", problem, DAMAGED));
+        }
         match value {
             Value::Tensor(view) => {
+                self.bytes += name.len();
                 // The one tensor of a file of one tensor has no key.
                 let name = if name.is_empty() { "tensor".to_owned() } else { name };
                 if !self.names.insert(name.clone()) {
@@ -199,26 +238,25 @@ impl Found<'_> {
         at: impl Fn(&dyn std::fmt::Display) -> String,
         depth: usize,
     ) -> Result<()> {
-        // Of items of one key the last counts, as in Python.
-        let mut last = HashMap::new();
-        for (index, (key, _)) in items.iter().enumerate() {
-            match key {
-                Value::Text(key) => _ = last.insert(key.to_string(), index),
-                Value::Int(key) => _ = last.insert(key.to_string(), index),
-                _ => {}
-            }
+        self.values += items.len();
+        if let Some(long) = items.iter().find_map(|(key, _)| match key {
+            Value::Text(key) if key.len() > LONGEST_NAME => Some(key.len()),
+            _ => None,
+        }) {
+            return Err(Error::new("pickle", format!("a key of a dict has {long} bytes"), DAMAGED));
         }
-        for (index, (key, value)) in items.iter().enumerate() {
-            match key {
-                Value::Text(key) if last[&**key] == index => self.collect(value, at(key), depth + 1)?,
-                Value::Int(key) if last[&key.to_string()] == index => self.collect(value, at(key), depth + 1)?,
-                Value::Text(_) | Value::Int(_) => {}
-                _ => {
+        // Of items of one key the last counts, as in Python.
+        let places = items.iter().enumerate().filter_map(|(place, (key, _))| Some((Key::of(key)?, place)));
+        let last: HashMap<Key<'_>, usize> = places.collect();
+        for (place, (key, value)) in items.iter().enumerate() {
+            match Key::of(key) {
+                Some(key) if last[&key] == place => self.collect(value, at(&key), depth + 1)?,
+                Some(_) => {}
+                None => {
                     let before = self.tensors.len();
                     self.collect(value, at(&"?"), depth + 1)?;
-                    if self.tensors.len() > before {
-                        let problem =
-                            format!("the tensor {:?} has a key that is no text and no number", self.tensors[before].0);
+                    if let Some((name, _)) = self.tensors.get(before) {
+                        let problem = format!("the tensor {name:?} has a key that is no text and no number");
                         return Err(Error::new("pickle", problem, "give it a text as key"));
                     }
                 }
@@ -249,6 +287,9 @@ struct Machine<'a> {
     marks: Vec<usize>,
     memo: HashMap<u32, Value>,
     objects: Vec<Object>,
+    /// The operations so far, and the items copied.
+    steps: usize,
+    tensors: usize,
 }
 
 fn damaged(problem: impl Into<String>) -> Error {
@@ -261,15 +302,23 @@ impl Machine<'_> {
             let problem = "this is no pickle of protocol 2 to 5, which begins with the byte 80";
             return Err(damaged(problem));
         }
-        for _ in 0..MOST_STEPS {
+        loop {
             self.begun = self.place;
             let operation = self.take(1)?[0];
             if operation == b'.' {
                 return self.pop();
             }
+            self.count(1)?;
             self.step(operation)?;
         }
-        Err(damaged(format!("there are more than {MOST_STEPS} operations")))
+    }
+
+    fn count(&mut self, steps: usize) -> Result<()> {
+        self.steps = self.steps.saturating_add(steps);
+        if self.steps > MOST_STEPS {
+            return Err(damaged(format!("there are more than {MOST_STEPS} operations")));
+        }
+        Ok(())
     }
 
     fn step(&mut self, operation: u8) -> Result<()> {
@@ -544,6 +593,12 @@ impl Machine<'_> {
         let Value::Known(known) = function else {
             return Err(damaged("what is called is no function or class"));
         };
+        if matches!(known, Known::Tensor | Known::TensorOfType) {
+            self.tensors += 1;
+            if self.tensors > MOST_TENSORS {
+                return Err(damaged(format!("there are more than {MOST_TENSORS} tensors")));
+            }
+        }
         let arguments = self.values(arguments).ok_or_else(|| damaged("the arguments are no tuple"))?;
         let made = match (known, arguments) {
             (Known::OrderedDict, []) => {
@@ -557,7 +612,9 @@ impl Machine<'_> {
                     _ => None,
                 };
                 let items = self.values(items).and_then(|items| items.iter().map(pair).collect::<Option<_>>());
-                let items = items.ok_or_else(|| damaged("the items of an OrderedDict are no pairs"))?;
+                let items: Vec<(Value, Value)> =
+                    items.ok_or_else(|| damaged("the items of an OrderedDict are no pairs"))?;
+                self.count(items.len())?;
                 self.push(Object::Dict(items));
                 return Ok(());
             }
@@ -585,13 +642,19 @@ impl Machine<'_> {
         strides: &Value,
         element: Option<ElementType>,
     ) -> Result<Value> {
-        let numbers = |value: &Value| self.values(value)?.iter().map(number).collect::<Option<Vec<usize>>>();
+        let numbers = |value: &Value| {
+            let values = self.values(value).filter(|values| values.len() <= MOST_AXES)?;
+            values.iter().map(number).collect::<Option<Vec<usize>>>()
+        };
         let (Value::Storage(storage), Some(offset), Some(shape), Some(strides)) =
             (storage, number(offset), numbers(shape), numbers(strides))
         else {
-            return Err(damaged("a tensor is not made of a storage, an offset, lengths and steps"));
+            let problem = format!(
+                "a tensor is not made of a storage, an offset, and lengths and steps of {MOST_AXES} axes at most"
+            );
+            return Err(damaged(problem));
         };
-        if shape.len() != strides.len() || shape.len() > MOST_AXES {
+        if shape.len() != strides.len() {
             return Err(damaged(format!("a tensor has {} lengths and {} steps", shape.len(), strides.len())));
         }
         let Some(element) = element.or(storage.element) else {
@@ -654,4 +717,87 @@ fn number(value: &Value) -> Option<usize> {
 
 fn text(bytes: &[u8]) -> Result<&str> {
     std::str::from_utf8(bytes).map_err(|_| damaged("a text is not in UTF-8"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(parts: &[&[u8]]) -> Result<Vec<(String, Arc<View>)>> {
+        Pickle::read(&[b"\x80\x02", &parts.concat()[..], b"."].concat())?.tensors()
+    }
+
+    #[track_caller]
+    fn assert_refused(parts: &[&[u8]], expected: &str) {
+        let error = read(parts).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+
+    /// A tensor of one element, and on the stack nothing else.
+    const TENSOR: &[u8] =
+        b"ctorch._utils\n_rebuild_tensor_v2\n((X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\x000X\x03\0\0\0cpu\
+                            K\x01tQK\0K\x01\x85K\x01\x85\x89}tR";
+
+    #[test]
+    fn keys_and_indices_become_names() {
+        let found = read(&[b"}(X\x01\0\0\0a](", TENSOR, b"K\x07", TENSOR, b"eK\x02", TENSOR, b"u"]).unwrap();
+        assert_eq!(found.iter().map(|(name, _)| &**name).collect::<Vec<_>>(), ["a.0", "a.2", "2"]);
+        let view = &found[0].1;
+        assert_eq!(
+            (view.offset, &view.shape[..], &view.strides[..], view.element.name),
+            (0, &[1][..], &[1][..], "float32")
+        );
+        assert_eq!((&*view.storage.key, view.storage.count), ("0", 1));
+        // Of one key the last value counts.
+        assert_eq!(read(&[b"}(X\x01\0\0\0a", TENSOR, b"X\x01\0\0\0aNu"]).unwrap(), []);
+        assert_refused(
+            &[b"}(X\x03\0\0\0a.b", TENSOR, b"X\x01\0\0\0a}X\x01\0\0\0b", TENSOR, b"su"],
+            r#"two tensors are named "a.b""#,
+        );
+        assert_refused(&[b"}N", TENSOR, b"s"], "has a key that is no text");
+    }
+
+    #[test]
+    fn names_of_code_are_refused() {
+        assert_refused(&[b"cos\nsystem\n(X\x02\0\0\0lstR"], "the file holds os.system, which is no tensor");
+        assert_refused(&[b"X\x08\0\0\0builtinsX\x04\0\0\0eval\x93"], "builtins.eval");
+        // Forms that make objects by themselves.
+        assert_refused(&[b"(ios\nsystem\n"], "0x69, which makes an object of a class");
+        assert_refused(&[b"(cos\nsystem\no"], "os.system");
+        assert_refused(&[b"\x82\x01"], "0x82");
+        // Attributes of a dict are left out, those of others refused.
+        assert_eq!(read(&[b"ccollections\nOrderedDict\n)R}X\x09\0\0\0_metadataNsb"]).unwrap(), []);
+        assert_refused(&[b"]}b"], "attributes are set on what is no dict");
+    }
+
+    #[test]
+    fn what_refers_to_itself_or_is_nested_endlessly_is_an_error() {
+        // A list that holds itself.
+        assert_refused(&[b"]q\x00h\x00a"], "more than 64 deep");
+        // Dicts, each with the one before twice: 2 to the 60 values.
+        let mut parts: Vec<u8> = b"}".to_vec();
+        for _ in 0..60 {
+            parts.extend(b"q\x00}(K\x00h\x00K\x01h\x00u");
+        }
+        assert_refused(&[&parts], "more than 2097152 values");
+        assert_refused(&[&b"]".repeat(100_000), &b"a".repeat(99_999)], "more than 64 deep");
+        assert_refused(&[&b"(".repeat(1_000_000)], "a value is missing");
+        assert_refused(&[&b"N".repeat(MOST_STEPS + 1)], "operations");
+        assert_refused(&[b"}(X\x00\x20\0\0", &[b'k'; 0x2000], b"Nu"], "a key of a dict has 8192 bytes");
+    }
+
+    #[test]
+    fn lengths_are_held_against_the_bytes() {
+        assert_refused(&[b"X\xFF\xFF\xFF\x7Fabc"], "2147483647 bytes are needed");
+        assert_refused(&[b"\x8d\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFFabc"], "18446744073709551615 bytes are needed");
+        assert_refused(&[b"\x8b\xFF\xFF\xFF\xFFabc"], "4294967295 bytes are needed");
+        assert_refused(&[b"j\xFF\xFF\xFF\xFF"], "there is no value 4294967295");
+        assert!(read(&[b"Nr\xFF\xFF\xFF\xFF"]).is_ok());
+        assert_refused(&[b"\x86"], "a value is missing");
+        // Values behind a mark are not taken by what stands before it.
+        assert_refused(&[b"NN(\x86"], "a value is missing");
+        for bytes in [&b""[..], b"\x80", b"\x80\x01N.", b"\x80\x06N.", b"(I1\n."] {
+            assert!(Pickle::read(bytes).is_err());
+        }
+    }
 }

@@ -1,0 +1,86 @@
+//! Networks of PyTorch here and back: what `tests/reference/pytorch_round_trip.py` runs.
+//!
+//! ```text
+//! pytorch_round_trip resnet IN.pt OUT.safetensors
+//! pytorch_round_trip classifier IN.pt OUT.safetensors
+//! pytorch_round_trip read FILE
+//! ```
+//!
+//! The first two read a model's `state_dict` and inputs `x`, write the outputs to `OUT.before.npz`, train a few steps, and write the new
+//! weights to `OUT.safetensors` and the new outputs to `OUT.after.npz`. The third reads all tensors of a file and says how long it took.
+
+#[path = "../tests/networks/mod.rs"]
+mod networks;
+
+use std::error::Error;
+use std::path::Path;
+use std::time::Instant;
+
+use gradus_interchange::npz;
+use gradus_interchange::pytorch::{self, Mapping, StateDict};
+use gradus_nn::losses::SparseCategoricalCrossentropy;
+use gradus_nn::{Sequential, WeightSource};
+use gradus_tensor::{Generator, Tensor};
+use networks::{classifier, classifier_mapping, resnet18, resnet18_mapping};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match &arguments.iter().map(String::as_str).collect::<Vec<&str>>()[..] {
+        ["resnet", from, to] => {
+            let state = StateDict::open(from)?;
+            let [width, classes] = [
+                state.info("state_dict.conv1.weight").ok_or("there is no conv1")?.shape[0],
+                state.info("state_dict.fc.bias").ok_or("there is no fc")?.shape[0],
+            ];
+            there_and_back(resnet18(width, classes), &state, &resnet18_mapping(), to.as_ref())
+        }
+        ["classifier", from, to] => {
+            let state = StateDict::open(from)?;
+            let table = state.info("state_dict.embedding.weight").ok_or("there is no embedding")?.shape;
+            let both = state.info("state_dict.fc.weight").ok_or("there is no fc")?.shape;
+            let network = classifier(table[0], table[1], both[1] / 2, both[0]);
+            there_and_back(network, &state, &classifier_mapping(), to.as_ref())
+        }
+        ["read", file] => {
+            let begun = Instant::now();
+            let state = StateDict::open(file)?;
+            let tensors = state.names().iter().map(|name| state.read(name)).collect::<Result<Vec<_>, _>>()?;
+            let bytes: usize = state.names().iter().filter_map(|name| state.info(name)).map(|info| info.bytes).sum();
+            println!("{} tensors {bytes} bytes {:.3} seconds", tensors.len(), begun.elapsed().as_secs_f64());
+            if let Ok(status) = std::fs::read_to_string("/proc/self/status") {
+                status.lines().filter(|line| line.starts_with("VmHWM")).for_each(|line| println!("{line}"));
+            }
+            Ok(())
+        }
+        _ => Err("usage: resnet|classifier IN.pt OUT.safetensors, or read FILE".into()),
+    }
+}
+
+fn there_and_back(
+    network: Sequential,
+    state: &StateDict,
+    mapping: &Mapping,
+    to: &Path,
+) -> Result<(), Box<dyn Error>> {
+    let x = state.read("x")?;
+    let mut model = pytorch::build(network, &x.shape()[1..], state, &mapping.clone().under("state_dict"))?;
+    npz::save(to.with_extension("before.npz"), [("y", model.predict(x.clone())?)])?;
+    let classes = model.output_shape()[0].ok_or("the classes are not known")?;
+    let targets: Tensor = (0..x.shape()[0]).map(|sample| (sample % classes) as f32).collect();
+    let loss = SparseCategoricalCrossentropy::default().from_logits(true);
+    let mut generator = Generator::new(1);
+    for _ in 0..3 {
+        let pass = model.grad(x.clone(), &targets, None, &loss, &mut generator)?;
+        println!("loss {}", pass.loss);
+        let params = model.params_mut();
+        for (index, grad) in pass.grads.iter().enumerate() {
+            if let Some(grad) = grad {
+                params[index].value = &params[index].value - &(grad * 0.01);
+            }
+        }
+        params.update_states(pass.states);
+    }
+    pytorch::save(&model, to, mapping)?;
+    npz::save(to.with_extension("after.npz"), [("y", model.predict(x)?)])?;
+    Ok(())
+}
