@@ -4,10 +4,12 @@
 //! pytorch_round_trip resnet IN.pt OUT.safetensors
 //! pytorch_round_trip classifier IN.pt OUT.safetensors
 //! pytorch_round_trip read FILE
+//! pytorch_round_trip build FILE
 //! ```
 //!
 //! The first two read a model's `state_dict` and inputs `x`, write the outputs to `OUT.before.npz`, train a few steps, and write the new
-//! weights to `OUT.safetensors` and the new outputs to `OUT.after.npz`. The third reads all tensors of a file and says how long it took.
+//! weights to `OUT.safetensors` and the new outputs to `OUT.after.npz`. The third reads all tensors of a file, the last builds a model of them,
+//! square linear layers without a bias; both say how long it took, and the most memory that the process had.
 
 #[path = "../tests/networks/mod.rs"]
 mod networks;
@@ -19,7 +21,7 @@ use std::time::Instant;
 use gradus_interchange::npz;
 use gradus_interchange::pytorch::{self, Mapping, StateDict};
 use gradus_nn::losses::SparseCategoricalCrossentropy;
-use gradus_nn::{Sequential, WeightSource};
+use gradus_nn::{Dense, Sequential, WeightSource};
 use gradus_tensor::{Generator, Tensor};
 use networks::{classifier, classifier_mapping, resnet18, resnet18_mapping};
 
@@ -45,23 +47,33 @@ fn main() -> Result<(), Box<dyn Error>> {
             let begun = Instant::now();
             let state = StateDict::open(file)?;
             let tensors = state.names().iter().map(|name| state.read(name)).collect::<Result<Vec<_>, _>>()?;
-            let bytes: usize = state.names().iter().filter_map(|name| state.info(name)).map(|info| info.bytes).sum();
-            println!("{} tensors {bytes} bytes {:.3} seconds", tensors.len(), begun.elapsed().as_secs_f64());
-            if let Ok(status) = std::fs::read_to_string("/proc/self/status") {
-                status.lines().filter(|line| line.starts_with("VmHWM")).for_each(|line| println!("{line}"));
-            }
+            report(&format!("{} tensors", tensors.len()), begun);
             Ok(())
         }
-        _ => Err("usage: resnet|classifier IN.pt OUT.safetensors, or read FILE".into()),
+        ["build", file] => {
+            let begun = Instant::now();
+            let state = StateDict::open(file)?;
+            let names = state.names();
+            let width = state.info(&names[0]).ok_or("there is no tensor")?.shape[0];
+            let layers =
+                names.iter().fold(Sequential::new(), |network, _| network.add(Dense::new(width).use_bias(false)));
+            let model = pytorch::build(layers, [width], &state, &Mapping::by_order())?;
+            report(&format!("{} weights", model.params().len()), begun);
+            Ok(())
+        }
+        _ => Err("usage: resnet|classifier IN.pt OUT.safetensors, or read|build FILE".into()),
     }
 }
 
-fn there_and_back(
-    network: Sequential,
-    state: &StateDict,
-    mapping: &Mapping,
-    to: &Path,
-) -> Result<(), Box<dyn Error>> {
+/// Says how long it took, and the most memory so far where the system knows it.
+fn report(what: &str, begun: Instant) {
+    println!("{what} in {:.3} seconds", begun.elapsed().as_secs_f64());
+    if let Ok(status) = std::fs::read_to_string("/proc/self/status") {
+        status.lines().filter(|line| line.starts_with("VmHWM")).for_each(|line| println!("{line}"));
+    }
+}
+
+fn there_and_back(network: Sequential, state: &StateDict, mapping: &Mapping, to: &Path) -> Result<(), Box<dyn Error>> {
     let x = state.read("x")?;
     let mut model = pytorch::build(network, &x.shape()[1..], state, &mapping.clone().under("state_dict"))?;
     npz::save(to.with_extension("before.npz"), [("y", model.predict(x.clone())?)])?;
@@ -69,13 +81,13 @@ fn there_and_back(
     let targets: Tensor = (0..x.shape()[0]).map(|sample| (sample % classes) as f32).collect();
     let loss = SparseCategoricalCrossentropy::default().from_logits(true);
     let mut generator = Generator::new(1);
-    for _ in 0..3 {
+    for _ in 0..10 {
         let pass = model.grad(x.clone(), &targets, None, &loss, &mut generator)?;
         println!("loss {}", pass.loss);
         let params = model.params_mut();
         for (index, grad) in pass.grads.iter().enumerate() {
             if let Some(grad) = grad {
-                params[index].value = &params[index].value - &(grad * 0.01);
+                params[index].value = &params[index].value - &(grad * 0.05);
             }
         }
         params.update_states(pass.states);
