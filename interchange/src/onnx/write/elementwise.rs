@@ -273,7 +273,7 @@ pub(super) fn merge(place: &mut Place<'_>, inputs: &[Value]) -> Result<Vec<Value
         "Maximum" => "Max",
         _ => "Min",
     };
-    let merged = inputs.to_vec().into_iter().map(Ok).reduce(|a, b| merge_two(place, op, &a?, &b?));
+    let merged = inputs.iter().cloned().map(Ok).reduce(|a, b| merge_two(place, op, &a?, &b?));
     let merged = merged.unwrap_or_else(|| Err(place.error("it has no inputs", "")))?;
     Ok(vec![match &*place.kind {
         "Average" => place.with_number("Mul", &merged, 1.0 / inputs.len() as f64),

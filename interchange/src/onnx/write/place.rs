@@ -104,12 +104,6 @@ impl Place<'_> {
         Value { name: self.node(op, &inputs, attributes), ..x.clone() }
     }
 
-    /// The same, with a constant as the first operand.
-    pub fn from_number(&mut self, op: &str, number: f64, x: &Value) -> Value {
-        let number = self.graph.number(number);
-        Value { name: self.node(op, &[&number, &x.name], vec![]), ..x.clone() }
-    }
-
     /// The same, with a number as the second operand.
     pub fn with_number(&mut self, op: &str, x: &Value, number: f64) -> Value {
         let number = self.graph.number(number);
