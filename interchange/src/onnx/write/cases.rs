@@ -266,6 +266,14 @@ fn rows() -> Vec<(LayerHandle, Vec<Vec<usize>>)> {
     row!(LSTM::new(2).activation(Activation::Elu { alpha: 0.5 }), [3, 2]);
     row!(LSTM::new(2).activation(Activation::LeakyRelu { negative_slope: 0.1 }), [3, 2]);
     row!(LSTM::new(2).activation(Activation::Linear).recurrent_activation(Activation::Softsign), [3, 2]);
+    // Activations that the recurrent operators of ONNX do not know.
+    row!(LSTM::new(2).activation(Activation::Silu), [4, 2]);
+    row!(LSTM::new(2).activation(Activation::Gelu).return_sequences(true).return_state(true), [4, 2], [2], [2]);
+    row!(LSTM::new(2).activation(Activation::Mish).zero_output_for_mask(true).go_backwards(true), [4, 2]);
+    row!(GRU::new(2).activation(Activation::Selu).return_sequences(true).go_backwards(true), [4, 2]);
+    row!(GRU::new(2).recurrent_activation(Activation::HardTanh).reset_after(false).use_bias(false), [4, 2]);
+    row!(SimpleRNN::new(3).activation(Activation::Softmax).return_sequences(true).zero_output_for_mask(true), [4, 2]);
+    row!(Bidirectional::new(GRU::new(2).activation(Activation::Silu).return_sequences(true)), [4, 2]);
     row!(Masking::new(0.5), [3, 2]);
     row!(MaxPooling1D::new([2]).padding(Padding::Same), [5, 2]);
     row!(MaxPooling2D::new([2, 2]), [5, 4, 2]);

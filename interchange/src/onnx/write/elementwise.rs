@@ -98,7 +98,7 @@ fn sparsemax(place: &mut Place<'_>, x: &Value) -> Value {
     let shifted = place.each("Sub", &x, &[&largest], vec![]);
     let count = place.length(&x, last);
     let options = vec![int("axis", last as i64), int("largest", 1), int("sorted", 1)];
-    let descending = place.graph.nodes(&place.path, "TopK", &[&shifted.name, &count], options, 2).remove(0);
+    let descending = place.nodes("TopK", &[&shifted.name, &count], options, 2).remove(0);
     let axis = place.graph.long(last as i64);
     let sums = place.node("CumSum", &[&descending, &axis], vec![]);
     let one = place.graph.number(1.0);

@@ -117,6 +117,10 @@ pub(super) fn ints(name: &str, values: &[usize]) -> AttributeProto {
     attribute(name, AttributeValue::Ints(values.iter().map(|&value| value as i64).collect()))
 }
 
+pub(super) fn longs(name: &str, values: &[i64]) -> AttributeProto {
+    attribute(name, AttributeValue::Ints(values.to_vec()))
+}
+
 pub(super) fn float(name: &str, value: f64) -> AttributeProto {
     attribute(name, AttributeValue::Float(value as f32))
 }
@@ -283,13 +287,42 @@ impl GraphWriter {
         self.initializers.iter().map(bytes).sum()
     }
 
+    /// Begins a graph within an attribute, which has inputs of these types and shapes and may use the tensors of the graph around it.
+    /// Returns the inputs, and what [`end_body`](Self::end_body) needs to go on with the graph around it.
+    pub fn begin_body(&mut self, path: &str, inputs: Vec<(i32, Vec<Length>)>) -> (Vec<Value>, Vec<NodeProto>) {
+        let given = |(element, shape): (i32, Vec<Length>)| Value {
+            element,
+            ..Value::new(self.unique(format!("{path}/step")), shape)
+        };
+        (inputs.into_iter().map(given).collect(), std::mem::take(&mut self.nodes))
+    }
+
+    /// Ends a graph within an attribute.
+    pub fn end_body(
+        &mut self,
+        path: &str,
+        inputs: Vec<Value>,
+        outputs: Vec<Value>,
+        around: Vec<NodeProto>,
+    ) -> GraphProto {
+        // Each is made by a node of its own: no tensor is two outputs.
+        let outputs = outputs.into_iter().map(|value| {
+            let name = self.nodes(path, "Identity", &[&value.name], vec![], 1).remove(0);
+            info(name, &value)
+        });
+        let outputs = outputs.collect();
+        let inputs = inputs.into_iter().map(|input| info(input.name.clone(), &input)).collect();
+        let nodes = std::mem::replace(&mut self.nodes, around);
+        GraphProto { name: format!("{path}/body"), nodes, inputs, outputs, ..GraphProto::default() }
+    }
+
     /// Drops what these outputs do not depend on, such as masks that nobody reads.
     fn drop_unused(&mut self, outputs: &HashSet<&str>) {
         let mut used: HashSet<String> = outputs.iter().map(|&output| output.to_owned()).collect();
         let mut kept: Vec<NodeProto> = Vec::with_capacity(self.nodes.len());
         while let Some(node) = self.nodes.pop() {
             if node.outputs.iter().any(|output| used.contains(output)) {
-                used.extend(node.inputs.iter().cloned());
+                add_inputs(&node, &mut used);
                 kept.push(node);
             }
         }
@@ -344,6 +377,16 @@ impl GraphWriter {
             ..GraphProto::default()
         };
         Ok((graph, opset, ir_version(opset)))
+    }
+}
+
+/// The tensors that a node takes, those of graphs within it too.
+fn add_inputs(node: &NodeProto, used: &mut HashSet<String>) {
+    used.extend(node.inputs.iter().cloned());
+    for attribute in &node.attributes {
+        if let AttributeValue::Graph(graph) = &attribute.value {
+            graph.nodes.iter().for_each(|node| add_inputs(node, used));
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Models written as ONNX files.
 
 mod attention;
+mod bidirectional;
 mod convolution;
 mod elementwise;
 mod features;
@@ -12,6 +13,8 @@ mod place;
 mod pooling;
 mod positions;
 mod recurrent;
+mod steps;
+mod there;
 
 use std::collections::{BTreeSet, HashMap};
 use std::io::Write;
@@ -55,8 +58,8 @@ use crate::network::Network;
 /// ```
 ///
 /// # Errors
-/// If the network has layers that ONNX cannot hold, all of which are named: a `Lambda`, a layer of the program's own, a recurrent layer
-/// with an activation that ONNX does not know within cells, or a layer whose windows vary with a free length. If there are more than
+/// If the network has layers that ONNX cannot hold, all of which are named: a `Lambda`, a layer of the program's own, or a layer
+/// whose windows vary with a free length. If there are more than
 /// 2 GiB of weights. If the file cannot be written; then an older one stays as it was.
 pub fn save<T: Float>(model: &Model<T>, path: impl AsRef<Path>) -> Result<()> {
     let path = path.as_ref();
@@ -270,7 +273,7 @@ fn row(kind: &str) -> Option<(Masks, WriteLayer)> {
         "Resizing" => (Unknown, moves::resizing),
         "UpSampling1D" | "UpSampling2D" | "UpSampling3D" => (Unknown, moves::up_sampling),
         "LSTM" | "GRU" | "SimpleRNN" => (Read, recurrent::recurrent),
-        "Bidirectional" => (Read, recurrent::bidirectional),
+        "Bidirectional" => (Read, bidirectional::bidirectional),
         "MultiHeadAttention" => (Read, attention::multi_head),
         "GroupQueryAttention" => (Read, attention::grouped_query),
         "TransformerEncoder" | "TransformerDecoder" => (Read, attention::transformer),

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
 use super::graph::{GraphWriter, Length, Target, Value, float, int, ints};
-use crate::onnx::proto::{AttributeProto, element};
+use crate::onnx::proto::{AttributeProto, GraphProto, element};
 
 /// The weights and states of a model, by name.
 pub(super) type Weights<'a> = dyn Fn(&str) -> Option<Tensor<f32>> + 'a;
@@ -96,6 +96,23 @@ impl Place<'_> {
     /// A node of one output; its name.
     pub fn node(&mut self, op: &str, inputs: &[&str], attributes: Vec<AttributeProto>) -> String {
         self.graph.nodes(&self.path, op, inputs, attributes, 1).remove(0)
+    }
+
+    /// A node of several outputs; their names.
+    pub fn nodes(&mut self, op: &str, inputs: &[&str], attributes: Vec<AttributeProto>, outputs: usize) -> Vec<String> {
+        self.graph.nodes(&self.path, op, inputs, attributes, outputs)
+    }
+
+    /// A graph within an attribute, such as the body of a loop, with inputs of these types and shapes. It may use the tensors of the
+    /// graph around it.
+    pub fn body(
+        &mut self,
+        inputs: Vec<(i32, Vec<Length>)>,
+        write: impl FnOnce(&mut Self, &[Value]) -> Vec<Value>,
+    ) -> GraphProto {
+        let (inputs, around) = self.graph.begin_body(&self.path, inputs);
+        let outputs = write(self, &inputs);
+        self.graph.end_body(&self.path, inputs, outputs, around)
     }
 
     /// An operator that computes each number of a value alone, or with constants that broadcast.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cases::{self, Case};
 use super::*;
-use crate::onnx::proto::{Dimension, TensorData};
+use crate::onnx::proto::{AttributeValue, Dimension, GraphProto, TensorData};
 
 /// What is wrong with a file: names that are not unique or not there, versions, outputs without shapes.
 fn check(case: &Case) {
@@ -39,23 +39,9 @@ fn check(case: &Case) {
     for input in &graph.inputs {
         assert!(known.insert(input.name.clone()), "{name}: {} is there twice", input.name);
     }
-    let mut nodes = HashSet::new();
-    let mut used: HashSet<String> = graph.outputs.iter().map(|output| output.name.clone()).collect();
-    for node in &graph.nodes {
-        assert!(nodes.insert(node.name.clone()), "{name}: two nodes are called {}", node.name);
-        for input in &node.inputs {
-            assert!(known.contains(input), "{name}: {} takes {input:?}, which is not there", node.name);
-            used.insert(input.clone());
-        }
-        for output in &node.outputs {
-            assert!(known.insert(output.clone()), "{name}: {output} is there twice");
-        }
-        let unknown = node.attributes.iter().find(|attribute| attribute.name == "auto_pad");
-        assert_eq!(unknown, None, "{name}: padding is explicit");
-    }
-    for node in &graph.nodes {
-        assert!(node.outputs.iter().any(|output| used.contains(output)), "{name}: nobody takes {}", node.name);
-    }
+    let mut used: HashSet<String> = HashSet::new();
+    check_nodes(name, &graph, known.clone(), &mut HashSet::new(), &mut used);
+    known.extend(graph.nodes.iter().flat_map(|node| node.outputs.iter().cloned()));
     for tensor in &graph.initializers {
         assert!(used.contains(&tensor.name), "{name}: nobody takes {}", tensor.name);
     }
@@ -70,6 +56,40 @@ fn check(case: &Case) {
             _ => false,
         };
         assert!(lengths[1..].iter().zip(expected.shape.iter()).all(fits), "{name}: {lengths:?}");
+    }
+}
+
+/// What is wrong with the nodes of a graph, in which these tensors are known.
+fn check_nodes<'g>(
+    name: &str,
+    graph: &'g GraphProto,
+    mut known: HashSet<String>,
+    nodes: &mut HashSet<&'g str>,
+    used: &mut HashSet<String>,
+) {
+    for node in &graph.nodes {
+        assert!(nodes.insert(&node.name), "{name}: two nodes are called {}", node.name);
+        for input in &node.inputs {
+            assert!(known.contains(input), "{name}: {} takes {input:?}, which is not there", node.name);
+            used.insert(input.clone());
+        }
+        for attribute in &node.attributes {
+            assert_ne!(attribute.name, "auto_pad", "{name}: padding is explicit");
+            if let AttributeValue::Graph(body) = &attribute.value {
+                let mut known = known.clone();
+                for input in &body.inputs {
+                    assert!(known.insert(input.name.clone()), "{name}: {} is there twice", input.name);
+                }
+                check_nodes(name, body, known, nodes, used);
+            }
+        }
+        for output in &node.outputs {
+            assert!(known.insert(output.clone()), "{name}: {output} is there twice");
+        }
+    }
+    used.extend(graph.outputs.iter().map(|output| output.name.clone()));
+    for node in &graph.nodes {
+        assert!(node.outputs.iter().any(|output| used.contains(output)), "{name}: nobody takes {}", node.name);
     }
 }
 
@@ -194,8 +214,8 @@ fn gates_stand_as_onnx_has_them() {
         let attribute = |name: &str| node.attributes.iter().find(|attribute| attribute.name == name).cloned();
         (attribute("linear_before_reset").unwrap().value, attribute("layout"))
     };
-    assert_eq!(of(true), (crate::onnx::proto::AttributeValue::Int(1), None));
-    assert_eq!(of(false), (crate::onnx::proto::AttributeValue::Int(0), None));
+    assert_eq!(of(true), (AttributeValue::Int(1), None));
+    assert_eq!(of(false), (AttributeValue::Int(0), None));
 }
 
 #[test]
@@ -313,14 +333,20 @@ fn what_cannot_be_written_is_named_at_once() {
     let named = "block/0 (Twice), block/1 (Lambda), last (Twice)";
     assert_eq!(refusal(network, [3]), format!("onnx: ONNX cannot hold these layers: {named}; {hint}"));
 
-    // Layers that cannot be written with such options or lengths.
-    let network = Sequential::new()
-        .add(LSTM::new(2).activation(Activation::Mish).return_sequences(true))
-        .add_named("inner", Sequential::new().add(Dense::new(2)).add(AdaptiveAveragePooling1D::new([2])));
-    let error = refusal(network, [None, Some(4)]);
-    assert!(error.starts_with("onnx: 2 layers cannot be written: onnx: layer 0 (LSTM): "), "{error}");
+    // Layers that can be written, but not for free lengths.
+    let mut graph = Graph::builder();
+    let x = graph.input();
+    let three = graph.add_named("three", AdaptiveMaxPooling1D::new([3]), [x]);
+    let inner = Sequential::new().add(Dense::new(2)).add(AdaptiveAveragePooling1D::new([2]));
+    let two = graph.add_named("inner", inner, [x]);
+    let error = refusal(graph.outputs([three, two]), [None, Some(4)]);
+    assert!(
+        error.starts_with("onnx: 2 layers cannot be written: onnx: layer three (AdaptiveMaxPooling1D): "),
+        "{error}"
+    );
     assert!(error.contains(" | onnx: layer inner/1 (AdaptiveAveragePooling1D): "), "{error}");
 
+    // An option that the writer does not know may change what the layer computes.
     let error = refusal(Sequential::new().add(OtherRescaling { scale: 1.0, offset: 0.0, power: 2.0 }), [3]);
     let problem = "onnx: layer 0 (Rescaling): its options are not written: unknown field `power`";
     assert!(error.starts_with(problem), "{error}");
