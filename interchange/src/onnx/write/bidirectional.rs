@@ -25,7 +25,7 @@ pub(super) fn bidirectional(place: &mut Place<'_>, config: &Json, inputs: &[Valu
     let (of_there, of_back) = states.split_at(states.len() / 2);
     let there = inner(place, "forward", &layer, &[std::slice::from_ref(x), of_there].concat())?;
     let back = way_back(place, backward_layer, x, of_back)?;
-    let mask = there[0].mask.clone();
+    let mask = there.first().and_then(|output| output.mask.clone());
     let (mut there, mut back) = (there.into_iter(), back.into_iter());
     let (Some(a), Some(b)) = (there.next(), back.next()) else {
         return Err(place.error("its layer has no output", ""));
@@ -74,13 +74,18 @@ fn way_back(place: &mut Place<'_>, layer: &Json, x: &Value, states: &[Value]) ->
     let turned = Value { name: place.flipped(&plain.name, 1), ..plain };
     let mask = turned.mask.clone().map(|mask| place.flipped(&mask, 1));
     let mut outputs = inner(place, "backward", layer, &[&[turned.with_mask(mask)], states].concat())?;
-    // As many axes, and the first is that of the steps: outputs of steps.
-    if let Some(output) = outputs.first_mut()
-        && output.rank() == x.rank()
-        && output.shape.first() == x.shape.first()
-    {
+    let Some(output) = outputs.first_mut() else { return Ok(outputs) };
+    if output.rank() != x.rank() || output.rank() == 0 {
+        return Ok(outputs);
+    }
+    // As many axes, and as many steps: outputs of steps.
+    let (found, steps) = (&output.shape[0], &x.shape[0]);
+    if found == steps {
         let plain = place.plain(output);
         *output = Value { name: place.flipped(&plain.name, 1), ..plain };
+    } else if found.fixed().is_none() || steps.fixed().is_none() {
+        let problem = "whether its layer gives an output for each step varies with a free length";
+        return Err(place.error(problem, "fix the length"));
     }
     Ok(outputs)
 }

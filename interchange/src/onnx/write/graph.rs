@@ -170,7 +170,8 @@ impl GraphWriter {
         self.names.insert(name.to_owned())
     }
 
-    fn unique(&mut self, name: String) -> String {
+    /// This name, or one like it that no tensor has.
+    pub fn unique(&mut self, name: String) -> String {
         let mut found = name.clone();
         let mut number = 0;
         while !self.names.insert(found.clone()) {
@@ -360,13 +361,7 @@ impl GraphWriter {
             infos.push(info(name, &value));
         }
         self.drop_unused(&infos.iter().map(|info| &*info.name).chain(renamed.keys().map(String::as_str)).collect());
-        for node in &mut self.nodes {
-            for name in node.inputs.iter_mut().chain(&mut node.outputs) {
-                if let Some(new) = renamed.get(name) {
-                    name.clone_from(new);
-                }
-            }
-        }
+        self.nodes.iter_mut().for_each(|node| rename(node, &renamed));
         let opset = self.opset.max(18);
         let graph = GraphProto {
             name: "gradus".to_owned(),
@@ -386,6 +381,20 @@ fn add_inputs(node: &NodeProto, used: &mut HashSet<String>) {
     for attribute in &node.attributes {
         if let AttributeValue::Graph(graph) = &attribute.value {
             graph.nodes.iter().for_each(|node| add_inputs(node, used));
+        }
+    }
+}
+
+/// Gives the tensors of a node, and of graphs within it, their new names.
+fn rename(node: &mut NodeProto, names: &HashMap<String, String>) {
+    for name in node.inputs.iter_mut().chain(&mut node.outputs) {
+        if let Some(new) = names.get(name) {
+            name.clone_from(new);
+        }
+    }
+    for attribute in &mut node.attributes {
+        if let AttributeValue::Graph(graph) = &mut attribute.value {
+            graph.nodes.iter_mut().for_each(|node| rename(node, names));
         }
     }
 }

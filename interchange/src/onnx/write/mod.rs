@@ -20,7 +20,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::io::Write;
 use std::path::Path;
 
-use gradus_nn::{Error, InputInfo, LayerSummary, Model, Result, ValueKind};
+use gradus_nn::{Error, InputInfo, LayerSummary, Model, OutputInfo, Result, ValueKind};
 use gradus_tensor::{Float, Tensor, write_atomically};
 use serde_json::Value as Json;
 
@@ -40,7 +40,7 @@ use crate::network::Network;
 /// as they are here.
 ///
 /// The file names the oldest version of the operators that has all of those in it: 18, with GELU 20, with group normalisation 21.
-/// An output that is called as an input has `_output` behind its name.
+/// An output that is called as an input has `_output` behind its name, one without a name is called `output`.
 ///
 /// ```
 /// use gradus_interchange::onnx;
@@ -118,11 +118,13 @@ fn to_proto<T: Float>(model: &Model<T>) -> Result<ModelProto> {
         graph.reserve(&input.name);
         inputs.push(given(input));
     }
-    let output_names: Vec<String> = model.outputs().iter().map(|output| output.name.clone()).collect();
-    let output_names: Vec<String> = output_names
-        .into_iter()
-        .map(|name| if graph.reserve(&name) { name } else { format!("{name}_output") })
-        .collect();
+    let named = |output: &OutputInfo| match &*output.name {
+        // A tensor without a name would be none.
+        "" => graph.unique("output".to_owned()),
+        name if graph.reserve(name) => name.to_owned(),
+        name => graph.unique(format!("{name}_output")),
+    };
+    let output_names: Vec<String> = model.outputs().iter().map(named).collect();
     let layers: HashMap<&str, &LayerSummary> = summary.layers.iter().map(|layer| (&*layer.path, layer)).collect();
     let mut problems = Vec::new();
     let mut place = Place {

@@ -55,27 +55,8 @@ pub(super) fn walk(
     let mut given = vec![of_state(); count];
     given.push((element::FLOAT, vec![Length::Is(gates * units)]));
     given.extend(x.mask.as_ref().map(|_| (element::BOOL, vec![Length::Is(1)])));
-    let body = place.body(given, |place, inner| {
-        let step = Step { options, recurrent_kernel: &recurrent_kernel, recurrent_bias: recurrent_bias.as_deref() };
-        let (states, others) = inner.split_at(count);
-        let next = step.next(place, states, &others[0]);
-        let Some(mask) = others.get(1) else {
-            let output = next[0].clone();
-            return [next, vec![output]].concat();
-        };
-        let mut kept: Vec<Value> = Vec::new();
-        for (next, before) in next.iter().zip(states) {
-            let name = place.node("Where", &[&mask.name, &next.name, &before.name], vec![]);
-            kept.push(Value { name, ..next.clone() });
-        }
-        let mut output = kept[0].clone();
-        if options.zero_output_for_mask {
-            let zero = place.graph.number(0.0);
-            output.name = place.node("Where", &[&mask.name, &output.name, &zero], vec![]);
-        }
-        kept.push(output);
-        kept
-    });
+    let step = Step { options, recurrent_kernel: &recurrent_kernel, recurrent_bias: recurrent_bias.as_deref() };
+    let body = place.body(given, |place, inner| step.outputs(place, inner.split_at(count)));
     let is_turned = i64::from(back || options.go_backwards);
     let scanned = inputs.len() - count;
     let attributes = vec![
@@ -106,6 +87,25 @@ struct Step<'a> {
 }
 
 impl Step<'_> {
+    /// The states after a step and its output, from those before; the products of the step's inputs, and perhaps whether it is there.
+    fn outputs(&self, place: &mut Place<'_>, (states, inputs): (&[Value], &[Value])) -> Vec<Value> {
+        let mut next = self.next(place, states, &inputs[0]);
+        let Some(mask) = inputs.get(1) else {
+            next.push(next[0].clone());
+            return next;
+        };
+        for (next, before) in next.iter_mut().zip(states) {
+            next.name = place.node("Where", &[&mask.name, &next.name, &before.name], vec![]);
+        }
+        let mut output = next[0].clone();
+        if self.options.zero_output_for_mask {
+            let zero = place.graph.number(0.0);
+            output.name = place.node("Where", &[&mask.name, &output.name, &zero], vec![]);
+        }
+        next.push(output);
+        next
+    }
+
     /// The states after a step, from those before and the products of its inputs.
     fn next(&self, place: &mut Place<'_>, states: &[Value], products: &Value) -> Vec<Value> {
         let (h, gate) = (&states[0], self.options.recurrent_activation);

@@ -257,11 +257,11 @@ fn inputs_and_outputs_have_the_names_of_the_model() {
     let x = graph.input();
     let y = graph.add(Dense::new(2), [x]);
     // One output is called as the input, one is the input itself.
-    let network = graph.outputs([("input", y), ("again", y), ("raw", x)]);
+    let network = graph.outputs([("input", y), ("again", y), ("raw", x), ("", y)]);
     let written = Written::of(network, [Some(3)], &[]);
     let names: Vec<&str> = written.model.graph.outputs.iter().map(|output| &*output.name).collect();
-    assert_eq!(names, ["input_output", "again", "raw"]);
-    assert_eq!(written.ops(), ["Gemm", "Identity", "Identity"]);
+    assert_eq!(names, ["input_output", "again", "raw", "output"]);
+    assert_eq!(written.ops(), ["Gemm", "Identity", "Identity", "Identity"]);
 
     let words = Sequential::new().add(Embedding::new(5, 2)).add(LSTM::new(3).return_sequences(true));
     let written = Written::of(words, [None], &[]);
