@@ -24,7 +24,7 @@ use gradus_nn::{Error, InputInfo, LayerSummary, Model, OutputInfo, Result, Value
 use gradus_tensor::{Float, Tensor, write_atomically};
 use serde_json::Value as Json;
 
-use self::graph::{GraphWriter, Value, info, lengths};
+use self::graph::{GraphWriter, Length, Value, info, lengths};
 use self::place::Place;
 use super::proto::{ModelProto, element};
 use crate::network::Network;
@@ -58,18 +58,15 @@ use crate::network::Network;
 /// ```
 ///
 /// # Errors
-/// If the network has layers that ONNX cannot hold, all of which are named: a `Lambda`, a layer of the program's own, or a layer
-/// whose windows vary with a free length. If there are more than
-/// 2 GiB of weights. If the file cannot be written; then an older one stays as it was.
+/// If the network has layers that ONNX cannot hold, all of which are named: a `Lambda`, a layer of the program's own, or a layer whose
+/// windows vary with a free length. If there are more than 2 GiB of weights. If the file cannot be written; then an older one stays as
+/// it was.
 pub fn save<T: Float>(model: &Model<T>, path: impl AsRef<Path>) -> Result<()> {
     let path = path.as_ref();
     let bytes = to_bytes(model)?;
     write_atomically(path, |file| file.write_all(&bytes)).map_err(|error| {
-        Error::new(
-            path.display().to_string(),
-            format!("the file cannot be written: {error}"),
-            "check the folder and the disk",
-        )
+        let problem = format!("the file cannot be written: {error}");
+        Error::new(path.display().to_string(), problem, "check the folder and the disk")
     })
 }
 
@@ -95,21 +92,29 @@ pub fn to_bytes<T: Float>(model: &Model<T>) -> Result<Vec<u8>> {
     Ok(to_proto(model)?.to_bytes())
 }
 
-fn to_proto<T: Float>(model: &Model<T>) -> Result<ModelProto> {
-    let summary = model.summary();
-    let unknown: BTreeSet<String> =
-        summary.layers.iter().filter(|layer| row(layer.kind).is_none()).map(named).collect();
+/// What no graph can hold: layers of kinds that are not known, and axes of length 0, which would stand for others in a `Reshape`.
+fn check<T: Float>(model: &Model<T>, layers: &[LayerSummary]) -> Result<()> {
+    let unknown: BTreeSet<String> = layers.iter().filter(|layer| row(layer.kind).is_none()).map(named).collect();
     if !unknown.is_empty() {
-        let problem =
-            format!("ONNX cannot hold these layers: {}", unknown.into_iter().collect::<Vec<String>>().join(", "));
+        let unknown: Vec<String> = unknown.into_iter().collect();
+        let problem = format!("ONNX cannot hold these layers: {}", unknown.join(", "));
         let hint = "write them with layers of this crate, or save the model by Model::save";
         return Err(Error::new("onnx", problem, hint));
     }
-    if let Some(layer) = summary.layers.iter().find(|layer| layer.outputs.iter().any(|shape| shape.contains(&Some(0))))
-    {
-        let problem = format!("the layer {} has an output without elements", named(layer));
-        return Err(Error::new("onnx", problem, "give axes a length of 1 or more"));
+    let inputs = model.inputs().iter().map(|input| (format!("the input {}", input.name), &input.shape));
+    let outputs = layers.iter().flat_map(|layer| layer.outputs.iter().map(move |shape| (named(layer), shape)));
+    match inputs.chain(outputs).find(|(_, shape)| shape.contains(&Some(0))) {
+        None => Ok(()),
+        Some((name, shape)) => {
+            let problem = format!("there are no elements in {name} of shape {shape}");
+            Err(Error::new("onnx", problem, "give axes a length of 1 or more"))
+        }
     }
+}
+
+fn to_proto<T: Float>(model: &Model<T>) -> Result<ModelProto> {
+    let summary = model.summary();
+    check(model, &summary.layers)?;
     let network = Network::of(model.network())?;
     let weights = |name: &str| -> Option<Tensor<f32>> { Some(model.params().get(name)?.value.to()) };
     let mut graph = GraphWriter::default();
@@ -143,11 +148,9 @@ fn to_proto<T: Float>(model: &Model<T>) -> Result<ModelProto> {
     let mut finished = Vec::new();
     for ((output, name), value) in model.outputs().iter().zip(output_names).zip(outputs) {
         let value = place.plain(&value);
-        let fits = output.shape.len() == value.rank()
-            && output.shape.iter().zip(&value.shape).all(|(expected, found)| *expected == found.fixed());
-        if !fits {
-            let problem =
-                format!("the output {:?} would have the shape {:?}, not {}", output.name, value.shape, output.shape);
+        if !value.shape.iter().map(Length::fixed).eq(output.shape.iter().copied()) {
+            let (found, expected) = (value.shape, &output.shape);
+            let problem = format!("the output {:?} would have the shape {found:?}, not {expected}", output.name);
             return Err(Error::new("onnx", problem, "this is a mistake of the writer: file an issue"));
         }
         finished.push((name, value));

@@ -350,4 +350,7 @@ fn what_cannot_be_written_is_named_at_once() {
     let error = refusal(Sequential::new().add(OtherRescaling { scale: 1.0, offset: 0.0, power: 2.0 }), [3]);
     let problem = "onnx: layer 0 (Rescaling): its options are not written: unknown field `power`";
     assert!(error.starts_with(problem), "{error}");
+
+    let error = refusal(Sequential::new().add(Dense::new(2)), [0]);
+    assert!(error.starts_with("onnx: there are no elements in the input input of shape [0]"), "{error}");
 }
