@@ -162,9 +162,13 @@ impl Writer {
 
     /// A message within this one.
     pub fn message(&mut self, field: u32, write: impl FnOnce(&mut Writer)) {
-        let mut inner = Writer::default();
-        write(&mut inner);
-        self.run(field, &inner.bytes);
+        let begin = self.bytes.len();
+        write(self);
+        // Its length is known now; it is put in front, as a copy of a large message would need as much memory again.
+        let mut head = Writer::default();
+        head.varint(u64::from(field) << 3 | 2);
+        head.varint((self.bytes.len() - begin) as u64);
+        self.bytes.splice(begin..begin, head.bytes);
     }
 }
 

@@ -401,7 +401,9 @@ fn rename(node: &mut NodeProto, names: &HashMap<String, String>) {
 
 /// Numbers as they stand in a file: row by row, least significant bytes first.
 fn bytes_of(tensor: &Tensor<f32>) -> Vec<u8> {
-    tensor.iter().flat_map(|value| value.to_le_bytes()).collect()
+    let mut bytes = Vec::with_capacity(4 * tensor.size());
+    tensor.iter().for_each(|value| bytes.extend_from_slice(&value.to_le_bytes()));
+    bytes
 }
 
 /// What is said of an input or output of the graph; its axes stand in the model's order.
