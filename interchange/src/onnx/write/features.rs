@@ -170,8 +170,9 @@ pub(super) fn masking(place: &mut Place<'_>, config: &Json, inputs: &[Value]) ->
     let is_value = place.with_number("Equal", &x, mask_value).name;
     let is_other = place.node("Not", &[&is_value], vec![]);
     let counted = place.counted(&is_other);
-    let count = place.reduced("ReduceMax", &counted, &[2], false);
-    let is_there = place.cast(&count, element::BOOL);
+    let count = place.reduced("ReduceSum", &counted, &[2], false);
+    let zero = place.graph.long(0);
+    let is_there = place.node("Greater", &[&count, &zero], vec![]);
     let mask = place.common_mask([&Some(is_there), &x.mask]);
     let y = mask.as_ref().map_or_else(|| x.clone(), |mask| place.cleared(&x, mask));
     Ok(vec![y.with_mask(mask)])

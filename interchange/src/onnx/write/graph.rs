@@ -135,15 +135,24 @@ fn version(op: &str) -> i64 {
         // With a scale for each channel; before, there was one for each group.
         "GroupNormalization" => 21,
         "Gelu" => 20,
-        // Mish, and reductions that take their axes as an input. All others are older, and as they were then.
-        _ => 18,
+        // Reductions that take their axes as an input; the sum did before.
+        "ReduceMax" | "ReduceMean" | "ReduceL2" | "Mish" => 18,
+        "LayerNormalization" => 17,
+        // Of some axes.
+        "Shape" => 15,
+        "HardSwish" => 14,
+        // All others are older. A Softmax of before is read in another way by many.
+        _ => OLDEST,
     }
 }
+
+const OLDEST: i64 = 13;
 
 /// The version of the file format that came with a version of the operators.
 fn ir_version(opset: i64) -> i64 {
     match opset {
-        ..=18 => 8,
+        ..=14 => 7,
+        15..=18 => 8,
         19..=20 => 9,
         _ => 10,
     }
@@ -362,7 +371,7 @@ impl GraphWriter {
         }
         self.drop_unused(&infos.iter().map(|info| &*info.name).chain(renamed.keys().map(String::as_str)).collect());
         self.nodes.iter_mut().for_each(|node| rename(node, &renamed));
-        let opset = self.opset.max(18);
+        let opset = self.opset.max(OLDEST);
         let graph = GraphProto {
             name: "gradus".to_owned(),
             nodes: self.nodes,
