@@ -45,15 +45,7 @@ impl Windows<'_> {
                 padding => padding.widths(&[x.length(axis + 1).unwrap_or(1)], &[size], &[stride], &[dilation])[0],
             };
             widths.push((before, after));
-            let window = self.window(axis);
-            let keeps = stride == 1 && before + after + 1 == window;
-            let name = format!("{}_length_{}", place.path, axis + 1);
-            shape.push(match &x.shape[axis] {
-                length if keeps => length.clone(),
-                length => {
-                    length.map(name, |length| (length + before + after + 1).saturating_sub(window).div_ceil(stride))
-                }
-            });
+            shape.push(self.length(place, &x, axis, before + after));
         }
         shape.push(Length::Is(channels));
         if !(0..widths.len()).any(varies) {
@@ -70,9 +62,19 @@ impl Windows<'_> {
         }
         let ends: Vec<&str> = ends.iter().flatten().map(String::as_str).collect();
         let (pads, fill) = (place.node("Concat", &ends, vec![int("axis", 0)]), place.graph.number(fill));
-        let x = place.each("Pad", &x, &[&pads, &fill], vec![]);
+        let padded = place.each("Pad", &x, &[&pads, &fill], vec![]);
         widths.fill((0, 0));
-        Windowed { x, widths, shape, is_padded: true }
+        Windowed { x: padded, widths, shape, is_padded: true }
+    }
+
+    /// The length of an axis behind the windows, where so much padding is added in all.
+    fn length(&self, place: &Place<'_>, x: &Value, axis: usize, padding: usize) -> Length {
+        let (window, stride, length) = (self.window(axis), self.strides[axis], &x.shape[axis]);
+        if stride == 1 && padding + 1 == window {
+            return length.clone();
+        }
+        let name = format!("{}_length_{}", place.path, axis + 1);
+        length.map(name, |length| (length + padding + 1).saturating_sub(window).div_ceil(stride))
     }
 
     /// The places from the first to the last element of a window.

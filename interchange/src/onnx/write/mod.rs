@@ -40,7 +40,8 @@ use crate::network::Network;
 /// as they are here.
 ///
 /// The file names the oldest version of the operators that has all of those in it: 13 for most convolutional networks, 18 with means
-/// over axes, 20 with GELU, 21 with group normalisation. An output that is called as an input has `_output` behind its name, one without a name is called `output`.
+/// over axes, 20 with GELU, 21 with group normalisation. An output that is called as an input has `_output` behind its name, one without
+/// a name is called `output`.
 ///
 /// ```
 /// use gradus_interchange::onnx;
