@@ -362,6 +362,7 @@ fn rows() -> Vec<(LayerHandle, Vec<Vec<usize>>)> {
     row!(ZeroPadding2D::new([(1, 0), (2, 2)]), [2, 3, 2]);
     row!(ZeroPadding3D::new([(0, 1), (1, 1), (0, 0)]), [2, 1, 2, 2]);
     row!(shared(), [4]);
+    row!(crossed(), [4], [3]);
     rows
 }
 
@@ -374,6 +375,15 @@ fn shared() -> Graph {
     let (a, b) = (graph.add(&tower, [x]), graph.add(&tower, [turned]));
     let difference = graph.add(Subtract, [a, b]);
     graph.output(difference)
+}
+
+/// A network of two inputs and two outputs.
+fn crossed() -> Graph {
+    let mut graph = Graph::builder();
+    let (x, y) = (graph.input(), graph.input());
+    let (left, right) = (graph.add(Dense::new(2), [x]), graph.add(Dense::new(2), [y]));
+    let sum = graph.add(Add, [left, right]);
+    graph.outputs([("right", right), ("sum", sum)])
 }
 
 /// Networks as people build them.
