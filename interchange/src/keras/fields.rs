@@ -36,6 +36,8 @@ pub(super) enum How {
     Interpolation,
     /// Keras's option may have this value alone, or a list of it, or be null, because our layer is always so.
     Always(&'static str),
+    /// The same, for options that not all versions of Keras's layer have: it is not written.
+    Accepted(&'static str),
     /// Only Keras has it, and it changes nothing for us: left out when reading, and not written.
     Ignored,
     /// Only ours has it, and it must have this value, because Keras's layer is always so.
@@ -74,7 +76,7 @@ impl Field {
         };
         let wrong = |wanted: &str| Err(format!("{} is {value}, not {wanted}", self.keras));
         let value = match self.how {
-            How::Always(literal) => {
+            How::Always(literal) | How::Accepted(literal) => {
                 let one = value.as_array().filter(|values| values.len() == 1).map_or(&value, |values| &values[0]);
                 let is_so = value.is_null() || is_same(one, &parsed(literal));
                 return if is_so { Ok(()) } else { wrong(literal) };
@@ -128,7 +130,7 @@ impl Field {
     pub fn write(&self, ours: &mut Map<String, Json>, keras: &mut Map<String, Json>) -> Result<(), Wrong> {
         let value = match self.how {
             How::Always(literal) => parsed(literal),
-            How::Ignored => return Ok(()),
+            How::Ignored | How::Accepted(_) => return Ok(()),
             _ => match ours.remove(self.ours) {
                 None | Some(Json::Null) => return Ok(()),
                 Some(value) => value,

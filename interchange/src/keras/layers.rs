@@ -140,12 +140,8 @@ const WINDOWS: &[Field] = &[
 ];
 /// Older files say of separable and depthwise layers that they have one group.
 const CONV: &[&[Field]] = &[&[same("filters"), same("groups")], WINDOWS, KERNEL, BIAS];
-const CONV_TRANSPOSE: &[&[Field]] = &[
-    &[same("filters"), field("output_padding", How::PerAxis), field("groups", How::Always("1"))],
-    WINDOWS,
-    KERNEL,
-    BIAS,
-];
+const CONV_TRANSPOSE: &[&[Field]] =
+    &[&[same("filters"), field("output_padding", How::PerAxis), field("groups", How::Ignored)], WINDOWS, KERNEL, BIAS];
 const DEPTHWISE_CONV: &[&[Field]] =
     &[&[same("depth_multiplier"), field("groups", How::Ignored)], WINDOWS, DEPTHWISE, BIAS, UNUSED_KERNEL];
 const SEPARABLE_CONV: &[&[Field]] = &[
@@ -365,10 +361,10 @@ pub(super) const ROWS: &[LayerRow] = &[
     with("Reshape", &[&[field("target_shape", How::Lengths)]]),
     with("Permute", &[&[same("dims")]]),
     with("RepeatVector", &[&[same("n")]]),
-    with("Cropping1D", CROPPING),
+    with("Cropping1D", &[&[field("cropping", How::Pairs)]]),
     with("Cropping2D", CROPPING),
     with("Cropping3D", CROPPING),
-    with("ZeroPadding1D", PADDING),
+    with("ZeroPadding1D", &[&[field("padding", How::Pairs), field("data_format", How::Accepted("\"channels_last\""))]]),
     with("ZeroPadding2D", PADDING),
     with("ZeroPadding3D", PADDING),
     LayerRow {
@@ -408,7 +404,7 @@ pub(super) const ROWS: &[LayerRow] = &[
     with("Masking", &[&[field("mask_value", How::Or("0.0"))]]),
     with("Dropout", RATE),
     with("GaussianDropout", RATE),
-    with("SpatialDropout1D", SPATIAL_DROPOUT),
+    with("SpatialDropout1D", RATE),
     with("SpatialDropout2D", SPATIAL_DROPOUT),
     with("SpatialDropout3D", SPATIAL_DROPOUT),
     with("GaussianNoise", &[&[same("stddev")], SEED]),

@@ -3,21 +3,24 @@
 mod fields;
 mod layers;
 mod operations;
+mod order;
 mod read;
 mod weights;
+mod write;
 
 use std::fs;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
 
-use gradus_nn::{Error, LayerKinds, Model, Result};
-use gradus_tensor::Float;
-use serde_json::Value as Json;
+use gradus_nn::{Error, LayerKinds, LoadedWeights, Matching, Model, Result};
+use gradus_tensor::{Float, write_atomically};
+use serde_json::{Value as Json, json};
 
-use crate::archive::Archive;
-use crate::hdf5::{Hdf5, SIGNATURE};
+use crate::archive::{Archive, ArchiveWriter};
+use crate::hdf5::{Hdf5, Hdf5Writer, SIGNATURE};
 use read::{ReadModel, read_model};
 use weights::KerasWeights;
+use write::{Written, write_model};
 
 /// The most bytes that the config of a model may have.
 const LONGEST_CONFIG: u64 = 1 << 28;
@@ -39,6 +42,76 @@ pub fn load(path: impl AsRef<Path>) -> Result<Loaded> {
 pub fn load_as<T: Float>(path: impl AsRef<Path>) -> Result<Loaded<T>> {
     let path = path.as_ref();
     within(path, SavedModel::open(path).and_then(|saved| saved.load()))
+}
+
+/// Reads the weights of a model that has been built here.
+pub fn load_weights<T: Float>(model: &mut Model<T>, path: impl AsRef<Path>) -> Result<LoadedWeights> {
+    let path = path.as_ref();
+    let mut load = || {
+        let places = write_model(model)?.places;
+        let file = match Format::of(path)? {
+            Format::Archive => Hdf5::of_archive(&Archive::open(path)?, path, "model.weights.h5")?,
+            Format::Hdf5 => Hdf5::open(path)?,
+        };
+        let is_listed = file.has_group("model_weights") || file.texts("", "layer_names")?.is_some();
+        let source = match is_listed {
+            true => KerasWeights::by_lists(&file, &places)?,
+            false => KerasWeights::by_paths(&file, &places)?,
+        };
+        model.load_weights_from(&source, &Matching::new())
+    };
+    within(path, load())
+}
+
+/// Writes a model.
+pub fn save<T: Float>(model: &Model<T>, path: impl AsRef<Path>) -> Result<()> {
+    let path = path.as_ref();
+    let save = || {
+        let written = write_model(model)?;
+        let weights = weights_of(model, &written)?;
+        let config = serde_json::to_vec(&written.config).expect("JSON of strings and numbers");
+        let metadata = json!({"keras_version": KERAS_VERSION, "date_saved": "2026-01-01@00:00:00"}).to_string();
+        let wrote = write_atomically(path, |file| {
+            let mut archive = ArchiveWriter::new(io::BufWriter::new(file));
+            archive.add("metadata.json", metadata.as_bytes())?;
+            archive.add("config.json", &config)?;
+            archive.add("model.weights.h5", &weights)?;
+            io::Write::flush(&mut archive.finish()?)
+        });
+        wrote.map_err(|error| Error::new("keras", error.to_string(), "check the path and the space on the disk"))
+    };
+    within(path, save())
+}
+
+/// Writes the weights of a model.
+pub fn save_weights<T: Float>(model: &Model<T>, path: impl AsRef<Path>) -> Result<()> {
+    let path = path.as_ref();
+    let save = || {
+        let weights = weights_of(model, &write_model(model)?)?;
+        let wrote = write_atomically(path, |file| io::Write::write_all(file, &weights));
+        wrote.map_err(|error| Error::new("keras", error.to_string(), "check the path and the space on the disk"))
+    };
+    within(path, save())
+}
+
+/// The version of Keras whose form is written.
+const KERAS_VERSION: &str = "3.15.1";
+
+/// The weights of a model as an HDF5 file.
+fn weights_of<T: Float>(model: &Model<T>, written: &Written) -> Result<Vec<u8>> {
+    let mut file = Hdf5Writer::default();
+    for (group, name) in &written.groups {
+        file.group(group, Some(name));
+    }
+    for place in &written.places {
+        let param = model.params().get(&place.ours);
+        let Some(param) = param else {
+            let problem = format!("the model has no weight {:?}", place.ours);
+            return Err(Error::new("keras", problem, "write the model by Model::save"));
+        };
+        file.tensor(&place.path(), &param.value);
+    }
+    file.finish()
 }
 
 /// A file with a whole model.

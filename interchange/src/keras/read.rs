@@ -318,8 +318,7 @@ impl Reader<'_> {
         }
         let of_masks = match masks::operations(layers, &places, &of_layers, outputs.iter().map(|(_, output)| output)) {
             Ok(of_masks) => of_masks,
-            Err(index) => {
-                let problem = "it is called with a mask that is not the one which Masking or mask_zero makes";
+            Err((index, problem)) => {
                 self.problem(&joined(within.ours, &layers[index].name), layers[index].class, problem);
                 return None;
             }
@@ -529,8 +528,12 @@ impl Reader<'_> {
             return None;
         }
         // Layers without options are written as null.
-        let is_unit =
-            row.fields.iter().copied().flatten().all(|field| matches!(field.how, How::Always(_) | How::Ignored));
+        let is_unit = row
+            .fields
+            .iter()
+            .copied()
+            .flatten()
+            .all(|field| matches!(field.how, How::Always(_) | How::Accepted(_) | How::Ignored));
         let data = match (row.kind, is_unit && row.inner.is_empty()) {
             ("Activation", _) => data.remove("activation").unwrap_or_else(|| json!("Linear")),
             (_, true) if data.is_empty() => Json::Null,
@@ -761,13 +764,17 @@ mod masks {
         "Squeeze",
     ];
 
+    const OF_ITS_OWN: &str = "it is called with a mask that is not the one which Masking or mask_zero makes";
+    const OF_SEVERAL: &str =
+        "its mask is merged of different ones: Keras keeps a position that one of them has, here all must have it";
+
     /// The operations that only make masks; or the layer that is given a mask of another kind.
     pub fn operations<'a>(
         layers: &[Envelope<'_>],
         places: &HashMap<&str, usize>,
         calls: &[Vec<Call>],
         outputs: impl Iterator<Item = &'a Reference>,
-    ) -> Result<HashSet<usize>, usize> {
+    ) -> Result<HashSet<usize>, (usize, &'static str)> {
         let may_be = |index: usize| layers[index].is_operation() && OPERATIONS.contains(&layers[index].class);
         let place = |reference: &Reference| places.get(&*reference.layer).copied();
         // Those that something else depends on.
@@ -789,29 +796,28 @@ mod masks {
         };
         let compared: Vec<&Reference> =
             (0..layers.len()).filter(makes).flat_map(|index| &calls[index]).flat_map(|call| &call.inputs).collect();
-        let mut from: Vec<(usize, usize)> = Vec::new();
         for (index, call) in
             calls.iter().enumerate().flat_map(|(index, calls)| calls.iter().map(move |call| (index, call)))
         {
-            for mask in &call.masks {
-                from.push((index, place(mask).ok_or(index)?));
-            }
-        }
-        let mut seen = HashSet::new();
-        while let Some((index, of)) = from.pop() {
-            if !seen.insert(of) {
-                continue;
-            }
-            if !of_masks.contains(&of) {
-                return Err(index);
-            }
-            for input in calls[of].iter().flat_map(|call| &call.inputs) {
-                match layers[of].class {
-                    "NotEqual" if compared.contains(&input) => {}
-                    "NotEqual" => return Err(index),
-                    "ZerosLike" | "OnesLike" => {}
-                    _ => from.push((index, place(input).ok_or(index)?)),
+            // What is compared, for this mask.
+            let (mut sources, mut seen) = (Vec::new(), HashSet::new());
+            let mut from: Vec<Option<usize>> = call.masks.iter().map(place).collect();
+            while let Some(of) = from.pop() {
+                let Some(of) = of.filter(|of| of_masks.contains(of)) else { return Err((index, OF_ITS_OWN)) };
+                if !seen.insert(of) {
+                    continue;
                 }
+                for input in calls[of].iter().flat_map(|call| &call.inputs) {
+                    match layers[of].class {
+                        "NotEqual" if compared.contains(&input) => sources.push(input),
+                        "NotEqual" => return Err((index, OF_ITS_OWN)),
+                        "ZerosLike" | "OnesLike" => {}
+                        _ => from.push(place(input)),
+                    }
+                }
+            }
+            if sources.iter().any(|source| *source != sources[0]) {
+                return Err((index, OF_SEVERAL));
             }
         }
         Ok(of_masks)

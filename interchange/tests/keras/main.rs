@@ -1,6 +1,7 @@
 //! Keras's files, against what Keras makes of them.
 
 mod reading;
+mod writing;
 
 use std::path::PathBuf;
 
@@ -12,6 +13,30 @@ use serde_json::Value as Json;
 pub(crate) fn fixture(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/keras").join(name)
 }
+
+/// The models in `.keras` files that are read.
+pub(crate) const READ: &[&str] = &[
+    "spatial_1d",
+    "spatial_2d",
+    "spatial_3d",
+    "normalize",
+    "activations",
+    "objects",
+    "chain",
+    "ids",
+    "adapted",
+    "recurrent",
+    "masked",
+    "attention",
+    "graph",
+    "named",
+    "twice",
+    "bfloat16",
+    "normalize_380",
+    "graph_380",
+    "named_380",
+    "twice_380",
+];
 
 /// The inputs that a model was given, and what Keras made of them.
 pub(crate) struct Expected {

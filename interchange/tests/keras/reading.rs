@@ -2,33 +2,12 @@
 
 use gradus_interchange::keras;
 
-use crate::{Expected, fixture};
+use crate::{Expected, READ, fixture};
 
 #[test]
 fn models_predict_what_keras_does() {
-    let names = [
-        "spatial_1d",
-        "spatial_2d",
-        "spatial_3d",
-        "normalize",
-        "activations",
-        "chain",
-        "ids",
-        "adapted",
-        "recurrent",
-        "masked",
-        "attention",
-        "graph",
-        "named",
-        "twice",
-        "bfloat16",
-        "normalize_380",
-        "graph_380",
-        "named_380",
-        "twice_380",
-    ];
     let mut failed = Vec::new();
-    for name in names {
+    for name in READ {
         match keras::load(fixture(&format!("{name}.keras"))) {
             Ok(loaded) => Expected::of(name).check(name, &loaded.model),
             Err(error) => failed.push(error.to_string()),
@@ -43,4 +22,19 @@ fn older_files_predict_what_keras_does() {
         let loaded = keras::load(fixture(&format!("{name}.h5"))).unwrap();
         Expected::of(name).check(name, &loaded.model);
     }
+}
+
+/// The message of a file that is refused.
+fn refusal(name: &str) -> String {
+    let error = keras::load(fixture(name)).err().unwrap().to_string();
+    error.split_once(&format!("{name}: ")).unwrap().1.to_owned()
+}
+
+#[test]
+fn what_is_not_supported_is_refused_by_name() {
+    assert_eq!(refusal("lacking.keras"), "");
+    assert_eq!(refusal("quantized.keras"), "");
+    assert_eq!(refusal("two_masks.keras"), "");
+    assert_eq!(refusal("weights.weights.h5"), "");
+    assert_eq!(refusal("make.py"), "");
 }
