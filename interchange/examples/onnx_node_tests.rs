@@ -16,7 +16,8 @@ const ABSOLUTE: f64 = 1e-5;
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = std::env::args().nth(1).ok_or("give the folder of the test cases")?;
     let only = std::env::args().nth(2).unwrap_or_default();
-    let mut cases: Vec<PathBuf> = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
+    let mut cases: Vec<PathBuf> =
+        fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
     cases.sort();
     for case in cases.iter().filter(|case| case.join("model.onnx").is_file()) {
         let name = case.file_name().unwrap_or_default().to_string_lossy();
@@ -89,5 +90,9 @@ fn difference(found: &AnyTensor, expected: &AnyTensor) -> Option<String> {
     let same = |a: f64, b: f64| a == b || (a.is_nan() && b.is_nan()) || (a - b).abs() <= ABSOLUTE + RELATIVE * b.abs();
     let wrong: Vec<_> = pairs.filter(|(_, (a, b))| !same(*a, *b)).collect();
     let (place, (a, b)) = wrong.first()?;
-    Some(format!("{} of {} elements differ, the first at {place}: {b} is expected, found {a}", wrong.len(), found.shape().size()))
+    Some(format!(
+        "{} of {} elements differ, the first at {place}: {b} is expected, found {a}",
+        wrong.len(),
+        found.shape().size()
+    ))
 }

@@ -54,7 +54,8 @@ fn networks_compute_what_onnx_runtime_computes() {
     for name in NETWORKS {
         let file = OnnxFile::open(path(&format!("{name}.onnx"))).unwrap();
         let [inputs, outputs] = recorded(name);
-        let given: Vec<(&str, AnyTensor)> = inputs.iter().map(|(name, tensor)| (name.as_str(), tensor.clone())).collect();
+        let given: Vec<(&str, AnyTensor)> =
+            inputs.iter().map(|(name, tensor)| (name.as_str(), tensor.clone())).collect();
         let found = file.run(&given).unwrap();
         for (info, found) in file.outputs().iter().zip(&found) {
             let (_, expected) = outputs.iter().find(|(output, _)| *output == info.name).unwrap();

@@ -26,8 +26,11 @@ impl Windows {
         if size.contains(&0) {
             return Err(format!("windows of {size:?} have no elements"));
         }
-        let reach: Vec<usize> =
-            size.iter().zip(&dilations).map(|(size, dilation)| (size - 1).saturating_mul(*dilation).saturating_add(1)).collect();
+        let reach: Vec<usize> = size
+            .iter()
+            .zip(&dilations)
+            .map(|(size, dilation)| (size - 1).saturating_mul(*dilation).saturating_add(1))
+            .collect();
         let ceil = call.flag("ceil_mode", false)?;
         let auto = call.text("auto_pad", "NOTSET")?;
         let pads = match auto {
@@ -46,14 +49,16 @@ impl Windows {
             other => return Err(format!("auto_pad {other:?} is not known")),
         };
         let windows = Windows { size: size.to_vec(), strides, dilations, pads, ceil };
-        let padded = lengths.iter().zip(&windows.pads).map(|(length, (a, b))| length.saturating_add(*a).saturating_add(*b));
+        let padded =
+            lengths.iter().zip(&windows.pads).map(|(length, (a, b))| length.saturating_add(*a).saturating_add(*b));
         let padded: Shape = padded.collect();
         sized(&padded)?;
         match (0..rank).find(|&axis| reach[axis] > padded[axis]) {
             None => Ok(windows),
-            Some(axis) => {
-                Err(format!("a window of {} places does not fit an axis of {} with its padding", reach[axis], lengths[axis]))
-            }
+            Some(axis) => Err(format!(
+                "a window of {} places does not fit an axis of {} with its padding",
+                reach[axis], lengths[axis]
+            )),
         }
     }
 
@@ -71,8 +76,11 @@ impl Windows {
 /// A number of 1 or more for each axis.
 pub(crate) fn steps<T: Float>(call: &Call<'_, T>, name: &str, rank: usize) -> Result<Vec<usize>, String> {
     let Some(numbers) = call.numbers(name)? else { return Ok(vec![1; rank]) };
-    let steps: Option<Vec<usize>> = numbers.iter().map(|&n| usize::try_from(n).ok().filter(|n| (1..1 << 31).contains(n))).collect();
-    steps.filter(|steps| steps.len() == rank).ok_or_else(|| format!("{name} should be a number of 1 or more for each of {rank} axes, found {numbers:?}"))
+    let steps: Option<Vec<usize>> =
+        numbers.iter().map(|&n| usize::try_from(n).ok().filter(|n| (1..1 << 31).contains(n))).collect();
+    steps
+        .filter(|steps| steps.len() == rank)
+        .ok_or_else(|| format!("{name} should be a number of 1 or more for each of {rank} axes, found {numbers:?}"))
 }
 
 /// The padding before and after each axis.
@@ -141,8 +149,11 @@ pub(crate) fn conv_transpose<T: Float>(call: &Call<'_, T>) -> Outputs<T> {
     let extra = match call.numbers("output_padding")? {
         None => vec![0; rank],
         Some(extra) => {
-            let given: Option<Vec<usize>> = extra.iter().map(|&n| usize::try_from(n).ok().filter(|n| *n < 1 << 31)).collect();
-            given.filter(|given| given.len() == rank).ok_or_else(|| format!("output_padding {extra:?} does not fit {rank} axes"))?
+            let given: Option<Vec<usize>> =
+                extra.iter().map(|&n| usize::try_from(n).ok().filter(|n| *n < 1 << 31)).collect();
+            given
+                .filter(|given| given.len() == rank)
+                .ok_or_else(|| format!("output_padding {extra:?} does not fit {rank} axes"))?
         }
     };
     if x.shape().contains(&0) || size.contains(&0) {
@@ -157,9 +168,15 @@ pub(crate) fn conv_transpose<T: Float>(call: &Call<'_, T>) -> Outputs<T> {
         (Some(shape), _) => {
             let spatial = &shape[shape.len().saturating_sub(rank)..];
             let lengths: Option<Vec<usize>> = spatial.iter().map(|&n| usize::try_from(n).ok()).collect();
-            Some(lengths.filter(|lengths| lengths.len() == rank).ok_or_else(|| format!("output_shape {shape:?} is none"))?)
+            Some(
+                lengths
+                    .filter(|lengths| lengths.len() == rank)
+                    .ok_or_else(|| format!("output_shape {shape:?} is none"))?,
+            )
         }
-        (None, "SAME_UPPER" | "SAME_LOWER") => Some((0..rank).map(|axis| lengths[axis].saturating_mul(strides[axis])).collect()),
+        (None, "SAME_UPPER" | "SAME_LOWER") => {
+            Some((0..rank).map(|axis| lengths[axis].saturating_mul(strides[axis])).collect())
+        }
         (None, "NOTSET" | "VALID") => None,
         (None, other) => return Err(format!("auto_pad {other:?} is not known")),
     };
@@ -174,7 +191,9 @@ pub(crate) fn conv_transpose<T: Float>(call: &Call<'_, T>) -> Outputs<T> {
             .unzip(),
         None => {
             let pads = if auto == "VALID" { vec![(0, 0); rank] } else { pads(call, rank)? };
-            (0..rank).map(|axis| (pads[axis].0, whole(axis).saturating_sub(pads[axis].0.saturating_add(pads[axis].1)))).unzip()
+            (0..rank)
+                .map(|axis| (pads[axis].0, whole(axis).saturating_sub(pads[axis].0.saturating_add(pads[axis].1))))
+                .unzip()
         }
     };
     if outputs.contains(&0) {

@@ -3,8 +3,8 @@
 use gradus_autograd::{Op, Var};
 use gradus_tensor::{Float, Number, SELU_ALPHA, SELU_SCALE, Shape, Tensor};
 
-use super::call::{Call, Outputs, broadcast, floats, ints, mask};
 use super::super::proto::element;
+use super::call::{Call, Outputs, broadcast, floats, ints, mask};
 use super::value::{Kind, Value, Whole};
 
 /// Two inputs of one kind whose shapes broadcast together.
@@ -158,6 +158,25 @@ pub(crate) fn bitwise_xor<T: Float>(call: &Call<'_, T>) -> Outputs<T> {
     bits(call, |a, b| a ^ b)
 }
 
+pub(crate) fn bit_shift<T: Float>(call: &Call<'_, T>) -> Outputs<T> {
+    let left = match call.text("direction", "")? {
+        "LEFT" => true,
+        "RIGHT" => false,
+        other => return Err(format!("the direction should be LEFT or RIGHT, found {other:?}")),
+    };
+    // A shift by as many bits as there are leaves none.
+    bits(call, |a, b| match u32::try_from(b).ok().filter(|b| *b < 63) {
+        Some(b) => {
+            if left {
+                a.wrapping_shl(b)
+            } else {
+                a >> b
+            }
+        }
+        None => 0,
+    })
+}
+
 pub(crate) fn bitwise_not<T: Float>(call: &Call<'_, T>) -> Outputs<T> {
     match call.value(0)? {
         Value::Ints(_, Whole::U64) => Err("does not take uint64: the results are 2^63 and more".to_owned()),
@@ -179,7 +198,9 @@ pub(crate) fn choose<T: Float>(condition: &Tensor<bool>, a: &Value<T>, b: &Value
         (Value::Floats(a), Value::Floats(b)) => Value::Floats(Var::where_(condition, a, b)),
         (Value::Ints(a, whole), Value::Ints(b, other)) if whole == other => Value::Ints(condition.where_(a, b), *whole),
         (Value::Mask(a), Value::Mask(b)) => Value::Mask(condition.where_(a, b)),
-        (a, b) => return Err(format!("should choose from one type, found {} and {}", a.kind().name(), b.kind().name())),
+        (a, b) => {
+            return Err(format!("should choose from one type, found {} and {}", a.kind().name(), b.kind().name()));
+        }
     })
 }
 
@@ -195,7 +216,9 @@ fn merged<T: Float>(
         broadcast(merged.shape(), other.shape())?;
         merged = match (&merged, other) {
             (Value::Floats(a), Value::Floats(b)) => Value::Floats(of_floats(a, b)),
-            (Value::Ints(a, whole), Value::Ints(b, other)) if whole == other => whole.of(&a.clone().zip_map(b, &of_ints)),
+            (Value::Ints(a, whole), Value::Ints(b, other)) if whole == other => {
+                whole.of(&a.clone().zip_map(b, &of_ints))
+            }
             _ => return Err("takes floats or whole numbers of one type".to_owned()),
         };
     }
@@ -397,7 +420,8 @@ pub(crate) fn identity<T: Float>(call: &Call<'_, T>) -> Outputs<T> {
 pub(crate) fn dropout<T: Float>(call: &Call<'_, T>) -> Outputs<T> {
     let x = call.value(0)?;
     if call.optional(2).is_some() && call.mask(2)?.iter().any(|training| training) {
-        let ratio = call.optional_floats(1)?.map_or(0.5, |ratio| ratio.value().iter().next().map_or(0.5, Float::as_f64));
+        let ratio =
+            call.optional_floats(1)?.map_or(0.5, |ratio| ratio.value().iter().next().map_or(0.5, Float::as_f64));
         if ratio != 0.0 {
             return Err("training_mode is not read: export the network in inference mode".to_owned());
         }

@@ -11,7 +11,9 @@ use gradus_nn::{Error, Graph, Input, Inputs, Model, OutputNode, PartialShape, Re
 use gradus_tensor::safetensors::TensorInfo;
 use gradus_tensor::{AnyTensor, Float, Shape, StoredType};
 
-use super::super::proto::{AttributeValue, Dimension, GraphProto, ModelProto, NodeProto, TensorData, TensorProto, ValueInfoProto, element};
+use super::super::proto::{
+    AttributeValue, Dimension, GraphProto, ModelProto, NodeProto, TensorData, TensorProto, ValueInfoProto, element,
+};
 use super::super::wire::Bytes;
 use super::node::{Attribute, Constant, Node, Number};
 use super::program::{Data, Port, Program, WeightPort, shortened};
@@ -171,14 +173,23 @@ impl Source {
     }
 
     /// Reads elements out of a file beside this one.
-    fn external(&self, pairs: &[(String, String)], stored: StoredType, shape: &Shape, needed: usize) -> Result<io::Result<AnyTensor>, String> {
+    fn external(
+        &self,
+        pairs: &[(String, String)],
+        stored: StoredType,
+        shape: &Shape,
+        needed: usize,
+    ) -> Result<io::Result<AnyTensor>, String> {
         let value = |key: &str| pairs.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str());
         let number = |key: &str| match value(key) {
             None => Ok(None),
-            Some(text) => text.parse::<u64>().map(Some).map_err(|_| format!("the {key} of external data is no number: {text:?}")),
+            Some(text) => {
+                text.parse::<u64>().map(Some).map_err(|_| format!("the {key} of external data is no number: {text:?}"))
+            }
         };
         let location = value("location").ok_or("the location of external data is missing")?;
-        let is_beside = !location.is_empty() && Path::new(location).components().all(|part| matches!(part, Component::Normal(_)));
+        let is_beside =
+            !location.is_empty() && Path::new(location).components().all(|part| matches!(part, Component::Normal(_)));
         if !is_beside {
             return Err(format!("external data are read from beside the model only, found {location:?}"));
         }
@@ -196,10 +207,16 @@ impl Source {
         };
         let end = end.filter(|end| *end <= source.length as u64);
         let Some(end) = end else {
-            return Err(format!("the external data {location:?} have {} bytes, fewer than the model says", source.length));
+            return Err(format!(
+                "the external data {location:?} have {} bytes, fewer than the model says",
+                source.length
+            ));
         };
         if end - begin != needed as u64 {
-            return Err(format!("a tensor of shape {shape} needs {needed} bytes, its external data have {}", end - begin));
+            return Err(format!(
+                "a tensor of shape {shape} needs {needed} bytes, its external data have {}",
+                end - begin
+            ));
         }
         Ok(stored.read(shape, &mut Part { bytes: &source, place: begin as usize, end: end as usize }))
     }
@@ -255,8 +272,12 @@ fn elements(data: &TensorData, stored: StoredType) -> Vec<u8> {
     let mut bytes = Vec::new();
     let width = stored.size();
     match data {
-        TensorData::Floats(numbers) if stored == StoredType::F32 => numbers.iter().for_each(|n| bytes.extend(n.to_le_bytes())),
-        TensorData::Doubles(numbers) if stored == StoredType::F64 => numbers.iter().for_each(|n| bytes.extend(n.to_le_bytes())),
+        TensorData::Floats(numbers) if stored == StoredType::F32 => {
+            numbers.iter().for_each(|n| bytes.extend(n.to_le_bytes()))
+        }
+        TensorData::Doubles(numbers) if stored == StoredType::F64 => {
+            numbers.iter().for_each(|n| bytes.extend(n.to_le_bytes()))
+        }
         TensorData::Ints(numbers) if width <= 4 && stored != StoredType::F32 => {
             numbers.iter().for_each(|n| bytes.extend(&n.to_le_bytes()[..width]));
         }
@@ -285,14 +306,16 @@ impl OnnxFile {
         let model = ModelProto::read(&source).map_err(|error| fail(error.to_string(), "give an ONNX model"))?;
         let hint = "export it for an opset of 13 to 24, without operators of other sets";
         let opset = opset(&model).map_err(|problem| fail(problem, hint))?;
-        let Contents { data, tensors } = Reading::of(&source, &model.graph, opset).map_err(|problem| fail(problem, hint))?;
+        let Contents { data, tensors } =
+            Reading::of(&source, &model.graph, opset).map_err(|problem| fail(problem, hint))?;
         let program = Program::new(data).map_err(|problem| fail(problem, hint))?;
         let info = |port: &Port| ValueInfo {
             name: port.name.clone(),
             element: element_name(port.element),
             shape: port.shape.clone(),
         };
-        let (inputs, outputs) = (program.data.inputs.iter().map(info).collect(), program.data.outputs.iter().map(info).collect());
+        let (inputs, outputs) =
+            (program.data.inputs.iter().map(info).collect(), program.data.outputs.iter().map(info).collect());
         let producer = format!("{} {}", model.producer_name, model.producer_version).trim().to_owned();
         Ok(OnnxFile { source, program, producer, inputs, outputs, tensors, weights: OnceLock::new() })
     }
@@ -389,7 +412,8 @@ impl OnnxFile {
     /// As [`load`]; if there is not a shape for each input.
     pub fn model_for(&self, shapes: &[PartialShape]) -> Result<Model> {
         if shapes.len() != self.inputs.len() {
-            let problem = format!("{} shapes are needed, one for each input, found {}", self.inputs.len(), shapes.len());
+            let problem =
+                format!("{} shapes are needed, one for each input, found {}", self.inputs.len(), shapes.len());
             return Err(self.error(problem, "give a shape for each input"));
         }
         self.model_of(shapes.to_vec())
@@ -423,8 +447,11 @@ impl OnnxFile {
 
     /// The program, computed sample by sample if the file is for one sample, and more are not computed alike together.
     fn for_samples(&self, shapes: &[PartialShape]) -> Result<Program> {
-        let batches: Vec<Option<usize>> =
-            self.inputs.iter().map(|input| input.shape.as_ref().and_then(|shape| shape.first().copied().flatten())).collect();
+        let batches: Vec<Option<usize>> = self
+            .inputs
+            .iter()
+            .map(|input| input.shape.as_ref().and_then(|shape| shape.first().copied().flatten()))
+            .collect();
         if batches.iter().all(Option::is_none) {
             return Ok(self.program.clone());
         }
@@ -507,7 +534,8 @@ impl WeightSource for OnnxFile {
 
     fn read(&self, name: &str) -> Result<AnyTensor> {
         let proto = self.tensors.get(name);
-        let proto = proto.ok_or_else(|| Error::new("onnx", format!("there is no weight {name:?}"), "take one of its names"))?;
+        let proto =
+            proto.ok_or_else(|| Error::new("onnx", format!("there is no weight {name:?}"), "take one of its names"))?;
         Ok(self.source.tensor(proto).map_err(|problem| Error::new("onnx", problem, "export the network again"))?.0)
     }
 
@@ -550,6 +578,8 @@ fn opset(model: &ModelProto) -> Result<i64, String> {
     match versions[..] {
         [version] if (OLDEST..=NEWEST).contains(&version) => Ok(version),
         [version] => Err(format!("it is written for opset {version}, {OLDEST} to {NEWEST} are read")),
+        // Then the operators are of other sets, and are refused by name.
+        [] => Ok(NEWEST),
         _ => Err(format!("one version of the standard operators is needed, found {versions:?}")),
     }
 }
@@ -596,7 +626,8 @@ impl<'a> Reading<'a> {
             tensors: HashMap::new(),
             elements: HashMap::new(),
         };
-        let infos = graph.inputs.iter().chain(&graph.outputs).chain(&graph.value_info).filter(|info| info.elem_type > 0);
+        let infos =
+            graph.inputs.iter().chain(&graph.outputs).chain(&graph.value_info).filter(|info| info.elem_type > 0);
         reading.elements.extend(infos.map(|info| (info.name.clone(), info.elem_type)));
         reading.elements.extend(graph.initializers.iter().map(|tensor| (tensor.name.clone(), tensor.data_type)));
         if graph.sparse_initializers > 0 {
@@ -658,9 +689,8 @@ impl<'a> Reading<'a> {
     /// An initializer as a weight, if it is one.
     fn initializer(&mut self, tensor: &TensorProto, users: &[(&str, usize)]) -> Result<Option<WeightPort>, String> {
         let (kind, _, shape) = checked(tensor)?;
-        let is_setting = |(op, place): &(&str, usize)| {
-            SETTINGS.iter().any(|(other, places)| other == op && places.contains(place))
-        };
+        let is_setting =
+            |(op, place): &(&str, usize)| SETTINGS.iter().any(|(other, places)| other == op && places.contains(place));
         if kind != Kind::Floats || shape.is_empty() || users.iter().all(is_setting) {
             let (value, kind) = self.source.tensor(tensor)?;
             self.constants.insert(tensor.name.clone(), Constant::of(&value, kind));
@@ -670,7 +700,8 @@ impl<'a> Reading<'a> {
         // What is added or chosen from may be a mask of minus infinity.
         let may_be_table = |(op, _): &(&str, usize)| ["Add", "Sub", "Mul", "Where", "Expand", "Slice"].contains(op);
         let is_finite = || Ok(self.source.tensor(tensor)?.0.to::<f64>().iter().all(f64::is_finite));
-        let trained = !users.iter().any(is_average) && (!users.iter().any(may_be_table) || is_finite().map_err(|error: String| error)?);
+        let trained = !users.iter().any(is_average)
+            && (!users.iter().any(may_be_table) || is_finite().map_err(|error: String| error)?);
         self.tensors.insert(tensor.name.clone(), tensor.clone());
         Ok(Some(WeightPort { name: tensor.name.clone(), shape: shape.to_vec(), trained }))
     }
@@ -735,7 +766,9 @@ impl<'a> Reading<'a> {
             AttributeValue::Float(number) => Attribute::Float(Number(f64::from(*number))),
             AttributeValue::Int(number) => Attribute::Int(*number),
             AttributeValue::Text(bytes) => Attribute::Text(text(bytes)?),
-            AttributeValue::Floats(numbers) => Attribute::Floats(numbers.iter().map(|number| Number(f64::from(*number))).collect()),
+            AttributeValue::Floats(numbers) => {
+                Attribute::Floats(numbers.iter().map(|number| Number(f64::from(*number))).collect())
+            }
             AttributeValue::Ints(numbers) => Attribute::Ints(numbers.clone()),
             AttributeValue::Texts(texts) => Attribute::Texts(texts.iter().map(text).collect::<Result<_, _>>()?),
             AttributeValue::Tensor(tensor) => {
@@ -752,8 +785,14 @@ impl<'a> Reading<'a> {
         let ([output], [attribute]) = (&proto.outputs[..], &proto.attributes[..]) else {
             return Err("a Constant needs one output and one value".to_owned());
         };
-        let longs = |numbers: &[i64], shape: Vec<usize>| Constant { shape, elements: super::node::Elements::Int64(numbers.to_vec()) };
-        let floats = |numbers: &[Number], shape: Vec<usize>| Constant { shape, elements: super::node::Elements::Floats(numbers.to_vec()) };
+        let longs = |numbers: &[i64], shape: Vec<usize>| Constant {
+            shape,
+            elements: super::node::Elements::Int64(numbers.to_vec()),
+        };
+        let floats = |numbers: &[Number], shape: Vec<usize>| Constant {
+            shape,
+            elements: super::node::Elements::Floats(numbers.to_vec()),
+        };
         let constant = match (attribute.name.as_str(), self.attribute(&attribute.value)?) {
             ("value", Attribute::Tensor(constant)) => constant,
             ("value_int", Attribute::Int(number)) => longs(&[number], Vec::new()),

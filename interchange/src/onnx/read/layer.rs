@@ -51,7 +51,9 @@ impl Layer for Program {
                     port.name,
                     value.shape()
                 );
-                return Err(build.error(problem, "export the network with a free batch axis, or compute it by OnnxFile::run"));
+                return Err(
+                    build.error(problem, "export the network with a free batch axis, or compute it by OnnxFile::run")
+                );
             };
             debug_assert_eq!(first, samples);
             outputs.push(match value.kind() {
@@ -63,7 +65,8 @@ impl Layer for Program {
         let program = self.clone();
         Ok(Built::of_values(outputs, move |context, inputs| {
             let weights: Vec<Var<T>> = ids.iter().map(|&id| context.weight(id).clone()).collect();
-            let inputs: Vec<Value<T>> = inputs.into_iter().zip(&kinds).map(|(value, kind)| of_flowing(value, *kind)).collect();
+            let inputs: Vec<Value<T>> =
+                inputs.into_iter().zip(&kinds).map(|(value, kind)| of_flowing(value, *kind)).collect();
             match program.on_samples(inputs, weights) {
                 Ok(outputs) => outputs.into_iter().map(to_flowing).collect::<Values<T>>(),
                 // The shapes have been tried out, so what is left are values that an operator cannot take, such as a place

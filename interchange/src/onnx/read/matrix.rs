@@ -85,7 +85,9 @@ fn check_equation<T: Float>(equation: &str, operands: &[&Var<T>]) -> Result<(), 
             match lengths.iter_mut().find(|(known, _)| *known == letter) {
                 None => lengths.push((letter, length)),
                 Some((_, known)) if *known == length => {}
-                Some((_, known)) => return Err(format!("the axes {letter:?} of {equation:?} have lengths {known} and {length}")),
+                Some((_, known)) => {
+                    return Err(format!("the axes {letter:?} of {equation:?} have lengths {known} and {length}"));
+                }
             }
         }
     }
@@ -100,7 +102,10 @@ fn check_equation<T: Float>(equation: &str, operands: &[&Var<T>]) -> Result<(), 
             if wrong.is_some() || (has_ellipsis && !ellipsis.is_empty() && !dots) || (dots && !has_ellipsis) {
                 return Err(format!("the output of {equation:?} should name axes of the inputs, each once"));
             }
-            letters.iter().filter_map(|letter| lengths.iter().find(|(known, _)| known == letter).map(|(_, length)| *length)).collect()
+            letters
+                .iter()
+                .filter_map(|letter| lengths.iter().find(|(known, _)| known == letter).map(|(_, length)| *length))
+                .collect()
         }
     };
     sized(&ellipsis.join(&shape))?;
@@ -109,7 +114,8 @@ fn check_equation<T: Float>(equation: &str, operands: &[&Var<T>]) -> Result<(), 
 
 /// The letters before and behind the ellipsis of a term, and whether there is one.
 fn read_term(term: &str, equation: &str) -> Result<(Vec<char>, Vec<char>, bool), String> {
-    let (before, after, dots) = term.split_once("...").map_or((term, "", false), |(before, after)| (before, after, true));
+    let (before, after, dots) =
+        term.split_once("...").map_or((term, "", false), |(before, after)| (before, after, true));
     if before.chars().chain(after.chars()).all(|letter| letter.is_ascii_alphabetic()) {
         return Ok((before.chars().collect(), after.chars().collect(), dots));
     }

@@ -1,5 +1,6 @@
 //! ONNX files read: the graph as a program of operators.
 
+mod attention;
 mod call;
 mod convolution;
 mod elementwise;

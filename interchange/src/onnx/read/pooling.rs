@@ -124,12 +124,14 @@ fn places<T: Float>(windows: &Windows, x: &Var<T>, y: &Var<T>, parts: &[Var<T>],
         for axis in (0..rank).rev() {
             (rest, window[axis]) = (rest / counts[axis], rest % counts[axis]);
         }
-        let found = parts.iter().position(|part| part[index] == largest[index] || part[index].is_nan_value()).unwrap_or(0);
+        let found =
+            parts.iter().position(|part| part[index] == largest[index] || part[index].is_nan_value()).unwrap_or(0);
         let (mut found, mut place) = (found, 0);
         for axis in (0..rank).rev() {
             let tap = found % windows.size[axis];
             found /= windows.size[axis];
-            let at = (window[axis] * windows.strides[axis] + tap * windows.dilations[axis]).saturating_sub(windows.pads[axis].0);
+            let at = (window[axis] * windows.strides[axis] + tap * windows.dilations[axis])
+                .saturating_sub(windows.pads[axis].0);
             place += at.min(lengths[axis] - 1) * step_of(axis);
         }
         places.push((number * plane + place) as i64);
@@ -155,7 +157,8 @@ pub(crate) fn average<T: Float>(call: &Call<'_, T>) -> Outputs<T> {
         let (before, after) = windows.pads[axis];
         let there = if counted { 0..before + length + after } else { before..before + length };
         let count = |window: usize| {
-            let places = (0..windows.size[axis]).map(|tap| window * windows.strides[axis] + tap * windows.dilations[axis]);
+            let places =
+                (0..windows.size[axis]).map(|tap| window * windows.strides[axis] + tap * windows.dilations[axis]);
             T::of(places.filter(|place| there.contains(place)).count().max(1) as f64)
         };
         let along: Tensor<T> = (0..windows.count(axis, length)).map(count).collect();

@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::call::{Call, broadcast};
 use super::node::{Constant, Node};
 use super::table::{self, Rule};
-use super::value::{Kind, Value, element_name};
+use super::value::{Kind, Value, Whole, element_name};
 
 /// The graph of an ONNX file as a list of operators over named values: floats, whole numbers and masks.
 ///
@@ -95,8 +95,9 @@ struct Step {
 
 impl Port {
     pub fn kind(&self) -> std::result::Result<Kind, String> {
-        Kind::of_element(self.element)
-            .ok_or_else(|| format!("{:?} has elements of {}, which are not read", self.name, element_name(self.element)))
+        Kind::of_element(self.element).ok_or_else(|| {
+            format!("{:?} has elements of {}, which are not read", self.name, element_name(self.element))
+        })
     }
 }
 
@@ -226,7 +227,12 @@ impl Program {
     /// Computes the outputs. `weights` has a value for each weight, in order.
     ///
     /// If it is a `trial`, the shapes of the outputs are what is asked for: large values are one element that stands for all.
-    pub(crate) fn compute<T: Float>(&self, inputs: Vec<Value<T>>, weights: Vec<Var<T>>, trial: bool) -> Result<Vec<Value<T>>> {
+    pub(crate) fn compute<T: Float>(
+        &self,
+        inputs: Vec<Value<T>>,
+        weights: Vec<Var<T>>,
+        trial: bool,
+    ) -> Result<Vec<Value<T>>> {
         let Plan { steps, outputs, places } = &*self.plan;
         let mut values: Vec<Option<Value<T>>> = Vec::with_capacity(*places);
         values.extend(inputs.into_iter().map(Some));
@@ -237,7 +243,9 @@ impl Program {
             let given: Vec<Option<Value<T>>> = step.inputs.iter().map(|&place| values[place?].clone()).collect();
             let call = Call { node, opset: self.data.opset, inputs: &given };
             let made = run(&call, trial).map_err(|problem| {
-                let shapes = given.iter().map(|value| value.as_ref().map_or("none".to_owned(), |value| value.shape().to_string()));
+                let shapes = given
+                    .iter()
+                    .map(|value| value.as_ref().map_or("none".to_owned(), |value| value.shape().to_string()));
                 let shapes = shapes.collect::<Vec<String>>().join(" and ");
                 Error::new(format!("onnx: {}", node.title()), format!("{problem} (inputs: {shapes})"), "")
             })?;
@@ -284,14 +292,20 @@ impl Program {
                 let fits = value.shape().len() == shape.len()
                     && value.shape().iter().zip(shape).all(|(length, said)| said.is_none_or(|said| said == *length));
                 if wrong.is_empty() && !fits {
-                    let said: Vec<String> =
-                        shape.iter().map(|length| length.map_or("None".to_owned(), |length| length.to_string())).collect();
+                    let said: Vec<String> = shape
+                        .iter()
+                        .map(|length| length.map_or("None".to_owned(), |length| length.to_string()))
+                        .collect();
                     let said = said.join(", ");
                     wrong.push(format!("the input {:?} has the shape [{said}], found {}", port.name, value.shape()));
                 }
             }
         }
-        if wrong.is_empty() { Ok(values) } else { Err(Error::new("onnx: run", shortened(&wrong), "give each input once, by its name")) }
+        if wrong.is_empty() {
+            Ok(values)
+        } else {
+            Err(Error::new("onnx: run", shortened(&wrong), "give each input once, by its name"))
+        }
     }
 }
 
@@ -304,7 +318,15 @@ fn run<T: Float>(call: &Call<'_, T>, trial: bool) -> std::result::Result<Vec<Val
     if trial && let Some(values) = outline(call, row.rule)? {
         return Ok(values);
     }
-    (row.run)(call)
+    let made = (row.run)(call)?;
+    let is_beyond = |value: &Value<T>| match value {
+        Value::Ints(numbers, Whole::U64) => numbers.iter().any(|number| number < 0),
+        _ => false,
+    };
+    if made.iter().any(is_beyond) {
+        return Err("gives numbers of uint64 below 0, or of 2^63 and more, which are not computed with".to_owned());
+    }
+    Ok(made)
 }
 
 /// The values of an operator on large floats, as one element that stands for all; `None` if it must be computed.

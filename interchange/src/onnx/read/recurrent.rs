@@ -47,13 +47,22 @@ fn function<T: Float>(name: &str) -> Result<CellFunction<T>, String> {
         "Relu" => &functions::RELU,
         "Softsign" => &functions::SOFTSIGN,
         "Softplus" => &functions::SOFTPLUS,
-        other => return Err(format!("the activation {other:?} is not read, only Tanh, Sigmoid, Relu, Softsign and Softplus")),
+        other => {
+            return Err(format!(
+                "the activation {other:?} is not read, only Tanh, Sigmoid, Relu, Softsign and Softplus"
+            ));
+        }
     };
     Ok(CellFunction::Other(Arc::new(other)))
 }
 
 /// The cell with the functions of one direction.
-fn how<T: Float>(call: &Call<'_, T>, cell: &Cell<'_>, direction: usize, backwards: bool) -> Result<Recurrence<T>, String> {
+fn how<T: Float>(
+    call: &Call<'_, T>,
+    cell: &Cell<'_>,
+    direction: usize,
+    backwards: bool,
+) -> Result<Recurrence<T>, String> {
     let count = cell.functions.len();
     let names: Vec<&str> = match call.texts("activations")? {
         None => cell.functions.to_vec(),
@@ -85,7 +94,9 @@ fn recurrent<T: Float>(call: &Call<'_, T>, cell: &Cell<'_>) -> Outputs<T> {
     };
     let (x, w, r) = (call.floats(0)?, call.floats(1)?, call.floats(2)?);
     let (directions, gates) = (backwards.len(), cell.cell.gates());
-    let &[a, b, features] = &x.shape()[..] else { return Err(format!("takes [steps, n, features], found {}", x.shape())) };
+    let &[a, b, features] = &x.shape()[..] else {
+        return Err(format!("takes [steps, n, features], found {}", x.shape()));
+    };
     let (samples, steps) = if layout { (a, b) } else { (b, a) };
     // Samples first, as here.
     let x = if layout { x.clone() } else { x.swap_axes(0, 1) };
@@ -93,7 +104,8 @@ fn recurrent<T: Float>(call: &Call<'_, T>, cell: &Cell<'_>) -> Outputs<T> {
     let hidden = usize::try_from(call.int("hidden_size", units as i64)?).unwrap_or(0);
     let fits = w.shape() == &[directions, gates * units, features] && r.shape() == &[directions, gates * units, units];
     if !fits || units == 0 || hidden != units {
-        let problem = format!("kernels of {directions} directions and {gates} gates of {hidden} units for {features} features");
+        let problem =
+            format!("kernels of {directions} directions and {gates} gates of {hidden} units for {features} features");
         return Err(format!("{problem} are needed, found {} and {}", w.shape(), r.shape()));
     }
     let bias = call.optional_floats(3)?;
@@ -101,7 +113,8 @@ fn recurrent<T: Float>(call: &Call<'_, T>, cell: &Cell<'_>) -> Outputs<T> {
         return Err(format!("a bias of shape [{directions}, {}] is needed, found {}", 2 * gates * units, bias.shape()));
     }
     let mask = lengths(call, samples, steps)?;
-    let states: Vec<Option<&Var<T>>> = (5..5 + cell.cell.states()).map(|index| call.optional_floats(index)).collect::<Result<_, _>>()?;
+    let states: Vec<Option<&Var<T>>> =
+        (5..5 + cell.cell.states()).map(|index| call.optional_floats(index)).collect::<Result<_, _>>()?;
     let expected = if layout { [samples, directions, units] } else { [directions, samples, units] };
     if let Some(state) = states.iter().flatten().find(|state| state.shape() != &expected) {
         return Err(format!("first states of shape {expected:?} are needed, found {}", state.shape()));
@@ -152,7 +165,8 @@ fn in_order<T: Float>(x: &Var<T>, order: &[usize]) -> Var<T> {
 /// The two biases of the file, as the cell takes them.
 fn bias_of<T: Float>(bias: &Var<T>, cell: &Cell<'_>, units: usize) -> Var<T> {
     let half = cell.cell.gates() * units;
-    let [ours, recurrent] = [bias.slice(0, 0..half), bias.slice(0, half..2 * half)].map(|bias| in_order(&bias, cell.order));
+    let [ours, recurrent] =
+        [bias.slice(0, 0..half), bias.slice(0, half..2 * half)].map(|bias| in_order(&bias, cell.order));
     match cell.cell {
         RecurrentCell::Gru { reset_after: true } => Var::stack(&[ours, recurrent], 0),
         _ => ours + recurrent,

@@ -218,6 +218,44 @@ pub(crate) fn cum_sum<T: Float>(call: &Call<'_, T>) -> Outputs<T> {
     }
 }
 
+/// Products of all elements up to each, along an axis.
+pub(crate) fn cum_prod<T: Float>(call: &Call<'_, T>) -> Outputs<T> {
+    let x = call.value(0)?;
+    let axis = place(call.number(1)?, x.shape().len())?;
+    let (exclusive, reverse) = (call.flag("exclusive", false)?, call.flag("reverse", false)?);
+    let length = x.shape()[axis];
+    let part = |index: usize| x.slice(axis, index, index + 1, 1);
+    let order: Vec<usize> = if reverse { (0..length).rev().collect() } else { (0..length).collect() };
+    let mut products: Vec<Value<T>> = Vec::with_capacity(length);
+    let mut before: Option<Value<T>> = None;
+    for index in order {
+        let product = match (&before, &part(index)) {
+            (None, part) => part.clone(),
+            (Some(Value::Floats(a)), Value::Floats(b)) => Value::Floats(a * b),
+            (Some(Value::Ints(a, whole)), Value::Ints(b, _)) => whole.of(&a.clone().zip_map(b, i64::wrapping_mul)),
+            _ => return Err("takes numbers".to_owned()),
+        };
+        products.push(if exclusive { before.unwrap_or_else(|| one_like(&product)) } else { product.clone() });
+        before = Some(product);
+    }
+    if reverse {
+        products.reverse();
+    }
+    match products.is_empty() {
+        true => Ok(vec![x.clone()]),
+        false => Ok(vec![super::value::concat(&products.iter().collect::<Vec<_>>(), axis)?]),
+    }
+}
+
+/// Ones of the kind and shape of a value.
+fn one_like<T: Float>(value: &Value<T>) -> Value<T> {
+    match value {
+        Value::Floats(x) => Value::Floats(Var::from(x.value().ones_like())),
+        Value::Ints(x, whole) => Value::Ints(x.ones_like(), *whole),
+        Value::Mask(x) => Value::Mask(x.map(|_| true)),
+    }
+}
+
 /// The `k` largest or smallest along an axis, the first of equal ones first.
 pub(crate) fn top_k<T: Float>(call: &Call<'_, T>) -> Outputs<T> {
     let x = call.value(0)?;

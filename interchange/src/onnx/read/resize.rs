@@ -64,8 +64,12 @@ pub(crate) fn resize<T: Float>(call: &Call<'_, T>) -> Outputs<T> {
     let crops: Vec<(f64, f64)> = match roi {
         None if how.coordinates == "tf_crop_and_resize" => return Err("the part to crop, roi, is missing".to_owned()),
         None => vec![(0.0, 1.0); named.len()],
-        Some(roi) if roi.len() == 2 * named.len() => (0..named.len()).map(|axis| (roi[axis], roi[axis + named.len()])).collect(),
-        Some(roi) => return Err(format!("roi should be two numbers for each of {} axes, found {}", named.len(), roi.len())),
+        Some(roi) if roi.len() == 2 * named.len() => {
+            (0..named.len()).map(|axis| (roi[axis], roi[axis + named.len()])).collect()
+        }
+        Some(roi) => {
+            return Err(format!("roi should be two numbers for each of {} axes, found {}", named.len(), roi.len()));
+        }
     };
     let scales = numbers(call, 2)?.filter(|scales| !scales.is_empty());
     let sizes = call.optional_list(3)?.filter(|sizes| !sizes.is_empty());
@@ -74,7 +78,8 @@ pub(crate) fn resize<T: Float>(call: &Call<'_, T>) -> Outputs<T> {
         (None, Some(sizes)) => sized_axes(call, x, &named, &sizes, &crops)?,
         _ => return Err("either scales or sizes are needed".to_owned()),
     };
-    let outside = (how.coordinates == "tf_crop_and_resize").then(|| call.float("extrapolation_value", 0.0)).transpose()?;
+    let outside =
+        (how.coordinates == "tf_crop_and_resize").then(|| call.float("extrapolation_value", 0.0)).transpose()?;
     let y = resized(x, &named, &axes, &how, outside)?;
     Ok(vec![match call.value(0)? {
         Value::Ints(_, whole) => Value::Ints(y.value().round().to(), *whole),
@@ -130,7 +135,13 @@ fn sized_axes<T: Float>(
     Ok((0..named.len()).map(axis).collect())
 }
 
-fn resized<T: Float>(x: &Var<T>, named: &[usize], axes: &[Axis], how: &How<'_>, outside: Option<f64>) -> Result<Var<T>, String> {
+fn resized<T: Float>(
+    x: &Var<T>,
+    named: &[usize],
+    axes: &[Axis],
+    how: &How<'_>,
+    outside: Option<f64>,
+) -> Result<Var<T>, String> {
     let mut shape = x.shape().to_vec();
     named.iter().zip(axes).for_each(|(&place, axis)| shape[place] = axis.to);
     super::call::sized(&shape.clone().into())?;
@@ -150,7 +161,8 @@ fn resized<T: Float>(x: &Var<T>, named: &[usize], axes: &[Axis], how: &How<'_>, 
             }
             "linear" | "cubic" => {
                 let matrix = weights(&centres, axis, how);
-                let matrix = Var::from(matrix.into_iter().map(T::of).collect::<Tensor<T>>().reshape([axis.to, axis.from]));
+                let matrix =
+                    Var::from(matrix.into_iter().map(T::of).collect::<Tensor<T>>().reshape([axis.to, axis.from]));
                 let last = y.ndim() as isize - 1;
                 y.swap_axes(place as isize, last).matmul(&matrix.t()).swap_axes(place as isize, last)
             }
@@ -178,9 +190,21 @@ fn centre(index: usize, axis: &Axis, how: &How<'_>) -> Result<f64, String> {
             let offset = from / 2.0 * (1.0 - adjusted);
             offset + (at + 0.5) / axis.scale - 0.5
         }
-        "pytorch_half_pixel" => if axis.to > 1 { (at + 0.5) / axis.scale - 0.5 } else { 0.0 },
+        "pytorch_half_pixel" => {
+            if axis.to > 1 {
+                (at + 0.5) / axis.scale - 0.5
+            } else {
+                0.0
+            }
+        }
         // The new length before it is rounded down.
-        "align_corners" => if axis.to > 1 { at * (from - 1.0) / (from * axis.scale - 1.0) } else { 0.0 },
+        "align_corners" => {
+            if axis.to > 1 {
+                at * (from - 1.0) / (from * axis.scale - 1.0)
+            } else {
+                0.0
+            }
+        }
         "asymmetric" => at / axis.scale,
         "tf_crop_and_resize" => {
             let (start, end) = axis.crop;

@@ -63,7 +63,7 @@ fn rows(shape: &Shape, index: &Tensor<i64>, batch: usize) -> Result<Rows, String
     let mut rows = Vec::with_capacity(samples * per_sample);
     let numbers = index.to_vec();
     for tuple in 0..samples * per_sample {
-        let mut row = if per_sample == 0 { 0 } else { tuple / per_sample };
+        let mut row = tuple.checked_div(per_sample).unwrap_or(0);
         for (&length, &place) in axes.iter().zip(&numbers[tuple * k..]) {
             let counted = if place < 0 { place.saturating_add(length as i64) } else { place };
             match usize::try_from(counted) {
@@ -121,11 +121,18 @@ pub(crate) fn scatter_elements<T: Float>(call: &Call<'_, T>) -> Outputs<T> {
     }
     let data = x.reshape([x.shape().size(), 1]);
     let updates = updates.reshape([flat.len(), 1]);
-    Ok(vec![scattered(&data, &flat.into_iter().collect(), &updates, call.text("reduction", "none")?)?.reshape(x.shape())])
+    Ok(vec![
+        scattered(&data, &flat.into_iter().collect(), &updates, call.text("reduction", "none")?)?.reshape(x.shape()),
+    ])
 }
 
 /// `[rows, width]` with the rows at these places replaced by or merged with others. Later ones of equal places come last.
-fn scattered<T: Float>(data: &Value<T>, index: &Tensor<i64>, updates: &Value<T>, reduction: &str) -> Result<Value<T>, String> {
+fn scattered<T: Float>(
+    data: &Value<T>,
+    index: &Tensor<i64>,
+    updates: &Value<T>,
+    reduction: &str,
+) -> Result<Value<T>, String> {
     let rows = data.shape()[0];
     if data.kind() != updates.kind() {
         return Err("updates of another type".to_owned());
@@ -152,7 +159,11 @@ fn scattered<T: Float>(data: &Value<T>, index: &Tensor<i64>, updates: &Value<T>,
     for round in rounds {
         let touched: Tensor<bool> = round.iter().map(|&from| from >= rows as i64).collect();
         let taken = concat(&[&out, updates], 0)?.take(0, &round.into_iter().collect());
-        out = if reduction == "none" { taken } else { choose(&touched.unsqueeze(1), &merge(&out, &taken, reduction)?, &out)? };
+        out = if reduction == "none" {
+            taken
+        } else {
+            choose(&touched.unsqueeze(1), &merge(&out, &taken, reduction)?, &out)?
+        };
     }
     Ok(out)
 }

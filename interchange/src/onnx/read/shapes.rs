@@ -171,7 +171,9 @@ pub(crate) fn pad<T: Float>(call: &Call<'_, T>) -> Outputs<T> {
     let mode = call.text("mode", "constant")?;
     let long = |needed: fn(usize, usize) -> usize| {
         let too_short = x.shape().iter().zip(&widths).find(|(length, (a, b))| a + b > 0 && **length < needed(*a, *b));
-        too_short.map_or(Ok(()), |(length, widths)| Err(format!("an axis of length {length} is too short for {mode} by {widths:?}")))
+        too_short.map_or(Ok(()), |(length, widths)| {
+            Err(format!("an axis of length {length} is too short for {mode} by {widths:?}"))
+        })
     };
     one(match mode {
         "constant" => match (&x, call.optional(2)) {
@@ -299,7 +301,8 @@ pub(crate) fn eye_like<T: Float>(call: &Call<'_, T>) -> Outputs<T> {
         }
     };
     let k = call.int("k", 0)?;
-    let there = (0..rows as i64).flat_map(|row| (0..columns as i64).map(move |column| column.checked_sub(row) == Some(k)));
+    let there =
+        (0..rows as i64).flat_map(|row| (0..columns as i64).map(move |column| column.checked_sub(row) == Some(k)));
     one(converted(&Value::Mask(there.collect::<Tensor<bool>>().reshape([rows, columns])), kind))
 }
 
@@ -334,11 +337,13 @@ pub(crate) fn reverse_sequence<T: Float>(call: &Call<'_, T>) -> Outputs<T> {
     let samples = lengths.len();
     let by_time = if time == 0 { x.clone() } else { swapped(x) };
     let rows = by_time.reshape(Shape::from([steps * samples]).join(&rest));
-    let from = (0..steps).flat_map(|step| lengths.iter().enumerate().map(move |(sample, &length)| {
-        let length = length as usize;
-        let step = if step < length { length - 1 - step } else { step };
-        (step * samples + sample) as i64
-    }));
+    let from = (0..steps).flat_map(|step| {
+        lengths.iter().enumerate().map(move |(sample, &length)| {
+            let length = length as usize;
+            let step = if step < length { length - 1 - step } else { step };
+            (step * samples + sample) as i64
+        })
+    });
     let turned = rows.take(0, &from.collect()).reshape(Shape::from([steps, samples]).join(&rest));
     one(if time == 0 { turned } else { swapped(&turned) })
 }

@@ -4,7 +4,10 @@ use gradus_tensor::Float;
 
 use super::call::{Call, Outputs};
 use super::node::Node;
-use super::{convolution, elementwise, matrix, normalization, pooling, recurrent, reduction, resize, selection, shapes};
+use super::{
+    attention, convolution, elementwise, matrix, normalization, pooling, recurrent, reduction, resize, selection,
+    shapes,
+};
 
 /// The versions of the standard set of operators that are read.
 pub(crate) const OLDEST: i64 = 7;
@@ -66,8 +69,10 @@ table! {
     "Asinh", "", Same, elementwise::asinh;
     "Atan", "", Same, elementwise::atan;
     "Atanh", "", Same, elementwise::atanh;
+    "Attention", "is_causal kv_num_heads q_num_heads qk_matmul_output_mode scale softcap softmax_precision", Run, attention::attention;
     "AveragePool", "auto_pad ceil_mode count_include_pad dilations kernel_shape pads strides", Run, pooling::average;
     "BatchNormalization", "epsilon momentum spatial training_mode", Run, normalization::batch;
+    "BitShift", "direction", Run, elementwise::bit_shift;
     "BitwiseAnd", "", Run, elementwise::bitwise_and;
     "BitwiseNot", "", Run, elementwise::bitwise_not;
     "BitwiseOr", "", Run, elementwise::bitwise_or;
@@ -84,6 +89,7 @@ table! {
     "ConvTranspose", "auto_pad dilations group kernel_shape output_padding output_shape pads strides", Run, convolution::conv_transpose;
     "Cos", "", Same, elementwise::cos;
     "Cosh", "", Same, elementwise::cosh;
+    "CumProd", "exclusive reverse", Run, reduction::cum_prod;
     "CumSum", "exclusive reverse", Same, reduction::cum_sum;
     "DepthToSpace", "blocksize mode", Run, shapes::depth_to_space;
     "Div", "", Broadcast, elementwise::div;
@@ -161,6 +167,7 @@ table! {
     "Reshape", "allowzero shape", Run, shapes::reshape;
     "Resize", "antialias axes coordinate_transformation_mode cubic_coeff_a exclude_outside extrapolation_value keep_aspect_ratio_policy mode nearest_mode", Run, resize::resize;
     "ReverseSequence", "batch_axis time_axis", Run, shapes::reverse_sequence;
+    "RotaryEmbedding", "interleaved num_heads rotary_embedding_dim", Run, attention::rotary;
     "Round", "", Same, elementwise::round;
     "ScatterElements", "axis reduction", Run, selection::scatter_elements;
     "Scatter", "axis", Run, selection::scatter_elements;
@@ -208,4 +215,3 @@ pub(crate) fn problem(node: &Node, opset: i64) -> Option<String> {
     let unread = node.attributes.iter().find(|(name, _)| !row.attributes.split(' ').any(|read| read == *name));
     unread.map(|(name, _)| format!("the attribute {name} of {} is not read", row.name))
 }
-

@@ -116,9 +116,33 @@ impl Kind {
 /// The name of the number of an element type, for messages.
 pub(crate) fn element_name(number: i32) -> String {
     const NAMES: [&str; 27] = [
-        "no type", "float32", "uint8", "int8", "uint16", "int16", "int32", "int64", "string", "bool", "float16", "float64",
-        "uint32", "uint64", "complex64", "complex128", "bfloat16", "float8e4m3fn", "float8e4m3fnuz", "float8e5m2",
-        "float8e5m2fnuz", "uint4", "int4", "float4e2m1", "float8e8m0", "uint2", "int2",
+        "no type",
+        "float32",
+        "uint8",
+        "int8",
+        "uint16",
+        "int16",
+        "int32",
+        "int64",
+        "string",
+        "bool",
+        "float16",
+        "float64",
+        "uint32",
+        "uint64",
+        "complex64",
+        "complex128",
+        "bfloat16",
+        "float8e4m3fn",
+        "float8e4m3fnuz",
+        "float8e5m2",
+        "float8e5m2fnuz",
+        "uint4",
+        "int4",
+        "float4e2m1",
+        "float8e8m0",
+        "uint2",
+        "int2",
     ];
     let name = usize::try_from(number).ok().and_then(|number| NAMES.get(number));
     name.map_or_else(|| format!("the unknown type {number}"), |name| (*name).to_owned())
@@ -230,7 +254,12 @@ pub(crate) fn concat<T: Float>(values: &[&Value<T>], axis: usize) -> Result<Valu
     let first = values.first().ok_or("joins one value or more, found none")?;
     for value in values {
         let fits = value.shape().len() == first.shape().len()
-            && value.shape().iter().zip(first.shape().iter()).enumerate().all(|(place, (a, b))| place == axis || a == b);
+            && value
+                .shape()
+                .iter()
+                .zip(first.shape().iter())
+                .enumerate()
+                .all(|(place, (a, b))| place == axis || a == b);
         if !fits || axis >= first.shape().len() {
             let shapes: Vec<String> = values.iter().map(|value| value.shape().to_string()).collect();
             return Err(format!("values of the shapes {} cannot be joined along axis {axis}", shapes.join(", ")));
@@ -243,18 +272,30 @@ pub(crate) fn concat<T: Float>(values: &[&Value<T>], axis: usize) -> Result<Valu
     super::call::sized(&first.shape().with_axis(axis, lengths.ok_or("the joined axis is too long")?))?;
     let axis = axis as isize;
     Ok(match first {
-        Value::Floats(_) => Value::Floats(Var::concat(&all(values, |value| match value {
-            Value::Floats(x) => Some(x.clone()),
-            _ => None,
-        }), axis)),
-        Value::Ints(_, whole) => Value::Ints(Tensor::concat(&all(values, |value| match value {
-            Value::Ints(x, _) => Some(x.clone()),
-            _ => None,
-        }), axis), *whole),
-        Value::Mask(_) => Value::Mask(Tensor::concat(&all(values, |value| match value {
-            Value::Mask(x) => Some(x.clone()),
-            _ => None,
-        }), axis)),
+        Value::Floats(_) => Value::Floats(Var::concat(
+            &all(values, |value| match value {
+                Value::Floats(x) => Some(x.clone()),
+                _ => None,
+            }),
+            axis,
+        )),
+        Value::Ints(_, whole) => Value::Ints(
+            Tensor::concat(
+                &all(values, |value| match value {
+                    Value::Ints(x, _) => Some(x.clone()),
+                    _ => None,
+                }),
+                axis,
+            ),
+            *whole,
+        ),
+        Value::Mask(_) => Value::Mask(Tensor::concat(
+            &all(values, |value| match value {
+                Value::Mask(x) => Some(x.clone()),
+                _ => None,
+            }),
+            axis,
+        )),
     })
 }
 
