@@ -3,10 +3,11 @@
 
 use std::path::PathBuf;
 
-use gradus_interchange::onnx::{OnnxFile, load};
-use gradus_nn::WeightSource;
+use gradus_interchange::onnx::{OnnxFile, Program, load};
+use gradus_nn::losses::MeanSquaredError;
+use gradus_nn::{LayerKinds, Model, WeightSource};
 use gradus_tensor::safetensors::File;
-use gradus_tensor::{AnyTensor, Tensor};
+use gradus_tensor::{AnyTensor, Generator, Tensor};
 
 fn path(name: &str) -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/onnx")).join(name)
@@ -80,4 +81,87 @@ fn weights_have_the_names_of_the_file() {
     assert_eq!(file.names(), ["0.weight", "0.bias", "2.weight", "2.bias"]);
     assert_eq!(file.info("0.weight").unwrap().shape, [6, 4]);
     let _: Tensor = WeightSource::read(&file, "0.weight").unwrap().to();
+}
+
+#[test]
+fn files_of_one_sample_are_computed_sample_by_sample() {
+    // Its lengths are those of one sample, in which more would be mixed up.
+    let model = load(path("fixed_dynamo.onnx")).unwrap();
+    let file = OnnxFile::open(path("fixed_dynamo.onnx")).unwrap();
+    let x = Tensor::<f32>::arange(0.0, 18.0, 1.0).reshape([3, 6]) * 0.1;
+    let together = model.predict(&x).unwrap();
+    for sample in 0..3 {
+        let one = x.slice(0, sample..sample + 1);
+        let alone = file.run(&[("x", one.into())]).unwrap();
+        assert_close(&together.slice(0, sample..sample + 1).contiguous().into(), &alone[0], "one sample");
+    }
+    assert!(model.network().to_json().unwrap().contains("one_by_one"));
+    // This one computes several alike.
+    let model = load(path("resnet_fixed.onnx")).unwrap();
+    assert!(!model.network().to_json().unwrap().contains("one_by_one"));
+    assert_eq!(model.predict(&Tensor::<f32>::zeros([3, 3, 20, 20])).unwrap().shape(), &[3, 5]);
+}
+
+#[test]
+fn a_model_is_saved_and_read_again() {
+    let folder = std::env::temp_dir().join(format!("onnx_read_{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    for name in ["mlp_script", "recurrent_script", "transformer_script", "keras_conv", "fixed_dynamo", "opset9", "up_dynamo"] {
+        let model = load(path(&format!("{name}.onnx"))).unwrap();
+        let file = folder.join("model.safetensors");
+        model.save(&file).unwrap();
+        let again = Model::load_with(&file, &LayerKinds::standard().with::<Program>()).unwrap();
+        let [inputs, _] = recorded(name);
+        assert_eq!(again.predict(inputs[0].1.clone()).unwrap(), model.predict(inputs[0].1.clone()).unwrap(), "{name}");
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn all_weights_are_trained() {
+    for name in ["mlp_script", "resnet_dynamo", "mobile_script", "recurrent_script", "up_script", "keras_conv", "keras_lstm"] {
+        let mut model = load(path(&format!("{name}.onnx"))).unwrap();
+        let [inputs, outputs] = recorded(name);
+        let x = inputs[0].1.to::<f32>();
+        let target = outputs[0].1.to::<f32>() * 0.5 + 0.1;
+        let loss = |model: &Model| model.evaluate(&x, &target, None, &MeanSquaredError).unwrap().loss;
+        let before = loss(&model);
+        let pass = model.grad(&x, &target, None, &MeanSquaredError, &mut Generator::new(1)).unwrap();
+        let mut moved = 0;
+        for (param, gradient) in model.params_mut().iter_mut().zip(pass.grads.iter()) {
+            let Some(gradient) = gradient else { continue };
+            assert!(gradient.iter().all(f32::is_finite), "{name}: {}", param.name);
+            param.value = &param.value - gradient * 1e-3;
+            moved += 1;
+        }
+        assert!(moved > 3, "{name}");
+        assert!(loss(&model) < before, "{name}: {before}");
+    }
+}
+
+#[test]
+fn gradients_are_those_of_differences() {
+    for name in ["resnet_script", "recurrent_script", "up_script", "keras_lstm"] {
+        let model = load(path(&format!("{name}.onnx"))).unwrap();
+        let [inputs, outputs] = recorded(name);
+        let (x, target) = (inputs[0].1.to::<f32>(), outputs[0].1.to::<f32>() * 0.5 + 0.3);
+        let pass = model.grad(&x, &target, None, &MeanSquaredError, &mut Generator::new(1)).unwrap();
+        for (index, gradient) in pass.grads.iter().enumerate() {
+            let Some(gradient) = gradient else { continue };
+            // Along the gradient itself, where the slope is its length.
+            let norm = gradient.square().sum(..).item().sqrt();
+            if norm < 5e-2 {
+                continue;
+            }
+            let along = |step: f32| {
+                let mut moved = model.clone();
+                let param = &mut moved.params_mut()[index];
+                param.value = &param.value + gradient * (step / norm);
+                moved.evaluate(&x, &target, None, &MeanSquaredError).unwrap().loss
+            };
+            let slope = (along(1e-3) - along(-1e-3)) / 2e-3;
+            let name = format!("{name}: {}", model.params()[index].name);
+            assert!((slope - norm).abs() < 0.08 * norm, "{name}: {slope} is not {norm}");
+        }
+    }
 }
