@@ -177,7 +177,12 @@ impl<'a> Message<'a> {
     fn floats(&self, field: Field, out: &mut Vec<f32>) -> io::Result<()> {
         match field {
             Field::Fixed32(bits) => out.push(f32::from_bits(bits)),
-            field => out.extend(self.bytes(field)?.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes))),
+            field => {
+                let bytes = self.bytes(field)?;
+                let (numbers, rest) = bytes.as_chunks::<4>();
+                whole_numbers(field, rest)?;
+                out.extend(numbers.iter().map(|bytes| f32::from_le_bytes(*bytes)));
+            }
         }
         Ok(())
     }
@@ -303,7 +308,9 @@ impl<'a> Message<'a> {
                     Field::Fixed64(bits) => doubles.push(f64::from_bits(bits)),
                     field => {
                         let bytes = inner.bytes(field)?;
-                        doubles.extend(bytes.as_chunks::<8>().0.iter().map(|bytes| f64::from_le_bytes(*bytes)));
+                        let (numbers, rest) = bytes.as_chunks::<8>();
+                        whole_numbers(field, rest)?;
+                        doubles.extend(numbers.iter().map(|bytes| f64::from_le_bytes(*bytes)));
                     }
                 },
                 11 => inner.numbers(field, |number| unsigned.push(number))?,
@@ -396,6 +403,14 @@ fn run(field: Field) -> io::Result<Run> {
         Field::Bytes(run) => Ok(run),
         other => Err(invalid(format!("a field that should be bytes is {other:?}"))),
     }
+}
+
+/// Checks that no bytes are left behind the last number of a packed field.
+fn whole_numbers(field: Field, rest: &[u8]) -> io::Result<()> {
+    if rest.is_empty() {
+        return Ok(());
+    }
+    Err(invalid(format!("at byte {}: packed numbers end within one", run_begin(field))))
 }
 
 fn run_begin(field: Field) -> usize {
@@ -553,5 +568,106 @@ impl ValueInfoProto {
                 }
             });
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(bytes: &[u8]) -> io::Result<ModelProto> {
+        ModelProto::read(&bytes)
+    }
+
+    /// A message of one field, which is a message of one field, and so on.
+    fn nested(fields: &[u32], innermost: &[u8]) -> Vec<u8> {
+        fields.iter().rev().fold(innermost.to_vec(), |inner, &field| {
+            let mut writer = Writer::default();
+            writer.run(field, &inner);
+            writer.bytes
+        })
+    }
+
+    #[test]
+    fn a_model_comes_back() {
+        let attribute = |name: &str, value| AttributeProto { name: name.to_owned(), value };
+        let node = NodeProto {
+            name: "node".to_owned(),
+            op_type: "Op".to_owned(),
+            domain: "domain".to_owned(),
+            inputs: vec!["x".to_owned(), String::new(), "w".to_owned()],
+            outputs: vec!["y".to_owned()],
+            attributes: vec![
+                attribute("a", AttributeValue::Float(-1.5)),
+                attribute("b", AttributeValue::Int(-7)),
+                attribute("c", AttributeValue::Text(b"text".to_vec())),
+                attribute("d", AttributeValue::Floats(vec![0.5, f32::INFINITY])),
+                attribute("e", AttributeValue::Ints(vec![1, -1, i64::MIN])),
+                attribute("f", AttributeValue::Texts(vec![b"one".to_vec(), Vec::new()])),
+                attribute("g", AttributeValue::Graph(Box::new(GraphProto { name: "inner".to_owned(), ..Default::default() }))),
+            ],
+        };
+        let value = ValueInfoProto {
+            name: "x".to_owned(),
+            elem_type: element::FLOAT,
+            shape: Some(vec![Dimension::Free("n".to_owned()), Dimension::Length(3), Dimension::Free(String::new())]),
+            is_other: false,
+        };
+        let model = ModelProto {
+            ir_version: 8,
+            producer_name: "someone".to_owned(),
+            producer_version: "2".to_owned(),
+            opset_import: vec![(String::new(), 17), ("domain".to_owned(), 1)],
+            graph: GraphProto {
+                name: "graph".to_owned(),
+                nodes: vec![node],
+                inputs: vec![value.clone()],
+                outputs: vec![ValueInfoProto { name: "y".to_owned(), shape: None, ..value }],
+                initializers: vec![TensorProto::raw("w", element::INT8, &[2, 1], vec![1, 255])],
+                ..Default::default()
+            },
+            functions: 0,
+            metadata_props: vec![("key".to_owned(), "value".to_owned())],
+        };
+        let bytes = model.to_bytes();
+        let mut again = read(&bytes).unwrap();
+        let TensorData::InFile(run) = again.graph.initializers[0].data.clone() else { panic!("no bytes") };
+        assert_eq!(bytes[run.begin..run.end], [1, 255]);
+        again.graph.initializers[0].data = TensorData::Raw(vec![1, 255]);
+        assert_eq!(again, model);
+    }
+
+    #[test]
+    fn numbers_are_read_packed_and_one_by_one() {
+        // Field 8 of an attribute, ints: 3 and 270, packed and not; 20 is the type.
+        let packed = [0x42, 3, 0x03, 0x8E, 0x02, 0xA0, 0x01, 7];
+        let single = [0x40, 0x03, 0x40, 0x8E, 0x02, 0xA0, 0x01, 7];
+        for attribute in [packed, single] {
+            let model = read(&nested(&[7, 1, 5], &attribute)).unwrap();
+            assert_eq!(model.graph.nodes[0].attributes[0].value, AttributeValue::Ints(vec![3, 270]));
+        }
+        // Field 4 of a tensor, floats: 1 and -2, packed and not.
+        let packed = [&[0x22, 8][..], &1_f32.to_le_bytes(), &(-2_f32).to_le_bytes()].concat();
+        let single = [&[0x25][..], &1_f32.to_le_bytes(), &[0x25], &(-2_f32).to_le_bytes()].concat();
+        for tensor in [packed, single] {
+            let model = read(&nested(&[7, 5], &tensor)).unwrap();
+            assert_eq!(model.graph.initializers[0].data, TensorData::Floats(vec![1.0, -2.0]));
+        }
+    }
+
+    #[test]
+    fn what_lies_is_an_error_with_its_place() {
+        let problem = |bytes: &[u8]| read(bytes).unwrap_err().to_string();
+        assert_eq!(problem(&[]), "there is no graph: this is no ONNX model");
+        // Graphs within attributes of nodes of graphs, endlessly.
+        let deep: Vec<u32> = [7].into_iter().chain([1, 5, 6].repeat(1000)).collect();
+        assert!(problem(&nested(&deep, &[])).ends_with("messages are nested more than 32 deep"));
+        // Packed floats and doubles that end within a number.
+        assert_eq!(problem(&nested(&[7, 5, 4], &[0; 6])), "at byte 6: packed numbers end within one");
+        assert_eq!(problem(&nested(&[7, 5, 10], &[0; 9])), "at byte 6: packed numbers end within one");
+        // A name that is no text, a message that is a number, a length beyond the end.
+        assert_eq!(problem(&nested(&[7, 2], &[0xFF])), "at byte 4: a name is no UTF-8");
+        assert_eq!(problem(&[0x38, 1]), "a field that should be bytes is Number(1)");
+        assert_eq!(problem(&[0x3A, 0xFF, 0xFF, 3, 0]), "at byte 4: a field says that it has 65535 bytes, and there are fewer");
     }
 }
