@@ -5,6 +5,8 @@ mod call;
 mod convolution;
 mod elementwise;
 mod file;
+#[cfg(test)]
+mod gradients;
 mod layer;
 mod matrix;
 mod node;

@@ -150,7 +150,7 @@ fn resized<T: Float>(
     }
     let mut y = x.clone();
     for (&place, axis) in named.iter().zip(axes) {
-        if axis.to == axis.from && axis.scale == 1.0 && axis.crop == (0.0, 1.0) {
+        if axis.from == 0 || axis.to == axis.from && axis.scale == 1.0 && axis.crop == (0.0, 1.0) {
             continue;
         }
         let centres: Vec<f64> = (0..axis.to).map(|index| centre(index, axis, how)).collect::<Result<_, _>>()?;

@@ -53,7 +53,8 @@ macro_rules! table {
         }
 
         /// The names of all operators.
-        pub(crate) const NAMES: &[&str] = &[$($name),*];
+        #[cfg(test)]
+        const NAMES: &[&str] = &[$($name),*];
     };
 }
 
@@ -169,8 +170,8 @@ table! {
     "ReverseSequence", "batch_axis time_axis", Run, shapes::reverse_sequence;
     "RotaryEmbedding", "interleaved num_heads rotary_embedding_dim", Run, attention::rotary;
     "Round", "", Same, elementwise::round;
-    "ScatterElements", "axis reduction", Run, selection::scatter_elements;
     "Scatter", "axis", Run, selection::scatter_elements;
+    "ScatterElements", "axis reduction", Run, selection::scatter_elements;
     "ScatterND", "reduction", Run, selection::scatter_nd;
     "Selu", "alpha gamma", Same, elementwise::selu;
     "Shape", "end start", Run, shapes::shape;
@@ -214,4 +215,31 @@ pub(crate) fn problem(node: &Node, opset: i64) -> Option<String> {
     };
     let unread = node.attributes.iter().find(|(name, _)| !row.attributes.split(' ').any(|read| read == *name));
     unread.map(|(name, _)| format!("the attribute {name} of {} is not read", row.name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::NAMES;
+
+    /// The operators that the documentation lists, those of the second column of its table.
+    fn documented() -> Vec<&'static str> {
+        let rows = include_str!("../mod.rs").lines().filter(|line| line.starts_with("//! | ")).skip(1);
+        let cells = rows.filter_map(|row| row.split('|').nth(2));
+        let words = cells.flat_map(|cell| cell.split(|c: char| !c.is_ascii_alphanumeric()));
+        words.filter(|word| word.len() > 1 && word.starts_with(|c: char| c.is_ascii_uppercase())).collect()
+    }
+
+    #[test]
+    fn the_documentation_lists_each_operator() {
+        let documented = documented();
+        let missing: Vec<_> = NAMES.iter().filter(|name| !documented.contains(name)).collect();
+        assert!(missing.is_empty(), "not in the table of the documentation: {missing:?}");
+        let unknown: Vec<_> = documented.iter().filter(|word| !NAMES.contains(word) && **word != "Constant").collect();
+        assert!(unknown.is_empty(), "documented, but not read: {unknown:?}");
+    }
+
+    #[test]
+    fn names_are_in_order() {
+        assert!(NAMES.is_sorted());
+    }
 }
