@@ -71,7 +71,15 @@ fn changed_bytes_never_panic() {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) as usize % below
     };
-    let names = ["mlp_script", "resnet_script", "mobile_dynamo", "recurrent_script", "transformer_script", "up_script", "opset9"];
+    let names = [
+        "mlp_script",
+        "resnet_script",
+        "mobile_dynamo",
+        "recurrent_script",
+        "transformer_script",
+        "up_script",
+        "opset9",
+    ];
     for name in names {
         let bytes = fs::read(fixture(&format!("{name}.onnx"))).unwrap();
         for _ in 0..400 {

@@ -44,6 +44,7 @@ const NETWORKS: &[&str] = &[
     "up_script",
     "fixed_dynamo",
     "opset9",
+    "norm",
     "external",
     "keras_mlp",
     "keras_conv",
@@ -52,7 +53,8 @@ const NETWORKS: &[&str] = &[
 
 #[test]
 fn networks_compute_what_onnx_runtime_computes() {
-    for name in NETWORKS {
+    // The last one has lengths of sequences for a batch of its own.
+    for name in NETWORKS.iter().chain(&["lengths"]) {
         let file = OnnxFile::open(path(&format!("{name}.onnx"))).unwrap();
         let [inputs, outputs] = recorded(name);
         let given: Vec<(&str, AnyTensor)> =
@@ -99,14 +101,16 @@ fn files_of_one_sample_are_computed_sample_by_sample() {
     // This one computes several alike.
     let model = load(path("resnet_fixed.onnx")).unwrap();
     assert!(!model.network().to_json().unwrap().contains("one_by_one"));
-    assert_eq!(model.predict(&Tensor::<f32>::zeros([3, 3, 20, 20])).unwrap().shape(), &[3, 5]);
+    assert_eq!(model.predict(Tensor::<f32>::zeros([3, 3, 20, 20])).unwrap().shape(), &[3, 5]);
 }
 
 #[test]
 fn a_model_is_saved_and_read_again() {
     let folder = std::env::temp_dir().join(format!("onnx_read_{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
-    for name in ["mlp_script", "recurrent_script", "transformer_script", "keras_conv", "fixed_dynamo", "opset9", "up_dynamo"] {
+    for name in
+        ["mlp_script", "recurrent_script", "transformer_script", "keras_conv", "fixed_dynamo", "opset9", "up_dynamo"]
+    {
         let model = load(path(&format!("{name}.onnx"))).unwrap();
         let file = folder.join("model.safetensors");
         model.save(&file).unwrap();
@@ -119,7 +123,9 @@ fn a_model_is_saved_and_read_again() {
 
 #[test]
 fn all_weights_are_trained() {
-    for name in ["mlp_script", "resnet_dynamo", "mobile_script", "recurrent_script", "up_script", "keras_conv", "keras_lstm"] {
+    for name in
+        ["mlp_script", "resnet_dynamo", "mobile_script", "recurrent_script", "up_script", "keras_conv", "keras_lstm"]
+    {
         let mut model = load(path(&format!("{name}.onnx"))).unwrap();
         let [inputs, outputs] = recorded(name);
         let x = inputs[0].1.to::<f32>();
@@ -164,4 +170,52 @@ fn gradients_are_those_of_differences() {
             assert!((slope - norm).abs() < 0.08 * norm, "{name}: {slope} is not {norm}");
         }
     }
+}
+
+#[test]
+fn all_that_is_not_read_is_named_at_once() {
+    let error = load(path("unread.onnx")).err().unwrap().to_string();
+    let named = [
+        "\"text\" has elements of string, which are not read",
+        "the operator Det is not read",
+        "the operator com.microsoft.FusedMatMul is not read",
+        "the attribute alpha of Relu is not read",
+        "the operator If is not read",
+    ];
+    for part in named {
+        assert!(error.contains(part), "{error}");
+    }
+    // No output depends on it.
+    assert!(!error.contains("Unique"), "{error}");
+}
+
+#[test]
+fn moving_averages_are_states() {
+    let model = load(path("norm.onnx")).unwrap();
+    let trained: Vec<(&str, bool)> = model.params().iter().map(|param| (&*param.name, param.trainable())).collect();
+    assert_eq!(trained, [("onnx/s", true), ("onnx/m", false), ("onnx/b", true), ("onnx/v", false)]);
+}
+
+#[test]
+fn lengths_that_are_free_in_the_file_are_free_in_the_model() {
+    let model = load(path("transformer_script.onnx")).unwrap();
+    assert_eq!(model.input_shape().to_string(), "[None]");
+    assert_eq!(model.output_shape().to_string(), "[None, 11]");
+    // A causal network: what is behind a word changes nothing before it.
+    let long = model.predict(Tensor::from([[1_i64, 4, 10, 0, 2, 7, 7]])).unwrap();
+    let short = model.predict(Tensor::from([[1_i64, 4, 10]])).unwrap();
+    assert_close(&long.slice(1, 0..3).contiguous().into(), &short.into(), "the first three words");
+    // Words that the table of the embedding has not.
+    assert!(model.predict(Tensor::from([[11_i64]])).is_err());
+}
+
+#[test]
+fn inputs_that_do_not_fit_are_named_at_once() {
+    let file = OnnxFile::open(path("mlp_script.onnx")).unwrap();
+    let error = file.run(&[("z", Tensor::<f32>::zeros([2, 4]).into())]).unwrap_err().to_string();
+    assert!(error.contains("there is no input \"z\", only x") && error.contains("\"x\" is missing"), "{error}");
+    let error = file.run(&[("x", Tensor::<f32>::zeros([2, 5]).into())]).unwrap_err().to_string();
+    assert!(error.contains("the input \"x\" has the shape [None, 4], found [2, 5]"), "{error}");
+    let error = OnnxFile::open(path("lengths.onnx")).unwrap().model().err().unwrap().to_string();
+    assert!(error.contains("OnnxFile::run"), "{error}");
 }

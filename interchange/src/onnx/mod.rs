@@ -15,7 +15,8 @@
 //!
 //! Gradients flow through floats, from the outputs to the weights and the inputs. The weights are the initializers that are floats and
 //! no single numbers. Not trained are the moving averages of BatchNormalization and tables with minus infinity, such as masks: they are
-//! states of the model. If an exporter has written other tables as initializers, [`Model::freeze`](gradus_nn::Model::freeze) keeps them.
+//! states of the model, and in training, too, BatchNormalization takes the averages and Dropout drops nothing. If an exporter has
+//! written other tables as initializers, [`Model::freeze`](gradus_nn::Model::freeze) keeps them.
 //!
 //! # Operators
 //!
@@ -23,23 +24,30 @@
 //!
 //! | Family | Operators | Not read |
 //! |---|---|---|
-//! | Arithmetic | Add, Sub, Mul, Div, Mod, Pow, Neg, Abs, Sign, Sqrt, Reciprocal, Exp, Log, Erf, Floor, Ceil, Round, Min, Max, Sum, Mean | |
+//! | Arithmetic | Add, Sub, Mul, Div, Mod, Pow, Neg, Abs, Sign, Sqrt, Reciprocal, Exp, Log, Erf, Floor, Ceil, Round, Min, Max, Sum | |
+//! | | Mean | |
 //! | Trigonometry | Sin, Cos, Tan, Asin, Acos, Atan, Sinh, Cosh, Asinh, Acosh, Atanh | |
-//! | Activations | Relu, LeakyRelu, PRelu, ThresholdedRelu, Elu, Selu, Celu, Sigmoid, HardSigmoid, HardSwish, Swish, Tanh, Softplus, Softsign, Gelu, Mish, Clip, Shrink | |
+//! | Activations | Relu, LeakyRelu, PRelu, ThresholdedRelu, Elu, Selu, Celu, Sigmoid, HardSigmoid, HardSwish, Swish, Tanh | |
+//! | | Softplus, Softsign, Gelu, Mish, Clip, Shrink | |
 //! | Logic | And, Or, Xor, Not, Equal, Less, LessOrEqual, Greater, GreaterOrEqual, IsNaN, IsInf, Where | |
 //! | Bits | BitShift, BitwiseAnd, BitwiseOr, BitwiseXor, BitwiseNot | BitwiseNot of uint64 |
 //! | Types | Cast, CastLike, Identity, Constant | texts |
 //! | Matrices | MatMul, Gemm, Einsum | products of whole numbers |
 //! | Convolution | Conv, ConvTranspose | more than three spatial axes |
 //! | Pooling | MaxPool, AveragePool, LpPool, GlobalMaxPool, GlobalAveragePool, GlobalLpPool | more than three spatial axes |
-//! | Normalisation | BatchNormalization, InstanceNormalization, LayerNormalization, GroupNormalization, RMSNormalization, LpNormalization, MeanVarianceNormalization, LRN | `training_mode`, `spatial` = 0 |
+//! | Normalisation | BatchNormalization, InstanceNormalization, LayerNormalization | `training_mode`, `spatial` = 0 |
+//! | | GroupNormalization, RMSNormalization, LpNormalization | |
+//! | | MeanVarianceNormalization, LRN | |
 //! | Softmax | Softmax, LogSoftmax, Hardmax (before opset 13 over all axes from `axis` on together) | |
-//! | Reductions | ReduceSum, ReduceMean, ReduceMax, ReduceMin, ReduceProd, ReduceL1, ReduceL2, ReduceLogSum, ReduceLogSumExp, ReduceSumSquare, ArgMax, ArgMin, CumSum, CumProd, TopK | |
-//! | Shapes | Reshape, Flatten, Transpose, Squeeze, Unsqueeze, Concat, Split, Expand, Tile, Pad, DepthToSpace, SpaceToDepth, ReverseSequence, Shape, Size | |
+//! | Reductions | ReduceSum, ReduceMean, ReduceMax, ReduceMin, ReduceProd, ReduceL1, ReduceL2, ReduceLogSum, ReduceLogSumExp | |
+//! | | ReduceSumSquare, ArgMax, ArgMin, CumSum, CumProd, TopK | |
+//! | Shapes | Reshape, Flatten, Transpose, Squeeze, Unsqueeze, Concat, Split, Expand, Tile, Pad, DepthToSpace, SpaceToDepth | |
+//! | | ReverseSequence, Shape, Size | |
 //! | Making | ConstantOfShape, Range, EyeLike, Trilu, OneHot | |
 //! | Choosing | Slice, Gather, GatherElements, GatherND, Scatter, ScatterElements, ScatterND, NonZero, Compress | |
 //! | Resizing | Resize (nearest, linear, cubic), Upsample | |
-//! | Recurrent | LSTM, GRU, RNN, with lengths and first states, in one or both directions | peepholes, `clip`, `input_forget`, activations but Tanh, Sigmoid, Relu, Softsign, Softplus, two different ones for cell and output of an LSTM |
+//! | Recurrent | LSTM, GRU, RNN, with lengths and first states, in one or both directions | peepholes, `clip`, `input_forget` |
+//! | | with Tanh, Sigmoid, Relu, Softsign or Softplus | other activations, two different ones for cell and output of an LSTM |
 //! | Attention | Attention, RotaryEmbedding | |
 //! | Training | Dropout, which drops nothing | `training_mode` with a ratio |
 //!

@@ -604,7 +604,10 @@ mod tests {
                 attribute("d", AttributeValue::Floats(vec![0.5, f32::INFINITY])),
                 attribute("e", AttributeValue::Ints(vec![1, -1, i64::MIN])),
                 attribute("f", AttributeValue::Texts(vec![b"one".to_vec(), Vec::new()])),
-                attribute("g", AttributeValue::Graph(Box::new(GraphProto { name: "inner".to_owned(), ..Default::default() }))),
+                attribute(
+                    "g",
+                    AttributeValue::Graph(Box::new(GraphProto { name: "inner".to_owned(), ..Default::default() })),
+                ),
             ],
         };
         let value = ValueInfoProto {
@@ -668,6 +671,9 @@ mod tests {
         // A name that is no text, a message that is a number, a length beyond the end.
         assert_eq!(problem(&nested(&[7, 2], &[0xFF])), "at byte 4: a name is no UTF-8");
         assert_eq!(problem(&[0x38, 1]), "a field that should be bytes is Number(1)");
-        assert_eq!(problem(&[0x3A, 0xFF, 0xFF, 3, 0]), "at byte 4: a field says that it has 65535 bytes, and there are fewer");
+        assert_eq!(
+            problem(&[0x3A, 0xFF, 0xFF, 3, 0]),
+            "at byte 4: a field says that it has 65535 bytes, and there are fewer"
+        );
     }
 }

@@ -18,7 +18,7 @@ pub(crate) struct Call<'a, T: Float> {
 }
 
 /// The elements that a value may have: more would be a file that lies, or a network that fits no memory.
-const MOST_ELEMENTS: usize = 1 << 31;
+const MOST_ELEMENTS: usize = 1 << 30;
 
 /// The shape, if a value may have it.
 pub(crate) fn sized(shape: &Shape) -> Result<Shape, String> {
@@ -153,6 +153,14 @@ impl<'a, T: Float> Call<'a, T> {
             None => Ok(None),
             Some(Attribute::Ints(numbers)) => Ok(Some(numbers)),
             Some(other) => Err(wrong_kind(name, "a list of whole numbers", other)),
+        }
+    }
+
+    pub fn floats_list(&self, name: &str) -> Result<Option<Vec<f64>>, String> {
+        match self.attribute(name) {
+            None => Ok(None),
+            Some(Attribute::Floats(numbers)) => Ok(Some(numbers.iter().map(|number| number.0).collect())),
+            Some(other) => Err(wrong_kind(name, "a list of floats", other)),
         }
     }
 

@@ -14,7 +14,9 @@ fn program(op: &str, attributes: &Json, floats: usize, constants: &Json, outputs
     let floats = (0..floats).map(|index| format!("x{index}"));
     let inputs: Vec<Json> = floats.clone().map(|name| json!({"name": name, "element": 11, "shape": null})).collect();
     let named: serde_json::Map<String, Json> = match constants {
-        Json::Array(list) => list.iter().enumerate().map(|(index, constant)| (format!("c{index}"), constant.clone())).collect(),
+        Json::Array(list) => {
+            list.iter().enumerate().map(|(index, constant)| (format!("c{index}"), constant.clone())).collect()
+        }
         _ => serde_json::Map::new(),
     };
     let taken: Vec<String> = floats.chain(named.keys().cloned()).collect();
@@ -38,10 +40,13 @@ fn derivatives_are_those_of_differences() {
     let gru = json!({"hidden_size": {"int": 2}, "linear_before_reset": {"int": 1}, "direction": {"text": "reverse"}});
     let pool = json!({"kernel_shape": {"ints": [2, 2]}, "pads": {"ints": [1, 0, 0, 1]}, "ceil_mode": {"int": 1}});
     let counted = json!({
-        "kernel_shape": {"ints": [2, 3]}, "pads": {"ints": [1, 1, 0, 1]}, "count_include_pad": {"int": 1}, "strides": {"ints": [2, 1]},
+        "kernel_shape": {"ints": [2, 3]}, "pads": {"ints": [1, 1, 0, 1]}, "strides": {"ints": [2, 1]},
+        "count_include_pad": {"int": 1},
     });
     let conv = json!({"group": {"int": 2}, "pads": {"ints": [1, 0, 1, 2]}, "strides": {"ints": [2, 1]}});
-    let transposed = json!({"group": {"int": 2}, "pads": {"ints": [1, 0]}, "strides": {"ints": [2]}, "output_padding": {"ints": [1]}});
+    let transposed = json!({
+        "group": {"int": 2}, "pads": {"ints": [1, 0]}, "strides": {"ints": [2]}, "output_padding": {"ints": [1]},
+    });
     let rows: Vec<Row> = vec![
         ("Mod", json!({"fmod": {"int": 1}}), &[&[2, 3], &[3]], none()),
         ("Pow", none(), &[&[2, 3], &[3]], none()),
@@ -56,7 +61,12 @@ fn derivatives_are_those_of_differences() {
         ("PRelu", none(), &[&[2, 3], &[3]], none()),
         ("Swish", json!({"alpha": {"float": 1.5}}), &[&[5]], none()),
         ("Max", none(), &[&[2, 3], &[3], &[2, 1]], none()),
-        ("Gemm", json!({"transB": {"int": 1}, "alpha": {"float": 0.5}, "beta": {"float": 2.0}}), &[&[2, 3], &[4, 3], &[4]], none()),
+        (
+            "Gemm",
+            json!({"transB": {"int": 1}, "alpha": {"float": 0.5}, "beta": {"float": 2.0}}),
+            &[&[2, 3], &[4, 3], &[4]],
+            none(),
+        ),
         ("Einsum", json!({"equation": {"text": "bij,bjk->bik"}}), &[&[2, 3, 2], &[2, 2, 2]], none()),
         ("Conv", conv, &[&[1, 4, 4, 3], &[6, 2, 2, 2], &[6]], none()),
         ("ConvTranspose", transposed, &[&[2, 4, 3], &[4, 2, 3], &[4]], none()),
@@ -84,7 +94,12 @@ fn derivatives_are_those_of_differences() {
         ("DepthToSpace", json!({"blocksize": {"int": 2}}), &[&[1, 4, 1, 2]], none()),
         ("LSTM", lstm, &[&[3, 2, 2], &[2, 8, 2], &[2, 8, 2], &[2, 16]], none()),
         ("GRU", gru, &[&[3, 2, 2], &[1, 6, 2], &[1, 6, 2], &[1, 12]], none()),
-        ("Attention", json!({"softcap": {"float": 2.0}, "is_causal": {"int": 1}}), &[&[1, 2, 3, 2], &[1, 1, 3, 2], &[1, 1, 3, 2]], none()),
+        (
+            "Attention",
+            json!({"softcap": {"float": 2.0}, "is_causal": {"int": 1}}),
+            &[&[1, 2, 3, 2], &[1, 1, 3, 2], &[1, 1, 3, 2]],
+            none(),
+        ),
         ("Attention", none(), &[&[1, 2, 3, 2], &[1, 2, 4, 2], &[1, 2, 4, 3], &[3, 4]], none()),
         ("Cast", json!({"to": {"int": 11}}), &[&[3]], none()),
     ];
@@ -111,7 +126,8 @@ fn derivatives_are_those_of_differences() {
         let mut data = serde_json::to_value(program("ScatterND", &attributes, 2, &places, 1, 24)).unwrap();
         data["nodes"][0]["inputs"] = json!(["x0", "c0", "x1"]);
         let program: Program = serde_json::from_value(data).unwrap();
-        let inputs = [generator.uniform(Shape::from([3, 2]), 0.2..0.8), generator.uniform(Shape::from([4, 2]), 0.2..0.8)];
+        let inputs =
+            [generator.uniform(Shape::from([3, 2]), 0.2..0.8), generator.uniform(Shape::from([4, 2]), 0.2..0.8)];
         let of = |vars: &[Var<f64>]| {
             let values = vars.iter().cloned().map(Value::Floats).collect();
             match program.compute(values, Vec::new(), false).unwrap().swap_remove(0) {

@@ -24,10 +24,11 @@ struct Axis {
     crop: (f64, f64),
 }
 
-/// `scales` is the first input behind x before opset 11, and for Upsample.
+/// The scales are the input behind x, and before opset 9 an attribute. Resize before opset 11 is the same.
 pub(crate) fn upsample<T: Float>(call: &Call<'_, T>) -> Outputs<T> {
     let x = call.floats(0)?;
-    let scales = numbers(call, 1)?.ok_or("the scales are missing")?;
+    let scales = call.floats_list("scales")?.map_or_else(|| numbers(call, 1), |scales| Ok(Some(scales)))?;
+    let scales = scales.ok_or("the scales are missing")?;
     let how = How {
         mode: call.text("mode", "nearest")?,
         coordinates: "asymmetric",

@@ -70,7 +70,9 @@ table! {
     "Asinh", "", Same, elementwise::asinh;
     "Atan", "", Same, elementwise::atan;
     "Atanh", "", Same, elementwise::atanh;
-    "Attention", "is_causal kv_num_heads q_num_heads qk_matmul_output_mode scale softcap softmax_precision", Run, attention::attention;
+    "Attention",
+        "is_causal kv_num_heads q_num_heads qk_matmul_output_mode scale softcap softmax_precision",
+        Run, attention::attention;
     "AveragePool", "auto_pad ceil_mode count_include_pad dilations kernel_shape pads strides", Run, pooling::average;
     "BatchNormalization", "epsilon momentum spatial training_mode", Run, normalization::batch;
     "BitShift", "direction", Run, elementwise::bit_shift;
@@ -87,7 +89,9 @@ table! {
     "Concat", "axis", Run, shapes::join;
     "ConstantOfShape", "value", Run, shapes::constant_of_shape;
     "Conv", "auto_pad dilations group kernel_shape pads strides", Run, convolution::conv;
-    "ConvTranspose", "auto_pad dilations group kernel_shape output_padding output_shape pads strides", Run, convolution::conv_transpose;
+    "ConvTranspose",
+        "auto_pad dilations group kernel_shape output_padding output_shape pads strides",
+        Run, convolution::conv_transpose;
     "Cos", "", Same, elementwise::cos;
     "Cosh", "", Same, elementwise::cosh;
     "CumProd", "exclusive reverse", Run, reduction::cum_prod;
@@ -104,7 +108,9 @@ table! {
     "EyeLike", "dtype k", Run, shapes::eye_like;
     "Flatten", "axis", Run, shapes::flatten;
     "Floor", "", Same, elementwise::floor;
-    "GRU", "activation_alpha activation_beta activations clip direction hidden_size layout linear_before_reset", Run, recurrent::gru;
+    "GRU",
+        "activation_alpha activation_beta activations clip direction hidden_size layout linear_before_reset",
+        Run, recurrent::gru;
     "Gather", "axis", Run, selection::gather;
     "GatherElements", "axis", Run, selection::gather_elements;
     "GatherND", "batch_dims", Run, selection::gather_nd;
@@ -124,7 +130,9 @@ table! {
     "IsInf", "detect_negative detect_positive", Compare, elementwise::is_inf;
     "IsNaN", "", Compare, elementwise::is_nan;
     "LRN", "alpha beta bias size", Same, normalization::lrn;
-    "LSTM", "activation_alpha activation_beta activations clip direction hidden_size input_forget layout", Run, recurrent::lstm;
+    "LSTM",
+        "activation_alpha activation_beta activations clip direction hidden_size input_forget layout",
+        Run, recurrent::lstm;
     "LayerNormalization", "axis epsilon stash_type", Run, normalization::layer;
     "LeakyRelu", "alpha", Same, elementwise::leaky_relu;
     "Less", "", Compare, elementwise::less;
@@ -166,7 +174,10 @@ table! {
     "ReduceSumSquare", "axes keepdims noop_with_empty_axes", Run, reduction::sum_square;
     "Relu", "", Same, elementwise::relu;
     "Reshape", "allowzero shape", Run, shapes::reshape;
-    "Resize", "antialias axes coordinate_transformation_mode cubic_coeff_a exclude_outside extrapolation_value keep_aspect_ratio_policy mode nearest_mode", Run, resize::resize;
+    "Resize",
+        "antialias axes coordinate_transformation_mode cubic_coeff_a exclude_outside extrapolation_value \
+            keep_aspect_ratio_policy mode nearest_mode",
+        Run, resize::resize;
     "ReverseSequence", "batch_axis time_axis", Run, shapes::reverse_sequence;
     "RotaryEmbedding", "interleaved num_heads rotary_embedding_dim", Run, attention::rotary;
     "Round", "", Same, elementwise::round;
