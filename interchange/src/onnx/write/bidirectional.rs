@@ -8,7 +8,7 @@ use super::elementwise::merge_two;
 use super::graph::{Value, int};
 use super::nested::inner;
 use super::place::Place;
-use super::recurrent::{Options, walk};
+use super::recurrent::{Options, turned, walk};
 
 /// Bidirectional.
 pub(super) fn bidirectional(place: &mut Place<'_>, config: &Json, inputs: &[Value]) -> Result<Vec<Value>> {
@@ -70,10 +70,8 @@ fn way_back(place: &mut Place<'_>, layer: &Json, x: &Value, states: &[Value]) ->
             return walk(&mut place, &options, &[std::slice::from_ref(x), states].concat(), true);
         }
     }
-    let plain = place.plain(x);
-    let turned = Value { name: place.flipped(&plain.name, 1), ..plain };
-    let mask = turned.mask.clone().map(|mask| place.flipped(&mask, 1));
-    let mut outputs = inner(place, "backward", layer, &[&[turned.with_mask(mask)], states].concat())?;
+    let turned = turned(place, x);
+    let mut outputs = inner(place, "backward", layer, &[&[turned], states].concat())?;
     let Some(output) = outputs.first_mut() else { return Ok(outputs) };
     if output.rank() != x.rank() || output.rank() == 0 {
         return Ok(outputs);

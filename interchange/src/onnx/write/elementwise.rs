@@ -21,7 +21,15 @@ pub(super) fn activate(place: &mut Place<'_>, activation: Activation, x: &Value)
         }
         Activation::Elu { alpha } => place.each("Elu", x, &[], vec![float("alpha", alpha)]),
         Activation::Selu => place.each("Selu", x, &[], vec![]),
-        Activation::Celu { alpha } => place.each("Celu", x, &[], vec![float("alpha", alpha)]),
+        // By the operator, tract 0.23.9 computes something else.
+        Activation::Celu { alpha } => {
+            let y = place.with_number("Div", x, alpha);
+            let y = place.each("Exp", &y, &[], vec![]);
+            let y = place.with_number("Sub", &y, 1.0);
+            let y = place.with_number("Mul", &y, alpha);
+            let is_positive = place.with_number("Greater", x, 0.0).name;
+            Value { name: place.node("Where", &[&is_positive, &x.name, &y.name], vec![]), ..x.clone() }
+        }
         Activation::Gelu => place.each("Gelu", x, &[], vec![]),
         Activation::GeluTanh => place.each("Gelu", x, &[], vec![text("approximate", "tanh")]),
         Activation::Silu => {

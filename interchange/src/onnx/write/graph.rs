@@ -117,10 +117,6 @@ pub(super) fn ints(name: &str, values: &[usize]) -> AttributeProto {
     attribute(name, AttributeValue::Ints(values.iter().map(|&value| value as i64).collect()))
 }
 
-pub(super) fn longs(name: &str, values: &[i64]) -> AttributeProto {
-    attribute(name, AttributeValue::Ints(values.to_vec()))
-}
-
 pub(super) fn float(name: &str, value: f64) -> AttributeProto {
     attribute(name, AttributeValue::Float(value as f32))
 }
@@ -318,10 +314,13 @@ impl GraphWriter {
         // Each is made by a node of its own: no tensor is two outputs.
         let outputs = outputs.into_iter().map(|value| {
             let name = self.nodes(path, "Identity", &[&value.name], vec![], 1).remove(0);
-            info(name, &value)
+            Value { name, ..value }
         });
-        let outputs = outputs.collect();
-        let inputs = inputs.into_iter().map(|input| info(input.name.clone(), &input)).collect();
+        let outputs: Vec<Value> = outputs.collect();
+        // Without shapes: they follow from what is given.
+        let info =
+            |value: Value| ValueInfoProto { name: value.name, elem_type: value.element, shape: None, is_other: false };
+        let (inputs, outputs) = (inputs.into_iter().map(info).collect(), outputs.into_iter().map(info).collect());
         let nodes = std::mem::replace(&mut self.nodes, around);
         GraphProto { name: format!("{path}/body"), nodes, inputs, outputs, ..GraphProto::default() }
     }

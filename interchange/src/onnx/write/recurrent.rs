@@ -1,17 +1,19 @@
 //! Layers that walk along sequences: LSTM, GRU, SimpleRNN.
 //!
-//! Cells with an activation that ONNX does not know within them are written step by step ([`super::steps`]).
+//! The operators of ONNX are used as all runtimes understand them: forwards, with tanh and the sigmoid, over whole sequences. For the
+//! direction, for other activations and for lengths there are attributes and inputs, which some runtimes leave out without a word
+//! (tract 0.23.9, the reference of onnx 1.22.0). So sequences are turned before and after, and other cells are written step by step
+//! ([`super::steps`]).
 
 use gradus_nn::{Activation, Result};
 use gradus_tensor::Tensor;
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use super::graph::{Length, Value, attribute, int, text};
+use super::graph::{Length, Value, int};
 use super::place::Place;
 use super::steps;
 use super::there::There;
-use crate::onnx::proto::AttributeValue;
 
 /// The options of the three layers; each has some of the last ones.
 #[derive(Deserialize)]
@@ -50,40 +52,40 @@ pub(super) struct Walked {
 /// places of their steps; that is for a layer without `go_backwards` and inputs without a mask.
 pub(super) fn walk(place: &mut Place<'_>, options: &Options, inputs: &[Value], back: bool) -> Result<Vec<Value>> {
     let Some((x, states)) = inputs.split_first() else { return Err(place.error("it has no inputs", "")) };
-    let Walked { sequence, output, states } = match (Operator::of(&place.kind, options), &x.mask) {
-        (None, _) => steps::walk(place, options, x, states, back)?,
-        (Some(operator), None) => operator.walk(place, options, x, states, back)?,
-        (Some(operator), Some(mask)) => operator.walk_there(place, options, x, mask, states)?,
+    let turned = match back || options.go_backwards {
+        true => turned(place, x),
+        false => x.clone(),
+    };
+    let Walked { sequence, output, states } = match (Operator::of(&place.kind, options), &turned.mask) {
+        (Some(operator), None) => operator.walk(place, options, &turned, states)?,
+        // What the operator gives as the last cell state is that behind the padding.
+        (Some(operator), Some(mask)) if !(options.return_state && operator.states > 1) => {
+            operator.walk_there(place, options, &turned, mask, states)?
+        }
+        _ => steps::walk(place, options, &turned, states)?,
     };
     let units = || Length::Is(options.units);
     let output = match sequence.filter(|_| options.return_sequences) {
-        // Outputs that stand in another order than the inputs still have the inputs' mask, as in the model.
-        Some((name, order)) => Value { order: order.to_vec(), ..Value::new(name, vec![x.shape[0].clone(), units()]) }
-            .with_mask(x.mask.clone()),
+        Some((name, order)) => {
+            // Outputs that stand in another order than the inputs still have the inputs' mask, as in the model.
+            let sequence = Value::new(name, vec![x.shape[0].clone(), units()]).with_mask(x.mask.clone());
+            let sequence = Value { order: order.to_vec(), ..sequence };
+            match back {
+                true => Value { name: place.flipped(&sequence.name, sequence.place(1)), ..sequence },
+                false => sequence,
+            }
+        }
         None => Value::new(output, vec![units()]),
     };
     let states = states.into_iter().filter(|_| options.return_state);
     Ok(std::iter::once(output).chain(states.map(|name| Value::new(name, vec![units()]))).collect())
 }
 
-/// A function within a cell: what ONNX calls it, and its alpha and beta if it takes them.
-type Function = (&'static str, Option<f64>, Option<f64>);
-
-/// What ONNX has within cells for an activation; `None` if nothing.
-fn function(activation: Activation) -> Option<Function> {
-    Some(match activation {
-        Activation::Linear => ("Affine", Some(1.0), Some(0.0)),
-        Activation::Relu => ("Relu", None, None),
-        Activation::Tanh => ("Tanh", None, None),
-        Activation::Sigmoid => ("Sigmoid", None, None),
-        Activation::HardSigmoid => ("HardSigmoid", Some(1.0 / 6.0), Some(0.5)),
-        Activation::SparseSigmoid => ("HardSigmoid", Some(0.5), Some(0.5)),
-        Activation::LeakyRelu { negative_slope } => ("LeakyRelu", Some(negative_slope), None),
-        Activation::Elu { alpha } => ("Elu", Some(alpha), None),
-        Activation::Softsign => ("Softsign", None, None),
-        Activation::Softplus => ("Softplus", None, None),
-        _ => return None,
-    })
+/// Sequences and their mask from back to front.
+pub(super) fn turned(place: &mut Place<'_>, x: &Value) -> Value {
+    let x = place.plain(x);
+    let mask = x.mask.clone().map(|mask| place.flipped(&mask, 1));
+    Value { name: place.flipped(&x.name, 1), ..x }.with_mask(mask)
 }
 
 /// The operator for a cell.
@@ -91,21 +93,24 @@ struct Operator {
     op: &'static str,
     /// Which of our gates ONNX's gates are.
     gates: &'static [usize],
-    functions: Vec<Function>,
     states: usize,
 }
 
 impl Operator {
-    /// The operator for a layer; `None` if it does not know the activations.
+    /// The operator for a layer; `None` if its activations are not the usual ones.
     fn of(kind: &str, options: &Options) -> Option<Self> {
-        let (gate, state) = (function(options.recurrent_activation)?, function(options.activation)?);
-        Some(match kind {
+        if options.activation != Activation::Tanh {
+            return None;
+        }
+        let has_usual_gates = options.recurrent_activation == Activation::Sigmoid;
+        match kind {
             // Ours are i, f, c, o.
-            "LSTM" => Operator { op: "LSTM", gates: &[0, 3, 1, 2], functions: vec![gate, state, state], states: 2 },
+            "LSTM" if has_usual_gates => Some(Operator { op: "LSTM", gates: &[0, 3, 1, 2], states: 2 }),
             // Both are z, r, h.
-            "GRU" => Operator { op: "GRU", gates: &[0, 1, 2], functions: vec![gate, state], states: 1 },
-            _ => Operator { op: "RNN", gates: &[0], functions: vec![state], states: 1 },
-        })
+            "GRU" if has_usual_gates => Some(Operator { op: "GRU", gates: &[0, 1, 2], states: 1 }),
+            "SimpleRNN" => Some(Operator { op: "RNN", gates: &[0], states: 1 }),
+            _ => None,
+        }
     }
 
     /// Columns `[.., gates * units]` as rows `[1, gates * units, ..]`, in ONNX's order of gates.
@@ -117,25 +122,14 @@ impl Operator {
     }
 
     /// Along sequences all of whose steps are there.
-    fn walk(
-        &self,
-        place: &mut Place<'_>,
-        options: &Options,
-        x: &Value,
-        states: &[Value],
-        back: bool,
-    ) -> Result<Walked> {
-        let mut outputs = self.run(place, options, x, "", states, back || options.go_backwards)?;
-        let sequence = outputs.remove(0).map(|sequence| match options.go_backwards {
-            // The operator gives outputs at the places of their steps, the layer in the order in which it computes them.
-            true => place.flipped(&sequence, 0),
-            false => sequence,
-        });
-        let states: Vec<String> = outputs.into_iter().flatten().collect();
-        Ok(Walked { sequence: sequence.map(|name| (name, [1, 0, 2])), output: states[0].clone(), states })
+    fn walk(&self, place: &mut Place<'_>, options: &Options, x: &Value, states: &[Value]) -> Result<Walked> {
+        let outputs = self.run(place, options, x, states)?;
+        let sequence = options.return_sequences.then(|| (place.squeezed(&outputs[0], 1), [1, 0, 2]));
+        let states: Vec<String> = outputs[1..].iter().map(|state| place.squeezed(state, 0)).collect();
+        Ok(Walked { sequence, output: states[0].clone(), states })
     }
 
-    /// Along sequences of which a mask says which steps are there.
+    /// Along sequences of which a mask says which steps are there. Of the states it gives the first.
     fn walk_there(
         &self,
         place: &mut Place<'_>,
@@ -145,39 +139,23 @@ impl Operator {
         states: &[Value],
     ) -> Result<Walked> {
         let x = place.plain(x);
-        let (x, mask) = match options.go_backwards {
-            true => (Value { name: place.flipped(&x.name, 1), ..x }, place.flipped(mask, 1)),
-            false => (x, mask.to_owned()),
-        };
-        let there = There::new(place, &x, &mask);
+        let there = There::new(place, &x, mask);
         let moved = there.to_front(place, &x);
-        let mut outputs = self.run(place, options, &moved, &there.lengths, states, false)?;
-        // Where no step is there, the states stay as they were.
+        let sequence = self.run(place, options, &moved, states)?.remove(0);
+        let sequence = place.squeezed(&sequence, 1);
+        let sequence = place.transposed(&sequence, &[1, 0, 2]);
         let zero = place.graph.number(0.0);
-        let first = |state: usize| states.get(state).map_or(&*zero, |state| &*state.name);
-        let sequence = outputs.remove(0).map(|sequence| {
-            let sequence = place.transposed(&sequence, &[1, 0, 2]);
-            (there.to_places(place, &sequence, first(0), &mask, options.zero_output_for_mask), [0, 1, 2])
-        });
-        let is_any = place.unsqueezed(&there.is_any, 1);
-        let mut last = Vec::new();
-        for (state, name) in outputs.into_iter().flatten().enumerate() {
-            last.push(place.node("Where", &[&is_any, &name, first(state)], vec![]));
-        }
-        let output = last_output(place, options, &last[0], &mask);
-        Ok(Walked { sequence, output, states: last })
+        let first = states.first().map_or(&*zero, |state| &*state.name);
+        let state = there.last(place, &sequence, first);
+        let output = last_output(place, options, &state, mask);
+        let sequence = options
+            .return_sequences
+            .then(|| (there.to_places(place, &sequence, first, mask, options.zero_output_for_mask), [0, 1, 2]));
+        Ok(Walked { sequence, output, states: vec![state] })
     }
 
-    /// The outputs of the operator: the sequence `[steps, n, units]` if it is asked for, and the last states `[n, units]`.
-    fn run(
-        &self,
-        place: &mut Place<'_>,
-        options: &Options,
-        x: &Value,
-        lengths: &str,
-        states: &[Value],
-        is_turned: bool,
-    ) -> Result<Vec<Option<String>>> {
+    /// The outputs of the operator: the sequence `[steps, 1, n, units]`, and the last states `[1, n, units]`.
+    fn run(&self, place: &mut Place<'_>, options: &Options, x: &Value, states: &[Value]) -> Result<Vec<String>> {
         let kernel = place.turned("kernel", "", |kernel| Ok(self.turned(&kernel)))?;
         let recurrent_kernel = place.turned("recurrent_kernel", "", |kernel| Ok(self.turned(&kernel)))?;
         let bias = match options.use_bias {
@@ -191,33 +169,18 @@ impl Operator {
             })?,
             false => String::new(),
         };
-        let names = self.functions.iter().map(|(name, ..)| name.as_bytes().to_vec()).collect();
-        let alphas: Vec<f32> = self.functions.iter().filter_map(|(_, alpha, _)| Some((*alpha)? as f32)).collect();
-        let betas: Vec<f32> = self.functions.iter().filter_map(|(.., beta)| Some((*beta)? as f32)).collect();
-        let mut attributes = vec![
-            int("hidden_size", options.units as i64),
-            text("direction", if is_turned { "reverse" } else { "forward" }),
-            attribute("activations", AttributeValue::Texts(names)),
-        ];
-        for (name, values) in [("activation_alpha", alphas), ("activation_beta", betas)] {
-            if !values.is_empty() {
-                attributes.push(attribute(name, AttributeValue::Floats(values)));
-            }
-        }
+        let mut attributes = vec![int("hidden_size", options.units as i64)];
         if self.op == "GRU" {
             attributes.push(int("linear_before_reset", options.reset_after.into()));
         }
         let x = place.arranged(x, &[1, 0, 2]);
         let states: Vec<String> = states.iter().map(|state| place.unsqueezed(&state.name, 0)).collect();
-        let mut inputs = vec![&*x.name, &*kernel, &*recurrent_kernel, &*bias, lengths];
+        let mut inputs = vec![&*x.name, &*kernel, &*recurrent_kernel, &*bias, ""];
         inputs.extend(states.iter().map(String::as_str));
         while inputs.last().is_some_and(|input| input.is_empty()) {
             inputs.pop();
         }
-        let outputs = place.nodes(self.op, &inputs, attributes, 1 + self.states);
-        let sequence = options.return_sequences.then(|| place.squeezed(&outputs[0], 1));
-        let states = outputs[1..].iter().map(|state| Some(place.squeezed(state, 0)));
-        Ok(std::iter::once(sequence).chain(states).collect())
+        Ok(place.nodes(self.op, &inputs, attributes, 1 + self.states))
     }
 }
 

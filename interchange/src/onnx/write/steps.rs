@@ -1,24 +1,17 @@
-//! Recurrent cells step by step, for activations that the recurrent operators of ONNX do not know.
+//! Recurrent cells step by step, for what the recurrent operators of ONNX are not used for.
 //!
 //! The products of all inputs are computed at once; a `Scan` walks along them with the states.
 
 use gradus_nn::Result;
 
 use super::elementwise::activate;
-use super::graph::{Length, Value, attribute, int, longs};
+use super::graph::{Length, Value, attribute, int};
 use super::place::Place;
 use super::recurrent::{Options, Walked, last_output};
 use crate::onnx::proto::{AttributeValue, element};
 
-/// Walks along sequences, of which a mask may say which steps are there. If it walks `back`, it gives the outputs at the places of their
-/// steps.
-pub(super) fn walk(
-    place: &mut Place<'_>,
-    options: &Options,
-    x: &Value,
-    states: &[Value],
-    back: bool,
-) -> Result<Walked> {
+/// Walks along sequences, of which a mask may say which steps are there.
+pub(super) fn walk(place: &mut Place<'_>, options: &Options, x: &Value, states: &[Value]) -> Result<Walked> {
     let units = options.units;
     let (gates, count) = match &*place.kind {
         "LSTM" => (4, 2),
@@ -57,24 +50,16 @@ pub(super) fn walk(
     given.extend(x.mask.as_ref().map(|_| (element::BOOL, vec![Length::Is(1)])));
     let step = Step { options, recurrent_kernel: &recurrent_kernel, recurrent_bias: recurrent_bias.as_deref() };
     let body = place.body(given, |place, inner| step.outputs(place, inner.split_at(count)));
-    let is_turned = i64::from(back || options.go_backwards);
-    let scanned = inputs.len() - count;
     let attributes = vec![
         attribute("body", AttributeValue::Graph(Box::new(body))),
-        int("num_scan_inputs", scanned as i64),
-        longs("scan_input_directions", &vec![is_turned; scanned]),
-        // In front of those before, so that outputs are at the places of their steps; else in the order in which they are computed.
-        longs("scan_output_directions", &[i64::from(back)]),
+        int("num_scan_inputs", (inputs.len() - count) as i64),
     ];
     let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
     let mut outputs = place.nodes("Scan", &inputs, attributes, count + 1);
     let sequence = outputs.pop().map(|name| (name, [1, 0, 2]));
     let output = match &x.mask {
         None => outputs[0].clone(),
-        Some(mask) => {
-            let mask = if options.go_backwards { place.flipped(mask, 1) } else { mask.clone() };
-            last_output(place, options, &outputs[0], &mask)
-        }
+        Some(mask) => last_output(place, options, &outputs[0], mask),
     };
     Ok(Walked { sequence, output, states: outputs })
 }
