@@ -136,6 +136,10 @@ fn version(op: &str) -> i64 {
         "LayerNormalization" => 17,
         // Of some axes.
         "Shape" => 15,
+        // As it is written here it is older; but onnx's reference 1.22.0 computes those before with the statistics of the batch.
+        "BatchNormalization" => 15,
+        // The same: it takes steps for samples.
+        "RNN" | "GRU" | "LSTM" => 14,
         "HardSwish" => 14,
         // All others are older. A Softmax of before is read in another way by many.
         _ => OLDEST,

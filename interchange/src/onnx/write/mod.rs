@@ -39,7 +39,7 @@ use crate::network::Network;
 /// Masks are written: positions that an `Embedding` with `mask_zero` or a `Masking` calls padding are left out by the layers behind it,
 /// as they are here.
 ///
-/// The file names the oldest version of the operators that has all of those in it: 13 for most convolutional networks, 18 with means
+/// The file names the oldest version of the operators that has all of those in it: 15 for most convolutional networks, 18 with means
 /// over axes, 20 with GELU, 21 with group normalisation. An output that is called as an input has `_output` behind its name, one without
 /// a name is called `output`.
 ///
