@@ -147,9 +147,9 @@ impl Attention {
     /// x . kernel + bias, where kernel and bias have an axis of heads.
     fn projected(&self, place: &mut Place<'_>, name: &str, x: &Value, from: usize, to: usize) -> Result<Value> {
         let flat = |shape: Vec<usize>| move |weight: Tensor<f32>| Ok(weight.reshape(shape));
-        let kernel = place.turned(&format!("{name}/kernel"), "", flat(vec![from, to]))?;
+        let kernel = place.turned(&format!("{name}/kernel"), "flat", flat(vec![from, to]))?;
         let bias = match self.use_bias {
-            true => Some(place.turned(&format!("{name}/bias"), "", flat(vec![to]))?),
+            true => Some(place.turned(&format!("{name}/bias"), "flat", flat(vec![to]))?),
             false => None,
         };
         Ok(place.product(x, &kernel, bias.as_deref(), to))

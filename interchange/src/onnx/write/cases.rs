@@ -363,6 +363,7 @@ fn rows() -> Vec<(LayerHandle, Vec<Vec<usize>>)> {
     row!(ZeroPadding3D::new([(0, 1), (1, 1), (0, 0)]), [2, 1, 2, 2]);
     row!(shared(), [4]);
     row!(crossed(), [4], [3]);
+    row!(in_two_forms(), [4, 3]);
     rows
 }
 
@@ -384,6 +385,20 @@ fn crossed() -> Graph {
     let (left, right) = (graph.add(Dense::new(2), [x]), graph.add(Dense::new(2), [y]));
     let sum = graph.add(Add, [left, right]);
     graph.outputs([("right", right), ("sum", sum)])
+}
+
+/// Layers whose weights are written in two forms: for sequences with a mask and without one, with channels last and first.
+fn in_two_forms() -> Graph {
+    let (lstm, prelu) = (LayerHandle::new(LSTM::new(2).return_state(true)), LayerHandle::new(PReLU::new()));
+    let mut graph = Graph::builder();
+    let x = graph.input();
+    let masked = graph.add(Masking::new(0.5), [x]);
+    let (whole, there) = (graph.add(&lstm, [x]), graph.add(&lstm, [masked]));
+    let states = graph.add(Add, [whole.output(2), there.output(2)]);
+    let turned = graph.add(Conv1D::new(3, [1]), [x]);
+    let (plain, turned) = (graph.add(&prelu, [x]), graph.add(&prelu, [turned]));
+    let both = graph.add(Concatenate::new(), [plain, turned]);
+    graph.outputs([("states", states), ("both", both)])
 }
 
 /// Networks as people build them.

@@ -176,7 +176,7 @@ pub(super) fn conv(place: &mut Place<'_>, config: &Json, inputs: &[Value]) -> Re
         place.options(config)?;
     let windows = Windows { size: &kernel_size, strides: &strides, dilation: &dilation_rate, padding: &padding };
     let x = there(place, place.one(inputs)?);
-    let kernel = place.turned("kernel", "", |kernel| Ok(turned(&kernel)))?;
+    let kernel = place.turned("kernel", "filters first", |kernel| Ok(turned(&kernel)))?;
     let bias = bias(place, use_bias)?;
     let y = convolve(place, &x, &windows, groups, [Some(&kernel), bias.as_deref()], filters);
     Ok(vec![activate(place, activation, &y)])
@@ -200,7 +200,7 @@ pub(super) fn depthwise(place: &mut Place<'_>, config: &Json, inputs: &[Value]) 
     let windows = Windows { size: &kernel_size, strides: &strides, dilation: &dilation_rate, padding: &padding };
     let x = there(place, place.one(inputs)?);
     let channels = channels(place, &x)?;
-    let kernel = place.turned("kernel", "", |kernel| Ok(turned_depthwise(&kernel)))?;
+    let kernel = place.turned("kernel", "filters first", |kernel| Ok(turned_depthwise(&kernel)))?;
     let bias = bias(place, use_bias)?;
     let y = convolve(place, &x, &windows, channels, [Some(&kernel), bias.as_deref()], channels * depth_multiplier);
     Ok(vec![activate(place, activation, &y)])
@@ -225,9 +225,9 @@ pub(super) fn separable(place: &mut Place<'_>, config: &Json, inputs: &[Value]) 
     let windows = Windows { size: &kernel_size, strides: &strides, dilation: &dilation_rate, padding: &padding };
     let x = there(place, place.one(inputs)?);
     let channels = channels(place, &x)?;
-    let depthwise = place.turned("depthwise_kernel", "", |kernel| Ok(turned_depthwise(&kernel)))?;
+    let depthwise = place.turned("depthwise_kernel", "filters first", |kernel| Ok(turned_depthwise(&kernel)))?;
     let y = convolve(place, &x, &windows, channels, [Some(&depthwise), None], channels * depth_multiplier);
-    let pointwise = place.turned("pointwise_kernel", "", |kernel| Ok(turned(&kernel)))?;
+    let pointwise = place.turned("pointwise_kernel", "filters first", |kernel| Ok(turned(&kernel)))?;
     let ones = vec![1; kernel_size.len()];
     let windows = Windows { size: &ones, strides: &ones, dilation: &ones, padding: &Padding::Valid };
     let bias = bias(place, use_bias)?;
@@ -285,7 +285,7 @@ pub(super) fn transposed(place: &mut Place<'_>, config: &Json, inputs: &[Value])
     shape.push(Length::Is(filters));
     let x = place.channels_first(x);
     // `[size.., filters, channels]` to `[channels, filters, size..]`.
-    let kernel = place.turned("kernel", "", |kernel| Ok(turned(&kernel)))?;
+    let kernel = place.turned("kernel", "filters first", |kernel| Ok(turned(&kernel)))?;
     let bias = bias(place, use_bias)?;
     let inputs: Vec<&str> = [Some(&*x.name), Some(&*kernel), bias.as_deref()].into_iter().flatten().collect();
     let windows = Windows { size: &kernel_size, strides: &strides, dilation: &dilation_rate, padding: &padding };

@@ -198,7 +198,7 @@ pub(super) fn prelu(place: &mut Place<'_>, config: &Json, inputs: &[Value]) -> R
     // The weight has no batch axis, so that axis must be the first.
     let x = if x.order[0] == 0 { x.clone() } else { place.plain(x) };
     let order: Vec<isize> = x.order[1..].iter().map(|&axis| axis as isize - 1).collect();
-    let alpha = place.turned("alpha", "", |alpha| Ok(alpha.permute(order)))?;
+    let alpha = place.turned("alpha", &format!("{order:?}"), |alpha| Ok(alpha.permute(order)))?;
     Ok(vec![place.each("PRelu", &x, &[&alpha], vec![])])
 }
 

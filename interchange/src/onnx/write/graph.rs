@@ -167,7 +167,7 @@ pub(super) struct GraphWriter {
     names: HashSet<String>,
     /// Constants by type, shape and bytes, and weights by path and form.
     constants: HashMap<(i32, Vec<usize>, Vec<u8>), String>,
-    weights: HashMap<(String, &'static str), String>,
+    weights: HashMap<(String, String), String>,
     /// What tensors are called with their axes in another order.
     arranged: HashMap<(String, Vec<usize>), String>,
     opset: i64,
@@ -251,13 +251,8 @@ impl GraphWriter {
     }
 
     /// The weight at a path in one of the forms in which it is written; `form` tells them apart.
-    pub fn weight(
-        &mut self,
-        path: &str,
-        form: &'static str,
-        make: impl FnOnce() -> Result<Tensor<f32>>,
-    ) -> Result<String> {
-        let key = (path.to_owned(), form);
+    pub fn weight(&mut self, path: &str, form: &str, make: impl FnOnce() -> Result<Tensor<f32>>) -> Result<String> {
+        let key = (path.to_owned(), form.to_owned());
         if let Some(found) = self.weights.get(&key) {
             return Ok(found.clone());
         }

@@ -80,11 +80,11 @@ impl Place<'_> {
         self.turned(name, "", Ok)
     }
 
-    /// A weight in another form, written once; `form` tells the forms of a weight apart.
+    /// A weight in another form, written once; `form` tells the forms of a weight apart, `""` is the weight as it is.
     pub fn turned(
         &mut self,
         name: &str,
-        form: &'static str,
+        form: &str,
         turn: impl FnOnce(Tensor<f32>) -> Result<Tensor<f32>>,
     ) -> Result<String> {
         let path = join(&self.weights_path, name);

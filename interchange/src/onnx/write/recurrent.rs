@@ -156,11 +156,11 @@ impl Operator {
 
     /// The outputs of the operator: the sequence `[steps, 1, n, units]`, and the last states `[1, n, units]`.
     fn run(&self, place: &mut Place<'_>, options: &Options, x: &Value, states: &[Value]) -> Result<Vec<String>> {
-        let kernel = place.turned("kernel", "", |kernel| Ok(self.turned(&kernel)))?;
-        let recurrent_kernel = place.turned("recurrent_kernel", "", |kernel| Ok(self.turned(&kernel)))?;
+        let kernel = place.turned("kernel", "rows", |kernel| Ok(self.turned(&kernel)))?;
+        let recurrent_kernel = place.turned("recurrent_kernel", "rows", |kernel| Ok(self.turned(&kernel)))?;
         let bias = match options.use_bias {
             // Those of the inputs, then those of the states, which only a GRU that resets afterwards has.
-            true => place.turned("bias", "", |bias| {
+            true => place.turned("bias", "rows", |bias| {
                 let (of_inputs, of_states) = match bias.ndim() {
                     1 => (bias.clone(), bias.zeros_like()),
                     _ => (bias.select(0, 0), bias.select(0, 1)),
