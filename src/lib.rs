@@ -35,7 +35,7 @@
 //!
 //! `parallel`, on by default, uses all cores. Of [`datasets`], `images` reads PNG and JPEG, `bzip2` unpacks what bzip2
 //! packed, and `download` fetches the files of data sets; it needs a C compiler. `mpi` trains on many machines; it needs an
-//! MPI library, libclang and a C compiler.
+//! MPI library, libclang and a C compiler. `interchange` reads and writes the files of Keras, PyTorch, ONNX and NumPy.
 //!
 //! The crates behind it are modules here: [`tensor`], [`autograd`], [`nn`], [`optim`], [`datasets`], [`distributed`],
 //! [`train`], [`explain`].
@@ -47,6 +47,8 @@ pub use gradus_autograd as autograd;
 pub use gradus_datasets as datasets;
 pub use gradus_distributed as distributed;
 pub use gradus_explain as explain;
+#[cfg(feature = "interchange")]
+pub use gradus_interchange as interchange;
 pub use gradus_nn as nn;
 pub use gradus_optim as optim;
 pub use gradus_tensor as tensor;
@@ -72,6 +74,7 @@ mod book {
         FromKeras: "from_keras.md";
         FromPyTorch: "from_pytorch.md";
         Errors: "errors.md";
+        Interchange: "interchange.md";
         Reproducibility: "reproducibility.md";
         Speed: "speed.md";
     }

@@ -92,6 +92,7 @@ fn main() {
         }
     }
     texts(fuzz);
+    foreign(fuzz);
     let pairs = fuzz.join("corpus/idx");
     fs::create_dir_all(&pairs).unwrap();
     let mut inputs = Vec::new();
@@ -99,6 +100,22 @@ fn main() {
     let mut both = inputs.clone();
     idx::write_to(&mut both, &Tensor::from([1_u8, 0, 2])).unwrap();
     fs::write(pairs.join("seed"), [&[1, inputs.len() as u8][..], &both].concat()).unwrap();
+}
+
+/// Copies the small files of other programs that the tests read.
+fn foreign(fuzz: &Path) {
+    const MOST_BYTES: u64 = 1 << 16;
+    for (target, folder) in [("keras_file", "keras"), ("pytorch_file", "pytorch"), ("onnx_file", "onnx")] {
+        let corpus = fuzz.join("corpus").join(target);
+        fs::create_dir_all(&corpus).unwrap();
+        for entry in fs::read_dir(fuzz.join("../interchange/tests/fixtures").join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            let is_code = path.extension().is_some_and(|ending| ending == "py" || ending == "json");
+            if path.is_file() && !is_code && path.metadata().unwrap().len() <= MOST_BYTES {
+                fs::copy(&path, corpus.join(path.file_name().unwrap())).unwrap();
+            }
+        }
+    }
 }
 
 /// Writes seeds whose first byte says how they are read.

@@ -7,6 +7,7 @@ use std::path::Path;
 use gradus_nn::{Error, Result};
 
 use crate::archive::Archive;
+use crate::hdf5::{Hdf5, SIGNATURE};
 
 /// The formats of files that are read here.
 ///
@@ -56,17 +57,19 @@ impl Format {
         if head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06") {
             return Format::of_archive(path);
         }
-        if head.starts_with(b"\x89HDF\r\n\x1a\n") {
-            return crate::keras::format_of_hdf5(path);
+        if head.starts_with(SIGNATURE) {
+            let has_network = Hdf5::open(path).and_then(|file| file.texts("", "model_config"));
+            let has_network = has_network.map_err(|error| error.within(&place()))?.is_some();
+            return Ok(if has_network { Format::KerasH5 } else { Format::KerasWeights });
         }
         if head.starts_with(b"\x93NUMPY") {
             return Ok(Format::Npy);
         }
         // Eight bytes of length, and a JSON object: blanks may stand before it.
-        if head.len() >= 9 && head[8..].iter().find(|byte| !byte.is_ascii_whitespace()).is_none_or(|&byte| byte == b'{') {
-            let file = gradus_tensor::safetensors::File::open(path).map_err(|error| {
-                Error::new(place(), error.problem(), error.hint())
-            })?;
+        if head.len() >= 9 && head[8..].iter().find(|byte| !byte.is_ascii_whitespace()).is_none_or(|&byte| byte == b'{')
+        {
+            let file = gradus_tensor::safetensors::File::open(path)
+                .map_err(|error| Error::new(place(), error.problem(), error.hint()))?;
             return Ok(if file.metadata().contains_key("gradus") { Format::Gradus } else { Format::Safetensors });
         }
         if path.extension().is_some_and(|ending| ending == "onnx") {

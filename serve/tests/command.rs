@@ -265,3 +265,51 @@ fn a_table_is_prepared_as_it_was() {
     let message = failed(&["predict", &file, "--csv", &rows], 1);
     assert!(message.contains("rows.csv, column \"age\", sample 0: found a number that is missing"), "{message}");
 }
+
+#[test]
+fn convert_goes_from_format_to_format() {
+    let folder = Folder::new("convert");
+    let ours = folder.file("model.safetensors");
+    brightest().save(&ours).unwrap();
+    let (keras, onnx, back) = (folder.file("model.keras"), folder.file("model.onnx"), folder.file("back.safetensors"));
+    for (from, to, format) in
+        [(&ours, &keras, "Gradus model"), (&keras, &onnx, "Keras model"), (&onnx, &back, "ONNX model")]
+    {
+        let text = printed(&["convert", from, to]);
+        assert!(text.trim_end().ends_with(&format!("{to}: the model of {from} ({format})")), "{text}");
+    }
+    assert!(printed(&["show", &keras]).contains("Keras model") && printed(&["show", &keras]).contains("Dense"));
+    assert!(printed(&["show", &onnx]).contains("Onnx"));
+    assert!(printed(&["show", &back]).contains("Onnx"));
+    let x = Tensor::from([[[0.0_f32, 1.0], [0.0, 0.0]]]);
+    let model = Model::load_with(&back, &gradus_interchange::kinds()).unwrap();
+    assert!(model.predict(&x).unwrap().allclose(&brightest().predict(&x).unwrap(), 1e-6, 1e-6));
+}
+
+#[test]
+fn convert_takes_weights_into_a_network() {
+    let folder = Folder::new("convert_weights");
+    let (ours, pytorch) = (folder.file("model.safetensors"), folder.file("weights.safetensors"));
+    brightest().save(&ours).unwrap();
+    printed(&["convert", &ours, &pytorch, "--pytorch", "--module", "head=1"]);
+    assert!(printed(&["show", &pytorch]).contains("F32: 2 tensors, 20 elements"));
+
+    let untrained = folder.file("untrained.safetensors");
+    Model::build(brightest().network().clone(), [2, 2], 9).unwrap().save(&untrained).unwrap();
+    let arguments = |out| ["convert", &*pytorch, out, "--network", &*untrained, "--module", "head=1"];
+    let keras = folder.file("trained.keras");
+    printed(&arguments(&keras));
+    let model = gradus_interchange::load(&keras).unwrap().model;
+    assert_eq!(model.params()[0].value, brightest().params()[0].value);
+
+    // Without a network, tensors stay tensors.
+    let arrays = folder.file("arrays.npz");
+    printed(&["convert", &pytorch, &arrays]);
+    assert!(printed(&["show", &arrays]).contains("head.weight: [4, 4] of f4"));
+    assert!(failed(&["convert", &pytorch, &keras], 1).contains("--network"));
+    assert!(failed(&["convert", &arrays], 2).contains("two files"));
+    assert!(failed(&["convert", &ours, &arrays, "--store", "f16"], 2).contains(".safetensors"));
+    assert!(failed(&["convert", &ours, &keras, "--network", &untrained], 2).contains("has a network"));
+    assert!(failed(&["convert", &folder.file("nothing.pt"), &keras], 1).contains("nothing.pt"));
+    assert!(failed(&["convert", &ours, &folder.file("model.docx")], 1).contains(".keras"));
+}

@@ -5,6 +5,7 @@ mod layers;
 mod operations;
 mod order;
 mod read;
+mod variables;
 mod weights;
 mod write;
 
@@ -18,6 +19,7 @@ use serde_json::{Value as Json, json};
 
 use crate::archive::{Archive, ArchiveWriter};
 use crate::hdf5::{Hdf5, Hdf5Writer, SIGNATURE};
+pub use variables::{Variables, variables};
 use read::{ReadModel, read_model};
 use weights::KerasWeights;
 use write::{Written, write_model};

@@ -1,5 +1,6 @@
 //! What the command does.
 
+mod convert;
 mod predict;
 mod serve;
 mod show;
@@ -36,11 +37,13 @@ Usage:
   gradus serve FILE [OPTIONS]        answer TensorFlow Serving's REST interface, and a page at /
   gradus predict FILE INPUT          predict, and print what comes out
   gradus show FILE                   print the layers, the sizes, and what else the file says
+  gradus convert IN OUT              read and write Keras, PyTorch, ONNX, safetensors, NumPy
 
   gradus COMMAND --help              the options of a command
   gradus --version
 
-FILE is what model.save(\"digits.safetensors\") has written, or a checkpoint.
+FILE is what model.save(\"digits.safetensors\") has written, or a checkpoint; show takes files of
+the other formats, too.
 Exit codes: 0 done, 1 failed, 2 called wrongly.
 ";
 
@@ -56,6 +59,7 @@ pub(crate) fn run(mut arguments: Parser) -> Result<()> {
         Some(Arg::Value(word)) => match word.to_str() {
             Some("show") => show::run(arguments),
             Some("predict") => predict::run(arguments),
+            Some("convert") => convert::run(arguments),
             Some("serve") => serve::run(arguments, None),
             Some("help") => print(HELP),
             Some(word) if meant(word).is_some() && !Path::new(word).exists() => {
@@ -70,7 +74,7 @@ pub(crate) fn run(mut arguments: Parser) -> Result<()> {
 
 /// The command that a word with at most two slips of the keys may mean.
 fn meant(word: &str) -> Option<&'static str> {
-    ["show", "predict", "serve", "help"].into_iter().find(|command| slips(word, command) <= 2)
+    ["show", "convert", "predict", "serve", "help"].into_iter().find(|command| slips(word, command) <= 2)
 }
 
 /// Levenshtein's distance: the letters to insert, remove or replace.

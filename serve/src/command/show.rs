@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
 
 use gradus_datasets::Preparation;
-use gradus_nn::{LayerKinds, Model, ValueKind};
+use gradus_interchange::Format;
+use gradus_nn::{Model, ValueKind};
 use gradus_tensor::Float;
+use gradus_tensor::npy::NpyHeader;
 use gradus_tensor::safetensors::File;
 use lexopt::{Arg, Parser};
 use serde_json::Value;
@@ -17,7 +20,8 @@ const HELP: &str = "\
 Usage: gradus show FILE
 
 Prints the layers of a model's file, its inputs and outputs, class names and preprocessing, the element types and sizes of
-the tensors, and where training stands if it is a checkpoint.
+the tensors, and where training stands if it is a checkpoint. Of a file of Keras, PyTorch, ONNX or NumPy, it prints the network if there
+is one, and otherwise the tensors.
 ";
 
 pub(super) fn run(mut arguments: Parser) -> Result<()> {
@@ -30,8 +34,14 @@ pub(super) fn run(mut arguments: Parser) -> Result<()> {
         }
     }
     let path = file.ok_or_else(|| Failure::Usage("show: there is no FILE".to_owned()))?;
-    let file = File::open(&path).map_err(failed)?;
     let mut text = format!("{}\n", path.display());
+    let format = Format::of(&path).map_err(failed)?;
+    if !matches!(format, Format::Gradus | Format::Safetensors) {
+        let _ = writeln!(text, "{}", format.name());
+        foreign(&mut text, &path, format)?;
+        return print(&text);
+    }
+    let file = File::open(&path).map_err(failed)?;
     tensors(&mut text, &file);
     training(&mut text, &file);
     let others = file.metadata().iter().filter(|(name, _)| *name != "gradus" && *name != "training");
@@ -40,13 +50,35 @@ pub(super) fn run(mut arguments: Parser) -> Result<()> {
         let _ = writeln!(text, "Metadata {name:?}: {short:?}, {} bytes", value.len());
     }
     // What can be shown is shown, also of a file of other layers.
-    let kinds = LayerKinds::standard();
+    let kinds = gradus_interchange::kinds();
     let described = Model::<f32>::from_safetensors(&file, &kinds).map(|model| described(&model)).or_else(|error| {
         Model::<f64>::from_safetensors(&file, &kinds).map(|model| self::described(&model)).map_err(|_| error)
     });
     text.push_str(described.as_deref().unwrap_or_default());
     print(&text)?;
     described.map(drop).map_err(failed)
+}
+
+/// A file of another format: its network, or its tensors.
+fn foreign(text: &mut String, path: &Path, format: Format) -> Result<()> {
+    if format.has_network() {
+        let loaded = gradus_interchange::load(path).map_err(failed)?;
+        text.push_str(&described(&loaded.model));
+        loaded.left_out.iter().for_each(|note| _ = writeln!(text, "Left out: {note}"));
+        return Ok(());
+    }
+    if format == Format::Npy {
+        let file = std::fs::File::open(path).map_err(failed)?;
+        let header = NpyHeader::read(BufReader::new(file)).map_err(failed)?;
+        let _ = writeln!(text, "{} of {}", header.shape, header.code);
+        return Ok(());
+    }
+    let tensors = gradus_interchange::tensors(path).map_err(failed)?;
+    for name in tensors.names() {
+        let info = tensors.info(&name).expect("the file has a tensor of this name");
+        let _ = writeln!(text, "{name}: {} of {}, {}", info.shape, info.stored, size(info.bytes));
+    }
+    Ok(())
 }
 
 /// How many tensors of each element type there are, and what they take.

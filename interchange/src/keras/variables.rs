@@ -1,0 +1,73 @@
+//! The variables of a file of Keras, under the paths of the file.
+
+use std::path::{Path, PathBuf};
+
+use gradus_nn::{Error, Result, WeightSource};
+use gradus_tensor::AnyTensor;
+use gradus_tensor::safetensors::{TensorInfo, shortened};
+
+use crate::archive::Archive;
+use crate::format::Format;
+use crate::hdf5::Hdf5;
+
+/// The variables of a file of Keras: weights, states, and those of the optimiser, each read when it is asked for. Names are the paths
+/// within the file: `layers/dense/vars/0`.
+///
+/// [`variables`] opens one.
+pub struct Variables {
+    path: PathBuf,
+    file: Hdf5,
+    names: Vec<String>,
+}
+
+/// Opens the variables of a `.keras`, `.weights.h5` or older `.h5` file, without building its network.
+///
+/// ```
+/// use gradus_interchange::keras;
+/// use gradus_nn::{Dense, Model, Sequential, WeightSource};
+/// # let path = std::env::temp_dir().join(format!("gradus_variables_{}.weights.h5", std::process::id()));
+/// keras::save_weights(&Model::build(Sequential::new().add(Dense::new(3)), [2], 42)?, &path)?;
+/// let variables: keras::Variables = keras::variables(&path)?;
+/// assert_eq!(variables.names(), ["layers/dense/vars/0", "layers/dense/vars/1"]);
+/// assert_eq!(variables.info("layers/dense/vars/0").unwrap().shape, [2, 3]);
+/// # std::fs::remove_file(&path).unwrap();
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
+///
+/// # Errors
+/// If the file cannot be read, is damaged, or is none of Keras.
+pub fn variables(path: impl AsRef<Path>) -> Result<Variables> {
+    let path = path.as_ref().to_owned();
+    let open = || {
+        let file = match Format::of(&path)? {
+            Format::Keras => Hdf5::of_archive(&Archive::open(&path)?, &path, "model.weights.h5")?,
+            _ => Hdf5::open(&path)?,
+        };
+        let names = file.tensors()?;
+        Ok((file, names))
+    };
+    let (file, names) = open().map_err(|error: Error| error.within(&path.display().to_string()))?;
+    Ok(Variables { path, file, names })
+}
+
+impl WeightSource for Variables {
+    fn names(&self) -> Vec<String> {
+        self.names.clone()
+    }
+
+    fn info(&self, name: &str) -> Option<TensorInfo> {
+        self.file.info(name).ok().flatten()
+    }
+
+    fn read(&self, name: &str) -> Result<AnyTensor> {
+        if !self.names.iter().any(|known| known == name) {
+            let problem = format!("there is no variable {name:?}, there are {}", shortened(&self.names));
+            return Err(Error::new("keras", problem, "check the name"));
+        }
+        self.file.read(name)
+    }
+
+    fn path(&self) -> Option<&Path> {
+        Some(&self.path)
+    }
+}
