@@ -260,3 +260,117 @@ fn all_that_does_not_fit_is_said_at_once() {
     let error = pytorch::save(&model, folder("refused").join("x"), &Mapping::new()).unwrap_err().to_string();
     assert!(error.contains("layer 0 (GRU) has reset_after(false)"), "{error}");
 }
+
+/// The error of taking any weights into a network.
+fn refused(network: impl Into<Graph>, inputs: impl Into<Inputs>) -> String {
+    let model = Model::build(network, inputs, 1).unwrap();
+    pytorch::save(&model, folder("none").join("none.safetensors"), &Mapping::new()).unwrap_err().to_string()
+}
+
+#[test]
+fn orders_that_are_unclear_are_refused() {
+    let to_map = |graph: &mut GraphBuilder, y| graph.add_named("map", Reshape::new([2, 2, 3]), [y]);
+    // What becomes a map comes from no Dense, or feeds others too.
+    let mut graph = Graph::builder();
+    let x = graph.input();
+    let y = graph.add(LSTM::new(12), [x]);
+    let y = to_map(&mut graph, y);
+    let error = refused(graph.output(y), [4, 3]);
+    assert!(error.contains("layer map: a vector becomes a map") && error.contains("comes from no Dense"), "{error}");
+    let mut graph = Graph::builder();
+    let x = graph.input();
+    let y = graph.add_named("fc", Dense::new(12), [x]);
+    let (map, other) = (to_map(&mut graph, y), graph.add(Dense::new(2), [y]));
+    let error = refused(graph.outputs([map, other]), [4]);
+    assert!(error.contains(r#""fc" feeds other layers too"#), "{error}");
+    // A flattened map and a vector are added up.
+    let mut graph = Graph::builder();
+    let x = graph.input();
+    let (y, z) = (graph.add(Conv2D::new(3, 1), [x]), graph.add(GlobalAveragePooling2D::new(), [x]));
+    let (y, z) = (graph.add(Flatten, [y]), graph.add(Dense::new(12), [z]));
+    let y = graph.add_named("sum", Add, [y, z]);
+    let error = refused(graph.output(y), [2, 2, 3]);
+    assert!(error.contains("layer sum: merges vectors whose elements stand in different orders"), "{error}");
+    // An attention over features in another order.
+    let flat = TimeDistributed::new(Sequential::new().add(Conv2D::new(2, 1)).add(Flatten));
+    let error = refused(Sequential::new().add(flat).add(MultiHeadAttention::new(2, 4)), [3, 2, 2, 1]);
+    assert!(error.contains("layer 1 (MultiHeadAttention) is fed with a flattened map"), "{error}");
+    // Slopes and scales of places, heads of another width, layers that PyTorch has not.
+    let error = refused(Sequential::new().add(PReLU::new()), [2, 2, 3]);
+    assert!(error.contains("layer 0 (PReLU) has slopes for places"), "{error}");
+    let error = refused(Sequential::new().add(LayerNormalization::new().axes([1, 2])), [2, 3]);
+    assert!(error.contains("layer 0 (LayerNormalization) normalises over several axes"), "{error}");
+    let error = refused(Sequential::new().add(MultiHeadAttention::new(2, 5)), [2, 6]);
+    assert!(error.contains("layer 0 (MultiHeadAttention) has heads that are not as wide together"), "{error}");
+    let error = refused(Sequential::new().add(GroupedQueryAttention::new(2, 4, 2)), [2, 6]);
+    assert!(
+        error.contains("layer 0 (GroupQueryAttention) has weights of a kind that PyTorch has no module for"),
+        "{error}"
+    );
+}
+
+/// The kernel of the last layer, loaded from a `Linear` whose weights count up.
+fn kernel_of_counted(network: Sequential, inputs: &[usize], features: usize) -> Vec<f32> {
+    let counted = (0..features).map(|i| i as f32).collect::<Tensor>().reshape([1, features]);
+    let writer = gradus_tensor::safetensors::Writer::new().tensor("fc.weight", counted);
+    let state = StateDict::from_bytes(writer.to_bytes().unwrap()).unwrap();
+    let network = network.add_named("fc", Dense::new(1).use_bias(false));
+    let model = Model::build(network, inputs, 1).unwrap();
+    let mut loaded = model.clone();
+    pytorch::load_weights(&mut loaded, &state, &Mapping::new().partial()).unwrap();
+    loaded.params().get("fc/kernel").unwrap().value.to_vec()
+}
+
+#[test]
+fn only_maps_have_channels_first() {
+    let counted = |count: usize| (0..count).map(|i| i as f32).collect::<Vec<f32>>();
+    let turned = [0.0, 2.0, 4.0, 1.0, 3.0, 5.0];
+    let of = |layer: LayerHandle| Sequential::new().add(&layer).add(Flatten);
+    let plain = |layer: LayerHandle| assert_eq!(kernel_of_counted(of(layer), &[2, 3], 6), counted(6));
+    plain(LayerHandle::new(SpatialDropout1D::new(0.5)));
+    plain(LayerHandle::new(LSTM::new(3).return_sequences(true)));
+    plain(LayerHandle::new(Dense::new(3)));
+    plain(LayerHandle::new(Identity));
+    let map = of(LayerHandle::new(Conv1D::new(3, 1).use_bias(false)));
+    // Ours are [(0, c), (1, c)], PyTorch's [(c, 0), (c, 1)].
+    assert_eq!(kernel_of_counted(map, &[2, 3], 6), turned);
+    let map = Sequential::new().add(AveragePooling1D::new(1)).add(Activation::Relu).add(ZeroPadding1D::new([(0, 0)]));
+    assert_eq!(kernel_of_counted(map.add(Flatten), &[2, 3], 6), turned);
+    // What has been turned to PyTorch's order stays as it is, and so does a map of sequences.
+    let permuted = Sequential::new().add(Conv1D::new(3, 1)).add(Permute::new([2, 1])).add(Flatten);
+    assert_eq!(kernel_of_counted(permuted, &[2, 3], 6), counted(6));
+    let tokens = Sequential::new().add(Conv2D::new(3, 1)).add(Reshape::new([2, 3])).add(Flatten);
+    assert_eq!(kernel_of_counted(tokens, &[1, 2, 1], 6), counted(6));
+    // A vector that the caller puts in order.
+    let input = Sequential::new().add(Reshape::new([1, 2, 3])).add(Flatten);
+    assert_eq!(kernel_of_counted(input, &[6], 6), turned);
+}
+
+#[test]
+fn weights_are_given_one_by_one() {
+    let state = open("linear.pt");
+    let network = || Sequential::new().add_named("fc", Dense::new(1));
+    let mapping = Mapping::new().module("", "fc");
+    let mut model = Model::build(network(), [2], 1).unwrap();
+    pytorch::load_weights(&mut model, &state, &mapping).unwrap();
+    assert_eq!(model.params()[0].value, Tensor::new([[1.0], [2.0]]));
+    // The bias by its name, the kernel by its module.
+    let by_one = Mapping::new().module("", "fc").tensor("bias", "fc/bias");
+    let mut other = Model::build(network(), [2], 2).unwrap();
+    let report = pytorch::load_weights(&mut other, &state, &by_one).unwrap();
+    assert_eq!(report.to_string(), "fc/kernel [2, 1] from weight\nfc/bias [1] from bias\n2 weights loaded\n");
+    assert_eq!(other.params()[0].value, model.params()[0].value);
+    let error = pytorch::load_weights(&mut other, &state, &mapping.clone().tensor("weight", "fc/kernel")).unwrap_err();
+    assert!(error.to_string().contains(r#""weight" has the shape [1, 2], "fc/kernel" takes [2, 1]"#), "{error}");
+    // By order, but for one that is named.
+    let mut two = Model::build(network().add_named("last", Dense::new(1)), [2], 1).unwrap();
+    let error = pytorch::load_weights(&mut two, &state, &Mapping::by_order()).unwrap_err().to_string();
+    assert!(error.contains("no module is left for layer last (Dense): weight [1, 1], bias [1]"), "{error}");
+    // f64 in the file is not rounded for a model of f32.
+    let wide = gradus_tensor::safetensors::Writer::new()
+        .tensor("weight", Tensor::from([[1.0_f64, 2.0]]))
+        .tensor("bias", Tensor::from([3_i64]));
+    let wide = StateDict::from_bytes(wide.to_bytes().unwrap()).unwrap();
+    let error = pytorch::load_weights(&mut model, &wide, &mapping).unwrap_err().to_string();
+    assert!(error.contains("elements F64") && error.contains("elements I64"), "{error}");
+}

@@ -48,8 +48,8 @@ impl Mapping {
         Mapping::default()
     }
 
-    /// The modules of PyTorch are the layers in the order of both, each the next one whose tensors have fitting shapes. The report says
-    /// what has been found: two layers of the same shapes in another order look alike. Files of torch.save keep the order of the
+    /// The modules of PyTorch are the layers in the order of both, each the next one whose tensors have fitting shapes; those that
+    /// [`module`](Mapping::module) or [`stack`](Mapping::stack) name are left out of the count. The report says what has been found: two layers of the same shapes in another order look alike. Files of torch.save keep the order of the
     /// modules; in safetensors files and `.npz` it is that of their names, with numbers counted up.
     pub fn by_order() -> Self {
         Mapping { by_order: true, ..Mapping::default() }
@@ -106,12 +106,18 @@ impl Mapping {
         joined(&self.under, name)
     }
 
+    /// The entry for a module: the path of a layer, the place in PyTorch, and the number in a stack.
+    fn entry(&self, module: &Module) -> Option<&(String, String, usize)> {
+        let entries = self.modules.iter().filter(|(layer, ..)| rest_of(&module.path, layer, '/').is_some());
+        entries.max_by_key(|(layer, ..)| layer.len())
+    }
+
     /// Where a module is in PyTorch, and its number in a stack.
     fn place(&self, module: &Module) -> (String, usize) {
-        let entries = self.modules.iter().filter(|(layer, ..)| rest_of(&module.path, layer, '/').is_some());
-        let (layer, theirs, number) = entries
-            .max_by_key(|(layer, ..)| layer.len())
-            .map_or(("", "", 0), |(layer, theirs, number)| (&**layer, &**theirs, *number));
+        let (layer, theirs, number) = match self.entry(module) {
+            Some((layer, theirs, number)) => (&**layer, &**theirs, *number),
+            None => ("", "", 0),
+        };
         let given = layer.split('/').filter(|part| !part.is_empty()).count();
         let place = module.names[given..].iter().fold(theirs.to_owned(), |place, name| joined(&place, name));
         (place, number)
@@ -150,7 +156,7 @@ pub(super) struct Placed {
 impl Placed {
     /// Where the modules of a model are by these names.
     pub fn new<T: Float>(model: &Model<T>, mapping: &Mapping) -> Result<Self> {
-        let modules = modules(model)?;
+        let mut modules = modules(model)?;
         let mut problems = Vec::new();
         for (layer, ..) in &mapping.modules {
             if !modules.iter().any(|module| rest_of(&module.path, layer, '/').is_some()) {
@@ -165,18 +171,20 @@ impl Placed {
         if !problems.is_empty() {
             return Err(Error::new("mapping", problems.join("; "), "the model's summary lists its layers"));
         }
-        let names = modules.iter().map(|module| {
-            let (place, number) = mapping.place(module);
-            Some(slot_names(module, &mapping.full(&place), number))
+        let tensors: HashMap<String, String> =
+            mapping.tensors.iter().map(|(weight, tensor)| (weight.clone(), mapping.full(tensor))).collect();
+        let params = model.params();
+        modules.retain_mut(|module| {
+            module.without(|name| tensors.contains_key(name), params.iter().map(|param| &*param.name))
         });
-        let names = names.collect();
-        let count = |module: &Module| {
-            let name = || mapping.full(&joined(&mapping.place(module).0, "num_batches_tracked"));
-            module.counts_batches.then(name)
-        };
-        let counts = modules.iter().map(count).collect();
-        let tensors = mapping.tensors.iter().map(|(weight, tensor)| (weight.clone(), mapping.full(tensor))).collect();
-        Ok(Placed { modules, names, counts, tensors })
+        let mut placed = Placed { names: Vec::new(), counts: Vec::new(), modules, tensors };
+        for module in &placed.modules {
+            let (place, number) = mapping.place(module);
+            let count = joined(&place, "num_batches_tracked");
+            placed.names.push(Some(slot_names(module, &mapping.full(&place), number)));
+            placed.counts.push(module.counts_batches.then(|| mapping.full(&count)));
+        }
+        Ok(placed)
     }
 
     /// Where they are in this file, or all that does not fit; also the tensors that are not used.
@@ -190,25 +198,19 @@ impl Placed {
         let there: Vec<&String> = all.iter().filter(wanted).collect();
         let mut problems = Vec::new();
         if mapping.by_order {
-            placed.place_by_order(&there, state, &mut problems);
+            placed.place_by_order(&there, state, mapping, &mut problems);
         }
         let mut used: HashSet<&str> = HashSet::new();
         let known: HashSet<&str> = there.iter().map(|name| &***name).collect();
         for (module, names) in placed.modules.iter().zip(&mut placed.names) {
-            let is_given = |weight: &super::modules::Weight| placed.tensors.contains_key(&weight.name);
             if let Some(why) = &module.refused {
-                let given = model.params().iter().filter(|param| rest_of(&param.name, &module.path, '/').is_some());
-                if !mapping.partial && !given.clone().all(|param| placed.tensors.contains_key(&param.name)) {
+                *names = None;
+                if !mapping.partial {
                     problems.push(format!("layer {} ({}) {why}", module.path, module.kind));
                 }
-                continue;
             }
             let Some(slots) = names else { continue };
             let missing: Vec<&String> = slots.iter().filter(|name| !known.contains(&***name)).collect();
-            if module.weights.iter().all(is_given) {
-                *names = None;
-                continue;
-            }
             if missing.len() == slots.len() && mapping.partial {
                 *names = None;
                 continue;
@@ -261,19 +263,26 @@ impl Placed {
         Ok((placed, unused))
     }
 
-    /// Gives each module the next tensors of the file that fit.
-    fn place_by_order(&mut self, there: &[&String], state: &StateDict, problems: &mut Vec<String>) {
+    /// Gives each module that has no place by name the next tensors of the file that fit.
+    fn place_by_order(&mut self, there: &[&String], state: &StateDict, mapping: &Mapping, problems: &mut Vec<String>) {
         let groups = groups(there);
-        let mut taken = vec![false; groups.len()];
+        let by_name: Vec<bool> = self.modules.iter().map(|module| mapping.entry(module).is_some()).collect();
+        let of_named = |group: &Group<'_>| {
+            let named = self.names.iter().zip(&by_name).filter(|(_, by_name)| **by_name);
+            named.filter_map(|(names, _)| names.as_ref()).flatten().any(|name| group.names.contains(&&**name))
+        };
+        let mut taken: Vec<bool> = groups.iter().map(of_named).collect();
         for (index, module) in self.modules.iter().enumerate() {
-            if module.refused.is_some() || module.weights.iter().all(|weight| self.tensors.contains_key(&weight.name)) {
+            if module.refused.is_some() || by_name[index] {
                 continue;
             }
             let fit = groups.iter().enumerate().find(|(place, group)| !taken[*place] && group.fits(module, state));
             let Some((place, group)) = fit else {
-                let wanted = module.slots.iter().map(|slot| format!("{} {}", slot.name, slot.shape));
-                let wanted = wanted.collect::<Vec<_>>().join(", ");
-                problems.push(format!("no module is left for layer {} ({}): {wanted}", module.path, module.kind));
+                if !mapping.partial {
+                    let wanted = module.slots.iter().map(|slot| format!("{} {}", slot.name, slot.shape));
+                    let wanted = wanted.collect::<Vec<_>>().join(", ");
+                    problems.push(format!("no module is left for layer {} ({}): {wanted}", module.path, module.kind));
+                }
                 self.names[index] = None;
                 continue;
             };

@@ -467,22 +467,48 @@ impl Module {
         Module { path: path.to_owned(), names, kind, slots, weights, is_recurrent, counts_batches, refused }
     }
 
+    /// Leaves out the weights that are given otherwise, and the slots that no other needs; whether there is something left. `names` are
+    /// those of all weights of the model.
+    pub fn without<'n>(&mut self, is_given: impl Fn(&str) -> bool, mut names: impl Iterator<Item = &'n str>) -> bool {
+        if self.refused.is_some() {
+            let is_of = |name: &str| name.strip_prefix(&*self.path).is_some_and(|rest| rest.starts_with('/'));
+            return names.any(|name| is_of(name) && !is_given(name));
+        }
+        let given = |of: &Weight| matches!(of.of, Of::Third(..)) && is_given(&of.name);
+        let thirds = self.weights.iter().filter(|weight| given(weight)).count();
+        if !thirds.is_multiple_of(3) {
+            self.refused =
+                Some("has a projection that is given as a tensor: give those of query, key and value".to_owned());
+            return true;
+        }
+        self.weights.retain(|weight| !is_given(&weight.name));
+        let needed: Vec<usize> = self.weights.iter().flat_map(|weight| weight.slots().to_vec()).collect();
+        let places: Vec<usize> = (0..self.slots.len()).filter(|slot| needed.contains(slot)).collect();
+        for weight in &mut self.weights {
+            weight.of.renumber(|slot| places.iter().position(|place| *place == slot).expect("its slots are needed"));
+        }
+        let mut place = 0..;
+        self.slots.retain(|_| needed.contains(&place.next().expect("there is a next number")));
+        !self.weights.is_empty()
+    }
+
     /// Takes in the slots and weights of another one.
     fn extend(&mut self, other: Module) {
         let before = self.slots.len();
         self.slots.extend(other.slots);
-        self.weights.extend(other.weights.into_iter().map(|weight| Weight { of: weight.of.moved(before), ..weight }));
+        self.weights.extend(other.weights.into_iter().map(|mut weight| {
+            weight.of.renumber(|slot| slot + before);
+            weight
+        }));
         self.refused = self.refused.take().or(other.refused);
     }
 }
 
 impl Of {
-    fn moved(self, by: usize) -> Self {
+    fn renumber(&mut self, number: impl Fn(usize) -> usize) {
         match self {
-            Of::One(slot) => Of::One(slot + by),
-            Of::Sum(slots) => Of::Sum(slots.map(|slot| slot + by)),
-            Of::Rows(slots) => Of::Rows(slots.map(|slot| slot + by)),
-            Of::Third(slot, third) => Of::Third(slot + by, third),
+            Of::One(slot) | Of::Third(slot, _) => *slot = number(*slot),
+            Of::Sum(slots) | Of::Rows(slots) => *slots = slots.map(number),
         }
     }
 }

@@ -33,7 +33,7 @@ impl Orders {
         let inputs = summary.inputs.iter().map(|input| {
             // Pictures and volumes are maps, sequences are none.
             let form = if input.shape.len() > 2 { Form::Map } else { Form::Same };
-            Flow { form, shape: input.shape.to_vec(), since_dense: SinceDense::Other }
+            Flow { form, shape: input.shape.to_vec(), since_dense: SinceDense::Input }
         });
         tracer.network(&network, "", inputs.collect())?;
         Ok(tracer.orders)
@@ -53,7 +53,10 @@ enum Form {
 /// The layers from a `Dense` on that leave features where they are.
 #[derive(Clone)]
 enum SinceDense {
+    /// There is no `Dense`.
     Other,
+    /// There are such layers alone from an input on, whose elements are the caller's to put in order.
+    Input,
     Layers(Vec<String>),
     /// Others are fed by one of them too.
     Shared(String),
@@ -191,6 +194,7 @@ impl Tracer<'_> {
                 }
                 flows
             }
+            kind if leaves_form(kind) => given(&first.form),
             kind if makes_map(kind) => given(&Form::Map),
             kind if kind.starts_with("Global") && rank > 1 => given(&Form::Map),
             _ => {
@@ -229,6 +233,7 @@ impl Tracer<'_> {
                     self.orders.outputs.insert(layer.clone(), Arc::clone(&places));
                 }
             }
+            (SinceDense::Input, _) => {}
             (SinceDense::Other, Form::Flat(flat)) if *flat == places => {}
             (SinceDense::Shared(layer), _) => return Err(unclear(at, &format!("{layer:?} feeds other layers too"))),
             _ => return Err(unclear(at, "what it is fed with comes from no Dense")),
@@ -272,6 +277,11 @@ fn leaves_features(kind: &str) -> bool {
             | "Softmax"
             | "UnitNormalization"
     )
+}
+
+/// Whether a layer gives a map for a map, and a sequence for a sequence.
+fn leaves_form(kind: &str) -> bool {
+    kind.contains("Padding") || kind.starts_with("Cropping") || kind.starts_with("SpatialDropout")
 }
 
 /// Whether a layer gives a map.

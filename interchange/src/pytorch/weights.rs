@@ -103,11 +103,6 @@ pub fn save<T: Float>(model: &Model<T>, path: impl AsRef<Path>, mapping: &Mappin
         add(name, value(weight).contiguous().into());
     }
     for ((module, names), count) in placed.modules.iter().zip(&placed.names).zip(&placed.counts) {
-        let of_module = model.params().iter().filter(|param| param.name.starts_with(&format!("{}/", module.path)));
-        let given = of_module.filter(|param| placed.tensors.contains_key(&param.name)).count();
-        if given > 0 && (module.refused.is_some() || given == module.weights.len()) {
-            continue;
-        }
         if let Some(why) = &module.refused {
             refused.push(format!("layer {} ({}) {why}", module.path, module.kind));
             continue;
@@ -158,9 +153,7 @@ impl<'a> Turned<'a> {
                 continue;
             }
             for (place, weight) in module.weights.iter().enumerate() {
-                if !placed.tensors.contains_key(&weight.name) {
-                    weights.insert(weight.name.clone(), (index, place));
-                }
+                weights.insert(weight.name.clone(), (index, place));
             }
         }
         Ok(Turned { state, placed, weights, unused })
