@@ -1,7 +1,7 @@
 //! Files that `torch.save` writes: ZIP archives with the elements beside a pickle, and the older form, in which pickles and elements
 //! follow each other.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 
@@ -98,8 +98,7 @@ impl Checkpoint {
         let mut sizes: HashMap<&str, usize> = HashMap::new();
         for (_, view) in &found {
             let storage = &*view.storage;
-            let key = storage.part_of.as_ref().map_or(&storage.key, |(key, _)| key);
-            sizes.insert(key, storage.element.map_or(1, |element| element.size));
+            sizes.insert(&storage.key, storage.element.map_or(1, |element| element.size));
         }
         let mut extents = HashMap::new();
         let mut place = place;
@@ -128,19 +127,11 @@ impl Checkpoint {
             place = start + bytes;
         }
         let extent = |storage: &Storage| {
-            let (key, first) = match &storage.part_of {
-                None => (&storage.key, 0),
-                Some((key, first)) => (key, *first),
-            };
-            let size = storage.element.map_or(1, |element| element.size) as u64;
-            let whole = extents.get(key);
-            let part = whole.zip(first.checked_mul(size)).filter(|(whole, skipped)| *skipped <= whole.length);
-            let (whole, skipped) = part.ok_or_else(|| {
-                Error::new(
-                    "file",
-                    format!("the storage {key:?} is not in the file, or shorter than it should be"),
-                    DAMAGED,
-                )
+            let (key, size) = (&storage.key, storage.element.map_or(1, |element| element.size) as u64);
+            let part = extents.get(key).zip(storage.first.checked_mul(size));
+            let (whole, skipped) = part.filter(|(whole, skipped)| *skipped <= whole.length).ok_or_else(|| {
+                let problem = format!("the storage {key:?} is not in the file, or shorter than it should be");
+                Error::new("file", problem, DAMAGED)
             })?;
             Ok(Extent { start: whole.start + skipped, length: whole.length - skipped })
         };
@@ -239,13 +230,14 @@ fn placed(
 ) -> Result<(Vec<String>, HashMap<String, Placed>)> {
     let (mut names, mut tensors) = (Vec::new(), HashMap::new());
     // Tied weights have one storage, which is looked for once.
-    let mut extents: BTreeMap<Arc<str>, Extent> = BTreeMap::new();
+    let mut extents: HashMap<(Arc<str>, u64), Extent> = HashMap::new();
     for (name, view) in pickle.tensors()? {
-        let found = match extents.get(&view.storage.key) {
+        let key = (Arc::clone(&view.storage.key), view.storage.first);
+        let found = match extents.get(&key) {
             Some(found) => *found,
             None => extent(&view.storage).map_err(|error| error.within(&format!("tensor {name:?}")))?,
         };
-        extents.insert(Arc::clone(&view.storage.key), found);
+        extents.insert(key, found);
         view.check(found.length).map_err(|problem| Error::new(format!("tensor {name:?}"), problem, DAMAGED))?;
         tensors.insert(name.clone(), Placed { view, start: found.start });
         names.push(name);
@@ -329,4 +321,35 @@ fn gathered<T: Element>(x: &Tensor<T>, view: &View) -> Tensor<T> {
         break;
     }
     Tensor::from_vec(elements, &shape[..]).expect("as many elements as the shape has")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+
+    /// A file in the old form: a tensor of two elements over elements 1 to 3 of a storage of four, by `part`.
+    fn old_form(part: &[u8], elements: &[f32]) -> Result<AnyTensor> {
+        let facts = b"\x80\x02M\xe9\x03.\x80\x02}X\x0d\0\0\0little_endian\x88s.";
+        let tensor =
+            b"\x80\x02}X\x01\0\0\0xctorch._utils\n_rebuild_tensor_v2\n((X\x07\0\0\0storagectorch\nFloatStorage\n\
+                       X\x01\0\0\0kX\x03\0\0\0cpuK\x04";
+        let rest = b"tQK\x01K\x02\x85K\x01\x85\x89}tRs.\x80\x02]X\x01\0\0\0ka.";
+        let mut bytes = [OLD_FORM, facts, tensor, part, rest, &(elements.len() as u64).to_le_bytes()].concat();
+        elements.iter().for_each(|x| bytes.extend(x.to_le_bytes()));
+        let length = bytes.len() as u64;
+        Checkpoint::of_old_form(Box::new(Cursor::new(bytes)), length)?.read("x")
+    }
+
+    #[test]
+    fn parts_of_storages_are_read() {
+        let elements = [0.0, 1.0, 2.0, 3.0];
+        assert_eq!(old_form(b"N", &elements).unwrap(), Tensor::new([1.0, 2.0]).into());
+        assert_eq!(old_form(b"X\x01\0\0\0pK\x01K\x03\x87", &elements).unwrap(), Tensor::new([2.0, 3.0]).into());
+        for part in [&b"X\x01\0\0\0pK\x02K\x03\x87"[..], b"X\x01\0\0\0pK\x05K\x01\x87", b"X\x01\0\0\0pK\x02K\x02\x87"] {
+            assert!(old_form(part, &elements).is_err());
+        }
+        assert!(old_form(b"N", &elements[..3]).is_err());
+    }
 }

@@ -77,10 +77,10 @@ pub(super) struct Storage {
     pub key: Arc<str>,
     /// `None`: bytes.
     pub element: Option<ElementType>,
+    /// The first element that belongs to it: not 0 only for a part of a storage, in the old form.
+    pub first: u64,
     /// The elements, as the pickle claims.
     pub count: u64,
-    /// The storage that this is a part of, in the old form: its key, and the first element.
-    pub part_of: Option<(Arc<str>, u64)>,
 }
 
 /// A tensor: elements of a storage, some steps apart along each axis.
@@ -664,7 +664,8 @@ impl Machine<'_> {
         Ok(Value::Tensor(Arc::new(view)))
     }
 
-    /// The storage of a persistent id: `("storage", class, key, device, count)`, and in the old form what it is a part of.
+    /// The storage of a persistent id: `("storage", class, key, device, count)`. In the old form there may be a part of it behind that:
+    /// `(name, first, count)`.
     fn storage(&self, id: &Value) -> Result<Storage> {
         let read = || {
             let [Value::Text(kind), Value::Known(Known::Storage(element)), Value::Text(key), _, count, part @ ..] =
@@ -672,16 +673,16 @@ impl Machine<'_> {
             else {
                 return None;
             };
-            let part_of = match part {
-                [] | [Value::None] => None,
+            let (first, count) = match part {
+                [] | [Value::None] => (0, count),
                 [part] => match self.values(part)? {
-                    [Value::Text(key), offset, _] => Some((Arc::clone(key), number(offset)? as u64)),
+                    [_, first, count] => (number(first)?, count),
                     _ => return None,
                 },
                 _ => return None,
             };
-            let count = number(count)? as u64;
-            (**kind == *"storage").then(|| Storage { key: Arc::clone(key), element: *element, count, part_of })
+            let (first, count) = (first as u64, number(count)? as u64);
+            (**kind == *"storage").then(|| Storage { key: Arc::clone(key), element: *element, first, count })
         };
         read().ok_or_else(|| damaged("what lies outside the pickle is no storage of a tensor"))
     }
