@@ -79,6 +79,13 @@ impl NpzFile {
     /// # Errors
     /// If there is no array of this name, its elements are of a type that is not read, or the file is damaged.
     pub fn read(&self, name: &str) -> Result<AnyTensor> {
+        self.read_array(name).map_err(|error| match self.archive.path() {
+            Some(path) => error.within(&path.display().to_string()),
+            None => error,
+        })
+    }
+
+    fn read_array(&self, name: &str) -> Result<AnyTensor> {
         let Some(header) = self.arrays.get(name) else {
             let problem = format!("there is no array {name:?}, only {}", shortened(&self.names().collect::<Vec<_>>()));
             return Err(Error::new("npz", problem, "check the name"));
@@ -131,9 +138,8 @@ impl NpzFile {
 /// # Errors
 /// As [`NpzFile::open`] and [`NpzFile::read`].
 pub fn load(path: impl AsRef<Path>) -> Result<BTreeMap<String, AnyTensor>> {
-    let file = NpzFile::open(path.as_ref())?;
-    let read = file.names().map(|name| Ok((name.to_owned(), file.read(name)?))).collect::<Result<_>>();
-    read.map_err(|error| error.within(&path.as_ref().display().to_string()))
+    let file = NpzFile::open(path)?;
+    file.names().map(|name| Ok((name.to_owned(), file.read(name)?))).collect()
 }
 
 /// Writes arrays into a `.npz` file, which `numpy.load` reads: stored as they are, in the order given. The same arrays are the same

@@ -22,7 +22,19 @@ use super::state_dict::StateDict;
 /// `BatchNormalization::epsilon(1e-5)`, and pad a convolution with strides by a `ZeroPadding2D`, since [`Padding::Same`] pads less in
 /// front than PyTorch's `padding=1`.
 ///
-/// [`Mapping`] has an example.
+/// ```
+/// use gradus_interchange::pytorch::{self, Mapping, StateDict};
+/// use gradus_nn::{Dense, Flatten, Model, Sequential};
+/// use gradus_tensor::{Tensor, safetensors::Writer};
+/// // nn.Sequential(nn.Flatten(), nn.Linear(4, 1, bias=False)) on pictures of two channels and two points.
+/// let bytes = Writer::new().tensor("1.weight", Tensor::new([[1.0, 2.0, 3.0, 4.0]])).to_bytes()?;
+/// let network = Sequential::new().add(Flatten).add(Dense::new(1).use_bias(false));
+/// let mut model = Model::build(network, [1, 2, 2], 42)?;
+/// pytorch::load_weights(&mut model, &StateDict::from_bytes(bytes)?, &Mapping::new())?;
+/// // Here both channels of a point stand side by side.
+/// assert_eq!(model.params()[0].value, Tensor::new([[1.0], [3.0], [2.0], [4.0]]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// If tensors are missing, are too many or have other shapes, or a layer is none that PyTorch has: all of them, in one message; or if the
