@@ -3,6 +3,7 @@
 mod fields;
 mod layers;
 mod operations;
+mod optimizer;
 mod order;
 mod read;
 mod variables;
@@ -20,6 +21,7 @@ use serde_json::{Value as Json, json};
 use crate::archive::{Archive, ArchiveWriter};
 use crate::hdf5::{Hdf5, Hdf5Writer, SIGNATURE};
 pub use variables::{Variables, variables};
+pub use optimizer::{SavedOptimizer, optimizer, optimizer_as};
 use read::{ReadModel, read_model};
 use weights::KerasWeights;
 use write::{Written, write_model};
@@ -143,6 +145,14 @@ impl SavedModel {
                 };
                 Ok(SavedModel { config: json(config.as_bytes())?, weights, is_listed: true })
             }
+        }
+    }
+
+    /// What an older file says of the training.
+    fn training_config(&self) -> Result<Json> {
+        match self.weights.texts("", "training_config")?.and_then(|mut texts| texts.pop()) {
+            Some(config) => json(config.as_bytes()),
+            None => Ok(Json::Null),
         }
     }
 

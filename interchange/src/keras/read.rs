@@ -359,7 +359,7 @@ impl Reader<'_> {
             }
         };
         calls.iter_mut().for_each(|(_, _, call)| call.inputs.iter_mut().for_each(settled));
-        let Some(order) = self.ordered(&calls, layers, &places, model, within) else { return None };
+        let order = self.ordered(&calls, layers, &places, model, within)?;
         // Each call in its turn; the first of a layer is the layer, others share its weights.
         let mut of_calls: HashMap<(usize, usize), String> = HashMap::new();
         let mut firsts: HashMap<usize, String> = HashMap::new();

@@ -147,7 +147,7 @@ fn is_of_training(path: &str) -> bool {
 }
 
 /// The names of a list attribute, which Keras cuts into several attributes where it is long: `weight_names0` and so on.
-fn list(file: &Hdf5, group: &str, name: &str) -> Result<Option<Vec<String>>> {
+pub(super) fn list(file: &Hdf5, group: &str, name: &str) -> Result<Option<Vec<String>>> {
     if let Some(names) = file.texts(group, name)? {
         return Ok(Some(names));
     }

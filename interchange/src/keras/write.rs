@@ -368,7 +368,8 @@ impl Writer<'_> {
         }
         config.insert("name".to_owned(), json!(name));
         // Not all layers without weights know this option.
-        if !at.is_trained && !(row.weights.is_empty() && row.inner.is_empty()) {
+        let has_weights = !row.weights.is_empty() || !row.inner.is_empty();
+        if !at.is_trained && has_weights {
             config.insert("trainable".to_owned(), json!(false));
         }
         config.insert("dtype".to_owned(), json!(self.dtype));

@@ -1,6 +1,7 @@
 //! Keras's files, against what Keras makes of them.
 
 mod reading;
+mod training;
 mod writing;
 
 use std::path::PathBuf;
