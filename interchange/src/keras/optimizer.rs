@@ -80,7 +80,8 @@ fn read<T: Float>(saved: &SavedModel) -> Result<Option<SavedOptimizer<T>>> {
     };
     let Some(class) = compiled["class_name"].as_str() else { return Ok(None) };
     let config = compiled["config"].clone();
-    let refused = |problem: String| Error::new("keras", problem, "begin with a new optimiser: the model itself is read by load");
+    let refused =
+        |problem: String| Error::new("keras", problem, "begin with a new optimiser: the model itself is read by load");
     if !config["gradient_accumulation_steps"].is_null() {
         return Err(refused("the optimiser gathers gradients of several batches".to_owned()));
     }
@@ -95,7 +96,8 @@ fn read<T: Float>(saved: &SavedModel) -> Result<Option<SavedOptimizer<T>>> {
         return Err(refused(format!("the number of steps is {steps}")));
     }
     // A schedule has no variable.
-    let learning_rate = if config["learning_rate"].is_object() { None } else { Some(variables.scalar("learning rate")?) };
+    let learning_rate =
+        if config["learning_rate"].is_object() { None } else { Some(variables.scalar("learning rate")?) };
     let mut slots = Vec::new();
     // Before the first step there are none.
     if variables.is_more() {
@@ -117,7 +119,8 @@ fn read<T: Float>(saved: &SavedModel) -> Result<Option<SavedOptimizer<T>>> {
 fn slots_of(class: &str, config: &Json) -> Option<Vec<&'static [&'static str]>> {
     let is_set = |option: &str| config[option] == Json::Bool(true);
     let has_momentum = config["momentum"].as_f64().is_some_and(|momentum| momentum > 0.0);
-    let mut groups: Vec<&'static [&'static str]> = if is_set("use_ema") { vec![&["moving_average"]] } else { Vec::new() };
+    let mut groups: Vec<&'static [&'static str]> =
+        if is_set("use_ema") { vec![&["moving_average"]] } else { Vec::new() };
     match class {
         "Adam" | "AdamW" => {
             groups.push(&["momentum", "velocity"]);

@@ -12,37 +12,42 @@ use crate::hdf5::Hdf5;
 
 /// The weights of a model in a file.
 pub(super) struct KerasWeights<'a> {
-    file: &'a Hdf5,
-    /// The data set of each weight, and of each number that is an option here.
-    data: BTreeMap<String, String>,
+    files: &'a [Hdf5],
+    /// The file and the data set of each weight, and of each number that is an option here.
+    data: BTreeMap<String, Stored>,
     names: Vec<String>,
 }
 
+/// The number of the file and the path of a data set.
+type Stored = (usize, String);
+
 impl<'a> KerasWeights<'a> {
-    /// The weights at these places in a file in which Keras's paths lead to variables.
+    /// The weights at these places in files in which Keras's paths lead to variables.
     ///
     /// # Errors
     /// If variables are missing, or the file has others.
-    pub fn by_paths(file: &'a Hdf5, places: &[Place]) -> Result<Self> {
-        let tensors = file.tensors()?;
-        let there: HashSet<&str> = tensors.iter().map(String::as_str).collect();
+    pub fn by_paths(files: &'a [Hdf5], places: &[Place]) -> Result<Self> {
+        let mut there: BTreeMap<String, usize> = BTreeMap::new();
+        for (number, file) in files.iter().enumerate() {
+            there.extend(file.tensors()?.into_iter().map(|tensor| (tensor, number)));
+        }
         // Of a layer that lies in two models, Keras stores the variables under the first path alone.
-        let mut stored: HashMap<(&str, &str), String> = HashMap::new();
+        let mut stored: HashMap<(&str, &str), Stored> = HashMap::new();
         let (mut data, mut missing, mut used) = (Vec::new(), Vec::new(), HashSet::new());
         for place in places {
             let own = place.path();
             let key = (&*place.twin, last_name(&place.ours));
-            if there.contains(&*own) {
+            if let Some(&number) = there.get(&own) {
                 used.insert(own.clone());
-                stored.entry(key).or_insert_with(|| own.clone());
-                data.push((place, own));
+                stored.entry(key).or_insert_with(|| (number, own.clone()));
+                data.push((place, (number, own)));
             } else if let Some(twin) = stored.get(&key) {
                 data.push((place, twin.clone()));
             } else {
                 missing.push(format!("{} ({own})", place.ours));
             }
         }
-        let others = tensors.iter().filter(|tensor| !used.contains(*tensor) && !is_of_training(tensor));
+        let others = there.keys().filter(|tensor| !used.contains(*tensor) && !is_of_training(tensor));
         let others: Vec<&String> = others.collect();
         let mut problems = Vec::new();
         if !missing.is_empty() {
@@ -55,7 +60,7 @@ impl<'a> KerasWeights<'a> {
             let problem = format!("the variables are not those of the model: {}", problems.join("; "));
             return Err(Error::new("keras", problem, "load the file into the model that it was saved from"));
         }
-        Ok(KerasWeights::new(file, data))
+        KerasWeights::new(files, data)
     }
 
     /// The weights at these places in an older file, which lists the variables of each layer by name.
@@ -90,7 +95,7 @@ impl<'a> KerasWeights<'a> {
                 if found != wanted {
                     problems.push(format!("{name:?} stands where {:?} is needed", place.ours));
                 }
-                data.push((place, format!("{group}/{name}")));
+                data.push((place, (0, format!("{group}/{name}"))));
             }
         }
         let missing: Vec<&str> = by_layer.into_keys().collect();
@@ -101,19 +106,26 @@ impl<'a> KerasWeights<'a> {
             let hint = "load the file into the model that it was saved from";
             return Err(Error::new("keras", shortened(&problems).to_string(), hint));
         }
-        Ok(KerasWeights::new(file, data))
+        KerasWeights::new(std::slice::from_ref(file), data)
     }
 
-    fn new(file: &'a Hdf5, data: Vec<(&Place, String)>) -> Self {
+    fn new(files: &'a [Hdf5], data: Vec<(&Place, Stored)>) -> Result<Self> {
+        for (place, (file, tensor)) in &data {
+            if files[*file].info(tensor)?.is_none() {
+                let problem = format!("there is no data set {tensor:?}, which is {:?}", place.ours);
+                return Err(Error::new("keras", problem, "the file is damaged: fetch or write it again"));
+            }
+        }
         let names = data.iter().filter(|(place, _)| matches!(place.kind, WeightKind::Trained | WeightKind::State));
         let names = names.map(|(place, _)| place.ours.clone()).collect();
         let data = data.into_iter().map(|(place, tensor)| (place.ours.clone(), tensor)).collect();
-        KerasWeights { file, data, names }
+        Ok(KerasWeights { files, data, names })
     }
 
     /// The numbers of a tensor that is an option here.
     pub fn numbers(&self, name: &str) -> Option<Vec<f64>> {
-        let tensor = self.file.read(self.data.get(name)?).ok()?;
+        let (file, tensor) = self.data.get(name)?;
+        let tensor = self.files[*file].read(tensor).ok()?;
         tensor.is_float().then(|| tensor.to::<f64>().to_vec())
     }
 }
@@ -124,16 +136,14 @@ impl WeightSource for KerasWeights<'_> {
     }
 
     fn info(&self, name: &str) -> Option<TensorInfo> {
-        match self.file.info(self.data.get(name)?) {
-            Ok(info) => info,
-            // What is wrong with it is said when it is read.
-            Err(_) => Some(TensorInfo { stored: "unknown".to_owned(), element: None, shape: [0].into(), bytes: 0 }),
-        }
+        let (file, tensor) = self.data.get(name)?;
+        // Looked up once already, when the source was made.
+        self.files[*file].info(tensor).ok()?
     }
 
     fn read(&self, name: &str) -> Result<AnyTensor> {
         match self.data.get(name) {
-            Some(tensor) => self.file.read(tensor),
+            Some((file, tensor)) => self.files[*file].read(tensor),
             None => Err(Error::new("keras", format!("there is no weight {name:?}"), "")),
         }
     }

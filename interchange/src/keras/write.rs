@@ -50,7 +50,7 @@ pub(super) fn write_model<T: Float>(model: &Model<T>) -> Result<Written> {
     });
     let at = At { ours: "", keras: "", layer: None, is_trained: true };
     let inputs: Vec<(Option<PartialShape>, &str)> = inputs.collect();
-    let config = writer.network(&network, "model", &inputs, &at);
+    let config = writer.network(&network, is_chain(&network), "model", &inputs, &at);
     let Writer { mut written, problems, .. } = writer;
     if !problems.is_empty() {
         let hint = "take layers that Keras has, or write the model by Model::save";
@@ -124,10 +124,17 @@ impl Writer<'_> {
     }
 
     /// The object of a network.
-    fn network(&mut self, network: &Network, name: &str, inputs: &InputsOf<'_>, at: &At<'_>) -> Json {
+    fn network(
+        &mut self,
+        network: &Network,
+        is_sequential: bool,
+        name: &str,
+        inputs: &InputsOf<'_>,
+        at: &At<'_>,
+    ) -> Json {
         let vars = joined(at.keras, "vars");
         self.written.groups.push((vars, name.to_owned()));
-        if is_chain(network) {
+        if is_sequential {
             self.chain(network, name, inputs, at)
         } else {
             self.functional(network, name, inputs, at)
@@ -173,10 +180,7 @@ impl Writer<'_> {
         }
         let is_model = |name: &str| {
             network.layers.iter().find(|layer| layer.name == name).is_some_and(|layer| match &layer.what {
-                What::Layer { kind, config } => {
-                    matches!(&**kind, "Graph" | "Sequential")
-                        && Network::from_json(config).is_ok_and(|inner| !is_chain(&inner))
-                }
+                What::Layer { kind, config } => class_of(kind, config) == "Functional",
                 What::Shares(_) => false,
             })
         };
@@ -319,7 +323,7 @@ impl Writer<'_> {
             };
             let types = network.inputs.iter().map(|input| type_of(&network, input).unwrap_or(self.dtype));
             let inputs: Vec<(Option<PartialShape>, &str)> = inputs.iter().cloned().zip(types).collect();
-            let mut object = self.network(&network, name, &inputs, at);
+            let mut object = self.network(&network, is_sequential(kind, &network), name, &inputs, at);
             object["config"]["trainable"] = json!(at.is_trained);
             return (object, Map::new());
         }
@@ -408,12 +412,17 @@ impl Writer<'_> {
 /// The class of Python by which Keras finds the weights of a layer.
 fn class_of<'a>(kind: &'a str, config: &Json) -> &'a str {
     match kind {
-        "Graph" | "Sequential" => match Network::from_json(config).is_ok_and(|network| is_chain(&network)) {
+        "Graph" | "Sequential" => match Network::from_json(config).is_ok_and(|network| is_sequential(kind, &network)) {
             true => "Sequential",
             false => "Functional",
         },
         kind => of_kind(kind).map_or(kind, |row| row.python.unwrap_or(row.class)),
     }
+}
+
+/// Whether a network within another is a Sequential in Keras too. A Graph stays a functional model, whose weights are elsewhere.
+fn is_sequential(kind: &str, network: &Network) -> bool {
+    kind == "Sequential" && is_chain(network)
 }
 
 /// Whether Keras can have a network as a Sequential: each layer is fed with the first and only output of the one before.

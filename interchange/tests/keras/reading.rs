@@ -1,6 +1,8 @@
 //! Models that Keras has written.
 
 use gradus_interchange::keras;
+use gradus_nn::{Dense, Model, Sequential};
+use gradus_tensor::Tensor;
 
 use crate::{Expected, READ, fixture};
 
@@ -32,9 +34,77 @@ fn refusal(name: &str) -> String {
 
 #[test]
 fn what_is_not_supported_is_refused_by_name() {
-    assert_eq!(refusal("lacking.keras"), "");
-    assert_eq!(refusal("quantized.keras"), "");
-    assert_eq!(refusal("two_masks.keras"), "");
-    assert_eq!(refusal("weights.weights.h5"), "");
-    assert_eq!(refusal("make.py"), "");
+    let hint = "change these in Keras and save the model again, or build the network here and use load_weights";
+    let all = "keras: layer code (Lambda): it holds code, which is not run; layer a (AlphaDropout): there is no such layer here; \
+        layer c (Conv1D): data_format is \"channels_first\", not \"channels_last\"";
+    assert_eq!(refusal("lacking.keras"), format!("{all}; {hint}"));
+    let begins = [
+        ("quantized.keras", "keras: layer dense_"),
+        ("two_masks.keras", "keras: layer lstm"),
+        (
+            "weights.weights.h5",
+            "keras: the file holds weights without a model; build the network here and use load_weights",
+        ),
+        ("sharded.weights.json", "keras: the file says where weights are, and holds no model"),
+        ("make.py", "keras: it begins with the bytes [34, 34, 34, "),
+    ];
+    for (name, begin) in begins {
+        let refusal = refusal(name);
+        assert!(refusal.starts_with(begin), "{refusal}");
+    }
+    assert!(refusal("quantized.keras").contains("the dtype policy is {\"class_name\":\"QuantizedDTypePolicy\""));
+    assert!(refusal("two_masks.keras").contains("its mask is merged of different ones"));
+}
+
+fn dense_chain() -> Model {
+    Model::build(Sequential::new().add(Dense::new(4)).add(Dense::new(2)), [3], 1).unwrap()
+}
+
+#[test]
+fn weights_are_read_into_a_model_that_there_is() {
+    for file in ["weights.weights.h5", "sharded.weights.json"] {
+        let mut model = dense_chain();
+        keras::load_weights(&mut model, fixture(file)).unwrap();
+        Expected::of("weights").check(file, &model);
+    }
+    // Of a whole model, and of an older file.
+    for (of_model, file) in [("graph", "graph_380.keras"), ("legacy", "legacy.h5"), ("attention", "attention.keras")] {
+        let path =
+            fixture(if of_model == "legacy" { "legacy.h5".into() } else { format!("{of_model}.keras") }.as_str());
+        let mut model = keras::load(path).unwrap().model;
+        for param in model.params_mut().iter_mut() {
+            param.value = Tensor::zeros(param.value.shape());
+        }
+        keras::load_weights(&mut model, fixture(file)).unwrap();
+        Expected::of(of_model).check(file, &model);
+    }
+    let mut model = dense_chain();
+    let error = keras::load_weights(&mut model, fixture("chain.keras")).unwrap_err().to_string();
+    assert!(
+        error.contains("2 missing: \"1/kernel (layers/dense_1/vars/0)\"") || error.contains("unexpected"),
+        "{error}"
+    );
+    let network = Sequential::new().add(Dense::new(4)).add(Dense::new(5));
+    let mut model = Model::build(network, [3], 1).unwrap();
+    let error = keras::load_weights(&mut model, fixture("weights.weights.h5")).unwrap_err().to_string();
+    assert!(error.contains("\"1/kernel\" has the shape [4, 2], [4, 5] is needed"), "{error}");
+}
+
+#[test]
+fn layers_that_are_not_trained_are_frozen() {
+    let model = keras::load(fixture("legacy.h5")).unwrap().model;
+    let frozen: Vec<&str> = model.params().iter().filter(|param| param.frozen).map(|param| &*param.name).collect();
+    let names = ["gamma", "beta", "moving_mean", "moving_variance"].map(|name| format!("inner/frozen/{name}"));
+    assert_eq!(frozen, names);
+}
+
+#[test]
+fn names_are_kept() {
+    let model = keras::load(fixture("graph.keras")).unwrap().model;
+    let inputs: Vec<&str> = model.inputs().iter().map(|input| &*input.name).collect();
+    // `input_7` is a name that the framework gives itself.
+    assert_eq!(inputs, ["input", "second"]);
+    let outputs: Vec<&str> = model.outputs().iter().map(|output| &*output.name).collect();
+    assert_eq!(outputs, ["last", "m", "n", "q", "z"]);
+    assert!(model.params().get("shared/kernel").is_some() && model.params().get("block/shared/kernel").is_some());
 }

@@ -25,7 +25,8 @@ fn go_on<R: Rule + Debug>(file: &str, name: &str, mut optimizer: Optimizer<R>) {
     }
     assert_eq!(outputs.len(), model.params().len());
     for (param, expected) in model.params().iter().zip(&outputs) {
-        assert!(param.value.allclose(expected, 1e-5, 1e-6), "{name}: {}: {:?} {expected:?}", param.name, param.value);
+        // A step is 1e-3 to 1e-2, and Keras's Adam takes epsilon a little otherwise.
+        assert!(param.value.allclose(expected, 1e-5, 2e-5), "{name}: {}: {:?} {expected:?}", param.name, param.value);
     }
 }
 
@@ -44,10 +45,12 @@ fn training_goes_on() {
 fn what_the_file_says_of_the_optimiser() {
     let saved = keras::optimizer(fixture("trained_sgd.keras")).unwrap().unwrap();
     assert_eq!((&*saved.class, &saved.config["momentum"]), ("SGD", &serde_json::json!(0.5)));
-    assert_eq!((saved.config["learning_rate"]["class_name"].as_str(), saved.state.learning_rate), (Some("ExponentialDecay"), None));
+    assert_eq!(
+        (saved.config["learning_rate"]["class_name"].as_str(), saved.state.learning_rate),
+        (Some("ExponentialDecay"), None)
+    );
     let names: Vec<&str> = saved.state.slots.iter().map(|(name, _)| &**name).collect();
-    let last = format!("{}/momentum", "dense_1/bias");
     assert_eq!(names.len(), 4);
-    assert!(names[0] == "dense/kernel/momentum" && names[3].ends_with("/bias/momentum"), "{names:?} {last}");
+    assert!(names[0] == "dense/kernel/momentum" && names[3].ends_with("/bias/momentum"), "{names:?}");
     assert!(keras::optimizer(fixture("chain.keras")).unwrap().is_none());
 }
