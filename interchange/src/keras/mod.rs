@@ -77,7 +77,8 @@ const LONGEST_CONFIG: u64 = 1 << 28;
 pub struct Loaded<T: Float = f32> {
     /// The network with its weights.
     pub model: Model<T>,
-    /// What the file says beside that changes no prediction, such as a penalty that has no counterpart here.
+    /// What the file says beside that changes no prediction, such as a penalty that has no counterpart here: who goes on training
+    /// may miss it.
     pub left_out: Vec<String>,
 }
 
@@ -441,7 +442,7 @@ mod tests {
     fn calls_of_keras_2_are_read() {
         let model = of_config(&of_keras_2()).unwrap().model;
         // By hand: leaky with the slope 0.5, plus relu.
-        assert_eq!(model.predict(&Tensor::new([[-2.0, 0.0, 3.0]])).unwrap(), Tensor::new([[-1.0, 0.0, 6.0]]));
+        assert_eq!(model.predict(Tensor::new([[-2.0, 0.0, 3.0]])).unwrap(), Tensor::new([[-1.0, 0.0, 6.0]]));
     }
 
     fn problem(config: &str) -> String {

@@ -48,7 +48,17 @@ pub struct SavedOptimizer<T: Float = f32> {
 
 /// Reads the optimiser out of a model that Keras has saved; none if the model was not compiled.
 ///
-/// [`SavedOptimizer`] has an example. Adam, AdamW, SGD, RMSprop, Adagrad, Adadelta, Adamax, Nadam, Ftrl, Lion and Lamb are known.
+/// ```
+/// use gradus_interchange::keras;
+/// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/keras/trained_sgd.keras");
+/// let saved = keras::optimizer(path)?.unwrap();
+/// assert_eq!((&*saved.class, saved.config["momentum"].as_f64()), ("SGD", Some(0.5)));
+/// // Its learning rate is a schedule.
+/// assert_eq!(saved.config["learning_rate"]["class_name"], "ExponentialDecay");
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
+///
+/// [`SavedOptimizer`] shows how training goes on. Adam, AdamW, SGD, RMSprop, Adagrad, Adadelta, Adamax, Nadam, Ftrl, Lion and Lamb are known.
 ///
 /// # Errors
 /// If the file cannot be read, the optimiser is another one, or its variables are not those of the model's weights.

@@ -12,6 +12,9 @@ use super::layers::{LayerRow, WeightKind, of_class};
 use super::operations::operation;
 use crate::network::{LayerNode, Network, Source, What};
 
+/// The most layers of a model: some searches take the square of their number.
+const MOST_LAYERS: usize = 1 << 14;
+
 /// A model's config that has been read.
 #[derive(Default)]
 pub(super) struct ReadModel {
@@ -190,6 +193,11 @@ impl Reader<'_> {
                 return None;
             }
         };
+        if layers.len() > MOST_LAYERS {
+            let problem = format!("it has {} layers, more than {MOST_LAYERS}", layers.len());
+            self.problem(within.ours, model.class, problem);
+            return None;
+        }
         let mut envelopes = Vec::with_capacity(layers.len());
         for layer in layers {
             match Envelope::new(layer) {
@@ -495,6 +503,14 @@ impl Reader<'_> {
         {
             config.entry("negative_slope").or_insert(slope);
         }
+        // Keras counts the axis from the front once the layer is built.
+        let rank = layer.whole["build_config"]["input_shape"].as_array().map(Vec::len);
+        if layer.class == "Normalization"
+            && let (Some(rank), Some([axis])) = (rank, layer.config["axis"].as_array().map(Vec::as_slice))
+            && axis.as_u64().is_some_and(|axis| axis + 1 == rank as u64)
+        {
+            config.insert("axis".to_owned(), json!(-1));
+        }
         let mut is_whole = true;
         for field in row.fields.iter().copied().flatten() {
             if let Err(problem) = field.read(&mut config, &mut data) {
@@ -587,7 +603,8 @@ impl Reader<'_> {
             if is_off || OF_ALL.contains(&&*option) {
                 continue;
             }
-            if option.ends_with("_regularizer") {
+            // Without them predictions are the same. (A Dropout of whole channels or samples drops single numbers here.)
+            if option.ends_with("_regularizer") || option == "noise_shape" {
                 let note = format!("layer {path} ({}): its {option}, which only training needs", layer.class);
                 self.read.left_out.push(note);
                 continue;

@@ -134,11 +134,7 @@ impl Writer<'_> {
     ) -> Json {
         let vars = joined(at.keras, "vars");
         self.written.groups.push((vars, name.to_owned()));
-        if is_sequential {
-            self.chain(network, name, inputs, at)
-        } else {
-            self.functional(network, name, inputs, at)
-        }
+        if is_sequential { self.chain(network, name, inputs, at) } else { self.functional(network, name, inputs, at) }
     }
 
     fn chain(&mut self, network: &Network, name: &str, inputs: &InputsOf<'_>, at: &At<'_>) -> Json {
