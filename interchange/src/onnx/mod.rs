@@ -3,7 +3,7 @@
 //! [`load`] makes a model of a file, which predicts and can be trained on. [`OnnxFile`] shows what a file has, and computes it on named
 //! tensors, with or without a batch axis. [`Program`] is the layer that holds the operators of a file.
 //!
-//! Files of the opsets 7 to 28 are read, with external data beside the model. Nothing that a file contains is run but the operators
+//! Files of the opsets 6 to 28 are read, with external data beside the model. Nothing that a file contains is run but the operators
 //! below. What is not read is refused when the file is opened, and the error names all of it.
 //!
 //! # Values
@@ -20,7 +20,7 @@
 //!
 //! # Operators
 //!
-//! Each is read in all its versions from opset 7 on, with all its attributes and modes but those in the last column.
+//! Each is read in all its versions from opset 6 on, with all its attributes and modes but those in the last column.
 //!
 //! | Family | Operators | Not read |
 //! |---|---|---|

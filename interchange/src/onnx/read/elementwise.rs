@@ -9,17 +9,37 @@ use super::value::{Kind, Value, Whole};
 
 /// Two inputs of one kind whose shapes broadcast together.
 enum Pair<'a, T: Float> {
-    Floats(&'a Var<T>, &'a Var<T>),
-    Ints(&'a Tensor<i64>, &'a Tensor<i64>, Whole),
-    Masks(&'a Tensor<bool>, &'a Tensor<bool>),
+    Floats(&'a Var<T>, Var<T>),
+    Ints(&'a Tensor<i64>, Tensor<i64>, Whole),
+    Masks(&'a Tensor<bool>, Tensor<bool>),
+}
+
+/// The second input. In opset 6 its axes were those of the first from `axis` on, or its last ones.
+fn right<T: Float>(call: &Call<'_, T>) -> Result<Value<T>, String> {
+    let (a, b) = (call.value(0)?.shape(), call.value(1)?);
+    if call.opset >= 7 || a == b.shape() {
+        return Ok(b.clone());
+    }
+    if !call.flag("broadcast", false)? && call.node.op != "PRelu" {
+        return Err("inputs of different shapes need broadcast = 1 in opset 6".to_owned());
+    }
+    // A slope for each channel.
+    let of_channels = call.node.op == "PRelu" && b.shape().len() == 1 && a.len() > 1;
+    let axis = match call.has("axis") || of_channels {
+        true => super::call::place(call.int("axis", 1)?, a.len())?,
+        false => return Ok(b.clone()),
+    };
+    let behind = a.len().checked_sub(axis + b.shape().len());
+    let behind = behind.ok_or_else(|| format!("{} does not fit {a} from axis {axis} on", b.shape()))?;
+    Ok(b.reshape(b.shape().join(&vec![1; behind])))
 }
 
 fn pair<'a, T: Float>(call: &Call<'a, T>) -> Result<Pair<'a, T>, String> {
-    let (a, b) = (call.value(0)?, call.value(1)?);
+    let (a, b) = (call.value(0)?, right(call)?);
     broadcast(a.shape(), b.shape())?;
     match (a, b) {
         (Value::Floats(a), Value::Floats(b)) => Ok(Pair::Floats(a, b)),
-        (Value::Ints(a, whole), Value::Ints(b, other)) if whole == other => Ok(Pair::Ints(a, b, *whole)),
+        (Value::Ints(a, whole), Value::Ints(b, other)) if *whole == other => Ok(Pair::Ints(a, b, *whole)),
         (Value::Mask(a), Value::Mask(b)) => Ok(Pair::Masks(a, b)),
         (a, b) => Err(format!("both inputs should be of one type, found {} and {}", a.kind().name(), b.kind().name())),
     }
@@ -32,7 +52,7 @@ fn no_masks<X>() -> Result<X, String> {
 pub(crate) fn add<T: Float>(call: &Call<'_, T>) -> Outputs<T> {
     match pair(call)? {
         Pair::Floats(a, b) => floats(a + b),
-        Pair::Ints(a, b, whole) => ints(&a.clone().zip_map(b, i64::wrapping_add), whole),
+        Pair::Ints(a, b, whole) => ints(&a.clone().zip_map(&b, i64::wrapping_add), whole),
         Pair::Masks(..) => no_masks(),
     }
 }
@@ -40,7 +60,7 @@ pub(crate) fn add<T: Float>(call: &Call<'_, T>) -> Outputs<T> {
 pub(crate) fn sub<T: Float>(call: &Call<'_, T>) -> Outputs<T> {
     match pair(call)? {
         Pair::Floats(a, b) => floats(a - b),
-        Pair::Ints(a, b, whole) => ints(&a.clone().zip_map(b, i64::wrapping_sub), whole),
+        Pair::Ints(a, b, whole) => ints(&a.clone().zip_map(&b, i64::wrapping_sub), whole),
         Pair::Masks(..) => no_masks(),
     }
 }
@@ -48,7 +68,7 @@ pub(crate) fn sub<T: Float>(call: &Call<'_, T>) -> Outputs<T> {
 pub(crate) fn mul<T: Float>(call: &Call<'_, T>) -> Outputs<T> {
     match pair(call)? {
         Pair::Floats(a, b) => floats(a * b),
-        Pair::Ints(a, b, whole) => ints(&a.clone().zip_map(b, i64::wrapping_mul), whole),
+        Pair::Ints(a, b, whole) => ints(&a.clone().zip_map(&b, i64::wrapping_mul), whole),
         Pair::Masks(..) => no_masks(),
     }
 }
@@ -58,7 +78,7 @@ pub(crate) fn div<T: Float>(call: &Call<'_, T>) -> Outputs<T> {
     match pair(call)? {
         Pair::Floats(a, b) => floats(a / b),
         Pair::Ints(_, b, _) if b.iter().any(|number| number == 0) => Err("divides whole numbers by 0".to_owned()),
-        Pair::Ints(a, b, whole) => ints(&a.clone().zip_map(b, i64::wrapping_div), whole),
+        Pair::Ints(a, b, whole) => ints(&a.clone().zip_map(&b, i64::wrapping_div), whole),
         Pair::Masks(..) => no_masks(),
     }
 }
@@ -72,12 +92,12 @@ pub(crate) fn modulo<T: Float>(call: &Call<'_, T>) -> Outputs<T> {
             let value = a.value().clone().zip_map(b.value(), of);
             // a less a whole multiple of b.
             let quotient = (a.value() - &value) / b.value();
-            floats(Op::new("mod", value).input(a, |g| g).input(b, move |g| -(g * quotient)).finish())
+            floats(Op::new("mod", value).input(a, |g| g).input(&b, move |g| -(g * quotient)).finish())
         }
         Pair::Ints(_, b, _) if b.iter().any(|number| number == 0) => Err("divides whole numbers by 0".to_owned()),
         Pair::Ints(a, b, whole) => {
             let of = |a: i64, b: i64| if fmod { a.wrapping_rem(b) } else { Number::modulo(a, b) };
-            ints(&a.clone().zip_map(b, of), whole)
+            ints(&a.clone().zip_map(&b, of), whole)
         }
         Pair::Masks(..) => no_masks(),
     }
@@ -85,9 +105,9 @@ pub(crate) fn modulo<T: Float>(call: &Call<'_, T>) -> Outputs<T> {
 
 /// The result has the type of the base.
 pub(crate) fn pow<T: Float>(call: &Call<'_, T>) -> Outputs<T> {
-    let (base, exponent) = (call.value(0)?, call.value(1)?);
+    let (base, exponent) = (call.value(0)?, right(call)?);
     broadcast(base.shape(), exponent.shape())?;
-    match (base, exponent) {
+    match (base, &exponent) {
         (Value::Floats(a), Value::Floats(b)) if b.value().size() == 1 && !b.is_recorded() && b.ndim() == 0 => {
             let exponent = b.value().item();
             let two = T::of(2.0);
@@ -115,8 +135,8 @@ macro_rules! comparisons {
         pub(crate) fn $name<T: Float>(call: &Call<'_, T>) -> Outputs<T> {
             match pair(call)? {
                 Pair::Floats(a, b) => mask(a.value().$name(b.value())),
-                Pair::Ints(a, b, _) => mask(a.$name(b)),
-                Pair::Masks(a, b) => mask(a.$name(b)),
+                Pair::Ints(a, b, _) => mask(a.$name(&b)),
+                Pair::Masks(a, b) => mask(a.$name(&b)),
             }
         }
     )*};
@@ -127,7 +147,7 @@ macro_rules! logic {
     ($($name:ident)*) => {$(
         pub(crate) fn $name<T: Float>(call: &Call<'_, T>) -> Outputs<T> {
             match pair(call)? {
-                Pair::Masks(a, b) => mask(a.$name(b)),
+                Pair::Masks(a, b) => mask(a.$name(&b)),
                 _ => Err("takes masks".to_owned()),
             }
         }
@@ -141,7 +161,7 @@ pub(crate) fn not<T: Float>(call: &Call<'_, T>) -> Outputs<T> {
 
 fn bits<T: Float>(call: &Call<'_, T>, of: impl Fn(i64, i64) -> i64 + Sync) -> Outputs<T> {
     match pair(call)? {
-        Pair::Ints(a, b, whole) => ints(&a.clone().zip_map(b, of), whole),
+        Pair::Ints(a, b, whole) => ints(&a.clone().zip_map(&b, of), whole),
         _ => Err("takes whole numbers".to_owned()),
     }
 }

@@ -337,6 +337,8 @@ fn outline<T: Float>(call: &Call<'_, T>, rule: Rule) -> std::result::Result<Opti
         Rule::Run => return Ok(None),
         _ if !has_floats => return Ok(None),
         Rule::Same => call.value(0)?.shape().clone(),
+        // The second input broadcasts to the first, along an axis that may be said.
+        Rule::Broadcast | Rule::Compare if call.opset < 7 => call.value(0)?.shape().clone(),
         Rule::Broadcast | Rule::Compare => {
             let mut shapes = given().map(Value::shape);
             let first = shapes.next().cloned().unwrap_or_else(|| Shape::from([]));

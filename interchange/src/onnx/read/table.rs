@@ -10,7 +10,7 @@ use super::{
 };
 
 /// The versions of the standard set of operators that are read.
-pub(crate) const OLDEST: i64 = 7;
+pub(crate) const OLDEST: i64 = 6;
 pub(crate) const NEWEST: i64 = 28;
 
 /// How the shape of an operator's output follows from those of its inputs, so that large values need not be computed for it.
@@ -216,6 +216,13 @@ table! {
     "Xor", "", Compare, elementwise::logical_xor;
 }
 
+/// The attributes that operators had in opset 6 alone, of those that are read.
+const OF_OPSET_6: &[(&str, &[&str])] = &[
+    ("axis", &["Add", "And", "Div", "Equal", "Greater", "Less", "Mul", "Or", "Pow", "Sub", "Xor"]),
+    ("broadcast", &["Add", "And", "Div", "Equal", "Gemm", "Greater", "Less", "Mul", "Or", "Pow", "Sub", "Xor"]),
+    ("is_test", &["BatchNormalization", "Dropout"]),
+];
+
 /// Why a node is not read, if it is not: its operator, or one of its attributes.
 pub(crate) fn problem(node: &Node, opset: i64) -> Option<String> {
     if !(OLDEST..=NEWEST).contains(&opset) {
@@ -224,7 +231,11 @@ pub(crate) fn problem(node: &Node, opset: i64) -> Option<String> {
     let Some(row) = row::<f32>(&node.op) else {
         return Some(format!("the operator {} is not read", node.op));
     };
-    let unread = node.attributes.iter().find(|(name, _)| !row.attributes.split(' ').any(|read| read == *name));
+    let is_read = |name: &str| {
+        let is_old = |(old, operators): &(&str, &[&str])| *old == name && operators.contains(&row.name);
+        row.attributes.split(' ').any(|read| read == name) || (opset < 7 && OF_OPSET_6.iter().any(is_old))
+    };
+    let unread = node.attributes.iter().find(|(name, _)| !is_read(name));
     unread.map(|(name, _)| format!("the attribute {name} of {} is not read", row.name))
 }
 

@@ -75,10 +75,6 @@ impl Whole {
         }
     }
 
-    pub fn is_unsigned(self) -> bool {
-        self.limits().0 == 0
-    }
-
     /// The numbers as values of this type.
     pub fn of<T: Float>(self, numbers: &Tensor<i64>) -> Value<T> {
         let wrapped = if self.bits() == 64 { numbers.clone() } else { numbers.map(|number| self.wrap(number)) };
