@@ -4,7 +4,7 @@ use gradus_autograd::Var;
 use gradus_tensor::{Float, Shape, Tensor, broadcast_shapes};
 
 use super::node::{Attribute, Constant, Node};
-use super::value::{Value, Whole};
+use super::value::{Kind, Value, Whole};
 
 /// What an operator gives, or what is wrong with its inputs.
 pub(crate) type Outputs<T> = Result<Vec<Value<T>>, String>;
@@ -15,7 +15,12 @@ pub(crate) struct Call<'a, T: Float> {
     /// The version of the set of operators.
     pub opset: i64,
     pub inputs: &'a [Option<Value<T>>],
+    /// Whether only the shapes of the outputs matter: large ones may be one element that stands for all.
+    pub trial: bool,
 }
+
+/// Values of so many elements are computed in a trial, too: shapes are computed with them.
+pub(crate) const SMALL: usize = 1 << 12;
 
 /// The elements that a value may have: more would be a file that lies, or a network that fits no memory.
 const MOST_ELEMENTS: usize = 1 << 30;
@@ -105,6 +110,16 @@ impl<'a, T: Float> Call<'a, T> {
             return Err(format!("input {index} should be one number, found the shape {}", numbers.shape()));
         }
         Ok(numbers.reshape(Shape::from([])).item())
+    }
+
+    /// In a trial, one element that stands for all of a large value of floats.
+    pub fn outline(&self, shape: &Shape) -> Option<Value<T>> {
+        (self.trial && shape.size() > SMALL).then(|| Value::zeros(Kind::Floats, shape))
+    }
+
+    /// The same for a value that is made of this one by moving elements.
+    pub fn outline_of(&self, x: &Value<T>, shape: &Shape) -> Option<Value<T>> {
+        if x.kind() == Kind::Floats { self.outline(shape) } else { None }
     }
 
     fn attribute(&self, name: &str) -> Option<&'a Attribute> {

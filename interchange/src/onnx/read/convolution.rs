@@ -123,6 +123,12 @@ fn bias<'a, T: Float>(call: &Call<'a, T>, filters: usize) -> Result<Option<&'a V
     }
 }
 
+/// The order of axes that puts the channels, the last, behind the samples.
+fn to_front(rank: usize) -> Vec<isize> {
+    let last = rank as isize + 1;
+    [0, last].into_iter().chain(1..last).collect()
+}
+
 pub(crate) fn conv<T: Float>(call: &Call<'_, T>) -> Outputs<T> {
     let (x, kernel, rank) = operands(call)?;
     let windows = Windows::of(call, &x.shape()[2..], &kernel.shape()[2..])?;
@@ -134,8 +140,12 @@ pub(crate) fn conv<T: Float>(call: &Call<'_, T>) -> Outputs<T> {
     let x = channels_last(x);
     // [filters, channels / groups, spatial..] to [spatial.., channels / groups, filters].
     let kernel = kernel.permute((2..rank as isize + 2).chain([1, 0]).collect::<Vec<isize>>());
-    sized(&convolution.output_shape(x.shape(), kernel.shape()).map_err(|error| error.to_string())?)?;
-    let y = match bias(call, kernel.shape()[rank + 1])? {
+    let output = sized(&convolution.output_shape(x.shape(), kernel.shape()).map_err(|error| error.to_string())?)?;
+    let bias = bias(call, kernel.shape()[rank + 1])?;
+    if let Some(y) = call.outline(&output) {
+        return Ok(vec![y.permute(&to_front(rank))]);
+    }
+    let y = match bias {
         Some(bias) => x.convolve_biased(&kernel, bias, false, &convolution),
         None => x.convolve(&kernel, &convolution),
     };
@@ -209,7 +219,11 @@ pub(crate) fn conv_transpose<T: Float>(call: &Call<'_, T>) -> Outputs<T> {
     let full: Vec<usize> = (0..rank).map(|axis| (lengths[axis] - 1) * strides[axis] + reach(axis)).collect();
     let convolution = Convolution::new(rank).strides(&strides).dilation(&dilations).groups(groups);
     let shape = sized(&Shape::from(x.shape()[0]).join(&full).join(&[filters]))?;
-    sized(&Shape::from(x.shape()[0]).join(&outputs).join(&[filters]))?;
+    let output = sized(&Shape::from(x.shape()[0]).join(&outputs).join(&[filters]))?;
+    let bias = bias(call, filters)?;
+    if let Some(y) = call.outline(&output) {
+        return Ok(vec![y.permute(&to_front(rank))]);
+    }
     // [channels, filters / groups, spatial..] to [spatial.., filters / groups, channels].
     let kernel = kernel.permute((2..rank as isize + 2).chain([1, 0]).collect::<Vec<isize>>());
     let mut y = channels_last(x).convolve_transposed(&kernel, shape, &convolution);
@@ -220,7 +234,7 @@ pub(crate) fn conv_transpose<T: Float>(call: &Call<'_, T>) -> Outputs<T> {
         widths[axis + 1] = (0, outputs[axis] - y.shape()[axis + 1]);
     }
     let y = if widths.iter().all(|width| *width == (0, 0)) { y } else { y.pad(&widths, T::ZERO) };
-    let y = match bias(call, filters)? {
+    let y = match bias {
         Some(bias) => y + bias,
         None => y,
     };

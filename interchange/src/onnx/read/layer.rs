@@ -137,3 +137,72 @@ fn to_flowing<T: Float>(value: Value<T>) -> Flowing<T> {
         Value::Mask(x) => Flowing::Mask(x),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use gradus_nn::{LayerKinds, PartialShape};
+
+    use super::super::OnnxFile;
+    use super::*;
+
+    fn open(name: &str) -> OnnxFile {
+        OnnxFile::open(format!("{}/tests/fixtures/onnx/{name}.onnx", env!("CARGO_MANIFEST_DIR"))).unwrap()
+    }
+
+    #[test]
+    fn a_trial_tells_the_shapes_that_a_run_has() {
+        let networks =
+            ["mlp_script", "resnet_script", "mobile_dynamo", "recurrent_script", "transformer_dynamo", "up_script"];
+        for name in networks.into_iter().chain(["up_dynamo", "keras_conv", "keras_lstm", "transformer_script"]) {
+            let program = open(name).program().clone();
+            // So many samples that most values are large.
+            let inputs: Vec<Value<f32>> = program
+                .data
+                .inputs
+                .iter()
+                .map(|port| {
+                    let lengths =
+                        port.shape.as_deref().unwrap_or_default()[1..].iter().map(|length| length.unwrap_or(5));
+                    let shape = Shape::from(700).join(&lengths.collect::<Vec<_>>());
+                    Value::zeros(port.kind().unwrap(), &shape)
+                })
+                .collect();
+            let weights: Vec<Var<f32>> = program.data.weights.iter().map(|weight| blank(&weight.shape)).collect();
+            let [trial, run] = [true, false].map(|trial| {
+                let outputs = program.compute(inputs.clone(), weights.clone(), trial).unwrap();
+                outputs.iter().map(|output| (output.shape().clone(), output.kind())).collect::<Vec<_>>()
+            });
+            assert_eq!(trial, run, "{name}");
+        }
+    }
+
+    #[test]
+    fn pictures_of_any_size_take_no_memory_while_a_model_is_built() {
+        // Free lengths are tried out with thousands of pixels.
+        let file = open("up_script");
+        let model = file.model_for(&[PartialShape::from([Some(1), None, None])]).unwrap();
+        assert_eq!(model.output_shape().to_string(), "[1, None, None]");
+        let y = model.predict(Tensor::<f32>::zeros([1, 1, 12, 16])).unwrap();
+        assert_eq!(y.shape(), &[1, 1, 12, 16]);
+    }
+
+    #[test]
+    fn data_that_do_not_fit_are_refused() {
+        let program = open("mlp_script").program().clone();
+        let json = serde_json::to_value(&program).unwrap();
+        let problem = |place: &str, value: serde_json::Value| {
+            let mut json = json.clone();
+            *json.pointer_mut(place).unwrap() = value;
+            serde_json::from_value::<Program>(json).unwrap_err().to_string()
+        };
+        assert!(problem("/nodes/0/op", "Nothing".into()).contains("the operator Nothing is not read"));
+        assert!(problem("/opset", 5.into()).contains("opset 5 is not read, only 6 to 28"));
+        assert!(problem("/nodes/0/inputs/0", "z".into()).contains("takes \"z\", which nothing before it gives"));
+        assert!(problem("/nodes/1/outputs/0", "x".into()).contains("gives \"x\", which there is already"));
+        assert!(problem("/outputs/0/name", "z".into()).contains("nothing gives the output \"z\""));
+        assert!(problem("/inputs/0/element", 8.into()).contains("has elements of string, which are not read"));
+        let wrong = serde_json::json!({"c": {"shape": [3], "int64": [1, 2]}});
+        assert!(problem("/constants", wrong).contains("a constant of shape [3] has 2 elements"));
+        assert!(LayerKinds::standard().with::<Program>().names().any(|name| name == "Onnx"));
+    }
+}

@@ -1,12 +1,12 @@
 //! Poolings over windows, and over all places.
 
 use gradus_autograd::Var;
-use gradus_tensor::{Float, Pooling, Tensor, keepdims, step};
+use gradus_tensor::{Float, Pooling, Shape, Tensor, keepdims, step};
 
 use super::call::{Call, Outputs, floats, sized};
 use super::convolution::Windows;
 use super::normalization::{channels_first, channels_last};
-use super::value::Value;
+use super::value::{Kind, Value, Whole};
 
 fn windows<T: Float>(call: &Call<'_, T>, x: &Var<T>) -> Result<Windows, String> {
     let rank = x.ndim().saturating_sub(2);
@@ -20,12 +20,17 @@ fn windows<T: Float>(call: &Call<'_, T>, x: &Var<T>) -> Result<Windows, String> 
         return Err("the kernel_shape is missing".to_owned());
     }
     let windows = Windows::of(call, &x.shape()[2..], &super::convolution::steps(call, "kernel_shape", rank)?)?;
-    let counts: Vec<usize> = (0..rank).map(|axis| windows.count(axis, x.shape()[axis + 2])).collect();
-    sized(&x.shape()[..2].iter().chain(&counts).copied().collect())?;
+    sized(&windows.output(x))?;
     Ok(windows)
 }
 
 impl Windows {
+    /// The shape of a pooling's output.
+    fn output<T: Float>(&self, x: &Var<T>) -> Shape {
+        let lengths = x.shape()[2..].iter().enumerate();
+        Shape::from(&x.shape()[..2]).join(&lengths.map(|(axis, &length)| self.count(axis, length)).collect::<Vec<_>>())
+    }
+
     /// As a pooling of ours, whose padded places never count; `None` if there is none for it.
     fn pooling(&self, lengths: &[usize]) -> Option<Pooling> {
         if self.dilations.iter().any(|&dilation| dilation != 1) {
@@ -79,6 +84,12 @@ pub(crate) fn max<T: Float>(call: &Call<'_, T>) -> Outputs<T> {
     let windows = windows(call, x)?;
     let lengths = &x.shape()[2..];
     let by_columns = call.flag("storage_order", false)?;
+    let output = windows.output(x);
+    if ints.is_none()
+        && let Some(y) = call.outline(&output)
+    {
+        return Ok(vec![y, Value::zeros(Kind::Ints(Whole::I64), &output)]);
+    }
     if !call.wants(1)
         && let Some(pooling) = windows.pooling(lengths)
     {
@@ -145,6 +156,9 @@ pub(crate) fn average<T: Float>(call: &Call<'_, T>) -> Outputs<T> {
     let windows = windows(call, x)?;
     let lengths = &x.shape()[2..];
     let counted = call.flag("count_include_pad", false)?;
+    if let Some(y) = call.outline(&windows.output(x)) {
+        return Ok(vec![y]);
+    }
     let is_padded = windows.pads.iter().any(|pads| *pads != (0, 0));
     if !(counted && is_padded)
         && let Some(pooling) = windows.pooling(lengths)
@@ -180,6 +194,9 @@ pub(crate) fn lp<T: Float>(call: &Call<'_, T>) -> Outputs<T> {
     let x = call.floats(0)?;
     let windows = windows(call, x)?;
     let p = T::of(power(call)?);
+    if let Some(y) = call.outline(&windows.output(x)) {
+        return Ok(vec![y]);
+    }
     let sum = sum_of(&windows.elements(&windows.padded(&x.abs().pow(p), T::ZERO), &x.shape()[2..]));
     floats(sum.pow(T::ONE / p))
 }

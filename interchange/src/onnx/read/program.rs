@@ -8,7 +8,7 @@ use gradus_nn::{Error, Result};
 use gradus_tensor::{AnyTensor, Float, Shape, Tensor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::call::{Call, broadcast};
+use super::call::{Call, SMALL, broadcast};
 use super::node::{Constant, Node};
 use super::table::{self, Rule};
 use super::value::{Kind, Value, Whole, element_name};
@@ -241,8 +241,8 @@ impl Program {
         values.resize_with(*places, || None);
         for (node, step) in self.data.nodes.iter().zip(steps) {
             let given: Vec<Option<Value<T>>> = step.inputs.iter().map(|&place| values[place?].clone()).collect();
-            let call = Call { node, opset: self.data.opset, inputs: &given };
-            let made = run(&call, trial).map_err(|problem| {
+            let call = Call { node, opset: self.data.opset, inputs: &given, trial };
+            let made = run(&call).map_err(|problem| {
                 let shapes = given
                     .iter()
                     .map(|value| value.as_ref().map_or("none".to_owned(), |value| value.shape().to_string()));
@@ -309,13 +309,12 @@ impl Program {
     }
 }
 
-/// Values of so many elements are computed in a trial, too: shapes are computed with them.
-const SMALL: usize = 1 << 12;
-
 /// Runs an operator.
-fn run<T: Float>(call: &Call<'_, T>, trial: bool) -> std::result::Result<Vec<Value<T>>, String> {
+fn run<T: Float>(call: &Call<'_, T>) -> std::result::Result<Vec<Value<T>>, String> {
     let row = table::row::<T>(&call.node.op).ok_or("there is no such operator")?;
-    if trial && let Some(values) = outline(call, row.rule)? {
+    if call.trial
+        && let Some(values) = outline(call, row.rule)?
+    {
         return Ok(values);
     }
     let made = (row.run)(call)?;

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use gradus_autograd::{RecurrentVars, Var};
-use gradus_tensor::{CellFunction, Float, Pointwise, Recurrence, RecurrentCell, Tensor, functions};
+use gradus_tensor::{CellFunction, Float, Pointwise, Recurrence, RecurrentCell, Shape, Tensor, functions};
 
-use super::call::{Call, Outputs};
-use super::value::Value;
+use super::call::{Call, Outputs, sized};
+use super::value::{Kind, Value};
 
 /// What an operator says of its cell.
 struct Cell<'a> {
@@ -118,6 +118,11 @@ fn recurrent<T: Float>(call: &Call<'_, T>, cell: &Cell<'_>) -> Outputs<T> {
     let expected = if layout { [samples, directions, units] } else { [directions, samples, units] };
     if let Some(state) = states.iter().flatten().find(|state| state.shape() != &expected) {
         return Err(format!("first states of shape {expected:?} are needed, found {}", state.shape()));
+    }
+    let whole = if layout { [samples, steps, directions, units] } else { [steps, directions, samples, units] };
+    if let Some(y) = call.outline(&sized(&Shape::from(whole))?) {
+        let last = Value::zeros(Kind::Floats, &Shape::from(expected));
+        return Ok([vec![y], vec![last; cell.cell.states()]].concat());
     }
     let (mut sequences, mut lasts) = (Vec::new(), vec![Vec::new(); cell.cell.states()]);
     for (direction, &backwards) in backwards.iter().enumerate() {

@@ -19,8 +19,8 @@ pub(crate) fn gather<T: Float>(call: &Call<'_, T>) -> Outputs<T> {
     let x = call.value(0)?;
     let axis = place(call.int("axis", 0)?, x.shape().len())?;
     let index = places(call.ints(1)?, x.shape()[axis])?;
-    sized(&Shape::from(&x.shape()[..axis]).join(index.shape()).join(&x.shape()[axis + 1..]))?;
-    Ok(vec![x.take(axis, &index)])
+    let shape = sized(&Shape::from(&x.shape()[..axis]).join(index.shape()).join(&x.shape()[axis + 1..]))?;
+    Ok(vec![call.outline_of(x, &shape).unwrap_or_else(|| x.take(axis, &index))])
 }
 
 pub(crate) fn gather_elements<T: Float>(call: &Call<'_, T>) -> Outputs<T> {

@@ -5,7 +5,7 @@ use gradus_tensor::{Float, PadMode, Shape, Tensor};
 
 use super::call::{Call, Outputs, broadcast, place, shape_of, sized};
 use super::elementwise::converted;
-use super::value::{Kind, Value, concat, each};
+use super::value::{Kind, Value, concat, each, joined};
 
 fn one<T: Float>(value: Value<T>) -> Outputs<T> {
     Ok(vec![value])
@@ -38,7 +38,8 @@ pub(crate) fn reshape<T: Float>(call: &Call<'_, T>) -> Outputs<T> {
     } else if known != x.shape().size() {
         return Err(format!("{} elements cannot have the shape {asked:?}", x.shape().size()));
     }
-    one(x.reshape(lengths))
+    let shape = Shape::from(lengths);
+    one(call.outline_of(x, &shape).unwrap_or_else(|| x.reshape(&shape)))
 }
 
 pub(crate) fn flatten<T: Float>(call: &Call<'_, T>) -> Outputs<T> {
@@ -46,7 +47,8 @@ pub(crate) fn flatten<T: Float>(call: &Call<'_, T>) -> Outputs<T> {
     let (axis, rank) = (call.int("axis", 1)?, x.shape().len());
     let axis = if axis == rank as i64 { rank } else { place(axis, rank)? };
     let (rows, columns) = x.shape().split_at(axis);
-    one(x.reshape([rows.iter().product::<usize>(), columns.iter().product()]))
+    let shape = Shape::from([rows.iter().product::<usize>(), columns.iter().product()]);
+    one(call.outline_of(x, &shape).unwrap_or_else(|| x.reshape(&shape)))
 }
 
 pub(crate) fn transpose<T: Float>(call: &Call<'_, T>) -> Outputs<T> {
@@ -109,14 +111,19 @@ pub(crate) fn tile<T: Float>(call: &Call<'_, T>) -> Outputs<T> {
         return Err(format!("a count for each of {} axes is needed, found {}", x.shape().len(), counts.len()));
     }
     let lengths = x.shape().iter().zip(counts.iter()).map(|(length, count)| length.saturating_mul(*count));
-    sized(&lengths.collect())?;
-    one(each!(x, x => x.tile(&counts)))
+    let shape = sized(&lengths.collect())?;
+    one(call.outline_of(x, &shape).unwrap_or_else(|| each!(x, x => x.tile(&counts))))
 }
 
 pub(crate) fn join<T: Float>(call: &Call<'_, T>) -> Outputs<T> {
     let values = (0..call.inputs.len()).map(|index| call.value(index)).collect::<Result<Vec<_>, _>>()?;
     let rank = call.value(0)?.shape().len();
-    one(concat(&values, place(call.int("axis", 1)?, rank)?)?)
+    let axis = place(call.int("axis", 1)?, rank)?;
+    let shape = joined(&values, axis)?;
+    if let Some(outline) = call.outline_of(values[0], &shape) {
+        return one(outline);
+    }
+    one(concat(&values, axis)?)
 }
 
 pub(crate) fn split<T: Float>(call: &Call<'_, T>) -> Outputs<T> {
@@ -167,7 +174,7 @@ pub(crate) fn pad<T: Float>(call: &Call<'_, T>) -> Outputs<T> {
         widths[axis] = (width(before), width(after));
     }
     let padded = x.shape().iter().zip(&widths).map(|(length, (a, b))| length.saturating_add(*a).saturating_add(*b));
-    sized(&padded.collect())?;
+    let shape = sized(&padded.collect())?;
     let mode = call.text("mode", "constant")?;
     let long = |needed: fn(usize, usize) -> usize| {
         let too_short = x.shape().iter().zip(&widths).find(|(length, (a, b))| a + b > 0 && **length < needed(*a, *b));
@@ -175,6 +182,11 @@ pub(crate) fn pad<T: Float>(call: &Call<'_, T>) -> Outputs<T> {
             Err(format!("an axis of length {length} is too short for {mode} by {widths:?}"))
         })
     };
+    if ["constant", "reflect", "edge", "wrap"].contains(&mode)
+        && let Some(outline) = call.outline_of(&x, &shape)
+    {
+        return one(outline);
+    }
     one(match mode {
         "constant" => match (&x, call.optional(2)) {
             (Value::Floats(x), fill) => {

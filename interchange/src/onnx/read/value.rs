@@ -245,17 +245,12 @@ impl<T: Float> Value<T> {
     }
 }
 
-/// Values of one kind joined along an axis.
-pub(crate) fn concat<T: Float>(values: &[&Value<T>], axis: usize) -> Result<Value<T>, String> {
+/// The shape of values of one kind that are joined along an axis.
+pub(crate) fn joined<T: Float>(values: &[&Value<T>], axis: usize) -> Result<Shape, String> {
     let first = values.first().ok_or("joins one value or more, found none")?;
     for value in values {
-        let fits = value.shape().len() == first.shape().len()
-            && value
-                .shape()
-                .iter()
-                .zip(first.shape().iter())
-                .enumerate()
-                .all(|(place, (a, b))| place == axis || a == b);
+        let mut axes = value.shape().iter().zip(first.shape().iter()).enumerate();
+        let fits = value.shape().len() == first.shape().len() && axes.all(|(place, (a, b))| place == axis || a == b);
         if !fits || axis >= first.shape().len() {
             let shapes: Vec<String> = values.iter().map(|value| value.shape().to_string()).collect();
             return Err(format!("values of the shapes {} cannot be joined along axis {axis}", shapes.join(", ")));
@@ -264,8 +259,16 @@ pub(crate) fn concat<T: Float>(values: &[&Value<T>], axis: usize) -> Result<Valu
             return Err("values of different types cannot be joined".to_owned());
         }
     }
-    let lengths = values.iter().try_fold(0_usize, |sum, value| sum.checked_add(value.shape()[axis]));
-    super::call::sized(&first.shape().with_axis(axis, lengths.ok_or("the joined axis is too long")?))?;
+    let length = values.iter().try_fold(0_usize, |sum, value| sum.checked_add(value.shape()[axis]));
+    let mut shape = first.shape().clone();
+    shape[axis] = length.ok_or("the joined axis is too long")?;
+    super::call::sized(&shape)
+}
+
+/// Values of one kind joined along an axis.
+pub(crate) fn concat<T: Float>(values: &[&Value<T>], axis: usize) -> Result<Value<T>, String> {
+    joined(values, axis)?;
+    let first = values[0];
     let axis = axis as isize;
     Ok(match first {
         Value::Floats(_) => Value::Floats(Var::concat(
