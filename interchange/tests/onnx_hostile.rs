@@ -33,7 +33,7 @@ impl Drop for Folder {
     }
 }
 
-/// Opens and, if that goes well, runs on zeros.
+/// Opens and, if that goes well, makes a model and runs on zeros.
 fn try_out(path: &Path) -> Result<(), gradus_nn::Error> {
     let file = OnnxFile::open(path)?;
     let zeros = |shape: &Option<Vec<Option<usize>>>, element: &str| -> AnyTensor {
@@ -46,6 +46,7 @@ fn try_out(path: &Path) -> Result<(), gradus_nn::Error> {
     };
     let inputs: Vec<(&str, AnyTensor)> =
         file.inputs().iter().map(|input| (&*input.name, zeros(&input.shape, &input.element))).collect();
+    file.model()?;
     file.run(&inputs).map(drop)
 }
 
