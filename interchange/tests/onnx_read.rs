@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use gradus_interchange::onnx::{OnnxFile, Program, load};
 use gradus_nn::losses::MeanSquaredError;
-use gradus_nn::{LayerKinds, Model, WeightSource};
+use gradus_nn::{Activation, LayerKinds, Model, WeightSource};
 use gradus_tensor::safetensors::File;
 use gradus_tensor::{AnyTensor, Generator, Tensor};
 
@@ -218,4 +218,14 @@ fn inputs_that_do_not_fit_are_named_at_once() {
     assert!(error.contains("the input \"x\" has the shape [None, 4], found [2, 5]"), "{error}");
     let error = OnnxFile::open(path("lengths.onnx")).unwrap().model().err().unwrap().to_string();
     assert!(error.contains("OnnxFile::run"), "{error}");
+}
+
+#[test]
+fn the_last_activation_is_known_to_losses() {
+    let last = |name: &str| load(path(&format!("{name}.onnx"))).unwrap().outputs()[0].activation;
+    assert_eq!(last("mlp_dynamo"), Some(Activation::LogSoftmax));
+    assert_eq!(last("mobile_script"), Some(Activation::Softmax));
+    assert_eq!(last("resnet_dynamo"), Some(Activation::Linear));
+    assert_eq!(last("keras_mlp"), Some(Activation::Softmax));
+    assert_eq!(last("norm"), None);
 }

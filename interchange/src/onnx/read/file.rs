@@ -721,11 +721,8 @@ impl<'a> Reading<'a> {
                 Err(problem) => unread.push(problem),
             }
         }
-        for problem in unread {
-            if !self.wrong.contains(&problem) {
-                self.wrong.push(problem);
-            }
-        }
+        let mut said = HashSet::new();
+        self.wrong.extend(unread.into_iter().filter(|problem| said.insert(problem.clone())));
         nodes
     }
 

@@ -1,9 +1,12 @@
 //! A program as a layer of a network.
 
+use std::collections::HashSet;
+
 use gradus_autograd::Var;
-use gradus_nn::{Build, Built, Initializer, Layer, Result, Spec, Value as Flowing, ValueKind, Values};
+use gradus_nn::{Activation, Build, Built, Initializer, Layer, Result, Spec, Value as Flowing, ValueKind, Values};
 use gradus_tensor::{Float, Shape, Tensor};
 
+use super::node::{Attribute, Node};
 use super::program::{Program, blank};
 use super::value::{Kind, Value, Whole, concat};
 
@@ -12,6 +15,10 @@ const SAMPLES: usize = 2;
 
 impl Layer for Program {
     const KIND: &'static str = "Onnx";
+
+    fn output_activations(&self, _inputs: &[Option<Activation>]) -> Vec<Option<Activation>> {
+        self.data.outputs.iter().map(|output| self.activation(&output.name)).collect()
+    }
 
     fn build<T: Float>(&self, build: &mut Build<'_, T>) -> Result<Built<T>> {
         let data = &self.data;
@@ -78,6 +85,37 @@ impl Layer for Program {
 }
 
 impl Program {
+    /// The activation that an output has come out of at last, where that is sure.
+    fn activation(&self, output: &str) -> Option<Activation> {
+        let node = self.data.nodes.iter().find(|node| node.outputs.first().is_some_and(|name| name == output))?;
+        let is_along_last = || match node.attributes.get("axis") {
+            None => self.data.opset >= 13,
+            Some(Attribute::Int(axis)) => *axis == -1,
+            Some(_) => false,
+        };
+        match node.op.as_str() {
+            "Gemm" | "MatMul" | "Conv" => Some(Activation::Linear),
+            "Relu" => Some(Activation::Relu),
+            "Sigmoid" => Some(Activation::Sigmoid),
+            "Tanh" => Some(Activation::Tanh),
+            "Softmax" if is_along_last() => Some(Activation::Softmax),
+            "LogSoftmax" if is_along_last() => Some(Activation::LogSoftmax),
+            // A bias behind a product.
+            "Add" => {
+                let gives = |node: &Node, name: &String| node.outputs.first() == Some(name);
+                let is_product = |node: &Node| matches!(node.op.as_str(), "Gemm" | "MatMul" | "Conv");
+                let product = |name: &String| self.data.nodes.iter().any(|node| is_product(node) && gives(node, name));
+                let weights = |name: &String| self.data.weights.iter().any(|weight| weight.name == *name);
+                let is_biased = match &node.inputs[..] {
+                    [a, b] => (product(a) && weights(b)) || (weights(a) && product(b)),
+                    _ => false,
+                };
+                is_biased.then_some(Activation::Linear)
+            }
+            _ => None,
+        }
+    }
+
     /// The outputs for a batch.
     pub(crate) fn on_samples<T: Float>(&self, inputs: Vec<Value<T>>, weights: Vec<Var<T>>) -> Result<Vec<Value<T>>> {
         let samples = inputs.first().map_or(1, |input| input.shape().first().copied().unwrap_or(1));
@@ -98,16 +136,16 @@ impl Program {
 
     /// The ids that an input may hold: the rows of the table from which they take, if they do so at once.
     fn count_of_ids(&self, name: &str) -> usize {
-        let mut names = vec![name];
+        let mut names = HashSet::from([name]);
         let mut count = usize::MAX;
         for node in &self.data.nodes {
             match node.op.as_str() {
-                "Cast" | "Identity" if node.inputs.first().is_some_and(|input| names.contains(&input.as_str())) => {
+                "Cast" | "Identity" if node.inputs.first().is_some_and(|input| names.contains(input.as_str())) => {
                     names.extend(node.outputs.iter().map(String::as_str));
                 }
-                "Gather" if node.inputs.get(1).is_some_and(|input| names.contains(&input.as_str())) => {
+                "Gather" if node.inputs.get(1).is_some_and(|input| names.contains(input.as_str())) => {
                     let axis = match node.attributes.get("axis") {
-                        Some(super::node::Attribute::Int(axis)) => *axis,
+                        Some(Attribute::Int(axis)) => *axis,
                         _ => 0,
                     };
                     let table = self.data.weights.iter().find(|weight| Some(&weight.name) == node.inputs.first());

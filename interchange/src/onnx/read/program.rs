@@ -1,6 +1,6 @@
 //! A program: operators in the order in which they are computed, over named values.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use gradus_autograd::Var;
@@ -170,6 +170,9 @@ pub(crate) fn shortened(problems: &[String]) -> String {
     if more == 0 { shown } else { format!("{shown}; and {more} more") }
 }
 
+/// Inputs or outputs that a program may have.
+const MOST_PORTS: usize = 10_000;
+
 impl Data {
     /// All that is wrong with the data, but for the names of values.
     fn check(&self) -> std::result::Result<(), String> {
@@ -184,13 +187,11 @@ impl Data {
             }
         }
         let unread: Vec<String> = self.nodes.iter().filter_map(|node| table::problem(node, self.opset)).collect();
-        let mut named: Vec<String> = Vec::new();
-        for problem in unread {
-            if !named.contains(&problem) {
-                named.push(problem);
-            }
+        let mut said = HashSet::new();
+        wrong.extend(unread.into_iter().filter(|problem| said.insert(problem.clone())));
+        if self.inputs.len().max(self.outputs.len()) > MOST_PORTS {
+            wrong.push(format!("there are more than {MOST_PORTS} inputs or outputs"));
         }
-        wrong.extend(named);
         if wrong.is_empty() { Ok(()) } else { Err(shortened(&wrong)) }
     }
 }
