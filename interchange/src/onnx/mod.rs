@@ -51,8 +51,10 @@
 //! | Attention | Attention, RotaryEmbedding | |
 //! | Training | Dropout, which drops nothing | `training_mode` with a ratio |
 //!
-//! A query that sees no key gets zeros from Attention, as in ONNX Runtime and PyTorch. Graphs within operators (If, Loop, Scan) and
-//! operators of other sets are not read.
+//! Where ONNX's cases and ONNX Runtime differ, the cases hold: Resize with `align_corners` divides by the new length before it is rounded
+//! down. But a query that sees no key gets zeros from Attention, as in ONNX Runtime and PyTorch.
+//!
+//! Graphs within operators (If, Loop, Scan) and operators of other sets are not read.
 
 mod proto;
 mod read;
