@@ -2,7 +2,7 @@
 //!
 //! | Function | What it does |
 //! |---|---|
-//! | [`load`] | reads a `.keras` archive or an older `.h5` as a [`Model`](gradus_nn::Model) with its weights |
+//! | [`load`] | reads a `.keras` archive or an older `.h5` as a [`Model`] with its weights |
 //! | [`load_weights`] | reads the weights of such a file, or of a `.weights.h5`, into a model that has been built here |
 //! | [`optimizer`] | reads the optimiser, by which training goes on |
 //! | [`save`], [`save_weights`] | write a `.keras` archive or a `.weights.h5`, which Keras 3.8 and 3.15 read |
@@ -443,6 +443,22 @@ mod tests {
         let model = of_config(&of_keras_2()).unwrap().model;
         // By hand: leaky with the slope 0.5, plus relu.
         assert_eq!(model.predict(Tensor::new([[-2.0, 0.0, 3.0]])).unwrap(), Tensor::new([[-1.0, 0.0, 6.0]]));
+    }
+
+    #[test]
+    fn what_is_left_out_is_said() {
+        let layer = |class: &str, config: Json| json!({"class_name": class, "config": config});
+        let layers = [
+            layer("InputLayer", json!({"batch_shape": [null, 4], "name": "x"})),
+            layer("Dropout", json!({"rate": 0.5, "noise_shape": [null, 1], "name": "a"})),
+            layer("ReLU", json!({"activity_regularizer": {"class_name": "L1", "config": {}}, "name": "b"})),
+        ];
+        let config = json!({"class_name": "Sequential", "config": {"name": "m", "layers": layers}}).to_string();
+        let expected = [
+            "layer a (Dropout): its noise_shape, which only training needs",
+            "layer b (ReLU): its activity_regularizer, which only training needs",
+        ];
+        assert_eq!(of_config(&config).unwrap().left_out, expected);
     }
 
     fn problem(config: &str) -> String {
