@@ -35,7 +35,7 @@
 //!
 //! `parallel`, on by default, uses all cores. Of [`datasets`], `images` reads PNG and JPEG, `bzip2` unpacks what bzip2
 //! packed, and `download` fetches the files of data sets; it needs a C compiler. `mpi` trains on many machines; it needs an
-//! MPI library, libclang and a C compiler. `interchange` reads and writes the files of Keras, PyTorch, ONNX and NumPy.
+//! MPI library, libclang and a C compiler. `interchange` reads and writes the files of Keras, PyTorch, ONNX and NumPy, `ndarray` the arrays of that crate besides.
 //!
 //! The crates behind it are modules here: [`tensor`], [`autograd`], [`nn`], [`optim`], [`datasets`], [`distributed`],
 //! [`train`], [`explain`].

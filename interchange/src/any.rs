@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use gradus_nn::{Error, LayerKinds, Model, Result, WeightSource};
+use gradus_tensor::Float;
 
 use crate::format::Format;
 use crate::pytorch::StateDict;
@@ -12,17 +13,17 @@ use crate::{keras, npz, onnx};
 ///
 /// ```
 /// use gradus_nn::{Dense, Model, Sequential};
-/// # let path = std::env::temp_dir().join(format!("gradus_foreign_{}.onnx", std::process::id()));
+/// # let path = std::env::temp_dir().join(format!("gradus_loaded_{}.onnx", std::process::id()));
 /// let model = Model::build(Sequential::new().add(Dense::new(3)), [2], 42)?;
 /// gradus_interchange::save(&model, &path)?;
-/// let foreign = gradus_interchange::load(&path)?;
-/// assert_eq!((foreign.model.output_shape(), foreign.left_out.len()), (model.output_shape(), 0));
+/// let loaded = gradus_interchange::load(&path)?;
+/// assert_eq!((loaded.model.output_shape(), loaded.left_out.len()), (model.output_shape(), 0));
 /// # std::fs::remove_file(&path).unwrap();
 /// # Ok::<(), gradus_nn::Error>(())
 /// ```
-pub struct Foreign {
+pub struct Loaded<T: Float = f32> {
     /// The network with its weights.
-    pub model: Model,
+    pub model: Model<T>,
     /// What the file says beside that changes no prediction, a sentence each.
     pub left_out: Vec<String>,
 }
@@ -44,13 +45,13 @@ pub struct Foreign {
 ///
 /// # Errors
 /// If the file cannot be read, is damaged, has layers or operators that there are not here, or holds weights without a network.
-pub fn load(path: impl AsRef<Path>) -> Result<Foreign> {
+pub fn load(path: impl AsRef<Path>) -> Result<Loaded> {
     let path = path.as_ref();
     let format = Format::of(path)?;
     let (model, left_out) = match format {
         Format::Gradus => (Model::load_with(path, &kinds())?, Vec::new()),
         Format::Keras | Format::KerasH5 => {
-            let keras::Loaded { model, left_out, .. } = keras::load(path)?;
+            let Loaded { model, left_out } = keras::load(path)?;
             (model, left_out)
         }
         Format::Onnx => (onnx::load(path)?, Vec::new()),
@@ -60,7 +61,7 @@ pub fn load(path: impl AsRef<Path>) -> Result<Foreign> {
             return Err(Error::new(path.display().to_string(), problem, hint));
         }
     };
-    Ok(Foreign { model, left_out })
+    Ok(Loaded { model, left_out })
 }
 
 /// The kinds of layer that files of networks may have: those of `nn`, and an imported ONNX network.

@@ -43,5 +43,5 @@ pub mod npz;
 pub mod onnx;
 pub mod pytorch;
 
-pub use any::{Foreign, kinds, load, save, tensors};
+pub use any::{Loaded, kinds, load, save, tensors};
 pub use format::Format;

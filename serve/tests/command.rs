@@ -88,8 +88,12 @@ fn show_prints_what_a_file_says() {
     Model::<f64>::build_as(network, [2], 1).unwrap().save(&file).unwrap();
     let text = printed(&["show", &file]);
     assert!(text.contains("F64: 2 tensors, 3 elements, 24 bytes") && text.contains("Dense"), "{text}");
-    // What is no model is shown as far as it goes.
+    // Weights without a network are listed.
     Writer::new().tensor("x", Tensor::new([1.0])).write(&file).unwrap();
+    let text = printed(&["show", &file]);
+    assert!(text.contains("F32: 1 tensors, 1 elements") && text.contains("x: [1] of F32, 4 bytes"), "{text}");
+    // What is no model is shown as far as it goes.
+    Writer::new().tensor("x", Tensor::new([1.0])).metadata("gradus", "{}").write(&file).unwrap();
     let output = gradus(&["show", &file]);
     assert!(String::from_utf8_lossy(&output.stdout).contains("F32: 1 tensors, 1 elements"));
     assert_eq!(output.status.code(), Some(1));

@@ -53,34 +53,17 @@ use gradus_nn::{Error, LayerKinds, LoadedWeights, Matching, Model, Result};
 use gradus_tensor::{Float, write_atomically};
 use serde_json::{Value as Json, json};
 
+use crate::any::Loaded;
 use crate::archive::{Archive, ArchiveWriter};
 use crate::hdf5::{Hdf5, Hdf5Writer, SIGNATURE};
-pub use variables::{Variables, variables};
 pub use optimizer::{SavedOptimizer, optimizer, optimizer_as};
 use read::{ReadModel, read_model};
+pub use variables::{Variables, variables};
 use weights::KerasWeights;
 use write::{Written, write_model};
 
 /// The most bytes that the config of a model may have.
 const LONGEST_CONFIG: u64 = 1 << 28;
-
-/// A model that has been read, and what of the file is not in it.
-///
-/// ```
-/// use gradus_interchange::keras;
-/// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/keras/chain.keras");
-/// let loaded = keras::load(path)?;
-/// assert_eq!(loaded.model.output_shape(), &[1]);
-/// assert!(loaded.left_out.is_empty());
-/// # Ok::<(), gradus_nn::Error>(())
-/// ```
-pub struct Loaded<T: Float = f32> {
-    /// The network with its weights.
-    pub model: Model<T>,
-    /// What the file says beside that changes no prediction, such as a penalty that has no counterpart here: who goes on training
-    /// may miss it.
-    pub left_out: Vec<String>,
-}
 
 /// Reads a model with its weights: a `.keras` archive, or a whole model in an `.h5` file. Which of them it is shows by its first bytes.
 ///
@@ -144,10 +127,10 @@ pub fn load_weights<T: Float>(model: &mut Model<T>, path: impl AsRef<Path>) -> R
     let path = path.as_ref();
     let mut load = || {
         let places = write_model(model)?.places;
-        let files = match Format::of(path)? {
-            Format::Archive => vec![Hdf5::of_archive(&Archive::open(path)?, path, "model.weights.h5")?],
-            Format::Hdf5 => vec![Hdf5::open(path)?],
-            Format::Json => shards(path)?,
+        let files = match Container::of(path)? {
+            Container::Archive => vec![Hdf5::of_archive(&Archive::open(path)?, path, "model.weights.h5")?],
+            Container::Hdf5 => vec![Hdf5::open(path)?],
+            Container::Json => shards(path)?,
         };
         let is_listed = files[0].has_group("model_weights") || files[0].texts("", "layer_names")?.is_some();
         let source = match is_listed {
@@ -257,14 +240,14 @@ struct SavedModel {
 
 impl SavedModel {
     fn open(path: &Path) -> Result<Self> {
-        match Format::of(path)? {
-            Format::Archive => {
+        match Container::of(path)? {
+            Container::Archive => {
                 let archive = Archive::open(path).map_err(|error| Error::new("keras", error.to_string(), ""))?;
                 let config = json(&archive.read("config.json", LONGEST_CONFIG)?)?;
                 let weights = Hdf5::of_archive(&archive, path, "model.weights.h5")?;
                 Ok(SavedModel { config, weights, is_listed: false })
             }
-            Format::Hdf5 => {
+            Container::Hdf5 => {
                 let weights = Hdf5::open(path)?;
                 let config = weights.texts("", "model_config")?.and_then(|mut texts| texts.pop());
                 let Some(config) = config else {
@@ -274,7 +257,7 @@ impl SavedModel {
                 };
                 Ok(SavedModel { config: json(config.as_bytes())?, weights, is_listed: true })
             }
-            Format::Json => {
+            Container::Json => {
                 let hint = "build the network here and use load_weights";
                 Err(Error::new("keras", "the file says where weights are, and holds no model", hint))
             }
@@ -307,14 +290,14 @@ impl SavedModel {
 }
 
 /// How a file begins.
-enum Format {
+enum Container {
     Archive,
     Hdf5,
     /// The list of the files of weights that are kept in several.
     Json,
 }
 
-impl Format {
+impl Container {
     fn of(path: &Path) -> Result<Self> {
         let mut begin = [0; 8];
         let mut file =
@@ -328,9 +311,9 @@ impl Format {
             }
         }
         match &begin[..count] {
-            [b'P', b'K', ..] => Ok(Format::Archive),
-            begin if begin == SIGNATURE => Ok(Format::Hdf5),
-            [b'{', ..] => Ok(Format::Json),
+            [b'P', b'K', ..] => Ok(Container::Archive),
+            begin if begin == SIGNATURE => Ok(Container::Hdf5),
+            [b'{', ..] => Ok(Container::Json),
             begin => {
                 let problem = format!("it begins with the bytes {begin:?}, neither as a .keras archive nor as HDF5");
                 Err(Error::new("keras", problem, "give a file that Keras has saved"))

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use gradus_datasets::Preparation;
 use gradus_interchange::Format;
-use gradus_nn::{Model, ValueKind};
+use gradus_nn::{Model, ValueKind, WeightSource};
 use gradus_tensor::Float;
 use gradus_tensor::npy::NpyHeader;
 use gradus_tensor::safetensors::File;
@@ -49,6 +49,10 @@ pub(super) fn run(mut arguments: Parser) -> Result<()> {
         let short: String = value.chars().take(60).collect();
         let _ = writeln!(text, "Metadata {name:?}: {short:?}, {} bytes", value.len());
     }
+    if format == Format::Safetensors {
+        listed(&mut text, &file);
+        return print(&text);
+    }
     // What can be shown is shown, also of a file of other layers.
     let kinds = gradus_interchange::kinds();
     let described = Model::<f32>::from_safetensors(&file, &kinds).map(|model| described(&model)).or_else(|error| {
@@ -73,12 +77,16 @@ fn foreign(text: &mut String, path: &Path, format: Format) -> Result<()> {
         let _ = writeln!(text, "{} of {}", header.shape, header.code);
         return Ok(());
     }
-    let tensors = gradus_interchange::tensors(path).map_err(failed)?;
+    listed(text, &*gradus_interchange::tensors(path).map_err(failed)?);
+    Ok(())
+}
+
+/// A line for each tensor.
+fn listed(text: &mut String, tensors: &dyn WeightSource) {
     for name in tensors.names() {
         let info = tensors.info(&name).expect("the file has a tensor of this name");
         let _ = writeln!(text, "{name}: {} of {}, {}", info.shape, info.stored, size(info.bytes));
     }
-    Ok(())
 }
 
 /// How many tensors of each element type there are, and what they take.
