@@ -1,7 +1,7 @@
 """Networks of PyTorch in Gradus and back, and the time to read a large file. Needs torch 2.15.0, safetensors 0.8.0, numpy 2.4.6.
 
-    cargo build --release -p gradus-interchange --example pytorch_round_trip
-    python pytorch_round_trip.py ../../../target/release/examples/pytorch_round_trip
+    cargo build --release -p gradus-interchange --example round_trip
+    python pytorch_round_trip.py ../../../target/release/examples/round_trip
 
 A ResNet-18 of full width and a text classifier are trained some steps in PyTorch. Gradus reads them, and its outputs are held against
 PyTorch's; it trains them further and writes them, PyTorch reads that, and the outputs are held against each other again.

@@ -1,15 +1,16 @@
-//! Networks of PyTorch here and back: what `tests/reference/pytorch_round_trip.py` runs.
+//! Networks of PyTorch and Keras here and back: what `tests/reference/pytorch_round_trip.py` and `keras_training.py` run.
 //!
 //! ```text
-//! pytorch_round_trip resnet IN.pt OUT.safetensors
-//! pytorch_round_trip classifier IN.pt OUT.safetensors
-//! pytorch_round_trip read FILE
-//! pytorch_round_trip build FILE
+//! round_trip resnet IN.pt OUT.safetensors
+//! round_trip classifier IN.pt OUT.safetensors
+//! round_trip keras IN.keras INPUTS.npz OUT.keras
+//! round_trip read FILE
+//! round_trip build FILE
 //! ```
 //!
-//! The first two read a model's `state_dict` and inputs `x`, write the outputs to `OUT.before.npz`, train a few steps, and write the new
-//! weights to `OUT.safetensors` and the new outputs to `OUT.after.npz`. The third reads all tensors of a file, the last builds a model of them,
-//! square linear layers without a bias; both say how long it took, and the most memory that the process had.
+//! The first three read a model, and inputs `x` from the same file or from `INPUTS.npz`. They write its outputs to `OUT.before.npz`, train a few
+//! steps, and write the model to `OUT` and the new outputs to `OUT.after.npz`. The fourth reads all tensors of a file, the last builds
+//! a model of them, square linear layers without a bias; both say how long it took, and the most memory that the process had.
 
 #[path = "../tests/networks/mod.rs"]
 mod networks;
@@ -18,11 +19,12 @@ use std::error::Error;
 use std::path::Path;
 use std::time::Instant;
 
-use gradus_interchange::npz;
+use gradus_interchange::keras;
+use gradus_interchange::npz::{self, NpzFile};
 use gradus_interchange::pytorch::{self, Mapping, StateDict};
 use gradus_nn::losses::SparseCategoricalCrossentropy;
-use gradus_nn::{Dense, Sequential, WeightSource};
-use gradus_tensor::{Generator, Tensor};
+use gradus_nn::{Dense, Model, Sequential, WeightSource};
+use gradus_tensor::{AnyTensor, Generator, Tensor};
 use networks::{classifier, classifier_mapping, resnet18, resnet18_mapping};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -34,14 +36,19 @@ fn main() -> Result<(), Box<dyn Error>> {
                 state.info("state_dict.conv1.weight").ok_or("there is no conv1")?.shape[0],
                 state.info("state_dict.fc.bias").ok_or("there is no fc")?.shape[0],
             ];
-            there_and_back(resnet18(width, classes), &state, &resnet18_mapping(), to.as_ref())
+            of_pytorch(resnet18(width, classes), &state, &resnet18_mapping(), to.as_ref())
         }
         ["classifier", from, to] => {
             let state = StateDict::open(from)?;
             let table = state.info("state_dict.embedding.weight").ok_or("there is no embedding")?.shape;
             let both = state.info("state_dict.fc.weight").ok_or("there is no fc")?.shape;
             let network = classifier(table[0], table[1], both[1] / 2, both[0]);
-            there_and_back(network, &state, &classifier_mapping(), to.as_ref())
+            of_pytorch(network, &state, &classifier_mapping(), to.as_ref())
+        }
+        ["keras", from, inputs, to] => {
+            let (mut model, x) = (keras::load(from)?.model, NpzFile::open(inputs)?.read("x")?);
+            let loss = SparseCategoricalCrossentropy::default();
+            there_and_back(&mut model, x, &loss, to.as_ref(), |model| keras::save(model, to))
         }
         ["read", file] => {
             let begun = Instant::now();
@@ -61,7 +68,10 @@ fn main() -> Result<(), Box<dyn Error>> {
             report(&format!("{} weights", model.params().len()), begun);
             Ok(())
         }
-        _ => Err("usage: resnet|classifier IN.pt OUT.safetensors, or read|build FILE".into()),
+        _ => Err(
+            "usage: resnet|classifier IN.pt OUT.safetensors, keras IN.keras INPUTS.npz OUT.keras, or read|build FILE"
+                .into(),
+        ),
     }
 }
 
@@ -73,16 +83,27 @@ fn report(what: &str, begun: Instant) {
     }
 }
 
-fn there_and_back(network: Sequential, state: &StateDict, mapping: &Mapping, to: &Path) -> Result<(), Box<dyn Error>> {
+fn of_pytorch(network: Sequential, state: &StateDict, mapping: &Mapping, to: &Path) -> Result<(), Box<dyn Error>> {
     let x = state.read("x")?;
     let mut model = pytorch::build(network, &x.shape()[1..], state, &mapping.clone().under("state_dict"))?;
+    let loss = SparseCategoricalCrossentropy::default().from_logits(true);
+    there_and_back(&mut model, x, &loss, to, |model| pytorch::save(model, to, mapping))
+}
+
+/// Trains ten steps of gradient descent, with classes that are counted up.
+fn there_and_back(
+    model: &mut Model,
+    x: AnyTensor,
+    loss: &SparseCategoricalCrossentropy,
+    to: &Path,
+    save: impl FnOnce(&Model) -> Result<(), gradus_nn::Error>,
+) -> Result<(), Box<dyn Error>> {
     npz::save(to.with_extension("before.npz"), [("y", model.predict(x.clone())?)])?;
     let classes = model.output_shape()[0].ok_or("the classes are not known")?;
     let targets: Tensor = (0..x.shape()[0]).map(|sample| (sample % classes) as f32).collect();
-    let loss = SparseCategoricalCrossentropy::default().from_logits(true);
     let mut generator = Generator::new(1);
     for _ in 0..10 {
-        let pass = model.grad(x.clone(), &targets, None, &loss, &mut generator)?;
+        let pass = model.grad(x.clone(), &targets, None, loss, &mut generator)?;
         println!("loss {}", pass.loss);
         let params = model.params_mut();
         for (index, grad) in pass.grads.iter().enumerate() {
@@ -92,7 +113,7 @@ fn there_and_back(network: Sequential, state: &StateDict, mapping: &Mapping, to:
         }
         params.update_states(pass.states);
     }
-    pytorch::save(&model, to, mapping)?;
+    save(model)?;
     npz::save(to.with_extension("after.npz"), [("y", model.predict(x)?)])?;
     Ok(())
 }
