@@ -68,6 +68,7 @@ fn every_expression_computes_what_its_rule_does() {
         check(Sgd::default().momentum(0.9).nesterov(true)),
         check(Adam::default()),
         check(Adam::default().amsgrad(true).bias_correction(false)),
+        check(Adam::default().keras_epsilon(true)),
         check(AdamW::default()),
         check(Adamax::default()),
         check(Nadam::default()),

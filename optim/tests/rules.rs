@@ -61,6 +61,7 @@ fn adam() {
     follow("adam eps=1e-7 | Kingma-Ba", adam);
     follow("adam eps=1e-8 | Kingma-Ba", Adam::default().epsilon(1e-8).learning_rate(0.1));
     follow("adam eps=1e-2 | Kingma-Ba", Adam::default().epsilon(1e-2).learning_rate(0.1));
+    follow("adam eps=1e-2 | Keras", Adam::default().epsilon(1e-2).keras_epsilon(true).learning_rate(0.1));
     let uncorrected = Adam::default().bias_correction(false).learning_rate(0.1);
     follow("adam without bias correction eps=1e-7", uncorrected);
     follow(

@@ -14,9 +14,8 @@ use crate::hdf5::Hdf5;
 /// The optimiser of a model that Keras has trained: its class, its options, and its state.
 ///
 /// The rule and the schedule are made in the program by [`class`](SavedOptimizer::class) and [`config`](SavedOptimizer::config);
-/// [`Optimizer::restore`](gradus_optim::Optimizer::restore) takes the state. Then training goes on where Keras was, but for two
-/// things: what is random in training is drawn anew, and Keras's Adam adds its epsilon before the bias is corrected, which shows
-/// where gradients are as small as epsilon.
+/// [`Optimizer::restore`](gradus_optim::Optimizer::restore) takes the state. Then training goes on where Keras was, but what is random in
+/// training is drawn anew. Set [`Adam::keras_epsilon`](gradus_optim::Adam::keras_epsilon): Keras adds epsilon before the bias is corrected.
 ///
 /// ```
 /// use gradus_interchange::keras;
@@ -28,7 +27,7 @@ use crate::hdf5::Hdf5;
 /// let saved = keras::optimizer(path)?.expect("the model was compiled");
 /// assert_eq!((&*saved.class, saved.state.steps), ("Adam", 2));
 ///
-/// let mut optimizer = Optimizer::from(Adam::default());
+/// let mut optimizer = Optimizer::from(Adam::default().keras_epsilon(true));
 /// optimizer.restore(model.params(), saved.state).unwrap();
 /// let (x, y) = (Tensor::<f32>::ones([4, 3]), Tensor::<f32>::zeros([4, 1]));
 /// let pass = model.grad(&x, &y, None, &MeanSquaredError, &mut Generator::new(1))?;

@@ -10,7 +10,7 @@ options! {
     /// algorithm 1).
     ///
     /// Keras adds epsilon to sqrt(v) instead of sqrt(v̂), which makes it count sqrt(1 / (1 - beta_2^t)) times as much:
-    /// 30 times at the first step. Here it stands where the paper has it.
+    /// 30 times at the first step. Here it stands where the paper has it, unless [`keras_epsilon`](Adam::keras_epsilon) is set.
     ///
     /// Slots: `momentum` and `velocity`; with AMSGrad `max_velocity`. Learning rate: 0.001.
     ///
@@ -44,6 +44,8 @@ options! {
         /// the Convergence of Adam and Beyond"). The bias is corrected after the maximum is taken, as in Keras and
         /// PyTorch.
         amsgrad: bool = false,
+        /// Whether epsilon is added to sqrt(v), as Keras does, and not to sqrt(v̂): for a training that was begun in Keras.
+        keras_epsilon: bool = false,
     }
 }
 
@@ -76,7 +78,10 @@ impl ElementwiseRule for Adam {
             }
             _ => *v,
         };
-        p - rate * (*m / (root * square.sqrt() + N::of(self.epsilon)))
+        let epsilon = N::of(self.epsilon);
+        let divisor =
+            if self.keras_epsilon { root * (square.sqrt() + epsilon) } else { root * square.sqrt() + epsilon };
+        p - rate * (*m / divisor)
     }
 }
 

@@ -79,12 +79,14 @@ def sgd(momentum=0.0, nesterov=False, decay=0.0, l2=0.0, change=lambda g: g):
     return step
 
 
-def adam(b1=0.9, b2=0.999, eps=1e-7, corrected=True, amsgrad=False, decay=0.0, l2=0.0):
+def adam(b1=0.9, b2=0.999, eps=1e-7, corrected=True, amsgrad=False, decay=0.0, l2=0.0, of_keras=False):
     def step(p, g, t, slots):
         p, g = p - 0.1 * decay * p, g + l2 * p
         m, v = average(slots, "m", b1, g), average(slots, "v", b2, g * g)
         if amsgrad:
             v = slots["top"] = np.maximum(slots.get("top", 0.0), v)
+        if of_keras:
+            return p - 0.1 * np.sqrt(1 - b2**t) / (1 - b1**t) * m / (np.sqrt(v) + eps)
         if corrected:
             m, v = m / (1 - b1**t), v / (1 - b2**t)
         return p - 0.1 * m / (np.sqrt(v) + eps)
@@ -201,6 +203,7 @@ ROWS = [
     ("adam eps=1e-8 | Kingma-Ba", "as above", adam(eps=1e-8), [torch_adam(eps=1e-8), optax_(O.adam(0.1, eps=1e-8))]),
     ("adam eps=1e-2 | Kingma-Ba", "a large eps shows its place", adam(eps=1e-2),
      [torch_adam(eps=1e-2), optax_(O.adam(0.1, eps=1e-2))]),
+    ("adam eps=1e-2 | Keras", "p -= lr sqrt(1-b2^t)/(1-b1^t) m/(sqrt(v)+eps)", adam(eps=1e-2, of_keras=True), [keras_(K.Adam, epsilon=1e-2)]),
     ("adam without bias correction eps=1e-7", "p -= lr m/(sqrt(v)+eps)", adam(corrected=False), []),
     ("adam amsgrad eps=1e-8 | max of v, then corrected", "the largest v so far in the place of v", adam(eps=1e-8, amsgrad=True),
      [torch_adam(eps=1e-8, amsgrad=True)]),
