@@ -48,14 +48,24 @@ fn a_file_of_python_is_read() {
     assert_eq!(read("bool"), Tensor::from([true, false, true]).into());
     assert_eq!(read("empty"), Tensor::<f32>::zeros([2, 0, 3]).into());
     assert_eq!(read("layer/ü \"quoted\""), Tensor::from([7]).into());
-    // What cannot be read is known, and does not keep the rest from being read.
+    // A type that tensors do not have becomes the next larger one.
     let info = file.info("u16").unwrap();
-    assert_eq!((&*info.stored, info.element, info.shape, info.bytes), ("U16", None, [1].into(), 2));
-    let error = file.read("u16").unwrap_err();
+    assert_eq!((&*info.stored, info.element, info.shape, info.bytes), ("U16", Some("i32"), [1].into(), 2));
+    assert_eq!(read("u16"), Tensor::from([65_535_i32]).into());
+    let error = file.read("f8").unwrap_err();
     assert_eq!(error.path(), Some(path.as_ref()));
-    let problem = "the tensor \"u16\" of shape [1] has elements U16, which cannot be read";
-    assert_eq!(error.problem(), problem);
-    assert!(file.read("f8").unwrap_err().problem().starts_with("there is no tensor \"f8\", there are bf16, bool, "));
+    assert!(error.problem().starts_with("there is no tensor \"f8\", there are bf16, bool, "));
+}
+
+#[test]
+fn what_cannot_be_read_is_known() {
+    let header = br#"{"u64": {"dtype": "U64", "shape": [1], "data_offsets": [0, 8]}}"#;
+    let bytes = [&(header.len() as u64).to_le_bytes()[..], header, &[255; 8]].concat();
+    let file = File::from_bytes(bytes).unwrap();
+    let info = file.info("u64").unwrap();
+    assert_eq!((&*info.stored, info.element, info.shape, info.bytes), ("U64", None, [1].into(), 8));
+    let problem = "the tensor \"u64\" of shape [1] has elements U64, which cannot be read";
+    assert_eq!(file.read("u64").unwrap_err().problem(), problem);
 }
 
 /// Tensors of all types, views among them, and those without elements and without axes.
