@@ -13,7 +13,17 @@ use crate::hdf5::Hdf5;
 /// The variables of a file of Keras: weights, states, and those of the optimiser, each read when it is asked for. Names are the paths
 /// within the file: `layers/dense/vars/0`.
 ///
-/// [`variables`] opens one.
+/// ```
+/// use gradus_interchange::keras::{Variables, variables};
+/// use gradus_nn::WeightSource;
+/// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/keras/chain.keras");
+/// let file: Variables = variables(path)?;
+/// for name in file.names() {
+///     println!("{name}: {}", file.info(&name).unwrap().shape);
+/// }
+/// assert!(file.names().iter().any(|name| name.starts_with("layers/dense/vars/")));
+/// # Ok::<(), gradus_nn::Error>(())
+/// ```
 pub struct Variables {
     path: PathBuf,
     file: Hdf5,
