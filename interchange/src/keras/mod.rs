@@ -299,18 +299,10 @@ enum Container {
 
 impl Container {
     fn of(path: &Path) -> Result<Self> {
-        let mut begin = [0; 8];
-        let mut file =
-            fs::File::open(path).map_err(|error| Error::new("keras", error.to_string(), "check the path"))?;
-        let mut count = 0;
-        while count < begin.len() {
-            match file.read(&mut begin[count..]) {
-                Ok(0) => break,
-                Ok(more) => count += more,
-                Err(error) => return Err(Error::new("keras", error.to_string(), "check the path")),
-            }
-        }
-        match &begin[..count] {
+        let unreadable = |error: io::Error| Error::new("keras", error.to_string(), "check the path");
+        let (file, mut begin) = (fs::File::open(path).map_err(unreadable)?, Vec::new());
+        file.take(SIGNATURE.len() as u64).read_to_end(&mut begin).map_err(unreadable)?;
+        match &begin[..] {
             [b'P', b'K', ..] => Ok(Container::Archive),
             begin if begin == SIGNATURE => Ok(Container::Hdf5),
             [b'{', ..] => Ok(Container::Json),
