@@ -12,7 +12,7 @@
 //! steps, and write the model to `OUT` and the new outputs to `OUT.after.npz`. The fourth reads all tensors of a file, the last builds
 //! a model of them, square linear layers without a bias; both say how long it took, and the most memory that the process had.
 
-#[path = "../tests/networks/mod.rs"]
+#[path = "../tests/suite/networks.rs"]
 mod networks;
 
 use std::error::Error;

@@ -1,13 +1,15 @@
-//! Which format a file has, by its first bytes and its name.
+//! Which format a file has, by its first bytes.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
 
 use gradus_nn::{Error, Result};
 
 use crate::archive::Archive;
 use crate::hdf5::{Hdf5, SIGNATURE};
+use crate::pytorch::OLD_FORM;
+use crate::shards::Shards;
 
 /// The formats of files that are read here.
 ///
@@ -24,15 +26,15 @@ use crate::hdf5::{Hdf5, SIGNATURE};
 pub enum Format {
     /// A model as [`Model::save`](gradus_nn::Model::save) writes it: a safetensors file with the network in its metadata.
     Gradus,
-    /// Named tensors, by the crate or Python package `safetensors`.
+    /// Named tensors, by the crate or Python package `safetensors`; or a list of several such files.
     Safetensors,
     /// A `.keras` archive.
     Keras,
     /// A whole model of Keras as HDF5, the form before `.keras`.
     KerasH5,
-    /// The weights of a Keras model, `.weights.h5`.
+    /// The weights of a Keras model, `.weights.h5`; or a list of several such files, `.weights.json`.
     KerasWeights,
-    /// A state dict, or several, by `torch.save`.
+    /// A state dict, or several, by `torch.save`; or a list of several such files.
     PyTorch,
     /// A network with weights as ONNX.
     Onnx,
@@ -43,44 +45,35 @@ pub enum Format {
 }
 
 impl Format {
-    /// The format of a file that there is. The content decides, not the name; only ONNX, whose files have no mark, is known by
-    /// the ending `.onnx`.
+    /// The format of a file that there is. The content decides, not the name; only an ONNX file that begins in an unusual way is known
+    /// by the ending `.onnx`.
     ///
     /// # Errors
     /// If the file cannot be read, or is of no format that is known here.
     pub fn of(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let place = || path.display().to_string();
-        let unreadable = |error: std::io::Error| Error::new(place(), error.to_string(), "check the path");
-        let mut head = Vec::new();
-        File::open(path).map_err(unreadable)?.take(16).read_to_end(&mut head).map_err(unreadable)?;
-        if head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06") {
-            return Format::of_archive(path);
+        Format::of_content(path).map_err(|error| error.within(&path.display().to_string()))
+    }
+
+    fn of_content(path: &Path) -> Result<Self> {
+        match Start::of_file(path)? {
+            Start::Archive => Format::of_archive(path),
+            Start::Hdf5 => {
+                let has_network = Hdf5::open(path)?.texts("", "model_config")?.is_some();
+                Ok(if has_network { Format::KerasH5 } else { Format::KerasWeights })
+            }
+            Start::Safetensors => {
+                let file = gradus_tensor::safetensors::File::open(path)
+                    .map_err(|error| Error::new("safetensors", error.problem(), error.hint()))?;
+                Ok(if file.metadata().contains_key("gradus") { Format::Gradus } else { Format::Safetensors })
+            }
+            Start::Npy => Ok(Format::Npy),
+            Start::OldPyTorch => Ok(Format::PyTorch),
+            Start::Onnx => Ok(Format::Onnx),
+            Start::List => Format::of_shards(&Shards::open(path)?),
+            Start::Unknown if path.extension().is_some_and(|ending| ending == "onnx") => Ok(Format::Onnx),
+            start => Err(start.refused("give a safetensors, .keras, .h5, .pt, .onnx, .npz or .npy file")),
         }
-        if head.starts_with(SIGNATURE) {
-            let has_network = Hdf5::open(path).and_then(|file| file.texts("", "model_config"));
-            let has_network = has_network.map_err(|error| error.within(&place()))?.is_some();
-            return Ok(if has_network { Format::KerasH5 } else { Format::KerasWeights });
-        }
-        if head.starts_with(b"\x93NUMPY") {
-            return Ok(Format::Npy);
-        }
-        // Eight bytes of length, and a JSON object: blanks may stand before it.
-        if head.len() >= 9 && head[8..].iter().find(|byte| !byte.is_ascii_whitespace()).is_none_or(|&byte| byte == b'{')
-        {
-            let file = gradus_tensor::safetensors::File::open(path)
-                .map_err(|error| Error::new(place(), error.problem(), error.hint()))?;
-            return Ok(if file.metadata().contains_key("gradus") { Format::Gradus } else { Format::Safetensors });
-        }
-        if path.extension().is_some_and(|ending| ending == "onnx") {
-            return Ok(Format::Onnx);
-        }
-        // A pickle of protocol 2 or later begins so.
-        if head.len() >= 2 && head[0] == 0x80 && (2..=5).contains(&head[1]) {
-            return Ok(Format::PyTorch);
-        }
-        let known = "safetensors, .keras, .h5, .pt, .npz, .npy, or .onnx by that ending";
-        Err(Error::new(place(), "the file is of no format that is known", format!("give one of these: {known}")))
     }
 
     fn of_archive(path: &Path) -> Result<Self> {
@@ -96,7 +89,25 @@ impl Format {
             let names: Vec<&str> = archive.names().collect();
             let names = gradus_tensor::safetensors::shortened(&names);
             let problem = format!("the archive is none of Keras, PyTorch or NumPy; it holds {names}");
-            Err(Error::new(path.display().to_string(), problem, "give a .keras, .pt or .npz file"))
+            Err(Error::new("archive", problem, "give a .keras, .pt or .npz file"))
+        }
+    }
+
+    /// The format of a list is that of its files: the first is looked at.
+    fn of_shards(shards: &Shards) -> Result<Self> {
+        let (path, name) = (shards.first(), &shards.files[0]);
+        let start = Start::of_file(&path).map_err(|error| error.within(name))?;
+        if start == Start::List {
+            let problem = format!("it lists {name:?}, which is a list itself");
+            return Err(Error::new("list", problem, "give the list of the files that hold the weights"));
+        }
+        match Format::of_content(&path).map_err(|error| error.within(name))? {
+            Format::Gradus | Format::Safetensors => Ok(Format::Safetensors),
+            format @ (Format::KerasWeights | Format::PyTorch) => Ok(format),
+            other => {
+                let problem = format!("it lists {name:?}, which is no part of weights ({})", other.name());
+                Err(Error::new("list", problem, "give that file itself"))
+            }
         }
     }
 
@@ -117,6 +128,115 @@ impl Format {
             Format::Onnx => "ONNX model",
             Format::Npz => "NumPy arrays",
             Format::Npy => "NumPy array",
+        }
+    }
+}
+
+/// How a file begins: what all readers look at first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// A ZIP archive: `.keras`, `.pt`, `.npz`.
+    Archive,
+    Hdf5,
+    Npy,
+    Safetensors,
+    /// What `torch.save` wrote before PyTorch 1.6.
+    OldPyTorch,
+    /// Another pickle of Python.
+    Pickle,
+    Onnx,
+    /// JSON, of which the list of files of weights is read.
+    List,
+    /// What Git holds in place of a large file.
+    LfsPointer,
+    Unknown,
+}
+
+impl Start {
+    /// The number of bytes that decide.
+    pub(crate) const LENGTH: usize = 16;
+
+    /// How a file begins that has these bytes.
+    pub(crate) fn of(bytes: &[u8]) -> Start {
+        match bytes {
+            [b'P', b'K', 3 | 5, 4 | 6, ..] => Start::Archive,
+            _ if bytes.starts_with(SIGNATURE) => Start::Hdf5,
+            _ if bytes.starts_with(b"\x93NUMPY") => Start::Npy,
+            _ if bytes.starts_with(OLD_FORM) => Start::OldPyTorch,
+            [0x80, 2..=5, ..] => Start::Pickle,
+            _ if bytes.starts_with(b"version https://") => Start::LfsPointer,
+            // The length of the header, in eight bytes: below 4 GB.
+            [a, b, c, d, 0, 0, 0, 0, ..] if [*a, *b, *c, *d] != [0; 4] => Start::Safetensors,
+            // The field 1 of a ModelProto, `ir_version` of 3 or later, before one of its other fields. A SavedModel of TensorFlow
+            // begins so with 1.
+            [0x08, 3..=0x7f, 0x12 | 0x1a | 0x22 | 0x28 | 0x32 | 0x3a | 0x42 | 0x72, ..] => Start::Onnx,
+            _ if bytes.trim_ascii_start().starts_with(b"{") => Start::List,
+            _ => Start::Unknown,
+        }
+    }
+
+    /// How the file at a path begins. Errors do not name the path.
+    pub(crate) fn of_file(path: &Path) -> Result<Start> {
+        let failed = |error: io::Error| Error::new("open", error.to_string(), "check the path");
+        let file = File::open(path).map_err(failed)?;
+        if !file.metadata().map_err(failed)?.is_file() {
+            return Err(Error::new("open", "this is no regular file, such as a folder", "give the path of a file"));
+        }
+        let mut bytes = Vec::new();
+        file.take(Start::LENGTH as u64).read_to_end(&mut bytes).map_err(failed)?;
+        Ok(Start::of(&bytes))
+    }
+
+    /// The error of a reader that reads other files; what to give it is `hint`.
+    pub(crate) fn refused(self, hint: &str) -> Error {
+        let (what, hint) = match self {
+            Start::Archive => ("a ZIP archive", hint),
+            Start::Hdf5 => ("an HDF5 file", hint),
+            Start::Npy => ("one array of NumPy, .npy", hint),
+            Start::Safetensors => ("a safetensors file", hint),
+            Start::OldPyTorch => ("a file of torch.save", hint),
+            Start::Pickle => (
+                "a pickle of Python, and none that torch.save writes",
+                "save the tensors by torch.save(model.state_dict(), path)",
+            ),
+            Start::Onnx => ("an ONNX model", hint),
+            Start::List => ("a file of JSON", hint),
+            Start::LfsPointer => ("a pointer of Git LFS, not the file itself", "fetch the file by git lfs pull"),
+            Start::Unknown => ("a file of no format that is known", hint),
+        };
+        Error::new("file", format!("this is {what}"), hint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The bytes are those of files that the programs have written.
+    #[test]
+    fn beginnings_decide() {
+        let cases: [(&[u8], Start); 16] = [
+            (b"PK\x03\x04\x14\x00\x00\x00", Start::Archive),
+            (b"PK\x05\x06\x00\x00\x00\x00", Start::Archive),
+            (b"PKZIP is a program", Start::Unknown),
+            (b"\x89HDF\r\n\x1a\n\x00\x00", Start::Hdf5),
+            (b"\x93NUMPY\x01\x00v\x00", Start::Npy),
+            (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80", Start::OldPyTorch),
+            (b"\x80\x04\x95\x0b\x00\x00\x00\x00\x00\x00\x00", Start::Pickle),
+            (b"\x40\x01\x00\x00\x00\x00\x00\x00{\"weight", Start::Safetensors),
+            (b"{\n  \"metadata\": ", Start::List),
+            (b"version https://", Start::LfsPointer),
+            // By onnx 1.22, torch 2.15 and keras 3.15.
+            (b"\x08\x0a\x12\x07pytorch\x1a\x05", Start::Onnx),
+            (b"\x08\x08:\x9a\x01", Start::Onnx),
+            // A SavedModel, and a table.
+            (b"\x08\x01\x12\x9c\xaf\x01\n", Start::Unknown),
+            (b"id,name\n1,Ada\n", Start::Unknown),
+            (b"", Start::Unknown),
+            (&[0; 16], Start::Unknown),
+        ];
+        for (bytes, start) in cases {
+            assert_eq!(Start::of(bytes), start, "{}", bytes.escape_ascii());
         }
     }
 }

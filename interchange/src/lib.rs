@@ -3,8 +3,8 @@
 //! | from or to | network | weights | read by | written by |
 //! |---|---|---|---|---|
 //! | Keras `.keras`, `.h5` | yes | yes | [`keras::load`] | [`keras::save`] (`.keras`) |
-//! | Keras `.weights.h5` | no | yes | [`keras::load_weights`] | [`keras::save_weights`] |
-//! | PyTorch `.pt`, `.pth` | no | yes | [`pytorch::load_weights`] | - |
+//! | Keras `.weights.h5`, `.weights.json` | no | yes | [`keras::load_weights`] | [`keras::save_weights`] |
+//! | PyTorch `.pt`, `.pth`, `.bin` | no | yes | [`pytorch::load_weights`] | - |
 //! | safetensors, in PyTorch's layout | no | yes | [`pytorch::load_weights`] | [`pytorch::save`] |
 //! | ONNX | yes | yes | [`onnx::load`] | [`onnx::save`] |
 //! | NumPy `.npz` | no | yes | [`npz::load`] | [`npz::save`] |
@@ -42,6 +42,7 @@ mod network;
 pub mod npz;
 pub mod onnx;
 pub mod pytorch;
+mod shards;
 
 pub use any::{Loaded, kinds, load, save, tensors};
 pub use format::Format;

@@ -306,6 +306,14 @@ fn convert_takes_weights_into_a_network() {
     let model = gradus_interchange::load(&keras).unwrap().model;
     assert_eq!(model.params()[0].value, brightest().params()[0].value);
 
+    // Weights of Keras in several files, by their list.
+    let network = Sequential::new().add(Dense::new(4)).add(Dense::new(2));
+    Model::<f32>::build(network, [3], 9).unwrap().save(&untrained).unwrap();
+    let list = concat!(env!("CARGO_MANIFEST_DIR"), "/../interchange/tests/fixtures/keras/sharded.weights.json");
+    assert!(printed(&["show", list]).contains("layers/dense_1/vars/1: [2] of "));
+    printed(&["convert", list, &keras, "--network", &untrained]);
+    assert_eq!(gradus_interchange::load(&keras).unwrap().model.output_shape(), &[2]);
+
     // Without a network, tensors stay tensors.
     let arrays = folder.file("arrays.npz");
     printed(&["convert", &pytorch, &arrays]);

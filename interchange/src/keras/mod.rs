@@ -44,9 +44,7 @@ mod variables;
 mod weights;
 mod write;
 
-use std::collections::BTreeSet;
-use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 
 use gradus_nn::{Error, LayerKinds, LoadedWeights, Matching, Model, Result};
@@ -55,13 +53,16 @@ use serde_json::{Value as Json, json};
 
 use crate::any::Loaded;
 use crate::archive::{Archive, ArchiveWriter};
-use crate::hdf5::{Hdf5, Hdf5Writer, SIGNATURE};
+use crate::format::Start;
+use crate::hdf5::{Hdf5, Hdf5Writer};
+use crate::shards::Shards;
 pub use optimizer::{SavedOptimizer, optimizer, optimizer_as};
 use read::{ReadModel, read_model};
 pub use variables::{Variables, variables};
 use weights::KerasWeights;
 use write::{Written, write_model};
 
+const WANTED: &str = "give a file that Keras has saved: .keras, .weights.h5, .weights.json or .h5";
 /// The most bytes that the config of a model may have.
 const LONGEST_CONFIG: u64 = 1 << 28;
 
@@ -127,11 +128,7 @@ pub fn load_weights<T: Float>(model: &mut Model<T>, path: impl AsRef<Path>) -> R
     let path = path.as_ref();
     let mut load = || {
         let places = write_model(model)?.places;
-        let files = match Container::of(path)? {
-            Container::Archive => vec![Hdf5::of_archive(&Archive::open(path)?, path, "model.weights.h5")?],
-            Container::Hdf5 => vec![Hdf5::open(path)?],
-            Container::Json => shards(path)?,
-        };
+        let files = weight_files(path)?;
         let is_listed = files[0].has_group("model_weights") || files[0].texts("", "layer_names")?.is_some();
         let source = match is_listed {
             true => KerasWeights::by_lists(&files[0], &places)?,
@@ -240,14 +237,14 @@ struct SavedModel {
 
 impl SavedModel {
     fn open(path: &Path) -> Result<Self> {
-        match Container::of(path)? {
-            Container::Archive => {
+        match Start::of_file(path)? {
+            Start::Archive => {
                 let archive = Archive::open(path).map_err(|error| Error::new("keras", error.to_string(), ""))?;
                 let config = json(&archive.read("config.json", LONGEST_CONFIG)?)?;
                 let weights = Hdf5::of_archive(&archive, path, "model.weights.h5")?;
                 Ok(SavedModel { config, weights, is_listed: false })
             }
-            Container::Hdf5 => {
+            Start::Hdf5 => {
                 let weights = Hdf5::open(path)?;
                 let config = weights.texts("", "model_config")?.and_then(|mut texts| texts.pop());
                 let Some(config) = config else {
@@ -257,10 +254,11 @@ impl SavedModel {
                 };
                 Ok(SavedModel { config: json(config.as_bytes())?, weights, is_listed: true })
             }
-            Container::Json => {
+            Start::List => {
                 let hint = "build the network here and use load_weights";
                 Err(Error::new("keras", "the file says where weights are, and holds no model", hint))
             }
+            start => Err(start.refused(WANTED)),
         }
     }
 
@@ -289,54 +287,17 @@ impl SavedModel {
     }
 }
 
-/// How a file begins.
-enum Container {
-    Archive,
-    Hdf5,
-    /// The list of the files of weights that are kept in several.
-    Json,
-}
-
-impl Container {
-    fn of(path: &Path) -> Result<Self> {
-        let unreadable = |error: io::Error| Error::new("keras", error.to_string(), "check the path");
-        let (file, mut begin) = (fs::File::open(path).map_err(unreadable)?, Vec::new());
-        file.take(SIGNATURE.len() as u64).read_to_end(&mut begin).map_err(unreadable)?;
-        match &begin[..] {
-            [b'P', b'K', ..] => Ok(Container::Archive),
-            begin if begin == SIGNATURE => Ok(Container::Hdf5),
-            [b'{', ..] => Ok(Container::Json),
-            begin => {
-                let problem = format!("it begins with the bytes {begin:?}, neither as a .keras archive nor as HDF5");
-                Err(Error::new("keras", problem, "give a file that Keras has saved"))
-            }
-        }
+/// The files of variables that a file is, holds or lists.
+fn weight_files(path: &Path) -> Result<Vec<Hdf5>> {
+    match Start::of_file(path)? {
+        Start::Archive => Ok(vec![Hdf5::of_archive(&Archive::open(path)?, path, "model.weights.h5")?]),
+        Start::Hdf5 => Ok(vec![Hdf5::open(path)?]),
+        Start::List => Shards::open(path)?.open_each(|path| match Start::of_file(path)? {
+            Start::Hdf5 => Hdf5::open(path),
+            start => Err(start.refused("give the list of .weights.h5 files")),
+        }),
+        start => Err(start.refused(WANTED)),
     }
-}
-
-/// The files that a `.weights.json` lists, which lie beside it.
-fn shards(path: &Path) -> Result<Vec<Hdf5>> {
-    let damaged = |problem: String| Error::new("keras", problem, "the file is damaged: fetch or write it again");
-    let mut text = Vec::new();
-    let file = fs::File::open(path).map_err(|error| Error::new("keras", error.to_string(), "check the path"))?;
-    file.take(LONGEST_CONFIG).read_to_end(&mut text).map_err(|error| damaged(error.to_string()))?;
-    let list = json(&text)?;
-    let map = list["weight_map"].as_object().ok_or_else(|| damaged("it has no weight_map".to_owned()))?;
-    let mut names = BTreeSet::new();
-    for value in map.values() {
-        // A list; one name alone in files that others have made.
-        let of_value = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
-        for name in of_value {
-            match name.as_str().filter(|name| Path::new(name).file_name().is_some_and(|last| last == *name)) {
-                Some(name) => _ = names.insert(name),
-                None => return Err(damaged(format!("{name} is no name of a file beside it"))),
-            }
-        }
-    }
-    let folder = path.parent().unwrap_or(Path::new(""));
-    let open = |name: &str| Hdf5::open(&folder.join(name)).map_err(|error| error.within(name));
-    let files: Vec<Hdf5> = names.into_iter().map(open).collect::<Result<_>>()?;
-    if files.is_empty() { Err(damaged("its weight_map names no file".to_owned())) } else { Ok(files) }
 }
 
 fn json(bytes: &[u8]) -> Result<Json> {
@@ -352,6 +313,7 @@ fn within<R>(path: &Path, result: Result<R>) -> Result<R> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::path::PathBuf;
     use std::sync::atomic::{AtomicUsize, Ordering};
 

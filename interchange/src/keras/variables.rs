@@ -1,13 +1,13 @@
 //! The variables of a file of Keras, under the paths of the file.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use gradus_nn::{Error, Result, WeightSource};
 use gradus_tensor::AnyTensor;
 use gradus_tensor::safetensors::{TensorInfo, shortened};
 
-use crate::archive::Archive;
-use crate::format::Format;
+use super::weight_files;
 use crate::hdf5::Hdf5;
 
 /// The variables of a file of Keras: weights, states, and those of the optimiser, each read when it is asked for. Names are the paths
@@ -26,11 +26,13 @@ use crate::hdf5::Hdf5;
 /// ```
 pub struct Variables {
     path: PathBuf,
-    file: Hdf5,
+    files: Vec<Hdf5>,
     names: Vec<String>,
+    /// The place of its file of each variable.
+    file_of: HashMap<String, usize>,
 }
 
-/// Opens the variables of a `.keras`, `.weights.h5` or older `.h5` file, without building its network.
+/// Opens the variables of a `.keras`, `.weights.h5`, `.weights.json` or older `.h5` file, without building its network.
 ///
 /// ```
 /// use gradus_interchange::keras;
@@ -49,15 +51,24 @@ pub struct Variables {
 pub fn variables(path: impl AsRef<Path>) -> Result<Variables> {
     let path = path.as_ref().to_owned();
     let open = || {
-        let file = match Format::of(&path)? {
-            Format::Keras => Hdf5::of_archive(&Archive::open(&path)?, &path, "model.weights.h5")?,
-            _ => Hdf5::open(&path)?,
-        };
-        let names = file.tensors()?;
-        Ok((file, names))
+        let files = weight_files(&path)?;
+        let (mut names, mut file_of) = (Vec::new(), HashMap::new());
+        for (place, file) in files.iter().enumerate() {
+            for name in file.tensors()? {
+                if file_of.insert(name.clone(), place).is_some() {
+                    return Err(Error::new(
+                        "keras",
+                        format!("two files have the variable {name:?}"),
+                        "write them again",
+                    ));
+                }
+                names.push(name);
+            }
+        }
+        Ok((files, names, file_of))
     };
-    let (file, names) = open().map_err(|error: Error| error.within(&path.display().to_string()))?;
-    Ok(Variables { path, file, names })
+    let (files, names, file_of) = open().map_err(|error: Error| error.within(&path.display().to_string()))?;
+    Ok(Variables { path, files, names, file_of })
 }
 
 impl WeightSource for Variables {
@@ -66,15 +77,15 @@ impl WeightSource for Variables {
     }
 
     fn info(&self, name: &str) -> Option<TensorInfo> {
-        self.file.info(name).ok().flatten()
+        self.files[*self.file_of.get(name)?].info(name).ok().flatten()
     }
 
     fn read(&self, name: &str) -> Result<AnyTensor> {
-        if !self.names.iter().any(|known| known == name) {
+        let Some(&place) = self.file_of.get(name) else {
             let problem = format!("there is no variable {name:?}, there are {}", shortened(&self.names));
             return Err(Error::new("keras", problem, "check the name"));
-        }
-        self.file.read(name)
+        };
+        self.files[place].read(name)
     }
 
     fn path(&self) -> Option<&Path> {

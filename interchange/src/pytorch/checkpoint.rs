@@ -15,7 +15,7 @@ use super::pickle::{MOST_BYTES, Pickle, Storage, Value, View};
 use crate::archive::{Archive, At};
 
 /// The first pickle of a file in the form before PyTorch 1.6: a number by which it is known.
-pub(super) const OLD_FORM: &[u8] = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
+pub(crate) const OLD_FORM: &[u8] = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
 /// The elements that an expanded tensor may have more than its storage.
 const MOST_REPEATED: u64 = 1 << 24;
 

@@ -28,6 +28,7 @@ mod pickle;
 mod state_dict;
 mod weights;
 
+pub(crate) use checkpoint::OLD_FORM;
 pub use mapping::{LoadReport, Mapping};
 pub use state_dict::StateDict;
 pub use weights::{build, load_weights, save};

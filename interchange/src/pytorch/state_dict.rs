@@ -1,23 +1,25 @@
 //! The tensors of a file by their names: what `model.state_dict()` gives in PyTorch.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::fs;
-use std::io::{Cursor, Read};
+use std::io::{self, Cursor};
 use std::path::{Path, PathBuf};
 
 use gradus_nn::{Error, Result, WeightSource};
 use gradus_tensor::AnyTensor;
-use gradus_tensor::safetensors::{File, TensorInfo};
+use gradus_tensor::safetensors::{File, TensorInfo, shortened};
 
-use super::checkpoint::{Checkpoint, OLD_FORM};
+use super::checkpoint::Checkpoint;
 use crate::archive::{Archive, FileAt};
+use crate::format::Start;
 use crate::npz::NpzFile;
+use crate::shards::Shards;
 
 /// The tensors of a file, in PyTorch's names and layout, each read when it is asked for.
 ///
-/// A file is what `torch.save` has written (`.pt`, `.pth`, `.bin`, also in the form before PyTorch 1.6), a `.safetensors` file, or a
-/// `.npz` file of NumPy; its content says which. Nothing in it is run: a pickle that holds more than tensors, numbers and texts in
+/// A file is what `torch.save` has written (`.pt`, `.pth`, `.bin`, also in the form before PyTorch 1.6), a `.safetensors` file, a `.npz`
+/// file of NumPy, or a list of several of them, such as `model.safetensors.index.json`; its content says which. Nothing in it is run: a pickle that holds more than tensors, numbers and texts in
 /// dicts and lists is refused with the name of what it holds. Dicts within dicts become names with dots:
 /// `{"state_dict": {"fc.weight": ..}}` has the tensor `state_dict.fc.weight`. The tensor of a file that is one alone is `tensor`.
 ///
@@ -47,6 +49,81 @@ enum Form {
     PyTorch(Checkpoint),
     Safetensors(File),
     Npz(NpzFile),
+    Shards(Parts),
+}
+
+/// Several files, and which of them has a tensor.
+struct Parts {
+    files: Vec<StateDict>,
+    of_tensor: BTreeMap<String, usize>,
+}
+
+const WANTED: &str =
+    "give a file of PyTorch, safetensors or NumPy (.npz), as torch.save(model.state_dict(), path) writes it";
+
+impl Form {
+    fn open(path: &Path) -> Result<Form> {
+        match Start::of_file(path)? {
+            Start::Archive => Form::of_archive(Archive::of_file(opened(path)?)?),
+            Start::OldPyTorch => {
+                let file = opened(path)?;
+                let length = file.metadata().map_err(unreadable)?.len();
+                Ok(Form::PyTorch(Checkpoint::of_old_form(Box::new(FileAt(file)), length)?))
+            }
+            Start::Safetensors => Ok(Form::Safetensors(File::open(path).map_err(of_safetensors)?)),
+            Start::List => Ok(Form::Shards(Parts::open(&Shards::open(path)?)?)),
+            start => Err(start.refused(WANTED)),
+        }
+    }
+
+    fn of_archive(archive: Archive) -> Result<Form> {
+        let holds = |suffix: &str| archive.names().any(|name| name.ends_with(suffix));
+        if !holds("data.pkl") && (holds(".npy") || archive.names().next().is_none()) {
+            return Ok(Form::Npz(NpzFile::of_archive(archive)?));
+        }
+        Ok(Form::PyTorch(Checkpoint::of_archive(archive)?))
+    }
+
+    /// The names of the tensors: in the order of the file, where it has one.
+    fn names(&self) -> Vec<String> {
+        let sorted = |names: &mut dyn Iterator<Item = &str>| {
+            let mut names: Vec<String> = names.map(str::to_owned).collect();
+            names.sort_by_cached_key(|name| by_numbers(name));
+            names
+        };
+        match self {
+            Form::PyTorch(checkpoint) => checkpoint.names.clone(),
+            Form::Npz(arrays) => arrays.names().map(str::to_owned).collect(),
+            // The format's writers sort by type and name. Numbers in names are counted up, as in a model: 2 before 10.
+            Form::Safetensors(file) => sorted(&mut file.names()),
+            Form::Shards(parts) => sorted(&mut parts.of_tensor.keys().map(String::as_str)),
+        }
+    }
+}
+
+impl Parts {
+    fn open(shards: &Shards) -> Result<Parts> {
+        let open = |path: &Path| match Start::of_file(path)? {
+            Start::List => Err(Error::new("list", "it is a list itself", "give the list of the files of tensors")),
+            _ => Ok(StateDict::new(Form::open(path)?)),
+        };
+        let files = shards.open_each(open)?;
+        let mut of_tensor = BTreeMap::new();
+        for (tensor, names) in &shards.entries {
+            let place = names.first().and_then(|name| shards.files.binary_search(name).ok());
+            let place = place.filter(|&place| files[place].info(tensor).is_some()).ok_or_else(|| {
+                let problem = format!("it says that the tensor {tensor:?} is in {names:?}, which lacks it");
+                Error::new("list", problem, "fetch the files again, all of the same version")
+            })?;
+            of_tensor.insert(tensor.clone(), place);
+        }
+        Ok(Parts { files, of_tensor })
+    }
+
+    /// The file that has a tensor.
+    fn file(&self, tensor: &str) -> Option<&StateDict> {
+        self.of_tensor.get(tensor).map(|&place| &self.files[place])
+    }
 }
 
 impl StateDict {
@@ -56,53 +133,29 @@ impl StateDict {
     /// If there is no such file, it is of another format, damaged or cut off, or it holds what cannot be read without running code.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let open = || {
-            let failed = |error: std::io::Error| Error::new("open", error.to_string(), "check the path");
-            if !fs::metadata(path).map_err(failed)?.is_file() {
-                return Err(Error::new("open", "this is no regular file, such as a folder", "give the path of a file"));
-            }
-            let mut file = fs::File::open(path).map_err(failed)?;
-            let length = file.metadata().map_err(failed)?.len();
-            let mut start = Vec::new();
-            Read::by_ref(&mut file).take(OLD_FORM.len() as u64).read_to_end(&mut start).map_err(failed)?;
-            match Kind::of(&start)? {
-                Kind::Zip => of_archive(Archive::of_file(file)?),
-                Kind::Old => Ok(Form::PyTorch(Checkpoint::of_old_form(Box::new(FileAt(file)), length)?)),
-                Kind::Safetensors => Ok(Form::Safetensors(File::open(path).map_err(of_safetensors)?)),
-            }
-        };
-        let file = open().map_err(|error| error.within(&path.display().to_string()))?;
-        Ok(StateDict { path: Some(path.to_owned()), ..StateDict::new(file) })
+        let form = Form::open(path).map_err(|error| error.within(&path.display().to_string()))?;
+        Ok(StateDict { path: Some(path.to_owned()), ..StateDict::new(form) })
     }
 
     /// A file whose bytes are in memory.
     ///
     /// # Errors
-    /// As [`open`](StateDict::open).
+    /// As [`open`](StateDict::open). A list of several files is refused: its folder is not known.
     pub fn from_bytes(bytes: impl Into<Vec<u8>>) -> Result<Self> {
         let bytes = bytes.into();
-        Ok(StateDict::new(match Kind::of(&bytes[..bytes.len().min(OLD_FORM.len())])? {
-            Kind::Zip => of_archive(Archive::from_bytes(bytes)?)?,
-            Kind::Old => {
+        Ok(StateDict::new(match Start::of(&bytes) {
+            Start::Archive => Form::of_archive(Archive::from_bytes(bytes)?)?,
+            Start::OldPyTorch => {
                 let length = bytes.len() as u64;
                 Form::PyTorch(Checkpoint::of_old_form(Box::new(Cursor::new(bytes)), length)?)
             }
-            Kind::Safetensors => Form::Safetensors(File::from_bytes(bytes).map_err(of_safetensors)?),
+            Start::Safetensors => Form::Safetensors(File::from_bytes(bytes).map_err(of_safetensors)?),
+            start => return Err(start.refused(WANTED)),
         }))
     }
 
     fn new(file: Form) -> Self {
-        let names = match &file {
-            Form::PyTorch(checkpoint) => checkpoint.names.clone(),
-            Form::Npz(arrays) => arrays.names().map(str::to_owned).collect(),
-            // The format's writers sort by type and name. Numbers in names are counted up, as in a model: 2 before 10.
-            Form::Safetensors(file) => {
-                let mut names: Vec<String> = file.names().map(str::to_owned).collect();
-                names.sort_by_cached_key(|name| by_numbers(name));
-                names
-            }
-        };
-        StateDict { path: None, file, names }
+        StateDict { path: None, names: file.names(), file }
     }
 
     /// The parts of names before the first dot with the number of tensors beneath each, in the order of the file: for messages.
@@ -132,6 +185,7 @@ impl WeightSource for StateDict {
             Form::PyTorch(checkpoint) => checkpoint.info(name),
             Form::Safetensors(file) => File::info(file, name),
             Form::Npz(arrays) => arrays.info(name),
+            Form::Shards(parts) => parts.file(name)?.info(name),
         }
     }
 
@@ -140,6 +194,13 @@ impl WeightSource for StateDict {
             Form::PyTorch(checkpoint) => checkpoint.read(name),
             Form::Safetensors(file) => WeightSource::read(file, name),
             Form::Npz(arrays) => arrays.read(name),
+            Form::Shards(parts) => match parts.file(name) {
+                Some(file) => file.read(name),
+                None => {
+                    let problem = format!("there is no tensor {name:?}, only {}", shortened(&self.names));
+                    Err(Error::new("list", problem, "check the name"))
+                }
+            },
         }
     }
 
@@ -167,43 +228,12 @@ impl fmt::Debug for StateDict {
     }
 }
 
-/// The formats of files.
-enum Kind {
-    Zip,
-    Old,
-    Safetensors,
+fn unreadable(error: io::Error) -> Error {
+    Error::new("open", error.to_string(), "check the path")
 }
 
-impl Kind {
-    /// The format of a file that begins with these bytes.
-    fn of(start: &[u8]) -> Result<Kind> {
-        let other = |problem: &str, hint: &str| Err(Error::new("file", problem, hint));
-        match start {
-            [b'P', b'K', ..] => Ok(Kind::Zip),
-            _ if start == OLD_FORM => Ok(Kind::Old),
-            [0x80, 2..=5, ..] => other(
-                "this is a pickle of Python, and none that torch.save writes",
-                "save the tensors by torch.save(model.state_dict(), path)",
-            ),
-            [b'v' | b'.', ..] if start.starts_with(b"version https") => {
-                other("this is a pointer of Git LFS, not the file itself", "fetch the file by git lfs pull")
-            }
-            // The length of the header, below 100 MB.
-            [_, _, _, _, 0, 0, 0, 0, ..] => Ok(Kind::Safetensors),
-            _ => other(
-                "this is no file of PyTorch, safetensors or NumPy (.npz)",
-                "save the tensors by torch.save(model.state_dict(), path)",
-            ),
-        }
-    }
-}
-
-fn of_archive(archive: Archive) -> Result<Form> {
-    let holds = |suffix: &str| archive.names().any(|name| name.ends_with(suffix));
-    if !holds("data.pkl") && (holds(".npy") || archive.names().next().is_none()) {
-        return Ok(Form::Npz(NpzFile::of_archive(archive)?));
-    }
-    Ok(Form::PyTorch(Checkpoint::of_archive(archive)?))
+fn opened(path: &Path) -> Result<fs::File> {
+    fs::File::open(path).map_err(unreadable)
 }
 
 fn of_safetensors(error: gradus_tensor::safetensors::SafetensorsError) -> Error {

@@ -15,7 +15,8 @@ const HELP: &str = "\
 Usage: gradus convert IN OUT [OPTIONS]
 
 Reads IN, whose content says its format: a model of Gradus, Keras (.keras, .h5) or ONNX, or weights of Keras (.weights.h5), PyTorch
-(.pt, .pth), safetensors or NumPy (.npz). Nothing that it holds is run.
+(.pt, .pth), safetensors or NumPy (.npz). Of weights in several files, IN is the list (.index.json, .weights.json). Nothing that it
+holds is run.
 
 Writes OUT, whose ending says its format:
   .safetensors        a model of Gradus; of weights, tensors under their names

@@ -7,7 +7,7 @@ use gradus_nn::losses::MeanSquaredError;
 use gradus_optim::{Adam, AdamW, ExponentialDecay, IntoOptimizer, Optimizer, RmsProp, Rule, Sgd};
 use gradus_tensor::Generator;
 
-use crate::{Expected, fixture};
+use super::{Expected, fixture};
 
 /// Takes two steps from where Keras was, and compares the weights with those that Keras has after as many.
 fn go_on<R: Rule + Debug>(file: &str, name: &str, mut optimizer: Optimizer<R>) {

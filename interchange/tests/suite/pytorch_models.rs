@@ -1,13 +1,12 @@
 //! Weights of PyTorch in models: the outputs are PyTorch's. `fixtures/pytorch/make_models.py` has made the files.
 
-mod networks;
-
 use std::path::{Path, PathBuf};
 
 use gradus_interchange::pytorch::{self, Mapping, StateDict};
 use gradus_nn::*;
 use gradus_tensor::{AnyTensor, Columns, Tensor};
-use networks::{classifier, classifier_mapping, resnet18, resnet18_mapping};
+
+use crate::networks::{classifier, classifier_mapping, resnet18, resnet18_mapping};
 
 fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/pytorch").join(name)

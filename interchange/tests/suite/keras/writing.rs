@@ -8,7 +8,7 @@ use gradus_nn::{
 };
 use gradus_tensor::Tensor;
 
-use crate::{Expected, READ, fixture};
+use super::{Expected, READ, fixture};
 
 fn folder(name: &str) -> std::path::PathBuf {
     let folder = std::env::temp_dir().join(format!("gradus_keras_{name}_{}", std::process::id()));

@@ -4,7 +4,7 @@ use gradus_interchange::keras;
 use gradus_nn::{Dense, Model, Sequential};
 use gradus_tensor::Tensor;
 
-use crate::{Expected, READ, fixture};
+use super::{Expected, READ, fixture};
 
 #[test]
 fn models_predict_what_keras_does() {
@@ -46,7 +46,7 @@ fn what_is_not_supported_is_refused_by_name() {
             "keras: the file holds weights without a model; build the network here and use load_weights",
         ),
         ("sharded.weights.json", "keras: the file says where weights are, and holds no model"),
-        ("make.py", "keras: it begins with the bytes [34, 34, 34, "),
+        ("make.py", "file: this is a file of no format that is known; give a file that Keras has saved: .keras"),
     ];
     for (name, begin) in begins {
         let refusal = refusal(name);
