@@ -1,35 +1,75 @@
 //! Memory in pages of 2 MiB instead of 4 KiB. A pass over memory looks up the address of each page, and fresh memory faults on
 //! each, so large blocks gain by large pages.
-
-use std::alloc::{Layout, alloc};
+//!
+//! On Linux such blocks come from the system itself, whose fresh pages are zeros: nothing writes these again, and what a block has
+//! more than its owner uses takes no memory.
 
 /// The bytes of a huge page. Blocks of at least one are aligned to it.
 pub(crate) const HUGE_PAGE: usize = 1 << 21;
 
-/// As [`alloc_zeroed`](std::alloc::alloc_zeroed), in huge pages where the system has some.
-///
-/// # Safety
-///
-/// As for `alloc_zeroed`.
-pub(crate) unsafe fn alloc_zeroed_in_huge_pages(layout: Layout) -> *mut u8 {
-    // SAFETY: the caller's promise; advice may fail and changes no bytes. All bytes of the new block are written.
-    unsafe {
-        let start = alloc(layout);
-        if !start.is_null() {
-            #[cfg(target_os = "linux")]
-            madvise(start.cast(), layout.size(), MADV_HUGEPAGE);
-            start.write_bytes(0, layout.size());
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+pub(crate) use linux::{alloc_zeroed_in_huge_pages, dealloc_huge_pages};
+#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
+pub(crate) use std::alloc::{alloc_zeroed as alloc_zeroed_in_huge_pages, dealloc as dealloc_huge_pages};
+
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod linux {
+    use std::alloc::Layout;
+    use std::ffi::{c_int, c_void};
+    use std::ptr;
+
+    use super::HUGE_PAGE;
+
+    /// As [`alloc_zeroed`](std::alloc::alloc_zeroed), in huge pages where the system has some.
+    ///
+    /// # Safety
+    ///
+    /// As for `alloc_zeroed`; the layout is aligned to [`HUGE_PAGE`].
+    pub(crate) unsafe fn alloc_zeroed_in_huge_pages(layout: Layout) -> *mut u8 {
+        let size = layout.size().next_multiple_of(HUGE_PAGE);
+        // The system aligns to small pages: what lies before the first huge page and behind the last is given back.
+        let Some(mapped) = size.checked_add(HUGE_PAGE) else { return ptr::null_mut() };
+        // SAFETY: the mapping is new. What is given back lies in it, outside of the block. Advice may fail and changes no bytes.
+        unsafe {
+            let (access, kind) = (PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
+            let first = mmap(ptr::null_mut(), mapped, access, kind, -1, 0);
+            if first.addr() == MAP_FAILED {
+                return ptr::null_mut();
+            }
+            let before = first.addr().next_multiple_of(HUGE_PAGE) - first.addr();
+            let start = first.byte_add(before);
+            if before > 0 {
+                munmap(first, before);
+            }
+            munmap(start.byte_add(size), HUGE_PAGE - before);
+            madvise(start, size, MADV_HUGEPAGE);
+            start.cast()
         }
-        start
     }
-}
 
-/// Linux, `include/uapi/asm-generic/mman-common.h`.
-#[cfg(target_os = "linux")]
-const MADV_HUGEPAGE: std::ffi::c_int = 14;
+    /// Gives back what [`alloc_zeroed_in_huge_pages`] gave for this layout.
+    ///
+    /// # Safety
+    ///
+    /// As for [`dealloc`](std::alloc::dealloc).
+    pub(crate) unsafe fn dealloc_huge_pages(start: *mut u8, layout: Layout) {
+        // SAFETY: the block is a mapping of this size, and its owner gives it up.
+        unsafe { munmap(start.cast(), layout.size().next_multiple_of(HUGE_PAGE)) };
+    }
 
-#[cfg(target_os = "linux")]
-unsafe extern "C" {
-    // Of the C library, which Rust's standard library is linked with.
-    fn madvise(start: *mut std::ffi::c_void, bytes: usize, advice: std::ffi::c_int) -> std::ffi::c_int;
+    // Linux, include/uapi/asm-generic/mman-common.h and mman.h. Some other architectures have other numbers.
+    const PROT_READ: c_int = 1;
+    const PROT_WRITE: c_int = 2;
+    const MAP_PRIVATE: c_int = 2;
+    const MAP_ANONYMOUS: c_int = 0x20;
+    const MADV_HUGEPAGE: c_int = 14;
+    /// The address by which `mmap` says that it failed.
+    const MAP_FAILED: usize = usize::MAX;
+
+    unsafe extern "C" {
+        // Of the C library, which Rust's standard library is linked with.
+        fn mmap(start: *mut c_void, bytes: usize, access: c_int, kind: c_int, file: c_int, from: isize) -> *mut c_void;
+        fn munmap(start: *mut c_void, bytes: usize) -> c_int;
+        fn madvise(start: *mut c_void, bytes: usize, advice: c_int) -> c_int;
+    }
 }

@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::cache::CachePadded;
-use crate::huge_pages::{HUGE_PAGE, alloc_zeroed_in_huge_pages};
+use crate::huge_pages::{HUGE_PAGE, alloc_zeroed_in_huge_pages, dealloc_huge_pages};
 
 /// One cache line, and more than any vector register needs.
 const ALIGNMENT: usize = 64;
@@ -87,8 +87,8 @@ impl Block {
 impl Drop for Block {
     fn drop(&mut self) {
         if self.class > 0 && !IDLE.keep(self.start, self.class) {
-            // SAFETY: the block was allocated with this layout, and its one owner is giving it up.
-            unsafe { dealloc(self.start.as_ptr(), block_layout(self.class)) };
+            // SAFETY: the block is of this class, and its one owner is giving it up.
+            unsafe { give_back(self.start, self.class) };
         }
     }
 }
@@ -124,9 +124,20 @@ pub(crate) fn with_scratch<T: Copy, R>(len: usize, body: impl FnOnce(*mut T) -> 
 /// ```
 pub fn release_memory() {
     IDLE.release(|start, class| {
-        // SAFETY: an idle block was allocated with this layout and has no other owner.
-        unsafe { dealloc(start.as_ptr(), block_layout(class)) };
+        // SAFETY: an idle block is of its stack's class and has no other owner.
+        unsafe { give_back(start, class) };
     });
+}
+
+/// Gives a block back to the system.
+///
+/// # Safety
+///
+/// It was allocated for this class by [`Block::try_new`], and nobody uses it any more.
+unsafe fn give_back(start: NonNull<u8>, class: usize) {
+    let (start, layout) = (start.as_ptr(), block_layout(class));
+    // SAFETY: the allocator is chosen as in `try_new`; the caller promises the rest.
+    unsafe { if class < HUGE_PAGE { dealloc(start, layout) } else { dealloc_huge_pages(start, layout) } }
 }
 
 #[repr(align(64))]
