@@ -54,7 +54,8 @@
 //! Where ONNX's cases and ONNX Runtime differ, the cases hold: Resize with `align_corners` divides by the new length before it is rounded
 //! down. But a query that sees no key gets zeros from Attention, as in ONNX Runtime and PyTorch.
 //!
-//! Graphs within operators (If, Loop, Scan) and operators of other sets are not read.
+//! Functions that the file has of its own stand where they are called. Graphs within operators (If, Loop, Scan) and operators of other
+//! sets are not read.
 
 mod proto;
 mod read;

@@ -15,7 +15,8 @@ pub(crate) struct ModelProto {
     /// The version of each set of operators; the standard one is `""`.
     pub opset_import: Vec<(String, i64)>,
     pub graph: GraphProto,
-    pub functions: usize,
+    /// The functions that nodes of the graph may call as operators.
+    pub functions: Vec<FunctionProto>,
     pub metadata_props: Vec<(String, String)>,
 }
 
@@ -31,20 +32,41 @@ pub(crate) struct GraphProto {
     pub value_info: Vec<ValueInfoProto>,
 }
 
+/// Nodes that are called as one operator.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct FunctionProto {
+    pub name: String,
+    pub domain: String,
+    /// Tells functions of one name apart.
+    pub overload: String,
+    pub inputs: Vec<String>,
+    pub outputs: Vec<String>,
+    /// The values of attributes that a call may leave out.
+    pub defaults: Vec<AttributeProto>,
+    pub nodes: Vec<NodeProto>,
+    pub opset_import: Vec<(String, i64)>,
+}
+
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct NodeProto {
     pub name: String,
     pub op_type: String,
     pub domain: String,
+    /// Which function of this name is called, if there are several.
+    pub overload: String,
     /// The names of the values; `""` is an input that is not given.
     pub inputs: Vec<String>,
     pub outputs: Vec<String>,
     pub attributes: Vec<AttributeProto>,
+    /// The version of the operators, where it is not that of the model. It is no field of the file: nodes of functions get it.
+    pub version: Option<i64>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct AttributeProto {
     pub name: String,
+    /// The attribute of the call whose value this one takes, in a function; `""` for one with a value of its own.
+    pub ref_attr_name: String,
     pub value: AttributeValue,
 }
 
@@ -194,20 +216,9 @@ impl<'a> Message<'a> {
                 2 => model.producer_name = inner.text(field)?,
                 3 => model.producer_version = inner.text(field)?,
                 7 => (model.graph, has_graph) = (inner.graph(self::run(field)?)?, true),
-                8 => {
-                    let (mut domain, mut version) = (String::new(), 0);
-                    inner.each(self::run(field)?, |inner, number, field| {
-                        match number {
-                            1 => domain = inner.text(field)?,
-                            2 => version = int(field)?,
-                            _ => {}
-                        }
-                        Ok(())
-                    })?;
-                    model.opset_import.push((domain, version));
-                }
+                8 => model.opset_import.push(inner.version(self::run(field)?)?),
                 14 => model.metadata_props.push(inner.pair(field)?),
-                25 => model.functions += 1,
+                25 => model.functions.push(inner.function(self::run(field)?)?),
                 _ => {}
             }
             Ok(())
@@ -216,6 +227,39 @@ impl<'a> Message<'a> {
             return Err(invalid("there is no graph: this is no ONNX model".to_owned()));
         }
         Ok(model)
+    }
+
+    /// A set of operators and its version.
+    fn version(&self, run: Run) -> io::Result<(String, i64)> {
+        let (mut domain, mut version) = (String::new(), 0);
+        self.each(run, |inner, number, field| {
+            match number {
+                1 => domain = inner.text(field)?,
+                2 => version = int(field)?,
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok((domain, version))
+    }
+
+    fn function(&self, run: Run) -> io::Result<FunctionProto> {
+        let mut function = FunctionProto::default();
+        self.each(run, |inner, number, field| {
+            match number {
+                1 => function.name = inner.text(field)?,
+                4 => function.inputs.push(inner.text(field)?),
+                5 => function.outputs.push(inner.text(field)?),
+                7 => function.nodes.push(inner.node(self::run(field)?)?),
+                9 => function.opset_import.push(inner.version(self::run(field)?)?),
+                10 => function.domain = inner.text(field)?,
+                11 => function.defaults.push(inner.attribute(self::run(field)?)?),
+                13 => function.overload = inner.text(field)?,
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(function)
     }
 
     fn graph(&self, run: Run) -> io::Result<GraphProto> {
@@ -246,6 +290,7 @@ impl<'a> Message<'a> {
                 4 => node.op_type = inner.text(field)?,
                 5 => node.attributes.push(inner.attribute(self::run(field)?)?),
                 7 => node.domain = inner.text(field)?,
+                8 => node.overload = inner.text(field)?,
                 _ => {}
             }
             Ok(())
@@ -270,6 +315,7 @@ impl<'a> Message<'a> {
                 8 => inner.numbers(field, |number| ints.push(number as i64))?,
                 9 => texts.push(inner.bytes(field)?),
                 20 => kind = Some(int(field)?),
+                21 => attribute.ref_attr_name = inner.text(field)?,
                 _ => {}
             }
             Ok(())
@@ -589,7 +635,7 @@ mod tests {
 
     #[test]
     fn a_model_comes_back() {
-        let attribute = |name: &str, value| AttributeProto { name: name.to_owned(), value };
+        let attribute = |name: &str, value| AttributeProto { name: name.to_owned(), value, ..Default::default() };
         let node = NodeProto {
             name: "node".to_owned(),
             op_type: "Op".to_owned(),
@@ -608,6 +654,7 @@ mod tests {
                     AttributeValue::Graph(Box::new(GraphProto { name: "inner".to_owned(), ..Default::default() })),
                 ),
             ],
+            ..Default::default()
         };
         let value = ValueInfoProto {
             name: "x".to_owned(),
@@ -628,7 +675,7 @@ mod tests {
                 initializers: vec![TensorProto::raw("w", element::INT8, &[2, 1], vec![1, 255])],
                 ..Default::default()
             },
-            functions: 0,
+            functions: Vec::new(),
             metadata_props: vec![("key".to_owned(), "value".to_owned())],
         };
         let bytes = model.to_bytes();

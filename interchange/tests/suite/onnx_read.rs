@@ -49,6 +49,7 @@ const NETWORKS: &[&str] = &[
     "keras_mlp",
     "keras_conv",
     "keras_lstm",
+    "functions",
 ];
 
 #[test]
@@ -108,9 +109,16 @@ fn files_of_one_sample_are_computed_sample_by_sample() {
 fn a_model_is_saved_and_read_again() {
     let folder = std::env::temp_dir().join(format!("onnx_read_{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
-    for name in
-        ["mlp_script", "recurrent_script", "transformer_script", "keras_conv", "fixed_dynamo", "opset9", "up_dynamo"]
-    {
+    for name in [
+        "mlp_script",
+        "recurrent_script",
+        "transformer_script",
+        "keras_conv",
+        "fixed_dynamo",
+        "opset9",
+        "up_dynamo",
+        "functions",
+    ] {
         let model = load(path(&format!("{name}.onnx"))).unwrap();
         let file = folder.join("model.safetensors");
         model.save(&file).unwrap();
@@ -123,9 +131,16 @@ fn a_model_is_saved_and_read_again() {
 
 #[test]
 fn all_weights_are_trained() {
-    for name in
-        ["mlp_script", "resnet_dynamo", "mobile_script", "recurrent_script", "up_script", "keras_conv", "keras_lstm"]
-    {
+    for name in [
+        "mlp_script",
+        "resnet_dynamo",
+        "mobile_script",
+        "recurrent_script",
+        "up_script",
+        "keras_conv",
+        "keras_lstm",
+        "functions",
+    ] {
         let mut model = load(path(&format!("{name}.onnx"))).unwrap();
         let [inputs, outputs] = recorded(name);
         let x = inputs[0].1.to::<f32>();
@@ -147,7 +162,7 @@ fn all_weights_are_trained() {
 
 #[test]
 fn gradients_are_those_of_differences() {
-    for name in ["resnet_script", "recurrent_script", "up_script", "keras_lstm"] {
+    for name in ["resnet_script", "recurrent_script", "up_script", "keras_lstm", "functions"] {
         let model = load(path(&format!("{name}.onnx"))).unwrap();
         let [inputs, outputs] = recorded(name);
         let (x, target) = (inputs[0].1.to::<f32>(), outputs[0].1.to::<f32>() * 0.5 + 0.3);

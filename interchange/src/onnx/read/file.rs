@@ -15,6 +15,7 @@ use super::super::proto::{
     AttributeValue, Dimension, GraphProto, ModelProto, NodeProto, TensorData, TensorProto, ValueInfoProto, element,
 };
 use super::super::wire::Bytes;
+use super::inline;
 use super::node::{Attribute, Constant, Node, Number};
 use super::program::{Data, Port, Program, WeightPort, shortened};
 use super::table::{self, NEWEST, OLDEST};
@@ -306,8 +307,9 @@ impl OnnxFile {
         let model = ModelProto::read(&source).map_err(|error| fail(error.to_string(), "give an ONNX model"))?;
         let hint = "export it for an opset of 13 to 24, without operators of other sets";
         let opset = opset(&model).map_err(|problem| fail(problem, hint))?;
-        let Contents { data, tensors } =
-            Reading::of(&source, &model.graph, opset).map_err(|problem| fail(problem, hint))?;
+        let producer = format!("{} {}", model.producer_name, model.producer_version).trim().to_owned();
+        let graph = inline::written_out(model, opset).map_err(|problem| fail(problem, hint))?;
+        let Contents { data, tensors } = Reading::of(&source, &graph, opset).map_err(|problem| fail(problem, hint))?;
         let program = Program::new(data).map_err(|problem| fail(problem, hint))?;
         let info = |port: &Port| ValueInfo {
             name: port.name.clone(),
@@ -316,7 +318,6 @@ impl OnnxFile {
         };
         let (inputs, outputs) =
             (program.data.inputs.iter().map(info).collect(), program.data.outputs.iter().map(info).collect());
-        let producer = format!("{} {}", model.producer_name, model.producer_version).trim().to_owned();
         Ok(OnnxFile { source, program, producer, inputs, outputs, tensors, weights: OnceLock::new() })
     }
 
@@ -736,6 +737,7 @@ impl<'a> Reading<'a> {
             inputs: proto.inputs.clone(),
             outputs: proto.outputs.clone(),
             attributes: BTreeMap::new(),
+            opset: proto.version,
         };
         // What it is to be like is known in most files, and so is the width of floats then.
         if node.op == "CastLike"

@@ -89,7 +89,7 @@ impl Program {
     fn activation(&self, output: &str) -> Option<Activation> {
         let node = self.data.nodes.iter().find(|node| node.outputs.first().is_some_and(|name| name == output))?;
         let is_along_last = || match node.attributes.get("axis") {
-            None => self.data.opset >= 13,
+            None => node.opset.unwrap_or(self.data.opset) >= 13,
             Some(Attribute::Int(axis)) => *axis == -1,
             Some(_) => false,
         };

@@ -7,6 +7,7 @@ mod elementwise;
 mod file;
 #[cfg(test)]
 mod gradients;
+mod inline;
 mod layer;
 mod matrix;
 mod node;

@@ -23,6 +23,9 @@ pub(crate) struct Node {
     pub outputs: Vec<String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub attributes: BTreeMap<String, Attribute>,
+    /// The version of the set of operators, where it is not that of the program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opset: Option<i64>,
 }
 
 impl Node {

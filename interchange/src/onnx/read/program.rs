@@ -242,7 +242,7 @@ impl Program {
         values.resize_with(*places, || None);
         for (node, step) in self.data.nodes.iter().zip(steps) {
             let given: Vec<Option<Value<T>>> = step.inputs.iter().map(|&place| values[place?].clone()).collect();
-            let call = Call { node, opset: self.data.opset, inputs: &given, trial };
+            let call = Call { node, opset: node.opset.unwrap_or(self.data.opset), inputs: &given, trial };
             let made = run(&call).map_err(|problem| {
                 let shapes = given
                     .iter()

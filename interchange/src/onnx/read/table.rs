@@ -225,6 +225,7 @@ const OF_OPSET_6: &[(&str, &[&str])] = &[
 
 /// Why a node is not read, if it is not: its operator, or one of its attributes.
 pub(crate) fn problem(node: &Node, opset: i64) -> Option<String> {
+    let opset = node.opset.unwrap_or(opset);
     if !(OLDEST..=NEWEST).contains(&opset) {
         return Some(format!("opset {opset} is not read, only {OLDEST} to {NEWEST}"));
     }

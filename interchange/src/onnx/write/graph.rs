@@ -106,7 +106,7 @@ pub(super) enum Target<'a> {
 
 /// An attribute of a node.
 pub(super) fn attribute(name: &str, value: AttributeValue) -> AttributeProto {
-    AttributeProto { name: name.to_owned(), value }
+    AttributeProto { name: name.to_owned(), value, ..AttributeProto::default() }
 }
 
 pub(super) fn int(name: &str, value: i64) -> AttributeProto {
@@ -204,10 +204,10 @@ impl GraphWriter {
         self.nodes.push(NodeProto {
             name: outputs[0].clone(),
             op_type: op.to_owned(),
-            domain: String::new(),
             inputs: inputs.iter().map(|&input| input.to_owned()).collect(),
             outputs: outputs.clone(),
             attributes,
+            ..NodeProto::default()
         });
         outputs
     }
