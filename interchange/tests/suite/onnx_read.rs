@@ -50,6 +50,7 @@ const NETWORKS: &[&str] = &[
     "keras_conv",
     "keras_lstm",
     "functions",
+    "scan",
 ];
 
 #[test]
@@ -118,6 +119,7 @@ fn a_model_is_saved_and_read_again() {
         "opset9",
         "up_dynamo",
         "functions",
+        "scan",
     ] {
         let model = load(path(&format!("{name}.onnx"))).unwrap();
         let file = folder.join("model.safetensors");
@@ -140,6 +142,7 @@ fn all_weights_are_trained() {
         "keras_conv",
         "keras_lstm",
         "functions",
+        "scan",
     ] {
         let mut model = load(path(&format!("{name}.onnx"))).unwrap();
         let [inputs, outputs] = recorded(name);
@@ -162,7 +165,7 @@ fn all_weights_are_trained() {
 
 #[test]
 fn gradients_are_those_of_differences() {
-    for name in ["resnet_script", "recurrent_script", "up_script", "keras_lstm", "functions"] {
+    for name in ["resnet_script", "recurrent_script", "up_script", "keras_lstm", "functions", "scan"] {
         let model = load(path(&format!("{name}.onnx"))).unwrap();
         let [inputs, outputs] = recorded(name);
         let (x, target) = (inputs[0].1.to::<f32>(), outputs[0].1.to::<f32>() * 0.5 + 0.3);
@@ -202,6 +205,16 @@ fn all_that_is_not_read_is_named_at_once() {
     }
     // No output depends on it.
     assert!(!error.contains("Unique"), "{error}");
+}
+
+#[test]
+fn weights_of_graphs_within_operators_are_weights_of_the_model() {
+    let names = |name: &str| {
+        let model = load(path(name)).unwrap();
+        model.params().iter().map(|param| param.name.to_string()).collect::<Vec<_>>()
+    };
+    // Those of the graph of the step are called as there; w is from around it.
+    assert_eq!(names("scan.onnx"), ["onnx/w", "onnx/v", "onnx/u", "onnx/bias"]);
 }
 
 #[test]

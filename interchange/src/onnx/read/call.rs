@@ -4,6 +4,7 @@ use gradus_autograd::Var;
 use gradus_tensor::{Float, Shape, Tensor, broadcast_shapes};
 
 use super::node::{Attribute, Constant, Node};
+use super::program::{Inner, Inners};
 use super::value::{Kind, Value, Whole};
 
 /// What an operator gives, or what is wrong with its inputs.
@@ -17,6 +18,8 @@ pub(crate) struct Call<'a, T: Float> {
     pub inputs: &'a [Option<Value<T>>],
     /// Whether only the shapes of the outputs matter: large ones may be one element that stands for all.
     pub trial: bool,
+    /// The graphs within the operator.
+    pub inners: Inners<'a, T>,
 }
 
 /// Values of so many elements are computed in a trial, too: shapes are computed with them.
@@ -192,6 +195,16 @@ impl<'a, T: Float> Call<'a, T> {
             None => Ok(None),
             Some(Attribute::Tensor(tensor)) => Ok(Some(tensor)),
             Some(other) => Err(wrong_kind(name, "a tensor", other)),
+        }
+    }
+
+    /// A graph within the operator, to be computed.
+    pub fn graph(&self, name: &str) -> Result<Inner<'a, T>, String> {
+        let graphs = self.node.attributes.iter().filter(|(_, value)| matches!(value, Attribute::Graph(_)));
+        let mut graphs = graphs.enumerate().filter(|(_, (other, _))| *other == name);
+        match graphs.next() {
+            Some((index, (_, Attribute::Graph(body)))) => Ok(self.inners.inner(index, body)),
+            _ => Err(format!("the graph {name} is missing")),
         }
     }
 

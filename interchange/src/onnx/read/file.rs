@@ -16,7 +16,7 @@ use super::super::proto::{
 };
 use super::super::wire::Bytes;
 use super::inline;
-use super::node::{Attribute, Constant, Node, Number};
+use super::node::{Attribute, Body, Constant, Node, Number};
 use super::program::{Data, Port, Program, WeightPort, shortened};
 use super::table::{self, NEWEST, OLDEST};
 use super::value::{Kind, Value, element_name};
@@ -598,8 +598,11 @@ struct Contents {
 /// A graph while it is read: what is needed of it, and all that is wrong.
 struct Reading<'a> {
     source: &'a Source,
+    opset: i64,
     nodes: Vec<&'a NodeProto>,
     wrong: Vec<String>,
+    /// The operators that are not read.
+    unread: Vec<String>,
     constants: BTreeMap<String, Constant>,
     tensors: HashMap<String, TensorProto>,
     /// The numbers of the element types of values, as far as the file says them.
@@ -621,15 +624,19 @@ impl<'a> Reading<'a> {
     fn of(source: &'a Source, graph: &'a GraphProto, opset: i64) -> Result<Contents, String> {
         let mut reading = Reading {
             source,
+            opset,
             nodes: needed(graph),
             wrong: Vec::new(),
+            unread: Vec::new(),
             constants: BTreeMap::new(),
             tensors: HashMap::new(),
             elements: HashMap::new(),
         };
-        let infos =
-            graph.inputs.iter().chain(&graph.outputs).chain(&graph.value_info).filter(|info| info.elem_type > 0);
-        reading.elements.extend(infos.map(|info| (info.name.clone(), info.elem_type)));
+        each_graph(graph, &mut |graph| {
+            let infos = graph.inputs.iter().chain(&graph.outputs).chain(&graph.value_info);
+            let infos = infos.filter(|info| info.elem_type > 0);
+            reading.elements.extend(infos.map(|info| (info.name.clone(), info.elem_type)));
+        });
         reading.elements.extend(graph.initializers.iter().map(|tensor| (tensor.name.clone(), tensor.data_type)));
         if graph.sparse_initializers > 0 {
             reading.wrong.push("sparse initializers are not read".to_owned());
@@ -639,7 +646,10 @@ impl<'a> Reading<'a> {
         let inputs: Vec<Port> = inputs.map(|input| reading.port(input)).collect();
         let outputs: Vec<Port> = graph.outputs.iter().map(|output| reading.port(output)).collect();
         let weights = reading.weights(graph);
-        let nodes = reading.operators(opset);
+        let needed = std::mem::take(&mut reading.nodes);
+        let nodes = reading.operators(needed);
+        let mut said = HashSet::new();
+        reading.wrong.extend(reading.unread.into_iter().filter(|problem| said.insert(problem.clone())));
         if !reading.wrong.is_empty() {
             return Err(shortened(&reading.wrong));
         }
@@ -667,12 +677,17 @@ impl<'a> Reading<'a> {
     /// The initializers: weights, and constants.
     fn weights(&mut self, graph: &GraphProto) -> Vec<WeightPort> {
         let mut users: HashMap<&str, Vec<(&str, usize)>> = HashMap::new();
-        for node in &self.nodes {
+        let mut outputs: HashSet<&str> = graph.outputs.iter().map(|output| output.name.as_str()).collect();
+        let mut nodes = self.nodes.clone();
+        while let Some(node) = nodes.pop() {
             for (place, input) in node.inputs.iter().enumerate() {
                 users.entry(input).or_default().push((node.op_type.as_str(), place));
             }
+            for graph in graphs(node) {
+                nodes.extend(needed(graph));
+                outputs.extend(graph.outputs.iter().map(|output| output.name.as_str()));
+            }
         }
-        let outputs: HashSet<&str> = graph.outputs.iter().map(|output| output.name.as_str()).collect();
         let mut weights = Vec::new();
         for tensor in &graph.initializers {
             let users = users.get(tensor.name.as_str()).map_or(&[][..], Vec::as_slice);
@@ -708,26 +723,40 @@ impl<'a> Reading<'a> {
     }
 
     /// The operators. Constants among them become constants of the program.
-    fn operators(&mut self, opset: i64) -> Vec<Node> {
-        let (mut nodes, mut unread) = (Vec::new(), Vec::new());
-        for proto in std::mem::take(&mut self.nodes) {
+    fn operators(&mut self, protos: Vec<&NodeProto>) -> Vec<Node> {
+        let mut nodes = Vec::with_capacity(protos.len());
+        for proto in protos {
             if proto.op_type == "Constant" && is_standard(&proto.domain) {
                 if let Err(problem) = self.constant(proto) {
-                    unread.push(problem);
+                    self.unread.push(problem);
                 }
                 continue;
             }
-            match self.node(proto, opset) {
+            match self.node(proto) {
                 Ok(node) => nodes.push(node),
-                Err(problem) => unread.push(problem),
+                Err(problem) => self.unread.push(problem),
             }
         }
-        let mut said = HashSet::new();
-        self.wrong.extend(unread.into_iter().filter(|problem| said.insert(problem.clone())));
         nodes
     }
 
-    fn node(&self, proto: &NodeProto, opset: i64) -> Result<Node, String> {
+    /// A graph within an operator.
+    fn body(&mut self, graph: &GraphProto) -> Body {
+        for input in &graph.inputs {
+            // Its type may be left out.
+            if input.is_other || input.elem_type > 0 {
+                self.port(input);
+            }
+        }
+        let name = |info: &ValueInfoProto| info.name.clone();
+        Body {
+            inputs: graph.inputs.iter().map(name).collect(),
+            nodes: self.operators(needed(graph)),
+            outputs: graph.outputs.iter().map(name).collect(),
+        }
+    }
+
+    fn node(&mut self, proto: &NodeProto) -> Result<Node, String> {
         if !is_standard(&proto.domain) {
             return Err(format!("the operator {}.{} is not read", proto.domain, proto.op_type));
         }
@@ -749,17 +778,17 @@ impl<'a> Reading<'a> {
             node.attributes.insert("to".to_owned(), Attribute::Int(element.into()));
         }
         // The operator itself first, so that its name is what is said.
-        table::problem(&node, opset).map_or(Ok(()), Err)?;
+        table::problem(&node, self.opset).map_or(Ok(()), Err)?;
         for attribute in &proto.attributes {
             let value = self.attribute(&attribute.value).map_err(|problem| {
                 format!("the attribute {} of {} is not read: {problem}", attribute.name, proto.op_type)
             })?;
             node.attributes.insert(attribute.name.clone(), value);
         }
-        table::problem(&node, opset).map_or(Ok(node), Err)
+        table::problem(&node, self.opset).map_or(Ok(node), Err)
     }
 
-    fn attribute(&self, value: &AttributeValue) -> Result<Attribute, String> {
+    fn attribute(&mut self, value: &AttributeValue) -> Result<Attribute, String> {
         let text = |bytes: &Vec<u8>| String::from_utf8(bytes.clone()).map_err(|_| "a text that is no UTF-8".to_owned());
         Ok(match value {
             AttributeValue::Float(number) => Attribute::Float(Number(f64::from(*number))),
@@ -774,7 +803,7 @@ impl<'a> Reading<'a> {
                 let (tensor, kind) = self.source.tensor(tensor)?;
                 Attribute::Tensor(Constant::of(&tensor, kind))
             }
-            AttributeValue::Graph(_) => return Err("it is a graph".to_owned()),
+            AttributeValue::Graph(graph) => Attribute::Graph(self.body(graph)),
             AttributeValue::Missing | AttributeValue::Other(_) => return Err("it has an unknown type".to_owned()),
         })
     }
@@ -814,9 +843,29 @@ fn needed(graph: &GraphProto) -> Vec<&NodeProto> {
     for node in graph.nodes.iter().rev() {
         if node.outputs.iter().any(|output| !output.is_empty() && wanted.contains(output.as_str())) {
             wanted.extend(node.inputs.iter().map(String::as_str));
+            for graph in graphs(node) {
+                each_graph(graph, &mut |graph| {
+                    wanted.extend(graph.nodes.iter().flat_map(|node| &node.inputs).map(String::as_str));
+                    wanted.extend(graph.outputs.iter().map(|output| output.name.as_str()));
+                });
+            }
             nodes.push(node);
         }
     }
     nodes.reverse();
     nodes
+}
+
+/// The graphs within an operator.
+fn graphs(node: &NodeProto) -> impl Iterator<Item = &GraphProto> {
+    node.attributes.iter().filter_map(|attribute| match &attribute.value {
+        AttributeValue::Graph(graph) => Some(&**graph),
+        _ => None,
+    })
+}
+
+/// Calls `each` on a graph and those within its operators.
+fn each_graph<'a>(graph: &'a GraphProto, each: &mut impl FnMut(&'a GraphProto)) {
+    each(graph);
+    graph.nodes.iter().flat_map(graphs).for_each(|graph| each_graph(graph, each));
 }

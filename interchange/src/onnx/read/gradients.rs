@@ -138,3 +138,48 @@ fn derivatives_are_those_of_differences() {
         gradcheck(&inputs, of).unwrap_or_else(|error| panic!("ScatterND by {reduction}: {error}"));
     }
 }
+
+/// A program of one operator with a graph within: `floats` inputs of floats, of which the operator takes the first `taken`.
+fn with_graph(op: &str, attributes: &Json, floats: usize, taken: &Json, constants: &Json, outputs: usize) -> Program {
+    let none = program("Relu", &json!({}), 1, &json!({}), 1, 18);
+    let mut data = serde_json::to_value(none).unwrap();
+    let port = |name: String| json!({"name": name, "element": 11, "shape": null});
+    data["inputs"] = (0..floats).map(|index| port(format!("x{index}"))).collect();
+    data["outputs"] = (0..outputs).map(|index| port(format!("y{index}"))).collect();
+    let made: Vec<String> = (0..outputs).map(|index| format!("y{index}")).collect();
+    data["nodes"] = json!([{"op": op, "inputs": taken, "outputs": made, "attributes": attributes}]);
+    data["constants"] = constants.clone();
+    serde_json::from_value(data).unwrap_or_else(|error| panic!("{op}: {error}"))
+}
+
+#[test]
+fn derivatives_flow_through_graphs_within_operators() {
+    let node = |op: &str, inputs: &[&str], output: &str| json!({"op": op, "inputs": inputs, "outputs": [output]});
+    // From the last step to the first; x2 is from around the graph.
+    let step = json!({"graph": {"inputs": ["h", "t"], "outputs": ["next", "product"], "nodes": [
+        node("MatMul", &["h", "x2"], "a"), node("Add", &["a", "t"], "b"), node("Tanh", &["b"], "next"),
+        node("Mul", &["next", "t"], "product"),
+    ]}});
+    let scan = json!({
+        "body": step, "num_scan_inputs": {"int": 1}, "scan_input_axes": {"ints": [1]},
+        "scan_input_directions": {"ints": [1]}, "scan_output_axes": {"ints": [-1]}, "scan_output_directions": {"ints": [1]},
+    });
+    let programs: [(Program, &[&[usize]], usize); 1] =
+        [(with_graph("Scan", &scan, 3, &json!(["x0", "x1"]), &json!({}), 2), &[&[2, 3], &[2, 4, 3], &[3, 3]], 2)];
+    let mut generator = Generator::new(5);
+    for (program, shapes, outputs) in programs {
+        let draw = |shape: &&[usize]| generator.uniform(Shape::from(*shape), -0.9_f64..0.9);
+        let inputs: Vec<Tensor<f64>> = shapes.iter().map(draw).collect();
+        for output in 0..outputs {
+            let of = |vars: &[Var<f64>]| {
+                let values = vars.iter().cloned().map(Value::Floats).collect();
+                match program.compute(values, Vec::new(), false).unwrap().swap_remove(output) {
+                    Value::Floats(y) => y,
+                    other => panic!("{}", other.kind().name()),
+                }
+            };
+            gradcheck(&inputs, of)
+                .unwrap_or_else(|error| panic!("{:?}, output {output}: {error}", program.operators()));
+        }
+    }
+}

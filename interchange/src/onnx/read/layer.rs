@@ -138,23 +138,21 @@ impl Program {
     fn count_of_ids(&self, name: &str) -> usize {
         let mut names = HashSet::from([name]);
         let mut count = usize::MAX;
-        for node in &self.data.nodes {
-            match node.op.as_str() {
-                "Cast" | "Identity" if node.inputs.first().is_some_and(|input| names.contains(input.as_str())) => {
-                    names.extend(node.outputs.iter().map(String::as_str));
-                }
-                "Gather" if node.inputs.get(1).is_some_and(|input| names.contains(input.as_str())) => {
-                    let axis = match node.attributes.get("axis") {
-                        Some(Attribute::Int(axis)) => *axis,
-                        _ => 0,
-                    };
-                    let table = self.data.weights.iter().find(|weight| Some(&weight.name) == node.inputs.first());
-                    let rows = table.and_then(|table| (axis == 0).then(|| table.shape.first().copied()).flatten());
-                    count = count.min(rows.unwrap_or(usize::MAX));
-                }
-                _ => {}
+        Node::each(&self.data.nodes, &mut |node| match node.op.as_str() {
+            "Cast" | "Identity" if node.inputs.first().is_some_and(|input| names.contains(input.as_str())) => {
+                names.extend(node.outputs.iter().map(String::as_str));
             }
-        }
+            "Gather" if node.inputs.get(1).is_some_and(|input| names.contains(input.as_str())) => {
+                let axis = match node.attributes.get("axis") {
+                    Some(Attribute::Int(axis)) => *axis,
+                    _ => 0,
+                };
+                let table = self.data.weights.iter().find(|weight| Some(&weight.name) == node.inputs.first());
+                let rows = table.and_then(|table| (axis == 0).then(|| table.shape.first().copied()).flatten());
+                count = count.min(rows.unwrap_or(usize::MAX));
+            }
+            _ => {}
+        });
         count
     }
 }

@@ -2,6 +2,7 @@
 
 mod attention;
 mod call;
+mod control;
 mod convolution;
 mod elementwise;
 mod file;
@@ -12,6 +13,7 @@ mod layer;
 mod matrix;
 mod node;
 mod normalization;
+mod plan;
 mod pooling;
 mod program;
 mod recurrent;

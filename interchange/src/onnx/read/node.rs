@@ -28,7 +28,32 @@ pub(crate) struct Node {
     pub opset: Option<i64>,
 }
 
+/// A graph within an operator. No other value of the program has the name of one of its values.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Body {
+    pub inputs: Vec<String>,
+    pub nodes: Vec<Node>,
+    pub outputs: Vec<String>,
+}
+
 impl Node {
+    /// The graphs within the operator, in the order of its attributes.
+    pub fn bodies(&self) -> impl Iterator<Item = &Body> {
+        self.attributes.values().filter_map(|attribute| match attribute {
+            Attribute::Graph(body) => Some(body),
+            _ => None,
+        })
+    }
+
+    /// Calls `each` on these nodes, and those of the graphs within them.
+    pub fn each<'a>(nodes: &'a [Node], each: &mut impl FnMut(&'a Node)) {
+        for node in nodes {
+            each(node);
+            node.bodies().for_each(|body| Node::each(&body.nodes, each));
+        }
+    }
+
     /// What messages call it: `Conv "/layer1/conv"`.
     pub fn title(&self) -> String {
         let name = if self.name.is_empty() { self.outputs.first() } else { Some(&self.name) };
@@ -47,6 +72,7 @@ pub(crate) enum Attribute {
     Floats(Vec<Number>),
     Texts(Vec<String>),
     Tensor(Constant),
+    Graph(Body),
 }
 
 impl Attribute {
@@ -59,6 +85,7 @@ impl Attribute {
             Attribute::Floats(_) => "a list of floats",
             Attribute::Texts(_) => "a list of texts",
             Attribute::Tensor(_) => "a tensor",
+            Attribute::Graph(_) => "a graph",
         }
     }
 }

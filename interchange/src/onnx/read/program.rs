@@ -1,6 +1,7 @@
 //! A program: operators in the order in which they are computed, over named values.
 
-use std::collections::{HashMap, HashSet};
+use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use gradus_autograd::Var;
@@ -9,7 +10,9 @@ use gradus_tensor::{AnyTensor, Float, Shape, Tensor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::call::{Call, SMALL, broadcast};
-use super::node::{Constant, Node};
+use super::control;
+use super::node::{Attribute, Body, Constant, Node};
+use super::plan::{Block, Plan, Step};
 use super::table::{self, Rule};
 use super::value::{Kind, Value, Whole, element_name};
 
@@ -77,88 +80,11 @@ pub(crate) struct WeightPort {
     pub trained: bool,
 }
 
-/// Where each value of a program is.
-#[derive(Debug)]
-struct Plan {
-    steps: Vec<Step>,
-    outputs: Vec<usize>,
-    places: usize,
-}
-
-#[derive(Debug)]
-struct Step {
-    inputs: Vec<Option<usize>>,
-    outputs: Vec<Option<usize>>,
-    /// The values that nobody takes behind this step.
-    last: Vec<usize>,
-}
-
 impl Port {
     pub fn kind(&self) -> std::result::Result<Kind, String> {
         Kind::of_element(self.element).ok_or_else(|| {
             format!("{:?} has elements of {}, which are not read", self.name, element_name(self.element))
         })
-    }
-}
-
-impl Plan {
-    /// The places of the values, or all that is wrong with their names.
-    fn new(data: &Data) -> std::result::Result<Self, String> {
-        let mut places = HashMap::new();
-        let mut wrong = Vec::new();
-        let named = data.inputs.iter().map(|port| &port.name).chain(data.weights.iter().map(|weight| &weight.name));
-        for name in named.chain(data.constants.keys()) {
-            let place = places.len();
-            if name.is_empty() || places.insert(name.as_str(), place).is_some() {
-                wrong.push(format!("the name of a value must be new and not empty: {name:?}"));
-            }
-        }
-        let mut steps = Vec::with_capacity(data.nodes.len());
-        for node in &data.nodes {
-            let mut inputs = Vec::with_capacity(node.inputs.len());
-            for name in &node.inputs {
-                match places.get(name.as_str()) {
-                    _ if name.is_empty() => inputs.push(None),
-                    Some(&place) => inputs.push(Some(place)),
-                    None => wrong.push(format!("{} takes {name:?}, which nothing before it gives", node.title())),
-                }
-            }
-            let mut outputs = Vec::with_capacity(node.outputs.len());
-            for name in &node.outputs {
-                let place = places.len();
-                if name.is_empty() {
-                    outputs.push(None);
-                } else if places.insert(name.as_str(), place).is_some() {
-                    wrong.push(format!("{} gives {name:?}, which there is already", node.title()));
-                } else {
-                    outputs.push(Some(place));
-                }
-            }
-            steps.push(Step { inputs, outputs, last: Vec::new() });
-        }
-        let mut outputs = Vec::with_capacity(data.outputs.len());
-        for port in &data.outputs {
-            match places.get(port.name.as_str()) {
-                Some(&place) => outputs.push(place),
-                None => wrong.push(format!("nothing gives the output {:?}", port.name)),
-            }
-        }
-        if outputs.is_empty() && wrong.is_empty() {
-            wrong.push("there are no outputs".to_owned());
-        }
-        if !wrong.is_empty() {
-            return Err(shortened(&wrong));
-        }
-        let mut is_taken = vec![false; places.len()];
-        outputs.iter().for_each(|&place| is_taken[place] = true);
-        for step in steps.iter_mut().rev() {
-            for &place in step.inputs.iter().chain(&step.outputs).flatten() {
-                if !std::mem::replace(&mut is_taken[place], true) {
-                    step.last.push(place);
-                }
-            }
-        }
-        Ok(Plan { steps, outputs, places: places.len() })
     }
 }
 
@@ -181,12 +107,16 @@ impl Data {
         for (name, constant) in &self.constants {
             wrong.extend(constant.check::<serde_json::Error>().err().map(|error| format!("{name:?}: {error}")));
         }
-        for attribute in self.nodes.iter().flat_map(|node| node.attributes.values()) {
-            if let super::node::Attribute::Tensor(constant) = attribute {
-                wrong.extend(constant.check::<serde_json::Error>().err().map(|error| error.to_string()));
+        let mut unread = Vec::new();
+        Node::each(&self.nodes, &mut |node| {
+            for attribute in node.attributes.values() {
+                if let Attribute::Tensor(constant) = attribute {
+                    wrong.extend(constant.check::<serde_json::Error>().err().map(|error| error.to_string()));
+                }
             }
-        }
-        let unread: Vec<String> = self.nodes.iter().filter_map(|node| table::problem(node, self.opset)).collect();
+            let opset = node.opset.unwrap_or(self.opset);
+            unread.extend(table::problem(node, opset).or_else(|| control::problem(node, opset)));
+        });
         let mut said = HashSet::new();
         wrong.extend(unread.into_iter().filter(|problem| said.insert(problem.clone())));
         if self.inputs.len().max(self.outputs.len()) > MOST_PORTS {
@@ -207,7 +137,7 @@ impl Program {
         Ok(Program { data: Arc::new(data), plan: Arc::new(plan) })
     }
 
-    /// The operators that it computes, in alphabetical order, each with how often it is there.
+    /// The operators that it computes, in alphabetical order, each with how often it is there. Those of graphs within operators count.
     ///
     /// ```
     /// use gradus_interchange::onnx::Program;
@@ -219,9 +149,7 @@ impl Program {
     /// ```
     pub fn operators(&self) -> Vec<(String, usize)> {
         let mut counts = std::collections::BTreeMap::new();
-        for node in &self.data.nodes {
-            *counts.entry(node.op.clone()).or_default() += 1;
-        }
+        Node::each(&self.data.nodes, &mut |node| *counts.entry(node.op.clone()).or_default() += 1);
         counts.into_iter().collect()
     }
 
@@ -234,34 +162,17 @@ impl Program {
         weights: Vec<Var<T>>,
         trial: bool,
     ) -> Result<Vec<Value<T>>> {
-        let Plan { steps, outputs, places } = &*self.plan;
+        let Plan { block, places } = &*self.plan;
         let mut values: Vec<Option<Value<T>>> = Vec::with_capacity(*places);
         values.extend(inputs.into_iter().map(Some));
         values.extend(weights.into_iter().map(|weight| Some(Value::Floats(weight))));
         values.extend(self.data.constants.values().map(|constant| Some(constant.value())));
         values.resize_with(*places, || None);
-        for (node, step) in self.data.nodes.iter().zip(steps) {
-            let given: Vec<Option<Value<T>>> = step.inputs.iter().map(|&place| values[place?].clone()).collect();
-            let call = Call { node, opset: node.opset.unwrap_or(self.data.opset), inputs: &given, trial };
-            let made = run(&call).map_err(|problem| {
-                let shapes = given
-                    .iter()
-                    .map(|value| value.as_ref().map_or("none".to_owned(), |value| value.shape().to_string()));
-                let shapes = shapes.collect::<Vec<String>>().join(" and ");
-                Error::new(format!("onnx: {}", node.title()), format!("{problem} (inputs: {shapes})"), "")
-            })?;
-            for (place, value) in step.outputs.iter().zip(made) {
-                if let Some(place) = place {
-                    values[*place] = Some(value);
-                }
-            }
-            if let Some(missing) = step.outputs.iter().flatten().find(|place| values[**place].is_none()) {
-                let problem = format!("it gives fewer outputs than are taken ({missing})");
-                return Err(Error::new(format!("onnx: {}", node.title()), problem, ""));
-            }
-            step.last.iter().for_each(|&place| values[place] = None);
-        }
-        Ok(outputs.iter().map(|&place| values[place].clone().expect("outputs are kept")).collect())
+        let running = Running { opset: self.data.opset, trial, values: RefCell::new(values), computed: Cell::new(0) };
+        running
+            .steps(&self.data.nodes, block)
+            .map_err(|Failure { place, problem }| Error::new(format!("onnx: {place}"), problem, ""))?;
+        Ok(running.outputs(block))
     }
 
     /// The inputs by name as values, in order.
@@ -307,6 +218,111 @@ impl Program {
         } else {
             Err(Error::new("onnx: run", shortened(&wrong), "give each input once, by its name"))
         }
+    }
+}
+
+/// How often graphs within operators may be computed in one run of a program: a loop that never ends is stopped.
+const MOST_COMPUTED: usize = 1 << 17;
+
+/// A run of a program: its values so far.
+struct Running<T: Float> {
+    opset: i64,
+    trial: bool,
+    values: RefCell<Vec<Option<Value<T>>>>,
+    /// How often graphs within operators have been computed.
+    computed: Cell<usize>,
+}
+
+/// What is wrong, and at which operator.
+struct Failure {
+    place: String,
+    problem: String,
+}
+
+impl<T: Float> Running<T> {
+    /// Computes operators in order.
+    fn steps(&self, nodes: &[Node], block: &Block) -> std::result::Result<(), Failure> {
+        for (node, step) in nodes.iter().zip(&block.steps) {
+            let given: Vec<Option<Value<T>>> = {
+                let values = self.values.borrow();
+                step.inputs.iter().map(|&place| values[place?].clone()).collect()
+            };
+            let opset = node.opset.unwrap_or(self.opset);
+            let inners = Inners { running: self, step };
+            let call = Call { node, opset, inputs: &given, trial: self.trial, inners };
+            let made = run(&call).map_err(|problem| {
+                let shapes = given
+                    .iter()
+                    .map(|value| value.as_ref().map_or("none".to_owned(), |value| value.shape().to_string()));
+                let shapes = shapes.collect::<Vec<String>>().join(" and ");
+                Failure { place: node.title(), problem: format!("{problem} (inputs: {shapes})") }
+            })?;
+            let mut values = self.values.borrow_mut();
+            for (place, value) in step.outputs.iter().zip(made) {
+                if let Some(place) = place {
+                    values[*place] = Some(value);
+                }
+            }
+            if let Some(missing) = step.outputs.iter().flatten().find(|place| values[**place].is_none()) {
+                let problem = format!("it gives fewer outputs than are taken ({missing})");
+                return Err(Failure { place: node.title(), problem });
+            }
+            step.last.iter().for_each(|&place| values[place] = None);
+        }
+        Ok(())
+    }
+
+    fn outputs(&self, block: &Block) -> Vec<Value<T>> {
+        let values = self.values.borrow();
+        block.outputs.iter().map(|&place| values[place].clone().expect("outputs are kept")).collect()
+    }
+}
+
+/// The graphs within an operator in a run of a program.
+pub(crate) struct Inners<'a, T: Float> {
+    running: &'a Running<T>,
+    step: &'a Step,
+}
+
+impl<'a, T: Float> Inners<'a, T> {
+    /// One of them, by its place among the graphs of the operator.
+    pub fn inner(&self, index: usize, body: &'a Body) -> Inner<'a, T> {
+        Inner { running: self.running, body, block: &self.step.blocks[index] }
+    }
+}
+
+/// A graph within an operator, which sees the values around it.
+pub(crate) struct Inner<'a, T: Float> {
+    running: &'a Running<T>,
+    body: &'a Body,
+    block: &'a Block,
+}
+
+impl<T: Float> Inner<'_, T> {
+    /// The number of its outputs.
+    pub fn outputs(&self) -> usize {
+        self.block.outputs.len()
+    }
+
+    /// Its outputs for these inputs.
+    pub fn run(&self, inputs: Vec<Value<T>>) -> std::result::Result<Vec<Value<T>>, String> {
+        let Inner { running, body, block } = self;
+        let computed = running.computed.get() + 1;
+        running.computed.set(computed);
+        if computed > MOST_COMPUTED {
+            return Err(format!("graphs within operators are computed more than {MOST_COMPUTED} times"));
+        }
+        for (&place, value) in block.inputs.iter().zip(inputs) {
+            running.values.borrow_mut()[place] = Some(value);
+        }
+        running
+            .steps(&body.nodes, block)
+            .map_err(|Failure { place, problem }| format!("in its graph, {place}: {problem}"))?;
+        let made = running.outputs(block);
+        // The others are no longer there, and those from around it stay.
+        let mut values = running.values.borrow_mut();
+        block.own_ends().for_each(|place| values[place] = None);
+        Ok(made)
     }
 }
 

@@ -5,8 +5,8 @@ use gradus_tensor::Float;
 use super::call::{Call, Outputs};
 use super::node::Node;
 use super::{
-    attention, convolution, elementwise, matrix, normalization, pooling, recurrent, reduction, resize, selection,
-    shapes,
+    attention, control, convolution, elementwise, matrix, normalization, pooling, recurrent, reduction, resize,
+    selection, shapes,
 };
 
 /// The versions of the standard set of operators that are read.
@@ -181,6 +181,9 @@ table! {
     "ReverseSequence", "batch_axis time_axis", Run, shapes::reverse_sequence;
     "RotaryEmbedding", "interleaved num_heads rotary_embedding_dim", Run, attention::rotary;
     "Round", "", Same, elementwise::round;
+    "Scan",
+        "body num_scan_inputs scan_input_axes scan_input_directions scan_output_axes scan_output_directions",
+        Run, control::scan;
     "Scatter", "axis", Run, selection::scatter_elements;
     "ScatterElements", "axis reduction", Run, selection::scatter_elements;
     "ScatterND", "reduction", Run, selection::scatter_nd;

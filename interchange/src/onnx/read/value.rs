@@ -239,6 +239,11 @@ impl<T: Float> Value<T> {
         each!(self, x => x.index_select(axis as isize, places))
     }
 
+    /// The elements at one place of an axis, which is removed.
+    pub fn select(&self, axis: usize, place: usize) -> Self {
+        each!(self, x => x.select(axis as isize, place as isize))
+    }
+
     /// A range of an axis, every `step`-th element of it, from the last on if the step is negative.
     pub fn slice(&self, axis: usize, start: usize, end: usize, step: isize) -> Self {
         each!(self, x => x.slice(axis as isize, gradus_tensor::step(start..end, step)))

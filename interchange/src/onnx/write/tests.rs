@@ -3,11 +3,12 @@
 use std::collections::HashSet;
 
 use gradus_nn::*;
-use gradus_tensor::{Float, Tensor};
+use gradus_tensor::{AnyTensor, Float, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::cases::{self, Case};
 use super::*;
+use crate::onnx::OnnxFile;
 use crate::onnx::proto::{AttributeValue, Dimension, GraphProto, TensorData};
 
 /// What is wrong with a file: names that are not unique or not there, versions, outputs without shapes.
@@ -104,6 +105,29 @@ fn files_of_all_layers_are_sound() {
 #[test]
 fn files_of_networks_are_sound() {
     cases::networks().iter().for_each(check);
+}
+
+/// Each file is read by the other half of this module, and computes what the model does.
+#[test]
+fn files_are_read_back() {
+    let path = std::env::temp_dir().join(format!("gradus_onnx_back_{}.onnx", std::process::id()));
+    let mut scans = 0;
+    for case in cases::layers().into_iter().chain(cases::networks()) {
+        let name = &case.name;
+        let Ok(bytes) = to_bytes(&case.model) else { continue };
+        std::fs::write(&path, &bytes).unwrap();
+        let file = OnnxFile::open(&path).unwrap_or_else(|error| panic!("{name}: {error}"));
+        scans += usize::from(file.program().operators().iter().any(|(op, _)| op == "Scan"));
+        let names = file.inputs().iter().map(|input| &*input.name);
+        let inputs: Vec<(&str, AnyTensor)> = names.zip(case.inputs.iter().cloned()).collect();
+        let found = file.run(&inputs).unwrap_or_else(|error| panic!("{name}: {error}"));
+        for (found, expected) in found.iter().zip(&case.outputs) {
+            let found = found.to::<f32>();
+            assert!(found.shape() == expected.shape() && found.allclose(expected, 1e-4, 1e-5), "{name}");
+        }
+    }
+    assert!(scans > 10, "only {scans} files have a Scan");
+    std::fs::remove_file(&path).unwrap();
 }
 
 /// Writes the models, inputs and outputs for `conformance/onnx_runtime.py`, into the folder that the variable names.
