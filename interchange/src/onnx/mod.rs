@@ -44,7 +44,7 @@
 //! | Shapes | Reshape, Flatten, Transpose, Squeeze, Unsqueeze, Concat, Split, Expand, Tile, Pad, DepthToSpace, SpaceToDepth | |
 //! | | ReverseSequence, Shape, Size | |
 //! | Making | ConstantOfShape, Range, EyeLike, Trilu, OneHot | |
-//! | Graphs | Scan (from opset 9 on) | sequences |
+//! | Graphs | If, Scan (from opset 9 on) | sequences |
 //! | Choosing | Slice, Gather, GatherElements, GatherND, Scatter, ScatterElements, ScatterND, NonZero, Compress | |
 //! | Resizing | Resize (nearest, linear, cubic), Upsample | |
 //! | Recurrent | LSTM, GRU, RNN, with lengths and first states, in one or both directions | peepholes, `clip`, `input_forget` |
@@ -55,8 +55,9 @@
 //! Where ONNX's cases and ONNX Runtime differ, the cases hold: Resize with `align_corners` divides by the new length before it is rounded
 //! down. But a query that sees no key gets zeros from Attention, as in ONNX Runtime and PyTorch.
 //!
-//! Functions that the file has of its own stand where they are called. The weights in graphs within operators are weights of
-//! the model. Graphs within If and Loop and operators of other sets are not read.
+//! Functions that the file has of its own stand where they are called. Of an If whose condition is a constant only the branch that is
+//! taken is read. The weights in graphs within operators are weights of the model, and one run computes such graphs 131,072 times at
+//! most. Operators of other sets are not read.
 
 mod proto;
 mod read;

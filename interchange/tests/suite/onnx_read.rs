@@ -51,6 +51,7 @@ const NETWORKS: &[&str] = &[
     "keras_lstm",
     "functions",
     "scan",
+    "branches",
 ];
 
 #[test]
@@ -120,6 +121,7 @@ fn a_model_is_saved_and_read_again() {
         "up_dynamo",
         "functions",
         "scan",
+        "branches",
     ] {
         let model = load(path(&format!("{name}.onnx"))).unwrap();
         let file = folder.join("model.safetensors");
@@ -165,7 +167,7 @@ fn all_weights_are_trained() {
 
 #[test]
 fn gradients_are_those_of_differences() {
-    for name in ["resnet_script", "recurrent_script", "up_script", "keras_lstm", "functions", "scan"] {
+    for name in ["resnet_script", "recurrent_script", "up_script", "keras_lstm", "functions", "scan", "branches"] {
         let model = load(path(&format!("{name}.onnx"))).unwrap();
         let [inputs, outputs] = recorded(name);
         let (x, target) = (inputs[0].1.to::<f32>(), outputs[0].1.to::<f32>() * 0.5 + 0.3);
@@ -198,13 +200,22 @@ fn all_that_is_not_read_is_named_at_once() {
         "the operator Det is not read",
         "the operator com.microsoft.FusedMatMul is not read",
         "the attribute alpha of Relu is not read",
-        "the operator If is not read",
     ];
     for part in named {
         assert!(error.contains(part), "{error}");
     }
     // No output depends on it.
     assert!(!error.contains("Unique"), "{error}");
+}
+
+#[test]
+fn each_branch_is_computed_for_what_it_is_for() {
+    let model = load(path("branches.onnx")).unwrap();
+    let expected = ["branches", "branches_other", "branches_far"].map(recorded);
+    for [inputs, outputs] in &expected {
+        let predicted = model.predict(inputs[0].1.clone()).unwrap();
+        assert_close(&predicted.into(), &outputs[0].1, "a branch");
+    }
 }
 
 #[test]
@@ -215,6 +226,10 @@ fn weights_of_graphs_within_operators_are_weights_of_the_model() {
     };
     // Those of the graph of the step are called as there; w is from around it.
     assert_eq!(names("scan.onnx"), ["onnx/w", "onnx/v", "onnx/u", "onnx/bias"]);
+    // Three graphs have a w.
+    let branches = names("branches.onnx");
+    assert_eq!((branches.len(), &*branches[0]), (3, "onnx/w"), "{branches:?}");
+    assert!(branches[1..].iter().all(|name| name.starts_with("onnx/w_")), "{branches:?}");
 }
 
 #[test]

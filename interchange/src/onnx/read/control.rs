@@ -1,4 +1,4 @@
-//! The operator that computes a graph: Scan.
+//! Operators that compute graphs: If and Scan.
 
 use gradus_autograd::Var;
 use gradus_tensor::{Float, Shape, Tensor};
@@ -10,6 +10,7 @@ use super::value::{Kind, Value};
 /// Why the graphs of a node do not fit it, if they do not.
 pub(crate) fn problem(node: &Node, opset: i64) -> Option<String> {
     let check = match node.op.as_str() {
+        "If" => check_if(node),
         "Scan" if opset < 9 => Err("is read from opset 9 on, and is of an older one".to_owned()),
         "Scan" => check_scan(node),
         _ => Ok(()),
@@ -34,6 +35,13 @@ fn check_body(body: &Body, inputs: usize, outputs: usize) -> Result<(), String> 
     Err(format!("its graph needs {inputs} inputs and {outputs} outputs or more, found {found}"))
 }
 
+fn check_if(node: &Node) -> Result<(), String> {
+    for name in ["then_branch", "else_branch"] {
+        check_body(body(node, name)?, 0, node.outputs.len())?;
+    }
+    Ok(())
+}
+
 fn check_scan(node: &Node) -> Result<(), String> {
     let body = body(node, "body")?;
     let (inputs, scanned) = (node.inputs.len(), scanned(node)?);
@@ -49,6 +57,21 @@ fn scanned(node: &Node) -> Result<usize, String> {
     let inputs = node.inputs.len();
     let count = count.filter(|count| (1..=inputs).contains(count));
     count.ok_or_else(|| format!("num_scan_inputs should be 1 to {inputs}, the number of its inputs"))
+}
+
+/// The one element of a condition.
+fn is_true<T: Float>(value: &Value<T>) -> Result<bool, String> {
+    match value {
+        Value::Mask(mask) if mask.size() == 1 => Ok(mask.iter().next().unwrap_or(false)),
+        Value::Mask(mask) => Err(format!("a condition should be one element, found the shape {}", mask.shape())),
+        other => Err(format!("a condition should be a mask, found {}", other.kind().name())),
+    }
+}
+
+/// The outputs of one graph or the other.
+pub(crate) fn choose<T: Float>(call: &Call<'_, T>) -> Outputs<T> {
+    let branch = if is_true(call.value(0)?)? { "then_branch" } else { "else_branch" };
+    call.graph(branch)?.run(Vec::new())
 }
 
 /// States that a graph changes with each element of its inputs along an axis, and what it gives at each.

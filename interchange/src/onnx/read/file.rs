@@ -173,6 +173,13 @@ impl Source {
         Ok((tensor, kind))
     }
 
+    /// The element of a tensor that is one bool.
+    fn truth(&self, proto: &TensorProto) -> Option<bool> {
+        let is_one = proto.data_type == element::BOOL && proto.dims.iter().all(|length| *length == 1);
+        let (tensor, _) = is_one.then(|| self.tensor(proto).ok()).flatten()?;
+        tensor.to::<bool>().iter().next()
+    }
+
     /// Reads elements out of a file beside this one.
     fn external(
         &self,
@@ -308,7 +315,8 @@ impl OnnxFile {
         let hint = "export it for an opset of 13 to 24, without operators of other sets";
         let opset = opset(&model).map_err(|problem| fail(problem, hint))?;
         let producer = format!("{} {}", model.producer_name, model.producer_version).trim().to_owned();
-        let graph = inline::written_out(model, opset).map_err(|problem| fail(problem, hint))?;
+        let graph =
+            inline::written_out(model, opset, &|tensor| source.truth(tensor)).map_err(|problem| fail(problem, hint))?;
         let Contents { data, tensors } = Reading::of(&source, &graph, opset).map_err(|problem| fail(problem, hint))?;
         let program = Program::new(data).map_err(|problem| fail(problem, hint))?;
         let info = |port: &Port| ValueInfo {

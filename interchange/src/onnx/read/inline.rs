@@ -1,4 +1,5 @@
-//! A graph written out: the functions of the file stand where they are called, and each value has a name of its own.
+//! A graph written out: the functions of the file stand where they are called, an If whose condition is a constant is the branch that it
+//! takes, and each value has a name of its own.
 //!
 //! The names of a graph within an operator, of an If or a Scan, may be there again in another. Here they are made different, so that a
 //! program knows a value by its name alone. The initializers of such graphs become those of the file.
@@ -23,8 +24,13 @@ const LONGEST_NAME: usize = 200;
 
 /// The graph of a model without calls of functions, in which no two values have one name.
 ///
-/// `opset` is the version of the standard operators of the model.
-pub(super) fn written_out(model: ModelProto, opset: i64) -> Result<GraphProto, String> {
+/// `opset` is the version of the standard operators of the model, and `truth` the one element of a tensor, if it has one and that is a
+/// bool.
+pub(super) fn written_out(
+    model: ModelProto,
+    opset: i64,
+    truth: &dyn Fn(&TensorProto) -> Option<bool>,
+) -> Result<GraphProto, String> {
     let ModelProto { graph, functions, .. } = model;
     let mut known = HashMap::new();
     for function in &functions {
@@ -35,7 +41,20 @@ pub(super) fn written_out(model: ModelProto, opset: i64) -> Result<GraphProto, S
     let GraphProto { nodes, mut initializers, mut value_info, mut sparse_initializers, inputs, outputs, name } = graph;
     let named = inputs.iter().map(|input| &input.name).chain(initializers.iter().map(|tensor| &tensor.name));
     let taken = named.chain(nodes.iter().flat_map(|node| &node.outputs)).cloned().collect();
-    let mut inlining = Inlining { functions: known, opset, taken, ..Inlining::default() };
+    let truths = initializers.iter().filter_map(|tensor| Some((tensor.name.clone(), truth(tensor)?))).collect();
+    let mut inlining = Inlining {
+        functions: known,
+        opset,
+        truth,
+        truths,
+        taken,
+        number: 0,
+        nodes: 0,
+        bytes: 0,
+        initializers: Vec::new(),
+        infos: Vec::new(),
+        sparse_initializers: 0,
+    };
     let mut made = Vec::with_capacity(nodes.len());
     let mut scope = Scope::default();
     for node in nodes {
@@ -59,10 +78,12 @@ fn title(function: &FunctionProto) -> String {
     format!("{domain}{}", function.name)
 }
 
-#[derive(Default)]
 struct Inlining<'a> {
     functions: HashMap<Key<'a>, &'a FunctionProto>,
     opset: i64,
+    truth: &'a dyn Fn(&TensorProto) -> Option<bool>,
+    /// The conditions that are constants, by name.
+    truths: HashMap<String, bool>,
     /// The names of all values so far.
     taken: HashSet<String>,
     /// The last number behind a name that was taken.
@@ -145,6 +166,11 @@ impl<'a> Inlining<'a> {
         if let Some(function) = called {
             return self.call(function, node, scope, made);
         }
+        let is_standard = key(&node.domain, "", "").0.is_empty();
+        let condition = node.inputs.first().and_then(|condition| self.truths.get(condition).copied());
+        if let ("If", true, Some(condition)) = (&*node.op_type, is_standard, condition) {
+            return self.branch(node, condition, scope, made);
+        }
         for attribute in &mut node.attributes {
             if let AttributeValue::Graph(graph) = &mut attribute.value {
                 **graph = self.graph(std::mem::take(&mut **graph), scope)?;
@@ -153,7 +179,39 @@ impl<'a> Inlining<'a> {
         for output in &mut node.outputs {
             *output = self.given(scope, output)?;
         }
+        if let ("Constant", true, [output], [AttributeProto { value: AttributeValue::Tensor(tensor), .. }]) =
+            (&*node.op_type, is_standard, &node.outputs[..], &node.attributes[..])
+            && let Some(truth) = (self.truth)(tensor)
+        {
+            self.truths.insert(output.clone(), truth);
+        }
         made.push(node);
+        Ok(())
+    }
+
+    /// The nodes of the branch of an If that is taken whenever it is computed. The other is not looked at.
+    fn branch(
+        &mut self,
+        node: NodeProto,
+        condition: bool,
+        scope: &mut Scope<'_>,
+        made: &mut Vec<NodeProto>,
+    ) -> Result<(), String> {
+        let name = if condition { "then_branch" } else { "else_branch" };
+        let of_name = node.attributes.into_iter().find(|attribute| attribute.name == name);
+        let Some(AttributeProto { value: AttributeValue::Graph(graph), .. }) = of_name else {
+            return Err(format!("If {:?}: the graph {name} is missing", node.name));
+        };
+        let outputs: Vec<String> =
+            node.outputs.iter().map(|output| self.given(scope, output)).collect::<Result<_, _>>()?;
+        let mut branch = self.graph(*graph, scope)?;
+        if branch.outputs.len() < outputs.len() {
+            let (gives, taken) = (branch.outputs.len(), outputs.len());
+            return Err(format!("If {:?}: its graph {name} gives {gives} outputs, and {taken} are taken", node.name));
+        }
+        made.append(&mut branch.nodes);
+        let both = branch.outputs.into_iter().zip(outputs).filter(|(_, output)| !output.is_empty());
+        made.extend(both.map(|(given, output)| identity(given.name, output)));
         Ok(())
     }
 
@@ -227,6 +285,9 @@ impl<'a> Inlining<'a> {
         inputs.retain(|input| !stored.contains(input.name.as_str()));
         for mut tensor in initializers {
             tensor.name = self.given(&mut inner, &tensor.name)?;
+            if let Some(truth) = (self.truth)(&tensor) {
+                self.truths.insert(tensor.name.clone(), truth);
+            }
             self.initializers.push(tensor);
         }
         for input in &mut inputs {
@@ -408,9 +469,17 @@ mod tests {
         AttributeProto { name: name.to_owned(), ref_attr_name: from.to_owned(), value }
     }
 
+    /// The element of a tensor that is one bool, which stands in its data here.
+    fn truth(tensor: &TensorProto) -> Option<bool> {
+        match &tensor.data {
+            TensorData::Ints(numbers) => Some(numbers[..] == [1]),
+            _ => None,
+        }
+    }
+
     fn written(nodes: Vec<NodeProto>, functions: Vec<FunctionProto>) -> Result<Vec<NodeProto>, String> {
         let graph = GraphProto { nodes, ..GraphProto::default() };
-        written_out(ModelProto { graph, functions, ..ModelProto::default() }, 18).map(|graph| graph.nodes)
+        written_out(ModelProto { graph, functions, ..ModelProto::default() }, 18, &truth).map(|graph| graph.nodes)
     }
 
     /// Nodes as text: `y = Add(a, b)`.
@@ -475,7 +544,7 @@ mod tests {
             .map(|name| attribute(name, "", AttributeValue::Graph(Box::new(branch()))))
             .to_vec();
         let graph = GraphProto { nodes: vec![choice], ..GraphProto::default() };
-        let graph = written_out(ModelProto { graph, ..ModelProto::default() }, 18).unwrap();
+        let graph = written_out(ModelProto { graph, ..ModelProto::default() }, 18, &truth).unwrap();
         let weights: Vec<&str> = graph.initializers.iter().map(|tensor| &*tensor.name).collect();
         assert_eq!(weights, ["w", "w_2"]);
         let bodies: Vec<Vec<String>> = graph.nodes[0]
@@ -488,6 +557,28 @@ mod tests {
             .collect();
         assert_eq!(bodies[0], ["z_1 = Add(x, w)", "out = Mul(z_1, c)", "out"]);
         assert_eq!(bodies[1], ["z_3 = Add(x, w_2)", "out_4 = Mul(z_3, c)", "out_4"]);
+    }
+
+    #[test]
+    fn a_condition_that_is_known_decides() {
+        let info = |name: &str| ValueInfoProto { name: name.to_owned(), ..ValueInfoProto::default() };
+        let branch = |op: &str| {
+            let nodes = vec![node(op, &["x"], &["z"])];
+            let graph = GraphProto { nodes, outputs: vec![info("z")], ..GraphProto::default() };
+            AttributeValue::Graph(Box::new(graph))
+        };
+        for (number, op) in [(1, "Exp"), (0, "Det")] {
+            let tensor = TensorProto { data: TensorData::Ints(vec![number]), ..TensorProto::default() };
+            let mut constant = node("Constant", &[], &["c"]);
+            constant.attributes = vec![attribute("value", "", AttributeValue::Tensor(tensor))];
+            let mut choice = node("If", &["c"], &["y"]);
+            choice.attributes =
+                vec![attribute("then_branch", "", branch("Exp")), attribute("else_branch", "", branch("Det"))];
+            let made = written(vec![constant, choice.clone(), node("Neg", &["y"], &["z"])], vec![]).unwrap();
+            assert_eq!(text(&made[1..]), [&format!("z_1 = {op}(x)"), "y = Identity(z_1)", "z = Neg(y)"]);
+            // One that is computed does not.
+            assert_eq!(written(vec![choice], vec![]).unwrap()[0].op_type, "If");
+        }
     }
 
     #[test]

@@ -126,6 +126,7 @@ table! {
     "HardSwish", "", Same, elementwise::hard_silu;
     "Hardmax", "axis", Same, reduction::hardmax;
     "Identity", "", Run, elementwise::identity;
+    "If", "else_branch then_branch", Run, control::choose;
     "InstanceNormalization", "epsilon", Same, normalization::instance;
     "IsInf", "detect_negative detect_positive", Compare, elementwise::is_inf;
     "IsNaN", "", Compare, elementwise::is_nan;
