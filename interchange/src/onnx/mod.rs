@@ -44,7 +44,7 @@
 //! | Shapes | Reshape, Flatten, Transpose, Squeeze, Unsqueeze, Concat, Split, Expand, Tile, Pad, DepthToSpace, SpaceToDepth | |
 //! | | ReverseSequence, Shape, Size | |
 //! | Making | ConstantOfShape, Range, EyeLike, Trilu, OneHot | |
-//! | Graphs | If, Scan (from opset 9 on) | sequences |
+//! | Graphs | If, Loop, Scan (from opset 9 on) | sequences as states or outputs |
 //! | Choosing | Slice, Gather, GatherElements, GatherND, Scatter, ScatterElements, ScatterND, NonZero, Compress | |
 //! | Resizing | Resize (nearest, linear, cubic), Upsample | |
 //! | Recurrent | LSTM, GRU, RNN, with lengths and first states, in one or both directions | peepholes, `clip`, `input_forget` |

@@ -53,7 +53,9 @@ fn try_out(path: &Path) -> Result<(), gradus_nn::Error> {
 #[test]
 fn what_is_cut_off_is_an_error() {
     let folder = Folder::new("onnx_cut");
-    for name in ["mlp_script.onnx", "opset9.onnx", "external.onnx", "functions.onnx", "scan.onnx", "branches.onnx"] {
+    for name in
+        ["mlp_script.onnx", "opset9.onnx", "external.onnx", "functions.onnx", "scan.onnx", "branches.onnx", "loop.onnx"]
+    {
         let bytes = fs::read(fixture(name)).unwrap();
         for length in 0..bytes.len() {
             // The version of the operators is at the end, so a shorter file says less or is none.
@@ -83,6 +85,7 @@ fn changed_bytes_never_panic() {
         "functions",
         "scan",
         "branches",
+        "loop",
     ];
     for name in names {
         let bytes = fs::read(fixture(&format!("{name}.onnx"))).unwrap();

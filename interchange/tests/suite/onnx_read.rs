@@ -52,6 +52,7 @@ const NETWORKS: &[&str] = &[
     "functions",
     "scan",
     "branches",
+    "loop",
 ];
 
 #[test]
@@ -122,6 +123,7 @@ fn a_model_is_saved_and_read_again() {
         "functions",
         "scan",
         "branches",
+        "loop",
     ] {
         let model = load(path(&format!("{name}.onnx"))).unwrap();
         let file = folder.join("model.safetensors");
@@ -167,7 +169,9 @@ fn all_weights_are_trained() {
 
 #[test]
 fn gradients_are_those_of_differences() {
-    for name in ["resnet_script", "recurrent_script", "up_script", "keras_lstm", "functions", "scan", "branches"] {
+    for name in
+        ["resnet_script", "recurrent_script", "up_script", "keras_lstm", "functions", "scan", "branches", "loop"]
+    {
         let model = load(path(&format!("{name}.onnx"))).unwrap();
         let [inputs, outputs] = recorded(name);
         let (x, target) = (inputs[0].1.to::<f32>(), outputs[0].1.to::<f32>() * 0.5 + 0.3);
@@ -226,6 +230,7 @@ fn weights_of_graphs_within_operators_are_weights_of_the_model() {
     };
     // Those of the graph of the step are called as there; w is from around it.
     assert_eq!(names("scan.onnx"), ["onnx/w", "onnx/v", "onnx/u", "onnx/bias"]);
+    assert_eq!(names("loop.onnx"), ["onnx/w", "onnx/b"]);
     // Three graphs have a w.
     let branches = names("branches.onnx");
     assert_eq!((branches.len(), &*branches[0]), (3, "onnx/w"), "{branches:?}");

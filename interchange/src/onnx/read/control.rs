@@ -1,4 +1,4 @@
-//! Operators that compute graphs: If and Scan.
+//! Operators that compute graphs: If, Loop and Scan.
 
 use gradus_autograd::Var;
 use gradus_tensor::{Float, Shape, Tensor};
@@ -11,6 +11,7 @@ use super::value::{Kind, Value};
 pub(crate) fn problem(node: &Node, opset: i64) -> Option<String> {
     let check = match node.op.as_str() {
         "If" => check_if(node),
+        "Loop" => check_loop(node),
         "Scan" if opset < 9 => Err("is read from opset 9 on, and is of an older one".to_owned()),
         "Scan" => check_scan(node),
         _ => Ok(()),
@@ -40,6 +41,12 @@ fn check_if(node: &Node) -> Result<(), String> {
         check_body(body(node, name)?, 0, node.outputs.len())?;
     }
     Ok(())
+}
+
+fn check_loop(node: &Node) -> Result<(), String> {
+    let body = body(node, "body")?;
+    let states = node.inputs.len().saturating_sub(2);
+    check_body(body, 2 + states, (1 + states).max(1 + node.outputs.len()))
 }
 
 fn check_scan(node: &Node) -> Result<(), String> {
@@ -72,6 +79,42 @@ fn is_true<T: Float>(value: &Value<T>) -> Result<bool, String> {
 pub(crate) fn choose<T: Float>(call: &Call<'_, T>) -> Outputs<T> {
     let branch = if is_true(call.value(0)?)? { "then_branch" } else { "else_branch" };
     call.graph(branch)?.run(Vec::new())
+}
+
+/// The turns of a loop in a trial, if its states keep their shapes: for zeros it may be endless.
+const MOST_TRIED: i64 = 1 << 10;
+
+/// States that a graph changes until it says that it is enough, and what it gives at each turn.
+pub(crate) fn repeat<T: Float>(call: &Call<'_, T>) -> Outputs<T> {
+    let body = call.graph("body")?;
+    let most = call.optional(0).map(|_| call.number(0)).transpose()?;
+    let go = || Value::Mask(Tensor::scalar(true));
+    let mut goes_on = call.optional(1).map_or_else(go, Value::clone);
+    let mut states = values(call, 2..call.inputs.len())?;
+    let count = states.len();
+    let mut turns = Turns::new(body.outputs() - 1 - count);
+    let given = |turn: i64, goes_on: Value<T>, states: &[Value<T>]| {
+        [&[Value::longs(Tensor::scalar(turn)), goes_on], states].concat()
+    };
+    let mut turn = 0;
+    while most.is_none_or(|most| turn < most) && is_true(&goes_on)? {
+        let mut made = body.run(given(turn, goes_on, &states))?;
+        turns.add(made.split_off(1 + count))?;
+        let next = made.split_off(1);
+        check_kinds(&states, &next)?;
+        let keeps_shapes = states.iter().zip(&next).all(|(before, after)| before.shape() == after.shape());
+        (goes_on, states) = (made.remove(0), next);
+        turn += 1;
+        if call.trial && keeps_shapes && turns.count() == 0 && turn == MOST_TRIED {
+            break;
+        }
+    }
+    if turn == 0 && turns.count() > 0 {
+        let made = body.run(given(0, go(), &states)).map_err(of_no_turn)?;
+        turns.none = made[1 + count..].iter().map(|value| (value.kind(), value.shape().clone())).collect();
+    }
+    states.extend(turns.stacked(&|_, _| Ok((0, false)))?);
+    Ok(states)
 }
 
 /// States that a graph changes with each element of its inputs along an axis, and what it gives at each.
@@ -259,5 +302,175 @@ fn stack<T: Float>(values: &[Value<T>], axis: usize) -> Value<T> {
             let masks = values.iter().filter_map(|value| if let Value::Mask(x) = value { Some(x) } else { None });
             Value::Mask(Tensor::stack(&masks.cloned().collect::<Vec<_>>(), axis))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value as Json, json};
+
+    use super::super::program::Program;
+    use super::*;
+
+    fn node(op: &str, inputs: &[&str], outputs: &[&str]) -> Json {
+        json!({"op": op, "inputs": inputs, "outputs": outputs})
+    }
+
+    /// A program of x, floats, with some constants.
+    fn program(nodes: &Json, output: &str) -> Result<Program, String> {
+        let data = json!({
+            "opset": 18, "inputs": [{"name": "x", "element": 1, "shape": null}], "weights": [], "nodes": nodes,
+            "constants": {
+                "yes": {"shape": [], "bools": [true]}, "two": {"shape": [], "int64": [2]}, "none": {"shape": [], "int64": [0]},
+            },
+            "outputs": [{"name": output, "element": 1, "shape": null}],
+        });
+        serde_json::from_value(data).map_err(|error| error.to_string())
+    }
+
+    fn run(program: &Program, x: Tensor<f32>) -> Result<Vec<f32>, String> {
+        let made = program.compute(vec![Value::Floats(Var::from(x))], Vec::new(), false);
+        let value = made.map_err(|error| error.to_string())?.swap_remove(0);
+        Ok(value.into_tensor().to::<f32>().to_vec())
+    }
+
+    fn repeated(inputs: &[&str], outputs: &[&str], body: &Json) -> Json {
+        let mut node = node("Loop", inputs, outputs);
+        node["attributes"] = json!({"body": {"graph": body}});
+        node
+    }
+
+    fn scanned(inputs: &[&str], body: &Json) -> Json {
+        let mut node = node("Scan", inputs, &["y", "all"]);
+        node["attributes"] = json!({"body": {"graph": body}, "num_scan_inputs": {"int": 1}});
+        node
+    }
+
+    #[test]
+    fn an_endless_loop_is_stopped() {
+        let body = json!({"inputs": ["i", "go", "h"], "outputs": ["go", "h"], "nodes": []});
+        let endless = program(&json!([repeated(&["", "yes", "x"], &["y"], &body)]), "y").unwrap();
+        let error = run(&endless, Tensor::from([1.0])).unwrap_err();
+        let expected = "onnx: Loop \"y\": graphs within operators are computed more than 131072 times";
+        assert!(error.starts_with(expected), "{error}");
+        // In a trial, the shape of the state is what is asked for.
+        let x = Value::Floats(Var::from(Tensor::<f32>::zeros([3])));
+        assert_eq!(endless.compute(vec![x], Vec::new(), true).unwrap()[0].shape(), &[3]);
+        // Loops within loops count together.
+        let within = |inner: &Json, depth: usize| {
+            let [i, go, h] = ["i", "go", "h"].map(|name| format!("{name}{depth}"));
+            json!({"inputs": [i, go, h], "outputs": [go, format!("y{depth}")], "nodes": [inner]})
+        };
+        let lasting = |name: &str, from: &str, depth: usize, body: &Json| {
+            let mut node = repeated(&["most", "", from], &[name], body);
+            node["name"] = json!(format!("loop {depth}"));
+            node
+        };
+        let innermost =
+            lasting("y1", "h1", 2, &json!({"inputs": ["i2", "go2", "h2"], "outputs": ["go2", "h2"], "nodes": []}));
+        let outer = lasting("y", "x", 1, &within(&innermost, 1));
+        let mut data = serde_json::to_value(program(&json!([node("Relu", &["x"], &["y"])]), "y").unwrap()).unwrap();
+        data["nodes"] = json!([outer]);
+        data["constants"]["most"] = json!({"shape": [], "int64": [1000]});
+        let nested: Program = serde_json::from_value(data).unwrap();
+        let error = run(&nested, Tensor::from([1.0])).unwrap_err();
+        let expected = "onnx: Loop \"loop 1\": in its graph, Loop \"loop 2\": graphs within operators are computed";
+        assert!(error.starts_with(expected), "{error}");
+    }
+
+    #[test]
+    fn without_a_turn_outputs_are_empty() {
+        let mut concat = node("Concat", &["h", "h"], &["next"]);
+        concat["attributes"] = json!({"axis": {"int": 0}});
+        let body = json!({"inputs": ["i", "go", "h"], "outputs": ["go", "next", "next"], "nodes": [concat]});
+        let of = |count: &str, output: &str| {
+            let x = Value::Floats(Var::from(Tensor::<f32>::zeros([3])));
+            let nodes = json!([repeated(&[count, "", "x"], &["y", "all"], &body)]);
+            program(&nodes, output).unwrap().compute(vec![x], Vec::new(), false)
+        };
+        assert_eq!(of("none", "y").unwrap()[0].shape(), &[3]);
+        assert_eq!(of("none", "all").unwrap()[0].shape(), &[0, 6]);
+        // The state grows.
+        let error = of("two", "all").unwrap_err().to_string();
+        assert!(error.contains("has the shape [6] at one turn and [12] at another"), "{error}");
+        let add = json!({
+            "inputs": ["h", "t"], "outputs": ["next", "next"], "nodes": [node("Add", &["h", "t"], &["next"])],
+        });
+        let nodes = json!([node("Size", &["x"], &["n"]), scanned(&["x", "empty"], &add)]);
+        let mut data = serde_json::to_value(program(&json!([node("Relu", &["x"], &["y"])]), "y").unwrap()).unwrap();
+        data["nodes"] = nodes;
+        data["constants"]["empty"] = json!({"shape": [0, 3], "floats": []});
+        data["outputs"] = json!([{"name": "all", "element": 1, "shape": null}]);
+        let empty: Program = serde_json::from_value(data).unwrap();
+        let x = Value::Floats(Var::from(Tensor::<f32>::zeros([3])));
+        assert_eq!(empty.compute(vec![x], Vec::new(), false).unwrap()[0].shape(), &[0, 3]);
+    }
+
+    #[test]
+    fn graphs_that_do_not_fit_are_refused() {
+        let refused = |nodes: Json| program(&nodes, "y").unwrap_err();
+        let branch = |inputs: &[&str], outputs: &[&str], nodes: Json| json!({"graph": {"inputs": inputs, "outputs": outputs, "nodes": nodes}});
+        let choice = |then: Json, other: Json| {
+            let mut node = node("If", &["yes"], &["y"]);
+            node["attributes"] = json!({"then_branch": then, "else_branch": other});
+            json!([node])
+        };
+        let relu = |output: &str| branch(&[], &[output], json!([node("Relu", &["x"], &[output])]));
+        assert!(program(&choice(relu("a"), relu("b")), "y").is_ok());
+        let error = refused(choice(json!({"int": 1}), relu("b")));
+        assert!(
+            error.contains("If \"y\": the attribute then_branch should be a graph, found a whole number"),
+            "{error}"
+        );
+        let error = refused(json!([node("If", &["yes"], &["y"])]));
+        assert!(error.contains("If \"y\": the graph then_branch is missing"), "{error}");
+        let error = refused(choice(branch(&["i"], &["i"], json!([])), relu("b")));
+        assert!(error.contains("its graph needs 0 inputs and 1 outputs or more, found 1 and 1"), "{error}");
+        // What a graph gives is not seen by others, nor twice.
+        let error = refused(choice(relu("a"), branch(&[], &["b"], json!([node("Neg", &["a"], &["b"])]))));
+        assert!(error.contains("Neg \"b\" takes \"a\", which nothing before it gives"), "{error}");
+        let error = refused(choice(relu("a"), relu("a")));
+        assert!(error.contains("Relu \"a\" gives \"a\", which there is already"), "{error}");
+        let error = refused(choice(relu("a"), branch(&[], &["a"], json!([]))));
+        assert!(error.contains("nothing gives the output \"a\""), "{error}");
+        // What is not read is named, in a graph, too.
+        let error = refused(choice(relu("a"), branch(&[], &["b"], json!([node("Det", &["x"], &["b"])]))));
+        assert!(error.contains("the operator Det is not read"), "{error}");
+
+        let body = json!({"inputs": ["h"], "outputs": ["h"], "nodes": []});
+        let error = refused(json!([repeated(&["two", "", "x"], &["y"], &body)]));
+        assert!(error.contains("its graph needs 3 inputs and 2 outputs or more, found 1 and 1"), "{error}");
+        let error = refused(json!([scanned(&["x", "x", "x"], &body)]));
+        assert!(error.contains("its graph needs 3 inputs and 2 outputs or more, found 1 and 1"), "{error}");
+        let mut none = scanned(&["x"], &body);
+        none["attributes"]["num_scan_inputs"] = json!({"int": 2});
+        let error = refused(json!([none]));
+        assert!(error.contains("num_scan_inputs should be 1 to 1, the number of its inputs"), "{error}");
+        let mut old = scanned(&["x"], &body);
+        old["opset"] = json!(8);
+        assert!(refused(json!([old])).contains("Scan \"y\": is read from opset 9 on"));
+    }
+
+    #[test]
+    fn what_does_not_fit_at_a_turn_is_refused() {
+        let failing = |nodes: &Json| run(&program(nodes, "y").unwrap(), Tensor::zeros([2, 2])).unwrap_err();
+        let growing = json!({
+            "inputs": ["h", "t"], "outputs": ["next", "t"], "nodes": [node("MatMul", &["h", "t"], &["next"])],
+        });
+        let error = failing(&json!([scanned(&["x", "x"], &growing)]));
+        assert!(error.contains("a state has the shape [2, 2] and gets the shape [2]"), "{error}");
+        let casting = json!({
+            "inputs": ["i", "go", "h"], "outputs": ["go", "next"], "nodes": [node("IsNaN", &["h"], &["next"])],
+        });
+        let error = failing(&json!([repeated(&["two", "", "x"], &["y"], &casting)]));
+        assert!(error.contains("a state is floats and becomes a mask"), "{error}");
+        let error = failing(&json!([repeated(
+            &["two", "two", "x"],
+            &["y"],
+            &json!({
+                "inputs": ["i", "go", "h"], "outputs": ["go", "h"], "nodes": [],
+            })
+        )]));
+        assert!(error.contains("a condition should be a mask, found whole numbers"), "{error}");
     }
 }

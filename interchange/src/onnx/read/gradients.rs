@@ -164,11 +164,16 @@ fn derivatives_flow_through_graphs_within_operators() {
         "body": step, "num_scan_inputs": {"int": 1}, "scan_input_axes": {"ints": [1]},
         "scan_input_directions": {"ints": [1]}, "scan_output_axes": {"ints": [-1]}, "scan_output_directions": {"ints": [1]},
     });
+    let turn = json!({"body": {"graph": {"inputs": ["i", "go", "h"], "outputs": ["go", "next", "product"], "nodes": [
+        node("MatMul", &["h", "x1"], "a"), node("Tanh", &["a"], "next"), node("Mul", &["next", "h"], "product"),
+    ]}}});
     let branch = |op: &str, name: &str| json!({"graph": {"inputs": [], "outputs": [name], "nodes": [node(op, &["x0", "x1"], name)]}});
     let choice = json!({"then_branch": branch("Mul", "a"), "else_branch": branch("Sub", "b")});
     let yes = |yes: bool| json!({"c0": {"shape": [], "bools": [yes]}});
-    let programs: [(Program, &[&[usize]], usize); 3] = [
+    let three = json!({"c0": {"shape": [], "int64": [3]}});
+    let programs: [(Program, &[&[usize]], usize); 4] = [
         (with_graph("Scan", &scan, 3, &json!(["x0", "x1"]), &json!({}), 2), &[&[2, 3], &[2, 4, 3], &[3, 3]], 2),
+        (with_graph("Loop", &turn, 2, &json!(["c0", "", "x0"]), &three, 2), &[&[2, 3], &[3, 3]], 2),
         (with_graph("If", &choice, 2, &json!(["c0"]), &yes(true), 1), &[&[2, 3], &[2, 3]], 1),
         (with_graph("If", &choice, 2, &json!(["c0"]), &yes(false), 1), &[&[2, 3], &[2, 3]], 1),
     ];

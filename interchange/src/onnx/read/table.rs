@@ -140,6 +140,7 @@ table! {
     "LessOrEqual", "", Compare, elementwise::less_equal;
     "Log", "", Same, elementwise::ln;
     "LogSoftmax", "axis", Same, reduction::log_softmax;
+    "Loop", "body", Run, control::repeat;
     "LpNormalization", "axis p", Same, normalization::lp;
     "LpPool", "auto_pad ceil_mode dilations kernel_shape p pads strides", Run, pooling::lp;
     "MatMul", "", Product, matrix::matmul;
