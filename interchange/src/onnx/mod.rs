@@ -53,11 +53,12 @@
 //! | Training | Dropout, which drops nothing | `training_mode` with a ratio |
 //!
 //! Where ONNX's cases and ONNX Runtime differ, the cases hold: Resize with `align_corners` divides by the new length before it is rounded
-//! down. But a query that sees no key gets zeros from Attention, as in ONNX Runtime and PyTorch.
+//! down. But a query that sees no key gets zeros from Attention, as in ONNX Runtime and PyTorch. A Loop or Scan without a turn gives
+//! outputs of the lengths that a turn would give, where ONNX Runtime makes all lengths 0 that the file leaves free.
 //!
 //! Functions that the file has of its own stand where they are called. Of an If whose condition is a constant only the branch that is
-//! taken is read. The weights in graphs within operators are weights of the model, and one run computes such graphs 131,072 times at
-//! most. Operators of other sets are not read.
+//! taken is read. The weights in graphs within operators are weights of the model, whose outputs have the shapes that such graphs give
+//! for zeros. One run computes these graphs 131,072 times at most. Operators of other sets are not read.
 
 mod proto;
 mod read;

@@ -321,7 +321,9 @@ mod tests {
         let data = json!({
             "opset": 18, "inputs": [{"name": "x", "element": 1, "shape": null}], "weights": [], "nodes": nodes,
             "constants": {
-                "yes": {"shape": [], "bools": [true]}, "two": {"shape": [], "int64": [2]}, "none": {"shape": [], "int64": [0]},
+                "yes": {"shape": [], "bools": [true]}, "no": {"shape": [1], "bools": [false]},
+                "none": {"shape": [], "int64": [0]}, "two": {"shape": [], "int64": [2]}, "three": {"shape": [], "int64": [3]},
+                "ten": {"shape": [], "floats": [10.0]},
             },
             "outputs": [{"name": output, "element": 1, "shape": null}],
         });
@@ -376,6 +378,40 @@ mod tests {
         let error = run(&nested, Tensor::from([1.0])).unwrap_err();
         let expected = "onnx: Loop \"loop 1\": in its graph, Loop \"loop 2\": graphs within operators are computed";
         assert!(error.starts_with(expected), "{error}");
+    }
+
+    #[test]
+    fn a_loop_needs_no_count_and_changes_all_states_at_once() {
+        // The numbers are those of ONNX Runtime 1.32.0.
+        let size = json!({
+            "op": "ReduceMax", "inputs": ["next"], "outputs": ["most"], "attributes": {"keepdims": {"int": 0}},
+        });
+        let cast = json!({
+            "op": "Cast", "inputs": ["square"], "outputs": ["floats"], "attributes": {"to": {"int": 1}},
+        });
+        let body = json!({
+            "inputs": ["i", "go", "h"], "outputs": ["more", "next", "floats"],
+            "nodes": [
+                node("Add", &["h", "x"], &["next"]), size, node("Less", &["most", "ten"], &["more"]),
+                node("Mul", &["i", "i"], &["square"]), cast,
+            ],
+        });
+        for (condition, output, expected) in [
+            ("yes", "y", [5.0, 10.0].as_slice()),
+            ("yes", "all", &[0.0, 1.0, 4.0, 9.0]),
+            ("", "y", &[5.0, 10.0]),
+            ("no", "y", &[1.0, 2.0]),
+        ] {
+            let nodes = json!([repeated(&["", condition, "x"], &["y", "all"], &body)]);
+            assert_eq!(
+                run(&program(&nodes, output).unwrap(), Tensor::from([1.0, 2.0])).unwrap(),
+                expected,
+                "{condition}"
+            );
+        }
+        let swap = json!({"inputs": ["i", "go", "a", "b"], "outputs": ["go", "b", "a"], "nodes": []});
+        let nodes = json!([node("Neg", &["x"], &["n"]), repeated(&["three", "", "x", "n"], &["y", "z"], &swap)]);
+        assert_eq!(run(&program(&nodes, "y").unwrap(), Tensor::from([1.0, 2.0])).unwrap(), [-1.0, -2.0]);
     }
 
     #[test]
