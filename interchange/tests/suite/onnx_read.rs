@@ -57,8 +57,8 @@ const NETWORKS: &[&str] = &[
 
 #[test]
 fn networks_compute_what_onnx_runtime_computes() {
-    // The last one has lengths of sequences for a batch of its own.
-    for name in NETWORKS.iter().chain(&["lengths"]) {
+    // The last ones have lengths of sequences for a batch of its own, or steps in front.
+    for name in NETWORKS.iter().chain(&["cond_dynamo", "lengths", "scan_dynamo", "loop_script"]) {
         let file = OnnxFile::open(path(&format!("{name}.onnx"))).unwrap();
         let [inputs, outputs] = recorded(name);
         let given: Vec<(&str, AnyTensor)> =
