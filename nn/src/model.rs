@@ -392,7 +392,7 @@ impl<T: Float> Model<T> {
     ///
     /// # Errors
     /// If they cannot be meant: which output, and what to change.
-    pub fn check_loss(&self, op: &str, loss: &impl Objective<T>) -> Result<()> {
+    pub fn check_loss(&self, op: &str, loss: &(impl Objective<T> + ?Sized)) -> Result<()> {
         for output in &self.outputs {
             let Some(activation) = output.activation else { continue };
             loss.check_activation(&output.name, activation).map_err(|error| match &self.outputs[..] {
@@ -502,7 +502,7 @@ impl<T: Float> Model<T> {
         inputs: impl Into<Columns>,
         targets: impl Into<Columns>,
         weights: Option<&Tensor<T>>,
-        loss: &impl Objective<T>,
+        loss: &(impl Objective<T> + ?Sized),
         generator: &mut Generator,
     ) -> Result<Pass<T>> {
         self.pass(&inputs.into(), &targets.into(), weights, loss, generator, None)
@@ -514,7 +514,7 @@ impl<T: Float> Model<T> {
         inputs: &Columns,
         targets: &Columns,
         weights: Option<&Tensor<T>>,
-        loss: &impl Objective<T>,
+        loss: &(impl Objective<T> + ?Sized),
         generator: &mut Generator,
         mut observer: Option<&mut Collector<T>>,
     ) -> Result<Pass<T>> {
@@ -575,7 +575,7 @@ impl<T: Float> Model<T> {
         inputs: impl Into<Columns>,
         targets: impl Into<Columns>,
         weights: Option<&Tensor<T>>,
-        loss: &impl Objective<T>,
+        loss: &(impl Objective<T> + ?Sized),
         generator: &mut Generator,
         shard: &Arc<dyn Shard>,
         done: impl FnMut(usize, Tensor<T>),
@@ -629,7 +629,7 @@ impl<T: Float> Model<T> {
         inputs: impl Into<Columns>,
         targets: impl Into<Columns>,
         weights: Option<&Tensor<T>>,
-        loss: &impl Objective<T>,
+        loss: &(impl Objective<T> + ?Sized),
     ) -> Result<Evaluation<T>> {
         let targets = self.match_targets("evaluate", targets)?;
         self.check_loss("evaluate", loss)?;
@@ -651,7 +651,7 @@ impl<T: Float> Model<T> {
         targets: &[Tensor<T>],
         outputs: &Values<T>,
         weights: Option<&Tensor<T>>,
-        loss: &impl Objective<T>,
+        loss: &(impl Objective<T> + ?Sized),
     ) -> Result<Total<T>> {
         loss.total(&self.scored(targets, outputs, loss)?, weights)
     }
@@ -661,7 +661,7 @@ impl<T: Float> Model<T> {
         &'a self,
         targets: &'a [Tensor<T>],
         outputs: &'a Values<T>,
-        loss: &impl Objective<T>,
+        loss: &(impl Objective<T> + ?Sized),
     ) -> Result<Vec<Scored<'a, T>>> {
         let scored = self.outputs.iter().zip(targets).zip(outputs.iter()).enumerate();
         let scored = scored.map(|(place, ((output, targets), found))| Scored {

@@ -185,7 +185,7 @@ impl<'a, T: Float> Observer<'a, T> {
         inputs: impl Into<Columns>,
         targets: impl Into<Columns>,
         weights: Option<&Tensor<T>>,
-        loss: &impl Objective<T>,
+        loss: &(impl Objective<T> + ?Sized),
         generator: &mut Generator,
     ) -> Result<(Pass<T>, Observations<T>)> {
         let mut collector = self.collector(None);

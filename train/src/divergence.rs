@@ -10,9 +10,9 @@ use crate::prepare::Prepared;
 use crate::step::Step;
 
 /// A training step whose loss, or a gradient of which, is NaN or infinite.
-pub(crate) struct Divergence<'a, T: Float, L, F> {
+pub(crate) struct Divergence<'a, T: Float, F> {
     pub batch: &'a Prepared<T>,
-    pub loss: &'a L,
+    pub loss: &'a dyn Objective<T>,
     pub step: &'a Step<T>,
     /// The learning rate of the step.
     pub rate: f64,
@@ -34,7 +34,7 @@ pub(crate) struct Within<'a, T: Float> {
 
 const STOP: &str = "the callback TerminateOnNaN ends the run without an error";
 
-impl<T: Float, L: Objective<T>, F: Fn(usize) -> usize> Divergence<'_, T, L, F> {
+impl<T: Float, F: Fn(usize) -> usize> Divergence<'_, T, F> {
     /// The error at this place.
     pub fn error(&self, place: &str) -> Error {
         let (problem, hint) = self.cause(place);

@@ -18,6 +18,7 @@ mod history_svg;
 mod measured;
 pub mod metrics;
 mod number;
+mod parts;
 mod prepare;
 mod ranks;
 mod resume;

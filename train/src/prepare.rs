@@ -15,7 +15,7 @@ pub(crate) fn check_data<T: Float>(
     op: &str,
     model: &Model<T>,
     metrics: &[OutputMetric<T>],
-    loss: &impl Objective<T>,
+    loss: &dyn Objective<T>,
     data: &Batch<Columns>,
 ) -> Result<()> {
     model.check_inputs(op, &data.inputs)?;
@@ -36,7 +36,7 @@ impl<'a> ClassWeights<'a> {
     pub fn new<T: Float>(
         weights: &'a [f64],
         model: &Model<T>,
-        loss: &impl Objective<T>,
+        loss: &dyn Objective<T>,
         data: &Batch<Columns>,
     ) -> Result<Self> {
         let [output] = model.outputs() else {
@@ -148,7 +148,7 @@ impl<T: Float> Prepared<T> {
         op: &str,
         error: gradus_nn::Error,
         model: &Model<T>,
-        loss: &impl Objective<T>,
+        loss: &dyn Objective<T>,
         sample_at: impl Fn(usize) -> usize,
     ) -> Error {
         let error_of = |row: usize| {

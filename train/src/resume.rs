@@ -16,7 +16,8 @@ use serde_json::Value;
 
 use crate::checkpoints;
 use crate::error::{Error, Result};
-use crate::snapshot::{CALLBACKS, KEY, METRICS, OPTIMIZER, VERSION, Written, owner, rule_name};
+use crate::parts::{Compiled, Parts};
+use crate::snapshot::{CALLBACKS, KEY, METRICS, OPTIMIZER, VERSION, Written, owner};
 use crate::state::Status;
 use crate::trainer::Trainer;
 
@@ -93,7 +94,13 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
     /// if there are only damaged ones; if a path that ends in `.safetensors` does not exist, or a file cannot be read, as without
     /// the permission to. The trainer is unchanged then.
     pub fn resume(&mut self, path: impl AsRef<Path>) -> Result<Option<Resumed>> {
-        let path = path.as_ref();
+        (T::choose(Compiled).resume)(self.parts(), path.as_ref())
+    }
+}
+
+impl<T: Float> Parts<'_, T> {
+    /// [`Trainer::resume`].
+    pub(crate) fn resume(mut self, path: &Path) -> Result<Option<Resumed>> {
         match fs::metadata(path) {
             Ok(found) if !found.is_dir() => {
                 let refusal = |Damage { problem, hint }| Error::new(path.display().to_string(), problem, hint);
@@ -147,8 +154,9 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
         written: Written,
     ) -> Result<Result<Resumed, Damage>> {
         let refusal = |problem, hint: &str| Error::new(place, problem, hint);
-        if written.rule != rule_name::<R>() {
-            let problem = format!("the optimiser was {}, the trainer has {}", written.rule, rule_name::<R>());
+        if written.rule != self.optimizer.rule_name() {
+            let (was, has) = (&written.rule, self.optimizer.rule_name());
+            let problem = format!("the optimiser was {was}, the trainer has {has}");
             return Err(refusal(problem, "give the trainer the rule with which the run began"));
         }
         let own: Vec<&str> = self.metrics.iter().map(|metric| &*metric.name).collect();
@@ -160,7 +168,7 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
         else {
             return Ok(Err(damage("the metadata say nothing of a model".to_owned())));
         };
-        if let Some(difference) = record.difference(&self.model)? {
+        if let Some(difference) = record.difference(self.model)? {
             return Err(refusal(format!("the model is another: {difference}"), OTHER_NETWORK));
         }
         let losses = &self.model.info().losses;
@@ -195,9 +203,9 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
         self.optimizer
             .restore(model.params(), slots)
             .map_err(|error| refusal(error.to_string(), "give the trainer the same optimiser"))?;
-        self.model = model;
+        *self.model = model;
         let (epochs, batch, stopped) = (state.epoch(), state.batch(), state.history.stopped.clone());
-        self.restore(state);
+        *self.state = state.paused();
         // A run that has ended goes on as well, to no more than its end.
         self.state.status = Status::Paused("the program ended".to_owned());
         Ok(Ok(Resumed { path: path.to_owned(), step: written.steps, epochs, batch, stopped, skipped: Vec::new() }))

@@ -5,16 +5,14 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use gradus_nn::Model;
-use gradus_nn::losses::Objective;
-use gradus_optim::{Rule, State};
+use gradus_optim::State;
 use gradus_tensor::Float;
 use gradus_tensor::safetensors::Writer;
 use serde::{Deserialize, Serialize};
 
-use crate::callbacks::short_type_name;
 use crate::error::{Error, Result};
+use crate::parts::Parts;
 use crate::state::{NamedState, Tensors, TrainingState};
-use crate::trainer::Trainer;
 
 /// All that the rest of a run depends on, besides the program and the data: written to a file, it is a checkpoint.
 ///
@@ -105,21 +103,12 @@ pub(crate) const CALLBACKS: &str = "/callbacks/";
 /// What the names of the metrics' tensors begin with, before the place of the metric.
 pub(crate) const METRICS: &str = "/metrics/";
 
-/// The name of a rule in files.
-pub(crate) fn rule_name<R: Rule>() -> String {
-    short_type_name::<R>()
-}
-
 impl<T: Float> Snapshot<T> {
     /// A snapshot of a trainer in this state, before which these files must be on the disk.
-    pub(crate) fn new<L: Objective<T>, R: Rule>(
-        trainer: &Trainer<L, R, T>,
-        training: TrainingState,
-        files: Vec<PathBuf>,
-    ) -> Self {
-        let metrics = trainer.metrics.iter().map(|metric| metric.name.clone()).collect();
-        let (model, optimizer) = (trainer.model.clone(), trainer.optimizer.state());
-        Snapshot { model, optimizer, training, rule: rule_name::<R>(), metrics, files }
+    pub(crate) fn new(parts: &Parts<'_, T>, training: TrainingState, files: Vec<PathBuf>) -> Self {
+        let metrics = parts.metrics.iter().map(|metric| metric.name.clone()).collect();
+        let (model, optimizer) = (parts.model.clone(), parts.optimizer.state());
+        Snapshot { model, optimizer, training, rule: parts.optimizer.rule_name(), metrics, files }
     }
 
     /// Writes a checkpoint: a file that [`Model::load`] reads, and that [`Trainer::resume`] goes on from. A crash leaves the file that was

@@ -197,6 +197,16 @@ pub(crate) fn is_zero<N: Default + PartialEq>(number: &N) -> bool {
 pub type Tensors = BTreeMap<String, AnyTensor>;
 
 impl TrainingState {
+    /// As a state to go on with: what has been under way is paused.
+    pub(crate) fn paused(mut self) -> Self {
+        self.status = match self.status {
+            Status::Ended => Status::Ended,
+            Status::Running => Status::Paused("the program ended".to_owned()),
+            Status::Paused(reason) | Status::Failed(reason) => Status::Paused(reason),
+        };
+        self
+    }
+
     /// The state before the first run: the seed is that of the orders and of random layers.
     pub fn new(seed: u64) -> Self {
         TrainingState {

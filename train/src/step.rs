@@ -7,6 +7,7 @@ use gradus_optim::{Optimizer, Rule};
 use gradus_tensor::{Columns, Float, Generator, Tensor};
 
 use crate::error::Result;
+use crate::parts::{AnyOptimizer, Compiled};
 
 /// The result of a training step: loss and outputs of the model before it was changed.
 ///
@@ -78,15 +79,29 @@ pub fn train_step<L: Objective<T>, R: Rule, T: Float>(
     weights: Option<&Tensor<T>>,
     generator: &mut Generator,
 ) -> Result<Step<T>> {
+    let (inputs, targets) = (inputs.into(), targets.into());
+    (T::choose(Compiled).step)(model, loss, optimizer, &inputs, &targets, weights, generator)
+}
+
+/// A step, whatever the loss and the rule are.
+pub(crate) fn step<T: Float>(
+    model: &mut Model<T>,
+    loss: &dyn Objective<T>,
+    optimizer: &mut dyn AnyOptimizer<T>,
+    inputs: &Columns,
+    targets: &Columns,
+    weights: Option<&Tensor<T>>,
+    generator: &mut Generator,
+) -> Result<Step<T>> {
     let pass = model.grad(inputs, targets, weights, loss, generator)?;
     Ok(apply(model, optimizer, pass)?.0)
 }
 
 /// The second half of [`train_step`]: the update of the weights by the gradients of a pass, which are returned beside the step, and
 /// the next values of the states.
-pub(crate) fn apply<R: Rule, T: Float>(
+pub(crate) fn apply<T: Float>(
     model: &mut Model<T>,
-    optimizer: &mut Optimizer<R, T>,
+    optimizer: &mut dyn AnyOptimizer<T>,
     pass: Pass<T>,
 ) -> Result<(Step<T>, Grads<T>)> {
     let Pass { loss, parts, outputs, masks, grads, states } = pass;

@@ -1,26 +1,20 @@
 //! The trainer: a model, a loss, an optimiser and metrics.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
-use gradus_datasets::{Batch, DataSource, DatasetError, Pass};
+use gradus_datasets::{DataSource, Pass};
 use gradus_nn::losses::Objective;
-use gradus_nn::{Evaluation, Model, OutputInfo};
+use gradus_nn::{Model, OutputInfo};
 use gradus_optim::{Optimizer, Rule};
 use gradus_tensor::{Columns, Float, Tensor};
 
 use crate::error::{Error, Result};
 use crate::fit::Fit;
 use crate::history::{History, Logs};
-use crate::measured::check_names;
-use crate::metrics::{LossMeans, Metric, OutputMetric};
-use crate::prepare::{ClassWeights, Prepared, check_alike, check_data};
-use crate::ranks::{Evaluated, Links, Outcome, Ranks};
-use crate::state::{Status, TrainingState};
-use crate::training_loop::TrainingLoop;
-
-/// The number of samples that are evaluated at once.
-const EVALUATED_AT_ONCE: usize = 256;
+use crate::metrics::{Metric, OutputMetric};
+use crate::parts::{Compiled, Parts};
+use crate::ranks::{Outcome, Ranks};
+use crate::state::TrainingState;
 
 /// A model with its loss, optimiser and metrics: Keras's `compile`, `fit`, `evaluate` and `predict`.
 ///
@@ -175,12 +169,12 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
     /// on with it; otherwise the next `fit` begins a new run. The weights and the optimiser's state are restored
     /// separately (see [`TrainingState`] for an example).
     pub fn restore(&mut self, state: TrainingState) {
-        self.state = state;
-        self.state.status = match std::mem::replace(&mut self.state.status, Status::Ended) {
-            Status::Ended => Status::Ended,
-            Status::Running => Status::Paused("the program ended".to_owned()),
-            Status::Paused(reason) | Status::Failed(reason) => Status::Paused(reason),
-        };
+        self.state = state.paused();
+    }
+
+    pub(crate) fn parts(&mut self) -> Parts<'_, T> {
+        let Trainer { model, loss, optimizer, metrics, state, ranks } = self;
+        Parts { model, loss, optimizer, metrics, state, ranks: ranks.as_ref() }
     }
 
     /// Trains the model on `data` from its present weights, and returns the measurements. The data are a
@@ -198,10 +192,10 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
     /// steps of another model, the loss becomes NaN or infinite, or a callback fails.
     pub fn fit(&mut self, data: &dyn DataSource, fit: Fit<T>) -> Result<History> {
         if fit.validation_split == 0.0 {
-            return self.run(data, None, fit);
+            return (T::choose(Compiled).run)(self.parts(), data, None, fit);
         }
         let (train, validation) = data.divided(fit.validation_split)?;
-        self.run(&*train, Some(&*validation), fit)
+        (T::choose(Compiled).run)(self.parts(), &*train, Some(&*validation), fit)
     }
 
     /// As [`fit`](Trainer::fit), with an evaluation on `validation` after each epoch. The two may be data of different kinds.
@@ -234,80 +228,7 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
             let problem = format!("a validation set is given, and a validation_split of {}", fit.validation_split);
             return Err(Error::new("fit_validated", problem, "leave one of them out"));
         }
-        self.run(data, Some(validation), fit)
-    }
-
-    /// Checks the settings and the data, then runs the loop.
-    fn run(&mut self, data: &dyn DataSource, validation: Option<&dyn DataSource>, fit: Fit<T>) -> Result<History> {
-        self.on_ranks(|trainer, links| trainer.run_on(links, data, validation, fit))
-    }
-
-    /// Does something together with the other ranks, if there are any. They hear of an error of this one.
-    fn on_ranks<O>(&mut self, work: impl FnOnce(&mut Self, Option<Arc<Links>>) -> Result<O>) -> Result<O> {
-        let links = self.ranks.as_ref().map(Ranks::links).transpose()?;
-        let result = work(self, links.clone());
-        if let (Some(links), Err(error)) = (links, &result) {
-            links.leave(error);
-        }
-        result
-    }
-
-    fn run_on(
-        &mut self,
-        links: Option<Arc<Links>>,
-        data: &dyn DataSource,
-        validation: Option<&dyn DataSource>,
-        mut fit: Fit<T>,
-    ) -> Result<History> {
-        let given = fit.class_weights.take();
-        let checked = self.check_run(data, validation, &fit, given.as_deref());
-        if let Some(links) = &links {
-            self.meet(links, checked.as_ref().err(), data, &fit)?;
-            if !links.is_main() {
-                (fit.verbose, fit.doctor) = (false, false);
-                fit.callbacks.retain(|callback| !callback.only_watches());
-            }
-        }
-        let class_weights = checked?;
-        let callbacks = fit.all_callbacks();
-        let (snapshot_requested, absent, pass) = (false, Vec::new(), None);
-        TrainingLoop {
-            links,
-            trainer: self,
-            data,
-            validation,
-            class_weights,
-            fit: &fit,
-            callbacks,
-            snapshot_requested,
-            absent,
-            pass,
-        }
-        .run()
-    }
-
-    /// Checks the settings and the data of a run; returns the weights of the classes.
-    fn check_run<'a>(
-        &self,
-        data: &dyn DataSource,
-        validation: Option<&dyn DataSource>,
-        fit: &Fit<T>,
-        class_weights: Option<&'a [f64]>,
-    ) -> Result<Option<ClassWeights<'a>>> {
-        fit.check()?;
-        self.model.check_loss("fit", &self.loss)?;
-        check_names("fit", self.model.outputs(), &self.metrics, validation.is_some())?;
-        let seen = data.preview()?;
-        check_data("fit", &self.model, &self.metrics, &self.loss, &seen)?;
-        self.optimizer.check(self.model.params())?;
-        let class_weights =
-            class_weights.map(|given| ClassWeights::new(given, &self.model, &self.loss, &seen)).transpose()?;
-        if let Some(validation) = validation {
-            let to_validate = validation.preview()?;
-            check_alike(&self.model, &seen, &to_validate)?;
-            check_data("fit, the validation set", &self.model, &self.metrics, &self.loss, &to_validate)?;
-        }
-        Ok(class_weights)
+        (T::choose(Compiled).run)(self.parts(), data, Some(validation), fit)
     }
 
     /// The loss and the metrics on `data`, without training.
@@ -331,68 +252,7 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
     /// If the data cannot be read, or do not fit the model, the loss or a metric, two metrics have one name, or the model ends
     /// in an activation that cannot be meant with the loss.
     pub fn evaluate(&mut self, data: &dyn DataSource) -> Result<Logs> {
-        self.on_ranks(|trainer, links| trainer.evaluate_on(links.as_deref(), data))
-    }
-
-    fn evaluate_on(&mut self, links: Option<&Links>, data: &dyn DataSource) -> Result<Logs> {
-        self.model.check_loss("evaluate", &self.loss)?;
-        check_names("evaluate", self.model.outputs(), &self.metrics, false)?;
-        check_data("evaluate", &self.model, &self.metrics, &self.loss, &data.preview()?)?;
-        let pass = Pass::new(EVALUATED_AT_ONCE, data.order(None));
-        self.evaluate_in("evaluate", links, data, &pass, None)
-    }
-
-    /// As `evaluate`, by this pass over data that have been checked, or so many batches of it. Several ranks take the batches in turn,
-    /// and each gets what the others have found: the measurements are those of a single rank.
-    pub(crate) fn evaluate_in(
-        &mut self,
-        op: &str,
-        links: Option<&Links>,
-        data: &dyn DataSource,
-        pass: &Pass,
-        batches: Option<usize>,
-    ) -> Result<Logs> {
-        let Trainer { model, loss, metrics, .. } = self;
-        metrics.iter_mut().for_each(|metric| metric.reset());
-        let with_outputs = links.is_none() || !metrics.is_empty();
-        let mut losses = LossMeans::default();
-        let mut add = |first: usize, metrics: &mut [OutputMetric<T>], evaluated: Evaluated<T>| {
-            let Evaluated { loss, parts, samples, outcome } = evaluated;
-            losses.add(loss, &parts, samples);
-            let scored = outcome.scored();
-            metrics.iter_mut().try_for_each(|metric| metric.update(op, &scored, |row| first + row))
-        };
-        let evaluate = |place: usize, batch: Result<Batch<Columns>, DatasetError>| {
-            let sample_at = |row| place * pass.batch_size + row;
-            let batch = Prepared::new(op, model, batch?, None, sample_at)?;
-            let found = model.evaluate(&batch.inputs, batch.target_columns(), batch.weights.as_ref(), &*loss);
-            let found = found.map_err(|error| batch.located(op, error, model, loss, sample_at))?;
-            let Prepared { targets, weights, samples, .. } = batch;
-            let Evaluation { loss, parts, outputs, masks } = found;
-            let outcome = Outcome { targets, outputs, masks, weights };
-            let outcome = if with_outputs { outcome } else { Outcome::default() };
-            Ok(Evaluated { loss, parts, samples, outcome })
-        };
-        let (rank, size) = links.map_or((0, 1), |links| (links.rank(), links.size()));
-        let all = data.batches_of(pass)?.take(batches.unwrap_or(usize::MAX));
-        let mut own = all.enumerate().skip(rank).step_by(size);
-        let mut first = 0;
-        loop {
-            let found = own.next().map(|(place, batch)| evaluate(place, batch)).transpose();
-            let found = match links {
-                Some(links) => links.evaluated(found)?,
-                None => found?.into_iter().collect(),
-            };
-            let has_ended = found.len() < size;
-            for evaluated in found {
-                let samples = evaluated.samples;
-                add(first, metrics, evaluated)?;
-                first += samples;
-            }
-            if has_ended {
-                return Ok(Logs::measured(&losses, metrics));
-            }
-        }
+        (T::choose(Compiled).evaluate)(self.parts(), data)
     }
 
     /// The output of the model for inputs `[n, ..]`: a tensor of any element type, or

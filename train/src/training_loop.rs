@@ -4,8 +4,6 @@ use std::sync::Arc;
 
 use gradus_datasets::{BatchShare, DataSource, DatasetError, Order, Pass, PassShares, Share};
 use gradus_nn::Model;
-use gradus_nn::losses::Objective;
-use gradus_optim::Rule;
 use gradus_tensor::{Columns, Float};
 
 use crate::callbacks::{Callback, Hook, Run};
@@ -15,17 +13,17 @@ use crate::examination::{Examination, Examine, are_finite};
 use crate::fit::Fit;
 use crate::history::{History, Logs, VALIDATION};
 use crate::metrics::{LossMeans, OutputMetric, Scored};
+use crate::parts::Parts;
 use crate::prepare::{ClassWeights, Prepared};
 use crate::ranks::{Links, Outcome, Part};
 use crate::snapshot::Snapshot;
-use crate::state::{DataState, EpochState, NamedState, Status};
+use crate::state::{DataState, EpochState, NamedState, Status, TrainingState};
 use crate::step::apply;
-use crate::trainer::Trainer;
 
-/// A training run. Where it is, is told by the trainer's [`TrainingState`](crate::TrainingState) alone, so that it can
+/// A training run. Where it is, is told by the [`TrainingState`](crate::TrainingState) alone, so that it can
 /// stop after any batch and go on from there.
-pub(crate) struct TrainingLoop<'a, L: Objective<T>, R: Rule, T: Float> {
-    pub trainer: &'a mut Trainer<L, R, T>,
+pub(crate) struct TrainingLoop<'a, 'p, T: Float> {
+    pub parts: Parts<'p, T>,
     /// The other ranks, if there are any.
     pub links: Option<Arc<Links>>,
     pub data: &'a dyn DataSource,
@@ -41,24 +39,24 @@ pub(crate) struct TrainingLoop<'a, L: Objective<T>, R: Rule, T: Float> {
     pub pass: Option<PassShares>,
 }
 
-impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
+impl<T: Float> TrainingLoop<'_, '_, T> {
     /// Begins a run, or goes on with a paused one, to its end or its next pause.
     pub fn run(mut self) -> Result<History> {
-        let goes_on = self.trainer.state.is_paused();
+        let goes_on = self.parts.state.is_paused();
         if goes_on {
             self.resume()?;
         }
-        self.trainer.state.status = Status::Running;
+        self.parts.state.status = Status::Running;
         let result = if goes_on { Ok(()) } else { self.begin() }.and_then(|()| self.epochs());
         if let Err(error) = &result {
-            self.trainer.state.status = Status::Failed(error.to_string());
+            self.parts.state.status = Status::Failed(error.to_string());
         }
-        match &self.trainer.state.status {
-            Status::Running => self.trainer.state.status = Status::Ended,
+        match &self.parts.state.status {
+            Status::Running => self.parts.state.status = Status::Ended,
             _ => self.write_states(),
         }
         result?;
-        let state = &self.trainer.state;
+        let state = &self.parts.state;
         let mut history = state.history.clone();
         if let Status::Paused(reason) = &state.status {
             history.stopped.get_or_insert_with(|| reason.clone());
@@ -69,7 +67,7 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
     /// Begins a new run.
     fn begin(&mut self) -> Result<()> {
         self.fit.check_initial_epoch()?;
-        let state = &mut self.trainer.state;
+        let state = &mut self.parts.state;
         (state.history, state.epoch, state.data) = (History::default(), None, None);
         state.initial_epoch = self.fit.initial_epoch;
         state.callbacks.clear();
@@ -85,7 +83,7 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
     /// anything is trained.
     fn check_states(&mut self) -> Result<()> {
         let of = |name: &str| format!("fit: a run could not go on from checkpoints with {name}");
-        for metric in &mut self.trainer.metrics {
+        for metric in self.parts.metrics.iter_mut() {
             let state = metric.state();
             metric.restore(&state).map_err(|error| error.within(&of(&metric.name)))?;
         }
@@ -100,8 +98,8 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
     fn resume(&mut self) -> Result<()> {
         self.restore_epoch()?;
         self.check_samples()?;
-        let Trainer { model, optimizer, state, .. } = &*self.trainer;
-        let (params, slots, before) = (model.params().clone(), optimizer.state(), state.clone());
+        let Parts { model, optimizer, state, .. } = &self.parts;
+        let (params, slots, before) = (model.params().clone(), optimizer.state(), TrainingState::clone(state));
         let mut states = before.callbacks.clone();
         let mut callbacks = std::mem::take(&mut self.callbacks);
         let result = callbacks.iter_mut().try_for_each(|callback| {
@@ -112,9 +110,9 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
         });
         self.callbacks = callbacks;
         // What `on_begin` does to a run, such as setting the rate, was done when the run began, and is part of its state.
-        let Trainer { model, optimizer, state, .. } = &mut *self.trainer;
+        let Parts { model, optimizer, state, .. } = &mut self.parts;
         optimizer.restore(&params, slots).expect("the state is its own");
-        (*model.params_mut(), *state) = (params, before);
+        (*model.params_mut(), **state) = (params, before);
         result?;
         if let Some(NamedState { name, .. }) = states.iter().find(|state| !state.only_watches) {
             let problem = format!("the run that goes on had a callback {name}, which is missing now");
@@ -127,17 +125,17 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
     /// Checks that the epoch in progress is one of these data in these batches, and restores its metrics.
     fn restore_epoch(&mut self) -> Result<()> {
         self.check_order()?;
-        let trainer = &mut *self.trainer;
-        let Some(epoch) = &trainer.state.epoch else { return Ok(()) };
+        let parts = &mut self.parts;
+        let Some(epoch) = &parts.state.epoch else { return Ok(()) };
         let measured: Vec<&str> = epoch.metrics.iter().map(|metric| &*metric.name).collect();
-        let metrics: Vec<&str> = trainer.metrics.iter().map(|metric| &*metric.name).collect();
+        let metrics: Vec<&str> = parts.metrics.iter().map(|metric| &*metric.name).collect();
         if measured != metrics {
             let list = |names: &[&str]| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
             let problem =
                 format!("the run that goes on has the metrics {}, the trainer {}", list(&measured), list(&metrics));
             return Err(Error::new("fit", problem, "give the trainer the same metrics, in the same order"));
         }
-        for (metric, written) in trainer.metrics.iter_mut().zip(&epoch.metrics) {
+        for (metric, written) in parts.metrics.iter_mut().zip(&epoch.metrics) {
             metric.restore(written)?;
         }
         Ok(())
@@ -145,7 +143,7 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
 
     /// Checks that there are as many samples as before.
     fn check_samples(&self) -> Result<()> {
-        let (before, found) = (self.trainer.state.samples, self.data.sample_count());
+        let (before, found) = (self.parts.state.samples, self.data.sample_count());
         if let (Some(before), Some(found)) = (before, found)
             && before != found
         {
@@ -157,7 +155,7 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
 
     /// Checks that the order of the epoch in progress is one of these data in these batches.
     fn check_order(&self) -> Result<()> {
-        let Some((order, batches)) = self.trainer.state.order() else { return Ok(()) };
+        let Some((order, batches)) = self.parts.state.order() else { return Ok(()) };
         let (size, expected) = (self.fit.batch_size, self.data.order(Some(0)));
         let refuse =
             |problem| Err(Error::new("fit", problem, "give the data and the batch_size of the run that was paused"));
@@ -192,19 +190,19 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
     /// Writes the states of metrics and callbacks into the state of the run, which no longer goes on.
     fn write_states(&mut self) {
         let (metrics, callbacks) = self.states();
-        self.trainer.state.set_states(metrics, callbacks);
+        self.parts.state.set_states(metrics, callbacks);
     }
 
     /// The states of metrics and of callbacks.
     fn states(&self) -> (Vec<NamedState>, Vec<NamedState>) {
-        let metrics = self.trainer.metrics.iter().map(OutputMetric::state).collect();
+        let metrics = self.parts.metrics.iter().map(OutputMetric::state).collect();
         let callbacks = self.callbacks.iter().filter_map(|callback| state_of(&**callback));
         (metrics, callbacks.chain(self.absent.iter().cloned()).collect())
     }
 
     /// Gives the callbacks a snapshot of this place if one of them has asked for it, or if the run is paused here.
     fn snapshot(&mut self) -> Result<()> {
-        self.snapshot_as(self.trainer.state.status.clone())
+        self.snapshot_as(self.parts.state.status.clone())
     }
 
     fn snapshot_as(&mut self, status: Status) -> Result<()> {
@@ -213,30 +211,30 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
             return Ok(());
         }
         let (metrics, callbacks) = self.states();
-        let mut training = self.trainer.state.clone();
+        let mut training = self.parts.state.clone();
         training.status = status;
         training.set_states(metrics, callbacks);
         let files = self.callbacks.iter().flat_map(|callback| callback.files()).collect();
-        let snapshot = Arc::new(Snapshot::new(self.trainer, training, files));
+        let snapshot = Arc::new(Snapshot::new(&self.parts, training, files));
         self.callbacks.iter_mut().try_for_each(|callback| callback.on_snapshot(&snapshot))
     }
 
     /// Trains to the end of the run or its next pause.
     fn epochs(&mut self) -> Result<()> {
-        while self.trainer.state.epoch.is_some() || self.another_epoch() {
-            if self.trainer.state.epoch.is_none() && !self.begin_epoch()? {
+        while self.parts.state.epoch.is_some() || self.another_epoch() {
+            if self.parts.state.epoch.is_none() && !self.begin_epoch()? {
                 break;
             }
             self.batches()?;
-            if self.trainer.state.is_paused() && !self.is_stopped() {
+            if self.parts.state.is_paused() && !self.is_stopped() {
                 return Ok(());
             }
             self.end_epoch()?;
-            if self.trainer.state.is_paused() {
+            if self.parts.state.is_paused() {
                 return Ok(());
             }
         }
-        let Trainer { model, optimizer, state, .. } = &mut *self.trainer;
+        let Parts { model, optimizer, state, .. } = &mut self.parts;
         optimizer.finalize_weights(model.params_mut());
         let last = state.epoch().saturating_sub(1);
         self.call(Place::epoch(last, Hook::End), |callback, run| callback.on_end(run))?;
@@ -244,24 +242,24 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
     }
 
     fn another_epoch(&self) -> bool {
-        !self.is_stopped() && self.trainer.state.epoch() < self.fit.epochs
+        !self.is_stopped() && self.parts.state.epoch() < self.fit.epochs
     }
 
     fn is_stopped(&self) -> bool {
-        self.trainer.state.history.stopped.is_some()
+        self.parts.state.history.stopped.is_some()
     }
 
     /// Begins the next epoch: its hooks, its order and its seeds. False if a callback has stopped the run.
     fn begin_epoch(&mut self) -> Result<bool> {
-        self.trainer.metrics.iter_mut().for_each(|metric| metric.reset());
-        let epoch = self.trainer.state.epoch();
+        self.parts.metrics.iter_mut().for_each(|metric| metric.reset());
+        let epoch = self.parts.state.epoch();
         self.call(Place::epoch(epoch, Hook::EpochBegin), |callback, run| callback.on_epoch_begin(run))?;
         if self.is_stopped() {
             return Ok(false);
         }
-        let goes_on = self.trainer.state.data.take().filter(|_| self.fit.steps_per_epoch.is_some());
+        let goes_on = self.parts.state.data.take().filter(|_| self.fit.steps_per_epoch.is_some());
         let DataState { order, augmentation_seed, batches } = goes_on.unwrap_or_else(|| self.begin_data());
-        self.trainer.state.epoch = Some(EpochState {
+        self.parts.state.epoch = Some(EpochState {
             batch: 0,
             order,
             augmentation_seed,
@@ -278,7 +276,7 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
     /// The beginning of the data, in a new order and with new seeds.
     fn begin_data(&mut self) -> DataState {
         self.pass = None;
-        let generator = &mut self.trainer.state.generator;
+        let generator = &mut self.parts.state.generator;
         let order = self.data.order(self.fit.shuffle.then(|| generator.next_u64()));
         let augmentation_seed = self.data.is_augmented().then(|| generator.next_u64());
         DataState { order, augmentation_seed, batches: 0 }
@@ -286,7 +284,7 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
 
     /// Trains on the batches of the epoch in progress that are not done, until the run is stopped or paused.
     fn batches(&mut self) -> Result<()> {
-        while let Some(epoch) = self.trainer.state.epoch.as_ref().filter(|epoch| !self.is_done(epoch)) {
+        while let Some(epoch) = self.parts.state.epoch.as_ref().filter(|epoch| !self.is_done(epoch)) {
             let pass = Pass { augmentation_seed: epoch.augmentation_seed, ..self.pass(epoch.order.clone()) };
             let share = self.links.as_ref().map_or(Share::all(), |links| links.share());
             let batches = self.pass.take().map_or_else(|| self.data.shares_of(&pass, share), Ok)?;
@@ -295,11 +293,11 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
             }
             // The data have ended. An epoch of so many steps goes on from their beginning, if there are any.
             let is_of_steps = self.fit.steps_per_epoch.is_some();
-            if !self.trainer.state.epoch.as_ref().is_some_and(|epoch| is_of_steps && epoch.batches > Some(0)) {
+            if !self.parts.state.epoch.as_ref().is_some_and(|epoch| is_of_steps && epoch.batches > Some(0)) {
                 return Ok(());
             }
             let DataState { order, augmentation_seed, batches } = self.begin_data();
-            if let Some(epoch) = &mut self.trainer.state.epoch {
+            if let Some(epoch) = &mut self.parts.state.epoch {
                 (epoch.order, epoch.augmentation_seed, epoch.batches) = (order, augmentation_seed, Some(batches));
             }
         }
@@ -309,14 +307,14 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
     /// Whether the epoch has all its batches, where their number is given, or the run is to go no further.
     fn is_done(&self, epoch: &EpochState) -> bool {
         let is_full = self.fit.steps_per_epoch.is_some_and(|steps| epoch.batch >= steps);
-        is_full || self.is_stopped() || self.trainer.state.is_paused()
+        is_full || self.is_stopped() || self.parts.state.is_paused()
     }
 
     /// Trains on these batches of the epoch in progress, to their end or to where it is done. Says whether it is done; what is
     /// left of the batches is kept then.
     fn batches_of(&mut self, mut batches: PassShares) -> Result<bool> {
         while let Some(batch) = self.begin_batch(batches.next().transpose())? {
-            if self.is_stopped() || self.trainer.state.is_paused() {
+            if self.is_stopped() || self.parts.state.is_paused() {
                 return Ok(true);
             }
             let Done { place, diverged, examination } = self.batch(batch)?;
@@ -330,7 +328,7 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
                 return Err(self.agreed_cause(error)?);
             }
             self.snapshot()?;
-            if self.trainer.state.epoch.as_ref().is_none_or(|epoch| self.is_done(epoch)) {
+            if self.parts.state.epoch.as_ref().is_none_or(|epoch| self.is_done(epoch)) {
                 self.pass = Some(batches);
                 return Ok(true);
             }
@@ -343,10 +341,10 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
         &mut self,
         next: Result<Option<BatchShare<Columns>>, DatasetError>,
     ) -> Result<Option<BatchShare<Columns>>> {
-        let number = self.trainer.state.epoch();
-        let has_begun = self.trainer.state.epoch.as_ref().is_none_or(|epoch| epoch.batch_begun);
+        let number = self.parts.state.epoch();
+        let has_begun = self.parts.state.epoch.as_ref().is_none_or(|epoch| epoch.batch_begun);
         let mut begun = next.map_err(Error::from);
-        if let (Ok(Some(_)), Some(epoch), false) = (&begun, &mut self.trainer.state.epoch, has_begun) {
+        if let (Ok(Some(_)), Some(epoch), false) = (&begun, &mut self.parts.state.epoch, has_begun) {
             epoch.batch_begun = true;
             let place = Place { hook: Hook::BatchBegin, epoch: number, batch: epoch.batch, loss: epoch.last_loss };
             if let Err(error) = self.call_here(place, |callback, run| callback.on_batch_begin(run)) {
@@ -364,7 +362,7 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
     /// the run at one of them. An error of one is an error of all.
     fn agree<O>(&mut self, own: Result<O>) -> Result<O> {
         let Some(links) = self.links.clone() else { return own };
-        let Trainer { state, optimizer, .. } = &mut *self.trainer;
+        let Parts { state, optimizer, .. } = &mut self.parts;
         let paused = if let Status::Paused(reason) = &state.status { Some(reason.clone()) } else { None };
         let rate = optimizer.current_learning_rate();
         let decided = match &own {
@@ -396,9 +394,10 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
     /// Trains on a batch, and adds what was measured.
     fn batch(&mut self, share: BatchShare<Columns>) -> Result<Done<T>> {
         let BatchShare { batch, first: offset, samples: of_batch } = share;
-        let steps = self.trainer.optimizer.steps();
+        let steps = self.parts.optimizer.steps();
         let examine = self.callbacks.iter().map(|callback| callback.examines(steps)).max().unwrap_or(Examine::Never);
-        let Trainer { model, loss, optimizer, metrics, state, .. } = &mut *self.trainer;
+        let Parts { model, loss, optimizer, metrics, state, .. } = &mut self.parts;
+        let loss = *loss;
         let number = state.epoch();
         let epoch = state.epoch.as_mut().expect("a batch is one of an epoch");
         let first = epoch.order.position();
@@ -433,7 +432,7 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
             }
             _ => None,
         };
-        let (step, grads) = apply(model, optimizer, pass)?;
+        let (step, grads) = apply(model, &mut **optimizer, pass)?;
         let has_stepped = optimizer.waiting() == 0;
         let whole = match links {
             Some(links) if !metrics.is_empty() => Some(links.whole(targets, &step, weights.as_ref())?),
@@ -443,8 +442,7 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
         let scored = whole.as_ref().map_or(part, Outcome::scored);
         metrics.iter_mut().try_for_each(|metric| metric.update("fit", &scored, in_batch))?;
         let seen = within.as_ref().map(|(params, layers)| Within { params, layers });
-        let divergence =
-            Divergence { batch: &batch, loss: &*loss, step: &step, rate, is_first, sample_at, within: seen };
+        let divergence = Divergence { batch: &batch, loss, step: &step, rate, is_first, sample_at, within: seen };
         let diverged = (!step.loss.is_finite()).then(|| {
             divergence.error(&format!("{} in epoch {}, batch {}", divergence.what(), number + 1, epoch.batch + 1))
         });
@@ -473,33 +471,33 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
 
     /// Ends the epoch in progress: its measurements, its validation and its hooks.
     fn end_epoch(&mut self) -> Result<()> {
-        let (number, Some(epoch)) = (self.trainer.state.epoch(), self.trainer.state.epoch.take()) else {
+        let (number, Some(epoch)) = (self.parts.state.epoch(), self.parts.state.epoch.take()) else {
             return Ok(());
         };
         if !self.is_stopped() {
             // Known of a stream now, and from here on, also by a run that goes on.
-            self.trainer.state.samples = self.data.sample_count().or(self.trainer.state.samples);
+            self.parts.state.samples = self.data.sample_count().or(self.parts.state.samples);
         }
         if epoch.batch == 0 && self.is_stopped() {
             // Stopped before its first batch: as before the epoch.
             return Ok(());
         }
-        let logs = Logs::measured(&epoch.losses, &self.trainer.metrics);
-        let history = &mut self.trainer.state.history;
+        let logs = Logs::measured(&epoch.losses, self.parts.metrics);
+        let history = &mut self.parts.state.history;
         history.epochs.push(number);
         history.logs.push(logs);
         if let Some(validation) = self.validation.filter(|_| (number + 1).is_multiple_of(self.fit.validation_freq)) {
             let (pass, batches) = (self.pass(validation.order(None)), self.fit.validation_steps);
             let (op, links) = ("fit, the validation set", self.links.as_deref());
-            let scores = self.trainer.evaluate_in(op, links, validation, &pass, batches)?;
-            if let Some(logs) = self.trainer.state.history.logs.last_mut() {
+            let scores = self.parts.evaluate_in(op, links, validation, &pass, batches)?;
+            if let Some(logs) = self.parts.state.history.logs.last_mut() {
                 scores.iter().for_each(|(name, value)| logs.insert(format!("{VALIDATION}{name}"), value));
             }
         }
         // Data that have ended begin anew; the end of a stream is found at the next batch.
         let EpochState { order, augmentation_seed, batches, .. } = epoch;
         let data = batches.map(|batches| DataState { order, augmentation_seed, batches });
-        self.trainer.state.data = data.filter(|data| data.order.remaining() != Some(0));
+        self.parts.state.data = data.filter(|data| data.order.remaining() != Some(0));
         let place = Place { hook: Hook::EpochEnd, epoch: number, batch: epoch.batch, loss: epoch.last_loss };
         self.call(place, |callback, run| callback.on_epoch_end(run))?;
         self.snapshot()
@@ -533,9 +531,9 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
 
     /// The run as callbacks see it.
     fn run_at(&mut self, Place { hook, epoch, batch, loss }: Place) -> Run<'_, T> {
-        let of_data = self.trainer.state.samples.map(|samples| samples.div_ceil(self.fit.batch_size));
+        let of_data = self.parts.state.samples.map(|samples| samples.div_ceil(self.fit.batch_size));
         let (batches, validates) = (self.fit.steps_per_epoch.or(of_data), self.validation.is_some());
-        let Trainer { model, optimizer, metrics, state, .. } = &mut *self.trainer;
+        let Parts { model, optimizer, metrics, state, .. } = &mut self.parts;
         Run {
             epoch,
             epochs: self.fit.epochs,
@@ -547,7 +545,7 @@ impl<L: Objective<T>, R: Rule, T: Float> TrainingLoop<'_, L, R, T> {
             hook,
             state,
             metrics,
-            optimizer,
+            optimizer: &mut **optimizer,
             snapshot_requested: false,
         }
     }

@@ -1,12 +1,12 @@
 //! A training run as callbacks see it.
 
 use gradus_nn::Model;
-use gradus_optim::{Optimizer, Rule};
 use gradus_tensor::Float;
 
 use crate::finding::Finding;
 use crate::history::Logs;
 use crate::metrics::OutputMetric;
+use crate::parts::AnyOptimizer;
 use crate::state::{Status, TrainingState};
 
 /// A training run as callbacks see it.
@@ -62,7 +62,7 @@ pub struct Run<'a, T: Float = f32> {
     pub(crate) hook: Hook,
     pub(crate) state: &'a mut TrainingState,
     pub(crate) metrics: &'a [OutputMetric<T>],
-    pub(crate) optimizer: &'a mut dyn AnyOptimizer,
+    pub(crate) optimizer: &'a mut dyn AnyOptimizer<T>,
     pub(crate) snapshot_requested: bool,
 }
 
@@ -123,7 +123,7 @@ impl<T: Float> Run<'_, T> {
 
     /// The learning rate of the next step.
     pub fn learning_rate(&self) -> f64 {
-        self.optimizer.learning_rate()
+        self.optimizer.current_learning_rate()
     }
 
     /// Sets a constant learning rate from the next step on.
@@ -181,28 +181,5 @@ impl<T: Float> Run<'_, T> {
     /// Asked for in `on_begin`, it also checks that all metrics and callbacks can restore the states that they have.
     pub fn request_snapshot(&mut self) {
         self.snapshot_requested = true;
-    }
-}
-
-/// An optimiser, whatever its rule.
-pub(crate) trait AnyOptimizer {
-    fn steps(&self) -> u64;
-    fn waiting(&self) -> u64;
-    fn learning_rate(&self) -> f64;
-    fn set_learning_rate(&mut self, rate: f64);
-}
-
-impl<R: Rule, T: Float> AnyOptimizer for Optimizer<R, T> {
-    fn steps(&self) -> u64 {
-        Optimizer::steps(self)
-    }
-    fn waiting(&self) -> u64 {
-        Optimizer::waiting(self)
-    }
-    fn learning_rate(&self) -> f64 {
-        self.current_learning_rate()
-    }
-    fn set_learning_rate(&mut self, rate: f64) {
-        Optimizer::set_learning_rate(self, rate);
     }
 }

@@ -47,7 +47,7 @@ impl<T: Float> OutputMetric<T> {
         samples: usize,
         targets: &[Tensor<T>],
         outputs: &[OutputInfo],
-        loss: &impl Objective<T>,
+        loss: &dyn Objective<T>,
     ) -> Result<()> {
         let (Some(targets), Some(output)) = (targets.get(self.output), outputs.get(self.output)) else {
             let (name, count) = (&self.name, outputs.len());
@@ -128,7 +128,7 @@ impl<T: Float> OutputMetric<T> {
 }
 
 /// Whether a loss takes this output for logits: it may come out of a layer without an activation, and out of no sigmoid.
-fn takes_logits<T: Float>(loss: &impl Objective<T>, output: &str) -> bool {
+fn takes_logits<T: Float>(loss: &dyn Objective<T>, output: &str) -> bool {
     let admits = |activation| loss.check_activation(output, activation).is_ok();
     admits(Activation::Linear) && !admits(Activation::Sigmoid)
 }

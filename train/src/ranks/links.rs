@@ -133,11 +133,11 @@ impl Links {
 
     /// The pass of a whole batch, of which this rank has a part: gradients, loss and states are those of the batch, outputs and
     /// masks those of the part.
-    pub fn grad<T: Float, L: Objective<T>>(
+    pub fn grad<T: Float>(
         &self,
         model: &Model<T>,
         part: &Part<'_, T>,
-        loss: &L,
+        loss: &dyn Objective<T>,
         generator: &mut Generator,
         located: impl FnOnce(gradus_nn::Error) -> Error,
     ) -> Result<Pass<T>> {

@@ -1,20 +1,18 @@
 //! The beginning of a run, at which the ranks meet.
 
 use gradus_datasets::{Batch, DataSource};
-use gradus_nn::losses::Objective;
-use gradus_optim::Rule;
 use gradus_tensor::{AnyTensor, Columns, Float};
 
 use super::Links;
 use crate::error::{Error, Result};
 use crate::fit::Fit;
+use crate::parts::Parts;
 use crate::snapshot::Snapshot;
-use crate::trainer::Trainer;
 
 /// What must be the same at all ranks, with its name.
 type Identity = Vec<(String, String)>;
 
-impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
+impl<T: Float> Parts<'_, T> {
     /// Meets the other ranks before a run: each must be the same program with the same data and settings. Then each gets the
     /// weights, the optimiser's state and the state of the run that the first rank has. `wrong` is what this rank has found wrong
     /// before: an error of all.
