@@ -50,6 +50,8 @@ pub(super) enum WeightKind {
     Option,
     /// A variable that we have no use for.
     Unused,
+    /// Another variable's values, which Keras's paths lead to a second time; older files have them once.
+    Copy,
 }
 
 /// A layer within a layer.

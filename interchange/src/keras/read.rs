@@ -81,7 +81,8 @@ pub(super) fn read_model(config: &Json, options: Options<'_>) -> Result<ReadMode
     };
     let Reader { mut read, problems, .. } = reader;
     if !problems.is_empty() {
-        let hint = "change these in Keras and save the model again, or build the network here and use load_weights";
+        let hint = "change these in Keras and save the model again, export it for onnx::load by \
+                    model.export(\"name.onnx\", format=\"onnx\"), or build the network here and use load_weights";
         return Err(Error::new("keras", problems.join("; "), hint));
     }
     let Some((network, inputs)) = network else {
@@ -317,14 +318,23 @@ impl Reader<'_> {
             let row = of_class(layer.class).filter(|_| !layer.is_operation());
             let mut of_layer: Vec<Call> = Vec::new();
             for node in layer.nodes {
-                match self.call(node, layer, row, &path) {
+                match self.call(node, layer, row) {
                     Ok(call) => of_layer.push(call),
                     Err(problem) => self.problem(&path, layer.class, problem),
                 }
             }
             of_layers.push(of_layer);
         }
-        let of_masks = match masks::operations(layers, &places, &of_layers, outputs.iter().map(|(_, output)| output)) {
+        let unseen = masks::unseen(layers, &places, &of_layers);
+        for (&index, &caller) in &unseen {
+            let (path, caller) = (joined(within.ours, &layers[index].name), joined(within.ours, &layers[caller].name));
+            let note =
+                format!("layer {path} ({}): its mask, which Keras does not give to {caller}", layers[index].class);
+            self.read.left_out.push(note);
+        }
+        let unseen: HashSet<usize> = unseen.into_keys().collect();
+        let ends = outputs.iter().map(|(_, output)| output);
+        let of_masks = match masks::operations(layers, &places, &of_layers, ends, &unseen) {
             Ok(of_masks) => of_masks,
             Err((index, problem)) => {
                 self.problem(&joined(within.ours, &layers[index].name), layers[index].class, problem);
@@ -355,7 +365,9 @@ impl Reader<'_> {
                     .map_err(|problem| self.problem(&path, layer.class, problem))
                     .ok()
             } else {
-                self.layer(layer, &first.flags, &name, &joined(within.keras, &directories[index]), within)
+                let keras = joined(within.keras, &directories[index]);
+                let what = self.layer(layer, &first.flags, &name, &keras, within);
+                if unseen.contains(&index) { what.map(masks::without) } else { what }
             };
             made.push(Some((name, what.unwrap_or_else(nothing))));
             calls.extend(of_layer.into_iter().enumerate().map(|(number, call)| (index, number, call)));
@@ -487,6 +499,15 @@ impl Reader<'_> {
             self.problem(at.ours, layer.class, "it holds code, which is not run");
             return None;
         }
+        if IDENTICAL.contains(&layer.class) {
+            let note =
+                format!("layer {} ({}), which only training needs; it is an Identity here", at.ours, layer.class);
+            self.read.left_out.push(note);
+            return Some(nothing());
+        }
+        if layer.class == "SpectralNormalization" {
+            return self.normalized(layer, at);
+        }
         let Some(row) = of_class(layer.class) else {
             self.problem(at.ours, layer.class, "there is no such layer here");
             return None;
@@ -503,6 +524,10 @@ impl Reader<'_> {
         {
             config.entry("negative_slope").or_insert(slope);
         }
+        // One mean and variance of all numbers, which ours has as a list of one.
+        if layer.class == "Normalization" && config.get("axis") == Some(&json!([])) {
+            config.insert("axis".to_owned(), json!(-1));
+        }
         // Keras counts the axis from the front once the layer is built.
         let rank = layer.whole["build_config"]["input_shape"].as_array().map(Vec::len);
         if layer.class == "Normalization"
@@ -513,10 +538,14 @@ impl Reader<'_> {
         }
         let mut is_whole = true;
         for field in row.fields.iter().copied().flatten() {
-            if let Err(problem) = field.read(&mut config, &mut data) {
-                self.problem(at.ours, layer.class, problem);
-                is_whole = false;
+            let Err(problem) = field.read(&mut config, &mut data) else { continue };
+            if matches!(field.how, How::Regularizer | How::Constraint) {
+                let note = format!("layer {} ({}): {problem}, which only training needs", at.ours, layer.class);
+                self.read.left_out.push(note);
+                continue;
             }
+            self.problem(at.ours, layer.class, problem);
+            is_whole = false;
         }
         for inner in row.inner {
             let Some(value) = config.remove(inner.keras).filter(|value| !value.is_null()) else { continue };
@@ -556,6 +585,29 @@ impl Reader<'_> {
             _ => Json::Object(data),
         };
         Some((row.kind.to_owned(), data))
+    }
+
+    /// The layer within a SpectralNormalization. Keras divides its kernel in training, and predicts by the kernel that it stores.
+    fn normalized(&mut self, layer: &Envelope<'_>, at: &Within<'_>) -> Option<(String, Json)> {
+        let Some(inner) = Envelope::new(&layer.config["layer"]) else {
+            self.problem(at.ours, layer.class, "its layer is no layer");
+            return None;
+        };
+        let note =
+            format!("layer {} ({}): its division of the kernel, which only training needs", at.ours, layer.class);
+        self.read.left_out.push(note);
+        let keras = joined(at.keras, "layer");
+        let within = Within { ours: at.ours, keras: &keras, layer: at.layer.clone(), is_trained: at.is_trained };
+        let made = self.made(&inner, &Map::new(), &within);
+        // Keras's wrapper has the kernel as a variable of its own, too.
+        let of_whole = at.layer.clone().unwrap_or_else(|| "".into());
+        let twin: Rc<str> = format!("{} {}", layer.class, without_ids(layer.config)).into();
+        for (index, name, kind) in [(0, "copy", WeightKind::Copy), (1, "vector_u", WeightKind::Unused)] {
+            let (ours, group) = (joined(at.ours, name), joined(at.keras, "vars"));
+            let (layer, twin) = (Rc::clone(&of_whole), Rc::clone(&twin));
+            self.read.places.push(Place { ours, kind, group, index, layer, is_trained: false, twin });
+        }
+        made
     }
 
     /// Notes down where the weights of a layer are, and takes those that are options of ours.
@@ -657,7 +709,7 @@ impl Reader<'_> {
     }
 
     /// A call of a layer.
-    fn call(&mut self, node: &Json, layer: &Envelope<'_>, row: Option<&LayerRow>, path: &str) -> Result<Call, String> {
+    fn call(&mut self, node: &Json, layer: &Envelope<'_>, row: Option<&LayerRow>) -> Result<Call, String> {
         let mut call = Call::default();
         if let Some(tensors) = node.as_array() {
             return older_call(tensors);
@@ -690,13 +742,11 @@ impl Reader<'_> {
                         call.flags.insert(name.clone(), json!(true));
                     }
                 }
-                (_, Json::Bool(false), _) if name == "training" && is_other_in_training(layer.class) => {
-                    let note =
-                        format!("layer {path} ({}): called with training=False; freeze it to train on", layer.class);
-                    self.read.left_out.push(note);
-                }
+                // Keras writes training=False of each Dropout, and replaces it in training, also where a caller has given it.
                 (_, Json::Bool(false), _) => {}
-                (_, Json::Bool(true), _) if name == "training" && PREPROCESSING.contains(&layer.class) => {}
+                (_, Json::Bool(true), _)
+                    if name == "training"
+                        && (PREPROCESSING.contains(&layer.class) || IDENTICAL.contains(&layer.class)) => {}
                 (_, _, None) if name == "mask" && collect(argument, &mut found) => call.masks.extend(found),
                 // Ours goes back if it is given floats.
                 (_, Json::Bool(true), _) if name == "reverse" && layer.class == "ReversibleEmbedding" => {}
@@ -727,11 +777,34 @@ impl Reader<'_> {
 /// Layers of preparation, which Keras calls as if in training, and which are then as ever.
 const PREPROCESSING: &[&str] = &["CategoryEncoding", "CenterCrop", "Normalization", "Rescaling", "Resizing"];
 
-/// Whether a layer, or one within it, may do something else in training.
-fn is_other_in_training(class: &str) -> bool {
-    let begins = ["BatchNormalization", "Dropout", "SpatialDropout", "Gaussian"];
-    is_model(class) || begins.iter().any(|begin| class.starts_with(begin))
-}
+/// Layers that there are not here, and that give what they are given except in training.
+const IDENTICAL: &[&str] = &[
+    "ActivityRegularization",
+    "AlphaDropout",
+    "AugMix",
+    "CutMix",
+    "MixUp",
+    "RandAugment",
+    "RandomBrightness",
+    "RandomColorDegeneration",
+    "RandomColorJitter",
+    "RandomContrast",
+    "RandomElasticTransform",
+    "RandomErasing",
+    "RandomFlip",
+    "RandomGaussianBlur",
+    "RandomGrayscale",
+    "RandomHue",
+    "RandomInvert",
+    "RandomPerspective",
+    "RandomPosterization",
+    "RandomRotation",
+    "RandomSaturation",
+    "RandomSharpness",
+    "RandomShear",
+    "RandomTranslation",
+    "RandomZoom",
+];
 
 /// A call as files of Keras 2 write it: a list of [layer, call, output, other arguments].
 fn older_call(tensors: &[Json]) -> Result<Call, String> {
@@ -785,12 +858,71 @@ mod masks {
     const OF_SEVERAL: &str =
         "its mask is merged of different ones: Keras keeps a position that one of them has, here all must have it";
 
+    const OF_UNSEEN: &str =
+        "it is called with a mask that Keras does not give to another layer, whose initial state is tensors";
+
+    /// Whether a layer makes a mask.
+    fn makes(layer: &Envelope<'_>) -> bool {
+        match layer.class {
+            "Masking" => true,
+            "Embedding" | "ReversibleEmbedding" => layer.config.get("mask_zero") == Some(&Json::Bool(true)),
+            _ => false,
+        }
+    }
+
+    /// The layers whose masks come to a recurrent layer that Keras gives none, each with that layer: Keras finds the mask of a call
+    /// with one tensor, and not if there are states beside. Here a mask travels with the sequences, so they must make none.
+    pub fn unseen(
+        layers: &[Envelope<'_>],
+        places: &HashMap<&str, usize>,
+        calls: &[Vec<Call>],
+    ) -> BTreeMap<usize, usize> {
+        let is_recurrent = |index: usize| {
+            let row = of_class(layers[index].class).filter(|_| !layers[index].is_operation());
+            row.is_some_and(|row| row.arguments.contains(&"initial_state"))
+        };
+        // Keras 2 did give it.
+        let is_without = |call: &Call| call.inputs.len() > 1 && call.masks.is_empty() && !call.inputs[0].counts_making;
+        let mut found = BTreeMap::new();
+        for caller in (0..layers.len()).filter(|&index| is_recurrent(index)) {
+            let blind = calls[caller].iter().filter(|call| is_without(call));
+            let mut from: Vec<&Reference> = blind.map(|call| &call.inputs[0]).collect();
+            let mut seen = HashSet::new();
+            while let Some(reference) = from.pop() {
+                let Some(&index) = places.get(&*reference.layer) else { continue };
+                if !seen.insert(index) {
+                    continue;
+                }
+                if makes(&layers[index]) {
+                    found.entry(index).or_insert(caller);
+                }
+                // The states are not masked.
+                let before = calls[index].iter().map(|call| &call.inputs);
+                let count = if is_recurrent(index) { 1 } else { usize::MAX };
+                from.extend(before.flat_map(|inputs| inputs.iter().take(count)));
+            }
+        }
+        found
+    }
+
+    /// A layer that makes no mask, of the kind and the data of one that does.
+    pub fn without((kind, mut data): (String, Json)) -> (String, Json) {
+        match data.get_mut("mask_zero") {
+            Some(makes) => {
+                *makes = Json::Bool(false);
+                (kind, data)
+            }
+            None => nothing(),
+        }
+    }
+
     /// The operations that only make masks; or the layer that is given a mask of another kind.
     pub fn operations<'a>(
         layers: &[Envelope<'_>],
         places: &HashMap<&str, usize>,
         calls: &[Vec<Call>],
         outputs: impl Iterator<Item = &'a Reference>,
+        unseen: &HashSet<usize>,
     ) -> Result<HashSet<usize>, (usize, &'static str)> {
         let may_be = |index: usize| layers[index].is_operation() && OPERATIONS.contains(&layers[index].class);
         let place = |reference: &Reference| places.get(&*reference.layer).copied();
@@ -806,13 +938,11 @@ mod masks {
         }
         let of_masks: HashSet<usize> = (0..layers.len()).filter(|&index| may_be(index) && !is_wanted[index]).collect();
         // Each begins in a comparison of what a layer that makes masks is given.
-        let makes = |index: &usize| match layers[*index].class {
-            "Masking" => true,
-            "Embedding" | "ReversibleEmbedding" => layers[*index].config.get("mask_zero") == Some(&Json::Bool(true)),
-            _ => false,
-        };
-        let compared: Vec<&Reference> =
-            (0..layers.len()).filter(makes).flat_map(|index| &calls[index]).flat_map(|call| &call.inputs).collect();
+        let fed = |index: usize| calls[index].iter().flat_map(|call| &call.inputs);
+        let makers = (0..layers.len()).filter(|&index| makes(&layers[index]));
+        let (without, makers): (Vec<usize>, Vec<usize>) = makers.partition(|index| unseen.contains(index));
+        let compared: Vec<&Reference> = makers.into_iter().flat_map(fed).collect();
+        let not_compared: Vec<&Reference> = without.into_iter().flat_map(fed).collect();
         for (index, call) in
             calls.iter().enumerate().flat_map(|(index, calls)| calls.iter().map(move |call| (index, call)))
         {
@@ -827,6 +957,7 @@ mod masks {
                 for input in calls[of].iter().flat_map(|call| &call.inputs) {
                     match layers[of].class {
                         "NotEqual" if compared.contains(&input) => sources.push(input),
+                        "NotEqual" if not_compared.contains(&input) => return Err((index, OF_UNSEEN)),
                         "NotEqual" => return Err((index, OF_ITS_OWN)),
                         "ZerosLike" | "OnesLike" => {}
                         _ => from.push(place(input)),

@@ -71,7 +71,7 @@ impl<'a> KerasWeights<'a> {
         let root = if file.has_group("model_weights") { "model_weights" } else { "" };
         let layers = list(file, root, "layer_names")?.unwrap_or_default();
         let mut by_layer: HashMap<&str, Vec<&Place>> = HashMap::new();
-        for place in places {
+        for place in places.iter().filter(|place| place.kind != WeightKind::Copy) {
             by_layer.entry(&place.layer).or_default().push(place);
         }
         let (mut data, mut problems) = (Vec::new(), Vec::new());

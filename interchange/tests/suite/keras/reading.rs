@@ -34,8 +34,9 @@ fn refusal(name: &str) -> String {
 
 #[test]
 fn what_is_not_supported_is_refused_by_name() {
-    let hint = "change these in Keras and save the model again, or build the network here and use load_weights";
-    let all = "keras: layer code (Lambda): it holds code, which is not run; layer a (AlphaDropout): there is no such layer here; \
+    let hint = "change these in Keras and save the model again, export it for onnx::load by \
+        model.export(\"name.onnx\", format=\"onnx\"), or build the network here and use load_weights";
+    let all = "keras: layer code (Lambda): it holds code, which is not run; layer a (EinsumDense): there is no such layer here; \
         layer c (Conv1D): data_format is \"channels_first\", not \"channels_last\"";
     assert_eq!(refusal("lacking.keras"), format!("{all}; {hint}"));
     let begins = [
@@ -54,6 +55,37 @@ fn what_is_not_supported_is_refused_by_name() {
     }
     assert!(refusal("quantized.keras").contains("the dtype policy is {\"class_name\":\"QuantizedDTypePolicy\""));
     assert!(refusal("two_masks.keras").contains("its mask is merged of different ones"));
+    let refusal = refusal("unread_masks.keras");
+    assert!(
+        refusal.starts_with("keras: layer with (GRU): it is called with a mask that Keras does not give"),
+        "{refusal}"
+    );
+}
+
+#[test]
+fn what_only_training_needs_is_left_out_by_name() {
+    let left_out = |name: &str| keras::load(fixture(name)).unwrap().left_out;
+    let found = left_out("training_alone.keras");
+    let begins = [
+        "layer augmentation/random_flip (RandomFlip), which only training needs; it is an Identity here",
+        "layer augmentation/random_rotation (RandomRotation), ",
+        "layer contrast (RandomContrast), ",
+        "layer spectral (SpectralNormalization): its division of the kernel, which only training needs",
+        "layer alpha_dropout (AlphaDropout), ",
+        "layer orthogonal (Dense): kernel_regularizer: there is no regularizer {\"class_name\":\"OrthogonalRegularizer\"",
+        "layer activity_regularization (ActivityRegularization), ",
+        "layer spectral_normalization (SpectralNormalization): ",
+    ];
+    // Keras writes training=False of every Dropout, which means nothing.
+    assert_eq!(found.len(), begins.len(), "{found:#?}");
+    for (found, begin) in found.iter().zip(begins) {
+        assert!(found.starts_with(begin), "{found}");
+    }
+    let notes = [
+        "layer unseen (Embedding): its mask, which Keras does not give to decoder",
+        "layer masking (Masking): its mask, which Keras does not give to gru",
+    ];
+    assert_eq!(left_out("unmasked.keras"), notes);
 }
 
 fn dense_chain() -> Model {
