@@ -238,6 +238,20 @@ fn weights_of_graphs_within_operators_are_weights_of_the_model() {
 }
 
 #[test]
+fn outputs_of_a_model_are_floats() {
+    // By hand: the larger of two numbers, and whether each is above 0.
+    let model = load(path("classes.onnx")).unwrap();
+    let found = model.predict_all(Tensor::new([[1.0, 3.0], [2.0, -1.0]])).unwrap();
+    let expected =
+        [Tensor::new([1.0, 0.0]), Tensor::new([[1.0, 1.0], [1.0, 0.0]]), Tensor::new([[1.0, 3.0], [2.0, -1.0]])];
+    assert_eq!(found, expected);
+    // A run gives what the file says.
+    let file = OnnxFile::open(path("classes.onnx")).unwrap();
+    let found = file.run(&[("x", Tensor::new([[1.0_f32, 3.0]]).into())]).unwrap();
+    assert_eq!(found[0], Tensor::from([1_i64]).into());
+}
+
+#[test]
 fn moving_averages_are_states() {
     let model = load(path("norm.onnx")).unwrap();
     let trained: Vec<(&str, bool)> = model.params().iter().map(|param| (&*param.name, param.trainable())).collect();

@@ -467,8 +467,8 @@ impl OnnxFile {
         if self.takes_batches(shapes).unwrap_or(false) {
             return Ok(self.program.clone());
         }
-        if batches.iter().any(|batch| batch.is_some_and(|batch| batch != 1)) {
-            let problem = format!("the file is for batches of {batches:?} samples, and others are not computed alike");
+        if let Some(batch) = batches.iter().flatten().find(|batch| **batch != 1) {
+            let problem = format!("the file is for batches of {batch} samples, and others are not computed alike");
             return Err(self.error(problem, "export it with a free batch axis, or compute it by OnnxFile::run"));
         }
         let data = Data { one_by_one: true, ..(*self.program.data).clone() };

@@ -63,11 +63,7 @@ impl Layer for Program {
                 );
             };
             debug_assert_eq!(first, samples);
-            outputs.push(match value.kind() {
-                Kind::Floats => Spec::floats(shape),
-                Kind::Mask => Spec::mask(shape),
-                Kind::Ints(_) => Spec::ids(shape, usize::MAX),
-            });
+            outputs.push(Spec::floats(shape));
         }
         let program = self.clone();
         Ok(Built::of_values(outputs, move |context, inputs| {
@@ -75,7 +71,7 @@ impl Layer for Program {
             let inputs: Vec<Value<T>> =
                 inputs.into_iter().zip(&kinds).map(|(value, kind)| of_flowing(value, *kind)).collect();
             match program.on_samples(inputs, weights) {
-                Ok(outputs) => outputs.into_iter().map(to_flowing).collect::<Values<T>>(),
+                Ok(outputs) => outputs.into_iter().map(to_floats).collect::<Values<T>>(),
                 // The shapes have been tried out, so what is left are values that an operator cannot take, such as a place
                 // outside a table. A layer's computation has no errors.
                 Err(error) => panic!("{error}"),
@@ -166,12 +162,13 @@ fn of_flowing<T: Float>(value: Flowing<T>, kind: Kind) -> Value<T> {
     }
 }
 
-fn to_flowing<T: Float>(value: Value<T>) -> Flowing<T> {
-    match value {
-        Value::Floats(x) => Flowing::Floats(x),
-        Value::Ints(x, _) => Flowing::Ids(x),
-        Value::Mask(x) => Flowing::Mask(x),
-    }
+/// The outputs of a model are floats: numbers of classes and truths become 0.0, 1.0 and so on.
+fn to_floats<T: Float>(value: Value<T>) -> Flowing<T> {
+    Flowing::Floats(match value {
+        Value::Floats(x) => x,
+        Value::Ints(x, _) => Var::from(x.to::<T>()),
+        Value::Mask(x) => Var::from(x.to::<T>()),
+    })
 }
 
 #[cfg(test)]
