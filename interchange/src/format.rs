@@ -85,6 +85,11 @@ impl Format {
             Ok(Format::PyTorch)
         } else if has(".npy") {
             Ok(Format::Npz)
+        } else if has("/archive_format") {
+            let problem = "the archive is a program of torch.export, which is not read";
+            let hint =
+                "export it by torch.onnx.export, or save its weights: torch.save(program.state_dict, \"name.pt\")";
+            Err(Error::new("archive", problem, hint))
         } else {
             let names: Vec<&str> = archive.names().collect();
             let names = gradus_tensor::safetensors::shortened(&names);

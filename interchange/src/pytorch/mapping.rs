@@ -246,7 +246,8 @@ impl Placed {
             }
         }
         let counts: HashSet<&String> = placed.counts.iter().flatten().collect();
-        let is_unused = |name: &&&String| !used.contains(name.as_str()) && !counts.contains(**name);
+        let is_unused =
+            |name: &&&String| !used.contains(name.as_str()) && !counts.contains(**name) && !state.is_second_name(name);
         let unused: Vec<&String> = there.iter().filter(is_unused).copied().collect();
         if !mapping.partial && !unused.is_empty() {
             problems.push(format!("no layer takes {}", shortened(&unused)));
@@ -255,7 +256,7 @@ impl Placed {
             problems.push("no tensor is a weight of the model".to_owned());
         }
         if !problems.is_empty() {
-            let hint = hint(state, mapping, used.is_empty());
+            let hint = hint(state, mapping, &placed, used.is_empty());
             return Err(Error::new("load_weights", problems.join("; "), hint));
         }
         let is_left_out = |name: &&String| !used.contains(name.as_str()) && !counts.contains(name);
@@ -353,19 +354,48 @@ fn groups<'a>(there: &[&'a String]) -> Vec<Group<'a>> {
 }
 
 /// What to do where names do not fit.
-fn hint(state: &StateDict, mapping: &Mapping, none: bool) -> String {
+fn hint(state: &StateDict, mapping: &Mapping, placed: &Placed, none: bool) -> String {
+    let names = state.names();
+    let is_made = |name: &&String| {
+        let last = name.rsplit('.').next().unwrap_or(name);
+        matches!(last, "weight_g" | "weight_orig") || name.contains("parametrizations.")
+    };
+    if let Some(made) = names.iter().find(is_made) {
+        return format!(
+            "{made:?} is one of several tensors that a weight is made of: in PyTorch, make it one before you save it, by \
+             torch.nn.utils.parametrize.remove_parametrizations(module, \"weight\"), or by remove_weight_norm, \
+             remove_spectral_norm or prune.remove"
+        );
+    }
+    if none && let Some((under, count)) = place_of_all(&names, mapping, placed) {
+        return format!("{count} tensors are under {under:?}: say Mapping::under({under:?})");
+    }
     let roots = state.roots();
     let usual = |name: &str| {
         matches!(name, "state_dict" | "model" | "model_state_dict" | "module" | "net" | "params" | "weights")
     };
-    if none
+    if (none || mapping.by_order)
         && mapping.under.is_empty()
-        && let Some((root, count)) = roots.iter().find(|(root, count)| usual(root) && *count > 1)
+        && let Some((root, count)) =
+            roots.iter().find(|(root, count)| usual(root) && *count > 1 && *count < names.len() + usize::from(none))
     {
         return format!("{count} tensors are under {root:?}: say Mapping::under({root:?})");
     }
     "say by Mapping::module which module is which layer, or try Mapping::by_order; Mapping::partial takes what fits"
         .to_owned()
+}
+
+/// The name under which the tensors of all modules are, and how many.
+fn place_of_all(names: &[String], mapping: &Mapping, placed: &Placed) -> Option<(String, usize)> {
+    let known: HashSet<&str> = names.iter().map(|name| &**name).collect();
+    let within = |name: &str| rest_of(name, &mapping.under, '.').unwrap_or(name).to_owned();
+    let wanted: Vec<String> = placed.names.iter().flatten().flatten().map(|name| within(name)).collect();
+    let first = wanted.first()?;
+    let unders = names.iter().filter_map(|name| name.strip_suffix(first.as_str())?.strip_suffix('.'));
+    let mut unders = unders.filter(|under| wanted.iter().all(|name| known.contains(&*joined(under, name))));
+    unders
+        .next()
+        .map(|under| (under.to_owned(), names.iter().filter(|name| rest_of(name, under, '.').is_some()).count()))
 }
 
 /// What [`load_weights`](super::load_weights) did.

@@ -66,6 +66,15 @@ pub(super) enum Known {
     TensorOfType,
     Parameter,
     ParameterWithState,
+    /// A class of attributes, such as the options of a program: a dict of them.
+    Attributes,
+    /// A dict with a default, which is not needed.
+    DefaultDict,
+    Counter,
+    /// A class of values that hold no tensor: a path, a time, a number of NumPy.
+    Plain,
+    /// A class that is named, and not called.
+    Class,
     Dtype(ElementType),
     /// A class of storages; `None` for one of bytes.
     Storage(Option<ElementType>),
@@ -99,6 +108,21 @@ fn known(module: &str, name: &str) -> Option<Known> {
         ("builtins" | "__builtin__", "set" | "frozenset") => Known::Set,
         ("builtins" | "__builtin__", "bytes") => Known::Bytes,
         ("builtins" | "__builtin__", "bytearray") => Known::ByteArray,
+        ("builtins" | "__builtin__", "complex" | "range" | "slice") => Known::Plain,
+        ("builtins" | "__builtin__", "list" | "dict" | "tuple" | "int" | "float" | "str" | "bool") => Known::Class,
+        ("collections", "defaultdict") => Known::DefaultDict,
+        ("collections", "Counter") => Known::Counter,
+        ("argparse", "Namespace") | ("types", "SimpleNamespace") => Known::Attributes,
+        (
+            "pytorch_lightning.utilities.parsing"
+            | "lightning_fabric.utilities.data"
+            | "lightning.fabric.utilities.data",
+            "AttributeDict",
+        ) => Known::Attributes,
+        ("datetime", "date" | "datetime" | "time" | "timedelta" | "timezone") => Known::Plain,
+        ("pathlib" | "pathlib._local", name) if name.ends_with("Path") => Known::Plain,
+        ("decimal", "Decimal") | ("uuid", "UUID") => Known::Plain,
+        ("numpy", "dtype") | ("numpy.core.multiarray" | "numpy._core.multiarray", "scalar") => Known::Plain,
         ("_codecs", "encode") => Known::Encode,
         ("torch", "Size") => Known::Size,
         ("torch", "device") => Known::Device,
@@ -111,6 +135,28 @@ fn known(module: &str, name: &str) -> Option<Known> {
         ("torch", name) => Known::Dtype(of_dtype(name)?),
         _ => return None,
     })
+}
+
+/// What a name is that is not read, and what to do, where that is more than to save the weights.
+fn unknown(module: &str, name: &str) -> Error {
+    let (what, hint) = match (module, name) {
+        ("torch._utils", "_rebuild_qtensor") => (
+            "a quantised tensor",
+            "quantised tensors are not read: save the weights before they are quantised, or each as tensor.dequantize()",
+        ),
+        ("torch._utils", "_rebuild_sparse_tensor" | "_rebuild_sparse_csr_tensor") => {
+            ("a sparse tensor", "sparse tensors are not read: save each as tensor.to_dense()")
+        }
+        (module, _) if module == "__torch__" || module.starts_with("__torch__.") => (
+            "a program of TorchScript",
+            "save its weights by torch.save(torch.jit.load(path).state_dict(), path), or export it by torch.onnx.export",
+        ),
+        ("numpy.core.multiarray" | "numpy._core.multiarray", "_reconstruct") => {
+            ("an array of NumPy among tensors", "save it as torch.from_numpy(array)")
+        }
+        _ => ("no tensor", SAVE_WEIGHTS),
+    };
+    Error::new("pickle", format!("the file holds {module}.{name}, which is {what}"), hint)
 }
 
 /// A pickle that has been read.
@@ -287,6 +333,8 @@ struct Machine<'a> {
     marks: Vec<usize>,
     memo: HashMap<u32, Value>,
     objects: Vec<Object>,
+    /// The dicts among them that are attributes.
+    attributed: HashSet<usize>,
     /// The operations so far, and the items copied.
     steps: usize,
     tensors: usize,
@@ -573,10 +621,7 @@ impl Machine<'_> {
     }
 
     fn push_name(&mut self, module: &str, name: &str) -> Result<()> {
-        let Some(known) = known(module, name) else {
-            let problem = format!("the file holds {module}.{name}, which is no tensor");
-            return Err(Error::new("pickle", problem, SAVE_WEIGHTS));
-        };
+        let known = known(module, name).ok_or_else(|| unknown(module, name))?;
         self.stack.push(Value::Known(known));
         Ok(())
     }
@@ -618,9 +663,21 @@ impl Machine<'_> {
                 self.push(Object::Dict(items));
                 return Ok(());
             }
+            (Known::DefaultDict | Known::Counter, []) | (Known::DefaultDict, [_]) => {
+                self.push(Object::Dict(Vec::new()));
+                return Ok(());
+            }
+            (Known::Counter, [counts @ Value::Object(_)]) => counts.clone(),
+            (Known::Attributes, []) => {
+                self.attributed.insert(self.objects.len());
+                self.push(Object::Dict(Vec::new()));
+                return Ok(());
+            }
             (Known::Size, [shape]) if self.values(shape).is_some() => shape.clone(),
             // Sets hold no tensors: those cannot be compared.
-            (Known::Set | Known::Bytes | Known::ByteArray | Known::Encode | Known::Device, _) => Value::Plain,
+            (Known::Set | Known::Bytes | Known::ByteArray | Known::Encode | Known::Device | Known::Plain, _) => {
+                Value::Plain
+            }
             (Known::Tensor, [storage, offset, shape, strides, ..]) => {
                 self.tensor(storage, offset, shape, strides, None)?
             }
@@ -689,9 +746,18 @@ impl Machine<'_> {
 
     /// Attributes of the object on the stack. Those of a dict are the versions of PyTorch's modules, which are not needed.
     fn build(&mut self) -> Result<()> {
-        self.pop()?;
-        match self.stack.last() {
-            Some(Value::Object(number)) if matches!(self.objects[*number], Object::Dict(_)) => Ok(()),
+        let state = self.pop()?;
+        match (self.stack.last(), state) {
+            (Some(Value::Object(number)), Value::Object(state)) if self.attributed.contains(number) => {
+                let Object::Dict(items) = &self.objects[state] else {
+                    return Err(damaged("the attributes of an object are no dict"));
+                };
+                let items: Vec<(Value, Value)> = items.clone();
+                self.count(items.len())?;
+                self.set_items(items)
+            }
+            (Some(Value::Plain), _) => Ok(()),
+            (Some(Value::Object(number)), _) if matches!(self.objects[*number], Object::Dict(_)) => Ok(()),
             _ => Err(Error::new("pickle", "attributes are set on what is no dict", SAVE_WEIGHTS)),
         }
     }

@@ -43,6 +43,8 @@ pub struct StateDict {
     path: Option<PathBuf>,
     file: Form,
     names: Vec<String>,
+    /// The second names of tied weights, with those that the file has them under.
+    tied: BTreeMap<String, String>,
 }
 
 enum Form {
@@ -101,6 +103,17 @@ impl Form {
     }
 }
 
+impl Form {
+    /// What `safetensors.torch.save_model` leaves out, and says in the metadata: the second names of tied weights.
+    fn tied(&self) -> BTreeMap<String, String> {
+        let Form::Safetensors(file) = self else { return BTreeMap::new() };
+        let is_tied = |(second, first): &(&String, &String)| {
+            file.info(second.as_str()).is_none() && file.info(first.as_str()).is_some()
+        };
+        file.metadata().iter().filter(is_tied).map(|(second, first)| (second.clone(), first.clone())).collect()
+    }
+}
+
 impl Parts {
     fn open(shards: &Shards) -> Result<Parts> {
         let open = |path: &Path| match Start::of_file(path)? {
@@ -155,7 +168,18 @@ impl StateDict {
     }
 
     fn new(file: Form) -> Self {
-        StateDict { path: None, names: file.names(), file }
+        let tied = file.tied();
+        let mut names = file.names();
+        if !tied.is_empty() {
+            names.extend(tied.keys().cloned());
+            names.sort_by_cached_key(|name| by_numbers(name));
+        }
+        StateDict { path: None, names, file, tied }
+    }
+
+    /// Whether this is the second name of a tied weight: a model that has the weight once does not need it.
+    pub(super) fn is_second_name(&self, name: &str) -> bool {
+        self.tied.contains_key(name)
     }
 
     /// The parts of names before the first dot with the number of tensors beneath each, in the order of the file: for messages.
@@ -181,6 +205,7 @@ impl WeightSource for StateDict {
     }
 
     fn info(&self, name: &str) -> Option<TensorInfo> {
+        let name = self.tied.get(name).map_or(name, String::as_str);
         match &self.file {
             Form::PyTorch(checkpoint) => checkpoint.info(name),
             Form::Safetensors(file) => File::info(file, name),
@@ -190,6 +215,7 @@ impl WeightSource for StateDict {
     }
 
     fn read(&self, name: &str) -> Result<AnyTensor> {
+        let name = self.tied.get(name).map_or(name, String::as_str);
         match &self.file {
             Form::PyTorch(checkpoint) => checkpoint.read(name),
             Form::Safetensors(file) => WeightSource::read(file, name),

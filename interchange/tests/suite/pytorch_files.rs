@@ -127,6 +127,32 @@ fn code_is_refused_by_its_name() {
 }
 
 #[test]
+fn what_training_saves_beside_weights_is_no_obstacle() {
+    let state = open("options.pt");
+    assert_eq!(state.names(), ["args.scale", "more.shift", "seen.a.0", "state_dict.weight", "state_dict.bias"]);
+    assert_tensor(&state, "args.scale", Tensor::new([2.0]));
+    assert_tensor(&state, "more.shift", Tensor::new([3.0]));
+    assert_tensor(&state, "seen.a.0", Tensor::new([4.0]));
+    assert_tensor(&state, "state_dict.weight", Tensor::new([[1.0, 2.0]]));
+}
+
+#[test]
+fn what_cannot_be_read_is_named_with_what_to_do() {
+    let cases = [
+        ("quantised.pt", "a quantised tensor", "tensor.dequantize()"),
+        ("sparse.pt", "a sparse tensor", "tensor.to_dense()"),
+        ("numpy_array.pt", "an array of NumPy", "torch.from_numpy(array)"),
+        ("script.pt", "a program of TorchScript", "torch.jit.load(path).state_dict()"),
+    ];
+    for (name, what, hint) in cases {
+        let error = refused(name);
+        assert!(error.contains(what) && error.contains(hint), "{error}");
+    }
+    let error = gradus_interchange::Format::of(path("program.pt2")).unwrap_err().to_string();
+    assert!(error.contains("a program of torch.export") && error.contains("torch.onnx.export"), "{error}");
+}
+
+#[test]
 fn damaged_files_are_errors() {
     let error = refused("short_storage.pt");
     assert!(error.contains(r#"tensor "weight": its storage of 2 elements has 4 bytes"#), "{error}");

@@ -231,6 +231,25 @@ fn a_text_classifier_gives_the_outputs_of_pytorch() {
 }
 
 #[test]
+fn the_second_name_of_a_tied_weight_is_read() {
+    // As safetensors.torch.save_model of 0.8.0 writes a model whose `head.weight` is its `a.weight`.
+    let writer = gradus_tensor::safetensors::Writer::new().metadata("head.weight", "a.weight").metadata("format", "pt");
+    let bytes = writer.tensor("a.weight", Tensor::new([[1.0, 2.0], [3.0, 4.0]])).to_bytes().unwrap();
+    let state = StateDict::from_bytes(bytes).unwrap();
+    assert_eq!(state.names(), ["a.weight", "head.weight"]);
+    let dense = || Dense::new(2).use_bias(false);
+    let network = Sequential::new().add_named("a", dense()).add_named("head", dense());
+    for mapping in [Mapping::new(), Mapping::by_order()] {
+        let mut model = Model::build(network.clone(), [2], 1).unwrap();
+        pytorch::load_weights(&mut model, &state, &mapping).unwrap();
+        assert!(model.params().iter().all(|param| param.value == Tensor::new([[1.0, 3.0], [2.0, 4.0]])));
+    }
+    // A model that has it once.
+    let mut one = Model::build(Sequential::new().add_named("a", dense()), [2], 1).unwrap();
+    pytorch::load_weights(&mut one, &state, &Mapping::new()).unwrap();
+}
+
+#[test]
 fn all_that_does_not_fit_is_said_at_once() {
     let bytes = |names: &[(&str, &[usize])]| {
         let writer = gradus_tensor::safetensors::Writer::new();
@@ -252,6 +271,29 @@ fn all_that_does_not_fit_is_said_at_once() {
     assert!(found.contains("layer b (Dense) has no b.bias") && found.contains("no layer takes c.weight"), "{found}");
     let found = error(&bytes(&[("state_dict.a.weight", &[2, 3]), ("state_dict.a.bias", &[2])]), &Mapping::new());
     assert!(found.contains(r#"2 tensors are under "state_dict": say Mapping::under("state_dict")"#), "{found}");
+    // Where all are is said in full, whatever it is called.
+    let of = |under: &str| {
+        let names = ["a.weight", "a.bias", "b.weight", "b.bias"].map(|name| format!("{under}.{name}"));
+        let shapes: [&[usize]; 4] = [&[2, 3], &[2], &[1, 2], &[1]];
+        let all: Vec<(&str, &[usize])> =
+            names.iter().map(String::as_str).zip(shapes).chain([("count", &[] as _)]).collect();
+        bytes(&all)
+    };
+    for under in ["_orig_mod", "state_dict.model", "ema.module"] {
+        let hint = format!("4 tensors are under {under:?}: say Mapping::under({under:?})");
+        let found = error(&of(under), &Mapping::new());
+        assert!(found.contains(&hint), "{found}");
+    }
+    let found = error(&of("state_dict.model"), &Mapping::new().under("state_dict"));
+    assert!(found.contains(r#"say Mapping::under("state_dict.model")"#), "{found}");
+    let found = error(&of("module"), &Mapping::by_order());
+    assert!(found.contains("no layer takes count") && found.contains(r#"say Mapping::under("module")"#), "{found}");
+    // weight_norm of PyTorch.
+    let found = error(&bytes(&[("a.weight_g", &[2, 1]), ("a.weight_v", &[2, 3]), ("a.bias", &[2])]), &Mapping::new());
+    assert!(
+        found.contains(r#""a.weight_g" is one of several tensors"#) && found.contains("remove_weight_norm"),
+        "{found}"
+    );
     let found = error(&state, &Mapping::new().module("x", "c").tensor("y", "a/gamma"));
     assert!(found.contains(r#"there is no layer with weights at "c"; there is no weight "a/gamma""#), "{found}");
     let found = error(&bytes(&[("x.weight", &[2, 3])]), &Mapping::by_order());
