@@ -288,6 +288,20 @@ fn convert_goes_from_format_to_format() {
     let x = Tensor::from([[[0.0_f32, 1.0], [0.0, 0.0]]]);
     let model = Model::load_with(&back, &gradus_interchange::kinds()).unwrap();
     assert!(model.predict(&x).unwrap().allclose(&brightest().predict(&x).unwrap(), 1e-6, 1e-6));
+    // The command loads what it has written: the network, without the preprocessing, which is said.
+    let pixels = folder.file("pixels.npy");
+    x.save_npy(&pixels).unwrap();
+    let found: serde_json::Value =
+        serde_json::from_str(&printed(&["predict", &back, "--npy", &pixels, "--json"])).unwrap();
+    let found: Vec<Vec<f32>> = serde_json::from_value(found["predictions"].clone()).unwrap();
+    assert!(found.iter().flatten().copied().collect::<Tensor>().allclose(
+        &brightest().predict(&x).unwrap().squeeze(0),
+        1e-6,
+        1e-6
+    ));
+    let text = printed(&["convert", &ours, &onnx]);
+    assert!(text.starts_with("Left out: the preprocessing; what is written takes prepared data\n"), "{text}");
+    assert!(text.contains("Left out: the names of the classes\n"), "{text}");
 }
 
 #[test]
@@ -305,6 +319,19 @@ fn convert_takes_weights_into_a_network() {
     printed(&arguments(&keras));
     let model = gradus_interchange::load(&keras).unwrap().model;
     assert_eq!(model.params()[0].value, brightest().params()[0].value);
+
+    // What is to be done is said by options.
+    let text = failed(&["convert", &pytorch, &keras, "--network", &untrained], 1);
+    assert!(
+        text.contains("say by --module A=B which module is which layer, or try --by-order; --partial takes"),
+        "{text}"
+    );
+
+    // A list of one file of safetensors.
+    let list = folder.file("model.safetensors.index.json");
+    let map = serde_json::json!({"head.weight": "weights.safetensors", "head.bias": "weights.safetensors"});
+    fs::write(&list, serde_json::json!({ "weight_map": map }).to_string()).unwrap();
+    assert!(printed(&["show", &list]).contains("head.weight: [4, 4] of F32"));
 
     // Weights of Keras in several files, by their list.
     let network = Sequential::new().add(Dense::new(4)).add(Dense::new(2));

@@ -114,8 +114,23 @@ fn filled(weights: &Path, format: Format, network: &Path, options: &Options, sai
         return Ok(model);
     }
     let report = pytorch::load_weights(&mut model, &StateDict::open(weights).map_err(failed)?, &mapping(options));
-    said.push_str(&format!("{}\n", report.map_err(failed)?));
+    said.push_str(&format!("{}\n", report.map_err(|error| Failure::Work(as_options(&error.to_string())))?));
     Ok(model)
+}
+
+/// What an error says to do, by the options of the command.
+fn as_options(error: &str) -> String {
+    let under = error.split_once("Mapping::under(").and_then(|(before, rest)| {
+        let (name, after) = rest.split_once(')')?;
+        Some(format!("{before}--under {name}{after}"))
+    });
+    let error = under.unwrap_or_else(|| error.to_owned());
+    let options = [
+        ("by Mapping::module", "by --module A=B"),
+        ("Mapping::by_order", "--by-order"),
+        ("Mapping::partial", "--partial"),
+    ];
+    options.iter().fold(error, |error, (of_code, option)| error.replace(of_code, option))
 }
 
 fn mapping(options: &Options) -> Mapping {
@@ -129,6 +144,13 @@ fn mapping(options: &Options) -> Mapping {
 }
 
 fn write_model(model: &Model, to: &Path, options: &Options, said: &mut String) -> Result<()> {
+    let is_ours = !options.to_pytorch && to.extension().is_some_and(|ending| ending == "safetensors");
+    if !is_ours && model.preprocessing().is_some() {
+        said.push_str("Left out: the preprocessing; what is written takes prepared data\n");
+    }
+    if !is_ours && !model.class_names().is_empty() {
+        said.push_str("Left out: the names of the classes\n");
+    }
     if options.to_pytorch {
         let mapping =
             options.modules.iter().fold(Mapping::new(), |mapping, (module, layer)| mapping.module(module, layer));

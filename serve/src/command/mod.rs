@@ -110,7 +110,7 @@ fn failed(error: impl Display) -> Failure {
 }
 
 fn load(path: &Path) -> Result<Model> {
-    Model::load(path).map_err(failed)
+    Model::load_with(path, &gradus_interchange::kinds()).map_err(failed)
 }
 
 /// The value of an option, at least `least`.

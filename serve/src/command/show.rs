@@ -41,6 +41,11 @@ pub(super) fn run(mut arguments: Parser) -> Result<()> {
         foreign(&mut text, &path, format)?;
         return print(&text);
     }
+    // A list of several files is none itself.
+    if format == Format::Safetensors && path.extension().is_some_and(|ending| ending == "json") {
+        listed(&mut text, &*gradus_interchange::tensors(&path).map_err(failed)?);
+        return print(&text);
+    }
     let file = File::open(&path).map_err(failed)?;
     tensors(&mut text, &file);
     training(&mut text, &file);
