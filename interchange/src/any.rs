@@ -102,7 +102,7 @@ pub fn tensors(path: impl AsRef<Path>) -> Result<Box<dyn WeightSource>> {
 }
 
 /// Writes a network with its weights in the format of the path's ending: `.keras`, `.onnx`, or `.safetensors`, Gradus's own.
-/// `.weights.h5` and `.npz` hold the weights alone.
+/// `.weights.h5` and `.npz` hold the weights alone. Preprocessing and names of classes are in Gradus's own files alone.
 ///
 /// ```
 /// use gradus_nn::{Dense, Model, Sequential};

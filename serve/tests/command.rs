@@ -327,6 +327,15 @@ fn convert_takes_weights_into_a_network() {
         "{text}"
     );
 
+    let wide = folder.file("wide.npz");
+    gradus_interchange::npz::save(
+        &wide,
+        [("head.weight", Tensor::<f64>::ones([4, 4])), ("head.bias", Tensor::ones([4]))],
+    )
+    .unwrap();
+    let text = failed(&["convert", &wide, &keras, "--network", &untrained, "--module", "head=1"], 1);
+    assert!(text.contains("which f32 does not hold") && text.contains("convert them in Python"), "{text}");
+
     // A list of one file of safetensors.
     let list = folder.file("model.safetensors.index.json");
     let map = serde_json::json!({"head.weight": "weights.safetensors", "head.bias": "weights.safetensors"});

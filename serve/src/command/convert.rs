@@ -128,6 +128,7 @@ fn as_options(error: &str) -> String {
     let options = [
         ("by Mapping::module", "by --module A=B"),
         ("Mapping::by_order", "--by-order"),
+        ("build a model of f64 by Model::<f64>::build_as", "convert them in Python, such as by .float()"),
         ("Mapping::partial", "--partial"),
     ];
     options.iter().fold(error, |error, (of_code, option)| error.replace(of_code, option))
