@@ -325,7 +325,13 @@ impl Reader<'_> {
             }
             of_layers.push(of_layer);
         }
-        let unseen = masks::unseen(layers, &places, &of_layers);
+        let unseen = match masks::unseen(layers, &places, &of_layers) {
+            Ok(unseen) => unseen,
+            Err((index, problem)) => {
+                self.problem(&joined(within.ours, &layers[index].name), layers[index].class, problem);
+                return None;
+            }
+        };
         for (&index, &caller) in &unseen {
             let (path, caller) = (joined(within.ours, &layers[index].name), joined(within.ours, &layers[caller].name));
             let note =
@@ -859,7 +865,7 @@ mod masks {
         "its mask is merged of different ones: Keras keeps a position that one of them has, here all must have it";
 
     const OF_UNSEEN: &str =
-        "it is called with a mask that Keras does not give to another layer, whose initial state is tensors";
+        "Keras gives it a mask, and another layer none, behind an operation or beside a state; here both would have it";
 
     /// Whether a layer makes a mask.
     fn makes(layer: &Envelope<'_>) -> bool {
@@ -870,39 +876,73 @@ mod masks {
         }
     }
 
-    /// The layers whose masks come to a recurrent layer that Keras gives none, each with that layer: Keras finds the mask of a call
-    /// with one tensor, and not if there are states beside. Here a mask travels with the sequences, so they must make none.
+    /// The layers whose masks come to a layer that Keras gives none, each with that layer; or one that is given such a mask.
+    ///
+    /// In Keras an operation, as in `x * 2`, ends a mask, and a recurrent layer gets none if there are states beside the sequences.
+    /// Here a mask travels with the sequences, so that the layers at its beginning must make none.
     pub fn unseen(
         layers: &[Envelope<'_>],
         places: &HashMap<&str, usize>,
         calls: &[Vec<Call>],
-    ) -> BTreeMap<usize, usize> {
-        let is_recurrent = |index: usize| {
+    ) -> Result<BTreeMap<usize, usize>, (usize, &'static str)> {
+        let takes = |index: usize, argument: &str| {
             let row = of_class(layers[index].class).filter(|_| !layers[index].is_operation());
-            row.is_some_and(|row| row.arguments.contains(&"initial_state"))
+            row.is_some_and(|row| row.arguments.contains(&argument))
         };
-        // Keras 2 did give it.
-        let is_without = |call: &Call| call.inputs.len() > 1 && call.masks.is_empty() && !call.inputs[0].counts_making;
-        let mut found = BTreeMap::new();
-        for caller in (0..layers.len()).filter(|&index| is_recurrent(index)) {
-            let blind = calls[caller].iter().filter(|call| is_without(call));
-            let mut from: Vec<&Reference> = blind.map(|call| &call.inputs[0]).collect();
-            let mut seen = HashSet::new();
-            while let Some(reference) = from.pop() {
-                let Some(&index) = places.get(&*reference.layer) else { continue };
-                if !seen.insert(index) {
-                    continue;
+        let (mut found, mut seen) = (BTreeMap::new(), BTreeMap::new());
+        for caller in 0..layers.len() {
+            let (is_recurrent, attends) = (takes(caller, "initial_state"), takes(caller, "attention_mask"));
+            let class = layers[caller].class;
+            let others = ["GlobalAveragePooling1D", "BatchNormalization"].contains(&class) || is_model(class);
+            if layers[caller].is_operation() || !(is_recurrent || attends || others) {
+                continue;
+            }
+            // Keras 2 counts calls otherwise, and gave masks.
+            for call in calls[caller].iter().filter(|call| call.masks.is_empty() && !call.inputs[0].counts_making) {
+                let count = if is_recurrent { 1 } else { call.inputs.len() };
+                let is_without = is_recurrent && call.inputs.len() > 1;
+                let mut from: Vec<(&Reference, bool)> =
+                    call.inputs[..count].iter().map(|input| (input, is_without)).collect();
+                let mut walked = HashSet::new();
+                while let Some((reference, mut is_without)) = from.pop() {
+                    let Some(&index) = places.get(&*reference.layer) else { continue };
+                    let layer = &layers[index];
+                    is_without |= layer.is_operation();
+                    if !walked.insert((index, is_without)) {
+                        continue;
+                    }
+                    if makes(layer) {
+                        // That Keras gives a mask to others is written beside the call.
+                        let notes = if is_without {
+                            Some(&mut found)
+                        } else {
+                            (attends || is_model(class)).then_some(&mut seen)
+                        };
+                        notes.map(|notes| notes.entry(index).or_insert(caller));
+                    }
+                    let sequences = layer
+                        .config
+                        .get("return_sequences")
+                        .or_else(|| layer.config.pointer("/layer/config/return_sequences"));
+                    let ends = match takes(index, "initial_state") {
+                        true => reference.output > 0 || sequences != Some(&Json::Bool(true)),
+                        false => {
+                            layer.class.starts_with("Global") || ["Flatten", "RepeatVector"].contains(&layer.class)
+                        }
+                    };
+                    if !ends {
+                        let first_alone = takes(index, "initial_state") || takes(index, "attention_mask");
+                        let count = if first_alone { 1 } else { usize::MAX };
+                        let before = calls[index].iter().flat_map(|call| call.inputs.iter().take(count));
+                        from.extend(before.map(|input| (input, is_without)));
+                    }
                 }
-                if makes(&layers[index]) {
-                    found.entry(index).or_insert(caller);
-                }
-                // The states are not masked.
-                let before = calls[index].iter().map(|call| &call.inputs);
-                let count = if is_recurrent(index) { 1 } else { usize::MAX };
-                from.extend(before.flat_map(|inputs| inputs.iter().take(count)));
             }
         }
-        found
+        match found.keys().find_map(|index| seen.get(index)) {
+            Some(&caller) => Err((caller, OF_UNSEEN)),
+            None => Ok(found),
+        }
     }
 
     /// A layer that makes no mask, of the kind and the data of one that does.
