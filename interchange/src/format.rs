@@ -167,6 +167,8 @@ impl Start {
             [b'P', b'K', 3 | 5, 4 | 6, ..] => Start::Archive,
             _ if bytes.starts_with(SIGNATURE) => Start::Hdf5,
             _ if bytes.starts_with(b"\x93NUMPY") => Start::Npy,
+            // A header of 640 bytes begins as a pickle does.
+            [_, _, _, _, 0, 0, 0, 0, b'{' | b' ' | b'\n' | b'\r' | b'\t', ..] => Start::Safetensors,
             _ if bytes.starts_with(OLD_FORM) => Start::OldPyTorch,
             [0x80, 2..=5, ..] => Start::Pickle,
             _ if bytes.starts_with(b"version https://") => Start::LfsPointer,
@@ -220,7 +222,7 @@ mod tests {
     /// The bytes are those of files that the programs have written.
     #[test]
     fn beginnings_decide() {
-        let cases: [(&[u8], Start); 16] = [
+        let cases: [(&[u8], Start); 19] = [
             (b"PK\x03\x04\x14\x00\x00\x00", Start::Archive),
             (b"PK\x05\x06\x00\x00\x00\x00", Start::Archive),
             (b"PKZIP is a program", Start::Unknown),
@@ -229,6 +231,9 @@ mod tests {
             (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80", Start::OldPyTorch),
             (b"\x80\x04\x95\x0b\x00\x00\x00\x00\x00\x00\x00", Start::Pickle),
             (b"\x40\x01\x00\x00\x00\x00\x00\x00{\"weight", Start::Safetensors),
+            (b"\x80\x02\x00\x00\x00\x00\x00\x00{\"weight", Start::Safetensors),
+            (b"\x80\x04\x01\x00\x00\x00\x00\x00{\"weight", Start::Safetensors),
+            (b"\x80\x02}q\x00(X\x06\x00", Start::Pickle),
             (b"{\n  \"metadata\": ", Start::List),
             (b"version https://", Start::LfsPointer),
             // By onnx 1.22, torch 2.15 and keras 3.15.
