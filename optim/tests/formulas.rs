@@ -77,6 +77,7 @@ fn every_expression_computes_what_its_rule_does() {
         check(rms_prop().momentum(0.5)),
         check(rms_prop().momentum(0.5).centered(true)),
         check(Adagrad::default()),
+        check(Adagrad::default().keras_epsilon(true)),
         check(Adadelta::default()),
         check(Lion::default()),
         check(Ftrl::default()),

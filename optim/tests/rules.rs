@@ -110,6 +110,10 @@ fn rmsprop() {
 fn adagrad() {
     follow("adagrad init=0.1 eps=1e-7 | eps outside", Adagrad::default().learning_rate(0.1));
     follow("adagrad init=0 eps=1e-7 | eps outside", Adagrad::default().initial_accumulator(0.0).learning_rate(0.1));
+    follow(
+        "adagrad init=0.1 eps=1e-2 | Keras",
+        Adagrad::default().epsilon(1e-2).keras_epsilon(true).learning_rate(0.1),
+    );
 }
 
 #[test]

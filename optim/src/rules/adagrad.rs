@@ -5,7 +5,7 @@ options! {
     ///
     /// Duchi, Hazan and Singer 2011, "Adaptive Subgradient Methods for Online Learning and Stochastic Optimization",
     /// figure 1 with a diagonal matrix: H = epsilon I + diag(a)^(1/2). PyTorch computes the same; Keras puts epsilon
-    /// under the root.
+    /// under the root, which [`keras_epsilon`](Adagrad::keras_epsilon) does here.
     ///
     /// Slot: `accumulator`. Learning rate: 0.001.
     ///
@@ -35,6 +35,8 @@ options! {
         /// If it is negative.
         #[check(not_negative)]
         epsilon: f64 = 1e-7,
+        /// Whether epsilon is added to a, as Keras does, and not to sqrt(a): for a training that was begun in Keras, or goes on there.
+        keras_epsilon: bool = false,
     }
 }
 
@@ -58,6 +60,7 @@ impl ElementwiseRule for Adagrad {
     fn formula<N: Real>(&self, [rate]: [N; 1], p: N, g: N, slots: &mut [N]) -> N {
         let [a] = slots else { unreachable!("one slot") };
         *a = *a + g * g;
-        p - rate * g / (a.sqrt() + N::of(self.epsilon))
+        let epsilon = N::of(self.epsilon);
+        p - rate * g / if self.keras_epsilon { (*a + epsilon).sqrt() } else { a.sqrt() + epsilon }
     }
 }

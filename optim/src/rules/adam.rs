@@ -44,7 +44,8 @@ options! {
         /// the Convergence of Adam and Beyond"). The bias is corrected after the maximum is taken, as in Keras and
         /// PyTorch.
         amsgrad: bool = false,
-        /// Whether epsilon is added to sqrt(v), as Keras does, and not to sqrt(v̂): for a training that was begun in Keras.
+        /// Whether epsilon is added to sqrt(v), as Keras does, and not to sqrt(v̂): for a training that was begun in Keras, or goes
+        /// on there.
         keras_epsilon: bool = false,
     }
 }

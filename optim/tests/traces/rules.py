@@ -119,10 +119,10 @@ def rmsprop(momentum=0.0, centered=False):
     return step
 
 
-def adagrad(initial):
+def adagrad(initial, eps=1e-7, of_keras=False):
     def step(p, g, t, slots):
         a = slots["a"] = slots.get("a", initial) + g * g
-        return p - 0.1 * g / (np.sqrt(a) + 1e-7)
+        return p - 0.1 * g / (np.sqrt(a + eps) if of_keras else np.sqrt(a) + eps)
 
     return step
 
@@ -223,6 +223,8 @@ ROWS = [
     ("adagrad init=0.1 eps=1e-7 | eps outside", "sqrt(a)+eps", adagrad(0.1),
      [torch_(T.Adagrad, initial_accumulator_value=0.1, eps=1e-7)]),
     ("adagrad init=0 eps=1e-7 | eps outside", "sqrt(a)+eps", adagrad(0.0), [torch_(T.Adagrad, eps=1e-7)]),
+    ("adagrad init=0.1 eps=1e-2 | Keras", "sqrt(a+eps)", adagrad(0.1, 1e-2, of_keras=True),
+     [keras_(K.Adagrad, initial_accumulator_value=0.1, epsilon=1e-2)]),
     ("adadelta rho=0.95 eps=1e-7 lr=1", "eps inside both roots", adadelta,
      [torch_(T.Adadelta, lr=1.0, rho=0.95, eps=1e-7), optax_(O.adadelta(1.0, rho=0.95, eps=1e-7)),
       keras_(K.Adadelta, learning_rate=1.0, rho=0.95, epsilon=1e-7)]),
