@@ -29,6 +29,7 @@ mod options;
 mod rule;
 mod rules;
 mod schedules;
+mod settings;
 mod state;
 mod transform;
 
@@ -38,4 +39,5 @@ pub use optimizer::{IntoOptimizer, Optimizer};
 pub use rule::{Rule, Slot, Weight};
 pub use rules::*;
 pub use schedules::*;
+pub use settings::Settings;
 pub use state::State;

@@ -30,7 +30,7 @@ use crate::transform::{Clip, Transforms};
 pub struct Optimizer<R, T: Float = f32> {
     rule: R,
     schedule: Arc<dyn Schedule>,
-    transforms: Transforms,
+    pub(crate) transforms: Transforms,
     pub(crate) ema: Option<Ema>,
     /// The number of batches whose gradients make a step.
     pub(crate) batches_per_step: u64,
@@ -403,6 +403,21 @@ impl<R: Rule, T: Float> Optimizer<R, T> {
     /// The rule.
     pub fn rule(&self) -> &R {
         &self.rule
+    }
+
+    /// The schedule, which gives the rate unless [`set_learning_rate`](Optimizer::set_learning_rate) has set another. As `dyn Any`
+    /// it can be asked which one it is.
+    ///
+    /// ```
+    /// use std::any::Any;
+    ///
+    /// use gradus_optim::{CosineDecay, IntoOptimizer, Optimizer, Sgd};
+    /// let optimizer: Optimizer<Sgd> = Sgd::default().learning_rate(CosineDecay::new(0.1, 1000));
+    /// let schedule: &dyn Any = optimizer.schedule();
+    /// assert_eq!(schedule.downcast_ref(), Some(&CosineDecay::new(0.1, 1000)));
+    /// ```
+    pub fn schedule(&self) -> &dyn Schedule {
+        &*self.schedule
     }
 
     /// Checks that this optimiser can take a step of `params`: that they are the parameters of the steps before, and that

@@ -179,3 +179,19 @@ fn what_comes_from_elsewhere_is_an_error() {
     let grads = params.iter().map(|param| Some(param.value.clone())).collect();
     fresh.try_step(&mut params, &grads).unwrap();
 }
+
+#[test]
+fn settings_are_those_that_were_set() {
+    let plain = Optimizer::<_, f32>::from(Sgd::default()).settings();
+    assert_eq!((plain.clip_value, plain.clip_norm, plain.clip_global_norm), (None, None, None));
+    assert_eq!((plain.l2, plain.weight_decay, plain.gradient_accumulation_steps), (0.0, 0.0, 1));
+    assert_eq!((plain.use_ema, plain.ema_overwrite_frequency), (None, None));
+    let optimizer: Optimizer<Sgd> = Sgd::default().clip_value(1.0).l2(0.25).weight_decay(0.5);
+    let optimizer = optimizer.gradient_accumulation_steps(2).use_ema(0.75).ema_overwrite_frequency(3);
+    let set = optimizer.exclude_from_weight_decay(["bias"]).settings();
+    assert_eq!((set.clip_value, set.l2, set.weight_decay), (Some(1.0), 0.25, 0.5));
+    assert_eq!((set.gradient_accumulation_steps, set.use_ema, set.ema_overwrite_frequency), (2, Some(0.75), Some(3)));
+    assert_eq!(set.exclude_from_weight_decay, ["bias"]);
+    assert_eq!(Sgd::default().clip_norm::<f32>(2.0).settings().clip_norm, Some(2.0));
+    assert_eq!(Sgd::default().clip_global_norm::<f32>(3.0).settings().clip_global_norm, Some(3.0));
+}

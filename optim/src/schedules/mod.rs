@@ -8,6 +8,8 @@ mod polynomial;
 mod stairs;
 mod warm_up;
 
+use std::any::Any;
+
 pub use cosine::{CosineDecay, CosineRestarts};
 pub use exponential::ExponentialDecay;
 pub use inverse_time::InverseTimeDecay;
@@ -31,7 +33,7 @@ pub use warm_up::WarmUp;
     message = "`{Self}` is no learning rate",
     label = "give a number with a point, such as 0.001, or a schedule, such as `CosineDecay::new(0.001, 1000)`"
 )]
-pub trait Schedule: Send + Sync + 'static {
+pub trait Schedule: Any + Send + Sync {
     /// The learning rate of a step, counted from 0.
     fn at(&self, step: u64) -> f64;
 
