@@ -40,6 +40,7 @@ mod operations;
 mod optimizer;
 mod order;
 mod read;
+mod slots;
 mod variables;
 mod weights;
 mod write;

@@ -1,13 +1,17 @@
 //! The state of Keras's optimisers, so that training goes on here.
 
+use std::collections::HashMap;
 use std::path::Path;
+use std::{iter, slice};
 
-use gradus_nn::{Error, Result};
+use gradus_nn::{Error, Result, WeightSource};
 use gradus_optim::State;
 use gradus_tensor::{AnyTensor, Float, Tensor};
 use serde_json::Value as Json;
 
 use super::read::{Place, read_model};
+use super::slots::{self, Kept, Trained};
+use super::weights::KerasWeights;
 use super::{SavedModel, within};
 use crate::hdf5::Hdf5;
 
@@ -15,7 +19,11 @@ use crate::hdf5::Hdf5;
 ///
 /// The rule and the schedule are made in the program by [`class`](SavedOptimizer::class) and [`config`](SavedOptimizer::config);
 /// [`Optimizer::restore`](gradus_optim::Optimizer::restore) takes the state. Then training goes on where Keras was, but what is random in
-/// training is drawn anew. Set [`Adam::keras_epsilon`](gradus_optim::Adam::keras_epsilon): Keras adds epsilon before the bias is corrected.
+/// training is drawn anew. Set [`Adam::keras_epsilon`](gradus_optim::Adam::keras_epsilon), of [`Muon`](gradus_optim::Muon) that of its Adam,
+/// and [`Adagrad::keras_epsilon`](gradus_optim::Adagrad::keras_epsilon): Keras adds epsilon elsewhere.
+///
+/// Where Keras's Muon leaves weights of more than two axes to Adam, name their layers by
+/// [`exclude_layers`](gradus_optim::Muon::exclude_layers).
 ///
 /// ```
 /// use gradus_interchange::keras;
@@ -57,7 +65,8 @@ pub struct SavedOptimizer<T: Float = f32> {
 /// # Ok::<(), gradus_nn::Error>(())
 /// ```
 ///
-/// [`SavedOptimizer`] shows how training goes on. Adam, AdamW, SGD, RMSprop, Adagrad, Adadelta, Adamax, Nadam, Ftrl, Lion and Lamb are known.
+/// [`SavedOptimizer`] shows how training goes on. Adam, AdamW, SGD, RMSprop, Adagrad, Adadelta, Adamax, Nadam, Ftrl, Lion,
+/// Lamb, Adafactor and Muon are known.
 ///
 /// # Errors
 /// If the file cannot be read, the optimiser is another one, or its variables are not those of the model's weights.
@@ -91,75 +100,87 @@ fn read<T: Float>(saved: &SavedModel) -> Result<Option<SavedOptimizer<T>>> {
     let config = compiled["config"].clone();
     let refused =
         |problem: String| Error::new("keras", problem, "begin with a new optimiser: the model itself is read by load");
-    if !config["gradient_accumulation_steps"].is_null() {
-        return Err(refused("the optimiser gathers gradients of several batches".to_owned()));
-    }
-    let Some(groups) = slots_of(class, &config) else {
-        return Err(refused(format!("there is no optimiser {class:?} here")));
-    };
     let model = read_model(&saved.config, &|_| None)?;
-    let trained: Vec<&Place> = model.places.iter().filter(|place| place.is_trained).collect();
+    let trained = trained(saved, &model.places)?;
+    let weights: Vec<Trained> = trained.iter().map(|weight| weight.weight.clone()).collect();
+    let mut kept = slots::variables(class, &config, &weights).map_err(refused)?;
     let mut variables = Variables::new(saved)?;
-    let steps = variables.scalar("iteration")?;
-    if !(steps >= 0.0 && steps.fract() == 0.0) {
-        return Err(refused(format!("the number of steps is {steps}")));
+    let batches = variables.scalar("iteration")?;
+    if !(batches >= 0.0 && batches.fract() == 0.0) {
+        return Err(refused(format!("the number of steps is {batches}")));
     }
+    // Keras counts batches, whether they make a step or wait for others.
+    let (batches, per_step) = (batches as u64, slots::batches_per_step(&config).max(1));
+    let (steps, waiting) = (batches / per_step, batches % per_step);
     // A schedule has no variable.
     let learning_rate =
         if config["learning_rate"].is_object() { None } else { Some(variables.scalar("learning rate")?) };
+    // Keras 3.8 has Nadam's product before the slots.
+    if class == "Nadam" && variables.is_number_next()? {
+        kept.rotate_right(1);
+    }
     let mut slots = Vec::new();
     // Before the first step there are none.
     if variables.is_more() {
-        for group in groups {
-            for place in &trained {
-                for name in group {
-                    let slot = variables.next_tensor(&place.ours)?;
-                    slots.push((format!("{}/{name}", place.ours), slot));
+        for (index, kept) in kept {
+            let weight = index.map(|index| &trained[index]);
+            let what = weight.map_or("the product of momenta", |weight| &weight.weight.name);
+            let name = match kept {
+                Kept::Slot(name) | Kept::Negated(name) => name,
+                // Before the first batch averages are 0, which no weight has been.
+                Kept::Average if batches > 0 => "moving_average",
+                Kept::GradientSum if waiting > 0 => "gradient_sum",
+                Kept::Average | Kept::GradientSum | Kept::Velocity | Kept::Nothing | Kept::Product => {
+                    variables.next(what)?;
+                    continue;
                 }
+            };
+            let mut slot = variables.next_tensor(what)?;
+            if matches!(kept, Kept::Negated(_)) {
+                slot = -slot;
             }
+            // Layers that Keras has as one have the same slots.
+            let names = weight.into_iter().flat_map(|weight| iter::once(&weight.weight.name).chain(&weight.twins));
+            slots.extend(names.map(|weight| (format!("{weight}/{name}"), slot.clone())));
         }
     }
-    let state = State { steps: steps as u64, learning_rate, waiting: 0, slots };
+    if variables.is_more() {
+        let problem = format!("the optimiser {class} has more variables than its options and the model call for");
+        return Err(refused(problem));
+    }
+    if batches == 0 && config["use_ema"] == Json::Bool(true) {
+        slots.clear();
+    }
+    let state = State { steps, learning_rate, waiting, slots };
     Ok(Some(SavedOptimizer { class: class.to_owned(), config, state }))
 }
 
-/// The slots of an optimiser by our names, in Keras's order: for each group all weights in turn, and for each weight the group's
-/// slots.
-fn slots_of(class: &str, config: &Json) -> Option<Vec<&'static [&'static str]>> {
-    let is_set = |option: &str| config[option] == Json::Bool(true);
-    let has_momentum = config["momentum"].as_f64().is_some_and(|momentum| momentum > 0.0);
-    let mut groups: Vec<&'static [&'static str]> =
-        if is_set("use_ema") { vec![&["moving_average"]] } else { Vec::new() };
-    match class {
-        "Adam" | "AdamW" => {
-            groups.push(&["momentum", "velocity"]);
-            if is_set("amsgrad") {
-                groups.push(&["max_velocity"]);
+/// A weight that Keras trains, and those here that are the same weight there.
+struct TrainedOnce {
+    weight: Trained,
+    twins: Vec<String>,
+}
+
+/// The weights that Keras trains, in its order.
+fn trained(saved: &SavedModel, places: &[Place]) -> Result<Vec<TrainedOnce>> {
+    let source = match saved.is_listed {
+        true => KerasWeights::by_lists(&saved.weights, places)?,
+        false => KerasWeights::by_paths(slice::from_ref(&saved.weights), places)?,
+    };
+    let mut all: Vec<TrainedOnce> = Vec::new();
+    let mut first: HashMap<String, usize> = HashMap::new();
+    for place in places.iter().filter(|place| place.is_trained) {
+        let (name, stored) = (place.ours.clone(), source.stored(&place.ours));
+        match stored.and_then(|stored| first.get(stored)) {
+            Some(&index) => all[index].twins.push(name),
+            None => {
+                first.extend(stored.map(|stored| (stored.to_owned(), all.len())));
+                let shape = source.info(&name).map(|info| info.shape).unwrap_or_default();
+                all.push(TrainedOnce { weight: Trained { name, shape }, twins: Vec::new() });
             }
         }
-        "Nadam" | "Lamb" => groups.push(&["momentum", "velocity"]),
-        "SGD" => {
-            if has_momentum {
-                groups.push(&["momentum"]);
-            }
-        }
-        "RMSprop" => {
-            groups.push(&["velocity"]);
-            if has_momentum {
-                groups.push(&["momentum"]);
-            }
-            if is_set("centered") {
-                groups.push(&["average"]);
-            }
-        }
-        "Adagrad" => groups.push(&["accumulator"]),
-        "Adadelta" => groups.push(&["gradients", "steps"]),
-        "Adamax" => groups.push(&["momentum", "norm"]),
-        "Ftrl" => groups.push(&["accumulator", "linear"]),
-        "Lion" => groups.push(&["momentum"]),
-        _ => return None,
     }
-    Some(groups)
+    Ok(all)
 }
 
 /// The variables of an optimiser, one after the other.
@@ -186,6 +207,12 @@ impl<'a> Variables<'a> {
 
     fn is_more(&self) -> bool {
         !self.paths.as_slice().is_empty()
+    }
+
+    /// Whether the next variable is a number without axes.
+    fn is_number_next(&self) -> Result<bool> {
+        let Some(path) = self.paths.as_slice().first() else { return Ok(false) };
+        Ok(self.file.info(path)?.is_some_and(|info| info.shape.is_empty()))
     }
 
     fn next(&mut self, what: &str) -> Result<AnyTensor> {

@@ -123,6 +123,11 @@ impl<'a> KerasWeights<'a> {
         Ok(KerasWeights { files, data, names })
     }
 
+    /// The path of the data set of a weight, by our name for it.
+    pub fn stored(&self, name: &str) -> Option<&str> {
+        self.data.get(name).map(|(_, path)| &**path)
+    }
+
     /// The numbers of a tensor that is an option here.
     pub fn numbers(&self, name: &str) -> Option<Vec<f64>> {
         let (file, tensor) = self.data.get(name)?;
