@@ -6,6 +6,7 @@
 //! | [`load_weights`] | reads the weights of such a file, or of a `.weights.h5`, into a model that has been built here |
 //! | [`optimizer`] | reads the optimiser, by which training goes on |
 //! | [`save`], [`save_weights`] | write a `.keras` archive or a `.weights.h5`, which Keras 3.8 and 3.15 read |
+//! | [`save_compiled`] | writes a `.keras` archive with the optimiser, by which training goes on in Keras |
 //!
 //! ```
 //! use gradus_interchange::keras;
@@ -34,12 +35,15 @@
 //! * Where different masks meet in a merging layer, Keras keeps a position that one of them has. Such models are refused.
 //! * Random states are not in the file: training that goes on draws anew.
 
+mod compiled;
 mod fields;
 mod layers;
+mod losses;
 mod operations;
 mod optimizer;
 mod order;
 mod read;
+mod rules;
 mod slots;
 mod variables;
 mod weights;
@@ -57,6 +61,7 @@ use crate::archive::{Archive, ArchiveWriter};
 use crate::format::Start;
 use crate::hdf5::{Hdf5, Hdf5Writer};
 use crate::shards::Shards;
+pub use compiled::{Compiled, save_compiled};
 pub use optimizer::{SavedOptimizer, optimizer, optimizer_as};
 use read::{ReadModel, read_model};
 pub use variables::{Variables, variables};
@@ -140,8 +145,8 @@ pub fn load_weights<T: Float>(model: &mut Model<T>, path: impl AsRef<Path>) -> R
     within(path, load())
 }
 
-/// Writes a model with its weights as a `.keras` archive, which Keras 3.8 and later read, without an optimiser. The file is written
-/// beside its place and renamed: a crash leaves the old one or the new one.
+/// Writes a model with its weights as a `.keras` archive, which Keras 3.8 and later read, without an optimiser ([`save_compiled`] writes it, too). The
+/// file is written beside its place and renamed: a crash leaves the old one or the new one.
 ///
 /// ```
 /// use gradus_interchange::keras;
@@ -165,19 +170,23 @@ pub fn save<T: Float>(model: &Model<T>, path: impl AsRef<Path>) -> Result<()> {
     let path = path.as_ref();
     let save = || {
         let written = write_model(model)?;
-        let weights = weights_of(model, &written)?;
-        let config = serde_json::to_vec(&written.config).expect("JSON of strings and numbers");
-        let metadata = json!({"keras_version": KERAS_VERSION, "date_saved": "2026-01-01@00:00:00"}).to_string();
-        let wrote = write_atomically(path, |file| {
-            let mut archive = ArchiveWriter::new(io::BufWriter::new(file));
-            archive.add("metadata.json", metadata.as_bytes())?;
-            archive.add("config.json", &config)?;
-            archive.add("model.weights.h5", &weights)?;
-            io::Write::flush(&mut archive.finish()?)
-        });
-        wrote.map_err(|error| Error::new("keras", error.to_string(), "check the path and the space on the disk"))
+        write_archive(path, &written.config, &weights_of(model, &written)?.finish()?)
     };
     within(path, save())
+}
+
+/// Writes a `.keras` archive of a config and an HDF5 file of variables.
+fn write_archive(path: &Path, config: &Json, weights: &[u8]) -> Result<()> {
+    let config = serde_json::to_vec(config).expect("JSON of strings and numbers");
+    let metadata = json!({"keras_version": KERAS_VERSION, "date_saved": "2026-01-01@00:00:00"}).to_string();
+    let wrote = write_atomically(path, |file| {
+        let mut archive = ArchiveWriter::new(io::BufWriter::new(file));
+        archive.add("metadata.json", metadata.as_bytes())?;
+        archive.add("config.json", &config)?;
+        archive.add("model.weights.h5", weights)?;
+        io::Write::flush(&mut archive.finish()?)
+    });
+    wrote.map_err(|error| Error::new("keras", error.to_string(), "check the path and the space on the disk"))
 }
 
 /// Writes the weights of a model as a `.weights.h5`, for `model.load_weights` of a model of the same layers in Keras.
@@ -201,7 +210,7 @@ pub fn save<T: Float>(model: &Model<T>, path: impl AsRef<Path>) -> Result<()> {
 pub fn save_weights<T: Float>(model: &Model<T>, path: impl AsRef<Path>) -> Result<()> {
     let path = path.as_ref();
     let save = || {
-        let weights = weights_of(model, &write_model(model)?)?;
+        let weights = weights_of(model, &write_model(model)?)?.finish()?;
         let wrote = write_atomically(path, |file| io::Write::write_all(file, &weights));
         wrote.map_err(|error| Error::new("keras", error.to_string(), "check the path and the space on the disk"))
     };
@@ -212,7 +221,7 @@ pub fn save_weights<T: Float>(model: &Model<T>, path: impl AsRef<Path>) -> Resul
 const KERAS_VERSION: &str = "3.15.1";
 
 /// The weights of a model as an HDF5 file.
-fn weights_of<T: Float>(model: &Model<T>, written: &Written) -> Result<Vec<u8>> {
+fn weights_of<T: Float>(model: &Model<T>, written: &Written) -> Result<Hdf5Writer> {
     let mut file = Hdf5Writer::default();
     for (group, name) in &written.groups {
         file.group(group, Some(name));
@@ -225,7 +234,7 @@ fn weights_of<T: Float>(model: &Model<T>, written: &Written) -> Result<Vec<u8>> 
         };
         file.tensor(&place.path(), &param.value);
     }
-    file.finish()
+    Ok(file)
 }
 
 /// A file with a whole model.

@@ -143,7 +143,19 @@ const BEGIN: &str = "(^|/)";
 const BETWEEN: &str = "/(.*/)?";
 const END: &str = "$";
 
-/// Whether a pattern is found in our name of a weight: `(^|/)LAYER/(.*/)?WEIGHT$`, or a text in which no sign has a meaning. `None` of
+/// The pattern that is found in the paths of a layer's weights of a name.
+pub(super) fn pattern_of(layer: &str, weight: &str) -> String {
+    let mut pattern = BEGIN.to_owned();
+    for letter in layer.chars() {
+        if !letter.is_alphanumeric() && letter != '_' {
+            pattern.push('\\');
+        }
+        pattern.push(letter);
+    }
+    format!("{pattern}{BETWEEN}{weight}{END}")
+}
+
+/// Whether a pattern is found in our name of a weight: one of [`pattern_of`], or a text in which no sign has a meaning. `None` of
 /// others.
 fn is_found(pattern: &str, name: &str) -> Option<bool> {
     if let Some(pattern) = pattern.strip_prefix(BEGIN).and_then(|rest| rest.strip_suffix(END)) {
@@ -191,5 +203,7 @@ mod tests {
         ] {
             assert_eq!(is_found(pattern, name), expected, "{pattern} {name}");
         }
+        assert_eq!(pattern_of("a.b", "kernel"), r"(^|/)a\.b/(.*/)?kernel$");
+        assert_eq!(is_found(&pattern_of("a.b", "kernel"), "a.b/kernel"), Some(true));
     }
 }

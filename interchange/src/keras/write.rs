@@ -27,6 +27,16 @@ pub(super) struct Written {
 /// # Errors
 /// All that Keras lacks, in one message.
 pub(super) fn write_model<T: Float>(model: &Model<T>) -> Result<Written> {
+    let (written, problems) = written(model)?;
+    if problems.is_empty() {
+        return Ok(written);
+    }
+    let hint = "take layers that Keras has, or write the model by Model::save";
+    Err(Error::new("keras", problems.join("; "), hint))
+}
+
+/// Writes the config of a model as far as Keras has it, and says what it lacks.
+pub(super) fn written<T: Float>(model: &Model<T>) -> Result<(Written, Vec<String>)> {
     let network = Network::of(model.network())?;
     let summary = model.summary();
     let shapes = summary.layers.iter().map(|layer| (layer.path.clone(), layer.outputs.clone())).collect();
@@ -52,12 +62,8 @@ pub(super) fn write_model<T: Float>(model: &Model<T>) -> Result<Written> {
     let inputs: Vec<(Option<PartialShape>, &str)> = inputs.collect();
     let config = writer.network(&network, is_chain(&network), "model", &inputs, &at);
     let Writer { mut written, problems, .. } = writer;
-    if !problems.is_empty() {
-        let hint = "take layers that Keras has, or write the model by Model::save";
-        return Err(Error::new("keras", problems.join("; "), hint));
-    }
     written.config = config;
-    Ok(written)
+    Ok((written, problems))
 }
 
 /// Whether a network, or one within it, makes masks.

@@ -1,5 +1,6 @@
 //! Keras's files, against what Keras makes of them.
 
+mod compiled;
 mod reading;
 mod training;
 mod writing;
