@@ -145,8 +145,8 @@ pub fn load_weights<T: Float>(model: &mut Model<T>, path: impl AsRef<Path>) -> R
     within(path, load())
 }
 
-/// Writes a model with its weights as a `.keras` archive, which Keras 3.8 and later read, without an optimiser ([`save_compiled`] writes it, too). The
-/// file is written beside its place and renamed: a crash leaves the old one or the new one.
+/// Writes a model with its weights as a `.keras` archive, which Keras 3.8 and later read, without an optimiser, for which there is
+/// [`save_compiled`]. The file is written beside its place and renamed: a crash leaves the old one or the new one.
 ///
 /// ```
 /// use gradus_interchange::keras;

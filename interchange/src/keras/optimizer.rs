@@ -19,8 +19,8 @@ use crate::hdf5::Hdf5;
 ///
 /// The rule and the schedule are made in the program by [`class`](SavedOptimizer::class) and [`config`](SavedOptimizer::config);
 /// [`Optimizer::restore`](gradus_optim::Optimizer::restore) takes the state. Then training goes on where Keras was, but what is random in
-/// training is drawn anew. Set [`Adam::keras_epsilon`](gradus_optim::Adam::keras_epsilon), of [`Muon`](gradus_optim::Muon) that of its Adam,
-/// and [`Adagrad::keras_epsilon`](gradus_optim::Adagrad::keras_epsilon): Keras adds epsilon elsewhere.
+/// training is drawn anew. Set [`Adam::keras_epsilon`](gradus_optim::Adam::keras_epsilon), also of the Adam in a
+/// [`Muon`](gradus_optim::Muon), and [`Adagrad::keras_epsilon`](gradus_optim::Adagrad::keras_epsilon): Keras adds epsilon elsewhere.
 ///
 /// Where Keras's Muon leaves weights of more than two axes to Adam, name their layers by
 /// [`exclude_layers`](gradus_optim::Muon::exclude_layers).

@@ -1,5 +1,5 @@
-//! Models that are trained here, written with their optimisers. `tests/reference/keras_compiled.py` goes on with the training in Keras, by the
-//! files that the tests write to the folder `GRADUS_KERAS_FOLDER`.
+//! Models that are trained here, written with their optimisers. `tests/reference/keras_compiled.py` goes on with the training in
+//! Keras, by the files that the tests write to the folder `GRADUS_KERAS_FOLDER`.
 
 use std::fmt::Debug;
 use std::path::{Path, PathBuf};
