@@ -48,7 +48,8 @@ impl<'a, R: Rule, T: Float> Compiled<'a, R, T> {
 ///
 /// `keras.models.load_model` then gives a compiled model, with the steps, the learning rate or its schedule, and the slots of the
 /// optimiser. What is random in training is drawn anew. Keras 3.15 reads all optimisers, and 3.8 all but [`Muon`](gradus_optim::Muon),
-/// which it lacks, and [`Nadam`](gradus_optim::Nadam), which it keeps otherwise.
+/// which it lacks, and [`Nadam`](gradus_optim::Nadam), which it keeps otherwise. Of a `Trainer`, give `trainer.model()` and
+/// `trainer.optimizer()`.
 ///
 /// ```
 /// use gradus_interchange::keras::{self, Compiled};

@@ -11,7 +11,7 @@ use gradus_nn::losses::{
     MeanAbsolutePercentageError, MeanSquaredError, MeanSquaredLogarithmicError, Poisson, SparseCategoricalCrossentropy,
     SquaredHinge,
 };
-use gradus_nn::{Activation, Dense, LayerNormalization, Model, Residual, Sequential, WeightSource};
+use gradus_nn::{Activation, Conv1D, Dense, GRU, LayerNormalization, Model, Residual, Sequential, WeightSource};
 use gradus_optim::{
     Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, CosineDecay, CosineRestarts, ExponentialDecay, Ftrl,
     IntoOptimizer, InverseTimeDecay, Lamb, Lion, Muon, Nadam, OneCycle, Optimizer, PiecewiseConstant, PolynomialDecay,
@@ -135,6 +135,13 @@ fn training_goes_on_in_keras_by_every_rule() {
     check("lamb", Lamb::default().beta_1(0.8).epsilon(0.01).clip_global_norm(0.5));
     check("adafactor", Adafactor::default().beta_2_decay(-0.7).clip_threshold(0.9).learning_rate(0.05));
     check("muon", Muon::default().adam(adam()).adam_lr_ratio(0.5).exclude_layers(["head"]).learning_rate(0.01));
+    // Keras forgets the name of the model that the excluded layer lies in.
+    let block = Sequential::new().add_named("inner", Dense::new(4).activation(Activation::Tanh));
+    let network = Sequential::new().add_named("block", block).add_named("head", Dense::new(2));
+    let muon = Muon::default().adam(adam()).exclude_layers(["block"]).learning_rate(0.01);
+    let data = [values([6, 3], 1), values([6, 2], 2)];
+    let model = Model::build(network, [3], 7).unwrap();
+    train(&Folder::new("rules"), "muon_block", model, muon, &MeanSquaredError, data);
     check("gathered", adam().gradient_accumulation_steps(2));
     // A rate that was set in the course of training stands before the schedule.
     let mut set: Optimizer<Sgd> = Sgd::default().learning_rate(|_| 0.5);
@@ -350,6 +357,14 @@ fn what_keras_lacks_is_refused_by_name() {
     let muon = Muon::default().adam(Adam::default().amsgrad(true));
     let error = problem(&folder, &model, muon);
     assert!(error.contains("no amsgrad") && error.contains("take Adam::keras_epsilon(true)"), "{error}");
+    // Keras leaves kernels of three axes to Adam, and a GRU has a bias of two.
+    let network = Sequential::new().add_named("conv", Conv1D::new(2, 2)).add_named("gru", GRU::new(2));
+    let muon = || Muon::default().adam(Adam::default().keras_epsilon(true));
+    let other = Model::build(network, [4, 3], 1).unwrap();
+    let error = problem(&folder, &other, muon());
+    assert!(error.contains("Keras leaves \"conv/kernel\" to Adam, as a weight without two axes"), "{error}");
+    assert!(error.contains("Keras takes \"gru/bias\", which has two axes, as a matrix"), "{error}");
+    assert!(!error.contains("\"gru/kernel\"") && !error.contains("conv/bias"), "{error}");
     // An optimiser of another model.
     let (mut other, [x, y]) = regression();
     let mut optimizer = Optimizer::from(Sgd::default());
