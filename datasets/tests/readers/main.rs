@@ -1,6 +1,6 @@
 //! The tests of data sets, as one program: what they have in common is compiled once.
 //!
-//!     cargo test --workspace --test suite -- csv::     # those of one file
+//!     cargo test --workspace --test readers -- csv::     # those of one file
 
 mod damage;
 

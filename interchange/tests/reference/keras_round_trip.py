@@ -2,7 +2,7 @@
 
 keras 3.15.1 or 3.8.0, on jax or torch:
 
-    GRADUS_KERAS_FOLDER=/tmp/models cargo test -p gradus-interchange --test keras
+    GRADUS_KERAS_FOLDER=/tmp/models cargo test -p gradus-interchange --test suite keras
     python keras_round_trip.py /tmp/models
 
 Layers that an old version lacks are said, and are no failure.

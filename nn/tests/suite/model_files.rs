@@ -141,7 +141,7 @@ fn preparations_come_back_as_they_were() {
     assert!(error.to_string().starts_with("preparation: \"pairs\" cannot be written as JSON: key must be a string"));
 }
 
-/// Run by hand once for each version of the format: `cargo test -p gradus-nn --test model_files -- --ignored`. Then
+/// Run by hand once for each version of the format: `cargo test -p gradus-nn --test suite model_files -- --ignored`. Then
 /// fixtures/model.py prints the outputs below, and writes the file of Python.
 #[test]
 #[ignore = "writes the fixture"]

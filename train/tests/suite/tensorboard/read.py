@@ -1,6 +1,6 @@
 """Prints what TensorBoard's own reader finds in a folder of logs, in the form that `train/tests/tensorboard.rs` prints.
 
-    cargo test -p gradus-train --test tensorboard
+    cargo test -p gradus-train --test suite tensorboard
     python read.py ../../../target/tmp/tensorboard-fixture > read.txt
 
 Needs tensorboard 2.21.0, numpy 2.4.6 and pillow 13.0.0.

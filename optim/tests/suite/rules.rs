@@ -9,7 +9,7 @@ use gradus_tensor::Tensor;
 
 /// The trace of this title: the parameter after each step.
 fn trace(title: &str) -> Vec<[f64; 3]> {
-    let traces = include_str!("traces/rules.txt");
+    let traces = include_str!("../traces/rules.txt");
     let mut lines = traces.lines().skip_while(|line| line.strip_prefix("## ") != Some(title));
     assert!(lines.next().is_some(), "there is no trace {title:?}");
     let rows = lines.take_while(|line| !line.starts_with("##")).filter(|line| line.starts_with('['));

@@ -3,7 +3,7 @@
 use gradus_tensor::{Pointwise, Tensor, functions, pointwise};
 
 /// Values computed by `reference/pointwise.py` with mpmath in 60 digits.
-const KNOWN: &str = include_str!("reference/pointwise.txt");
+const KNOWN: &str = include_str!("../reference/pointwise.txt");
 
 #[test]
 fn every_function_has_its_known_values() {

@@ -20,7 +20,7 @@ fn grads(params: &Params<f64>, t: usize) -> Grads<f64> {
 
 /// The rows under a title of traces/averages.txt.
 fn trace(title: &str) -> Vec<[f64; 3]> {
-    let text = include_str!("traces/averages.txt");
+    let text = include_str!("../traces/averages.txt");
     let (_, section) = text.split_once(&format!("## {title}\n")).unwrap_or_else(|| panic!("no trace of {title}"));
     let rows = section.lines().take_while(|line| !line.is_empty());
     let numbers = |row: &str| row.split(' ').map(|number| number.parse().unwrap()).collect::<Vec<f64>>();

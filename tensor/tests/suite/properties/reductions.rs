@@ -1,7 +1,7 @@
 use gradus_tensor::{Axes, keepdims};
 use proptest::prelude::*;
 
-use crate::naive::{Naive, assert_close, assert_same, indices, inserted, pair, pair_and_axis, removed, replaced};
+use super::naive::{Naive, assert_close, assert_same, indices, inserted, pair, pair_and_axis, removed, replaced};
 
 /// `fold` of the elements that agree with each index along the axes that stay.
 fn reduced(x: &Naive, mask: &[bool], keep: bool, fold: fn(&[f64]) -> f64) -> Naive {

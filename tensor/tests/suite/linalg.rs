@@ -21,7 +21,7 @@ impl Case {
 
 fn cases(kind: &str) -> Vec<Case> {
     let mut cases: Vec<Case> = Vec::new();
-    for line in include_str!("reference/linalg.txt").lines() {
+    for line in include_str!("../reference/linalg.txt").lines() {
         if let Some(head) = line.strip_prefix("## ") {
             cases.push(Case { head: head.to_owned(), lines: Vec::new() });
         } else if let Some((name, numbers)) = line.split_once(':').filter(|_| !line.starts_with('#')) {

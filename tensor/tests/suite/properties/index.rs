@@ -1,7 +1,7 @@
 use gradus_tensor::Tensor;
 use proptest::prelude::*;
 
-use crate::naive::{Naive, assert_same, indices, pair, pair_and_axis, replaced};
+use super::naive::{Naive, assert_same, indices, pair, pair_and_axis, replaced};
 
 /// Whole numbers below `bound` in some order, from a seed.
 fn below(bound: usize, count: usize, seed: u64) -> Vec<usize> {

@@ -7,7 +7,7 @@ use gradus_optim::{
 
 /// The learning rates of this title, from step 0 on.
 fn values(title: &str) -> Vec<f64> {
-    let mut lines = include_str!("traces/schedules.txt").lines();
+    let mut lines = include_str!("../traces/schedules.txt").lines();
     lines.find(|line| line.strip_prefix("## ") == Some(title)).unwrap_or_else(|| panic!("there is no {title:?}"));
     let numbers = lines.next().unwrap().trim_matches(['[', ']']).split(", ");
     numbers.map(|number| number.parse().unwrap()).collect()

@@ -1,7 +1,7 @@
 use gradus_tensor::{Tensor, update};
 use proptest::prelude::*;
 
-use crate::naive::{Naive, assert_close, assert_same, broadcasting_pairs, pair};
+use super::naive::{Naive, assert_close, assert_same, broadcasting_pairs, pair};
 
 proptest! {
     #[test]

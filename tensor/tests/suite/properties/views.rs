@@ -1,7 +1,7 @@
 use gradus_tensor::Tensor;
 use proptest::prelude::*;
 
-use crate::naive::{Naive, assert_same, indices, pair, pair_and_axis, replaced};
+use super::naive::{Naive, assert_same, indices, pair, pair_and_axis, replaced};
 
 proptest! {
     #[test]

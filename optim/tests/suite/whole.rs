@@ -6,7 +6,7 @@ use gradus_tensor::{Float, Generator, Shape, Tensor};
 
 /// The trace of this title in `traces/whole.txt`: the elements of the parameter after each step.
 fn trace(title: &str) -> Vec<Vec<f64>> {
-    let mut lines = include_str!("traces/whole.txt").lines();
+    let mut lines = include_str!("../traces/whole.txt").lines();
     assert!(lines.any(|line| line.strip_prefix("## ") == Some(title)), "there is no trace {title:?}");
     let rows = lines.take_while(|line| line.starts_with('['));
     rows.map(|row| row.trim_matches(['[', ']']).split(", ").map(|number| number.parse().unwrap()).collect()).collect()

@@ -37,7 +37,7 @@ impl Case {
 
 fn cases() -> Vec<Case> {
     let mut cases: Vec<Case> = Vec::new();
-    for line in include_str!("reference/ctc.txt").lines() {
+    for line in include_str!("../reference/ctc.txt").lines() {
         if let Some(blank) = line.strip_prefix("## blank ") {
             cases.push(Case { blank: blank.parse().unwrap(), lines: Vec::new() });
         } else if let Some((name, numbers)) = line.split_once(':').filter(|_| !line.starts_with('#')) {

@@ -1,7 +1,7 @@
 use gradus_tensor::{PadMode, Tensor};
 use proptest::prelude::*;
 
-use crate::naive::{Naive, assert_same, inserted, pair, pair_and_axis, removed, replaced};
+use super::naive::{Naive, assert_same, inserted, pair, pair_and_axis, removed, replaced};
 
 proptest! {
     #[test]

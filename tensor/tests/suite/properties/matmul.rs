@@ -1,7 +1,7 @@
 use gradus_tensor::{Tensor, step};
 use proptest::prelude::*;
 
-use crate::naive::{Naive, assert_same, inserted, removed};
+use super::naive::{Naive, assert_same, inserted, removed};
 
 /// The product of stacks of matrices that broadcast, element by element.
 fn product(a: &Naive, b: &Naive) -> Naive {

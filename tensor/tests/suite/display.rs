@@ -18,7 +18,7 @@ fn of_bits<T: Element>(shape: &str, bits: &str, of: fn(u64) -> T) -> String {
 /// Floats of every size, alone and beside others; `reference/display.py` has written what NumPy prints.
 #[test]
 fn floats_have_the_digits_of_numpy() {
-    let lines = include_str!("reference/display.txt").lines();
+    let lines = include_str!("../reference/display.txt").lines();
     let mut wrong = Vec::new();
     for line in lines.clone() {
         let [kind, shape, bits, expected] = line.split(';').collect::<Vec<_>>()[..] else { panic!("{line}") };
