@@ -99,7 +99,7 @@ impl<L: Objective<T>, R: Rule, T: Float> Trainer<L, R, T> {
 }
 
 impl<T: Float> Parts<'_, T> {
-    /// [`Trainer::resume`].
+    /// As [`Trainer::resume`](crate::Trainer::resume).
     pub(crate) fn resume(mut self, path: &Path) -> Result<Option<Resumed>> {
         match fs::metadata(path) {
             Ok(found) if !found.is_dir() => {

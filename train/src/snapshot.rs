@@ -111,8 +111,8 @@ impl<T: Float> Snapshot<T> {
         Snapshot { model, optimizer, training, rule: parts.optimizer.rule_name(), metrics, files }
     }
 
-    /// Writes a checkpoint: a file that [`Model::load`] reads, and that [`Trainer::resume`] goes on from. A crash leaves the file that was
-    /// there before, or this one.
+    /// Writes a checkpoint: a file that [`Model::load`] reads, and that [`Trainer::resume`](crate::Trainer::resume) goes on from. A crash
+    /// leaves the file that was there before, or this one.
     ///
     /// # Errors
     /// If a file cannot be written; the error names it.
