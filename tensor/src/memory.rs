@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::cache::CachePadded;
-use crate::huge_pages::{HUGE_PAGE, alloc_zeroed_in_huge_pages, dealloc_huge_pages};
+use crate::huge_pages::{HUGE_PAGE, alloc_zeroed_in_huge_pages, dealloc_huge_pages, touch};
 
 /// One cache line, and more than any vector register needs.
 const ALIGNMENT: usize = 64;
@@ -74,7 +74,12 @@ impl Block {
         // SAFETY: the size is not zero.
         let start =
             unsafe { if class < HUGE_PAGE { alloc_zeroed(layout) } else { alloc_zeroed_in_huge_pages(layout) } };
-        Some((Block { start: NonNull::new(start)?, class }, false))
+        let start = NonNull::new(start)?;
+        if class >= HUGE_PAGE {
+            // SAFETY: the block is new, and has so many bytes, all zeros.
+            touch(unsafe { std::slice::from_raw_parts_mut(start.as_ptr(), bytes) });
+        }
+        Some((Block { start, class }, false))
     }
 
     /// The first byte.

@@ -7,9 +7,7 @@ use std::io::{self, Read};
 use crate::bytes::{read_into, reverse_each};
 use crate::columns::AnyTensor;
 use crate::element::Element;
-use crate::huge_pages::HUGE_PAGE;
 use crate::shape::Shape;
-use crate::team;
 use crate::tensor::Tensor;
 #[cfg(feature = "safetensors")]
 pub(crate) use half::Half;
@@ -152,20 +150,8 @@ impl Order {
 /// A tensor whose elements are read by `read`.
 fn written<T: Element>(shape: Shape, read: impl FnOnce(&mut [T]) -> io::Result<()>) -> io::Result<Tensor<T>> {
     let mut result = Ok(());
-    let tensor = Tensor::try_written(shape, |out| {
-        touch(out);
-        result = read(out);
-    });
-    let tensor = tensor.ok_or(io::ErrorKind::OutOfMemory)?;
+    let tensor = Tensor::try_written(shape, |out| result = read(out)).ok_or(io::ErrorKind::OutOfMemory)?;
     result.map(|()| tensor)
-}
-
-/// Writes an element on each page, by all threads. Pages of fresh memory come from the system when they are first written, one after
-/// the other if one thread does that, and this takes longer than the reading itself.
-fn touch<T: Element>(out: &mut [T]) {
-    const PAGE: usize = 1 << 12;
-    let mut parts: Vec<&mut [T]> = out.chunks_mut(HUGE_PAGE / size_of::<T>()).collect();
-    team::for_each(&mut parts, |part| part.iter_mut().step_by(PAGE / size_of::<T>()).for_each(|x| *x = T::default()));
 }
 
 #[cfg(test)]
