@@ -52,11 +52,13 @@ impl Format {
     /// If the file cannot be read, or is of no format that is known here.
     pub fn of(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        Format::of_content(path).map_err(|error| error.within(&path.display().to_string()))
+        let of = Start::of_file(path).and_then(|start| Format::of_start(path, start));
+        of.map_err(|error| error.within(&path.display().to_string()))
     }
 
-    fn of_content(path: &Path) -> Result<Self> {
-        match Start::of_file(path)? {
+    /// The format of a file that begins so.
+    fn of_start(path: &Path, start: Start) -> Result<Self> {
+        match start {
             Start::Archive => Format::of_archive(path),
             Start::Hdf5 => {
                 let has_network = Hdf5::open(path)?.texts("", "model_config")?.is_some();
@@ -100,20 +102,14 @@ impl Format {
 
     /// The format of a list is that of its files: the first is looked at.
     fn of_shards(shards: &Shards) -> Result<Self> {
-        let (path, name) = (shards.first(), &shards.files[0]);
-        let start = Start::of_file(&path).map_err(|error| error.within(name))?;
-        if start == Start::List {
-            let problem = format!("it lists {name:?}, which is a list itself");
-            return Err(Error::new("list", problem, "give the list of the files that hold the weights"));
-        }
-        match Format::of_content(&path).map_err(|error| error.within(name))? {
+        shards.open_first(|path, start| match Format::of_start(path, start)? {
             Format::Gradus | Format::Safetensors => Ok(Format::Safetensors),
             format @ (Format::KerasWeights | Format::PyTorch) => Ok(format),
             other => {
-                let problem = format!("it lists {name:?}, which is no part of weights ({})", other.name());
+                let problem = format!("the file that it lists is no part of weights ({})", other.name());
                 Err(Error::new("list", problem, "give that file itself"))
             }
-        }
+        })
     }
 
     /// Whether files of this format hold a network, not only its weights.

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use gradus_nn::{Error, Result};
 use serde_json::Value as Json;
 
+use crate::format::Start;
+
 /// The most bytes that a list may have.
 const LONGEST_LIST: u64 = 1 << 28;
 
@@ -51,15 +53,26 @@ impl Shards {
         Ok(Shards { folder, files, entries })
     }
 
-    /// Opens each of `files`. Errors name it.
-    pub fn open_each<R>(&self, open: impl Fn(&Path) -> Result<R>) -> Result<Vec<R>> {
-        let open = |name: &String| open(&self.folder.join(name)).map_err(|error| error.within(name));
-        self.files.iter().map(open).collect()
+    /// Opens each of `files`, of which it is known how they begin. Errors name it.
+    pub fn open_each<R>(&self, open: impl Fn(&Path, Start) -> Result<R>) -> Result<Vec<R>> {
+        self.files.iter().map(|name| self.open_one(name, &open)).collect()
     }
 
-    /// The path of the first of `files`.
-    pub fn first(&self) -> PathBuf {
-        self.folder.join(&self.files[0])
+    /// Opens the first of `files`, as [`open_each`](Shards::open_each) does.
+    pub fn open_first<R>(&self, open: impl Fn(&Path, Start) -> Result<R>) -> Result<R> {
+        self.open_one(&self.files[0], &open)
+    }
+
+    fn open_one<R>(&self, name: &str, open: &impl Fn(&Path, Start) -> Result<R>) -> Result<R> {
+        let path = self.folder.join(name);
+        let opened = Start::of_file(&path).and_then(|start| match start {
+            Start::List => {
+                let hint = "give the list of the files that hold the weights";
+                Err(Error::new("list", "it lists this file, which is a list itself", hint))
+            }
+            start => open(&path, start),
+        });
+        opened.map_err(|error| error.within(name))
     }
 }
 

@@ -302,7 +302,7 @@ fn weight_files(path: &Path) -> Result<Vec<Hdf5>> {
     match Start::of_file(path)? {
         Start::Archive => Ok(vec![Hdf5::of_archive(&Archive::open(path)?, path, "model.weights.h5")?]),
         Start::Hdf5 => Ok(vec![Hdf5::open(path)?]),
-        Start::List => Shards::open(path)?.open_each(|path| match Start::of_file(path)? {
+        Start::List => Shards::open(path)?.open_each(|path, start| match start {
             Start::Hdf5 => Hdf5::open(path),
             start => Err(start.refused("give the list of .weights.h5 files")),
         }),

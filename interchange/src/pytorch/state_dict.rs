@@ -64,8 +64,9 @@ const WANTED: &str =
     "give a file of PyTorch, safetensors or NumPy (.npz), as torch.save(model.state_dict(), path) writes it";
 
 impl Form {
-    fn open(path: &Path) -> Result<Form> {
-        match Start::of_file(path)? {
+    /// Opens a file that begins so.
+    fn open(path: &Path, start: Start) -> Result<Form> {
+        match start {
             Start::Archive => Form::of_archive(Archive::of_file(opened(path)?)?),
             Start::OldPyTorch => {
                 let file = opened(path)?;
@@ -101,9 +102,7 @@ impl Form {
             Form::Shards(parts) => sorted(&mut parts.of_tensor.keys().map(String::as_str)),
         }
     }
-}
 
-impl Form {
     /// What `safetensors.torch.save_model` leaves out, and says in the metadata: the second names of tied weights.
     fn tied(&self) -> BTreeMap<String, String> {
         let Form::Safetensors(file) = self else { return BTreeMap::new() };
@@ -116,11 +115,7 @@ impl Form {
 
 impl Parts {
     fn open(shards: &Shards) -> Result<Parts> {
-        let open = |path: &Path| match Start::of_file(path)? {
-            Start::List => Err(Error::new("list", "it is a list itself", "give the list of the files of tensors")),
-            _ => Ok(StateDict::new(Form::open(path)?)),
-        };
-        let files = shards.open_each(open)?;
+        let files = shards.open_each(|path, start| Ok(StateDict::new(Form::open(path, start)?)))?;
         let mut of_tensor = BTreeMap::new();
         for (tensor, names) in &shards.entries {
             let place = names.first().and_then(|name| shards.files.binary_search(name).ok());
@@ -146,7 +141,9 @@ impl StateDict {
     /// If there is no such file, it is of another format, damaged or cut off, or it holds what cannot be read without running code.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let form = Form::open(path).map_err(|error| error.within(&path.display().to_string()))?;
+        let form = Start::of_file(path)
+            .and_then(|start| Form::open(path, start))
+            .map_err(|error| error.within(&path.display().to_string()))?;
         Ok(StateDict { path: Some(path.to_owned()), ..StateDict::new(form) })
     }
 
